@@ -1,0 +1,1 @@
+//! Run folders, configuration and studies: joins the other crates.

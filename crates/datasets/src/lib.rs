@@ -1,0 +1,1 @@
+//! IDX files, the data set registry, the embedded glyphs set, binarisation.

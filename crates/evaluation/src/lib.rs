@@ -1,0 +1,1 @@
+//! Every number about a trained model.

@@ -1,0 +1,1 @@
+//! Autoencoders and variational autoencoders: objectives with hand-derived gradients, Adam, training, checkpoints.

@@ -1,0 +1,1 @@
+//! Montages, charts, animation and the single-file page; knows nothing of models.
