@@ -1,0 +1,135 @@
+//! The instruction-set path of the process.
+
+use std::fmt;
+use std::sync::OnceLock;
+
+/// The environment variable that pins the path: `scalar`, `avx2` or `avx512`.
+pub const PIN_VARIABLE: &str = "TENSOR_OPS_ISA";
+
+/// An instruction-set path: every kernel exists once for each.
+///
+/// Results are bit-identical within one path, whatever the number of threads;
+/// between paths they differ by rounding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Isa {
+    /// Portable code without fused multiply-add.
+    Scalar,
+    /// x86-64 with AVX2 and FMA.
+    Avx2,
+    /// x86-64 with AVX-512 F, BW, DQ and VL.
+    Avx512,
+}
+
+impl Isa {
+    /// All paths, slowest first.
+    pub const ALL: [Self; 3] = [Self::Scalar, Self::Avx2, Self::Avx512];
+
+    /// The name used by `TENSOR_OPS_ISA`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Scalar => "scalar",
+            Self::Avx2 => "avx2",
+            Self::Avx512 => "avx512",
+        }
+    }
+
+    /// Whether this machine can run the path; constant for the life of the process.
+    pub fn is_available(self) -> bool {
+        match self {
+            Self::Scalar => true,
+            #[cfg(all(target_arch = "x86_64", not(miri)))]
+            Self::Avx2 => is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma"),
+            #[cfg(all(target_arch = "x86_64", not(miri)))]
+            Self::Avx512 => {
+                Self::Avx2.is_available()
+                    && is_x86_feature_detected!("avx512f")
+                    && is_x86_feature_detected!("avx512bw")
+                    && is_x86_feature_detected!("avx512dq")
+                    && is_x86_feature_detected!("avx512vl")
+            }
+            #[cfg(not(all(target_arch = "x86_64", not(miri))))]
+            Self::Avx2 | Self::Avx512 => false,
+        }
+    }
+}
+
+impl fmt::Display for Isa {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// The path of this process: the one `TENSOR_OPS_ISA` names, otherwise the
+/// fastest available. Decided at the first call and never again.
+///
+/// # Panics
+/// If `TENSOR_OPS_ISA` names no path, or one this machine does not have: a
+/// test pinned to a path must not silently run another.
+pub fn isa() -> Isa {
+    static ISA: OnceLock<Isa> = OnceLock::new();
+    *ISA.get_or_init(|| {
+        let pin = std::env::var_os(PIN_VARIABLE);
+        match choose(pin.as_ref().map(|value| value.to_string_lossy()).as_deref()) {
+            Ok(isa) => isa,
+            Err(message) => panic!("{message}"),
+        }
+    })
+}
+
+fn choose(pin: Option<&str>) -> Result<Isa, String> {
+    let Some(pin) = pin.filter(|value| !value.is_empty()) else {
+        let available = Isa::ALL.into_iter().rev().find(|isa| isa.is_available());
+        return Ok(available.unwrap_or(Isa::Scalar));
+    };
+    let isa = Isa::ALL
+        .into_iter()
+        .find(|isa| isa.name() == pin)
+        .ok_or_else(|| {
+            format!(
+                "{PIN_VARIABLE}={pin} is no instruction-set path: expected scalar, avx2 or avx512"
+            )
+        })?;
+    if isa.is_available() {
+        Ok(isa)
+    } else {
+        Err(format!(
+            "{PIN_VARIABLE}={pin}, but this machine does not have it: unset the variable or pin scalar"
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pin_is_obeyed_or_refused() {
+        assert_eq!(choose(Some("scalar")), Ok(Isa::Scalar));
+        assert!(
+            choose(Some("sse9"))
+                .unwrap_err()
+                .contains("TENSOR_OPS_ISA=sse9")
+        );
+        for isa in Isa::ALL {
+            match choose(Some(isa.name())) {
+                Ok(chosen) => assert!(isa.is_available() && chosen == isa),
+                Err(message) => {
+                    assert!(!isa.is_available());
+                    assert!(message.contains("does not have it"));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn without_a_pin_the_fastest_available_path_is_taken() {
+        let chosen = choose(None).unwrap();
+        assert!(chosen.is_available());
+        assert!(
+            Isa::ALL
+                .into_iter()
+                .all(|isa| isa <= chosen || !isa.is_available())
+        );
+        assert_eq!(choose(Some("")), Ok(chosen));
+    }
+}

@@ -1,0 +1,247 @@
+//! The three products of a linear layer on panel layouts.
+//!
+//! A layer computes `y = act(x · W + b)` with `x: [rows, inputs]`,
+//! `W: [inputs, outputs]`, `b: [outputs]`; all matrices are in the layout of
+//! [`crate::panels`]. With `dy = ∂L/∂(x·W + b)`:
+//!
+//! * ∂L/∂W = xᵀ · dy, ∂L/∂b = Σ_rows dy ([`weight_gradient`]);
+//! * ∂L/∂x = dy · Wᵀ, and through the activation that made x,
+//!   ∂L/∂(pre-activation of x) = (dy · Wᵀ) ⊙ act'(x) ([`input_gradient`]).
+//!
+//! The functions are single-threaded and work on one block of batch rows; the
+//! caller owns threads and scratch. Each element of a result is one chain of
+//! multiply-adds in ascending contraction index starting from +0, so that the
+//! bits do not depend on how rows or panels are grouped.
+
+use std::ops::Range;
+
+use crate::panels::{LANES, Panels, Support};
+use crate::{Activation, Float};
+
+#[doc(hidden)]
+pub mod reference;
+
+/// The shape of one layer applied to one block of rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct LinearShape {
+    /// Batch rows of the block.
+    pub rows: usize,
+    /// Inputs of the layer.
+    pub inputs: usize,
+    /// Outputs of the layer.
+    pub outputs: usize,
+}
+
+impl LinearShape {
+    /// Layout of x: `[rows, inputs]`.
+    pub const fn x(self) -> Panels {
+        Panels::new(self.rows, self.inputs)
+    }
+
+    /// Layout of the weight: `[inputs, outputs]`.
+    pub const fn weight(self) -> Panels {
+        Panels::new(self.inputs, self.outputs)
+    }
+
+    /// Layout of y: `[rows, outputs]`.
+    pub const fn y(self) -> Panels {
+        Panels::new(self.rows, self.outputs)
+    }
+}
+
+/// Scratch of [`input_gradient`], grown to the largest shape seen.
+#[derive(Clone, Debug, Default)]
+pub struct LinearScratch<T> {
+    _buffer: Vec<T>,
+}
+
+impl<T: Float> LinearScratch<T> {
+    /// Empty scratch.
+    pub fn new() -> Self {
+        Self {
+            _buffer: Vec::new(),
+        }
+    }
+
+    /// Grows the scratch to what `shape` needs, so that no later call allocates.
+    pub fn reserve(&mut self, _shape: LinearShape) {}
+}
+
+/// One block of batch rows of a weight gradient.
+#[derive(Clone, Copy, Debug)]
+pub struct RowBlock<'a, T> {
+    /// Batch rows of the block.
+    pub rows: usize,
+    /// The layer's input, panels `[rows, inputs]`.
+    pub x: &'a [T],
+    /// Gradient of the loss by the layer's pre-activation, panels `[rows, outputs]`.
+    pub dy: &'a [T],
+    /// Where x is not zero, if that has been found: zeros are then left out,
+    /// which changes no bit of the result.
+    pub support: Option<&'a Support>,
+}
+
+/// `y = act(x · W + b)`.
+///
+/// `x` is `[rows, inputs]`, `weight` `[inputs, outputs]` and `y`
+/// `[rows, outputs]`, all in panels; `bias` is padded to whole panels with
+/// zeros. The padding of `y` becomes zero; `y` is never read.
+///
+/// # Panics
+/// If a slice has another length than the shape needs.
+///
+/// ```
+/// use tensor_ops::Activation;
+/// use tensor_ops::linear::{LinearShape, forward};
+///
+/// let shape = LinearShape { rows: 1, inputs: 2, outputs: 1 };
+/// let (mut x, mut weight) = (vec![0.0_f32; 16], vec![0.0; 32]);
+/// shape.x().pack_row_major(&[1.0, 2.0], &mut x);
+/// shape.weight().pack_row_major(&[3.0, -4.0], &mut weight);
+/// let mut y = vec![f32::NAN; 16];
+/// forward(shape, &x, &weight, &[0.0; 16], Activation::Identity, &mut y);
+/// assert_eq!(y[0], -5.0);
+/// ```
+pub fn forward<T: Float>(
+    shape: LinearShape,
+    x: &[T],
+    weight: &[T],
+    bias: &[T],
+    activation: Activation,
+    y: &mut [T],
+) {
+    check_forward("linear::forward", shape, x, weight, bias, y);
+    reference::forward(shape, x, weight, bias, activation, y);
+}
+
+/// [`forward`] that leaves out the zeros of `x`; the same bits for finite
+/// weights.
+///
+/// # Panics
+/// If a slice has another length than the shape needs, or `support` was not
+/// scanned from a block of this shape.
+pub fn forward_sparse<T: Float>(
+    shape: LinearShape,
+    x: &[T],
+    support: &Support,
+    weight: &[T],
+    bias: &[T],
+    activation: Activation,
+    y: &mut [T],
+) {
+    check_forward("linear::forward_sparse", shape, x, weight, bias, y);
+    check_support("linear::forward_sparse", shape.x(), support);
+    reference::forward(shape, x, weight, bias, activation, y);
+}
+
+/// `dx = (dy · Wᵀ) ⊙ act'(h)`.
+///
+/// `dy` is `[rows, outputs]`, `weight` `[inputs, outputs]`; `h` is the saved
+/// *output* `[rows, inputs]` of the `activation` that produced this layer's
+/// input, and `dx`, of the same shape, becomes the gradient by that
+/// activation's argument. The padding of `dx` becomes zero; `dx` is never read.
+///
+/// # Panics
+/// If a slice has another length than the shape needs.
+pub fn input_gradient<T: Float>(
+    shape: LinearShape,
+    dy: &[T],
+    weight: &[T],
+    h: &[T],
+    activation: Activation,
+    dx: &mut [T],
+    _scratch: &mut LinearScratch<T>,
+) {
+    assert!(
+        dy.len() == shape.y().len()
+            && weight.len() == shape.weight().len()
+            && h.len() == shape.x().len()
+            && dx.len() == shape.x().len(),
+        "linear::input_gradient: dy {}, weight {}, h {}, dx {} elements do not fit {shape:?}",
+        dy.len(),
+        weight.len(),
+        h.len(),
+        dx.len()
+    );
+    reference::input_gradient(shape, dy, weight, h, activation, dx);
+}
+
+/// `dw = scale · Σ_blocks xᵀ · dy` and `db = scale · Σ_blocks Σ_rows dy`, for
+/// the output panels `panels` alone.
+///
+/// The contraction runs over the rows of all blocks in order, as if they were
+/// one. `dw` holds `panels.len()` panels of `inputs` lines and `db`
+/// `panels.len() · 16` lanes: contiguous parts of the whole gradient's
+/// buffers. Neither is ever read.
+///
+/// # Panics
+/// If a slice has another length than the shapes need, or `panels` reaches
+/// beyond the layer's.
+pub fn weight_gradient<T: Float>(
+    inputs: usize,
+    outputs: usize,
+    panels: Range<usize>,
+    blocks: &[RowBlock<'_, T>],
+    scale: T,
+    dw: &mut [T],
+    db: &mut [T],
+) {
+    let whole = Panels::new(inputs, outputs);
+    assert!(
+        panels.start <= panels.end && panels.end <= whole.panel_count(),
+        "linear::weight_gradient: panels {panels:?} of a weight {whole:?} that has {}",
+        whole.panel_count()
+    );
+    assert!(
+        dw.len() == panels.len() * whole.panel_len() && db.len() == panels.len() * LANES,
+        "linear::weight_gradient: dw {} and db {} elements for panels {panels:?} of {whole:?}",
+        dw.len(),
+        db.len()
+    );
+    for block in blocks {
+        let shape = LinearShape {
+            rows: block.rows,
+            inputs,
+            outputs,
+        };
+        assert!(
+            block.x.len() == shape.x().len() && block.dy.len() == shape.y().len(),
+            "linear::weight_gradient: x {} and dy {} elements do not fit {shape:?}",
+            block.x.len(),
+            block.dy.len()
+        );
+        if let Some(support) = block.support {
+            check_support("linear::weight_gradient", shape.x(), support);
+        }
+    }
+    reference::weight_gradient(inputs, panels, blocks, scale, dw, db);
+}
+
+fn check_forward<T>(
+    operation: &str,
+    shape: LinearShape,
+    x: &[T],
+    weight: &[T],
+    bias: &[T],
+    y: &[T],
+) {
+    assert!(
+        x.len() == shape.x().len()
+            && weight.len() == shape.weight().len()
+            && bias.len() == shape.y().padded_cols()
+            && y.len() == shape.y().len(),
+        "{operation}: x {}, weight {}, bias {}, y {} elements do not fit {shape:?}",
+        x.len(),
+        weight.len(),
+        bias.len(),
+        y.len()
+    );
+}
+
+fn check_support(operation: &str, expected: Panels, support: &Support) {
+    assert!(
+        support.shape() == Some(expected),
+        "{operation}: the support was scanned from {:?}, but x is {expected:?}",
+        support.shape()
+    );
+}

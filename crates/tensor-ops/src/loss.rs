@@ -1,0 +1,115 @@
+//! Bernoulli cross-entropy with logits.
+//!
+//! For a logit x and a target t in \[0, 1\], −log p(t | x) = softplus(x) − x·t
+//! and its derivative by x is σ(x) − t. Both come from one exponential:
+//! with e = exp(−|x|), softplus(x) = max(x, 0) + log1p(e) and
+//! σ(x) = (x > 0 ? 1 : e) / (1 + e). The familiar form (1−t)·x + log(1 + e⁻ˣ)
+//! overflows for x < −88.7 in f32; this one never does.
+
+use crate::Float;
+use crate::panels::{LANES, Panels};
+use crate::vector::scalar;
+
+/// Loss and gradient in one pass over a block of rows in panel layout.
+///
+/// `logits` becomes the gradient σ(x) − t by the logits (unscaled, padding
+/// zero); `row_loss[r]` becomes Σ_columns (softplus(x) − x·t) of row r, in
+/// nats. The sum of a row has a fixed order that does not depend on `rows`.
+///
+/// # Panics
+/// If a slice has another length than the shape needs.
+///
+/// ```
+/// use tensor_ops::{loss, panels::Panels};
+///
+/// let shape = Panels::new(1, 1);
+/// let (mut logits, mut loss) = (vec![0.0_f64; 16], [0.0]);
+/// let mut targets = vec![0.0; 16];
+/// targets[0] = 1.0;
+/// loss::bce_with_logits(shape, &mut logits, &targets, &mut loss);
+/// assert!((loss[0] - 2.0_f64.ln()).abs() < 1e-15);
+/// assert_eq!(logits[0], -0.5);
+/// ```
+pub fn bce_with_logits<T: Float>(
+    shape: Panels,
+    logits: &mut [T],
+    targets: &[T],
+    row_loss: &mut [T],
+) {
+    check("loss::bce_with_logits", shape, logits, targets, row_loss);
+    for (row, row_loss) in row_loss.iter_mut().enumerate() {
+        let mut sum = [T::ZERO; LANES];
+        for panel in 0..shape.panel_count() {
+            let at = shape.index(row, panel * LANES);
+            for lane in 0..LANES {
+                let (x, t) = (logits[at + lane], targets[at + lane]);
+                let inside = panel * LANES + lane < shape.cols;
+                logits[at + lane] = if inside {
+                    scalar::sigmoid(x) - t
+                } else {
+                    T::ZERO
+                };
+                sum[lane] += if inside {
+                    scalar::softplus(x) - x * t
+                } else {
+                    T::ZERO
+                };
+            }
+        }
+        *row_loss = sum_lanes(sum);
+    }
+}
+
+/// The loss of [`bce_with_logits`] alone; `logits` stay as they are.
+///
+/// # Panics
+/// If a slice has another length than the shape needs.
+pub fn bce_with_logits_loss<T: Float>(
+    shape: Panels,
+    logits: &[T],
+    targets: &[T],
+    row_loss: &mut [T],
+) {
+    check(
+        "loss::bce_with_logits_loss",
+        shape,
+        logits,
+        targets,
+        row_loss,
+    );
+    for (row, row_loss) in row_loss.iter_mut().enumerate() {
+        let mut sum = [T::ZERO; LANES];
+        for panel in 0..shape.panel_count() {
+            let at = shape.index(row, panel * LANES);
+            for lane in 0..LANES {
+                let (x, t) = (logits[at + lane], targets[at + lane]);
+                if panel * LANES + lane < shape.cols {
+                    sum[lane] += scalar::softplus(x) - x * t;
+                }
+            }
+        }
+        *row_loss = sum_lanes(sum);
+    }
+}
+
+/// The sum of the lanes as a balanced tree.
+fn sum_lanes<T: Float>(mut lanes: [T; LANES]) -> T {
+    let mut width = LANES / 2;
+    while width > 0 {
+        for lane in 0..width {
+            lanes[lane] += lanes[lane + width];
+        }
+        width /= 2;
+    }
+    lanes[0]
+}
+
+fn check<T>(operation: &str, shape: Panels, logits: &[T], targets: &[T], row_loss: &[T]) {
+    assert!(
+        logits.len() == shape.len() && targets.len() == shape.len() && row_loss.len() == shape.rows,
+        "{operation}: logits {}, targets {}, row_loss {} elements do not fit {shape:?}",
+        logits.len(),
+        targets.len(),
+        row_loss.len()
+    );
+}
