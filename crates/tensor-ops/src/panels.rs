@@ -145,11 +145,7 @@ impl Panels {
     /// If a slice has another length than the shape needs.
     pub fn pack_bytes(self, bytes: &[u8], panels: &mut [f32]) {
         self.check("pack_bytes", bytes.len(), panels.len());
-        self.pack_byte_rows(
-            "pack_bytes",
-            |row| &bytes[row * self.cols..][..self.cols],
-            panels,
-        );
+        self.pack_byte_rows(|row| &bytes[row * self.cols..][..self.cols], panels);
     }
 
     /// Packs the rows `indices` of the row-major byte matrix `images`
