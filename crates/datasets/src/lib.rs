@@ -1,1 +1,49 @@
-//! IDX files, the data set registry, the embedded glyphs set, binarisation.
+//! Data sets of small grey images: IDX files, a registry with verified
+//! download, the embedded `glyphs` set, and binarisation.
+//!
+//! ```
+//! use datasets::{Lookup, glyphs};
+//!
+//! # fn main() -> Result<(), datasets::DataError> {
+//! // The first hundred training images of the embedded set; `datasets::load`
+//! // gives whole sets, from files or from strokes, by name.
+//! let split = glyphs::split(0..100);
+//! assert_eq!(split.images().dim(), (100, 784));
+//!
+//! let source: datasets::Source = "fashion-mnist".parse()?;
+//! let lookup = Lookup::from_environment().with_data_dir("/somewhere");
+//! # let _ = (source, lookup);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Pixels stay unsigned bytes, 0 the background and 255 full ink, and are
+//! converted batch by batch by whoever computes with them. A data set asked
+//! for by name is the published one, checked by SHA-256, or an error: never
+//! another one.
+
+pub mod binarise;
+mod dataset;
+mod digest;
+mod download;
+mod error;
+pub mod glyphs;
+pub mod idx;
+mod load;
+mod locate;
+mod manage;
+mod registry;
+
+pub use dataset::{Dataset, Split, fingerprint};
+pub use digest::{sha256_file, sha256_hex};
+pub use download::Progress;
+pub use error::{DataError, IdxProblem};
+pub use load::{load, load_source};
+pub use locate::Lookup;
+pub use manage::{
+    FetchAction, FetchReport, FetchedFile, FileStatus, PathReport, VerifiedFile, VerifyReport,
+    fetch, path, verify,
+};
+pub use registry::{
+    DatasetInfo, FILE_NAMES, NAMES, NamedSet, PublishedFile, Source, information, named_sets,
+};

@@ -1,0 +1,193 @@
+//! Grey images to binary ones.
+//!
+//! A grey value `x = byte / 255` is either compared with ½ or read as the
+//! probability of ink, of which a Bernoulli(x) draw is made. The tutorial
+//! setting trains on grey values; a Bernoulli likelihood is a true likelihood
+//! only of binary data, and the literature differs in when the draw is made:
+//! once for all, anew every epoch, or anew every time an image is used
+//! (Salakhutdinov and Murray 2008; Burda et al. 2016 §5).
+//!
+//! A draw depends on `(seed, stream, image, pixel)` alone, never on the batch,
+//! the order of the images or the thread: pixel `p` of image `i` compares the
+//! `p`-th 32-bit word of a ChaCha8 key stream, keyed with the seed and the
+//! stream and positioned at nonce `i`, with `x · 2³²`. The probability is
+//! exact to 2⁻³².
+
+use std::sync::Arc;
+
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{RngCore, SeedableRng};
+
+use crate::dataset::Split;
+
+/// A type that binary pixels are written as.
+pub trait BinaryPixel: Copy {
+    /// No ink.
+    const OFF: Self;
+    /// Ink.
+    const ON: Self;
+}
+
+impl BinaryPixel for f32 {
+    const OFF: Self = 0.0;
+    const ON: Self = 1.0;
+}
+
+impl BinaryPixel for f64 {
+    const OFF: Self = 0.0;
+    const ON: Self = 1.0;
+}
+
+/// Zero and one, not 255.
+impl BinaryPixel for u8 {
+    const OFF: Self = 0;
+    const ON: Self = 1;
+}
+
+/// When Bernoulli draws are made anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Redraw {
+    /// One draw for all time: fixed binary images.
+    Once,
+    /// A new draw every epoch.
+    PerEpoch,
+    /// A new draw every time an image is used.
+    PerDraw,
+}
+
+impl Redraw {
+    /// The stream for use number `draw` (from 0) in epoch `epoch` (from 0) of
+    /// the training; distinct for whatever must differ and equal for whatever
+    /// must not.
+    ///
+    /// # Panics
+    /// When an epoch is not below 2³² − 1.
+    #[must_use]
+    pub fn stream(self, epoch: u64, draw: u32) -> u64 {
+        assert!(
+            epoch < u64::from(u32::MAX),
+            "Redraw::stream: epoch {epoch} is out of range"
+        );
+        match self {
+            Self::Once => 0,
+            Self::PerEpoch => (epoch + 1) << 32,
+            Self::PerDraw => ((epoch + 1) << 32) | u64::from(draw),
+        }
+    }
+}
+
+/// Ink where `byte / 255 ≥ ½`, that is from 128 on.
+///
+/// # Panics
+/// When the slices differ in length.
+pub fn threshold<P: BinaryPixel>(pixels: &[u8], output: &mut [P]) {
+    check("threshold", pixels.len(), output.len());
+    for (target, &pixel) in output.iter_mut().zip(pixels) {
+        *target = if pixel >= 128 { P::ON } else { P::OFF };
+    }
+}
+
+/// Bernoulli(byte / 255) draws for the pixels of one image.
+///
+/// `image` is its index in the split, `stream` usually comes from
+/// [`Redraw::stream`].
+///
+/// # Panics
+/// When the slices differ in length.
+pub fn bernoulli<P: BinaryPixel>(
+    pixels: &[u8],
+    image: u64,
+    seed: u64,
+    stream: u64,
+    output: &mut [P],
+) {
+    check("bernoulli", pixels.len(), output.len());
+    draw(&keyed(seed, stream), pixels, image, output);
+}
+
+/// Bernoulli draws for a batch: row `r` of `output` gets the draw of the image
+/// at `indices[r]`, the same as [`bernoulli`] gives it alone.
+///
+/// # Panics
+/// When `output` has not `indices.len() × pixels` elements, or an index is
+/// not below the number of images.
+pub fn bernoulli_batch<P: BinaryPixel>(
+    split: &Split,
+    indices: &[usize],
+    seed: u64,
+    stream: u64,
+    output: &mut [P],
+) {
+    check(
+        "bernoulli_batch",
+        indices.len() * split.pixels(),
+        output.len(),
+    );
+    let generator = keyed(seed, stream);
+    for (&index, target) in indices.iter().zip(output.chunks_exact_mut(split.pixels())) {
+        draw(&generator, split.image(index), index as u64, target);
+    }
+}
+
+/// A split with the same labels whose images are thresholded, 0 or 255.
+#[must_use]
+pub fn thresholded(split: &Split) -> Split {
+    with_images(split, |pixels, _, output| threshold(pixels, output))
+}
+
+/// A split with the same labels whose images are one Bernoulli draw, 0 or
+/// 255; with `stream` 0 it is the one of [`Redraw::Once`].
+#[must_use]
+pub fn drawn(split: &Split, seed: u64, stream: u64) -> Split {
+    let generator = keyed(seed, stream);
+    with_images(split, |pixels, image, output| {
+        draw(&generator, pixels, image, output)
+    })
+}
+
+fn with_images(split: &Split, convert: impl Fn(&[u8], u64, &mut [u8])) -> Split {
+    let pixels = split.pixels();
+    let mut images: Arc<[u8]> = std::iter::repeat_n(0u8, split.len() * pixels).collect();
+    let target = Arc::get_mut(&mut images).expect("a new buffer has one owner");
+    for (index, output) in target.chunks_exact_mut(pixels).enumerate() {
+        convert(split.image(index), index as u64, output);
+        output.iter_mut().for_each(|pixel| *pixel *= 255);
+    }
+    Split::new(
+        images,
+        split.labels().to_vec(),
+        split.rows(),
+        split.columns(),
+    )
+}
+
+fn check(operation: &str, pixels: usize, output: usize) {
+    assert_eq!(
+        pixels, output,
+        "binarise::{operation}: {pixels} pixels into {output} elements"
+    );
+}
+
+fn keyed(seed: u64, stream: u64) -> ChaCha8Rng {
+    let mut key = [0u8; 32];
+    key[..8].copy_from_slice(&seed.to_le_bytes());
+    key[8..16].copy_from_slice(&stream.to_le_bytes());
+    // Keeps these draws apart from other uses of the same generator and seed.
+    key[16..].copy_from_slice(b"atlas/binarise/1");
+    ChaCha8Rng::from_seed(key)
+}
+
+fn draw<P: BinaryPixel>(generator: &ChaCha8Rng, pixels: &[u8], image: u64, output: &mut [P]) {
+    let mut generator = generator.clone();
+    generator.set_word_pos(0);
+    generator.set_stream(image);
+    for (target, &pixel) in output.iter_mut().zip(pixels) {
+        // x·2³² for x = byte/255, rounded down; 255 gives 2³², always ink.
+        let bound = (u64::from(pixel) << 32) / 255;
+        *target = if u64::from(generator.next_u32()) < bound {
+            P::ON
+        } else {
+            P::OFF
+        };
+    }
+}

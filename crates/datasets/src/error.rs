@@ -1,0 +1,334 @@
+//! Everything that can go wrong with a data set, one sentence each.
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+
+/// Why a data set could not be found, read, verified, downloaded or written.
+///
+/// Every message is one sentence that names the file or the name concerned,
+/// what was found, what was expected and what to do about it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DataError {
+    /// The name is no data set of the registry and not of the form `idx:DIR`.
+    #[error(
+        "unknown data set \"{name}\": expected glyphs, mnist, fashion-mnist, kmnist or idx:DIR (a folder with the four IDX files)"
+    )]
+    UnknownDataset {
+        /// The name as given.
+        name: String,
+    },
+    /// A file or folder exists but could not be read.
+    #[error("cannot read {}: {source}; check that it is a readable file", path.display())]
+    Read {
+        /// The file concerned.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// A file is not the IDX file that was expected.
+    #[error("{}: {problem}", path.display())]
+    Idx {
+        /// The file concerned.
+        path: PathBuf,
+        /// What is wrong with its content.
+        problem: IdxProblem,
+    },
+    /// The image file and the label file of a split hold different numbers.
+    #[error(
+        "{} holds {images} images but {} holds {labels} labels: expected one label per image, use two files of the same split",
+        image_path.display(), label_path.display()
+    )]
+    CountMismatch {
+        /// The image file.
+        image_path: PathBuf,
+        /// The label file.
+        label_path: PathBuf,
+        /// Images found.
+        images: usize,
+        /// Labels found.
+        labels: usize,
+    },
+    /// Training and test images differ in height or width.
+    #[error(
+        "{} holds {}×{} images but {} holds {}×{}: expected the same size in both splits, use files of one data set",
+        test_path.display(), test.0, test.1, train_path.display(), train.0, train.1
+    )]
+    SizeMismatch {
+        /// The training image file.
+        train_path: PathBuf,
+        /// The test image file.
+        test_path: PathBuf,
+        /// Rows and columns of the training images.
+        train: (usize, usize),
+        /// Rows and columns of the test images.
+        test: (usize, usize),
+    },
+    /// A folder lacks one of the four IDX files.
+    #[error("{} has no {file}: expected that file, raw or .gz; add it or name another folder", folder.display())]
+    MissingFile {
+        /// The folder searched.
+        folder: PathBuf,
+        /// Canonical name of the missing file.
+        file: &'static str,
+    },
+    /// A file of a named data set has other bytes than the published one.
+    #[error(
+        "{} has SHA-256 {found}, but the published {dataset} file has {expected}: delete it and run `data fetch {dataset}`, or load the folder as idx:DIR if the change is intended",
+        path.display()
+    )]
+    Altered {
+        /// The data set it should belong to.
+        dataset: &'static str,
+        /// The file concerned.
+        path: PathBuf,
+        /// SHA-256 found.
+        found: String,
+        /// SHA-256 expected.
+        expected: &'static str,
+    },
+    /// The data set is in none of the folders and downloading is switched off.
+    #[error(
+        "data set {dataset} was not found in {} and downloading is switched off: run `data fetch {dataset}` where the network is allowed, or name the folder that holds {dataset}/ with --data-dir",
+        Listed(searched)
+    )]
+    Offline {
+        /// The data set asked for.
+        dataset: &'static str,
+        /// Folders searched, in order.
+        searched: Vec<PathBuf>,
+    },
+    /// `data path` of a data set that is in none of the folders.
+    #[error(
+        "data set {dataset} was not found in {}: run `data fetch {dataset}`, or name the folder that holds {dataset}/ with --data-dir",
+        Listed(searched)
+    )]
+    NotFound {
+        /// The data set asked for.
+        dataset: &'static str,
+        /// Folders searched, in order.
+        searched: Vec<PathBuf>,
+    },
+    /// No mirror delivered the file.
+    #[error(
+        "cannot download {file} of {dataset} ({}): check the network, name another mirror in $LATENT_ATLAS_MIRROR, or put the file into {} by hand",
+        attempts.join("; "), folder.display()
+    )]
+    Download {
+        /// The data set concerned.
+        dataset: &'static str,
+        /// The file concerned.
+        file: &'static str,
+        /// Where the file belongs.
+        folder: PathBuf,
+        /// One entry per mirror: its address and what went wrong.
+        attempts: Vec<String>,
+    },
+    /// A mirror address is not an http or https URL.
+    #[error(
+        "mirror \"{url}\" is no http:// or https:// address: correct $LATENT_ATLAS_MIRROR or the mirror option"
+    )]
+    Mirror {
+        /// The address as given.
+        url: String,
+    },
+    /// A file or folder could not be written (read-only, full, no permission).
+    #[error(
+        "cannot write {}: {source}; free space there or name another folder with --data-dir",
+        path.display()
+    )]
+    Write {
+        /// The file or folder concerned.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// The operation makes no sense for this data set.
+    #[error("{dataset} {reason}")]
+    NotApplicable {
+        /// The data set concerned.
+        dataset: String,
+        /// Why, with what to do instead.
+        reason: &'static str,
+    },
+}
+
+/// What is wrong with the content of an IDX file.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum IdxProblem {
+    /// The first two bytes are not zero.
+    #[error(
+        "begins with bytes {}, but an IDX file begins with 00 00, a type and a number of dimensions; replace it with the original file",
+        Bytes(found)
+    )]
+    Magic {
+        /// The first four bytes.
+        found: [u8; 4],
+    },
+    /// The file ends inside the header.
+    #[error("holds {found} bytes, but its IDX header alone takes {expected}; get a complete copy")]
+    ShortHeader {
+        /// Bytes found.
+        found: u64,
+        /// Bytes the header takes.
+        expected: u64,
+    },
+    /// The type byte is none of the six the format defines.
+    #[error(
+        "has element type 0x{found:02x}, which the IDX format does not define; expected 0x08 (unsigned byte), replace it with the original file"
+    )]
+    UnknownType {
+        /// The type byte.
+        found: u8,
+    },
+    /// The type byte is known, but not an unsigned byte.
+    #[error(
+        "holds {name} elements (type 0x{found:02x}); expected 0x08 (unsigned byte), convert it"
+    )]
+    UnsupportedType {
+        /// The type byte.
+        found: u8,
+        /// Its name.
+        name: &'static str,
+    },
+    /// The number of dimensions is not the one wanted.
+    #[error("has {found} dimensions, expected {expected} ({what}); use the right file")]
+    Dimensions {
+        /// Dimensions found.
+        found: u8,
+        /// Dimensions wanted.
+        expected: usize,
+        /// What was wanted, in words.
+        what: &'static str,
+    },
+    /// A dimension is zero.
+    #[error(
+        "claims the size {}, which holds nothing; expected every dimension to be at least 1, replace it",
+        Size(dimensions)
+    )]
+    Empty {
+        /// Dimensions found.
+        dimensions: Vec<u32>,
+    },
+    /// The dimensions multiply to more than [`crate::idx::MAX_DATA_BYTES`].
+    #[error(
+        "claims the size {}, more than the {} bytes this reader accepts; its header is damaged, replace it",
+        Size(dimensions),
+        crate::idx::MAX_DATA_BYTES
+    )]
+    TooLarge {
+        /// Dimensions found.
+        dimensions: Vec<u32>,
+    },
+    /// Fewer bytes than the header promises.
+    #[error("holds {found} bytes{}, but its header ({}) needs {expected}; get a complete copy", Unpacked(*unpacked), Size(dimensions))]
+    Short {
+        /// Bytes found, header included.
+        found: u64,
+        /// Bytes needed, header included.
+        expected: u64,
+        /// Dimensions found.
+        dimensions: Vec<u32>,
+        /// Whether the count is of decompressed bytes.
+        unpacked: bool,
+    },
+    /// A compressed file far too small for the size its header promises.
+    #[error(
+        "is {compressed} compressed bytes, which cannot hold the {expected} bytes its header ({}) needs; get a complete copy",
+        Size(dimensions)
+    )]
+    Implausible {
+        /// Size of the .gz file.
+        compressed: u64,
+        /// Bytes needed, header included.
+        expected: u64,
+        /// Dimensions found.
+        dimensions: Vec<u32>,
+    },
+    /// More bytes than the header promises.
+    #[error("holds more than the {expected} bytes{} that its header ({}) needs; replace it with the original file", Unpacked(*unpacked), Size(dimensions))]
+    Trailing {
+        /// Bytes needed, header included.
+        expected: u64,
+        /// Dimensions found.
+        dimensions: Vec<u32>,
+        /// Whether the count is of decompressed bytes.
+        unpacked: bool,
+    },
+    /// The gzip stream ends early.
+    #[error(
+        "is a truncated gzip file (it ends after {found} decompressed bytes); get a complete copy"
+    )]
+    TruncatedGzip {
+        /// Decompressed bytes that could be read.
+        found: u64,
+    },
+    /// The gzip stream is damaged.
+    #[error("is a damaged gzip file ({detail}); get a complete copy")]
+    DamagedGzip {
+        /// What the decoder said.
+        detail: String,
+    },
+    /// A label is not below the number of classes.
+    #[error("has label {label} at position {index}, expected 0 to {}; use labels of a {classes}-class set", classes - 1)]
+    Label {
+        /// Position of the first such label.
+        index: usize,
+        /// Its value.
+        label: u8,
+        /// Number of classes.
+        classes: usize,
+    },
+}
+
+struct Listed<'a>(&'a [PathBuf]);
+
+impl fmt::Display for Listed<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, path) in self.0.iter().enumerate() {
+            if index > 0 {
+                formatter.write_str(", ")?;
+            }
+            write!(formatter, "{}", path.display())?;
+        }
+        Ok(())
+    }
+}
+
+struct Bytes<'a>(&'a [u8]);
+
+impl fmt::Display for Bytes<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, byte) in self.0.iter().enumerate() {
+            if index > 0 {
+                formatter.write_str(" ")?;
+            }
+            write!(formatter, "{byte:02x}")?;
+        }
+        Ok(())
+    }
+}
+
+struct Size<'a>(&'a [u32]);
+
+impl fmt::Display for Size<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, size) in self.0.iter().enumerate() {
+            if index > 0 {
+                formatter.write_str("×")?;
+            }
+            write!(formatter, "{size}")?;
+        }
+        Ok(())
+    }
+}
+
+struct Unpacked(bool);
+
+impl fmt::Display for Unpacked {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(if self.0 { " once decompressed" } else { "" })
+    }
+}

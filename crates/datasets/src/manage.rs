@@ -1,0 +1,403 @@
+//! `data fetch`, `data verify` and `data path`: what they do and report.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use crate::dataset::Dataset;
+use crate::digest;
+use crate::download::{self, Progress};
+use crate::error::DataError;
+use crate::glyphs;
+use crate::idx;
+use crate::load;
+use crate::locate::{self, Located, Lookup};
+use crate::registry::{CLASSES, FILE_NAMES, NamedSet, PublishedFile, Source};
+
+/// What [`fetch`] did.
+#[derive(Clone, Debug, Serialize)]
+pub struct FetchReport {
+    /// The data set.
+    pub dataset: String,
+    /// Where its files are; none for the embedded set.
+    pub folder: Option<PathBuf>,
+    /// One entry per file.
+    pub files: Vec<FetchedFile>,
+}
+
+/// One file of a [`FetchReport`].
+#[derive(Clone, Debug, Serialize)]
+pub struct FetchedFile {
+    /// Where it is.
+    pub path: PathBuf,
+    /// What was done.
+    pub action: FetchAction,
+    /// Where it came from, when it was downloaded.
+    pub url: Option<String>,
+    /// Its size in bytes.
+    pub bytes: u64,
+}
+
+/// What [`fetch`] did about one file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FetchAction {
+    /// It was there, with the right hash.
+    Present,
+    /// It was downloaded and verified.
+    Downloaded,
+}
+
+/// What [`verify`] found.
+#[derive(Clone, Debug, Serialize)]
+pub struct VerifyReport {
+    /// The data set.
+    pub dataset: String,
+    /// Whether everything is as published (for `idx:DIR`: readable and
+    /// consistent).
+    pub ok: bool,
+    /// Where its files are; none for the embedded set.
+    pub folder: Option<PathBuf>,
+    /// One entry per file.
+    pub files: Vec<VerifiedFile>,
+    /// Fingerprint of the content, when all of it could be read.
+    pub fingerprint: Option<String>,
+    /// Training and test images, when they could be read.
+    pub counts: Option<[usize; 2]>,
+    /// What is wrong, one sentence each.
+    pub problems: Vec<String>,
+}
+
+/// One file of a [`VerifyReport`].
+#[derive(Clone, Debug, Serialize)]
+pub struct VerifiedFile {
+    /// Where it is.
+    pub path: PathBuf,
+    /// What was found.
+    pub status: FileStatus,
+    /// Its size in bytes, when it could be read.
+    pub bytes: Option<u64>,
+    /// SHA-256 of the file as stored, when it could be read.
+    pub sha256: Option<String>,
+    /// SHA-256 of the published file in this form (raw or `.gz`), when known.
+    pub expected: Option<&'static str>,
+}
+
+/// What [`verify`] found about one file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FileStatus {
+    /// Byte for byte the published file.
+    Published,
+    /// A different compression of exactly the published content.
+    Recompressed,
+    /// A well-formed file for which nothing is published (`idx:DIR`).
+    Readable,
+    /// Not the published content.
+    Altered,
+    /// Not a well-formed IDX file, or unreadable.
+    Damaged,
+}
+
+/// Where the files of a data set are.
+#[derive(Clone, Debug, Serialize)]
+pub struct PathReport {
+    /// The data set.
+    pub dataset: String,
+    /// The folder; none for the embedded set, which has no files.
+    pub folder: Option<PathBuf>,
+    /// The four files: training images and labels, test images and labels.
+    pub files: Vec<PathBuf>,
+}
+
+/// Makes sure that a data set is here: verifies the files that exist and
+/// downloads those that are missing.
+///
+/// A file with a wrong hash is reported, not replaced: it may be somebody's
+/// work.
+///
+/// # Errors
+/// [`DataError::Altered`], [`DataError::Offline`], [`DataError::Download`],
+/// [`DataError::Write`], [`DataError::NotApplicable`] for `idx:DIR`.
+pub fn fetch(
+    source: &Source,
+    lookup: &Lookup,
+    progress: &mut dyn FnMut(Progress<'_>),
+) -> Result<FetchReport, DataError> {
+    match source {
+        Source::Glyphs => Ok(FetchReport {
+            dataset: source.name(),
+            folder: None,
+            files: Vec::new(),
+        }),
+        Source::Idx(_) => Err(DataError::NotApplicable {
+            dataset: source.name(),
+            reason: "names files of your own, which have no mirror: put the four IDX files into that folder",
+        }),
+        Source::Named(set) => {
+            let (located, files) = match locate::find_named(set, lookup) {
+                Some(located) => {
+                    let mut files = Vec::new();
+                    for (file, path) in set.files.iter().zip(&located.files) {
+                        files.push(present(set, file, path)?);
+                    }
+                    (located, files)
+                }
+                None => download_missing(set, lookup, progress)?,
+            };
+            Ok(FetchReport {
+                dataset: source.name(),
+                folder: Some(located.folder),
+                files,
+            })
+        }
+    }
+}
+
+/// Reads a data set completely and compares it with what is published.
+///
+/// A file that is wrong makes a report with `ok` false; only a data set that
+/// is not there at all is an error. For the embedded set, all images are made
+/// and compared with the fingerprint this version of the program stands for.
+///
+/// # Errors
+/// [`DataError::NotFound`], or for `idx:DIR` [`DataError::MissingFile`] and
+/// [`DataError::Read`] of the folder.
+pub fn verify(source: &Source, lookup: &Lookup) -> Result<VerifyReport, DataError> {
+    match source {
+        Source::Glyphs => Ok(verify_glyphs(&glyphs::dataset())),
+        Source::Named(set) => {
+            let located = located(set, lookup)?;
+            Ok(verify_files(source.name(), &located, Some(set)))
+        }
+        Source::Idx(folder) => {
+            let located = locate::find_in_folder(folder)?;
+            Ok(verify_files(source.name(), &located, None))
+        }
+    }
+}
+
+/// Where a data set is, without reading it.
+///
+/// # Errors
+/// As [`verify`].
+pub fn path(source: &Source, lookup: &Lookup) -> Result<PathReport, DataError> {
+    let located = match source {
+        Source::Glyphs => None,
+        Source::Named(set) => Some(located(set, lookup)?),
+        Source::Idx(folder) => Some(locate::find_in_folder(folder)?),
+    };
+    let (folder, files) = match located {
+        Some(located) => (Some(located.folder), located.files.to_vec()),
+        None => (None, Vec::new()),
+    };
+    Ok(PathReport {
+        dataset: source.name(),
+        folder,
+        files,
+    })
+}
+
+/// Downloads what the download folder lacks of `set`.
+pub(crate) fn download_missing(
+    set: &'static NamedSet,
+    lookup: &Lookup,
+    progress: &mut dyn FnMut(Progress<'_>),
+) -> Result<(Located, Vec<FetchedFile>), DataError> {
+    if lookup.offline {
+        return Err(DataError::Offline {
+            dataset: set.name,
+            searched: lookup.roots(),
+        });
+    }
+    let folder = lookup.download_folder(set);
+    let bases: Vec<String> = if lookup.mirrors.is_empty() {
+        set.mirrors.iter().map(|&base| base.to_owned()).collect()
+    } else {
+        let inside = |base: &String| format!("{}/{}", base.trim_end_matches('/'), set.name);
+        lookup.mirrors.iter().map(inside).collect()
+    };
+    let mut files = Vec::new();
+    for file in &set.files {
+        let stored = locate::find_file(&folder, file.name, file.content_sha256.is_some());
+        files.push(match stored {
+            Some(path) => present(set, file, &path)?,
+            None => {
+                let done = download::download(set.name, file, &folder, &bases, progress)?;
+                FetchedFile {
+                    path: done.path,
+                    action: FetchAction::Downloaded,
+                    url: Some(done.url),
+                    bytes: done.bytes,
+                }
+            }
+        });
+    }
+    let paths = [0, 1, 2, 3].map(|index: usize| files[index].path.clone());
+    Ok((
+        Located {
+            folder,
+            files: paths,
+        },
+        files,
+    ))
+}
+
+fn located(set: &'static NamedSet, lookup: &Lookup) -> Result<Located, DataError> {
+    locate::find_named(set, lookup).ok_or_else(|| DataError::NotFound {
+        dataset: set.name,
+        searched: lookup.roots(),
+    })
+}
+
+fn present(
+    set: &'static NamedSet,
+    file: &'static PublishedFile,
+    path: &Path,
+) -> Result<FetchedFile, DataError> {
+    let checked = check_published(file, path).map_err(|source| DataError::Read {
+        path: path.to_owned(),
+        source,
+    })?;
+    if checked.status == FileStatus::Altered {
+        return Err(altered(set, &checked));
+    }
+    Ok(FetchedFile {
+        path: path.to_owned(),
+        action: FetchAction::Present,
+        url: None,
+        bytes: checked.bytes.unwrap_or(0),
+    })
+}
+
+fn altered(set: &'static NamedSet, file: &VerifiedFile) -> DataError {
+    DataError::Altered {
+        dataset: set.name,
+        path: file.path.clone(),
+        found: file.sha256.clone().unwrap_or_default(),
+        expected: file.expected.unwrap_or_default(),
+    }
+}
+
+/// Compares one stored file with the published one.
+fn check_published(file: &'static PublishedFile, path: &Path) -> io::Result<VerifiedFile> {
+    let (sha256, bytes) = digest::sha256_file(path)?;
+    let compressed = path.extension().is_some_and(|extension| extension == "gz");
+    let expected = if compressed {
+        Some(file.gz_sha256)
+    } else {
+        file.content_sha256
+    };
+    let status = if expected == Some(sha256.as_str()) {
+        FileStatus::Published
+    } else if compressed
+        && file.content_sha256.is_some()
+        && content(path) == file.content_sha256.map(str::to_owned)
+    {
+        FileStatus::Recompressed
+    } else {
+        FileStatus::Altered
+    };
+    Ok(VerifiedFile {
+        path: path.to_owned(),
+        status,
+        bytes: Some(bytes),
+        sha256: Some(sha256),
+        expected,
+    })
+}
+
+/// SHA-256 of the decompressed content of either kind of IDX file.
+fn content(path: &Path) -> Option<String> {
+    let array = idx::read_images(path).or_else(|_| idx::read_labels(path, CLASSES));
+    array.ok().map(|array| array.content_sha256)
+}
+
+fn verify_files(
+    dataset: String,
+    located: &Located,
+    set: Option<&'static NamedSet>,
+) -> VerifyReport {
+    let mut problems = Vec::new();
+    let mut files = Vec::new();
+    for (index, path) in located.files.iter().enumerate() {
+        let checked = match set {
+            Some(set) => check_published(&set.files[index], path),
+            None => digest::sha256_file(path).map(|(sha256, bytes)| VerifiedFile {
+                path: path.clone(),
+                status: FileStatus::Readable,
+                bytes: Some(bytes),
+                sha256: Some(sha256),
+                expected: None,
+            }),
+        };
+        let mut checked = checked.unwrap_or_else(|_| VerifiedFile {
+            path: path.clone(),
+            status: FileStatus::Damaged,
+            bytes: None,
+            sha256: None,
+            expected: None,
+        });
+        let parsed = if FILE_NAMES[index].contains("images") {
+            idx::read_images(path)
+        } else {
+            idx::read_labels(path, CLASSES)
+        };
+        match (parsed, set) {
+            (Err(error), _) => {
+                checked.status = FileStatus::Damaged;
+                problems.push(error.to_string());
+            }
+            (Ok(_), Some(set)) if checked.status == FileStatus::Altered => {
+                problems.push(altered(set, &checked).to_string());
+            }
+            (Ok(_), _) => {}
+        }
+        files.push(checked);
+    }
+    let mut report = VerifyReport {
+        dataset,
+        ok: false,
+        folder: Some(located.folder.clone()),
+        files,
+        fingerprint: None,
+        counts: None,
+        problems,
+    };
+    if report
+        .files
+        .iter()
+        .all(|file| file.status != FileStatus::Damaged)
+    {
+        match load::read_located(located, CLASSES) {
+            Ok(loaded) => {
+                report.fingerprint = Some(loaded.fingerprint());
+                report.counts = Some([loaded.train.len(), loaded.test.len()]);
+            }
+            Err(error) => report.problems.push(error.to_string()),
+        }
+    }
+    report.ok = report.problems.is_empty();
+    report
+}
+
+fn verify_glyphs(dataset: &Dataset) -> VerifyReport {
+    let mut problems = Vec::new();
+    if dataset.fingerprint != glyphs::FINGERPRINT {
+        problems.push(format!(
+            "glyphs: the images made here have the fingerprint {}, expected {}; this machine's arithmetic differs from IEEE 754",
+            dataset.fingerprint,
+            glyphs::FINGERPRINT
+        ));
+    }
+    VerifyReport {
+        dataset: dataset.name.clone(),
+        ok: problems.is_empty(),
+        folder: None,
+        files: Vec::new(),
+        fingerprint: Some(dataset.fingerprint.clone()),
+        counts: Some([dataset.train.len(), dataset.test.len()]),
+        problems,
+    }
+}
