@@ -1,1 +1,61 @@
 //! Montages, charts, animation and the single-file page; knows nothing of models.
+//!
+//! - [`montage`] and [`lattice`] lay tiles out; [`beside`] and [`stacked`] join images.
+//! - A [`Figure`] is rows of [`Panel`]s; a [`Plot`] is axes with [`Layer`]s; [`charts`] makes the
+//!   plots of the atlas from data.
+//! - [`write_figure`] writes a figure with its data beside it.
+//! - [`page`] is the article that shows the figures.
+//!
+//! Everything is drawn with one bundled font and no system library, and the same input gives the
+//! same bytes.
+//!
+//! ```
+//! use viz::charts::{LineChart, Series};
+//! use viz::{Figure, Sidecar, write_figure};
+//! # let folder = tempfile::tempdir()?;
+//! let series = [Series { name: "test".into(), points: vec![[1.0, 170.0], [2.0, 160.0]], ..Series::default() }];
+//! let plot = LineChart { y_label: "loss, nats per image", series: &series, ..LineChart::default() }.plot();
+//! let figure = Figure { title: "Training".into(), caption: "One seed.".into(), ..Figure::of(plot) };
+//! write_figure(&folder.path().join("training.png"), &figure.render(), &Sidecar::default())?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod atomic_file;
+mod axis;
+mod canvas;
+pub mod charts;
+mod colour;
+mod draw_layer;
+mod error;
+mod field;
+mod figure;
+mod font;
+mod image;
+mod layer;
+mod montage;
+pub mod number;
+pub mod page;
+mod plot;
+mod plotters_canvas;
+mod png_file;
+mod sidecar;
+mod theme;
+
+pub use atomic_file::write_atomically;
+pub use axis::{Axis, Scale, Ticks};
+pub use colour::{ColourMap, PETROFF10, Rgb, class_colour};
+pub use error::VizError;
+pub use field::Field;
+pub use figure::{Figure, Panel, TilePanel};
+pub use font::{Weight, text_width, wrap};
+pub use image::{GrayImage, Image, ImageRef, RgbImage};
+pub use layer::{
+    Band, Bar, Dash, Ellipse, Ellipses, Heat, Interval, Label, Labels, Layer, Line, PlacedImage,
+    Point, Points, Rule, Segments, Shape, Trail,
+};
+pub use montage::{
+    Grid, beside, lattice, lattice_of, linspace, montage, montage_with_borders, stacked,
+};
+pub use plot::{Aspect, ColourBar, Frame, LegendAt, LegendEntry, Plot, Swatch};
+pub use png_file::{decode_png, encode_png, write_png};
+pub use sidecar::{Sidecar, write_figure};

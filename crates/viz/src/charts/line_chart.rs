@@ -1,0 +1,111 @@
+use crate::{
+    Axis, Band, Dash, Layer, LegendAt, LegendEntry, Line, Plot, Rgb, Scale, Swatch, class_colour,
+};
+
+/// A curve, optionally with a band around it.
+#[derive(Clone, Debug, Default)]
+pub struct Series {
+    /// Name in the legend.
+    pub name: String,
+    /// Position and value.
+    pub points: Vec<[f64; 2]>,
+    /// Position, lower and upper value of the band: mean ± standard deviation over seeds.
+    pub band: Vec<[f64; 3]>,
+    /// Colour; without it, the series' own.
+    pub colour: Option<Rgb>,
+    /// Dashes, for instance for the test set beside the training set.
+    pub dash: Dash,
+}
+
+/// Curves over a common axis, such as the training curves.
+#[derive(Clone, Debug)]
+pub struct LineChart<'a> {
+    /// Title of the panel.
+    pub title: &'a str,
+    /// Name of the horizontal axis.
+    pub x_label: &'a str,
+    /// Name and unit of the vertical axis.
+    pub y_label: &'a str,
+    /// The curves.
+    pub series: &'a [Series],
+    /// Scale of the horizontal axis.
+    pub x_scale: Scale,
+    /// Scale of the vertical axis.
+    pub y_scale: Scale,
+    /// Range of the vertical axis; without it, that of the data.
+    pub y_range: Option<[f64; 2]>,
+}
+
+impl Default for LineChart<'_> {
+    fn default() -> Self {
+        LineChart {
+            title: "",
+            x_label: "epoch",
+            y_label: "",
+            series: &[],
+            x_scale: Scale::Linear,
+            y_scale: Scale::Linear,
+            y_range: None,
+        }
+    }
+}
+
+impl LineChart<'_> {
+    /// The chart.
+    pub fn plot(&self) -> Plot {
+        let xs = self.series.iter().flat_map(|series| {
+            let points = series.points.iter().map(|p| p[0]);
+            points.chain(series.band.iter().map(|p| p[0]))
+        });
+        let ys = self.series.iter().flat_map(|series| {
+            let points = series.points.iter().map(|p| p[1]);
+            points.chain(series.band.iter().flat_map(|p| [p[1], p[2]]))
+        });
+        let mut y = Axis::fit(self.y_label, self.y_scale, ys, 0.06);
+        if let Some([low, high]) = self.y_range {
+            (y.low, y.high) = (low, high);
+        }
+        let colour =
+            |index: usize, series: &Series| series.colour.unwrap_or_else(|| class_colour(index));
+        let mut layers = Vec::new();
+        for (index, series) in self.series.iter().enumerate() {
+            if !series.band.is_empty() {
+                layers.push(Layer::Band(Band {
+                    points: series.band.clone(),
+                    colour: colour(index, series),
+                    alpha: 0.2,
+                }));
+            }
+        }
+        for (index, series) in self.series.iter().enumerate() {
+            layers.push(Layer::Line(Line {
+                points: series.points.clone(),
+                colour: colour(index, series),
+                width: 2.2,
+                dash: series.dash,
+                ..Line::default()
+            }));
+        }
+        Plot {
+            title: self.title.to_string(),
+            x: Axis::fit(self.x_label, self.x_scale, xs, 0.02),
+            y,
+            layers,
+            legend: self
+                .series
+                .iter()
+                .enumerate()
+                .filter(|(_, series)| !series.name.is_empty())
+                .map(|(index, series)| {
+                    LegendEntry::new(
+                        &series.name,
+                        colour(index, series),
+                        Swatch::Line(series.dash),
+                    )
+                })
+                .collect(),
+            legend_at: LegendAt::Right,
+            ..Plot::default()
+        }
+    }
+}

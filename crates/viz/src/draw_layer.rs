@@ -1,0 +1,462 @@
+use tiny_skia::PathBuilder;
+
+use crate::axis::{Axis, Scale};
+use crate::canvas::{Across, Along, Canvas, Pen, TextLook};
+use crate::font::{Weight, cap_height, text_width};
+use crate::layer::{Band, Ellipses, Heat, Interval, Labels, Layer, Points, Rule, Shape, Trail};
+use crate::theme;
+use crate::{Image, Rgb, RgbImage};
+
+/// From data to canvas units inside of a plot's axes.
+pub(crate) struct Mapping<'a> {
+    pub(crate) left: f64,
+    pub(crate) top: f64,
+    pub(crate) width: f64,
+    pub(crate) height: f64,
+    pub(crate) x: &'a Axis,
+    pub(crate) y: &'a Axis,
+}
+
+impl Mapping<'_> {
+    fn at_x(&self, x: f64) -> f64 {
+        // Far outside is clipped anyway; the bound keeps f32 paths exact enough.
+        self.left + self.x.fraction(x).clamp(-20.0, 21.0) * self.width
+    }
+
+    fn at_y(&self, y: f64) -> f64 {
+        self.top + (1.0 - self.y.fraction(y).clamp(-20.0, 21.0)) * self.height
+    }
+
+    fn at(&self, [x, y]: [f64; 2]) -> [f64; 2] {
+        [self.at_x(x), self.at_y(y)]
+    }
+}
+
+pub(crate) fn draw(canvas: &mut Canvas, map: &Mapping<'_>, layer: &Layer) {
+    match layer {
+        Layer::Points(points) => draw_points(canvas, map, points),
+        Layer::Line(line) => {
+            let points: Vec<_> = line.points.iter().map(|&p| map.at(p)).collect();
+            canvas.polyline(
+                &points,
+                Pen {
+                    colour: line.colour,
+                    alpha: line.alpha,
+                    width: line.width,
+                    dash: line.dash.pattern(line.width),
+                },
+            );
+        }
+        Layer::Segments(segments) => {
+            // One path, so that ends that meet do not darken each other.
+            let mut path = PathBuilder::new();
+            for [a, b] in &segments.segments {
+                let (a, b) = (map.at(*a), map.at(*b));
+                if a.iter().chain(&b).all(|v| v.is_finite()) {
+                    path.move_to(a[0] as f32, a[1] as f32);
+                    path.line_to(b[0] as f32, b[1] as f32);
+                }
+            }
+            if let Some(path) = path.finish() {
+                canvas.stroke(
+                    &path,
+                    Pen {
+                        alpha: segments.alpha,
+                        ..Pen::new(segments.colour, segments.width)
+                    },
+                );
+            }
+        }
+        Layer::Band(band) => draw_band(canvas, map, band),
+        Layer::Bars(bars) => {
+            for bar in bars {
+                let base = match (map.y.scale, bar.y[0] <= 0.0) {
+                    (Scale::Log10, true) => map.y.low,
+                    _ => bar.y[0],
+                };
+                let (left, right) = (map.at_x(bar.x[0]), map.at_x(bar.x[1]));
+                let (bottom, top) = (map.at_y(base), map.at_y(bar.y[1]));
+                if [left, right, bottom, top].iter().all(|v| v.is_finite()) {
+                    canvas.rectangle(
+                        left.min(right),
+                        top.min(bottom),
+                        (right - left).abs(),
+                        (bottom - top).abs(),
+                        bar.colour,
+                        bar.alpha,
+                    );
+                }
+            }
+        }
+        Layer::Ellipses(ellipses) => draw_ellipses(canvas, map, ellipses),
+        Layer::Trails(trails) => {
+            for trail in trails {
+                draw_trail(canvas, map, trail);
+            }
+        }
+        Layer::Image(placed) => {
+            let (left, right) = (map.at_x(placed.x[0]), map.at_x(placed.x[1]));
+            let (bottom, top) = (map.at_y(placed.y[0]), map.at_y(placed.y[1]));
+            canvas.image(
+                placed.image.as_ref(),
+                left,
+                top,
+                right - left,
+                bottom - top,
+                placed.alpha,
+            );
+        }
+        Layer::Heat(heat) => draw_heat(canvas, map, heat),
+        Layer::Intervals(intervals) => {
+            for interval in intervals {
+                draw_interval(canvas, map, interval);
+            }
+        }
+        Layer::Labels(labels) => draw_labels(canvas, map, labels),
+        Layer::Rule(rule) => draw_rule(canvas, map, rule),
+    }
+}
+
+fn draw_points(canvas: &mut Canvas, map: &Mapping<'_>, layer: &Points) {
+    let mut order: Vec<usize> = (0..layer.points.len()).collect();
+    if let Some(seed) = layer.shuffle {
+        shuffle(&mut order, seed);
+    }
+    for index in order {
+        let point = layer.points[index];
+        let at = map.at(point.at);
+        if !(at[0].is_finite() && at[1].is_finite()) {
+            continue;
+        }
+        marker(
+            canvas,
+            at,
+            layer.shape,
+            layer.radius,
+            point.colour,
+            layer.alpha,
+            layer.rim,
+        );
+    }
+}
+
+pub(crate) fn marker(
+    canvas: &mut Canvas,
+    at: [f64; 2],
+    shape: Shape,
+    radius: f64,
+    colour: Rgb,
+    alpha: f64,
+    rim: Option<Rgb>,
+) {
+    let [x, y] = at;
+    let polygon = |corners: &[[f64; 2]]| -> Vec<[f64; 2]> {
+        corners
+            .iter()
+            .map(|c| [x + radius * c[0], y + radius * c[1]])
+            .collect()
+    };
+    let corners = match shape {
+        Shape::Disc => {
+            if let Some(rim) = rim {
+                canvas.disc(at, radius + 1.0, rim, alpha);
+            }
+            canvas.disc(at, radius, colour, alpha);
+            return;
+        }
+        Shape::Ring => {
+            if let Some(path) = PathBuilder::from_circle(x as f32, y as f32, radius as f32) {
+                if let Some(rim) = rim {
+                    canvas.stroke(&path, Pen::new(rim, 3.6));
+                }
+                canvas.stroke(
+                    &path,
+                    Pen {
+                        alpha,
+                        ..Pen::new(colour, 1.8)
+                    },
+                );
+            }
+            return;
+        }
+        Shape::Cross => {
+            for ends in [[[-0.8, -0.8], [0.8, 0.8]], [[-0.8, 0.8], [0.8, -0.8]]] {
+                let ends = polygon(&ends);
+                if let Some(rim) = rim {
+                    canvas.polyline(&ends, Pen::new(rim, 0.5 * radius + 2.0));
+                }
+            }
+            for ends in [[[-0.8, -0.8], [0.8, 0.8]], [[-0.8, 0.8], [0.8, -0.8]]] {
+                let pen = Pen {
+                    alpha,
+                    ..Pen::new(colour, 0.5 * radius)
+                };
+                canvas.polyline(&polygon(&ends), pen);
+            }
+            return;
+        }
+        Shape::Square => polygon(&[[-0.88, -0.88], [0.88, -0.88], [0.88, 0.88], [-0.88, 0.88]]),
+        Shape::Diamond => polygon(&[[0.0, -1.2], [1.2, 0.0], [0.0, 1.2], [-1.2, 0.0]]),
+        Shape::Triangle => polygon(&[[0.0, -1.2], [1.05, 0.7], [-1.05, 0.7]]),
+    };
+    if let Some(rim) = rim {
+        let mut closed = corners.clone();
+        closed.extend_from_slice(&corners[..2]);
+        canvas.polyline(&closed, Pen::new(rim, 2.0));
+    }
+    canvas.polygon(&corners, colour, alpha);
+}
+
+fn draw_band(canvas: &mut Canvas, map: &Mapping<'_>, band: &Band) {
+    let finite: Vec<_> = band
+        .points
+        .iter()
+        .filter(|p| p.iter().all(|v| v.is_finite()))
+        .collect();
+    let upper = finite.iter().map(|p| map.at([p[0], p[2]]));
+    let lower = finite.iter().rev().map(|p| map.at([p[0], p[1]]));
+    let outline: Vec<_> = upper.chain(lower).collect();
+    canvas.polygon(&outline, band.colour, band.alpha);
+}
+
+fn draw_ellipses(canvas: &mut Canvas, map: &Mapping<'_>, layer: &Ellipses) {
+    const CORNERS: usize = 96;
+    for ellipse in &layer.ellipses {
+        let (sin, cos) = ellipse.angle.sin_cos();
+        let mut corners: Vec<[f64; 2]> = (0..CORNERS)
+            .map(|i| {
+                let turn = std::f64::consts::TAU * i as f64 / CORNERS as f64;
+                let (u, v) = (ellipse.radii[0] * turn.cos(), ellipse.radii[1] * turn.sin());
+                map.at([
+                    ellipse.centre[0] + u * cos - v * sin,
+                    ellipse.centre[1] + u * sin + v * cos,
+                ])
+            })
+            .collect();
+        if corners.iter().flatten().any(|v| !v.is_finite()) {
+            continue;
+        }
+        if layer.fill > 0.0 {
+            canvas.polygon(&corners, ellipse.colour, layer.fill);
+        }
+        if layer.edge > 0.0 {
+            corners.push(corners[0]);
+            corners.push(corners[1]);
+            canvas.polyline(
+                &corners,
+                Pen {
+                    colour: ellipse.colour,
+                    alpha: layer.edge,
+                    width: layer.width,
+                    dash: layer.dash.pattern(layer.width),
+                },
+            );
+        }
+    }
+}
+
+fn draw_trail(canvas: &mut Canvas, map: &Mapping<'_>, trail: &Trail) {
+    let points: Vec<_> = trail.points.iter().map(|&p| map.at(p)).collect();
+    let pieces = points.len().saturating_sub(1);
+    for (index, ends) in points.windows(2).enumerate() {
+        if ends.iter().flatten().any(|v| !v.is_finite()) {
+            continue;
+        }
+        let age = (index + 1) as f64 / pieces as f64;
+        let alpha = trail.oldest + (1.0 - trail.oldest) * age * age;
+        let width = trail.width * (0.4 + 0.6 * age);
+        canvas.polyline(
+            ends,
+            Pen {
+                alpha,
+                ..Pen::new(trail.colour, width)
+            },
+        );
+    }
+}
+
+fn draw_heat(canvas: &mut Canvas, map: &Mapping<'_>, heat: &Heat) {
+    let field = &heat.field;
+    let (x, y) = field.cell_edges();
+    let (left, right) = (map.at_x(x[0]), map.at_x(x[1]));
+    let (bottom, top) = (map.at_y(y[0]), map.at_y(y[1]));
+    let colour = |value: f64| {
+        let span = heat.limits[1] - heat.limits[0];
+        heat.map.at(if span > 0.0 {
+            (value - heat.limits[0]) / span
+        } else {
+            0.5 * value / value
+        })
+    };
+    let (columns, rows) = if heat.smooth {
+        let pixels = |length: f64| ((length * canvas.scale()).round().max(1.0)) as usize;
+        (pixels(right - left), pixels(bottom - top))
+    } else {
+        (field.columns, field.rows)
+    };
+    let mut image = RgbImage::new(columns, rows, Rgb::WHITE);
+    for row in 0..rows {
+        for column in 0..columns {
+            let value = if heat.smooth {
+                let u = (column as f64 + 0.5) / columns as f64;
+                let v = (row as f64 + 0.5) / rows as f64;
+                field.at([x[0] + u * (x[1] - x[0]), y[1] - v * (y[1] - y[0])])
+            } else {
+                field.value(column, row)
+            };
+            image.set(column, row, colour(value));
+        }
+    }
+    canvas.image(
+        Image::Rgb(image).as_ref(),
+        left,
+        top,
+        right - left,
+        bottom - top,
+        heat.alpha,
+    );
+}
+
+fn draw_interval(canvas: &mut Canvas, map: &Mapping<'_>, interval: &Interval) {
+    let x = map.at_x(interval.x);
+    let (low, high) = (map.at_y(interval.low), map.at_y(interval.high));
+    if low.is_finite() && high.is_finite() {
+        let pen = Pen::new(interval.colour.darker(), 1.6);
+        canvas.line([x, low], [x, high], pen);
+        for y in [low, high] {
+            canvas.line([x - 4.0, y], [x + 4.0, y], pen);
+        }
+    }
+    let y = map.at_y(interval.mean);
+    if y.is_finite() {
+        canvas.disc([x, y], 5.0, Rgb::WHITE, 1.0);
+        canvas.disc([x, y], 4.0, interval.colour.darker(), 1.0);
+    }
+}
+
+fn draw_labels(canvas: &mut Canvas, map: &Mapping<'_>, layer: &Labels) {
+    let anchors: Vec<[f64; 2]> = layer.labels.iter().map(|l| map.at(l.at)).collect();
+    let half: Vec<[f64; 2]> = layer
+        .labels
+        .iter()
+        .map(|label| {
+            [
+                0.5 * text_width(&label.text, layer.size, Weight::SemiBold) + 2.0,
+                0.5 * cap_height(layer.size) + 4.0,
+            ]
+        })
+        .collect();
+    let mut places: Vec<[f64; 2]> = anchors
+        .iter()
+        .map(|[x, y]| [x + layer.offset[0], y - layer.offset[1]])
+        .collect();
+    if layer.separate {
+        separate(&mut places, &half, map);
+    }
+    for ((place, anchor), label) in places.iter().zip(&anchors).zip(&layer.labels) {
+        let moved = (place[0] - anchor[0]).hypot(place[1] - anchor[1]);
+        if layer.separate && moved > 14.0 && moved.is_finite() {
+            canvas.line(*place, *anchor, Pen::new(label.colour.darker(), 0.9));
+            canvas.disc(*anchor, 2.0, label.colour.darker(), 1.0);
+        }
+    }
+    for (place, label) in places.iter().zip(&layer.labels) {
+        if place.iter().all(|v| v.is_finite()) {
+            let look = TextLook {
+                halo: 2.4,
+                ..TextLook::new(layer.size, label.colour).semi_bold()
+            };
+            canvas.text(&label.text, *place, Across::Centre, Along::Middle, look);
+        }
+    }
+}
+
+/// Pushes overlapping boxes apart along the direction of the smaller overlap, and back inside of
+/// the axes, until nothing moves.
+fn separate(places: &mut [[f64; 2]], half: &[[f64; 2]], map: &Mapping<'_>) {
+    for _ in 0..200 {
+        let mut moved = false;
+        for i in 0..places.len() {
+            for j in i + 1..places.len() {
+                let dx = places[j][0] - places[i][0];
+                let dy = places[j][1] - places[i][1];
+                let overlap_x = half[i][0] + half[j][0] - dx.abs();
+                let overlap_y = half[i][1] + half[j][1] - dy.abs();
+                if !(overlap_x > 0.0 && overlap_y > 0.0) {
+                    continue;
+                }
+                moved = true;
+                let (axis, push) = if overlap_x < overlap_y {
+                    (
+                        0,
+                        0.25 + 0.5 * overlap_x * if dx < 0.0 { -1.0 } else { 1.0 },
+                    )
+                } else {
+                    (
+                        1,
+                        0.25 + 0.5 * overlap_y * if dy < 0.0 { -1.0 } else { 1.0 },
+                    )
+                };
+                places[i][axis] -= push;
+                places[j][axis] += push;
+            }
+        }
+        for (place, half) in places.iter_mut().zip(half) {
+            if place.iter().all(|v| v.is_finite()) {
+                place[0] = place[0].clamp(
+                    map.left + half[0],
+                    (map.left + map.width - half[0]).max(map.left + half[0]),
+                );
+                place[1] = place[1].clamp(
+                    map.top + half[1],
+                    (map.top + map.height - half[1]).max(map.top + half[1]),
+                );
+            }
+        }
+        if !moved {
+            break;
+        }
+    }
+}
+
+fn draw_rule(canvas: &mut Canvas, map: &Mapping<'_>, rule: &Rule) {
+    let pen = Pen {
+        dash: rule.dash.pattern(1.3),
+        ..Pen::new(rule.colour, 1.3)
+    };
+    let look = TextLook {
+        halo: 2.0,
+        ..TextLook::new(theme::LEGEND_SIZE, rule.colour.darker())
+    };
+    if rule.horizontal {
+        let y = map.at_y(rule.at);
+        canvas.line([map.left, y], [map.left + map.width, y], pen);
+        let at = [map.left + map.width - 6.0, y - 5.0];
+        canvas.text(&rule.label, at, Across::Right, Along::Baseline, look);
+    } else {
+        let x = map.at_x(rule.at);
+        canvas.line([x, map.top], [x, map.top + map.height], pen);
+        let right = x + 6.0 + text_width(&rule.label, look.size, look.weight);
+        let (at, across) = if right > map.left + map.width {
+            ([x - 5.0, map.top + 6.0], Across::Right)
+        } else {
+            ([x + 5.0, map.top + 6.0], Across::Left)
+        };
+        canvas.text(&rule.label, at, across, Along::Top, look);
+    }
+}
+
+/// Fisher–Yates with SplitMix64 (Steele, Lea and Flood 2014): an order that depends on the seed
+/// alone.
+pub(crate) fn shuffle(order: &mut [usize], seed: u64) {
+    let mut state = seed;
+    for last in (1..order.len()).rev() {
+        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = state;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^= mixed >> 31;
+        let chosen = ((u128::from(mixed) * (last as u128 + 1)) >> 64) as usize;
+        order.swap(last, chosen);
+    }
+}

@@ -1,0 +1,407 @@
+use crate::canvas::{Across, Along, Canvas, TextLook};
+use crate::font::{Weight, text_width, wrap};
+use crate::plot::{LegendEntry, Margins, Plot};
+use crate::{Grid, Image, RgbImage, theme};
+
+/// A picture made of aligned panels with a title, a caption and one legend for all.
+///
+/// ```
+/// use viz::{Axis, Figure, Layer, Line, Plot};
+/// let plot = Plot {
+///     layers: vec![Layer::Line(Line { points: vec![[0.0, 0.0], [1.0, 1.0]], ..Line::default() })],
+///     ..Plot::default()
+/// };
+/// let image = Figure { title: "A line".into(), ..Figure::of(plot) }.render();
+/// assert!(image.width() > 920);
+/// ```
+#[derive(Clone, Debug)]
+pub struct Figure {
+    /// Title; empty for none.
+    pub title: String,
+    /// Caption below, wrapped to the figure's width; empty for none.
+    pub caption: String,
+    /// Rows of panels.
+    pub rows: Vec<Vec<Panel>>,
+    /// A legend in a strip below the panels.
+    pub legend: Vec<LegendEntry>,
+    /// Pixels of the file for one canvas unit: 2 is sharp when shown at half size.
+    pub scale: f64,
+}
+
+/// One cell of a figure.
+#[derive(Clone, Debug)]
+pub enum Panel {
+    /// Axes with layers.
+    Plot(Box<Plot>),
+    /// Tiles with row and column heads.
+    Tiles(Box<TilePanel>),
+    /// Nothing.
+    Empty,
+}
+
+impl From<Plot> for Panel {
+    fn from(plot: Plot) -> Panel {
+        Panel::Plot(Box::new(plot))
+    }
+}
+
+impl From<TilePanel> for Panel {
+    fn from(tiles: TilePanel) -> Panel {
+        Panel::Tiles(Box::new(tiles))
+    }
+}
+
+/// A montage with words at its rows and columns, such as input, reconstruction and difference.
+#[derive(Clone, Debug)]
+pub struct TilePanel {
+    /// Title above; empty for none.
+    pub title: String,
+    /// The montage.
+    pub image: Image,
+    /// Its layout.
+    pub grid: Grid,
+    /// Words left of the rows; empty for none.
+    pub row_heads: Vec<String>,
+    /// Words above the columns; empty for none.
+    pub column_heads: Vec<String>,
+    /// Canvas units of one montage pixel (a multiple of one half keeps pixels square at scale 2).
+    pub pixel: f64,
+}
+
+const PADDING: f64 = 20.0;
+const PANEL_GAP: f64 = 26.0;
+
+impl Figure {
+    /// A figure of one panel.
+    pub fn of(panel: impl Into<Panel>) -> Figure {
+        Figure::grid(vec![vec![panel.into()]])
+    }
+
+    /// A figure of panels side by side.
+    pub fn row(panels: Vec<Panel>) -> Figure {
+        Figure::grid(vec![panels])
+    }
+
+    /// A figure of rows of panels, aligned in columns.
+    pub fn grid(rows: Vec<Vec<Panel>>) -> Figure {
+        Figure {
+            title: String::new(),
+            caption: String::new(),
+            rows,
+            legend: Vec::new(),
+            scale: 2.0,
+        }
+    }
+
+    /// Draws the figure; its size follows from its content.
+    pub fn render(&self) -> RgbImage {
+        self.draw().into_image()
+    }
+
+    pub(crate) fn draw(&self) -> Canvas {
+        let rows: Vec<Vec<Panel>> = self
+            .rows
+            .iter()
+            .map(|row| row.iter().map(Panel::resolved).collect())
+            .collect();
+        let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+        let column_bands: Vec<Band> = (0..columns)
+            .map(|column| {
+                Band::around(rows.iter().filter_map(|row| row.get(column)).map(|panel| {
+                    let margins = panel.margins();
+                    [margins.left, panel.size()[0], margins.right]
+                }))
+            })
+            .collect();
+        let row_bands: Vec<Band> = rows
+            .iter()
+            .map(|row| {
+                Band::around(row.iter().map(|panel| {
+                    let margins = panel.margins();
+                    [margins.top, panel.size()[1], margins.bottom]
+                }))
+            })
+            .collect();
+        let total = |bands: &[Band]| {
+            bands.iter().map(Band::total).sum::<f64>()
+                + PANEL_GAP * bands.len().saturating_sub(1) as f64
+        };
+        let content_width = total(&column_bands).max(180.0);
+        let title = lines(
+            &self.title,
+            theme::FIGURE_TITLE_SIZE,
+            Weight::SemiBold,
+            content_width,
+        );
+        let caption = lines(
+            &self.caption,
+            theme::CAPTION_SIZE,
+            Weight::Regular,
+            content_width,
+        );
+        let legend = legend_rows(&self.legend, content_width);
+        // A single word wider than the panels widens the figure.
+        let width_of = |lines: &[String], size, weight| {
+            lines
+                .iter()
+                .map(|line| text_width(line, size, weight))
+                .fold(0.0, f64::max)
+        };
+        let content_width = content_width
+            .max(width_of(&title, theme::FIGURE_TITLE_SIZE, Weight::SemiBold))
+            .max(width_of(&caption, theme::CAPTION_SIZE, Weight::Regular))
+            .max(legend.iter().map(|row| row.width).fold(0.0, f64::max));
+        let title_line = theme::FIGURE_TITLE_SIZE * 1.25;
+        let caption_line = theme::CAPTION_SIZE * theme::LINE_HEIGHT;
+        let legend_line = 22.0;
+        let block = |count: usize, line: f64, gap: f64| {
+            if count == 0 {
+                0.0
+            } else {
+                count as f64 * line + gap
+            }
+        };
+        let title_height = block(title.len(), title_line, 10.0);
+        let legend_height = block(legend.len(), legend_line, 14.0);
+        let caption_height = block(caption.len(), caption_line, 12.0);
+        let panels_height = total(&row_bands);
+        let mut canvas = Canvas::new(
+            content_width + 2.0 * PADDING,
+            title_height + panels_height + legend_height + caption_height + 2.0 * PADDING,
+            self.scale,
+        );
+
+        let mut y = PADDING;
+        for line in &title {
+            let look = TextLook::new(theme::FIGURE_TITLE_SIZE, theme::INK).semi_bold();
+            canvas.text(line, [PADDING, y], Across::Left, Along::Top, look);
+            y += title_line;
+        }
+        let mut top = PADDING + title_height;
+        let inset = 0.5 * (content_width - total(&column_bands)).max(0.0);
+        for (row, row_band) in rows.iter().zip(&row_bands) {
+            let mut left = PADDING + inset;
+            for (panel, column_band) in row.iter().zip(&column_bands) {
+                let size = panel.size();
+                let x = left + column_band.before + 0.5 * (column_band.inside - size[0]);
+                let y = top + row_band.before + 0.5 * (row_band.inside - size[1]);
+                panel.draw(&mut canvas, x, y);
+                left += column_band.total() + PANEL_GAP;
+            }
+            top += row_band.total() + PANEL_GAP;
+        }
+        let mut y = PADDING + title_height + panels_height + 14.0;
+        for row in &legend {
+            let mut x = PADDING + 0.5 * (content_width - row.width);
+            for entry in &row.entries {
+                entry.draw(&mut canvas, x, y + 0.5 * legend_line);
+                x += entry.width() + LEGEND_SPACE;
+            }
+            y += legend_line;
+        }
+        let mut y = PADDING + title_height + panels_height + legend_height + 12.0;
+        for line in &caption {
+            let look = TextLook::new(theme::CAPTION_SIZE, theme::SOFT);
+            canvas.text(line, [PADDING, y + 4.0], Across::Left, Along::Top, look);
+            y += caption_line;
+        }
+        canvas
+    }
+}
+
+const LEGEND_SPACE: f64 = 22.0;
+
+struct LegendRow<'a> {
+    entries: Vec<&'a LegendEntry>,
+    width: f64,
+}
+
+/// Entries in as many rows as the width needs, of about equal numbers.
+fn legend_rows(entries: &[LegendEntry], width: f64) -> Vec<LegendRow<'_>> {
+    let row_width = |row: &[LegendEntry]| {
+        row.iter().map(LegendEntry::width).sum::<f64>()
+            + LEGEND_SPACE * row.len().saturating_sub(1) as f64
+    };
+    if entries.is_empty() {
+        return Vec::new();
+    }
+    let count = (1..=entries.len())
+        .find(|rows| {
+            entries
+                .chunks(entries.len().div_ceil(*rows))
+                .all(|row| row_width(row) <= width)
+        })
+        .unwrap_or(entries.len());
+    entries
+        .chunks(entries.len().div_ceil(count))
+        .map(|row| LegendRow {
+            entries: row.iter().collect(),
+            width: row_width(row),
+        })
+        .collect()
+}
+
+fn lines(text: &str, size: f64, weight: Weight, width: f64) -> Vec<String> {
+    if text.is_empty() {
+        Vec::new()
+    } else {
+        wrap(text, size, weight, width)
+    }
+}
+
+/// Room shared by the panels of a row or a column: data aligned inside, the widest margins around.
+struct Band {
+    before: f64,
+    inside: f64,
+    after: f64,
+}
+
+impl Band {
+    fn around(parts: impl Iterator<Item = [f64; 3]>) -> Band {
+        let parts: Vec<_> = parts.collect();
+        let inside = parts.iter().map(|p| p[1]).fold(0.0, f64::max);
+        let mut band = Band {
+            before: 0.0,
+            inside,
+            after: 0.0,
+        };
+        for [before, own, after] in parts {
+            // A smaller panel is centred; what its size leaves is room for its margins.
+            let spare = 0.5 * (inside - own);
+            band.before = band.before.max(before - spare);
+            band.after = band.after.max(after - spare);
+        }
+        band
+    }
+
+    fn total(&self) -> f64 {
+        self.before + self.inside + self.after
+    }
+}
+
+impl Panel {
+    fn resolved(&self) -> Panel {
+        match self {
+            Panel::Plot(plot) => plot.resolved().into(),
+            other => other.clone(),
+        }
+    }
+
+    fn size(&self) -> [f64; 2] {
+        match self {
+            Panel::Plot(plot) => plot.size,
+            Panel::Tiles(tiles) => tiles.size(),
+            Panel::Empty => [0.0, 0.0],
+        }
+    }
+
+    fn margins(&self) -> Margins {
+        match self {
+            Panel::Plot(plot) => plot.margins(),
+            Panel::Tiles(tiles) => tiles.margins(),
+            Panel::Empty => Margins::default(),
+        }
+    }
+
+    fn draw(&self, canvas: &mut Canvas, left: f64, top: f64) {
+        match self {
+            Panel::Plot(plot) => plot.draw(canvas, left, top),
+            Panel::Tiles(tiles) => tiles.draw(canvas, left, top),
+            Panel::Empty => {}
+        }
+    }
+}
+
+impl TilePanel {
+    fn size(&self) -> [f64; 2] {
+        let image = self.image.as_ref();
+        [
+            image.width() as f64 * self.pixel,
+            image.height() as f64 * self.pixel,
+        ]
+    }
+
+    fn margins(&self) -> Margins {
+        let title = if self.title.is_empty() {
+            0.0
+        } else {
+            12.0 + theme::PANEL_TITLE_SIZE
+        };
+        let heads = if self.column_heads.is_empty() {
+            0.0
+        } else {
+            theme::TICK_SIZE + 6.0
+        };
+        let widest = self
+            .row_heads
+            .iter()
+            .map(|head| text_width(head, theme::LABEL_SIZE, Weight::Regular))
+            .fold(0.0, f64::max);
+        let overhang = self.size()[0];
+        let title_width = text_width(&self.title, theme::PANEL_TITLE_SIZE, Weight::SemiBold);
+        Margins {
+            left: if widest > 0.0 { widest + 12.0 } else { 0.0 },
+            top: title + heads,
+            right: (title_width - overhang).max(0.0).max(self.head_overhang()),
+            bottom: 2.0,
+        }
+    }
+
+    /// How far the last column's head reaches beyond the montage.
+    fn head_overhang(&self) -> f64 {
+        self.column_heads
+            .iter()
+            .enumerate()
+            .map(|(column, head)| {
+                let half = 0.5 * text_width(head, theme::TICK_SIZE, Weight::Regular);
+                self.column_middle(column) + half - self.size()[0]
+            })
+            .fold(0.0, f64::max)
+    }
+
+    fn column_middle(&self, column: usize) -> f64 {
+        let (x, _) = self.grid.tile_origin(column);
+        (x as f64 + 0.5 * self.grid.cell_width() as f64) * self.pixel
+    }
+
+    fn draw(&self, canvas: &mut Canvas, left: f64, top: f64) {
+        let snap = |length: f64| (length * canvas.scale()).round() / canvas.scale();
+        let (left, top) = (snap(left), snap(top));
+        let [width, height] = self.size();
+        canvas.image(self.image.as_ref(), left, top, width, height, 1.0);
+        for (column, head) in self.column_heads.iter().enumerate().take(self.grid.columns) {
+            canvas.text(
+                head,
+                [left + self.column_middle(column), top - 6.0],
+                Across::Centre,
+                Along::Baseline,
+                TextLook::new(theme::TICK_SIZE, theme::SOFT),
+            );
+        }
+        for (row, head) in self.row_heads.iter().enumerate().take(self.grid.rows) {
+            let (_, y) = self.grid.tile_origin(row * self.grid.columns);
+            let middle = (y as f64 + 0.5 * self.grid.cell_height() as f64) * self.pixel;
+            canvas.text(
+                head,
+                [left - 12.0, top + middle],
+                Across::Right,
+                Along::Middle,
+                TextLook::new(theme::LABEL_SIZE, theme::INK),
+            );
+        }
+        if !self.title.is_empty() {
+            let heads = if self.column_heads.is_empty() {
+                0.0
+            } else {
+                theme::TICK_SIZE + 6.0
+            };
+            canvas.text(
+                &self.title,
+                [left, top - heads - 11.0],
+                Across::Left,
+                Along::Baseline,
+                TextLook::new(theme::PANEL_TITLE_SIZE, theme::INK).semi_bold(),
+            );
+        }
+    }
+}

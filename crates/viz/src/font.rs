@@ -1,0 +1,244 @@
+use std::sync::LazyLock;
+
+use tiny_skia::{Path, PathBuilder, Transform};
+use ttf_parser::gpos::{PairAdjustment, PositioningSubtable};
+use ttf_parser::{Face, GlyphId, OutlineBuilder};
+
+/// Weight of the bundled font, Inter (SIL Open Font License, `fonts/OFL.txt`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Weight {
+    /// Running text and labels.
+    #[default]
+    Regular,
+    /// Titles.
+    SemiBold,
+}
+
+static REGULAR: LazyLock<Face<'static>> =
+    LazyLock::new(|| parse(include_bytes!("../fonts/Inter-Regular-subset.otf")));
+static SEMI_BOLD: LazyLock<Face<'static>> =
+    LazyLock::new(|| parse(include_bytes!("../fonts/Inter-SemiBold-subset.otf")));
+
+fn parse(bytes: &'static [u8]) -> Face<'static> {
+    Face::parse(bytes, 0).expect("the bundled font is a valid OpenType file")
+}
+
+fn face(weight: Weight) -> &'static Face<'static> {
+    match weight {
+        Weight::Regular => &REGULAR,
+        Weight::SemiBold => &SEMI_BOLD,
+    }
+}
+
+/// Width of a line of text at a font size, in the size's unit.
+pub fn text_width(text: &str, size: f64, weight: Weight) -> f64 {
+    let face = face(weight);
+    let units: i64 = layout(face, text).map(|(_, advance)| advance).sum();
+    units as f64 * size / f64::from(face.units_per_em())
+}
+
+/// Height of capital letters at a font size: labels are centred on it.
+pub(crate) fn cap_height(size: f64) -> f64 {
+    let face = face(Weight::Regular);
+    let height = face.capital_height().unwrap_or(face.ascender());
+    f64::from(height) * size / f64::from(face.units_per_em())
+}
+
+/// The outline of a line of text with its baseline from the origin to the right, y downwards.
+pub(crate) fn outline(text: &str, size: f64, weight: Weight) -> Option<Path> {
+    let face = face(weight);
+    let scale = size as f32 / f32::from(face.units_per_em());
+    let mut outline = Outline {
+        path: PathBuilder::new(),
+        scale,
+        left: 0.0,
+    };
+    let mut pen = 0i64;
+    for (glyph, advance) in layout(face, text) {
+        outline.left = pen as f32 * scale;
+        face.outline_glyph(glyph, &mut outline);
+        pen += advance;
+    }
+    outline.path.finish()
+}
+
+/// Cuts text into lines no wider than `width`, at spaces; a longer word keeps its own line. Line
+/// breaks in the text stay.
+pub fn wrap(text: &str, size: f64, weight: Weight, width: f64) -> Vec<String> {
+    let mut lines = Vec::new();
+    for paragraph in text.lines() {
+        let mut line = String::new();
+        for word in paragraph.split(' ') {
+            let candidate = if line.is_empty() {
+                word.to_string()
+            } else {
+                format!("{line} {word}")
+            };
+            if line.is_empty() || text_width(&candidate, size, weight) <= width {
+                line = candidate;
+            } else {
+                lines.push(std::mem::replace(&mut line, word.to_string()));
+            }
+        }
+        lines.push(line);
+    }
+    lines
+}
+
+/// Glyphs with their advances in font units, pair kerning included.
+fn layout<'a>(face: &'a Face<'static>, text: &'a str) -> impl Iterator<Item = (GlyphId, i64)> + 'a {
+    let mut characters = text.chars().peekable();
+    std::iter::from_fn(move || {
+        let glyph = glyph(face, characters.next()?);
+        let mut advance = i64::from(face.glyph_hor_advance(glyph).unwrap_or(0));
+        if let Some(&next) = characters.peek() {
+            advance += i64::from(kerning(face, glyph, self::glyph(face, next)));
+        }
+        Some((glyph, advance))
+    })
+}
+
+fn glyph(face: &Face<'_>, character: char) -> GlyphId {
+    // A missing character shows the font's box rather than vanish.
+    face.glyph_index(character).unwrap_or(GlyphId(0))
+}
+
+/// The pair adjustment of the GPOS table: the first subtable that covers the left glyph decides.
+fn kerning(face: &Face<'_>, left: GlyphId, right: GlyphId) -> i16 {
+    let Some(positioning) = face.tables().gpos else {
+        return 0;
+    };
+    for lookup in positioning.lookups {
+        for subtable in lookup.subtables.into_iter::<PositioningSubtable<'_>>() {
+            let PositioningSubtable::Pair(pair) = subtable else {
+                continue;
+            };
+            match pair {
+                PairAdjustment::Format1 { coverage, sets } => {
+                    let adjustment = coverage
+                        .get(left)
+                        .and_then(|index| sets.get(index))
+                        .and_then(|set| set.get(right));
+                    if let Some((first, _)) = adjustment {
+                        return first.x_advance;
+                    }
+                }
+                PairAdjustment::Format2 {
+                    coverage,
+                    classes,
+                    matrix,
+                } => {
+                    if coverage.get(left).is_some() {
+                        let classes = (classes.0.get(left), classes.1.get(right));
+                        return matrix.get(classes).map_or(0, |(first, _)| first.x_advance);
+                    }
+                }
+            }
+        }
+    }
+    0
+}
+
+struct Outline {
+    path: PathBuilder,
+    scale: f32,
+    left: f32,
+}
+
+impl Outline {
+    fn at(&self, x: f32, y: f32) -> (f32, f32) {
+        (self.left + x * self.scale, -y * self.scale)
+    }
+}
+
+impl OutlineBuilder for Outline {
+    fn move_to(&mut self, x: f32, y: f32) {
+        let (x, y) = self.at(x, y);
+        self.path.move_to(x, y);
+    }
+    fn line_to(&mut self, x: f32, y: f32) {
+        let (x, y) = self.at(x, y);
+        self.path.line_to(x, y);
+    }
+    fn quad_to(&mut self, x1: f32, y1: f32, x: f32, y: f32) {
+        let (x1, y1) = self.at(x1, y1);
+        let (x, y) = self.at(x, y);
+        self.path.quad_to(x1, y1, x, y);
+    }
+    fn curve_to(&mut self, x1: f32, y1: f32, x2: f32, y2: f32, x: f32, y: f32) {
+        let (x1, y1) = self.at(x1, y1);
+        let (x2, y2) = self.at(x2, y2);
+        let (x, y) = self.at(x, y);
+        self.path.cubic_to(x1, y1, x2, y2, x, y);
+    }
+    fn close(&mut self) {
+        self.path.close();
+    }
+}
+
+/// The transform that puts an outline's origin at (x, y), turned a quarter to the left if asked.
+pub(crate) fn placement(x: f64, y: f64, turned: bool) -> Transform {
+    let (x, y) = (x as f32, y as f32);
+    if turned {
+        Transform::from_row(0.0, -1.0, 1.0, 0.0, x, y)
+    } else {
+        Transform::from_translate(x, y)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_character_that_figures_use_has_a_glyph() {
+        let used = "0123456789 ABCXYZ abcxyz .,;:!?()[]{}+−-–—…|/%‖·×±≤≥≈≠→←↑↓∞√∂∑ \
+                    αβγδεθλμνπρσςτφχψωΓΔΘΛΣΦΨΩ ₀₁₂₃₄₅₆₇₈₉₋₊ ⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺ ℓ½°′″•●○■□▲△◆◇★✓✗éüñ \u{2009}\u{00a0}";
+        for weight in [Weight::Regular, Weight::SemiBold] {
+            for character in used.chars() {
+                assert!(
+                    face(weight).glyph_index(character).is_some(),
+                    "{character:?} in {weight:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn kerning_narrows_the_pairs_that_need_it() {
+        let pair = text_width("AV", 100.0, Weight::Regular);
+        let apart =
+            text_width("A", 100.0, Weight::Regular) + text_width("V", 100.0, Weight::Regular);
+        assert!(pair < apart - 1.0, "{pair} against {apart}");
+        let pair = text_width("HH", 100.0, Weight::Regular);
+        assert!((pair - 2.0 * text_width("H", 100.0, Weight::Regular)).abs() < 1e-9);
+    }
+
+    #[test]
+    fn width_is_proportional_to_size_and_covers_the_outline() {
+        let text = "Reconstruction, nats per image";
+        let width = text_width(text, 12.0, Weight::Regular);
+        assert!((text_width(text, 24.0, Weight::Regular) - 2.0 * width).abs() < 1e-9);
+        let bounds = outline(text, 12.0, Weight::Regular).unwrap().bounds();
+        assert!(bounds.left() >= 0.0 && f64::from(bounds.right()) <= width + 0.5);
+        assert!(f64::from(bounds.right()) > 0.95 * width);
+    }
+
+    #[test]
+    fn wrapped_lines_fit_and_lose_no_word() {
+        let text = "Codes of the test images, coloured by class; the circles are the prior's one \
+                    and two standard deviations.\nSecond paragraph";
+        let lines = wrap(text, 11.0, Weight::Regular, 150.0);
+        assert!(lines.len() > 3);
+        assert!(
+            lines
+                .iter()
+                .all(|l| text_width(l, 11.0, Weight::Regular) <= 150.0)
+        );
+        assert_eq!(lines.join(" "), text.replace('\n', " "));
+        assert_eq!(
+            wrap("incompressible", 11.0, Weight::Regular, 10.0),
+            ["incompressible"]
+        );
+    }
+}

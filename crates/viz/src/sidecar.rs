@@ -1,0 +1,115 @@
+use std::path::Path;
+
+use serde_json::{Map, Value, json};
+
+use crate::{ImageRef, VizError, encode_png, write_atomically};
+
+/// What is written beside a figure.
+#[derive(Clone, Debug, Default)]
+pub struct Sidecar {
+    /// What the figure shows, in one sentence; also stored in the PNG file.
+    pub description: String,
+    /// The configuration that made it: run, epoch, seed, revision.
+    pub configuration: Value,
+    /// The numbers that it draws.
+    pub data: Value,
+}
+
+/// Writes the image to `path` and its data to the same name ending in `.json`, both atomically and
+/// with the same bytes for the same input.
+///
+/// The JSON goes first, so that a figure is never without its data.
+///
+/// # Errors
+///
+/// As [`encode_png`] and [`write_atomically`].
+pub fn write_figure<'a>(
+    path: &Path,
+    image: impl Into<ImageRef<'a>>,
+    sidecar: &Sidecar,
+) -> Result<(), VizError> {
+    let image = image.into();
+    let png = encode_png(image, &texts(sidecar))?;
+    write_pair(path, &png, image.width(), image.height(), sidecar)
+}
+
+pub(crate) fn texts(sidecar: &Sidecar) -> Vec<(&str, &str)> {
+    if sidecar.description.is_empty() {
+        Vec::new()
+    } else {
+        vec![("Description", &sidecar.description)]
+    }
+}
+
+pub(crate) fn write_pair(
+    path: &Path,
+    png: &[u8],
+    width: usize,
+    height: usize,
+    sidecar: &Sidecar,
+) -> Result<(), VizError> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let document = json!({
+        "figure": name,
+        "width": width,
+        "height": height,
+        "description": sidecar.description,
+        "configuration": sidecar.configuration,
+        "data": sidecar.data,
+    });
+    let mut text = format!("{:#}", sorted(&document));
+    text.push('\n');
+    write_atomically(&path.with_extension("json"), text.as_bytes())?;
+    write_atomically(path, png)
+}
+
+/// The same value with the keys of every object in order, whatever order its map keeps.
+fn sorted(value: &Value) -> Value {
+    match value {
+        Value::Object(map) => {
+            let mut entries: Vec<_> = map.iter().collect();
+            entries.sort_by_key(|(key, _)| key.as_str());
+            let entries = entries.into_iter().map(|(key, v)| (key.clone(), sorted(v)));
+            Value::Object(entries.collect::<Map<_, _>>())
+        }
+        Value::Array(values) => Value::Array(values.iter().map(sorted).collect()),
+        other => other.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{GrayImage, decode_png};
+
+    #[test]
+    fn figure_and_data_are_written_with_ordered_keys() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("map.png");
+        let image = GrayImage::new(4, 2, 9);
+        let sidecar = Sidecar {
+            description: "a map".into(),
+            configuration: json!({"seed": 3, "model": "vae"}),
+            data: json!([1.5, null]),
+        };
+        write_figure(&path, &image, &sidecar).unwrap();
+        let decoded = decode_png(&std::fs::read(&path).unwrap()).unwrap();
+        assert_eq!(decoded, image.into());
+        let text = std::fs::read_to_string(folder.path().join("map.json")).unwrap();
+        let value: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(value["configuration"]["seed"], 3);
+        assert_eq!(value["width"], 4);
+        let at = |key: &str| text.find(&format!("\"{key}\"")).unwrap();
+        assert!(at("configuration") < at("model") && at("model") < at("seed"));
+        assert!(at("seed") < at("data") && at("data") < at("description"));
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
+    }
+
+    #[test]
+    fn an_unwritable_folder_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("missing/map.png");
+        let error = write_figure(&path, &GrayImage::new(1, 1, 0), &Sidecar::default()).unwrap_err();
+        assert!(error.to_string().contains("missing"), "{error}");
+    }
+}
