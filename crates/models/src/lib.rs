@@ -1,1 +1,68 @@
-//! Autoencoders and variational autoencoders: objectives with hand-derived gradients, Adam, training, checkpoints.
+//! Autoencoders and variational autoencoders of MNIST-sized images: models,
+//! hand-derived gradients, Adam, the training loop and checkpoints.
+//!
+//! A model's weights live in one flat buffer ([`Parameters`], [`Layout`]) in
+//! the panel layout of `tensor-ops`; gradients and optimiser moments have the
+//! same layout, so that a training step converts nothing. The objective and
+//! the derivation of its gradient are documented at [`GradientWorkspace`],
+//! which can also let the `autodiff` tape find it ([`Gradients::Tape`]).
+//!
+//! ```
+//! use std::sync::Arc;
+//! use models::{Initialisation, Likelihood, Model, ModelKind, ModelSpec, Trainer, TrainingConfig};
+//!
+//! let spec = ModelSpec {
+//!     kind: ModelKind::Vae,
+//!     architecture: "16-8-2".parse()?,
+//!     likelihood: Likelihood::Bernoulli,
+//! };
+//! let model = Model::new(spec, Initialisation::PyTorchUniform, 7)?;
+//! let images: Arc<[u8]> = (0..64 * 16).map(|i| if i % 3 == 0 { 255 } else { 0 }).collect();
+//! let config = TrainingConfig { batch: 32, ..TrainingConfig::standard(7) };
+//! let mut trainer = Trainer::new(model, config, images)?;
+//! let first = trainer.run_epoch(&mut |_| {})?;
+//! for _ in 0..9 {
+//!     trainer.run_epoch(&mut |_| {})?;
+//! }
+//! let last = trainer.run_epoch(&mut |_| {})?;
+//! assert!(last.loss < first.loss);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod aligned;
+mod batch;
+mod checkpoint;
+mod configuration;
+mod gradient;
+mod inference;
+mod initialisation;
+mod latent;
+mod layout;
+mod model;
+mod optimiser;
+mod panel_groups;
+mod parameters;
+mod row_block;
+mod spec;
+mod state;
+pub mod streams;
+mod tape;
+mod trainer;
+
+pub use aligned::AlignedBuffer;
+pub use batch::{BatchSource, ByteBatch, ValueBatch};
+pub use checkpoint::CheckpointError;
+pub use configuration::{
+    AdamConstants, ConfigurationError, Gradients, MAXIMUM_THREADS, TrainingConfig,
+};
+pub use gradient::{GradientWorkspace, LossSums, Losses};
+pub use inference::{Codes, Images};
+pub use initialisation::{Initialisation, UnknownInitialisation};
+pub use layout::{Layout, LinearLayer, TensorSlot};
+pub use model::Model;
+pub use optimiser::Moments;
+pub use parameters::{NamedTensor, Parameters, TensorError};
+pub use spec::{
+    Activation, Architecture, Likelihood, MAXIMUM_WIDTH, ModelKind, ModelSpec, SpecError,
+};
+pub use trainer::{Diverged, EpochLosses, Progress, Trainer, TrainerError};

@@ -1,0 +1,364 @@
+//! Tensors and their metadata in safetensors files, written atomically and
+//! byte-deterministically, read with every check.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use thiserror::Error;
+
+use crate::parameters::{NamedTensor, TensorError};
+use crate::spec::SpecError;
+
+/// Key of the one metadata entry of a file. The format's metadata is an
+/// unordered map; a single entry holding sorted JSON keeps files
+/// byte-deterministic.
+const METADATA_KEY: &str = "latent_atlas";
+
+/// A checkpoint that could not be written or read.
+#[derive(Debug, Error)]
+pub enum CheckpointError {
+    /// The file could not be written.
+    #[error("cannot write {}: {source}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The file could not be read.
+    #[error("cannot read {}: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Not a safetensors file, or a damaged one.
+    #[error("{} is not a valid safetensors file ({reason}); expected one written by training", path.display())]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// What the parser found.
+        reason: String,
+    },
+    /// A metadata entry is missing or has no meaning here.
+    #[error("{}: metadata {key:?} is {found}; expected {expected}", path.display())]
+    Metadata {
+        /// The file.
+        path: PathBuf,
+        /// The entry.
+        key: String,
+        /// Its value, or "missing".
+        found: String,
+        /// What it should be.
+        expected: String,
+    },
+    /// The metadata describes no model.
+    #[error("{}: {source}", path.display())]
+    Spec {
+        /// The file.
+        path: PathBuf,
+        /// Which part.
+        source: SpecError,
+    },
+    /// A tensor does not fit the model.
+    #[error("{}: {source}", path.display())]
+    Tensor {
+        /// The file.
+        path: PathBuf,
+        /// Which tensor, and how.
+        source: TensorError,
+    },
+}
+
+/// The contents of a checkpoint file: tensors by name, and text metadata.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Checkpoint {
+    pub(crate) metadata: BTreeMap<String, String>,
+    pub(crate) tensors: BTreeMap<String, StoredTensor>,
+}
+
+/// A tensor as stored: little-endian bytes.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct StoredTensor {
+    pub(crate) dtype: Dtype,
+    pub(crate) shape: Vec<usize>,
+    pub(crate) bytes: Vec<u8>,
+}
+
+impl StoredTensor {
+    pub(crate) fn from_f32(shape: Vec<usize>, values: &[f32]) -> Self {
+        let bytes = values
+            .iter()
+            .flat_map(|value| value.to_le_bytes())
+            .collect();
+        Self {
+            dtype: Dtype::F32,
+            shape,
+            bytes,
+        }
+    }
+
+    pub(crate) fn from_f64(values: &[f64]) -> Self {
+        let bytes = values
+            .iter()
+            .flat_map(|value| value.to_le_bytes())
+            .collect();
+        Self {
+            dtype: Dtype::F64,
+            shape: vec![values.len()],
+            bytes,
+        }
+    }
+
+    pub(crate) fn from_u64(values: &[u64]) -> Self {
+        let bytes = values
+            .iter()
+            .flat_map(|value| value.to_le_bytes())
+            .collect();
+        Self {
+            dtype: Dtype::U64,
+            shape: vec![values.len()],
+            bytes,
+        }
+    }
+}
+
+impl Checkpoint {
+    /// Writes the file under a temporary name beside it, syncs and renames.
+    pub(crate) fn write(&self, path: &Path) -> Result<(), CheckpointError> {
+        let bytes = self.to_bytes().map_err(|reason| CheckpointError::Write {
+            path: path.to_owned(),
+            source: io::Error::other(reason),
+        })?;
+        write_atomically(path, &bytes).map_err(|source| CheckpointError::Write {
+            path: path.to_owned(),
+            source,
+        })
+    }
+
+    /// Reads and parses a whole file.
+    pub(crate) fn read(path: &Path) -> Result<Self, CheckpointError> {
+        let bytes = fs::read(path).map_err(|source| CheckpointError::Read {
+            path: path.to_owned(),
+            source,
+        })?;
+        Self::from_bytes(&bytes).map_err(|reason| CheckpointError::Format {
+            path: path.to_owned(),
+            reason,
+        })
+    }
+
+    fn to_bytes(&self) -> Result<Vec<u8>, String> {
+        let json = serde_json::to_string(&self.metadata).map_err(|error| error.to_string())?;
+        let views = self
+            .tensors
+            .iter()
+            .map(|(name, tensor)| {
+                let view = TensorView::new(tensor.dtype, tensor.shape.clone(), &tensor.bytes);
+                view.map(|view| (name.as_str(), view))
+                    .map_err(|error| error.to_string())
+            })
+            .collect::<Result<Vec<_>, _>>()?;
+        let metadata = HashMap::from([(METADATA_KEY.to_owned(), json)]);
+        safetensors::serialize(views, Some(metadata)).map_err(|error| error.to_string())
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Result<Self, String> {
+        let (_, header) = SafeTensors::read_metadata(bytes).map_err(|error| error.to_string())?;
+        let metadata = match header
+            .metadata()
+            .as_ref()
+            .and_then(|map| map.get(METADATA_KEY))
+        {
+            Some(json) => {
+                serde_json::from_str(json).map_err(|error| format!("metadata: {error}"))?
+            }
+            None => BTreeMap::new(),
+        };
+        let file = SafeTensors::deserialize(bytes).map_err(|error| error.to_string())?;
+        let tensors = file
+            .iter()
+            .map(|(name, view)| {
+                let tensor = StoredTensor {
+                    dtype: view.dtype(),
+                    shape: view.shape().to_vec(),
+                    bytes: view.data().to_vec(),
+                };
+                (name.to_owned(), tensor)
+            })
+            .collect();
+        Ok(Self { metadata, tensors })
+    }
+
+    /// A metadata entry, parsed.
+    pub(crate) fn entry<V: std::str::FromStr>(
+        &self,
+        path: &Path,
+        key: &str,
+        expected: &str,
+    ) -> Result<V, CheckpointError> {
+        let found = self.metadata.get(key);
+        found
+            .and_then(|text| text.parse().ok())
+            .ok_or_else(|| CheckpointError::Metadata {
+                path: path.to_owned(),
+                key: key.to_owned(),
+                found: found.map_or("missing".to_owned(), |text| format!("{text:?}")),
+                expected: expected.to_owned(),
+            })
+    }
+
+    /// Takes the tensors whose name starts with `prefix`, prefix removed.
+    pub(crate) fn take_f32(
+        &mut self,
+        path: &Path,
+        prefix: &str,
+    ) -> Result<Vec<NamedTensor<f32>>, CheckpointError> {
+        let names: Vec<String> = self
+            .tensors
+            .keys()
+            .filter(|name| name.starts_with(prefix))
+            .cloned()
+            .collect();
+        names
+            .into_iter()
+            .map(|name| {
+                let tensor = self.take(path, &name, Dtype::F32)?;
+                let values = tensor
+                    .bytes
+                    .as_chunks()
+                    .0
+                    .iter()
+                    .map(|bytes| f32::from_le_bytes(*bytes))
+                    .collect();
+                Ok(NamedTensor {
+                    name: name[prefix.len()..].to_owned(),
+                    shape: tensor.shape,
+                    values,
+                })
+            })
+            .collect()
+    }
+
+    /// Takes a vector of `u64` of the given length.
+    pub(crate) fn take_u64<const N: usize>(
+        &mut self,
+        path: &Path,
+        name: &str,
+    ) -> Result<[u64; N], CheckpointError> {
+        let tensor = self.take(path, name, Dtype::U64)?;
+        let values: Vec<u64> = tensor
+            .bytes
+            .as_chunks()
+            .0
+            .iter()
+            .map(|bytes| u64::from_le_bytes(*bytes))
+            .collect();
+        values
+            .try_into()
+            .map_err(|_| wrong_length::<N>(path, name, tensor.shape))
+    }
+
+    /// Takes a vector of `f64` of the given length.
+    pub(crate) fn take_f64<const N: usize>(
+        &mut self,
+        path: &Path,
+        name: &str,
+    ) -> Result<[f64; N], CheckpointError> {
+        let tensor = self.take(path, name, Dtype::F64)?;
+        let values: Vec<f64> = tensor
+            .bytes
+            .as_chunks()
+            .0
+            .iter()
+            .map(|bytes| f64::from_le_bytes(*bytes))
+            .collect();
+        values
+            .try_into()
+            .map_err(|_| wrong_length::<N>(path, name, tensor.shape))
+    }
+
+    /// Refuses tensors that nothing took.
+    pub(crate) fn finish(self, path: &Path) -> Result<(), CheckpointError> {
+        match self.tensors.into_keys().next() {
+            Some(name) => Err(tensor_error(path, TensorError::Unexpected(name))),
+            None => Ok(()),
+        }
+    }
+
+    fn take(
+        &mut self,
+        path: &Path,
+        name: &str,
+        dtype: Dtype,
+    ) -> Result<StoredTensor, CheckpointError> {
+        let missing = || TensorError::Missing {
+            name: name.to_owned(),
+            expected: Vec::new(),
+        };
+        let tensor = self
+            .tensors
+            .remove(name)
+            .ok_or_else(|| tensor_error(path, missing()))?;
+        if tensor.dtype == dtype {
+            return Ok(tensor);
+        }
+        Err(CheckpointError::Format {
+            path: path.to_owned(),
+            reason: format!("tensor {name} holds {}, expected {dtype}", tensor.dtype),
+        })
+    }
+}
+
+pub(crate) fn tensor_error(path: &Path, source: TensorError) -> CheckpointError {
+    CheckpointError::Tensor {
+        path: path.to_owned(),
+        source,
+    }
+}
+
+fn wrong_length<const N: usize>(path: &Path, name: &str, found: Vec<usize>) -> CheckpointError {
+    tensor_error(
+        path,
+        TensorError::Shape {
+            name: name.to_owned(),
+            found,
+            expected: vec![N],
+        },
+    )
+}
+
+/// Writes under a temporary name in the same folder, syncs the contents,
+/// renames over `path` and syncs the folder, so that a crash leaves the old
+/// file or the new one and never a part.
+fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    let name = path
+        .file_name()
+        .ok_or_else(|| io::Error::other("the path names no file"))?;
+    let mut temporary_name = std::ffi::OsString::from(".");
+    temporary_name.push(name);
+    temporary_name.push(format!(".{}.tmp", std::process::id()));
+    let temporary = folder.join(temporary_name);
+    let written = File::create(&temporary)
+        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
+        .and_then(|()| fs::rename(&temporary, path));
+    if written.is_err() {
+        // Best effort: the error to report is the one that stopped the write.
+        let _ = fs::remove_file(&temporary);
+        return written;
+    }
+    // A folder cannot be opened for syncing on every platform; the rename
+    // itself has succeeded by now.
+    if let Ok(folder) = File::open(folder) {
+        let _ = folder.sync_all();
+    }
+    Ok(())
+}

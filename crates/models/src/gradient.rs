@@ -1,0 +1,276 @@
+//! The objective of one batch, its hand-derived gradient, and the training
+//! step built on it.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use tensor_ops::Float;
+use tensor_ops::adam::AdamStep;
+use tensor_ops::parallel::ThreadPool;
+
+use crate::batch::BatchSource;
+use crate::configuration::{Gradients, MAXIMUM_THREADS};
+use crate::layout::Layout;
+use crate::optimiser::Moments;
+use crate::panel_groups::{AdamSink, GradientSink, PanelGroup, StoreSink, run_groups};
+use crate::parameters::Parameters;
+use crate::row_block::RowBlocks;
+use crate::spec::ModelSpec;
+use crate::tape::TapeBlocks;
+
+/// Sums over the images of a batch or an epoch, in nats, accumulated in f64
+/// in the order of the images.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct LossSums {
+    /// Images summed over.
+    pub images: u64,
+    /// Σ −log p(x|z).
+    pub reconstruction: f64,
+    /// Σ KL(q(z|x) ‖ p(z)) of a VAE, Σ ½‖z‖² of `ae-l2`, 0 of `ae`.
+    pub kl: f64,
+}
+
+/// Means per image, in nats.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Losses {
+    /// reconstruction + kl.
+    pub loss: f64,
+    /// Mean of −log p(x|z).
+    pub reconstruction: f64,
+    /// Mean of the penalty.
+    pub kl: f64,
+}
+
+impl LossSums {
+    /// The means; zero over no images.
+    pub fn means(&self) -> Losses {
+        let images = self.images.max(1) as f64;
+        let (reconstruction, kl) = (self.reconstruction / images, self.kl / images);
+        Losses {
+            loss: reconstruction + kl,
+            reconstruction,
+            kl,
+        }
+    }
+
+    /// Adds another batch.
+    pub fn add(&mut self, other: &LossSums) {
+        self.images += other.images;
+        self.reconstruction += other.reconstruction;
+        self.kl += other.kl;
+    }
+
+    /// Neither sum is a NaN or infinite.
+    pub fn is_finite(&self) -> bool {
+        self.reconstruction.is_finite() && self.kl.is_finite()
+    }
+}
+
+/// Everything a training step needs besides parameters and moments: allocated
+/// once, reused by every step.
+///
+/// # The objective and its gradient
+///
+/// For a batch of B images the objective is the mean
+///
+/// ```text
+/// L = 1/B Σ_i [ R(x_i, z_i) + P_i ],     R(x, z) = −log p(x|z)
+/// ```
+///
+/// with z_i and the penalty P_i of the model: for a VAE z = μ + σ⊙ε and
+/// P = KL(N(μ, diag σ²) ‖ N(0, I)), so that −L is a one-sample estimate of the
+/// ELBO; for `ae-l2` P = ½‖z‖²; for `ae` P = 0.
+///
+/// Per image, with a the decoder's logits and t the pixels,
+/// R = Σ softplus(a) − t·a and ∂R/∂a = σ(a) − t. For a linear layer
+/// a = h·W + b with δ = ∂L_i/∂a,
+///
+/// ```text
+/// ∂L_i/∂W = hᵀ δ     ∂L_i/∂b = δ     ∂L_i/∂h = δ Wᵀ
+/// ```
+///
+/// and through h = act(a'), δ' = (δ Wᵀ) ⊙ act'(a'), where act' is read off the
+/// output: [h > 0] for relu, 1 − h² for tanh. Between decoder and encoder
+/// stands the code: with g = ∂R/∂z = δ₁ W₁ᵀ of the decoder's first layer,
+///
+/// ```text
+/// vae:    ∂L_i/∂μ = g + μ,   ∂L_i/∂(log σ²) = ½ (g·ε·σ + σ² − 1)
+/// ae-l2:  ∂L_i/∂z = g + z        ae:  ∂L_i/∂z = g
+/// ```
+///
+/// No image's δ depends on another image, so the factor 1/B enters once, in
+/// ∂L/∂W = 1/B Σ_i h_iᵀ δ_i.
+///
+/// # Two parallel regions
+///
+/// [`forward_backward`](Self::forward_backward) cuts the batch into one
+/// contiguous block of rows per thread and takes each through forward pass,
+/// loss and all δ. [`gradient`](Self::gradient) and
+/// [`adam`](Self::adam) then cut the *output panels* of all layers among the
+/// threads; each thread contracts over the rows of all blocks in ascending
+/// order and stores, or feeds to Adam, what it has while it is in cache.
+/// Every element of every product is one chain in ascending order, so the
+/// bits depend on neither the blocks nor the number of threads.
+///
+/// With [`Gradients::Tape`] the first region records the same objective on
+/// one tape per block and lets the tape find the δ; the second is the same.
+#[derive(Debug)]
+pub struct GradientWorkspace<T: Float> {
+    layout: Arc<Layout>,
+    capacity: usize,
+    engine: Engine<T>,
+    groups: Vec<PanelGroup<T>>,
+    rows: usize,
+}
+
+#[derive(Debug)]
+enum Engine<T: Float> {
+    Hand(RowBlocks<T>),
+    Tape(TapeBlocks<T>),
+}
+
+impl<T: Float> GradientWorkspace<T> {
+    /// Buffers for batches of up to `capacity` images on `threads` threads
+    /// (no more than [`MAXIMUM_THREADS`] are used).
+    pub fn new(
+        spec: &ModelSpec,
+        layout: Arc<Layout>,
+        gradients: Gradients,
+        capacity: usize,
+        threads: usize,
+    ) -> Self {
+        let threads = threads.clamp(1, MAXIMUM_THREADS);
+        let blocks = threads.min(capacity.max(1));
+        let rows = capacity.div_ceil(blocks);
+        let engine = match gradients {
+            Gradients::Hand => {
+                Engine::Hand(RowBlocks::new(spec.kind, layout.clone(), blocks, rows))
+            }
+            Gradients::Tape => {
+                Engine::Tape(TapeBlocks::new(spec.kind, layout.clone(), blocks, rows))
+            }
+        };
+        let groups = PanelGroup::split(&layout, threads);
+        Self {
+            layout,
+            capacity,
+            engine,
+            groups,
+            rows: 0,
+        }
+    }
+
+    /// First region: losses and activation gradients of a batch. Call it
+    /// inside [`ThreadPool::install`].
+    ///
+    /// # Panics
+    /// If the batch is empty or larger than the workspace's capacity.
+    pub fn forward_backward(
+        &mut self,
+        pool: &ThreadPool,
+        parameters: &Parameters<T>,
+        batch: &impl BatchSource<T>,
+    ) -> LossSums {
+        let rows = batch.rows();
+        assert!(
+            rows > 0 && rows <= self.capacity,
+            "forward_backward: a batch of {rows} images for a workspace of {}",
+            self.capacity
+        );
+        self.rows = rows;
+        let mut sums = LossSums {
+            images: rows as u64,
+            ..LossSums::default()
+        };
+        let mut add = |reconstruction: T, penalty: T| {
+            sums.reconstruction += reconstruction.to_f64();
+            sums.kl += penalty.to_f64();
+        };
+        match &mut self.engine {
+            Engine::Hand(blocks) => blocks.run(pool, parameters, batch),
+            Engine::Tape(blocks) => blocks.run(pool, parameters, batch),
+        }
+        self.engine.for_each_image(&mut add);
+        sums
+    }
+
+    /// Second region, storing: the gradient of the mean loss of the batch
+    /// last given to [`forward_backward`](Self::forward_backward).
+    pub fn gradient(&mut self, pool: &ThreadPool, gradient: &mut Parameters<T>) {
+        let sink = StoreSink::new(&self.layout, gradient.as_mut_slice());
+        self.contract(pool, sink);
+    }
+
+    /// Second region, training: one Adam step along the same gradient.
+    pub fn adam(
+        &mut self,
+        pool: &ThreadPool,
+        parameters: &mut Parameters<T>,
+        moments: &mut Moments<T>,
+        step: &AdamStep<T>,
+    ) {
+        let sink = AdamSink::new(
+            &self.layout,
+            parameters.as_mut_slice(),
+            moments.first.as_mut_slice(),
+            moments.second.as_mut_slice(),
+            step,
+        );
+        self.contract(pool, sink);
+    }
+
+    /// What first went wrong in a batch whose loss is not finite: the first
+    /// parameter tensor, layer output or loss term, in forward order, that
+    /// holds a NaN or an infinity.
+    pub fn first_non_finite(&self, parameters: &Parameters<T>) -> String {
+        if let Some(name) = parameters.first_non_finite() {
+            return name.to_owned();
+        }
+        let (output, mut kl_offends) = (self.engine.first_non_finite_output(), false);
+        let Some(layer) = output else {
+            self.engine
+                .for_each_image(&mut |_, penalty: T| kl_offends |= !penalty.is_finite());
+            return if kl_offends { "kl" } else { "reconstruction" }.to_owned();
+        };
+        let slot = self
+            .layout
+            .tensors()
+            .iter()
+            .find(|slot| slot.layer == layer);
+        let name = slot.map_or("", |slot| slot.name.trim_end_matches(".weight"));
+        format!("{name} (output)")
+    }
+
+    /// Runs the second region into a sink.
+    fn contract(&mut self, pool: &ThreadPool, sink: impl GradientSink<T>) {
+        let scale = T::from_f64(1.0 / self.rows as f64);
+        let (groups, layout) = (&mut self.groups, self.layout.as_ref());
+        match &self.engine {
+            Engine::Hand(blocks) => run_groups(pool, groups, layout, blocks, scale, sink),
+            Engine::Tape(blocks) => run_groups(pool, groups, layout, blocks, scale, sink),
+        }
+    }
+}
+
+impl<T: Float> Engine<T> {
+    fn first_non_finite_output(&self) -> Option<usize> {
+        match self {
+            Engine::Hand(blocks) => blocks.first_non_finite_output(),
+            Engine::Tape(blocks) => blocks.first_non_finite_output(),
+        }
+    }
+
+    fn for_each_image(&self, each: &mut dyn FnMut(T, T)) {
+        match self {
+            Engine::Hand(blocks) => blocks.for_each_image(each),
+            Engine::Tape(blocks) => blocks.for_each_image(each),
+        }
+    }
+}
+
+/// Rows of block `index` when `rows` are cut into `blocks` of equal size, the
+/// last ones smaller or empty.
+pub(crate) fn block_rows(rows: usize, blocks: usize, index: usize) -> Range<usize> {
+    let size = rows.div_ceil(blocks);
+    (index * size).min(rows)..((index + 1) * size).min(rows)
+}

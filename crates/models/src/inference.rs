@@ -1,0 +1,337 @@
+//! Using a model: codes, images and reconstruction losses, in row blocks over
+//! the threads of the current pool.
+
+use ndarray::{Array2, ArrayView2, Axis, CowArray, Ix2, s};
+use rayon::prelude::*;
+use tensor_ops::linear::{LinearShape, forward};
+use tensor_ops::panels::Panels;
+use tensor_ops::{loss, vector};
+
+use crate::aligned::AlignedBuffer;
+use crate::model::Model;
+
+/// Rows taken through the network at a time: large enough for the products
+/// to be efficient, small enough for a block's activations to stay in cache.
+const BLOCK_ROWS: usize = 128;
+
+/// q(z|x) of every image, or its code.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Codes {
+    /// μ of a VAE, the code of the others: [n, latent].
+    pub mean: Array2<f32>,
+    /// log σ², [n, latent]; a VAE only.
+    pub log_variance: Option<Array2<f32>>,
+}
+
+/// Images to read: pixels in [0, 1], or bytes that stand for b / 255.
+#[derive(Clone, Debug)]
+pub enum Images<'a> {
+    /// Pixels as floating-point numbers, [n, inputs].
+    Values(CowArray<'a, f32, Ix2>),
+    /// Pixels as bytes, [n, inputs]; converted block by block.
+    Bytes(CowArray<'a, u8, Ix2>),
+}
+
+impl<'a> From<ArrayView2<'a, f32>> for Images<'a> {
+    fn from(view: ArrayView2<'a, f32>) -> Self {
+        Images::Values(standard(view))
+    }
+}
+
+impl<'a> From<ArrayView2<'a, u8>> for Images<'a> {
+    fn from(view: ArrayView2<'a, u8>) -> Self {
+        Images::Bytes(standard(view))
+    }
+}
+
+impl Images<'_> {
+    /// (images, pixels per image).
+    pub fn dim(&self) -> (usize, usize) {
+        match self {
+            Images::Values(values) => values.dim(),
+            Images::Bytes(bytes) => bytes.dim(),
+        }
+    }
+
+    fn pack(&self, first: usize, shape: Panels, panels: &mut [f32]) {
+        let range = first * shape.cols..(first + shape.rows) * shape.cols;
+        match self {
+            Images::Values(values) => shape.pack_row_major(&contiguous(values)[range], panels),
+            Images::Bytes(bytes) => shape.pack_bytes(&contiguous(bytes)[range], panels),
+        }
+    }
+}
+
+impl Model {
+    /// Encodes images: μ and log σ² of q(z|x) for a VAE, the codes otherwise.
+    ///
+    /// Works in blocks of rows on the current rayon pool; a row's result does
+    /// not depend on the blocks.
+    ///
+    /// # Panics
+    /// If the images have not as many pixels as the model has inputs.
+    pub fn encode<'a>(&self, images: impl Into<Images<'a>>) -> Codes {
+        let images = images.into();
+        let layout = self.parameters().layout();
+        self.check_columns("encode", images.dim(), layout.inputs());
+        let head = &layout.layers()[layout.head()];
+        let outputs = self.map_rows(images.dim().0, head.outputs, |first, rows, buffers, out| {
+            let pixels = Panels {
+                rows,
+                cols: layout.inputs(),
+            };
+            images.pack(first, pixels, &mut buffers[0][..pixels.len()]);
+            self.run_layers(0..layout.head() + 1, rows, buffers);
+            let shape = Panels {
+                rows,
+                cols: head.outputs,
+            };
+            shape.unpack_row_major(&buffers[layout.head() + 1][..shape.len()], out);
+        });
+        if !self.spec().kind.is_variational() {
+            return Codes {
+                mean: outputs,
+                log_variance: None,
+            };
+        }
+        let (mean, log_variance) = outputs.view().split_at(Axis(1), layout.latent());
+        Codes {
+            mean: mean.to_owned(),
+            log_variance: Some(log_variance.to_owned()),
+        }
+    }
+
+    /// Decodes codes [n, latent] into logits [n, inputs].
+    ///
+    /// # Panics
+    /// If the codes have not the model's latent dimension.
+    pub fn decode_logits(&self, codes: ArrayView2<'_, f32>) -> Array2<f32> {
+        self.decode_rows("decode_logits", codes, |_| {})
+    }
+
+    /// Decodes codes [n, latent] into pixel probabilities [n, inputs].
+    ///
+    /// # Panics
+    /// If the codes have not the model's latent dimension.
+    pub fn decode(&self, codes: ArrayView2<'_, f32>) -> Array2<f32> {
+        self.decode_rows("decode", codes, vector::sigmoid_in_place)
+    }
+
+    /// Encodes images and decodes their means: pixel probabilities
+    /// [n, inputs].
+    ///
+    /// # Panics
+    /// If the images have not as many pixels as the model has inputs.
+    pub fn reconstruct<'a>(&self, images: impl Into<Images<'a>>) -> Array2<f32> {
+        self.decode(self.encode(images).mean.view())
+    }
+
+    /// −log p(x|z) of each image under its code, in nats, without ever
+    /// holding more than a block of logits.
+    ///
+    /// # Panics
+    /// If codes and images differ in number, or either has the wrong width.
+    pub fn reconstruction_losses<'a>(
+        &self,
+        codes: ArrayView2<'_, f32>,
+        images: impl Into<Images<'a>>,
+    ) -> Vec<f32> {
+        let images = images.into();
+        let layout = self.parameters().layout();
+        self.check_columns("reconstruction_losses", images.dim(), layout.inputs());
+        self.check_columns("reconstruction_losses", codes.dim(), layout.latent());
+        let count = images.dim().0;
+        assert!(
+            codes.nrows() == count,
+            "reconstruction_losses: {} codes for {count} images",
+            codes.nrows()
+        );
+        let codes = standard(codes);
+        let losses = self.map_rows(count, 1, |first, rows, buffers, out| {
+            let output = self.run_decoder(contiguous(&codes), first, rows, buffers);
+            let pixels = Panels {
+                rows,
+                cols: layout.inputs(),
+            };
+            let (before, after) = buffers.split_at_mut(output);
+            let targets = &mut before[0][..pixels.len()];
+            images.pack(first, pixels, targets);
+            loss::bce_with_logits_loss(pixels, &after[0][..pixels.len()], targets, out);
+        });
+        losses.into_raw_vec_and_offset().0
+    }
+
+    fn decode_rows(
+        &self,
+        operation: &str,
+        codes: ArrayView2<'_, f32>,
+        link: impl Fn(&mut [f32]) + Sync,
+    ) -> Array2<f32> {
+        let layout = self.parameters().layout();
+        self.check_columns(operation, codes.dim(), layout.latent());
+        let count = codes.nrows();
+        let codes = standard(codes);
+        self.map_rows(count, layout.inputs(), |first, rows, buffers, out| {
+            let output = self.run_decoder(contiguous(&codes), first, rows, buffers);
+            let shape = Panels {
+                rows,
+                cols: layout.inputs(),
+            };
+            shape.unpack_row_major(&buffers[output][..shape.len()], out);
+            link(out);
+        })
+    }
+
+    /// Packs codes and runs the decoder; the index of the logits' buffer.
+    fn run_decoder(
+        &self,
+        codes: &[f32],
+        first: usize,
+        rows: usize,
+        buffers: &mut [AlignedBuffer<f32>],
+    ) -> usize {
+        let layout = self.parameters().layout();
+        let (start, end) = (layout.head() + 1, layout.layers().len());
+        let shape = Panels {
+            rows,
+            cols: layout.latent(),
+        };
+        let range = first * shape.cols..(first + rows) * shape.cols;
+        shape.pack_row_major(&codes[range], &mut buffers[start][..shape.len()]);
+        self.run_layers(start..end, rows, buffers);
+        end
+    }
+
+    /// Runs consecutive layers: layer l reads buffer l and writes buffer l + 1.
+    fn run_layers(
+        &self,
+        layers: std::ops::Range<usize>,
+        rows: usize,
+        buffers: &mut [AlignedBuffer<f32>],
+    ) {
+        for index in layers {
+            let layer = &self.parameters().layout().layers()[index];
+            let shape = LinearShape {
+                rows,
+                inputs: layer.inputs,
+                outputs: layer.outputs,
+            };
+            let (below, above) = buffers.split_at_mut(index + 1);
+            forward(
+                shape,
+                &below[index][..shape.x().len()],
+                self.parameters().weight(index),
+                self.parameters().bias(index),
+                layer.activation,
+                &mut above[0][..shape.y().len()],
+            );
+        }
+    }
+
+    /// Fills [count, columns] block by block in parallel. `work` gets the
+    /// block's first row and size, one buffer per layer input and one for the
+    /// last output, and the block's rows of the result.
+    fn map_rows(
+        &self,
+        count: usize,
+        columns: usize,
+        work: impl Fn(usize, usize, &mut [AlignedBuffer<f32>], &mut [f32]) + Sync,
+    ) -> Array2<f32> {
+        let layers = self.parameters().layout().layers();
+        let block = BLOCK_ROWS.min(count.max(1));
+        let buffers = || -> Vec<AlignedBuffer<f32>> {
+            // The head's output and the decoder's first input share a buffer,
+            // which must hold the wider of the two.
+            let widths = (0..=layers.len()).map(|index| {
+                let output = index
+                    .checked_sub(1)
+                    .map_or(0, |below| layers[below].outputs);
+                layers
+                    .get(index)
+                    .map_or(0, |layer| layer.inputs)
+                    .max(output)
+            });
+            widths
+                .map(|cols| AlignedBuffer::zeroed(Panels { rows: block, cols }.len()))
+                .collect()
+        };
+        let mut result = Array2::zeros((count, columns));
+        if let Some(values) = result.as_slice_mut() {
+            values
+                .par_chunks_mut(block * columns)
+                .enumerate()
+                .for_each_init(buffers, |buffers, (index, out)| {
+                    work(index * block, out.len() / columns, buffers, out);
+                });
+        }
+        result
+    }
+
+    fn check_columns(&self, operation: &str, found: (usize, usize), expected: usize) {
+        assert!(
+            found.1 == expected,
+            "{operation}: an array of shape {found:?} for a model {} that takes {expected} columns",
+            self.spec().architecture
+        );
+    }
+}
+
+fn standard<'a, A: Clone>(view: ArrayView2<'a, A>) -> CowArray<'a, A, Ix2> {
+    if view.is_standard_layout() {
+        view.into()
+    } else {
+        view.as_standard_layout().into_owned().into()
+    }
+}
+
+fn contiguous<'a, A>(array: &'a CowArray<'_, A, Ix2>) -> &'a [A] {
+    // `standard` made it so; an array without rows may decline and has none.
+    array.as_slice().unwrap_or(&[])
+}
+
+impl Codes {
+    /// Number of codes.
+    pub fn len(&self) -> usize {
+        self.mean.nrows()
+    }
+
+    /// Whether there is no code.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// z = μ + σ·ε for given ε [n, latent]; the codes themselves where there
+    /// is no σ.
+    ///
+    /// # Panics
+    /// If `noise` has another shape than the codes.
+    pub fn sample(&self, noise: ArrayView2<'_, f32>) -> Array2<f32> {
+        assert!(
+            noise.dim() == self.mean.dim(),
+            "sample: noise of shape {:?} for codes of shape {:?}",
+            noise.dim(),
+            self.mean.dim()
+        );
+        let Some(log_variance) = &self.log_variance else {
+            return self.mean.clone();
+        };
+        let mut codes = log_variance.mapv(|l| 0.5 * l);
+        if let Some(values) = codes.as_slice_mut() {
+            vector::exp_in_place(values);
+        }
+        codes *= &noise;
+        codes += &self.mean;
+        codes
+    }
+
+    /// The codes of a range of images.
+    pub fn slice(&self, range: std::ops::Range<usize>) -> Codes {
+        Codes {
+            mean: self.mean.slice(s![range.clone(), ..]).to_owned(),
+            log_variance: self
+                .log_variance
+                .as_ref()
+                .map(|l| l.slice(s![range, ..]).to_owned()),
+        }
+    }
+}

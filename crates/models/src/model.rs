@@ -1,0 +1,204 @@
+//! A model: its specification and its weights.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::checkpoint::{Checkpoint, CheckpointError, StoredTensor, tensor_error};
+use crate::initialisation::Initialisation;
+use crate::layout::Layout;
+use crate::parameters::{NamedTensor, Parameters, TensorError};
+use crate::spec::{ModelSpec, SpecError};
+
+/// The value of the metadata entry `format` of a model file.
+const FORMAT: &str = "latent-atlas model 1";
+
+/// An autoencoder of any kind, in f32.
+///
+/// ```
+/// use models::{Initialisation, Likelihood, Model, ModelKind, ModelSpec};
+/// use ndarray::Array2;
+///
+/// let spec = ModelSpec {
+///     kind: ModelKind::Vae,
+///     architecture: "784-64-2".parse()?,
+///     likelihood: Likelihood::Bernoulli,
+/// };
+/// let model = Model::new(spec, Initialisation::PyTorchUniform, 1)?;
+/// let codes = model.encode(Array2::<f32>::zeros((3, 784)).view());
+/// assert_eq!(codes.mean.dim(), (3, 2));
+/// let images = model.decode(codes.mean.view());
+/// assert!(images.iter().all(|p| (0.0..=1.0).contains(p)));
+/// # Ok::<(), models::SpecError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct Model {
+    spec: ModelSpec,
+    parameters: Parameters<f32>,
+}
+
+impl Model {
+    /// A model with freshly drawn weights.
+    ///
+    /// # Errors
+    /// A specification that [`ModelSpec::validate`] refuses.
+    pub fn new(
+        spec: ModelSpec,
+        initialisation: Initialisation,
+        seed: u64,
+    ) -> Result<Self, SpecError> {
+        spec.validate()?;
+        let layout = Arc::new(Layout::new(&spec));
+        let parameters = initialisation.draw(layout, seed);
+        Ok(Self { spec, parameters })
+    }
+
+    /// A model with given weights.
+    ///
+    /// # Errors
+    /// The first tensor that does not fit the specification.
+    ///
+    /// # Panics
+    /// If the specification is one that [`ModelSpec::validate`] refuses.
+    pub fn from_named_tensors(
+        spec: ModelSpec,
+        tensors: impl IntoIterator<Item = NamedTensor<f32>>,
+    ) -> Result<Self, TensorError> {
+        let valid = spec.validate();
+        assert!(valid.is_ok(), "from_named_tensors: {valid:?}");
+        let parameters = Parameters::from_named_tensors(Arc::new(Layout::new(&spec)), tensors)?;
+        Ok(Self { spec, parameters })
+    }
+
+    pub(crate) fn from_parameters(spec: ModelSpec, parameters: Parameters<f32>) -> Self {
+        Self { spec, parameters }
+    }
+
+    /// What the model is.
+    pub fn spec(&self) -> &ModelSpec {
+        &self.spec
+    }
+
+    /// The weights, flat and in panel layout.
+    pub fn parameters(&self) -> &Parameters<f32> {
+        &self.parameters
+    }
+
+    pub(crate) fn parameters_mut(&mut self) -> &mut Parameters<f32> {
+        &mut self.parameters
+    }
+
+    /// The weights under their PyTorch names, in forward order.
+    pub fn named_tensors(&self) -> Vec<NamedTensor<f32>> {
+        self.parameters.named_tensors()
+    }
+
+    /// Writes `model.safetensors`: the weights in PyTorch's names and layout,
+    /// the specification and `metadata` (entries of the specification win
+    /// over entries of the same name). The same weights and metadata give the
+    /// same bytes. The file is replaced atomically.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn save(
+        &self,
+        path: &Path,
+        metadata: &BTreeMap<String, String>,
+    ) -> Result<(), CheckpointError> {
+        let mut checkpoint = Checkpoint {
+            metadata: metadata.clone(),
+            tensors: BTreeMap::new(),
+        };
+        checkpoint.describe(FORMAT, &self.spec);
+        checkpoint.put_parameters("", &self.parameters);
+        checkpoint.write(path)
+    }
+
+    /// Reads a file written by [`Model::save`].
+    ///
+    /// # Errors
+    /// The file cannot be read, is no such file, or holds tensors that do not
+    /// fit its specification: missing, unknown, misshapen or not finite.
+    pub fn load(path: &Path) -> Result<Self, CheckpointError> {
+        Self::load_with_metadata(path).map(|(model, _)| model)
+    }
+
+    /// [`Model::load`], with all metadata of the file.
+    ///
+    /// # Errors
+    /// As [`Model::load`].
+    pub fn load_with_metadata(
+        path: &Path,
+    ) -> Result<(Self, BTreeMap<String, String>), CheckpointError> {
+        let mut checkpoint = Checkpoint::read(path)?;
+        let spec = checkpoint.spec(path, FORMAT)?;
+        let parameters = checkpoint.take_parameters(path, "", &Arc::new(Layout::new(&spec)))?;
+        let metadata = std::mem::take(&mut checkpoint.metadata);
+        checkpoint.finish(path)?;
+        Ok((Self { spec, parameters }, metadata))
+    }
+}
+
+impl Checkpoint {
+    /// Adds the entries that [`Checkpoint::spec`] reads.
+    pub(crate) fn describe(&mut self, format: &str, spec: &ModelSpec) {
+        let entries = [
+            ("format", format.to_owned()),
+            ("kind", spec.kind.to_string()),
+            ("architecture", spec.architecture.to_string()),
+            ("activation", spec.architecture.activation.name().to_owned()),
+            ("likelihood", spec.likelihood.to_string()),
+        ];
+        self.metadata
+            .extend(entries.map(|(key, value)| (key.to_owned(), value)));
+    }
+
+    /// The specification of the model in a file of the given format.
+    pub(crate) fn spec(&self, path: &Path, format: &str) -> Result<ModelSpec, CheckpointError> {
+        let found: String = self.entry(path, "format", format)?;
+        if found != format {
+            return Err(CheckpointError::Metadata {
+                path: path.to_owned(),
+                key: "format".to_owned(),
+                found: format!("{found:?}"),
+                expected: format!("{format:?}"),
+            });
+        }
+        let mut spec = ModelSpec {
+            kind: self.entry(path, "kind", "ae, vae or ae-l2")?,
+            architecture: self.entry(
+                path,
+                "architecture",
+                "widths joined by hyphens, as in 784-256-2",
+            )?,
+            likelihood: self.entry(path, "likelihood", "bernoulli")?,
+        };
+        spec.architecture.activation = self.entry(path, "activation", "relu or tanh")?;
+        spec.validate().map_err(|source| CheckpointError::Spec {
+            path: path.to_owned(),
+            source,
+        })?;
+        Ok(spec)
+    }
+
+    /// Adds all tensors of a flat buffer under their names after `prefix`.
+    pub(crate) fn put_parameters(&mut self, prefix: &str, parameters: &Parameters<f32>) {
+        for tensor in parameters.named_tensors() {
+            let stored = StoredTensor::from_f32(tensor.shape, &tensor.values);
+            self.tensors
+                .insert(format!("{prefix}{}", tensor.name), stored);
+        }
+    }
+
+    /// Takes all tensors whose name starts with `prefix` as a flat buffer.
+    pub(crate) fn take_parameters(
+        &mut self,
+        path: &Path,
+        prefix: &str,
+        layout: &Arc<Layout>,
+    ) -> Result<Parameters<f32>, CheckpointError> {
+        let tensors = self.take_f32(path, prefix)?;
+        Parameters::from_named_tensors(layout.clone(), tensors)
+            .map_err(|source| tensor_error(path, source))
+    }
+}

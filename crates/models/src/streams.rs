@@ -1,0 +1,41 @@
+//! The independent random streams of a run.
+//!
+//! Every number drawn is addressed by (seed, purpose, index, position) in a
+//! counter-based generator, never taken from shared state: streams do not
+//! disturb each other, any thread may draw any part, and resuming needs no
+//! more than the counters of the training loop.
+
+use tensor_ops::random::Stream;
+
+/// What a stream's numbers are for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Purpose {
+    /// Initial weights; the index is the tensor's.
+    Initialisation,
+    /// The order of the images; the index is the epoch.
+    Shuffling,
+    /// ε of z = μ + σ·ε during training; index 0, and the deviates of image i
+    /// of step s begin at position (s·batch + i)·latent.
+    Noise,
+    /// Codes and images drawn after training; the index is the caller's.
+    Sampling,
+}
+
+/// The stream of a purpose under a run's seed. Indices below 2⁴⁸ give
+/// distinct streams.
+///
+/// ```
+/// use models::streams::{Purpose, stream};
+///
+/// assert_ne!(stream(1, Purpose::Shuffling, 0), stream(1, Purpose::Noise, 0));
+/// assert_ne!(stream(1, Purpose::Shuffling, 0), stream(1, Purpose::Shuffling, 1));
+/// ```
+pub fn stream(seed: u64, purpose: Purpose, index: u64) -> Stream {
+    let purpose: u64 = match purpose {
+        Purpose::Initialisation => 1,
+        Purpose::Shuffling => 2,
+        Purpose::Noise => 3,
+        Purpose::Sampling => 4,
+    };
+    Stream::new(seed, (purpose << 48) | (index & ((1 << 48) - 1)))
+}

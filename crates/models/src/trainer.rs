@@ -1,0 +1,340 @@
+//! The training loop.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rand::seq::SliceRandom;
+use tensor_ops::parallel::{ThreadPool, ThreadPoolError};
+use thiserror::Error;
+
+use crate::batch::ByteBatch;
+use crate::configuration::{ConfigurationError, TrainingConfig};
+use crate::gradient::{GradientWorkspace, LossSums, Losses};
+use crate::model::Model;
+use crate::optimiser::Moments;
+use crate::streams::{Purpose, stream};
+
+/// What one epoch did.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct EpochLosses {
+    /// Mean loss per image over the epoch's steps, in nats.
+    pub loss: f64,
+    /// Its reconstruction part.
+    pub reconstruction: f64,
+    /// Its penalty part: KL of a VAE, ½‖z‖² of `ae-l2`.
+    pub kl: f64,
+    /// Wall-clock seconds of the epoch's steps.
+    pub seconds: f64,
+}
+
+/// Where training is, after a step.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Progress {
+    /// The epoch in progress, counted from 1.
+    pub epoch: u64,
+    /// Steps done in it.
+    pub step_in_epoch: usize,
+    /// Steps it has.
+    pub steps_in_epoch: usize,
+    /// Steps done since training began.
+    pub step: u64,
+    /// Losses of the step's batch.
+    pub losses: Losses,
+}
+
+/// The loss, or a parameter, stopped being finite.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error(
+    "training diverged in epoch {epoch}, step {step}: {tensor} is not finite; \
+     try a smaller learning rate, the last checkpoint stands"
+)]
+pub struct Diverged {
+    /// The epoch, counted from 1.
+    pub epoch: u64,
+    /// The step, counted from 1 since training began.
+    pub step: u64,
+    /// The first offending tensor, layer output or loss term in forward order.
+    pub tensor: String,
+}
+
+/// Training cannot begin.
+#[derive(Debug, Error)]
+pub enum TrainerError {
+    /// A configuration value out of range.
+    #[error(transparent)]
+    Configuration(#[from] ConfigurationError),
+    /// The images are none, or no whole number of rows of the model's width.
+    #[error(
+        "the data set holds {bytes} bytes; expected a positive multiple of the {inputs} pixels of one image"
+    )]
+    Images {
+        /// Bytes given.
+        bytes: usize,
+        /// Pixels per image of the model.
+        inputs: usize,
+    },
+    /// The threads could not be started.
+    #[error(transparent)]
+    Threads(#[from] ThreadPoolError),
+}
+
+/// Trains one model on one data set.
+///
+/// The course of training is a function of model, configuration and images:
+/// the thread count changes no bit, and nothing is remembered between epochs
+/// that [`save_state`](Trainer::save_state) does not store.
+#[derive(Debug)]
+pub struct Trainer {
+    pub(crate) model: Model,
+    pub(crate) config: TrainingConfig,
+    images: Arc<[u8]>,
+    pub(crate) image_count: usize,
+    pool: Arc<ThreadPool>,
+    workspace: GradientWorkspace<f32>,
+    pub(crate) moments: Moments<f32>,
+    /// The order of the images in the epoch in progress.
+    order: Vec<u32>,
+    /// Whether `order` is that of `counters.epoch`.
+    ordered: bool,
+    pub(crate) counters: Counters,
+}
+
+/// How far training is: with parameters and moments, all of its state.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Counters {
+    /// Epochs completed.
+    pub(crate) epoch: u64,
+    /// Steps done.
+    pub(crate) step: u64,
+    /// Images used in the epoch in progress.
+    pub(crate) position: u64,
+    /// Losses of the epoch in progress.
+    pub(crate) sums: LossSums,
+}
+
+impl Trainer {
+    /// Prepares training: checks the configuration, starts the threads and
+    /// allocates everything the steps need. `images` are row-major bytes,
+    /// each standing for b / 255.
+    ///
+    /// # Errors
+    /// A configuration value out of range, images that do not fit the model,
+    /// or threads that cannot be started.
+    pub fn new(
+        model: Model,
+        config: TrainingConfig,
+        images: Arc<[u8]>,
+    ) -> Result<Self, TrainerError> {
+        config.validate()?;
+        let layout = model.parameters().layout().clone();
+        let inputs = layout.inputs();
+        let image_count = images.len() / inputs;
+        if image_count == 0
+            || !images.len().is_multiple_of(inputs)
+            || u32::try_from(image_count).is_err()
+        {
+            return Err(TrainerError::Images {
+                bytes: images.len(),
+                inputs,
+            });
+        }
+        let pool = Arc::new(ThreadPool::new(config.threads)?);
+        let batch = config.batch.min(image_count);
+        let workspace = GradientWorkspace::new(
+            model.spec(),
+            layout.clone(),
+            config.gradients,
+            batch,
+            config.threads,
+        );
+        Ok(Self {
+            moments: Moments::zeros(&layout),
+            order: (0..image_count as u32).collect(),
+            ordered: false,
+            counters: Counters::default(),
+            model,
+            config,
+            images,
+            image_count,
+            pool,
+            workspace,
+        })
+    }
+
+    /// Trains to the end of the epoch in progress (a whole epoch, unless
+    /// single steps were taken before), calling `progress` after every step.
+    ///
+    /// # Errors
+    /// The loss or a parameter stopped being finite. The model then holds the
+    /// weights that did it; no further step should be taken.
+    pub fn run_epoch(
+        &mut self,
+        progress: &mut (dyn FnMut(&Progress) + Send),
+    ) -> Result<EpochLosses, Diverged> {
+        let pool = self.pool.clone();
+        pool.install(|| {
+            let started = Instant::now();
+            loop {
+                let report = self.step_in_pool(&pool)?;
+                progress(&report);
+                if report.step_in_epoch == report.steps_in_epoch {
+                    return self.finish_epoch(started.elapsed());
+                }
+            }
+        })
+    }
+
+    /// Takes a single step; the epoch ends when [`Progress::step_in_epoch`]
+    /// reaches [`Progress::steps_in_epoch`], and the next step begins another.
+    ///
+    /// # Errors
+    /// As [`Trainer::run_epoch`].
+    pub fn step(&mut self) -> Result<Progress, Diverged> {
+        let pool = self.pool.clone();
+        let report = pool.install(|| self.step_in_pool(&pool))?;
+        if report.step_in_epoch == report.steps_in_epoch {
+            self.finish_epoch(Duration::ZERO)?;
+        }
+        Ok(report)
+    }
+
+    /// Epochs completed.
+    pub fn epoch(&self) -> u64 {
+        self.counters.epoch
+    }
+
+    /// Steps done since training began.
+    pub fn steps(&self) -> u64 {
+        self.counters.step
+    }
+
+    /// Steps in an epoch.
+    pub fn steps_in_epoch(&self) -> usize {
+        self.image_count.div_ceil(self.config.batch)
+    }
+
+    /// The model as trained so far.
+    pub fn model(&self) -> &Model {
+        &self.model
+    }
+
+    /// Ends training and keeps the model.
+    pub fn into_model(self) -> Model {
+        self.model
+    }
+
+    /// How the model is trained.
+    pub fn config(&self) -> &TrainingConfig {
+        &self.config
+    }
+
+    /// Changes the step size of the coming steps, as a schedule does.
+    ///
+    /// # Errors
+    /// A step size that is negative or not finite.
+    pub fn set_learning_rate(&mut self, learning_rate: f64) -> Result<(), ConfigurationError> {
+        let config = TrainingConfig {
+            learning_rate,
+            ..self.config.clone()
+        };
+        config.validate()?;
+        self.config = config;
+        Ok(())
+    }
+
+    /// The threads training runs on: `install` evaluation here to use the
+    /// same ones.
+    pub fn pool(&self) -> &ThreadPool {
+        &self.pool
+    }
+
+    /// Replaces everything that training changes.
+    pub(crate) fn restore(&mut self, model: Model, moments: Moments<f32>, counters: Counters) {
+        self.model = model;
+        self.moments = moments;
+        self.counters = counters;
+        self.ordered = false;
+    }
+
+    fn step_in_pool(&mut self, pool: &ThreadPool) -> Result<Progress, Diverged> {
+        self.order_images();
+        let first = self.counters.position as usize;
+        let rows = self.config.batch.min(self.image_count - first);
+        let latent = self.model.parameters().layout().latent();
+        let batch = ByteBatch {
+            images: &self.images,
+            indices: &self.order[first..first + rows],
+            noise: stream(self.config.seed, Purpose::Noise, 0),
+            noise_offset: self.counters.step * (self.config.batch * latent) as u64,
+        };
+        let step = self.counters.step + 1;
+        let adam = self.config.adam.step(self.config.learning_rate, step);
+        let sums = self
+            .workspace
+            .forward_backward(pool, self.model.parameters(), &batch);
+        if !sums.is_finite() {
+            let tensor = self.workspace.first_non_finite(self.model.parameters());
+            return Err(Diverged {
+                epoch: self.counters.epoch + 1,
+                step,
+                tensor,
+            });
+        }
+        self.workspace
+            .adam(pool, self.model.parameters_mut(), &mut self.moments, &adam);
+        self.counters.step = step;
+        self.counters.position += rows as u64;
+        self.counters.sums.add(&sums);
+        Ok(Progress {
+            epoch: self.counters.epoch + 1,
+            step_in_epoch: (self.counters.position as usize).div_ceil(self.config.batch),
+            steps_in_epoch: self.steps_in_epoch(),
+            step,
+            losses: sums.means(),
+        })
+    }
+
+    /// Puts the images in the order of the epoch in progress: a function of
+    /// seed and epoch alone.
+    fn order_images(&mut self) {
+        if self.ordered {
+            return;
+        }
+        for (index, image) in self.order.iter_mut().enumerate() {
+            *image = index as u32;
+        }
+        if self.config.shuffle {
+            let mut rng = stream(self.config.seed, Purpose::Shuffling, self.counters.epoch).rng(0);
+            self.order.shuffle(&mut rng);
+        }
+        self.ordered = true;
+    }
+
+    fn finish_epoch(&mut self, elapsed: Duration) -> Result<EpochLosses, Diverged> {
+        // A last step can leave the finite numbers without any loss to show it.
+        if let Some(tensor) = self.model.parameters().first_non_finite() {
+            return Err(Diverged {
+                epoch: self.counters.epoch + 1,
+                step: self.counters.step,
+                tensor: tensor.to_owned(),
+            });
+        }
+        let Losses {
+            loss,
+            reconstruction,
+            kl,
+        } = self.counters.sums.means();
+        self.counters = Counters {
+            epoch: self.counters.epoch + 1,
+            step: self.counters.step,
+            ..Counters::default()
+        };
+        self.ordered = false;
+        Ok(EpochLosses {
+            loss,
+            reconstruction,
+            kl,
+            seconds: elapsed.as_secs_f64(),
+        })
+    }
+}
