@@ -1,1 +1,41 @@
 //! Every number about a trained model.
+//!
+//! One module per subject, each a set of functions on arrays: codes are
+//! `[n, L]`, images `[n, pixels]` with values in [0, 1], lattices of decoded
+//! images run row by row from the top left. Single precision comes in, every
+//! sum runs in f64, and parallel sums are taken in fixed groups, so a number is
+//! the same to the last bit for any number of threads.
+//!
+//! | question | module |
+//! |---|---|
+//! | what is on the decoded map, how fast does it change | [`map`], [`class_areas`] |
+//! | where are the codes | [`codes`], [`gaps`], [`sphericity`], [`knn`] |
+//! | how do q(z) and the prior differ | [`aggregate_posterior`], [`overlap`], [`mmd`] |
+//! | does a code survive decoding | [`round_trip`] |
+//! | how good are samples | [`frechet`], [`prdc`] |
+//! | how did training move the posteriors | [`trajectory`] |
+//! | what do several seeds say together | [`statistics`] |
+//!
+//! Every formula stands with its source and its pitfalls at the function that
+//! computes it.
+
+pub mod aggregate_posterior;
+pub mod class_areas;
+pub mod codes;
+pub mod distributions;
+mod draws;
+mod error;
+pub mod frechet;
+pub mod gaps;
+pub mod knn;
+pub mod map;
+pub mod mmd;
+pub mod overlap;
+pub mod prdc;
+pub mod round_trip;
+pub mod sphericity;
+pub mod statistics;
+pub mod symmetric;
+pub mod trajectory;
+
+pub use error::{EvaluationError, Result};

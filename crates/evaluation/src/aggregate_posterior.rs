@@ -1,0 +1,548 @@
+//! The aggregate posterior q(z) = (1/N) Σ q(z|x_i) of a 2-D model on a lattice,
+//! held against the prior; the variance law in any dimension.
+
+use ndarray::{Array2, ArrayView2};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::distributions::{chi_square_quantile, erfc, erfcx};
+use crate::error::{EvaluationError, Result, require_columns, require_finite, require_rows};
+
+/// A square lattice of cells centred on the origin of the latent plane.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Lattice {
+    /// The lattice covers −half_width … half_width on both axes.
+    pub half_width: f64,
+    /// Cells along each side.
+    pub cells: usize,
+}
+
+impl Lattice {
+    /// 401 × 401 cells over −8 … 8: the prior's mass outside is 2.5e-15, and a
+    /// cell of 0.04 is below the posterior radii that 2-D models reach.
+    pub const STANDARD: Self = Self {
+        half_width: 8.0,
+        cells: 401,
+    };
+
+    /// Side of a cell.
+    pub fn step(&self) -> f64 {
+        2.0 * self.half_width / self.cells as f64
+    }
+
+    /// Centre of cell `index` along an axis.
+    pub fn centre(&self, index: usize) -> f64 {
+        (index as f64 + 0.5) * self.step() - self.half_width
+    }
+
+    fn edge(&self, index: usize) -> f64 {
+        index as f64 * self.step() - self.half_width
+    }
+}
+
+/// ln of the mass of q(z) in every cell of a lattice.
+#[derive(Debug, Clone)]
+pub struct AggregateMass {
+    /// The lattice.
+    pub lattice: Lattice,
+    /// ln mass, [row, column] with z₂ ascending over rows and z₁ over columns.
+    pub ln_mass: Array2<f64>,
+    /// Mass of q(z) outside the lattice.
+    pub outside: f64,
+    /// Posteriors aggregated.
+    pub n: usize,
+}
+
+/// q(z) held against the prior p(z) = N(0, I).
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct PriorComparison {
+    /// KL(q(z) ‖ p(z)) in nats: large where codes lie outside the prior.
+    pub kl_from_prior: f64,
+    /// KL(p(z) ‖ q(z)) in nats: large where the prior has holes.
+    pub kl_to_prior: f64,
+    /// ½ Σ |q − p|, from 0 to 1.
+    pub total_variation: f64,
+    /// q(z)/p(z) below which a cell belongs to a hole.
+    pub hole_threshold: f64,
+    /// Prior mass of those cells: the share of samples z ~ p that no image's
+    /// posterior explains.
+    pub hole_mass: f64,
+    /// Mass of q outside the ball that holds 95 % of the prior: 0.05 if q = p.
+    pub mass_outside_prior: f64,
+    /// Mass of q outside the lattice, counted as one more cell above.
+    pub mass_outside_lattice: f64,
+}
+
+/// Aggregates posteriors N(μ_i, diag σ_i²) given by means [n, 2] and log σ²
+/// [n, 2].
+///
+/// Every cell gets the posterior's exact mass (differences of normal
+/// distribution functions), not the density at its centre: masses sum to one
+/// however narrow the posteriors are. Cells that underflow are filled from the
+/// largest single posterior in log space, an error of at most ln n nats on
+/// values below −640 nats. Posteriors are added in fixed groups: the result is
+/// the same for any number of threads. 10,000 posteriors take about a second.
+///
+/// # Errors
+/// Arrays that are not [n, 2] and alike, that are empty, or not finite.
+pub fn aggregate_mass(
+    means: ArrayView2<'_, f32>,
+    log_variances: ArrayView2<'_, f32>,
+    lattice: Lattice,
+) -> Result<AggregateMass> {
+    require_columns("the array of posterior means", &means, 2)?;
+    require_posteriors(&means, &log_variances)?;
+    if lattice.cells == 0 || !lattice.half_width.is_finite() || lattice.half_width <= 0.0 {
+        return Err(EvaluationError::Parameter {
+            what: "the lattice",
+            found: format!("{lattice:?}"),
+            expected: "at least one cell and a positive half width",
+        });
+    }
+    let n = means.nrows();
+    let groups = groups(n);
+    let partial: Vec<(Array2<f64>, f64)> = groups
+        .par_iter()
+        .map(|group| linear_mass(&means, &log_variances, lattice, group.clone()))
+        .collect();
+    let mut mass = Array2::<f64>::zeros((lattice.cells, lattice.cells));
+    let mut outside = 0.0;
+    for (part, out) in &partial {
+        mass += part;
+        outside += out;
+    }
+    drop(partial);
+    mass /= n as f64;
+    let mut ln_mass = mass.mapv(f64::ln);
+    let underflown: Vec<bool> = mass
+        .rows()
+        .into_iter()
+        .map(|row| row.iter().any(|&m| m < UNDERFLOW))
+        .collect();
+    if underflown.iter().any(|&u| u) {
+        let largest = groups
+            .par_iter()
+            .map(|group| {
+                largest_ln_mass(&means, &log_variances, lattice, group.clone(), &underflown)
+            })
+            .reduce_with(|mut a, b| {
+                a.zip_mut_with(&b, |a, &b| *a = a.max(b));
+                a
+            });
+        if let Some(largest) = largest {
+            ln_mass.zip_mut_with(&mass, |ln, &m| {
+                if m < UNDERFLOW {
+                    *ln = f64::NAN;
+                }
+            });
+            ln_mass.zip_mut_with(&largest, |ln, &l| {
+                if ln.is_nan() {
+                    *ln = l - (n as f64).ln();
+                }
+            });
+        }
+    }
+    Ok(AggregateMass {
+        lattice,
+        ln_mass,
+        outside: outside / n as f64,
+        n,
+    })
+}
+
+impl AggregateMass {
+    /// Mean density of q(z) in each cell, for drawing: [row, column] as
+    /// `ln_mass`.
+    pub fn density(&self) -> Array2<f64> {
+        let area = self.lattice.step().powi(2);
+        self.ln_mass.mapv(|ln| ln.exp() / area)
+    }
+
+    /// ln q(z)/p(z) of each cell: 0 where prior and aggregate agree.
+    pub fn ln_ratio_to_prior(&self) -> Array2<f64> {
+        let prior = ln_interval_masses(self.lattice, 0.0, 1.0);
+        Array2::from_shape_fn(self.ln_mass.raw_dim(), |(row, column)| {
+            self.ln_mass[[row, column]] - prior[row] - prior[column]
+        })
+    }
+
+    /// Divergences between q(z) and the prior, holes and overflow.
+    ///
+    /// All are those of the two distributions after rounding to cells, hence
+    /// lower bounds that tighten with the lattice (data-processing inequality).
+    /// KL(p ‖ q) is dominated by how thin the tails of narrow posteriors are
+    /// where no code lies, and is large for every model with small σ; total
+    /// variation and `hole_mass` are the steadier numbers. No standard
+    /// threshold of a hole exists; 0.1 is this project's.
+    ///
+    /// q(z) of n test posteriors is spikier than that of the population when
+    /// the posteriors are narrow: for σ of 0.05, use the training set's 60,000,
+    /// and give n.
+    pub fn against_prior(&self, hole_threshold: f64) -> PriorComparison {
+        let prior = ln_interval_masses(self.lattice, 0.0, 1.0);
+        let ball = chi_square_quantile(0.95, 2.0);
+        let mut found = PriorComparison {
+            kl_from_prior: 0.0,
+            kl_to_prior: 0.0,
+            total_variation: 0.0,
+            hole_threshold,
+            hole_mass: 0.0,
+            mass_outside_prior: self.outside,
+            mass_outside_lattice: self.outside,
+        };
+        for ((row, column), &ln_q) in self.ln_mass.indexed_iter() {
+            let ln_p = prior[row] + prior[column];
+            let (q, p) = (ln_q.exp(), ln_p.exp());
+            found.kl_from_prior += q * (ln_q - ln_p);
+            found.kl_to_prior += p * (ln_p - ln_q);
+            found.total_variation += 0.5 * (q - p).abs();
+            if ln_q - ln_p < hole_threshold.ln() {
+                found.hole_mass += p;
+            }
+            let radius = self.lattice.centre(row).powi(2) + self.lattice.centre(column).powi(2);
+            if radius > ball {
+                found.mass_outside_prior += q;
+            }
+        }
+        let tail = erfc(self.lattice.half_width / std::f64::consts::SQRT_2);
+        let p_outside = 2.0 * tail - tail * tail;
+        found.total_variation += 0.5 * (self.outside - p_outside).abs();
+        if self.outside > 0.0 && p_outside > 0.0 {
+            found.kl_from_prior += self.outside * (self.outside / p_outside).ln();
+            found.kl_to_prior += p_outside * (p_outside / self.outside).ln();
+        }
+        found
+    }
+}
+
+/// The variance law and its parts, per latent dimension.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct VarianceLaw {
+    /// Mean of μ_j over images.
+    pub mean_of_mu: Vec<f64>,
+    /// Variance of μ_j over images.
+    pub variance_of_mu: Vec<f64>,
+    /// Mean of σ_j² over images.
+    pub mean_variance: Vec<f64>,
+    /// Var(μ_j) + E σ_j²: the variance of q(z_j).
+    pub total: Vec<f64>,
+}
+
+/// Var_x(μ_j(x)) + E_x σ_j²(x) per dimension, which the KL term pulls to 1
+/// (Asperti & Trentin 2020, *Balancing reconstruction error and
+/// Kullback-Leibler divergence in variational autoencoders*).
+///
+/// Near 1 for active and collapsed dimensions alike in models of eight and more
+/// dimensions; 1.3 to 2.2 in one-hidden-layer 2-D models, where its excess over
+/// 1 measures how far q(z) overflows the prior.
+///
+/// # Errors
+/// Arrays that do not fit, that are empty, or not finite.
+pub fn variance_law(
+    means: ArrayView2<'_, f32>,
+    log_variances: ArrayView2<'_, f32>,
+) -> Result<VarianceLaw> {
+    require_posteriors(&means, &log_variances)?;
+    let n = means.nrows() as f64;
+    let mut law = VarianceLaw {
+        mean_of_mu: Vec::new(),
+        variance_of_mu: Vec::new(),
+        mean_variance: Vec::new(),
+        total: Vec::new(),
+    };
+    for (mu, log_variance) in means.columns().into_iter().zip(log_variances.columns()) {
+        let mean = mu.iter().map(|&m| f64::from(m)).sum::<f64>() / n;
+        let variance = mu
+            .iter()
+            .map(|&m| (f64::from(m) - mean).powi(2))
+            .sum::<f64>()
+            / n;
+        let sigma = log_variance
+            .iter()
+            .map(|&l| f64::from(l).exp())
+            .sum::<f64>()
+            / n;
+        law.mean_of_mu.push(mean);
+        law.variance_of_mu.push(variance);
+        law.mean_variance.push(sigma);
+        law.total.push(variance + sigma);
+    }
+    Ok(law)
+}
+
+pub(crate) fn require_posteriors(
+    means: &ArrayView2<'_, f32>,
+    log_variances: &ArrayView2<'_, f32>,
+) -> Result<()> {
+    require_rows("the array of posterior means", means.nrows(), 1)?;
+    if means.dim() != log_variances.dim() {
+        return Err(EvaluationError::Shape {
+            what: "the array of log variances",
+            found: format!("{:?}", log_variances.dim()),
+            expected: format!("{:?}", means.dim()),
+        });
+    }
+    require_finite("the array of posterior means", means)?;
+    require_finite("the array of log variances", log_variances)
+}
+
+/// Below this a cell's mass is taken from log space.
+const UNDERFLOW: f64 = 1e-280;
+/// Products of two axis masses stay clear of subnormal numbers, which are slow.
+const SMALLEST_AXIS_MASS: f64 = 1e-150;
+const GROUPS: usize = 16;
+
+fn groups(n: usize) -> Vec<std::ops::Range<usize>> {
+    let size = n.div_ceil(GROUPS).max(1);
+    (0..n)
+        .step_by(size)
+        .map(|start| start..(start + size).min(n))
+        .collect()
+}
+
+fn linear_mass(
+    means: &ArrayView2<'_, f32>,
+    log_variances: &ArrayView2<'_, f32>,
+    lattice: Lattice,
+    group: std::ops::Range<usize>,
+) -> (Array2<f64>, f64) {
+    let mut mass = Array2::<f64>::zeros((lattice.cells, lattice.cells));
+    let mut outside = 0.0;
+    for i in group {
+        let [(xs, x_from, x_out), (ys, y_from, y_out)] = [0, 1].map(|axis| {
+            let mu = f64::from(means[[i, axis]]);
+            let sigma = (0.5 * f64::from(log_variances[[i, axis]])).exp();
+            axis_mass(lattice, mu, sigma)
+        });
+        outside += x_out + y_out - x_out * y_out;
+        for (row, y) in ys.iter().enumerate() {
+            let mut cells = mass.row_mut(y_from + row);
+            let Some(cells) = cells.as_slice_mut() else {
+                continue;
+            };
+            for (cell, x) in cells[x_from..x_from + xs.len()].iter_mut().zip(&xs) {
+                *cell += x * y;
+            }
+        }
+    }
+    (mass, outside)
+}
+
+/// Masses of N(μ, σ²) in the cells where they count, the first such cell, and
+/// the mass beyond the lattice.
+fn axis_mass(lattice: Lattice, mu: f64, sigma: f64) -> (Vec<f64>, usize, f64) {
+    // ½ erfc(26.5/√2) is 5e-155.
+    let reach = 26.5 * sigma;
+    let cell = |z: f64| {
+        (((z + lattice.half_width) / lattice.step()).floor().max(0.0) as usize).min(lattice.cells)
+    };
+    let (from, to) = (cell(mu - reach), (cell(mu + reach) + 1).min(lattice.cells));
+    let tail = |index: usize| {
+        let t = (lattice.edge(index) - mu) / sigma;
+        (t, 0.5 * erfc(t.abs() / std::f64::consts::SQRT_2))
+    };
+    let mut masses = Vec::with_capacity(to.saturating_sub(from));
+    let mut lower = tail(from);
+    for index in from..to {
+        let upper = tail(index + 1);
+        // Subtract on the side where the tails are small.
+        let mass = match (lower.0 >= 0.0, upper.0 <= 0.0) {
+            (true, _) => lower.1 - upper.1,
+            (_, true) => upper.1 - lower.1,
+            _ => 1.0 - lower.1 - upper.1,
+        };
+        masses.push(if mass < SMALLEST_AXIS_MASS { 0.0 } else { mass });
+        lower = upper;
+    }
+    let beyond = |t: f64| 0.5 * erfc(t / std::f64::consts::SQRT_2);
+    let outside =
+        beyond((lattice.half_width - mu) / sigma) + beyond((lattice.half_width + mu) / sigma);
+    (masses, from, outside)
+}
+
+/// ln of the mass of N(μ, σ²) in every cell of an axis, finite however far out.
+fn ln_interval_masses(lattice: Lattice, mu: f64, sigma: f64) -> Vec<f64> {
+    // (distance t in σ, ½ erfcx(|t|/√2)): the tail is exp(−t²/2) times the latter.
+    let scaled = |index: usize| {
+        let t = (lattice.edge(index) - mu) / sigma;
+        (t, 0.5 * erfcx(t.abs() / std::f64::consts::SQRT_2))
+    };
+    let mut lower = scaled(0);
+    (0..lattice.cells)
+        .map(|index| {
+            let upper = scaled(index + 1);
+            let between = |near: (f64, f64), far: (f64, f64)| {
+                let ratio = (0.5 * (near.0 * near.0 - far.0 * far.0)).exp();
+                -0.5 * near.0 * near.0 + (near.1 - far.1 * ratio).ln()
+            };
+            let ln = match (lower.0 >= 0.0, upper.0 <= 0.0) {
+                (true, _) => between(lower, upper),
+                (_, true) => between(upper, lower),
+                _ => {
+                    let tails = lower.1 * (-0.5 * lower.0 * lower.0).exp()
+                        + upper.1 * (-0.5 * upper.0 * upper.0).exp();
+                    (-tails).ln_1p()
+                }
+            };
+            lower = upper;
+            ln
+        })
+        .collect()
+}
+
+fn largest_ln_mass(
+    means: &ArrayView2<'_, f32>,
+    log_variances: &ArrayView2<'_, f32>,
+    lattice: Lattice,
+    group: std::ops::Range<usize>,
+    rows: &[bool],
+) -> Array2<f64> {
+    let mut largest = Array2::from_elem((lattice.cells, lattice.cells), f64::NEG_INFINITY);
+    for i in group {
+        let [xs, ys] = [0, 1].map(|axis| {
+            let mu = f64::from(means[[i, axis]]);
+            let sigma = (0.5 * f64::from(log_variances[[i, axis]])).exp();
+            ln_interval_masses(lattice, mu, sigma)
+        });
+        for (row, y) in ys.iter().enumerate().filter(|(row, _)| rows[*row]) {
+            for (cell, x) in largest.row_mut(row).iter_mut().zip(&xs) {
+                let ln = x + y;
+                if ln > *cell {
+                    *cell = ln;
+                }
+            }
+        }
+    }
+    largest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::draws::standard_normals;
+    use ndarray::array;
+
+    fn posteriors(mu: [f32; 2], sigma: [f32; 2]) -> (Array2<f32>, Array2<f32>) {
+        (
+            array![[mu[0], mu[1]]],
+            array![[2.0 * sigma[0].ln(), 2.0 * sigma[1].ln()]],
+        )
+    }
+
+    #[test]
+    fn the_prior_itself_has_no_divergence() {
+        let (mu, log_variance) = posteriors([0.0, 0.0], [1.0, 1.0]);
+        let mass = aggregate_mass(mu.view(), log_variance.view(), Lattice::STANDARD).unwrap();
+        let found = mass.against_prior(0.1);
+        assert!(found.kl_from_prior.abs() < 1e-12 && found.kl_to_prior.abs() < 1e-12);
+        assert!(found.total_variation < 1e-12 && found.hole_mass == 0.0);
+        assert!((found.mass_outside_prior - 0.05).abs() < 5e-4, "{found:?}");
+        let total: f64 = mass.ln_mass.mapv(f64::exp).sum() + mass.outside;
+        assert!((total - 1.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn one_normal_has_its_closed_form_divergences() {
+        let (mu, sigma) = ([0.5_f32, -1.0], [0.7_f32, 0.4]);
+        let (means, log_variances) = posteriors(mu, sigma);
+        let mass = aggregate_mass(means.view(), log_variances.view(), Lattice::STANDARD).unwrap();
+        let found = mass.against_prior(0.1);
+        let (mut forward, mut backward) = (0.0, 0.0);
+        for axis in 0..2 {
+            let (m, v) = (f64::from(mu[axis]), f64::from(sigma[axis]).powi(2));
+            forward += 0.5 * (m * m + v - v.ln() - 1.0);
+            backward += 0.5 * ((1.0 + m * m) / v + v.ln() - 1.0);
+        }
+        // Rounding to cells of 0.04 loses under 0.1 %.
+        assert!(
+            (found.kl_from_prior / forward - 1.0).abs() < 1e-3,
+            "{found:?} {forward}"
+        );
+        assert!(found.kl_from_prior <= forward + 1e-9);
+        assert!(
+            (found.kl_to_prior / backward - 1.0).abs() < 1e-3,
+            "{found:?} {backward}"
+        );
+    }
+
+    #[test]
+    fn very_narrow_posteriors_keep_their_mass_and_finite_logarithms() {
+        let (means, log_variances) = posteriors([1.0, 1.0], [0.003, 0.003]);
+        let lattice = Lattice {
+            half_width: 8.0,
+            cells: 101,
+        };
+        let mass = aggregate_mass(means.view(), log_variances.view(), lattice).unwrap();
+        assert!((mass.ln_mass.mapv(f64::exp).sum() - 1.0).abs() < 1e-12);
+        assert!(mass.ln_mass.iter().all(|ln| ln.is_finite()));
+        // At a corner the nearest edges are about 9 − step away on both axes.
+        let t = (9.0 - lattice.step()) / 0.003_f64;
+        assert!((mass.ln_mass[[0, 0]] / -(t * t) - 1.0).abs() < 1e-4);
+        let found = mass.against_prior(0.1);
+        assert!(found.kl_to_prior.is_finite() && found.hole_mass > 0.99);
+    }
+
+    #[test]
+    fn aggregate_of_prior_distributed_codes_approaches_the_prior() {
+        // μ ~ N(0, 0.75 I), σ² = 0.25: q(z) is N(0, I) up to sampling.
+        let means = standard_normals(3, 4000, 2).mapv(|z| z * 0.75_f32.sqrt());
+        let log_variances = Array2::from_elem((4000, 2), 0.25_f32.ln());
+        let lattice = Lattice {
+            half_width: 8.0,
+            cells: 201,
+        };
+        let mass = aggregate_mass(means.view(), log_variances.view(), lattice).unwrap();
+        let found = mass.against_prior(0.1);
+        assert!(
+            found.kl_from_prior > 0.0 && found.kl_from_prior < 0.02,
+            "{found:?}"
+        );
+        assert!(found.total_variation < 0.08);
+        let law = variance_law(means.view(), log_variances.view()).unwrap();
+        assert!(law.total.iter().all(|t| (t - 1.0).abs() < 0.05), "{law:?}");
+        assert!((law.mean_variance[0] - 0.25).abs() < 1e-6);
+    }
+
+    #[test]
+    fn codes_that_leave_half_the_prior_empty_have_holes() {
+        let means = standard_normals(4, 4000, 2).mapv(|z| z * 0.75_f32.sqrt());
+        let half = Array2::from_shape_fn((4000, 2), |(i, j)| {
+            if j == 0 {
+                means[[i, 0]].abs() + 1.0
+            } else {
+                means[[i, 1]]
+            }
+        });
+        let log_variances = Array2::from_elem((4000, 2), 0.01_f32.ln());
+        let lattice = Lattice {
+            half_width: 8.0,
+            cells: 201,
+        };
+        let mass = aggregate_mass(half.view(), log_variances.view(), lattice).unwrap();
+        let found = mass.against_prior(0.1);
+        // Codes start at z₁ = 1, where posteriors of σ = 0.1 end about 0.15 before:
+        // Φ(0.85) = 0.80 of the prior is empty, and more at the far ends.
+        assert!(found.hole_mass > 0.79 && found.hole_mass < 0.9, "{found:?}");
+    }
+
+    #[test]
+    fn threads_do_not_change_the_bits() {
+        let means = standard_normals(5, 300, 2);
+        let log_variances = standard_normals(6, 300, 2).mapv(|z| z - 4.0);
+        let lattice = Lattice {
+            half_width: 8.0,
+            cells: 101,
+        };
+        let run = |threads| {
+            let pool = rayon::ThreadPoolBuilder::new()
+                .num_threads(threads)
+                .build()
+                .unwrap();
+            pool.install(|| {
+                let mass = aggregate_mass(means.view(), log_variances.view(), lattice).unwrap();
+                mass.against_prior(0.1).kl_to_prior.to_bits()
+            })
+        };
+        assert_eq!(run(1), run(3));
+    }
+}

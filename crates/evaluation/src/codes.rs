@@ -1,0 +1,337 @@
+//! Where the codes of a set of images lie: centroid, extent, symmetry about
+//! the origin, boundedness.
+//!
+//! Codes are the means μ(x) of a variational model and the codes themselves of
+//! an autoencoder, [n, L].
+
+use ndarray::{Array1, Array2, ArrayView2};
+use serde::{Deserialize, Serialize};
+
+use crate::distributions::chi_square_quantile;
+use crate::error::{Result, require_finite, require_rows};
+use crate::statistics::sorted_quantile;
+use crate::symmetric::SymmetricEigen;
+
+/// Position and size of the cloud of codes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CodeExtent {
+    /// Number of codes.
+    pub n: usize,
+    /// Mean of the codes, per axis.
+    pub centroid: Vec<f64>,
+    /// Standard deviation per axis, n in the denominator.
+    pub standard_deviation: Vec<f64>,
+    /// Smallest value per axis.
+    pub minimum: Vec<f64>,
+    /// Largest value per axis.
+    pub maximum: Vec<f64>,
+    /// 0.5 % quantile per axis: the extent without single outliers.
+    pub lower_quantile: Vec<f64>,
+    /// 99.5 % quantile per axis.
+    pub upper_quantile: Vec<f64>,
+    /// Largest ‖z‖.
+    pub largest_radius: f64,
+    /// Share of codes outside the square (cube) |z_j| ≤ 4 of the drawn map.
+    pub share_outside_map: f64,
+    /// Share of codes outside the ball that holds 95 % of the prior N(0, I):
+    /// 0.05 for codes that follow the prior.
+    pub share_outside_prior: f64,
+    /// ‖E z‖²/E‖z‖², between 0 (centred) and 1 (a point away from the origin):
+    /// how much of the codes' second moment is displacement.
+    pub offset_share: f64,
+}
+
+/// Measures centroid, extent and boundedness of codes [n, L].
+///
+/// "Bounded" has no finite-sample meaning; what can be said is how far codes
+/// reach compared with what is drawn (|z_j| ≤ 4) and with the prior (its 95 %
+/// ball), and how much the largest radius exceeds the quantiles.
+///
+/// # Errors
+/// Fewer than two codes, or one that is not finite.
+pub fn code_extent(codes: ArrayView2<'_, f32>) -> Result<CodeExtent> {
+    require_rows("the array of codes", codes.nrows(), 2)?;
+    require_finite("the array of codes", &codes)?;
+    let n = codes.nrows();
+    let ball = chi_square_quantile(0.95, codes.ncols() as f64);
+    let (mut outside_map, mut outside_prior) = (0usize, 0usize);
+    let (mut largest, mut second_moment) = (0.0f64, 0.0f64);
+    for code in codes.rows() {
+        let squared: f64 = code.iter().map(|&z| f64::from(z).powi(2)).sum();
+        largest = largest.max(squared);
+        second_moment += squared / n as f64;
+        outside_map += usize::from(code.iter().any(|z| z.abs() > 4.0));
+        outside_prior += usize::from(squared > ball);
+    }
+    let sorted = sorted_axes(&codes);
+    let centroid: Vec<f64> = mean_of_codes(&codes).to_vec();
+    let displacement: f64 = centroid.iter().map(|c| c * c).sum();
+    let standard_deviation = sorted
+        .iter()
+        .zip(&centroid)
+        .map(|(axis, mean)| {
+            (axis.iter().map(|z| (z - mean).powi(2)).sum::<f64>() / n as f64).sqrt()
+        })
+        .collect();
+    let quantile = |q| sorted.iter().map(|axis| sorted_quantile(axis, q)).collect();
+    Ok(CodeExtent {
+        n,
+        standard_deviation,
+        minimum: sorted.iter().map(|axis| axis[0]).collect(),
+        maximum: sorted.iter().map(|axis| axis[n - 1]).collect(),
+        lower_quantile: quantile(0.005),
+        upper_quantile: quantile(0.995),
+        largest_radius: largest.sqrt(),
+        share_outside_map: outside_map as f64 / n as f64,
+        share_outside_prior: outside_prior as f64 / n as f64,
+        offset_share: if second_moment > 0.0 {
+            displacement / second_moment
+        } else {
+            0.0
+        },
+        centroid,
+    })
+}
+
+/// How far one axis of the codes is from being symmetric about 0.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct AxisSymmetry {
+    /// Butler's statistic in [0, 1]: 0 when z and −z have the same distribution,
+    /// 1 when all codes lie on one side.
+    pub asymmetry: f64,
+    /// Value that a symmetric axis exceeds in 5 % of samples of this size.
+    pub null_95: f64,
+    /// p-value of symmetry (asymptotic, good from n ≈ 100).
+    pub p_value: f64,
+    /// Lower end of a 95 % confidence band of the population's asymmetry.
+    pub lower: f64,
+    /// Upper end of the band.
+    pub upper: f64,
+    /// Share of codes with z > 0 (half of those at 0 counted in).
+    pub positive_share: f64,
+    /// Mean over standard deviation; its standard error is 1/√n.
+    pub standardised_mean: f64,
+}
+
+/// Symmetry about the origin of each axis of codes [n, L].
+///
+/// D = sup over x ≥ 0 of |P(z ≥ x) − P(z ≤ −x)| compares the distribution with
+/// its mirror image. Walking from the largest |z| inwards, n·D is the largest
+/// excursion of the sum of signs, which under symmetry is a fair random walk:
+/// √n·D follows the largest absolute value of Brownian motion on [0, 1], whose
+/// 95 % quantile is 2.2414 (Butler 1969, *Annals of Mathematical Statistics*
+/// 40:2209). The band of the population's D adds twice the
+/// Dvoretzky–Kiefer–Wolfowitz radius √(ln 40/2n) on both sides: conservative,
+/// but free of assumptions.
+///
+/// Three pitfalls: with 10,000 codes an asymmetry of 0.03 is significant and
+/// may still be of no interest, so read the size, not the p-value; latent axes
+/// are arbitrary up to rotation in a VAE and up to any linear map in an AE, so
+/// asymmetry on one axis can show as asymmetry on the other in another run; and
+/// symmetric axes do not make a symmetric cloud (see
+/// [`CodeExtent::offset_share`] for the displacement).
+///
+/// # Errors
+/// Fewer than two codes, or one that is not finite.
+pub fn axis_symmetry(codes: ArrayView2<'_, f32>) -> Result<Vec<AxisSymmetry>> {
+    require_rows("the array of codes", codes.nrows(), 2)?;
+    require_finite("the array of codes", &codes)?;
+    let n = codes.nrows() as f64;
+    let band = 2.0 * (40.0_f64.ln() / (2.0 * n)).sqrt();
+    Ok(codes
+        .columns()
+        .into_iter()
+        .map(|axis| {
+            let mut values: Vec<f64> = axis.iter().map(|&z| f64::from(z)).collect();
+            let mean = values.iter().sum::<f64>() / n;
+            let variance = values.iter().map(|z| (z - mean).powi(2)).sum::<f64>() / n;
+            values.sort_by(|a, b| b.abs().total_cmp(&a.abs()));
+            let (mut walk, mut farthest) = (0.0f64, 0.0f64);
+            let mut i = 0;
+            while i < values.len() {
+                // Codes at one |z| step together: their order means nothing.
+                let magnitude = values[i].abs();
+                while i < values.len() && values[i].abs() == magnitude {
+                    if magnitude > 0.0 {
+                        walk += values[i].signum();
+                    }
+                    i += 1;
+                }
+                farthest = farthest.max(walk.abs());
+            }
+            let asymmetry = farthest / n;
+            let positive = values.iter().filter(|z| **z > 0.0).count() as f64;
+            let at_zero = values.iter().filter(|z| **z == 0.0).count() as f64;
+            AxisSymmetry {
+                asymmetry,
+                null_95: 2.241_402_728 / n.sqrt(),
+                p_value: brownian_excursion_tail(asymmetry * n.sqrt()),
+                lower: (asymmetry - band).max(0.0),
+                upper: (asymmetry + band).min(1.0),
+                positive_share: (positive + 0.5 * at_zero) / n,
+                standardised_mean: if variance > 0.0 {
+                    mean / variance.sqrt()
+                } else {
+                    0.0
+                },
+            }
+        })
+        .collect())
+}
+
+/// Mean of codes [n, L] in f64.
+pub(crate) fn mean_of_codes(codes: &ArrayView2<'_, f32>) -> Array1<f64> {
+    let mut sum = Array1::<f64>::zeros(codes.ncols());
+    for code in codes.rows() {
+        sum.zip_mut_with(&code, |total, &z| *total += f64::from(z));
+    }
+    sum / codes.nrows() as f64
+}
+
+/// Covariance of codes [n, L] in f64, n in the denominator.
+pub(crate) fn covariance_of_codes(codes: &ArrayView2<'_, f32>) -> Array2<f64> {
+    let mean = mean_of_codes(codes);
+    let dimensions = codes.ncols();
+    let mut covariance = Array2::<f64>::zeros((dimensions, dimensions));
+    let mut centred = vec![0.0; dimensions];
+    for code in codes.rows() {
+        for (c, (&z, m)) in centred.iter_mut().zip(code.iter().zip(&mean)) {
+            *c = f64::from(z) - m;
+        }
+        for (i, ci) in centred.iter().enumerate() {
+            for (j, cj) in centred.iter().enumerate().skip(i) {
+                covariance[[i, j]] += ci * cj;
+            }
+        }
+    }
+    for i in 0..dimensions {
+        for j in i..dimensions {
+            covariance[[i, j]] /= codes.nrows() as f64;
+            covariance[[j, i]] = covariance[[i, j]];
+        }
+    }
+    covariance
+}
+
+/// Codes moved to mean 0 and covariance I by the symmetric inverse square root
+/// of their covariance.
+///
+/// Comparing an AE's codes with a prior it never saw is only fair after this;
+/// report the raw number beside it.
+///
+/// # Errors
+/// Fewer codes than dimensions + 1, a code that is not finite, or a collapsed
+/// dimension.
+pub fn whiten(codes: ArrayView2<'_, f32>) -> Result<Array2<f32>> {
+    require_rows("the array of codes", codes.nrows(), codes.ncols() + 1)?;
+    require_finite("the array of codes", &codes)?;
+    let mean = mean_of_codes(&codes);
+    let transform =
+        SymmetricEigen::new(covariance_of_codes(&codes).view()).inverse_square_root("the codes")?;
+    let mut whitened = Array2::zeros(codes.raw_dim());
+    for (code, mut out) in codes.rows().into_iter().zip(whitened.rows_mut()) {
+        let centred: Array1<f64> = code
+            .iter()
+            .zip(&mean)
+            .map(|(&z, m)| f64::from(z) - m)
+            .collect();
+        out.assign(&transform.dot(&centred).mapv(|z| z as f32));
+    }
+    Ok(whitened)
+}
+
+fn sorted_axes(codes: &ArrayView2<'_, f32>) -> Vec<Vec<f64>> {
+    codes
+        .columns()
+        .into_iter()
+        .map(|axis| {
+            let mut values: Vec<f64> = axis.iter().map(|&z| f64::from(z)).collect();
+            values.sort_by(f64::total_cmp);
+            values
+        })
+        .collect()
+}
+
+/// P(max |B(t)|, 0 ≤ t ≤ 1, exceeds b) = 1 − 4/π Σ (−1)^k/(2k+1)
+/// exp(−(2k+1)²π²/8b²) (Feller, *Introduction to Probability Theory* II, X.5).
+fn brownian_excursion_tail(b: f64) -> f64 {
+    if b <= 0.0 {
+        return 1.0;
+    }
+    let rate = std::f64::consts::PI.powi(2) / (8.0 * b * b);
+    let mut sum = 0.0;
+    for k in 0..10_000 {
+        let odd = (2 * k + 1) as f64;
+        let term = (-odd * odd * rate).exp() / odd;
+        sum += if k % 2 == 0 { term } else { -term };
+        if term < 1e-17 {
+            break;
+        }
+    }
+    (1.0 - 4.0 / std::f64::consts::PI * sum).clamp(0.0, 1.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::draws::standard_normals;
+    use ndarray::array;
+
+    #[test]
+    fn extent_of_a_square_of_codes() {
+        let codes = array![[1.0f32, 5.0], [3.0, 5.0], [1.0, 1.0], [3.0, 1.0]];
+        let extent = code_extent(codes.view()).unwrap();
+        assert_eq!(extent.centroid, vec![2.0, 3.0]);
+        assert_eq!(extent.standard_deviation, vec![1.0, 2.0]);
+        assert_eq!((extent.minimum[1], extent.maximum[1]), (1.0, 5.0));
+        assert_eq!(extent.share_outside_map, 0.5);
+        // Norms² 26, 34, 2, 10 against 5.99.
+        assert_eq!(extent.share_outside_prior, 0.75);
+        assert!((extent.offset_share - 13.0 / 18.0).abs() < 1e-12);
+        assert!((extent.largest_radius - 34.0_f64.sqrt()).abs() < 1e-12);
+    }
+
+    #[test]
+    fn normal_codes_are_symmetric_and_shifted_ones_are_not() {
+        let codes = standard_normals(7, 4000, 2);
+        let extent = code_extent(codes.view()).unwrap();
+        assert!((extent.share_outside_prior - 0.05).abs() < 0.011);
+        assert!(extent.offset_share < 0.002);
+        for axis in axis_symmetry(codes.view()).unwrap() {
+            assert!(axis.asymmetry < axis.null_95, "{axis:?}");
+            assert!(axis.p_value > 0.05);
+            assert_eq!(axis.lower, 0.0);
+        }
+        // z ~ N(1, 1): D = sup_x Φ(1−x) − Φ(−x−1), largest at x = 0: 0.6827.
+        let shifted = codes.mapv(|z| z + 1.0);
+        let axis = axis_symmetry(shifted.view()).unwrap()[0];
+        assert!((axis.asymmetry - 0.6827).abs() < 0.03, "{axis:?}");
+        assert!(axis.p_value < 1e-6 && axis.lower > 0.5);
+        assert!((axis.standardised_mean - 1.0).abs() < 0.05);
+    }
+
+    #[test]
+    fn one_sided_codes_are_as_asymmetric_as_can_be() {
+        let axis = axis_symmetry(array![[1.0f32], [2.0], [3.0]].view()).unwrap()[0];
+        assert_eq!((axis.asymmetry, axis.positive_share), (1.0, 1.0));
+        let mirror = axis_symmetry(array![[1.0f32], [-1.0], [3.0], [-3.0]].view()).unwrap()[0];
+        assert_eq!(mirror.asymmetry, 0.0);
+        assert!((brownian_excursion_tail(2.241_402_728) - 0.05).abs() < 1e-8);
+    }
+
+    #[test]
+    fn whitened_codes_have_unit_covariance() {
+        let mut codes = standard_normals(3, 500, 3);
+        for mut code in codes.rows_mut() {
+            code[1] = 4.0 * code[1] + code[0] + 10.0;
+            code[2] = 0.1 * code[2] - code[1];
+        }
+        let covariance = covariance_of_codes(&whiten(codes.view()).unwrap().view());
+        let departure = (&covariance - &Array2::<f64>::eye(3))
+            .iter()
+            .fold(0.0_f64, |m, x| m.max(x.abs()));
+        assert!(departure < 1e-4, "{departure}");
+        codes.column_mut(2).fill(1.0);
+        assert!(whiten(codes.view()).is_err());
+    }
+}

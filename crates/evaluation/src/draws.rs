@@ -1,0 +1,31 @@
+//! Seeded draws for reference distributions and null hypotheses.
+
+use ndarray::Array2;
+use tensor_ops::random::{Stream, StreamRng, fill_normal};
+
+/// Streams below this number belong to training and to sampling codes.
+const FIRST_STREAM: u64 = 0x4556_0000;
+
+/// Independent standard normal deviates [rows, columns] of one seed.
+pub(crate) fn standard_normals(seed: u64, rows: usize, columns: usize) -> Array2<f32> {
+    let mut values = Array2::zeros((rows, columns));
+    if let Some(slice) = values.as_slice_mut() {
+        fill_normal(slice, Stream::new(seed, FIRST_STREAM), 0);
+    }
+    values
+}
+
+/// Independent uniform deviates in [0, 1), [rows, columns], of one seed.
+#[cfg(test)]
+pub(crate) fn uniforms(seed: u64, rows: usize, columns: usize) -> Array2<f32> {
+    let mut values = Array2::zeros((rows, columns));
+    if let Some(slice) = values.as_slice_mut() {
+        tensor_ops::random::fill_uniform(slice, Stream::new(seed, FIRST_STREAM + 1), 0);
+    }
+    values
+}
+
+/// Generator of permutations and shuffles, independent of the deviates above.
+pub(crate) fn permutation_rng(seed: u64, which: u64) -> StreamRng {
+    Stream::new(seed, FIRST_STREAM + 2 + which).rng(0)
+}

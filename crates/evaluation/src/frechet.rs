@@ -1,0 +1,177 @@
+//! Fréchet distance between two samples in feature space.
+
+use ndarray::{Array1, Array2, ArrayView2};
+use rayon::prelude::*;
+
+use crate::error::{
+    EvaluationError, Result, require_columns, require_finite, require_length, require_rows,
+};
+use crate::symmetric::SymmetricEigen;
+
+/// Mean and covariance of features, in f64.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FeatureMoments {
+    /// Rows they were taken of.
+    pub n: usize,
+    /// Mean [D].
+    pub mean: Array1<f64>,
+    /// Covariance [D, D] with n − 1 in the denominator.
+    pub covariance: Array2<f64>,
+}
+
+impl FeatureMoments {
+    /// Moments of features [n, D], summed in fixed groups of rows.
+    ///
+    /// # Errors
+    /// Fewer than two rows, or a value that is not finite.
+    pub fn new(features: ArrayView2<'_, f32>) -> Result<Self> {
+        require_rows("the array of features", features.nrows(), 2)?;
+        require_finite("the array of features", &features)?;
+        let (n, d) = features.dim();
+        let mut mean = Array1::<f64>::zeros(d);
+        for row in features.rows() {
+            mean.zip_mut_with(&row, |m, &f| *m += f64::from(f));
+        }
+        mean /= n as f64;
+        let groups: Vec<usize> = (0..n).step_by(512).collect();
+        let partial: Vec<Array2<f64>> = groups
+            .par_iter()
+            .map(|&start| {
+                let mut sum = Array2::<f64>::zeros((d, d));
+                let mut centred = vec![0.0; d];
+                for row in start..(start + 512).min(n) {
+                    for (c, (&f, m)) in centred.iter_mut().zip(features.row(row).iter().zip(&mean))
+                    {
+                        *c = f64::from(f) - m;
+                    }
+                    for (i, mut line) in sum.rows_mut().into_iter().enumerate() {
+                        let ci = centred[i];
+                        for (total, cj) in line.iter_mut().zip(&centred) {
+                            *total += ci * cj;
+                        }
+                    }
+                }
+                sum
+            })
+            .collect();
+        let mut covariance = Array2::<f64>::zeros((d, d));
+        for part in &partial {
+            covariance += part;
+        }
+        covariance /= (n - 1) as f64;
+        Ok(Self {
+            n,
+            mean,
+            covariance,
+        })
+    }
+}
+
+/// Fréchet distance of two normal distributions with the given moments:
+///
+/// ‖m₁ − m₂‖² + tr(C₁ + C₂ − 2 (C₁^½ C₂ C₁^½)^½)
+///
+/// (Dowson & Landau 1982; Heusel et al. 2017). The product under the root is
+/// symmetric, so its root comes from a symmetric eigendecomposition and never
+/// turns complex.
+///
+/// Features are those of the project's own classifier, so the value compares
+/// with nothing published, only within one feature network: print its
+/// fingerprint and accuracy beside it. The estimate is biased upwards by about
+/// (tr C)·D/2n or less; compare samples of one size, and give the floor, the
+/// distance of two real sets (train and test).
+///
+/// # Errors
+/// Moments of different widths.
+pub fn frechet_distance(first: &FeatureMoments, second: &FeatureMoments) -> Result<f64> {
+    require_length(
+        "the second mean of features",
+        second.mean.len(),
+        first.mean.len(),
+    )?;
+    let displacement: f64 = (&first.mean - &second.mean).iter().map(|d| d * d).sum();
+    let root = SymmetricEigen::new(first.covariance.view()).square_root();
+    let product = root.dot(&second.covariance).dot(&root);
+    let trace_of_root: f64 = SymmetricEigen::new(product.view())
+        .values
+        .iter()
+        .map(|value| value.max(0.0).sqrt())
+        .sum();
+    let traces = first.covariance.diag().sum() + second.covariance.diag().sum();
+    // Rounding can leave a trifle below zero for equal moments.
+    Ok((displacement + traces - 2.0 * trace_of_root).max(0.0))
+}
+
+/// [`frechet_distance`] of two sets of features [n, D] and [m, D].
+///
+/// # Errors
+/// As [`FeatureMoments::new`] and [`frechet_distance`]; also no more rows than
+/// features, which leaves a covariance without full rank.
+pub fn frechet_distance_of(first: ArrayView2<'_, f32>, second: ArrayView2<'_, f32>) -> Result<f64> {
+    require_columns("the second array of features", &second, first.ncols())?;
+    for features in [&first, &second] {
+        if features.nrows() <= features.ncols() {
+            return Err(EvaluationError::TooFew {
+                what: "the array of features",
+                found: features.nrows(),
+                needed: features.ncols() + 1,
+            });
+        }
+    }
+    frechet_distance(&FeatureMoments::new(first)?, &FeatureMoments::new(second)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::draws::standard_normals;
+    use ndarray::array;
+
+    fn moments(mean: Array1<f64>, covariance: Array2<f64>) -> FeatureMoments {
+        FeatureMoments {
+            n: 100,
+            mean,
+            covariance,
+        }
+    }
+
+    #[test]
+    fn commuting_covariances_have_a_closed_form() {
+        let first = moments(
+            array![0.0, 0.0, 0.0],
+            Array2::from_diag(&array![1.0, 4.0, 9.0]),
+        );
+        let second = moments(
+            array![1.0, 2.0, 2.0],
+            Array2::from_diag(&array![4.0, 4.0, 0.0]),
+        );
+        // 9 + (1−2)² + (2−2)² + (3−0)².
+        assert!((frechet_distance(&first, &second).unwrap() - 19.0).abs() < 1e-12);
+        assert!(frechet_distance(&first, &first).unwrap() < 1e-12);
+    }
+
+    #[test]
+    fn two_general_covariances_of_two_dimensions() {
+        // tr (AB)^½ = √(tr AB + 2 √det AB) in two dimensions.
+        let a = array![[2.0, 0.6], [0.6, 1.0]];
+        let b = array![[1.0, -0.3], [-0.3, 3.0]];
+        let det = |m: &Array2<f64>| m[[0, 0]] * m[[1, 1]] - m[[0, 1]] * m[[1, 0]];
+        let trace: f64 = a.dot(&b).diag().sum();
+        let root = (trace + 2.0 * (det(&a) * det(&b)).sqrt()).sqrt();
+        let zero = array![0.0, 0.0];
+        let found = frechet_distance(&moments(zero.clone(), a), &moments(zero, b)).unwrap();
+        assert!((found - (7.0 - 2.0 * root)).abs() < 1e-12);
+    }
+
+    #[test]
+    fn samples_of_one_distribution_are_near_and_shifted_ones_at_their_distance() {
+        let first = standard_normals(1, 4000, 16);
+        let second = standard_normals(2, 4000, 16);
+        let floor = frechet_distance_of(first.view(), second.view()).unwrap();
+        assert!(floor < 0.1, "{floor}");
+        let shifted = second.mapv(|v| v + 0.5);
+        let found = frechet_distance_of(first.view(), shifted.view()).unwrap();
+        assert!((found - 4.0).abs() < 0.3, "{found}");
+        assert!(frechet_distance_of(first.slice(ndarray::s![..10, ..]), second.view()).is_err());
+    }
+}

@@ -1,0 +1,412 @@
+//! Nearest neighbours of codes, and how well they tell classes apart.
+
+use ndarray::ArrayView2;
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::error::{
+    EvaluationError, Result, require_columns, require_finite, require_length, require_rows,
+};
+use crate::map::require_classes;
+
+/// A k-d tree over points [n, L]: exact nearest neighbours, fast for the few
+/// dimensions codes have, correct for any.
+///
+/// Bentley 1975, split at the median of the widest axis. Distances are squared
+/// Euclidean in f64, equal distances are ordered by index: the answer is that
+/// of exhaustive search, bit for bit.
+#[derive(Debug, Clone)]
+pub struct NearestNeighbours {
+    dimensions: usize,
+    /// Coordinates, permuted so that every node owns a contiguous range.
+    points: Vec<f64>,
+    /// Original index of each permuted point.
+    indices: Vec<u32>,
+    nodes: Vec<Node>,
+}
+
+/// A neighbour found.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Neighbour {
+    /// Squared Euclidean distance.
+    pub squared_distance: f64,
+    /// Row of the point in the array the tree was built from.
+    pub index: usize,
+}
+
+#[derive(Debug, Clone)]
+enum Node {
+    Leaf {
+        start: usize,
+        end: usize,
+    },
+    Split {
+        axis: usize,
+        value: f64,
+        left: usize,
+        right: usize,
+    },
+}
+
+const LEAF: usize = 16;
+
+impl NearestNeighbours {
+    /// Builds the tree over points [n, L].
+    ///
+    /// # Errors
+    /// No points, or one that is not finite.
+    pub fn new(points: ArrayView2<'_, f32>) -> Result<Self> {
+        require_rows("the array of reference codes", points.nrows(), 1)?;
+        require_finite("the array of reference codes", &points)?;
+        let dimensions = points.ncols();
+        let coordinates: Vec<f64> = points.iter().map(|&v| f64::from(v)).collect();
+        let mut indices: Vec<u32> = (0..points.nrows() as u32).collect();
+        let mut nodes = Vec::new();
+        build(&coordinates, dimensions, &mut indices, 0, &mut nodes);
+        let permuted = indices
+            .iter()
+            .flat_map(|&i| {
+                let from = i as usize * dimensions;
+                coordinates[from..from + dimensions].iter().copied()
+            })
+            .collect();
+        Ok(Self {
+            dimensions,
+            points: permuted,
+            indices,
+            nodes,
+        })
+    }
+
+    /// Number of points.
+    pub fn len(&self) -> usize {
+        self.indices.len()
+    }
+
+    /// Whether the tree is empty (it never is).
+    pub fn is_empty(&self) -> bool {
+        self.indices.is_empty()
+    }
+
+    /// The k nearest points to `query`, nearest first (fewer when there are
+    /// fewer points).
+    ///
+    /// # Panics
+    /// If the query has another number of coordinates than the points.
+    pub fn nearest(&self, query: &[f64], k: usize) -> Vec<Neighbour> {
+        assert_eq!(
+            query.len(),
+            self.dimensions,
+            "nearest neighbours: query of {} coordinates, points of {}",
+            query.len(),
+            self.dimensions
+        );
+        let mut found = Vec::with_capacity(k + 1);
+        if k > 0 {
+            let mut offsets = vec![0.0; self.dimensions];
+            self.descend(0, query, k, 0.0, &mut offsets, &mut found);
+        }
+        found
+    }
+
+    /// `gap` is the squared distance of the query to the node's cell, the sum
+    /// over axes of `offsets`.
+    fn descend(
+        &self,
+        node: usize,
+        query: &[f64],
+        k: usize,
+        gap: f64,
+        offsets: &mut [f64],
+        found: &mut Vec<Neighbour>,
+    ) {
+        match self.nodes[node] {
+            Node::Leaf { start, end } => {
+                for position in start..end {
+                    let point = &self.points[position * self.dimensions..][..self.dimensions];
+                    let squared_distance = query
+                        .iter()
+                        .zip(point)
+                        .map(|(a, b)| (a - b) * (a - b))
+                        .sum();
+                    insert(
+                        found,
+                        k,
+                        Neighbour {
+                            squared_distance,
+                            index: self.indices[position] as usize,
+                        },
+                    );
+                }
+            }
+            Node::Split {
+                axis,
+                value,
+                left,
+                right,
+            } => {
+                let offset = query[axis] - value;
+                let (near, far) = if offset < 0.0 {
+                    (left, right)
+                } else {
+                    (right, left)
+                };
+                self.descend(near, query, k, gap, offsets, found);
+                let previous = offsets[axis];
+                let far_gap = gap - previous + offset * offset;
+                // The margin keeps rounding in the running sum from cutting off
+                // a point at exactly the k-th distance.
+                let reachable =
+                    found.len() < k || far_gap <= found[k - 1].squared_distance * (1.0 + 1e-12);
+                if reachable {
+                    offsets[axis] = offset * offset;
+                    self.descend(far, query, k, far_gap, offsets, found);
+                    offsets[axis] = previous;
+                }
+            }
+        }
+    }
+}
+
+/// Accuracy of classifying codes by their nearest neighbours.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct NeighbourAccuracy {
+    /// Neighbours that vote.
+    pub k: usize,
+    /// Share of queries given their own label.
+    pub accuracy: f64,
+    /// Its binomial standard error √(a(1−a)/n).
+    pub standard_error: f64,
+}
+
+/// Accuracy of k-nearest-neighbour classification of codes: `reference` [n, L]
+/// with its labels (the training set) votes on `queries` [m, L] (the test set),
+/// for every k in `ks`.
+///
+/// The majority decides; among classes with equally many votes, the one whose
+/// nearest voter is nearest. Euclidean distance favours the axes on which codes
+/// spread widely: for an AE, whiten both sets with the reference's moments, or
+/// say that it was not done. Put the majority-class share and the accuracy in
+/// pixel space beside it.
+///
+/// # Errors
+/// Arrays and labels that do not fit, codes that are not finite, no codes, or a
+/// k of 0 or above n.
+pub fn knn_accuracy(
+    reference: ArrayView2<'_, f32>,
+    reference_labels: &[u8],
+    queries: ArrayView2<'_, f32>,
+    query_labels: &[u8],
+    ks: &[usize],
+) -> Result<Vec<NeighbourAccuracy>> {
+    require_length(
+        "the list of reference labels",
+        reference_labels.len(),
+        reference.nrows(),
+    )?;
+    require_length(
+        "the list of query labels",
+        query_labels.len(),
+        queries.nrows(),
+    )?;
+    require_rows("the array of query codes", queries.nrows(), 1)?;
+    require_columns("the array of query codes", &queries, reference.ncols())?;
+    require_finite("the array of query codes", &queries)?;
+    require_classes(reference_labels, 256)?;
+    if let Some(k) = ks.iter().find(|&&k| k == 0 || k > reference.nrows()) {
+        return Err(EvaluationError::Parameter {
+            what: "k of the nearest neighbours",
+            found: k.to_string(),
+            expected: "at least 1 and at most the number of reference codes",
+        });
+    }
+    let largest = ks.iter().copied().max().unwrap_or(0);
+    let tree = NearestNeighbours::new(reference)?;
+    let correct: Vec<Vec<bool>> = (0..queries.nrows())
+        .into_par_iter()
+        .with_min_len(64)
+        .map(|row| {
+            let query: Vec<f64> = queries.row(row).iter().map(|&v| f64::from(v)).collect();
+            let classes: Vec<u8> = tree
+                .nearest(&query, largest)
+                .iter()
+                .map(|neighbour| reference_labels[neighbour.index])
+                .collect();
+            ks.iter()
+                .map(|&k| vote(&classes[..k]) == query_labels[row])
+                .collect()
+        })
+        .collect();
+    let n = queries.nrows() as f64;
+    Ok(ks
+        .iter()
+        .enumerate()
+        .map(|(i, &k)| {
+            let accuracy = correct.iter().filter(|row| row[i]).count() as f64 / n;
+            NeighbourAccuracy {
+                k,
+                accuracy,
+                standard_error: (accuracy * (1.0 - accuracy) / n).sqrt(),
+            }
+        })
+        .collect())
+}
+
+/// Keeps the k smallest (distance, index) in ascending order.
+pub(crate) fn insert(found: &mut Vec<Neighbour>, k: usize, candidate: Neighbour) {
+    let before = |a: &Neighbour, b: &Neighbour| {
+        (a.squared_distance, a.index) < (b.squared_distance, b.index)
+    };
+    if found.len() == k && !before(&candidate, &found[k - 1]) {
+        return;
+    }
+    let place = found.partition_point(|neighbour| before(neighbour, &candidate));
+    found.insert(place, candidate);
+    found.truncate(k);
+}
+
+fn vote(nearest_first: &[u8]) -> u8 {
+    let mut votes = [0usize; 256];
+    nearest_first
+        .iter()
+        .for_each(|&class| votes[usize::from(class)] += 1);
+    let most = votes.iter().copied().max().unwrap_or(0);
+    nearest_first
+        .iter()
+        .copied()
+        .find(|&class| votes[usize::from(class)] == most)
+        .unwrap_or(0)
+}
+
+/// Builds the node over `indices`, whose first element is point `start` of the
+/// permutation; returns its number.
+fn build(
+    points: &[f64],
+    dimensions: usize,
+    indices: &mut [u32],
+    start: usize,
+    nodes: &mut Vec<Node>,
+) -> usize {
+    let number = nodes.len();
+    nodes.push(Node::Leaf {
+        start,
+        end: start + indices.len(),
+    });
+    if indices.len() <= LEAF {
+        return number;
+    }
+    let at = |index: u32, axis: usize| points[index as usize * dimensions + axis];
+    let mut widest = (0, 0.0);
+    for axis in 0..dimensions {
+        let (low, high) = indices
+            .iter()
+            .fold((f64::MAX, f64::MIN), |(low, high), &i| {
+                (low.min(at(i, axis)), high.max(at(i, axis)))
+            });
+        if high - low > widest.1 {
+            widest = (axis, high - low);
+        }
+    }
+    let (axis, width) = widest;
+    if width == 0.0 {
+        return number; // all points equal: nothing separates them
+    }
+    let middle = indices.len() / 2;
+    indices.select_nth_unstable_by(middle, |&a, &b| {
+        at(a, axis).total_cmp(&at(b, axis)).then(a.cmp(&b))
+    });
+    let value = at(indices[middle], axis);
+    let (lower, upper) = indices.split_at_mut(middle);
+    let left = build(points, dimensions, lower, start, nodes);
+    let right = build(points, dimensions, upper, start + middle, nodes);
+    nodes[number] = Node::Split {
+        axis,
+        value,
+        left,
+        right,
+    };
+    number
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::draws::standard_normals;
+    use ndarray::{Array2, array};
+    use proptest::prelude::*;
+
+    fn exhaustive(points: &Array2<f32>, query: &[f64], k: usize) -> Vec<usize> {
+        let mut all: Vec<(f64, usize)> = points
+            .rows()
+            .into_iter()
+            .enumerate()
+            .map(|(i, p)| {
+                (
+                    p.iter()
+                        .zip(query)
+                        .map(|(&a, b)| (f64::from(a) - b).powi(2))
+                        .sum(),
+                    i,
+                )
+            })
+            .collect();
+        all.sort_by(|a, b| a.partial_cmp(b).unwrap());
+        all.iter().take(k).map(|(_, i)| *i).collect()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn the_tree_answers_as_exhaustive_search(
+            n in 1usize..300, dimensions in 1usize..6, k in 1usize..20, seed in 0u64..1000,
+            rounded in any::<bool>(),
+        ) {
+            let mut points = standard_normals(seed, n, dimensions);
+            if rounded { // many equal coordinates and equal distances
+                points.mapv_inplace(f32::round);
+            }
+            let tree = NearestNeighbours::new(points.view()).unwrap();
+            for row in [0, n / 2, n - 1] {
+                let query: Vec<f64> = points.row(row).iter().map(|&v| f64::from(v) + 0.5).collect();
+                let found: Vec<usize> = tree.nearest(&query, k).iter().map(|f| f.index).collect();
+                prop_assert_eq!(found, exhaustive(&points, &query, k));
+            }
+        }
+    }
+
+    #[test]
+    fn votes_and_ties() {
+        assert_eq!(vote(&[3, 5, 5]), 5);
+        assert_eq!(vote(&[3, 5, 5, 3]), 3);
+        assert_eq!(vote(&[7]), 7);
+    }
+
+    #[test]
+    fn separated_classes_are_told_apart_and_mixed_ones_are_not() {
+        let codes = standard_normals(8, 2000, 2);
+        let labels: Vec<u8> = (0..2000).map(|i| (i % 2) as u8).collect();
+        let mut apart = codes.clone();
+        for (i, mut code) in apart.rows_mut().into_iter().enumerate() {
+            code[0] += 20.0 * (i % 2) as f32;
+        }
+        let accuracy = |codes: &Array2<f32>| {
+            let (train, test) = codes.view().split_at(ndarray::Axis(0), 1000);
+            knn_accuracy(train, &labels[..1000], test, &labels[1000..], &[1, 5, 15]).unwrap()
+        };
+        assert!(accuracy(&apart).iter().all(|a| a.accuracy == 1.0));
+        assert!(
+            accuracy(&codes)
+                .iter()
+                .all(|a| (a.accuracy - 0.5).abs() < 0.06)
+        );
+    }
+
+    #[test]
+    fn bad_input_is_an_error() {
+        let codes = array![[0.0f32, 1.0], [2.0, 3.0]];
+        assert!(knn_accuracy(codes.view(), &[0, 1], codes.view(), &[0, 1], &[3]).is_err());
+        assert!(knn_accuracy(codes.view(), &[0], codes.view(), &[0, 1], &[1]).is_err());
+        let broken = array![[0.0f32, f32::NAN]];
+        assert!(NearestNeighbours::new(broken.view()).is_err());
+    }
+}
