@@ -90,7 +90,8 @@ pub fn threshold<P: BinaryPixel>(pixels: &[u8], output: &mut [P]) {
 /// Bernoulli(byte / 255) draws for the pixels of one image.
 ///
 /// `image` is its index in the split, `stream` usually comes from
-/// [`Redraw::stream`].
+/// [`Redraw::stream`]. Image `i` of the training split and image `i` of the
+/// test split share their random numbers unless the seeds differ.
 ///
 /// # Panics
 /// When the slices differ in length.
@@ -189,5 +190,137 @@ fn draw<P: BinaryPixel>(generator: &ChaCha8Rng, pixels: &[u8], image: u64, outpu
         } else {
             P::OFF
         };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::glyphs;
+
+    #[test]
+    fn threshold_is_at_one_half() {
+        let mut bytes = [9u8; 4];
+        threshold(&[0, 127, 128, 255], &mut bytes);
+        assert_eq!(bytes, [0, 0, 1, 1]);
+        let mut floats = [9f32; 4];
+        threshold(&[0, 127, 128, 255], &mut floats);
+        assert_eq!(floats, [0.0, 0.0, 1.0, 1.0]);
+    }
+
+    #[test]
+    fn draws_have_the_mean_and_variance_of_bernoulli() {
+        let count = 200_000;
+        for value in [0u8, 1, 26, 128, 200, 254, 255] {
+            let pixels = vec![value; count];
+            let mut output = vec![0f64; count];
+            bernoulli(&pixels, 3, 11, 5, &mut output);
+            let p = f64::from(value) / 255.0;
+            let mean = output.iter().sum::<f64>() / count as f64;
+            let variance = output.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / count as f64;
+            let error = (p * (1.0 - p) / count as f64).sqrt();
+            assert!(
+                (mean - p).abs() <= 4.0 * error,
+                "value {value}: mean {mean}, expected {p}"
+            );
+            let spread = (p * (1.0 - p) - variance).abs();
+            assert!(
+                spread <= 4.0 * error + 1e-5,
+                "value {value}: variance {variance}"
+            );
+        }
+    }
+
+    #[test]
+    fn draws_are_uncorrelated_across_pixels_images_streams_and_seeds() {
+        let count = 100_000;
+        let pixels = vec![127u8; count];
+        let sample = |image, seed, stream| {
+            let mut output = vec![0f64; count];
+            bernoulli(&pixels, image, seed, stream, &mut output);
+            output.iter().map(|x| 2.0 * x - 1.0).collect::<Vec<f64>>()
+        };
+        let base = sample(0, 1, 0);
+        let others = [
+            sample(1, 1, 0),
+            sample(0, 2, 0),
+            sample(0, 1, 1),
+            sample(0, 1, 1 << 32),
+        ];
+        let correlation = |a: &[f64], b: &[f64]| {
+            a.iter().zip(b).map(|(x, y)| x * y).sum::<f64>() / a.len() as f64
+        };
+        let bound = 4.0 / (count as f64).sqrt();
+        for other in &others {
+            assert!(correlation(&base, other).abs() < bound);
+        }
+        for lag in [1, 2, 16, 784] {
+            assert!(
+                correlation(&base[lag..], &base[..count - lag]).abs() < bound,
+                "lag {lag}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_draw_depends_on_seed_stream_image_and_pixel_alone() {
+        let split = glyphs::split(0..20);
+        let mut batch = vec![0f32; 3 * 784];
+        bernoulli_batch(&split, &[7, 2, 7], 42, 9, &mut batch);
+        for (row, image) in [7usize, 2, 7].into_iter().enumerate() {
+            let mut alone = vec![0f32; 784];
+            bernoulli(split.image(image), image as u64, 42, 9, &mut alone);
+            assert_eq!(batch[row * 784..(row + 1) * 784], alone);
+            // A pixel keeps its draw whatever stands around it.
+            let mut head = vec![0f32; 400];
+            bernoulli(&split.image(image)[..400], image as u64, 42, 9, &mut head);
+            assert_eq!(alone[..400], head);
+        }
+        let whole = drawn(&split, 42, 9);
+        let expected: Vec<u8> = batch[784..1568].iter().map(|&x| x as u8 * 255).collect();
+        assert_eq!(whole.image(2), expected);
+        assert_eq!(whole.labels(), split.labels());
+        assert_ne!(drawn(&split, 42, 10), whole);
+        assert_ne!(drawn(&split, 43, 9), whole);
+        assert!(
+            thresholded(&split)
+                .shared_images()
+                .iter()
+                .all(|&pixel| pixel == 0 || pixel == 255)
+        );
+    }
+
+    /// The draws are part of what a configuration and a seed promise.
+    #[test]
+    fn the_draws_are_the_agreed_ones() {
+        let mut output = [0u8; 32];
+        bernoulli(&[127; 32], 5, 7, 1 << 32, &mut output);
+        let bits = output
+            .iter()
+            .fold(0u32, |bits, &bit| bits << 1 | u32::from(bit));
+        assert_eq!(bits, 0xf2cd_12f9);
+    }
+
+    #[test]
+    fn streams_differ_exactly_where_they_should() {
+        let all = |redraw: Redraw| {
+            let mut streams = Vec::new();
+            for epoch in 0..3 {
+                streams.extend((0..3).map(|draw| redraw.stream(epoch, draw)));
+            }
+            streams.sort_unstable();
+            streams.dedup();
+            streams.len()
+        };
+        assert_eq!(all(Redraw::Once), 1);
+        assert_eq!(all(Redraw::PerEpoch), 3);
+        assert_eq!(all(Redraw::PerDraw), 9);
+        assert_ne!(Redraw::PerEpoch.stream(0, 0), Redraw::Once.stream(0, 0));
+    }
+
+    #[test]
+    #[should_panic(expected = "binarise::threshold: 3 pixels into 2 elements")]
+    fn lengths_must_agree() {
+        threshold(&[1, 2, 3], &mut [0u8; 2]);
     }
 }

@@ -265,3 +265,6 @@ impl Drop for Temporary {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -90,23 +90,27 @@ pub enum DataError {
     },
     /// The data set is in none of the folders and downloading is switched off.
     #[error(
-        "data set {dataset} was not found in {} and downloading is switched off: run `data fetch {dataset}` where the network is allowed, or name the folder that holds {dataset}/ with --data-dir",
+        "the four files of {dataset} ({accepted}) were not found in {} and downloading is switched off: run `data fetch {dataset}` where the network is allowed, or name the folder that holds {dataset}/ with --data-dir",
         Listed(searched)
     )]
     Offline {
         /// The data set asked for.
         dataset: &'static str,
+        /// The forms its files are accepted in.
+        accepted: &'static str,
         /// Folders searched, in order.
         searched: Vec<PathBuf>,
     },
     /// `data path` of a data set that is in none of the folders.
     #[error(
-        "data set {dataset} was not found in {}: run `data fetch {dataset}`, or name the folder that holds {dataset}/ with --data-dir",
+        "the four files of {dataset} ({accepted}) were not found in {}: run `data fetch {dataset}`, or name the folder that holds {dataset}/ with --data-dir",
         Listed(searched)
     )]
     NotFound {
         /// The data set asked for.
         dataset: &'static str,
+        /// The forms its files are accepted in.
+        accepted: &'static str,
         /// Folders searched, in order.
         searched: Vec<PathBuf>,
     },

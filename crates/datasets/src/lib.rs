@@ -33,6 +33,8 @@ mod load;
 mod locate;
 mod manage;
 mod registry;
+#[cfg(test)]
+mod test_server;
 
 pub use dataset::{Dataset, Split, fingerprint};
 pub use digest::{sha256_file, sha256_hex};

@@ -208,6 +208,7 @@ pub(crate) fn download_missing(
     if lookup.offline {
         return Err(DataError::Offline {
             dataset: set.name,
+            accepted: set.accepted(),
             searched: lookup.roots(),
         });
     }
@@ -247,6 +248,7 @@ pub(crate) fn download_missing(
 fn located(set: &'static NamedSet, lookup: &Lookup) -> Result<Located, DataError> {
     locate::find_named(set, lookup).ok_or_else(|| DataError::NotFound {
         dataset: set.name,
+        accepted: set.accepted(),
         searched: lookup.roots(),
     })
 }
@@ -401,3 +403,6 @@ fn verify_glyphs(dataset: &Dataset) -> VerifyReport {
         problems,
     }
 }
+
+#[cfg(test)]
+mod tests;

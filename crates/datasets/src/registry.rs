@@ -99,6 +99,18 @@ pub struct NamedSet {
     pub attribution: &'static str,
 }
 
+impl NamedSet {
+    /// The forms in which its files can be verified, in words.
+    #[must_use]
+    pub fn accepted(&self) -> &'static str {
+        if self.files.iter().all(|file| file.content_sha256.is_some()) {
+            "raw or .gz"
+        } else {
+            "as published, .gz"
+        }
+    }
+}
+
 /// One of the four files of a [`NamedSet`].
 #[derive(Debug)]
 pub struct PublishedFile {
