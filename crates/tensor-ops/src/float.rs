@@ -4,18 +4,14 @@ use std::fmt::{Debug, Display};
 use std::iter::Sum;
 use std::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAssign};
 
-mod sealed {
-    pub trait Sealed {}
-    impl Sealed for f32 {}
-    impl Sealed for f64 {}
-}
+use crate::kernels::Kernels;
 
 /// An element type of the kernels: `f32` for training, `f64` for checks.
 ///
 /// The methods are those of the standard library under the same names; the
 /// fast vectorised functions are in [`crate::vector`]. The trait is sealed.
 pub trait Float:
-    sealed::Sealed
+    Kernels
     + Copy
     + Send
     + Sync

@@ -76,6 +76,29 @@ pub fn isa() -> Isa {
     })
 }
 
+/// The proof that a path exists on this machine: made by detection alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Available(Isa);
+
+impl Available {
+    /// The proof for `isa`, if this machine has it.
+    pub fn new(isa: Isa) -> Option<Self> {
+        isa.is_available().then_some(Self(isa))
+    }
+
+    /// The proof for the path of this process.
+    #[inline]
+    pub fn current() -> Self {
+        Self(isa())
+    }
+
+    /// The path.
+    #[inline]
+    pub fn isa(self) -> Isa {
+        self.0
+    }
+}
+
 fn choose(pin: Option<&str>) -> Result<Isa, String> {
     let Some(pin) = pin.filter(|value| !value.is_empty()) else {
         let available = Isa::ALL.into_iter().rev().find(|isa| isa.is_available());

@@ -24,12 +24,15 @@ pub mod adam;
 mod float;
 pub mod gemm;
 pub mod isa;
+mod kernels;
 pub mod linear;
 pub mod loss;
 pub mod panels;
 pub mod parallel;
 pub mod random;
 pub mod reduce;
+mod simd;
+mod tile;
 pub mod vector;
 
 pub use activation::Activation;

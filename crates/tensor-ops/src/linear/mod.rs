@@ -15,11 +15,19 @@
 
 use std::ops::Range;
 
+use crate::isa::Available;
 use crate::panels::{LANES, Panels, Support};
 use crate::{Activation, Float};
 
+pub(crate) mod forward;
+pub(crate) mod input_gradient;
 #[doc(hidden)]
 pub mod reference;
+pub(crate) mod weight_gradient;
+
+use forward::Forward;
+use input_gradient::{InputGradient, transposed_dx, transposed_dy};
+use weight_gradient::WeightGradient;
 
 /// The shape of one layer applied to one block of rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -52,19 +60,22 @@ impl LinearShape {
 /// Scratch of [`input_gradient`], grown to the largest shape seen.
 #[derive(Clone, Debug, Default)]
 pub struct LinearScratch<T> {
-    _buffer: Vec<T>,
+    buffer: Vec<T>,
 }
 
 impl<T: Float> LinearScratch<T> {
     /// Empty scratch.
     pub fn new() -> Self {
-        Self {
-            _buffer: Vec::new(),
-        }
+        Self { buffer: Vec::new() }
     }
 
     /// Grows the scratch to what `shape` needs, so that no later call allocates.
-    pub fn reserve(&mut self, _shape: LinearShape) {}
+    pub fn reserve(&mut self, shape: LinearShape) {
+        let needed = transposed_dy(shape).len() + transposed_dx(shape).len();
+        if self.buffer.len() < needed {
+            self.buffer.resize(needed, T::ZERO);
+        }
+    }
 }
 
 /// One block of batch rows of a weight gradient.
@@ -111,7 +122,19 @@ pub fn forward<T: Float>(
     y: &mut [T],
 ) {
     check_forward("linear::forward", shape, x, weight, bias, y);
-    reference::forward(shape, x, weight, bias, activation, y);
+    let support = None;
+    T::forward(
+        Available::current(),
+        Forward {
+            shape,
+            x,
+            support,
+            weight,
+            bias,
+            activation,
+            y,
+        },
+    );
 }
 
 /// [`forward`] that leaves out the zeros of `x`; the same bits for finite
@@ -130,8 +153,21 @@ pub fn forward_sparse<T: Float>(
     y: &mut [T],
 ) {
     check_forward("linear::forward_sparse", shape, x, weight, bias, y);
-    check_support("linear::forward_sparse", shape.x(), support);
-    reference::forward(shape, x, weight, bias, activation, y);
+    let isa = Available::current();
+    check_support::<T>("linear::forward_sparse", isa, shape.x(), support);
+    let support = Some(support);
+    T::forward(
+        isa,
+        Forward {
+            shape,
+            x,
+            support,
+            weight,
+            bias,
+            activation,
+            y,
+        },
+    );
 }
 
 /// `dx = (dy · Wᵀ) ⊙ act'(h)`.
@@ -150,7 +186,7 @@ pub fn input_gradient<T: Float>(
     h: &[T],
     activation: Activation,
     dx: &mut [T],
-    _scratch: &mut LinearScratch<T>,
+    scratch: &mut LinearScratch<T>,
 ) {
     assert!(
         dy.len() == shape.y().len()
@@ -163,7 +199,22 @@ pub fn input_gradient<T: Float>(
         h.len(),
         dx.len()
     );
-    reference::input_gradient(shape, dy, weight, h, activation, dx);
+    scratch.reserve(shape);
+    let (transposed_dy, rest) = scratch.buffer.split_at_mut(transposed_dy(shape).len());
+    let transposed_dx = &mut rest[..transposed_dx(shape).len()];
+    T::input_gradient(
+        Available::current(),
+        InputGradient {
+            shape,
+            dy,
+            weight,
+            h,
+            activation,
+            dx,
+            transposed_dy,
+            transposed_dx,
+        },
+    );
 }
 
 /// `dw = scale · Σ_blocks xᵀ · dy` and `db = scale · Σ_blocks Σ_rows dy`, for
@@ -198,6 +249,7 @@ pub fn weight_gradient<T: Float>(
         dw.len(),
         db.len()
     );
+    let isa = Available::current();
     for block in blocks {
         let shape = LinearShape {
             rows: block.rows,
@@ -211,10 +263,20 @@ pub fn weight_gradient<T: Float>(
             block.dy.len()
         );
         if let Some(support) = block.support {
-            check_support("linear::weight_gradient", shape.x(), support);
+            check_support::<T>("linear::weight_gradient", isa, shape.x(), support);
         }
     }
-    reference::weight_gradient(inputs, panels, blocks, scale, dw, db);
+    T::weight_gradient(
+        isa,
+        WeightGradient {
+            inputs,
+            panels,
+            blocks,
+            scale,
+            dw,
+            db,
+        },
+    );
 }
 
 fn check_forward<T>(
@@ -238,10 +300,14 @@ fn check_forward<T>(
     );
 }
 
-fn check_support(operation: &str, expected: Panels, support: &Support) {
+fn check_support<T: Float>(operation: &str, isa: Available, expected: Panels, support: &Support) {
     assert!(
-        support.shape() == Some(expected),
-        "{operation}: the support was scanned from {:?}, but x is {expected:?}",
-        support.shape()
+        support.fits::<T>(isa, expected),
+        "{operation}: the support was scanned from {:?}, but x is {} {expected:?}",
+        support.shape(),
+        T::NAME
     );
 }
+
+#[cfg(test)]
+mod tests;

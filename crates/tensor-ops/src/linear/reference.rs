@@ -87,6 +87,6 @@ pub fn weight_gradient<T: Float>(
         }
     }
     for value in dw.iter_mut().chain(db) {
-        *value = *value * scale;
+        *value *= scale;
     }
 }

@@ -2,6 +2,9 @@
 
 use super::{LANES, Panels};
 use crate::Float;
+use crate::isa::{Available, Isa};
+use crate::simd::{Line, Lines};
+use crate::tile::even_parts;
 
 /// The nonzero positions of a block of rows in panel layout, found once and
 /// used by every product over that block.
@@ -12,7 +15,46 @@ use crate::Float;
 #[derive(Clone, Debug, Default)]
 pub struct Support {
     shape: Option<Panels>,
-    lines: Vec<u16>,
+    /// Heights of the tiles that the lists are made for.
+    tiles: (usize, usize),
+    count: usize,
+    /// Bit l of `masks[line]`: lane l of the line is not zero.
+    masks: Vec<u16>,
+    /// Columns at which a row tile of the forward product is not zero.
+    row_tiles: Lists,
+    /// Rows at which an input tile of the weight gradient is not zero.
+    input_tiles: Lists,
+    /// First list of every input tile by `column`.
+    input_tile_of: Vec<u32>,
+}
+
+/// Lists of ascending indices, one after the other.
+#[derive(Clone, Debug, Default)]
+struct Lists {
+    indices: Vec<u32>,
+    ends: Vec<usize>,
+}
+
+impl Lists {
+    fn clear(&mut self) {
+        self.indices.clear();
+        self.ends.clear();
+    }
+
+    fn reserve(&mut self, indices: usize, lists: usize) {
+        self.indices.reserve(indices);
+        self.ends.reserve(lists);
+    }
+
+    fn finish_list(&mut self) {
+        self.ends.push(self.indices.len());
+    }
+
+    #[inline(always)]
+    fn get(&self, list: usize) -> &[u32] {
+        let start = if list == 0 { 0 } else { self.ends[list - 1] };
+        &self.indices[start..self.ends[list]]
+    }
 }
 
 impl Support {
@@ -27,18 +69,66 @@ impl Support {
     /// # Panics
     /// If `x` has another length than the shape needs.
     pub fn scan<T: Float>(&mut self, shape: Panels, x: &[T]) {
+        self.scan_for(Available::current(), shape, x);
+    }
+
+    /// [`Support::scan`] for the tiles of a given path.
+    pub(crate) fn scan_for<T: Float>(&mut self, isa: Available, shape: Panels, x: &[T]) {
         assert!(
             x.len() == shape.len(),
             "Support::scan: {} elements for {shape:?}",
             x.len()
         );
+        let (row_tile, input_tile) = tile_heights::<T>(isa.isa());
         self.shape = Some(shape);
-        self.lines.clear();
-        self.lines.extend(x.chunks_exact(LANES).map(|line| {
-            line.iter().enumerate().fold(0, |mask, (lane, &value)| {
-                mask | (u16::from(value != T::ZERO) << lane)
-            })
-        }));
+        self.tiles = (row_tile, input_tile);
+        self.masks.clear();
+        self.masks.extend(x.chunks_exact(LANES).map(nonzero_lanes));
+        self.count = self
+            .masks
+            .iter()
+            .map(|mask| mask.count_ones() as usize)
+            .sum();
+
+        self.row_tiles.clear();
+        let row_tiles = shape.rows.div_ceil(row_tile);
+        self.row_tiles
+            .reserve(row_tiles * shape.padded_cols(), row_tiles);
+        for (row, rows) in even_parts(shape.rows, row_tile) {
+            for panel in 0..shape.panel_count() {
+                let masks = &self.masks[panel * shape.rows + row..][..rows];
+                let mut union = masks.iter().fold(0, |union, &mask| union | mask);
+                while union != 0 {
+                    let lane = union.trailing_zeros();
+                    self.row_tiles.indices.push((panel * LANES) as u32 + lane);
+                    union &= union - 1;
+                }
+            }
+            self.row_tiles.finish_list();
+        }
+
+        self.input_tiles.clear();
+        self.input_tile_of.clear();
+        let tiles_of_panel = LANES.div_ceil(input_tile);
+        self.input_tiles.reserve(
+            shape.panel_count() * tiles_of_panel * shape.rows,
+            shape.panel_count() * tiles_of_panel,
+        );
+        for panel in 0..shape.panel_count() {
+            let width = LANES.min(shape.cols - panel * LANES);
+            for (start, len) in even_parts(width, input_tile) {
+                let list = self.input_tiles.ends.len() as u32;
+                self.input_tile_of.extend(std::iter::repeat_n(list, len));
+                let lanes = (u32::MAX >> (32 - len) << start) as u16;
+                let masks = &self.masks[panel * shape.rows..][..shape.rows];
+                for (row, mask) in masks.iter().enumerate() {
+                    if mask & lanes != 0 {
+                        self.input_tiles.indices.push(row as u32);
+                    }
+                }
+                self.input_tiles.finish_list();
+            }
+        }
     }
 
     /// The scanned shape, `None` before the first scan.
@@ -46,11 +136,56 @@ impl Support {
         self.shape
     }
 
+    /// Whether the lists are those of a matrix of `shape` for products in T.
+    pub(crate) fn fits<T: Float>(&self, isa: Available, shape: Panels) -> bool {
+        self.shape == Some(shape) && self.tiles == tile_heights::<T>(isa.isa())
+    }
+
     /// Nonzero elements.
     pub fn count(&self) -> usize {
-        self.lines
-            .iter()
-            .map(|mask| mask.count_ones() as usize)
-            .sum()
+        self.count
+    }
+
+    /// Ascending columns at which some row of the forward product's row tile
+    /// number `tile` is not zero.
+    #[inline(always)]
+    pub(crate) fn row_tile(&self, tile: usize) -> &[u32] {
+        self.row_tiles.get(tile)
+    }
+
+    /// Ascending rows at which some input of the weight gradient's tile that
+    /// starts at `input` is not zero.
+    #[inline(always)]
+    pub(crate) fn input_tile(&self, input: usize) -> &[u32] {
+        self.input_tiles.get(self.input_tile_of[input] as usize)
+    }
+}
+
+fn nonzero_lanes<T: Float>(line: &[T]) -> u16 {
+    line.iter().enumerate().fold(0, |mask, (lane, &value)| {
+        mask | (u16::from(value != T::ZERO) << lane)
+    })
+}
+
+/// Rows of the forward product's sparse tile and inputs of the weight
+/// gradient's tile on a path.
+fn tile_heights<T: Float>(isa: Isa) -> (usize, usize) {
+    match isa {
+        Isa::Scalar => (
+            <T as Lines>::Portable::SPARSE_TILE.0,
+            <T as Lines>::Portable::TILE.0,
+        ),
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx2 => (
+            <T as Lines>::Avx2::SPARSE_TILE.0,
+            <T as Lines>::Avx2::TILE.0,
+        ),
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx512 => (
+            <T as Lines>::Avx512::SPARSE_TILE.0,
+            <T as Lines>::Avx512::TILE.0,
+        ),
+        #[cfg(not(target_arch = "x86_64"))]
+        Isa::Avx2 | Isa::Avx512 => unreachable!("only x86-64 offers this path"),
     }
 }

@@ -139,7 +139,7 @@ pub fn fill_normal<T: Float>(out: &mut [T], stream: Stream, offset: u64) {
         let u = (f64::from(block[pair]) + 0.5) * 2.0_f64.powi(-32);
         let theta = f64::from(block[pair + 1]) * 2.0_f64.powi(-32) * std::f64::consts::TAU;
         let radius = (-2.0 * u.ln()).sqrt();
-        let direction = if index % 2 == 0 {
+        let direction = if index.is_multiple_of(2) {
             theta.cos()
         } else {
             theta.sin()

@@ -1,39 +1,35 @@
 //! The functions of [`crate::vector`] for one value, with the same bits.
 
-use crate::{Activation, Float};
+use crate::Float;
+use crate::isa::Available;
+use crate::vector::map::{self, Slices};
 
-/// eˣ.
-pub fn exp<T: Float>(x: T) -> T {
-    x.exp()
+macro_rules! scalar_function {
+    ($($(#[$doc:meta])* $name:ident $kernel:ident $operation:ident)*) => {
+        $(
+            $(#[$doc])*
+            pub fn $name<T: Float>(x: T) -> T {
+                let mut value = [x];
+                T::$kernel(Available::current(), map::$operation(Slices::InPlace(&mut value)));
+                value[0]
+            }
+        )*
+    };
 }
 
-/// ln x.
-pub fn ln<T: Float>(x: T) -> T {
-    x.ln()
-}
-
-/// ln(1 + x) for x in \[0, 1\]; unspecified elsewhere.
-pub fn log1p_unit<T: Float>(x: T) -> T {
-    x.ln_1p()
-}
-
-/// 1 / (1 + e⁻ˣ).
-pub fn sigmoid<T: Float>(x: T) -> T {
-    let e = (-x.abs()).exp();
-    (if x > T::ZERO { T::ONE } else { e }) / (T::ONE + e)
-}
-
-/// ln(1 + eˣ) = max(x, 0) + ln(1 + e^(−|x|)).
-pub fn softplus<T: Float>(x: T) -> T {
-    relu(x) + (-x.abs()).exp().ln_1p()
-}
-
-/// tanh x.
-pub fn tanh<T: Float>(x: T) -> T {
-    x.tanh()
-}
-
-/// max(x, 0); NaN stays NaN.
-pub fn relu<T: Float>(x: T) -> T {
-    Activation::Relu.apply(x)
+scalar_function! {
+    /// eˣ.
+    exp map_exp Exp
+    /// ln x.
+    ln map_ln Ln
+    /// ln(1 + x) for x in \[0, 1\]; unspecified elsewhere.
+    log1p_unit map_log1p_unit Log1pUnit
+    /// 1 / (1 + e⁻ˣ).
+    sigmoid map_sigmoid Sigmoid
+    /// ln(1 + eˣ) = max(x, 0) + ln(1 + e^(−|x|)).
+    softplus map_softplus Softplus
+    /// tanh x.
+    tanh map_tanh Tanh
+    /// max(x, 0); NaN stays NaN.
+    relu map_relu Relu
 }

@@ -6,9 +6,13 @@
 //! σ(x) = (x > 0 ? 1 : e) / (1 + e). The familiar form (1−t)·x + log(1 + e⁻ˣ)
 //! overflows for x < −88.7 in f32; this one never does.
 
+pub(crate) mod kernel;
+
+use kernel::{Bce, Logits};
+
 use crate::Float;
-use crate::panels::{LANES, Panels};
-use crate::vector::scalar;
+use crate::isa::Available;
+use crate::panels::Panels;
 
 /// Loss and gradient in one pass over a block of rows in panel layout.
 ///
@@ -37,27 +41,15 @@ pub fn bce_with_logits<T: Float>(
     row_loss: &mut [T],
 ) {
     check("loss::bce_with_logits", shape, logits, targets, row_loss);
-    for (row, row_loss) in row_loss.iter_mut().enumerate() {
-        let mut sum = [T::ZERO; LANES];
-        for panel in 0..shape.panel_count() {
-            let at = shape.index(row, panel * LANES);
-            for lane in 0..LANES {
-                let (x, t) = (logits[at + lane], targets[at + lane]);
-                let inside = panel * LANES + lane < shape.cols;
-                logits[at + lane] = if inside {
-                    scalar::sigmoid(x) - t
-                } else {
-                    T::ZERO
-                };
-                sum[lane] += if inside {
-                    scalar::softplus(x) - x * t
-                } else {
-                    T::ZERO
-                };
-            }
-        }
-        *row_loss = sum_lanes(sum);
-    }
+    T::bce(
+        Available::current(),
+        Bce {
+            shape,
+            logits: Logits::Replace(logits),
+            targets,
+            row_loss,
+        },
+    );
 }
 
 /// The loss of [`bce_with_logits`] alone; `logits` stay as they are.
@@ -77,31 +69,15 @@ pub fn bce_with_logits_loss<T: Float>(
         targets,
         row_loss,
     );
-    for (row, row_loss) in row_loss.iter_mut().enumerate() {
-        let mut sum = [T::ZERO; LANES];
-        for panel in 0..shape.panel_count() {
-            let at = shape.index(row, panel * LANES);
-            for lane in 0..LANES {
-                let (x, t) = (logits[at + lane], targets[at + lane]);
-                if panel * LANES + lane < shape.cols {
-                    sum[lane] += scalar::softplus(x) - x * t;
-                }
-            }
-        }
-        *row_loss = sum_lanes(sum);
-    }
-}
-
-/// The sum of the lanes as a balanced tree.
-fn sum_lanes<T: Float>(mut lanes: [T; LANES]) -> T {
-    let mut width = LANES / 2;
-    while width > 0 {
-        for lane in 0..width {
-            lanes[lane] += lanes[lane + width];
-        }
-        width /= 2;
-    }
-    lanes[0]
+    T::bce(
+        Available::current(),
+        Bce {
+            shape,
+            logits: Logits::Keep(logits),
+            targets,
+            row_loss,
+        },
+    );
 }
 
 fn check<T>(operation: &str, shape: Panels, logits: &[T], targets: &[T], row_loss: &[T]) {

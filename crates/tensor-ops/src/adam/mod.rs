@@ -8,7 +8,12 @@
 //! p ← p − lr · m̂ / (√v̂ + ε),     m̂ = m / (1 − β₁ᵗ),  v̂ = v / (1 − β₂ᵗ)
 //! ```
 
+pub(crate) mod kernel;
+
+use kernel::Update;
+
 use crate::Float;
+use crate::isa::Available;
 
 /// The constants of Adam.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -89,9 +94,14 @@ pub fn update<T: Float>(p: &mut [T], m: &mut [T], v: &mut [T], g: &[T], step: &A
         v.len(),
         g.len()
     );
-    for (((p, m), v), &g) in p.iter_mut().zip(m).zip(v).zip(g) {
-        *m += (g - *m) * step.one_minus_beta1;
-        *v = *v * step.beta2 + step.one_minus_beta2 * g * g;
-        *p -= step.step_size * *m / ((*v).sqrt() * step.root_correction + step.epsilon);
-    }
+    T::adam(
+        Available::current(),
+        Update {
+            p,
+            m,
+            v,
+            g,
+            step: *step,
+        },
+    );
 }

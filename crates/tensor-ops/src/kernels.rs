@@ -1,0 +1,65 @@
+//! What every element type provides to the public functions.
+//!
+//! The public functions are generic over [`crate::Float`]; the kernels behind
+//! them are compiled once here, for f32 and f64 on every path, so that no
+//! crate above compiles them again.
+
+use crate::adam;
+use crate::isa::Available;
+use crate::linear::forward::Forward;
+use crate::linear::input_gradient::InputGradient;
+use crate::linear::weight_gradient::WeightGradient;
+use crate::loss::kernel::Bce;
+use crate::simd::{Lines, dispatch};
+use crate::vector::elementary::Elementary;
+use crate::vector::map;
+
+macro_rules! kernels {
+    ($($(#[$doc:meta])* $name:ident: $operation:ty;)*) => {
+        /// The kernels of an element type.
+        pub trait Kernels: Lines + Elementary {
+            $(
+                $(#[$doc])*
+                fn $name(isa: Available, operation: $operation);
+            )*
+        }
+        kernels!(implement f32 $($name: $operation;)*);
+        kernels!(implement f64 $($name: $operation;)*);
+    };
+    (implement $element:ident $($name:ident: $operation:ty;)*) => {
+        impl Kernels for $element {
+            $(
+                fn $name(isa: Available, operation: $operation) {
+                    dispatch(isa, operation);
+                }
+            )*
+        }
+    };
+}
+
+kernels! {
+    /// See [`crate::linear::forward`].
+    forward: Forward<'_, Self>;
+    /// See [`crate::linear::input_gradient`].
+    input_gradient: InputGradient<'_, Self>;
+    /// See [`crate::linear::weight_gradient`].
+    weight_gradient: WeightGradient<'_, Self>;
+    /// See [`crate::loss`].
+    bce: Bce<'_, Self>;
+    /// See [`crate::adam::update`].
+    adam: adam::kernel::Update<'_, Self>;
+    /// See [`crate::vector::exp`].
+    map_exp: map::Exp<'_, Self>;
+    /// See [`crate::vector::ln`].
+    map_ln: map::Ln<'_, Self>;
+    /// See [`crate::vector::log1p_unit`].
+    map_log1p_unit: map::Log1pUnit<'_, Self>;
+    /// See [`crate::vector::sigmoid`].
+    map_sigmoid: map::Sigmoid<'_, Self>;
+    /// See [`crate::vector::softplus`].
+    map_softplus: map::Softplus<'_, Self>;
+    /// See [`crate::vector::tanh`].
+    map_tanh: map::Tanh<'_, Self>;
+    /// See [`crate::vector::relu`].
+    map_relu: map::Relu<'_, Self>;
+}

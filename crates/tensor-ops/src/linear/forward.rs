@@ -1,0 +1,176 @@
+//! Kernel of [`super::forward`].
+
+use super::LinearShape;
+use crate::Activation;
+use crate::Float;
+use crate::panels::{LANES, Support};
+use crate::simd::{Line, Operation};
+use crate::tile::{Tiled, accumulate, even_parts, run_tile, step};
+use crate::vector;
+
+/// y = act(x · W + b); the slices have the lengths of the shape.
+pub struct Forward<'a, T> {
+    pub shape: LinearShape,
+    pub x: &'a [T],
+    pub support: Option<&'a Support>,
+    pub weight: &'a [T],
+    pub bias: &'a [T],
+    pub activation: Activation,
+    pub y: &'a mut [T],
+}
+
+impl<T: Float> Operation<T> for Forward<'_, T> {
+    type Result = ();
+
+    #[inline(always)]
+    unsafe fn run<L: Line<T>>(self) {
+        let Self {
+            shape,
+            x,
+            support,
+            weight,
+            bias,
+            activation,
+            y,
+        } = self;
+        let target = Target {
+            shape,
+            weight: weight.as_ptr(),
+            bias: bias.as_ptr(),
+            relu: activation == Activation::Relu,
+            y: y.as_mut_ptr(),
+        };
+        // Panels outermost: a group of weight panels is used by all rows
+        // while it is in the cache nearest to the core.
+        match support {
+            None => {
+                let job = Dense {
+                    target,
+                    x: x.as_ptr(),
+                };
+                for panels in even_parts(shape.y().panel_count(), L::TILE.1) {
+                    for rows in even_parts(shape.rows, L::TILE.0) {
+                        // SAFETY: features by the caller; the parts lie inside y.
+                        unsafe { run_tile::<T, L, _, false>(&job, rows, panels) };
+                    }
+                }
+            }
+            Some(support) => {
+                for panels in even_parts(shape.y().panel_count(), L::SPARSE_TILE.1) {
+                    for (tile, rows) in even_parts(shape.rows, L::SPARSE_TILE.0).enumerate() {
+                        let job = Sparse {
+                            target: &target,
+                            tile: support.row_tile(tile),
+                            x,
+                        };
+                        // SAFETY: features by the caller; the parts lie inside y.
+                        unsafe { run_tile::<T, L, _, true>(&job, rows, panels) };
+                    }
+                }
+            }
+        }
+        if activation == Activation::Tanh {
+            vector::tanh_with::<T, L>(y);
+        }
+    }
+}
+
+struct Target<T> {
+    shape: LinearShape,
+    weight: *const T,
+    bias: *const T,
+    relu: bool,
+    y: *mut T,
+}
+
+impl<T: Float> Target<T> {
+    /// Stores act(acc + b).
+    ///
+    /// # Safety
+    /// Features of `L`; the tile lies inside y.
+    #[inline(always)]
+    unsafe fn store<L: Line<T>, const M: usize, const N: usize>(
+        &self,
+        acc: [[L; N]; M],
+        row: usize,
+        panel: usize,
+    ) {
+        for n in 0..N {
+            // SAFETY: bias has 16 lanes of every panel; y has M lines from
+            // `row` on in every panel of the tile.
+            unsafe {
+                let bias = L::load(self.bias.add((panel + n) * LANES));
+                let y = self.y.add(((panel + n) * self.shape.rows + row) * LANES);
+                for (m, acc) in acc.iter().enumerate() {
+                    // Adding +0 turns the −0 of an underflow into +0, which is
+                    // what a product that skips zeros may have there.
+                    let mut value = acc[n].add(L::zero()).add(bias);
+                    if self.relu {
+                        value = value.relu();
+                    }
+                    value.store(y.add(m * LANES));
+                }
+            }
+        }
+    }
+}
+
+struct Dense<T> {
+    target: Target<T>,
+    x: *const T,
+}
+
+impl<T: Float, L: Line<T>> Tiled<T, L> for Dense<T> {
+    #[inline(always)]
+    unsafe fn tile<const M: usize, const N: usize>(&self, row: usize, panel: usize) {
+        let LinearShape { rows, inputs, .. } = self.target.shape;
+        // SAFETY: x has lines `row .. row + M` in each of its panels, the
+        // weight `inputs` lines in each of the N panels from `panel` on.
+        unsafe {
+            let mut acc = [[L::zero(); N]; M];
+            let mut x = self.x.add(row * LANES);
+            let mut weight = self.target.weight.add(panel * inputs * LANES);
+            let weight_panel = inputs * LANES;
+            let mut left = inputs;
+            while left > 0 {
+                let count = left.min(LANES);
+                accumulate(&mut acc, (x, LANES, 1), (weight, weight_panel), count);
+                x = x.wrapping_add(rows * LANES);
+                weight = weight.add(count * LANES);
+                left -= count;
+            }
+            self.target.store(acc, row, panel);
+        }
+    }
+}
+
+struct Sparse<'a, T> {
+    target: &'a Target<T>,
+    /// Contraction indices at which any row of the tile is not zero.
+    tile: &'a [u32],
+    x: &'a [T],
+}
+
+impl<T: Float, L: Line<T>> Tiled<T, L> for Sparse<'_, T> {
+    #[inline(always)]
+    unsafe fn tile<const M: usize, const N: usize>(&self, row: usize, panel: usize) {
+        let LinearShape { rows, inputs, .. } = self.target.shape;
+        // SAFETY: the indices of a support are below the inputs of its shape,
+        // which was checked to be that of x; the rest as in the dense tile.
+        unsafe {
+            let mut acc = [[L::zero(); N]; M];
+            let x = self.x.as_ptr().add(row * LANES);
+            let weight = self.target.weight.add(panel * inputs * LANES);
+            for &k in self.tile {
+                let k = k as usize;
+                let a = x.add((k / LANES) * rows * LANES + k % LANES);
+                step(
+                    &mut acc,
+                    (a, LANES),
+                    (weight.add(k * LANES), inputs * LANES),
+                );
+            }
+            self.target.store(acc, row, panel);
+        }
+    }
+}
