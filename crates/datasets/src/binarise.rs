@@ -182,16 +182,26 @@ fn draw<P: BinaryPixel>(generator: &ChaCha8Rng, pixels: &[u8], image: u64, outpu
     let mut generator = generator.clone();
     generator.set_word_pos(0);
     generator.set_stream(image);
-    for (target, &pixel) in output.iter_mut().zip(pixels) {
-        // x·2³² for x = byte/255, rounded down; 255 gives 2³², always ink.
-        let bound = (u64::from(pixel) << 32) / 255;
-        *target = if u64::from(generator.next_u32()) < bound {
-            P::ON
-        } else {
-            P::OFF
-        };
+    let mut words = [0u8; 4 * DRAWN_AT_ONCE];
+    for (target, pixels) in output
+        .chunks_mut(DRAWN_AT_ONCE)
+        .zip(pixels.chunks(DRAWN_AT_ONCE))
+    {
+        let words = &mut words[..4 * pixels.len()];
+        generator.fill_bytes(words);
+        for ((target, &pixel), word) in target.iter_mut().zip(pixels).zip(words.chunks_exact(4)) {
+            let word = u32::from_le_bytes([word[0], word[1], word[2], word[3]]);
+            // byte·(2³² − 1)/255 is byte·2³²/255 rounded down, except for 255,
+            // which is ink whatever the word.
+            let ink = (word < u32::from(pixel) * 0x0101_0101) | (pixel == 255);
+            *target = if ink { P::ON } else { P::OFF };
+        }
     }
 }
+
+/// Words drawn in one call: whole blocks of the generator, so that cutting
+/// the image into pieces does not change the words.
+const DRAWN_AT_ONCE: usize = 256;
 
 #[cfg(test)]
 mod tests {
