@@ -184,6 +184,34 @@ impl Trainer {
         })
     }
 
+    /// Takes up to `steps` steps, calling `go_on` after each; stops early when
+    /// it returns false or the epoch ends. Gives the epoch's losses if it
+    /// ended, with the seconds of this call.
+    ///
+    /// # Errors
+    /// As [`Trainer::run_epoch`].
+    pub fn run_steps(
+        &mut self,
+        steps: usize,
+        go_on: &mut (dyn FnMut(&Progress) -> bool + Send),
+    ) -> Result<Option<EpochLosses>, Diverged> {
+        let pool = self.pool.clone();
+        pool.install(|| {
+            let started = Instant::now();
+            for _ in 0..steps {
+                let report = self.step_in_pool(&pool)?;
+                let go_on = go_on(&report);
+                if report.step_in_epoch == report.steps_in_epoch {
+                    return self.finish_epoch(started.elapsed()).map(Some);
+                }
+                if !go_on {
+                    break;
+                }
+            }
+            Ok(None)
+        })
+    }
+
     /// Takes a single step; the epoch ends when [`Progress::step_in_epoch`]
     /// reaches [`Progress::steps_in_epoch`], and the next step begins another.
     ///

@@ -1,0 +1,86 @@
+//! No allocation per training step after the first.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use models::{
+    Gradients, Initialisation, Likelihood, Model, ModelKind, ModelSpec, Trainer, TrainingConfig,
+};
+
+/// Counts every allocation of the process, on any thread.
+struct Counting;
+
+static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
+
+// SAFETY: every call is passed on unchanged to the system allocator, which
+// upholds the trait's contract; counting touches no memory it manages.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+        // SAFETY: the caller's obligations are those of this very method.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: the caller's obligations are those of this very method.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+        // SAFETY: the caller's obligations are those of this very method.
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+}
+
+#[global_allocator]
+static COUNTING: Counting = Counting;
+
+/// One test, so that no other runs beside it and is counted.
+#[test]
+fn steps_after_the_first_allocate_nothing() {
+    let images: Arc<[u8]> = (0..100 * 784_u32)
+        .map(|i| (i % 251) as u8 * u8::from(i % 3 == 0))
+        .collect();
+    for (gradients, threads) in [
+        (Gradients::Hand, 1),
+        (Gradients::Hand, 2),
+        (Gradients::Tape, 1),
+        (Gradients::Tape, 2),
+    ] {
+        let spec = ModelSpec {
+            kind: ModelKind::Vae,
+            architecture: "784-64-20-2".parse().unwrap(),
+            likelihood: Likelihood::Bernoulli,
+        };
+        let model = Model::new(spec, Initialisation::PyTorchUniform, 1).unwrap();
+        // Batches of 16, 16, …, 4: the last one of an epoch is smaller.
+        let config = TrainingConfig {
+            batch: 16,
+            threads,
+            gradients,
+            ..TrainingConfig::standard(1)
+        };
+        let mut trainer = Trainer::new(model, config, images.clone()).unwrap();
+        let mut counts = Vec::with_capacity(100);
+        for _ in 0..3 {
+            trainer
+                .run_epoch(&mut |_| counts.push(ALLOCATIONS.load(Ordering::Relaxed)))
+                .unwrap();
+        }
+        let steps = trainer.steps_in_epoch();
+        for epoch in 0..3 {
+            let first = usize::from(epoch == 0);
+            let (from, to) = (epoch * steps + first, (epoch + 1) * steps - 1);
+            assert_eq!(
+                counts[to] - counts[from],
+                0,
+                "{gradients} on {threads} threads, epoch {}: {:?}",
+                epoch + 1,
+                &counts[epoch * steps..=to]
+            );
+        }
+        assert!(ALLOCATIONS.load(Ordering::Relaxed) > 0);
+    }
+}

@@ -1,0 +1,231 @@
+//! Agreement with PyTorch: forward values, losses, gradients and ten steps of
+//! Adam, from the fixtures in `fixtures/pytorch` (see the README there).
+
+mod reference;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use models::{
+    AdamConstants, GradientWorkspace, Gradients, Layout, Model, ModelKind, ModelSpec, Moments,
+    NamedTensor, Parameters, ValueBatch,
+};
+use ndarray::ArrayView2;
+use reference::{largest_magnitude, spec};
+use safetensors::{Dtype, SafeTensors};
+use tensor_ops::Float;
+use tensor_ops::parallel::ThreadPool;
+
+struct Fixture {
+    name: String,
+    spec: ModelSpec,
+    tensors: BTreeMap<String, (Vec<usize>, Vec<f64>)>,
+}
+
+impl Fixture {
+    fn read(path: PathBuf) -> Self {
+        let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        let bytes = std::fs::read(&path).unwrap();
+        let file = SafeTensors::deserialize(&bytes).unwrap();
+        let values = |view: &safetensors::tensor::TensorView<'_>| match view.dtype() {
+            Dtype::F64 => view
+                .data()
+                .as_chunks()
+                .0
+                .iter()
+                .map(|b| f64::from_le_bytes(*b))
+                .collect(),
+            Dtype::U8 => view.data().iter().map(|&b| f64::from(b)).collect(),
+            other => panic!("{name}: unexpected {other}"),
+        };
+        let tensors = file
+            .iter()
+            .map(|(key, view)| (key.to_owned(), (view.shape().to_vec(), values(&view))))
+            .collect();
+        let [kind, architecture, activation] = name.split('_').collect::<Vec<_>>()[..] else {
+            panic!("{name}: not <model>_<architecture>_<activation>");
+        };
+        let spec = spec(
+            kind.parse().unwrap(),
+            architecture,
+            activation.parse().unwrap(),
+        );
+        Self {
+            name,
+            spec,
+            tensors,
+        }
+    }
+
+    fn values(&self, key: &str) -> &[f64] {
+        &self.tensors[key].1
+    }
+
+    fn parameters<T: Float>(&self, prefix: &str, layout: &Arc<Layout>) -> Parameters<T> {
+        let tensors = self.tensors.iter().filter_map(|(key, (shape, values))| {
+            let name = key.strip_prefix(prefix)?.strip_prefix('.')?.to_owned();
+            let values = values.iter().map(|&v| T::from_f64(v)).collect();
+            Some(NamedTensor {
+                name,
+                shape: shape.clone(),
+                values,
+            })
+        });
+        Parameters::from_named_tensors(layout.clone(), tensors).unwrap()
+    }
+
+    /// Runs the fixture's ten steps in `T` and compares everything on the way.
+    fn compare<T: Float>(&self, gradients: Gradients, tolerance: f64) {
+        let layout = Arc::new(Layout::new(&self.spec));
+        let pool = ThreadPool::new(2).unwrap();
+        let [steps, batch, inputs] = self.tensors["pixels"].0[..] else {
+            panic!("{}: pixels", self.name)
+        };
+        assert_eq!(steps, 10);
+        let mut workspace =
+            GradientWorkspace::<T>::new(&self.spec, layout.clone(), gradients, batch, 2);
+        let mut parameters = self.parameters::<T>("initial", &layout);
+        let mut moments = Moments::zeros(&layout);
+        for step in 0..steps {
+            let pixels = &self.values("pixels")[step * batch * inputs..][..batch * inputs];
+            let pixels: Vec<T> = pixels.iter().map(|&p| T::from_f64(p / 255.0)).collect();
+            let len = batch * layout.latent();
+            let noise: Vec<T> = match self.tensors.get("noise") {
+                Some((_, noise)) => noise[step * len..][..len]
+                    .iter()
+                    .map(|&e| T::from_f64(e))
+                    .collect(),
+                None => vec![T::ZERO; len],
+            };
+            let source = ValueBatch {
+                rows: batch,
+                pixels: &pixels,
+                noise: &noise,
+            };
+            let losses = pool
+                .install(|| workspace.forward_backward(&pool, &parameters, &source))
+                .means();
+            let check = |what: &str, found: f64| {
+                self.check(
+                    &format!("{what} of step {step}"),
+                    &[found],
+                    &self.values(what)[step..][..1],
+                    tolerance,
+                );
+            };
+            check("losses", losses.loss);
+            check("reconstructions", losses.reconstruction);
+            check("kls", losses.kl);
+            if step == 0 {
+                let mut gradient = Parameters::zeros(layout.clone());
+                pool.install(|| workspace.gradient(&pool, &mut gradient));
+                self.check_tensors("gradient", &gradient, tolerance);
+            }
+            let adam = AdamConstants::STANDARD.step(1e-3, step as u64 + 1);
+            pool.install(|| workspace.adam(&pool, &mut parameters, &mut moments, &adam));
+            if step == 0 || step == 9 {
+                self.check_tensors(&format!("step{}", step + 1), &parameters, tolerance);
+            }
+        }
+    }
+
+    fn check_tensors<T: Float>(&self, prefix: &str, found: &Parameters<T>, tolerance: f64) {
+        for tensor in found.named_tensors() {
+            let found: Vec<f64> = tensor.values.iter().map(|v| v.to_f64()).collect();
+            let key = format!("{prefix}.{}", tensor.name);
+            self.check(&key, &found, self.values(&key), tolerance);
+        }
+    }
+
+    /// |found − expected| ≤ tolerance · max(1, largest expected magnitude).
+    fn check(&self, what: &str, found: &[f64], expected: &[f64], tolerance: f64) {
+        assert_eq!(found.len(), expected.len(), "{}: {what}", self.name);
+        let scale = largest_magnitude(expected).max(1.0);
+        let difference = found
+            .iter()
+            .zip(expected)
+            .map(|(a, b)| (a - b).abs())
+            .fold(0.0, f64::max);
+        assert!(
+            difference <= tolerance * scale,
+            "{}: {what} differs by {difference}",
+            self.name
+        );
+    }
+}
+
+fn fixtures() -> Vec<Fixture> {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/pytorch");
+    let mut paths: Vec<PathBuf> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| {
+            let name = path.file_name().unwrap().to_str().unwrap();
+            name.ends_with(".safetensors") && (name.starts_with("ae") || name.starts_with("vae"))
+        })
+        .collect();
+    paths.sort();
+    assert!(paths.len() >= 20, "only {} fixtures found", paths.len());
+    paths.into_iter().map(Fixture::read).collect()
+}
+
+#[test]
+fn double_precision_agrees_to_1e_10() {
+    for fixture in fixtures() {
+        fixture.compare::<f64>(Gradients::Hand, 1e-10);
+        fixture.compare::<f64>(Gradients::Tape, 1e-10);
+    }
+}
+
+#[test]
+fn single_precision_agrees_to_1e_5() {
+    for fixture in fixtures() {
+        fixture.compare::<f32>(Gradients::Hand, 1e-5);
+        fixture.compare::<f32>(Gradients::Tape, 1e-5);
+    }
+}
+
+#[test]
+fn inference_agrees_to_1e_5() {
+    for fixture in fixtures() {
+        let layout = Arc::new(Layout::new(&fixture.spec));
+        let tensors = fixture
+            .parameters::<f32>("initial", &layout)
+            .named_tensors();
+        let model = Model::from_named_tensors(fixture.spec.clone(), tensors).unwrap();
+        let (shape, x) = &fixture.tensors["x"];
+        let (batch, inputs) = (shape[0], shape[1]);
+        let x: Vec<f32> = x.iter().map(|&x| x as f32).collect();
+        let images = ArrayView2::from_shape((batch, inputs), &x).unwrap();
+        let codes = model.encode(images);
+        let check = |what: &str, found: &[f32]| {
+            let found: Vec<f64> = found.iter().map(|&v| f64::from(v)).collect();
+            fixture.check(what, &found, fixture.values(what), 1e-5);
+        };
+        let z = if fixture.spec.kind == ModelKind::Vae {
+            check("forward.mu", codes.mean.as_slice().unwrap());
+            check(
+                "forward.log_var",
+                codes.log_variance.as_ref().unwrap().as_slice().unwrap(),
+            );
+            let noise: Vec<f32> = fixture.values("noise")[..codes.mean.len()]
+                .iter()
+                .map(|&e| e as f32)
+                .collect();
+            codes.sample(ArrayView2::from_shape(codes.mean.dim(), &noise).unwrap())
+        } else {
+            assert_eq!(codes.log_variance, None);
+            codes.mean.clone()
+        };
+        check("forward.z", z.as_slice().unwrap());
+        check(
+            "forward.logits",
+            model.decode_logits(z.view()).as_slice().unwrap(),
+        );
+        check(
+            "image.reconstruction",
+            &model.reconstruction_losses(z.view(), images),
+        );
+    }
+}

@@ -1,0 +1,317 @@
+//! The training loop: determinism, resumption, the tape, divergence.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use models::{
+    Activation, EpochLosses, Gradients, Initialisation, Likelihood, Model, ModelKind, ModelSpec,
+    Trainer, TrainerError, TrainingConfig,
+};
+use rand::Rng;
+use tensor_ops::random::Stream;
+
+const SIDE: usize = 12;
+
+/// Bright squares at random places on black: compressible, so that training
+/// has something to learn.
+fn images(count: usize) -> Arc<[u8]> {
+    let mut rng = Stream::new(99, 0).rng(0);
+    let mut bytes = vec![0; count * SIDE * SIDE];
+    for image in bytes.chunks_exact_mut(SIDE * SIDE) {
+        let (top, left) = (rng.random_range(0..SIDE - 4), rng.random_range(0..SIDE - 4));
+        for row in top..top + 5 {
+            for pixel in &mut image[row * SIDE + left..][..5] {
+                *pixel = rng.random_range(128..=255);
+            }
+        }
+    }
+    bytes.into()
+}
+
+fn model(kind: ModelKind, hidden: &str, activation: Activation) -> Model {
+    let mut spec = ModelSpec {
+        kind,
+        architecture: format!("{}-{hidden}", SIDE * SIDE).parse().unwrap(),
+        likelihood: Likelihood::Bernoulli,
+    };
+    spec.architecture.activation = activation;
+    Model::new(spec, Initialisation::PyTorchUniform, 5).unwrap()
+}
+
+fn config() -> TrainingConfig {
+    TrainingConfig {
+        batch: 24,
+        ..TrainingConfig::standard(5)
+    }
+}
+
+fn trainer(config: TrainingConfig) -> Trainer {
+    Trainer::new(
+        model(ModelKind::Vae, "40-20-3", Activation::Relu),
+        config,
+        images(250),
+    )
+    .unwrap()
+}
+
+fn epochs(trainer: &mut Trainer, count: usize) -> Vec<EpochLosses> {
+    (0..count)
+        .map(|_| trainer.run_epoch(&mut |_| {}).unwrap())
+        .collect()
+}
+
+fn saved(trainer: &Trainer, folder: &Path, name: &str) -> (Vec<u8>, Vec<u8>) {
+    let (model, state) = (
+        folder.join(format!("{name}.model")),
+        folder.join(format!("{name}.state")),
+    );
+    trainer.model().save(&model, &BTreeMap::new()).unwrap();
+    trainer.save_state(&state).unwrap();
+    (fs::read(model).unwrap(), fs::read(state).unwrap())
+}
+
+#[test]
+fn any_number_of_threads_gives_the_same_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    for gradients in [Gradients::Hand, Gradients::Tape] {
+        let run = |threads| {
+            let mut trainer = trainer(TrainingConfig {
+                threads,
+                gradients,
+                ..config()
+            });
+            let losses = epochs(&mut trainer, 3)
+                .into_iter()
+                .map(|e| (e.loss, e.reconstruction, e.kl));
+            (
+                losses.collect::<Vec<_>>(),
+                saved(&trainer, folder.path(), "run"),
+            )
+        };
+        let one = run(1);
+        for threads in [2, 3, 5] {
+            assert!(run(threads) == one, "{gradients} on {threads} threads");
+        }
+    }
+}
+
+#[test]
+fn a_resumed_run_gives_the_bytes_of_an_uninterrupted_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut whole = trainer(config());
+    let whole_losses = epochs(&mut whole, 4);
+    let expected = saved(&whole, folder.path(), "whole");
+
+    let state = folder.path().join("state.safetensors");
+    // After whole epochs, and in the middle of one.
+    for (before, steps) in [(2, 0), (1, 4), (0, 1)] {
+        let mut first = trainer(config());
+        epochs(&mut first, before);
+        for _ in 0..steps {
+            first.step().unwrap();
+        }
+        first.save_state(&state).unwrap();
+        drop(first);
+        // Another initial model, to show that nothing of it stays.
+        let other = Model::new(whole.model().spec().clone(), Initialisation::Glorot, 77).unwrap();
+        let mut second = Trainer::new(
+            other,
+            TrainingConfig {
+                threads: 2,
+                ..config()
+            },
+            images(250),
+        )
+        .unwrap();
+        second.load_state(&state).unwrap();
+        assert_eq!(second.epoch(), before as u64);
+        let losses = epochs(&mut second, 4 - before);
+        assert_eq!(
+            losses[0].loss, whole_losses[before].loss,
+            "after {before} epochs and {steps} steps"
+        );
+        assert!(
+            saved(&second, folder.path(), "resumed") == expected,
+            "after {before} epochs and {steps} steps"
+        );
+    }
+}
+
+#[test]
+fn hand_derived_and_tape_training_agree() {
+    for kind in ModelKind::ALL {
+        let run = |gradients| {
+            let config = TrainingConfig {
+                gradients,
+                ..config()
+            };
+            let mut trainer =
+                Trainer::new(model(kind, "40-3", Activation::Tanh), config, images(250)).unwrap();
+            epochs(&mut trainer, 3)
+        };
+        for (hand, tape) in run(Gradients::Hand).iter().zip(run(Gradients::Tape)) {
+            assert!(
+                (hand.loss - tape.loss).abs() < 1e-3,
+                "{kind}: {} and {}",
+                hand.loss,
+                tape.loss
+            );
+            assert!(
+                (hand.kl - tape.kl).abs() < 1e-3,
+                "{kind}: {} and {}",
+                hand.kl,
+                tape.kl
+            );
+        }
+    }
+}
+
+#[test]
+fn every_model_learns() {
+    let config = TrainingConfig {
+        learning_rate: 1e-2,
+        ..config()
+    };
+    for kind in ModelKind::ALL {
+        for activation in [Activation::Relu, Activation::Tanh] {
+            for hidden in ["3", "40-3", "40-20-3"] {
+                let mut trainer =
+                    Trainer::new(model(kind, hidden, activation), config.clone(), images(250))
+                        .unwrap();
+                let losses = epochs(&mut trainer, 12);
+                let (first, last) = (losses[0], losses[11]);
+                assert!(
+                    last.loss < 0.8 * first.loss,
+                    "{kind} {hidden} {activation}: {first:?} {last:?}"
+                );
+                assert!((last.loss - last.reconstruction - last.kl).abs() < 1e-9);
+                assert_eq!(last.kl == 0.0, kind == ModelKind::Ae, "{kind}: {last:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_seed_decides_and_shuffling_can_be_turned_off() {
+    let run = |config| epochs(&mut trainer(config), 1)[0].loss;
+    let standard = run(config());
+    assert_eq!(run(config()), standard);
+    assert_ne!(
+        run(TrainingConfig {
+            seed: 6,
+            ..config()
+        }),
+        standard
+    );
+    assert_ne!(
+        run(TrainingConfig {
+            shuffle: false,
+            ..config()
+        }),
+        standard
+    );
+}
+
+#[test]
+fn every_image_is_used_once_per_epoch() {
+    // With a step size of zero the model stays, and the losses of a
+    // deterministic one depend on which images are seen but not on their order.
+    let run = |batch, shuffle| {
+        let config = TrainingConfig {
+            batch,
+            shuffle,
+            learning_rate: 0.0,
+            ..config()
+        };
+        let mut trainer = Trainer::new(
+            model(ModelKind::Ae, "40-3", Activation::Relu),
+            config,
+            images(250),
+        )
+        .unwrap();
+        let mut steps = Vec::new();
+        let losses = trainer
+            .run_epoch(&mut |progress| steps.push(progress.step_in_epoch))
+            .unwrap();
+        assert_eq!(steps, (1..=250_usize.div_ceil(batch)).collect::<Vec<_>>());
+        losses.loss
+    };
+    let expected = run(250, false);
+    for (batch, shuffle) in [
+        (24, true),
+        (24, false),
+        (1, true),
+        (249, true),
+        (1000, true),
+    ] {
+        let loss = run(batch, shuffle);
+        assert!(
+            (loss - expected).abs() < 1e-9 * expected,
+            "batch {batch}, shuffle {shuffle}: {loss} {expected}"
+        );
+    }
+}
+
+#[test]
+fn divergence_names_epoch_step_and_tensor() {
+    for gradients in [Gradients::Hand, Gradients::Tape] {
+        let config = TrainingConfig {
+            learning_rate: 1e30,
+            gradients,
+            ..config()
+        };
+        let mut trainer = trainer(config);
+        let error = (0..5)
+            .find_map(|_| trainer.run_epoch(&mut |_| {}).err())
+            .unwrap();
+        assert_eq!(error.epoch, 1);
+        assert!((2..=11).contains(&error.step), "{error}");
+        assert_eq!(error.tensor, "encoder.2 (output)", "{gradients}: {error}");
+        assert!(
+            error
+                .to_string()
+                .starts_with("training diverged in epoch 1, step "),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn images_that_do_not_fit_are_refused() {
+    let refused = |bytes: usize| {
+        let images = vec![0; bytes].into();
+        Trainer::new(
+            model(ModelKind::Vae, "3", Activation::Relu),
+            config(),
+            images,
+        )
+        .unwrap_err()
+    };
+    assert!(matches!(
+        refused(0),
+        TrainerError::Images {
+            bytes: 0,
+            inputs: 144
+        }
+    ));
+    assert!(matches!(
+        refused(145),
+        TrainerError::Images {
+            bytes: 145,
+            inputs: 144
+        }
+    ));
+    let none = TrainingConfig {
+        batch: 0,
+        ..config()
+    };
+    let error = Trainer::new(
+        model(ModelKind::Vae, "3", Activation::Relu),
+        none,
+        images(3),
+    )
+    .unwrap_err();
+    assert_eq!(error.to_string(), "batch is 0; expected at least 1");
+}
