@@ -2,8 +2,10 @@ use tiny_skia::PathBuilder;
 
 use crate::axis::{Axis, Scale};
 use crate::canvas::{Across, Along, Canvas, Pen, TextLook};
-use crate::font::{Weight, cap_height, text_width};
-use crate::layer::{Band, Ellipses, Heat, Interval, Labels, Layer, Points, Rule, Shape, Trail};
+use crate::font::{cap_height, text_width};
+use crate::layer::{
+    Band, Ellipses, Heat, Interval, Labels, Layer, Points, Polygon, Rule, Shape, Trail,
+};
 use crate::theme;
 use crate::{Image, Rgb, RgbImage};
 
@@ -107,9 +109,14 @@ pub(crate) fn draw(canvas: &mut Canvas, map: &Mapping<'_>, layer: &Layer) {
             );
         }
         Layer::Heat(heat) => draw_heat(canvas, map, heat),
-        Layer::Intervals(intervals) => {
-            for interval in intervals {
-                draw_interval(canvas, map, interval);
+        Layer::Polygons(polygons) => {
+            for polygon in polygons {
+                draw_polygon(canvas, map, polygon);
+            }
+        }
+        Layer::Intervals(layer) => {
+            for interval in &layer.intervals {
+                draw_interval(canvas, map, interval, layer.horizontal);
             }
         }
         Layer::Labels(labels) => draw_labels(canvas, map, labels),
@@ -317,20 +324,38 @@ fn draw_heat(canvas: &mut Canvas, map: &Mapping<'_>, heat: &Heat) {
     );
 }
 
-fn draw_interval(canvas: &mut Canvas, map: &Mapping<'_>, interval: &Interval) {
-    let x = map.at_x(interval.x);
-    let (low, high) = (map.at_y(interval.low), map.at_y(interval.high));
-    if low.is_finite() && high.is_finite() {
+fn draw_polygon(canvas: &mut Canvas, map: &Mapping<'_>, polygon: &Polygon) {
+    let mut corners: Vec<_> = polygon.corners.iter().map(|&p| map.at(p)).collect();
+    if corners.len() < 3 || corners.iter().flatten().any(|v| !v.is_finite()) {
+        return;
+    }
+    canvas.polygon(&corners, polygon.colour, polygon.alpha);
+    if let Some((colour, width)) = polygon.edge {
+        corners.extend_from_within(..2);
+        canvas.polyline(&corners, Pen::new(colour, width));
+    }
+}
+
+fn draw_interval(canvas: &mut Canvas, map: &Mapping<'_>, interval: &Interval, horizontal: bool) {
+    let place = |value: f64, side: f64| {
+        if horizontal {
+            [map.at_x(value), map.at_y(interval.at) + side]
+        } else {
+            [map.at_x(interval.at) + side, map.at_y(value)]
+        }
+    };
+    let drawable = |value: f64| place(value, 0.0).iter().all(|v| v.is_finite());
+    if drawable(interval.low) && drawable(interval.high) {
         let pen = Pen::new(interval.colour.darker(), 1.6);
-        canvas.line([x, low], [x, high], pen);
-        for y in [low, high] {
-            canvas.line([x - 4.0, y], [x + 4.0, y], pen);
+        canvas.line(place(interval.low, 0.0), place(interval.high, 0.0), pen);
+        for end in [interval.low, interval.high] {
+            canvas.line(place(end, -4.5), place(end, 4.5), pen);
         }
     }
-    let y = map.at_y(interval.mean);
-    if y.is_finite() {
-        canvas.disc([x, y], 5.0, Rgb::WHITE, 1.0);
-        canvas.disc([x, y], 4.0, interval.colour.darker(), 1.0);
+    if drawable(interval.mean) {
+        let at = place(interval.mean, 0.0);
+        canvas.disc(at, 5.5, Rgb::WHITE, 1.0);
+        canvas.disc(at, 4.2, interval.colour.darker(), 1.0);
     }
 }
 
@@ -341,7 +366,7 @@ fn draw_labels(canvas: &mut Canvas, map: &Mapping<'_>, layer: &Labels) {
         .iter()
         .map(|label| {
             [
-                0.5 * text_width(&label.text, layer.size, Weight::SemiBold) + 2.0,
+                0.5 * text_width(&label.text, layer.size, layer.weight) + 2.0,
                 0.5 * cap_height(layer.size) + 4.0,
             ]
         })
@@ -364,7 +389,8 @@ fn draw_labels(canvas: &mut Canvas, map: &Mapping<'_>, layer: &Labels) {
         if place.iter().all(|v| v.is_finite()) {
             let look = TextLook {
                 halo: 2.4,
-                ..TextLook::new(layer.size, label.colour).semi_bold()
+                weight: layer.weight,
+                ..TextLook::new(layer.size, label.colour)
             };
             canvas.text(&label.text, *place, Across::Centre, Along::Middle, look);
         }

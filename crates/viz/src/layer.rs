@@ -1,7 +1,7 @@
 //! What a plot draws inside of its axes, each in data coordinates.
 
 use crate::field::{Field, contour_segments};
-use crate::{ColourMap, Image, Rgb};
+use crate::{ColourMap, Image, Rgb, Weight};
 
 /// One layer of a plot; layers are drawn in order, clipped to the axes.
 #[derive(Clone, Debug)]
@@ -24,8 +24,10 @@ pub enum Layer {
     Image(PlacedImage),
     /// Values on a lattice as colours.
     Heat(Heat),
+    /// Filled polygons.
+    Polygons(Vec<Polygon>),
     /// Means with intervals.
-    Intervals(Vec<Interval>),
+    Intervals(Intervals),
     /// Words at points.
     Labels(Labels),
     /// A line across the whole plot.
@@ -280,11 +282,33 @@ pub struct Heat {
     pub alpha: f64,
 }
 
+/// A filled polygon.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Polygon {
+    /// Its corners in order.
+    pub corners: Vec<[f64; 2]>,
+    /// Colour of the inside.
+    pub colour: Rgb,
+    /// Opacity of the inside.
+    pub alpha: f64,
+    /// Colour and width of the edge.
+    pub edge: Option<(Rgb, f64)>,
+}
+
+/// Means with intervals.
+#[derive(Clone, Debug, Default)]
+pub struct Intervals {
+    /// The intervals.
+    pub intervals: Vec<Interval>,
+    /// The intervals lie along the horizontal axis, one above the other.
+    pub horizontal: bool,
+}
+
 /// A mean with its interval.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Interval {
-    /// Horizontal position.
-    pub x: f64,
+    /// Position on the other axis.
+    pub at: f64,
     /// The mean, drawn as a dot.
     pub mean: f64,
     /// Lower end.
@@ -317,6 +341,8 @@ pub struct Labels {
     pub offset: [f64; 2],
     /// Moves words apart until none covers another, with a thin line back to the point.
     pub separate: bool,
+    /// Weight of the letters.
+    pub weight: Weight,
 }
 
 impl Default for Labels {
@@ -326,6 +352,7 @@ impl Default for Labels {
             size: 13.0,
             offset: [0.0, 0.0],
             separate: true,
+            weight: Weight::SemiBold,
         }
     }
 }

@@ -20,6 +20,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod animation;
 mod atomic_file;
 mod axis;
 mod canvas;
@@ -35,12 +36,14 @@ mod layer;
 mod montage;
 pub mod number;
 pub mod page;
+mod palette;
 mod plot;
 mod plotters_canvas;
 mod png_file;
 mod sidecar;
 mod theme;
 
+pub use animation::{Animation, AnimationColours, Frames, decode_apng};
 pub use atomic_file::write_atomically;
 pub use axis::{Axis, Scale, Ticks};
 pub use colour::{ColourMap, PETROFF10, Rgb, class_colour};
@@ -50,8 +53,8 @@ pub use figure::{Figure, Panel, TilePanel};
 pub use font::{Weight, text_width, wrap};
 pub use image::{GrayImage, Image, ImageRef, RgbImage};
 pub use layer::{
-    Band, Bar, Dash, Ellipse, Ellipses, Heat, Interval, Label, Labels, Layer, Line, PlacedImage,
-    Point, Points, Rule, Segments, Shape, Trail,
+    Band, Bar, Dash, Ellipse, Ellipses, Heat, Interval, Intervals, Label, Labels, Layer, Line,
+    PlacedImage, Point, Points, Polygon, Rule, Segments, Shape, Trail,
 };
 pub use montage::{
     Grid, beside, lattice, lattice_of, linspace, montage, montage_with_borders, stacked,

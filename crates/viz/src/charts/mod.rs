@@ -1,8 +1,30 @@
 //! The charts of the atlas: each a struct of data and choices with a `plot` method that lays it
 //! out as a [`Plot`](crate::Plot), whose layers and axes can then be changed.
 
+mod bar_chart;
 mod class_scatter;
+mod density_map;
+mod histogram;
+mod interval_chart;
+mod labelled_map;
 mod line_chart;
+mod marks;
+mod posteriors;
+mod region_map;
+mod space;
+mod strip_chart;
+mod trajectories;
 
+pub use bar_chart::{BarChart, BarSeries};
 pub use class_scatter::ClassScatter;
+pub use density_map::DensityMap;
+pub use histogram::{Histogram, HistogramSeries};
+pub use interval_chart::{IntervalChart, IntervalSeries};
+pub use labelled_map::LabelledMap;
 pub use line_chart::{LineChart, Series};
+pub use marks::{extent, marks};
+pub use posteriors::Posteriors;
+pub use region_map::RegionMap;
+pub use space::{Camera, Scatter3d, Surface3d};
+pub use strip_chart::{Strip, StripChart};
+pub use trajectories::Trajectories;

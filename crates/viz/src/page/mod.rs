@@ -5,6 +5,8 @@ mod style;
 
 use std::path::Path;
 
+use serde::{Deserialize, Serialize};
+
 use crate::{VizError, write_atomically};
 
 /// A page: one HTML file with inline style, no script and nothing fetched from a network; its
@@ -24,7 +26,7 @@ use crate::{VizError, write_atomically};
 /// assert!(page.to_html()?.contains("Two maps &amp; their numbers."));
 /// # Ok::<(), viz::VizError>(())
 /// ```
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Page {
     /// Title of the document and its first heading.
     pub title: String,
@@ -39,7 +41,7 @@ pub struct Page {
 }
 
 /// A part of the page with a heading, listed in the table of contents.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Section {
     /// The heading; its letters and digits make the section's anchor.
     pub heading: String,
@@ -48,7 +50,7 @@ pub struct Section {
 }
 
 /// A piece of a section.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Block {
     /// A heading below the section's.
     Subheading(String),
@@ -82,11 +84,11 @@ impl Block {
 }
 
 /// Text as a sequence of spans.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Text(pub Vec<Span>);
 
 /// A piece of text of one kind. All content is escaped.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Span {
     /// As it is.
     Plain(String),
@@ -124,7 +126,7 @@ impl From<Vec<Span>> for Text {
 }
 
 /// A picture file shown in the page.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct FigureLink {
     /// The file's path relative to the page.
     pub source: String,
@@ -138,7 +140,7 @@ pub struct FigureLink {
 }
 
 /// A table of numbers.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Table {
     /// Caption above.
     pub caption: Text,
@@ -149,7 +151,7 @@ pub struct Table {
 }
 
 /// A column's head.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Column {
     /// Name.
     pub name: String,
@@ -168,7 +170,7 @@ impl Column {
 }
 
 /// A table's cell.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Cell {
     /// Text, aligned left.
     Text(Text),
@@ -204,7 +206,7 @@ impl Cell {
 }
 
 /// The outcome of comparing a statement with its measurement.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Verdict {
     /// The measurement agrees.
     Supported,

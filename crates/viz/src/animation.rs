@@ -1,0 +1,463 @@
+use std::io::Cursor;
+use std::path::Path;
+
+use crate::palette::Palette;
+use crate::png_file::png_dimension;
+use crate::sidecar::{Sidecar, texts, write_pair};
+use crate::{RgbImage, VizError};
+
+/// Frames of one size to be shown one after the other, written as an APNG file.
+///
+/// Viewers without animation show the first frame. Each frame stores only the rectangle that
+/// changed.
+///
+/// ```
+/// use viz::{Animation, Rgb, RgbImage, decode_apng};
+/// let frames = [RgbImage::new(4, 4, Rgb::WHITE), RgbImage::new(4, 4, Rgb::BLACK)];
+/// let bytes = Animation::new(&frames, 100).encode(&[])?;
+/// let back = decode_apng(&bytes)?;
+/// assert_eq!(back.images, frames);
+/// assert_eq!(back.milliseconds, [100, 2000]);
+/// # Ok::<(), viz::VizError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Animation<'a> {
+    /// The frames.
+    pub frames: &'a [RgbImage],
+    /// How long each frame is shown; the last value counts for all further frames.
+    pub milliseconds: Vec<u16>,
+    /// How long the last frame is shown.
+    pub hold: u16,
+    /// How often the animation is played, 0 for ever.
+    pub plays: u32,
+    /// How colours are stored.
+    pub colours: AnimationColours,
+}
+
+/// How an animation stores its colours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum AnimationColours {
+    /// A palette: exact up to 255 colours, else the nearest of 255. A third of the size or less.
+    #[default]
+    Indexed,
+    /// All colours exact.
+    True,
+}
+
+/// What an animation's file shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Frames {
+    /// The pictures as they are seen.
+    pub images: Vec<RgbImage>,
+    /// How long each is shown.
+    pub milliseconds: Vec<u16>,
+    /// How often they are played, 0 for ever.
+    pub plays: u32,
+}
+
+impl<'a> Animation<'a> {
+    /// Frames shown equally long for ever, the last one for two seconds.
+    pub fn new(frames: &'a [RgbImage], milliseconds: u16) -> Animation<'a> {
+        Animation {
+            frames,
+            milliseconds: vec![milliseconds],
+            hold: 2000,
+            plays: 0,
+            colours: AnimationColours::default(),
+        }
+    }
+
+    /// The bytes of the APNG file with texts as in [`encode_png`](crate::encode_png); the same
+    /// animation gives the same bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`VizError::Shape`] for no frames or frames of different sizes; [`VizError::Encode`] for
+    /// empty ones.
+    pub fn encode(&self, texts: &[(&str, &str)]) -> Result<Vec<u8>, VizError> {
+        let (width, height) = self.size()?;
+        let failed = |error: png::EncodingError| VizError::Encode {
+            reason: error.to_string(),
+        };
+        let count = u32::try_from(self.frames.len()).map_err(|_| {
+            VizError::shape(
+                "frames of an animation",
+                self.frames.len(),
+                "fewer than 2³²",
+            )
+        })?;
+        let coder = FrameCoder::new(self.frames, self.colours);
+        let mut bytes = Vec::new();
+        let mut encoder =
+            png::Encoder::new(&mut bytes, png_dimension(width)?, png_dimension(height)?);
+        encoder.set_depth(png::BitDepth::Eight);
+        match &coder.palette {
+            Some(palette) => {
+                encoder.set_color(png::ColorType::Indexed);
+                let colours = palette.colours.iter().flat_map(|c| [c.0, c.1, c.2]);
+                // Index 0 is the transparent one: pixels that did not change.
+                encoder.set_palette([0, 0, 0].into_iter().chain(colours).collect::<Vec<u8>>());
+                encoder.set_trns(vec![0u8]);
+                // Indices have no order that a filter could use.
+                encoder.set_filter(png::Filter::NoFilter);
+            }
+            None => encoder.set_color(png::ColorType::Rgb),
+        }
+        encoder.set_compression(png::Compression::Balanced);
+        encoder.set_animated(count, self.plays).map_err(failed)?;
+        for (keyword, value) in texts {
+            encoder
+                .add_itxt_chunk(keyword.to_string(), value.to_string())
+                .map_err(failed)?;
+        }
+        let mut writer = encoder.write_header().map_err(failed)?;
+        let mut shown: Option<Vec<u8>> = None;
+        for (index, frame) in self.frames.iter().enumerate() {
+            let next = coder.samples(frame);
+            let (region, data) = match &shown {
+                None => (Region::whole(width, height), next.clone()),
+                Some(shown) => coder.difference(shown, &next, width, height),
+            };
+            writer.reset_frame_position().map_err(failed)?;
+            writer
+                .set_frame_dimension(png_dimension(region.width)?, png_dimension(region.height)?)
+                .map_err(failed)?;
+            writer
+                .set_frame_position(png_dimension(region.left)?, png_dimension(region.top)?)
+                .map_err(failed)?;
+            writer
+                .set_blend_op(if index > 0 && coder.palette.is_some() {
+                    png::BlendOp::Over
+                } else {
+                    png::BlendOp::Source
+                })
+                .map_err(failed)?;
+            writer
+                .set_dispose_op(png::DisposeOp::None)
+                .map_err(failed)?;
+            writer
+                .set_frame_delay(self.delay(index), 1000)
+                .map_err(failed)?;
+            writer.write_image_data(&data).map_err(failed)?;
+            shown = Some(next);
+        }
+        writer.finish().map_err(failed)?;
+        Ok(bytes)
+    }
+
+    /// Writes the animation with its data beside it, as [`write_figure`](crate::write_figure) does
+    /// for a still one.
+    ///
+    /// # Errors
+    ///
+    /// As [`Animation::encode`] and [`write_atomically`](crate::write_atomically).
+    pub fn write(&self, path: &Path, sidecar: &Sidecar) -> Result<(), VizError> {
+        let (width, height) = self.size()?;
+        let bytes = self.encode(&texts(sidecar))?;
+        write_pair(path, &bytes, width, height, sidecar)
+    }
+
+    fn size(&self) -> Result<(usize, usize), VizError> {
+        let size = |frame: &RgbImage| (frame.width(), frame.height());
+        let Some(first) = self.frames.first().map(size) else {
+            return Err(VizError::shape("frames of an animation", 0, "at least one"));
+        };
+        if let Some(other) = self.frames.iter().map(size).find(|other| *other != first) {
+            return Err(VizError::shape(
+                "size of a frame",
+                format!("{} × {}", other.0, other.1),
+                format!("{} × {}, as the first one", first.0, first.1),
+            ));
+        }
+        Ok(first)
+    }
+
+    fn delay(&self, index: usize) -> u16 {
+        if index + 1 == self.frames.len() {
+            return self.hold;
+        }
+        let own = self.milliseconds.get(index);
+        own.or(self.milliseconds.last()).copied().unwrap_or(100)
+    }
+}
+
+/// A rectangle of the picture.
+struct Region {
+    left: usize,
+    top: usize,
+    width: usize,
+    height: usize,
+}
+
+impl Region {
+    fn whole(width: usize, height: usize) -> Region {
+        Region {
+            left: 0,
+            top: 0,
+            width,
+            height,
+        }
+    }
+}
+
+struct FrameCoder {
+    palette: Option<Palette>,
+}
+
+impl FrameCoder {
+    fn new(frames: &[RgbImage], colours: AnimationColours) -> FrameCoder {
+        FrameCoder {
+            palette: match colours {
+                AnimationColours::Indexed => Some(Palette::of(frames, 255)),
+                AnimationColours::True => None,
+            },
+        }
+    }
+
+    fn bytes_per_pixel(&self) -> usize {
+        if self.palette.is_some() { 1 } else { 3 }
+    }
+
+    fn samples(&self, frame: &RgbImage) -> Vec<u8> {
+        match &self.palette {
+            Some(palette) => {
+                let mut indices = palette.indices(frame);
+                for index in &mut indices {
+                    *index += 1;
+                }
+                indices
+            }
+            None => frame.pixels().to_vec(),
+        }
+    }
+
+    /// The smallest region that holds all changes, with transparent pixels where the palette has
+    /// one and nothing changed; one pixel when nothing did.
+    fn difference(
+        &self,
+        shown: &[u8],
+        next: &[u8],
+        width: usize,
+        height: usize,
+    ) -> (Region, Vec<u8>) {
+        let bytes = self.bytes_per_pixel();
+        let pixel = |x: usize, y: usize| (y * width + x) * bytes..(y * width + x + 1) * bytes;
+        let (mut left, mut right, mut top, mut bottom) = (width, 0, height, 0);
+        for y in 0..height {
+            let row = y * width * bytes..(y + 1) * width * bytes;
+            if shown[row.clone()] == next[row] {
+                continue;
+            }
+            top = top.min(y);
+            bottom = y + 1;
+            for x in 0..width {
+                if shown[pixel(x, y)] != next[pixel(x, y)] {
+                    left = left.min(x);
+                    right = right.max(x + 1);
+                }
+            }
+        }
+        if right == 0 {
+            (left, right, top, bottom) = (0, 1, 0, 1);
+        }
+        let mut data = Vec::with_capacity((right - left) * (bottom - top) * bytes);
+        for y in top..bottom {
+            for x in left..right {
+                let at = pixel(x, y);
+                if self.palette.is_some() && shown[at.clone()] == next[at.clone()] {
+                    data.push(0);
+                } else {
+                    data.extend_from_slice(&next[at]);
+                }
+            }
+        }
+        let region = Region {
+            left,
+            top,
+            width: right - left,
+            height: bottom - top,
+        };
+        (region, data)
+    }
+}
+
+/// The frames of an APNG file as they are seen, composed as the format prescribes.
+///
+/// # Errors
+///
+/// [`VizError::Decode`] for a file that is not an animation of 8-bit grey, RGB or palette pixels.
+pub fn decode_apng(bytes: &[u8]) -> Result<Frames, VizError> {
+    let failed = |error: png::DecodingError| VizError::Decode {
+        reason: error.to_string(),
+    };
+    let mut decoder = png::Decoder::new(Cursor::new(bytes));
+    decoder.set_transformations(png::Transformations::EXPAND);
+    let mut reader = decoder.read_info().map_err(failed)?;
+    let Some(control) = reader.info().animation_control().copied() else {
+        return Err(VizError::Decode {
+            reason: "found a still image, expected an animation".to_string(),
+        });
+    };
+    let (width, height) = (reader.info().width as usize, reader.info().height as usize);
+    let size = reader
+        .output_buffer_size()
+        .ok_or_else(|| VizError::Decode {
+            reason: "its size does not fit the memory".to_string(),
+        })?;
+    let mut buffer = vec![0; size];
+    let mut shown = RgbImage::new(width, height, crate::Rgb::BLACK);
+    let mut frames = Frames {
+        images: Vec::new(),
+        milliseconds: Vec::new(),
+        plays: control.num_plays,
+    };
+    for _ in 0..control.num_frames {
+        let output = reader.next_frame(&mut buffer).map_err(failed)?;
+        let Some(region) = reader.info().frame_control().copied() else {
+            return Err(VizError::Decode {
+                reason: "found a frame without its control chunk".to_string(),
+            });
+        };
+        let samples = output.color_type.samples();
+        for (at, pixel) in buffer[..output.buffer_size()]
+            .chunks_exact(samples)
+            .enumerate()
+        {
+            let x = region.x_offset as usize + at % region.width as usize;
+            let y = region.y_offset as usize + at / region.width as usize;
+            let (colour, alpha) = match *pixel {
+                [v] => (crate::Rgb(v, v, v), 255),
+                [v, a] => (crate::Rgb(v, v, v), a),
+                [r, g, b] => (crate::Rgb(r, g, b), 255),
+                [r, g, b, a] => (crate::Rgb(r, g, b), a),
+                _ => (crate::Rgb::BLACK, 0),
+            };
+            if alpha == 255 {
+                shown.set(x, y, colour);
+            }
+        }
+        frames.images.push(shown.clone());
+        let denominator = match region.delay_den {
+            0 => 100,
+            other => u32::from(other),
+        };
+        let milliseconds = u32::from(region.delay_num) * 1000 / denominator;
+        frames
+            .milliseconds
+            .push(u16::try_from(milliseconds).unwrap_or(u16::MAX));
+    }
+    Ok(frames)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Rgb;
+
+    /// A square that wanders over a coloured ground.
+    fn wandering(count: usize, shades: usize) -> Vec<RgbImage> {
+        (0..count)
+            .map(|i| {
+                let mut frame = RgbImage::new(40, 30, Rgb(250, 251, 252));
+                for y in 0..30 {
+                    for x in 0..shades.min(40) {
+                        frame.set(x, y, Rgb((x * 6) as u8, (y * 8) as u8, 99));
+                    }
+                }
+                for y in 0..6 {
+                    for x in 0..6 {
+                        frame.set(3 * i + x, 2 * i + y, Rgb(189, 31, 1));
+                    }
+                }
+                frame
+            })
+            .collect()
+    }
+
+    #[test]
+    fn frames_delays_and_plays_come_back() {
+        // The third equals the second: a frame without any change.
+        let mut frames = wandering(6, 3);
+        frames[2] = frames[1].clone();
+        for colours in [AnimationColours::Indexed, AnimationColours::True] {
+            let animation = Animation {
+                milliseconds: vec![50, 80],
+                hold: 1500,
+                plays: 3,
+                colours,
+                ..Animation::new(&frames, 0)
+            };
+            let bytes = animation.encode(&[("Title", "wandering σ")]).unwrap();
+            assert_eq!(
+                bytes,
+                animation.encode(&[("Title", "wandering σ")]).unwrap()
+            );
+            let back = decode_apng(&bytes).unwrap();
+            assert_eq!(back.images, frames);
+            assert_eq!(back.milliseconds, [50, 80, 80, 80, 80, 1500]);
+            assert_eq!(back.plays, 3);
+        }
+    }
+
+    #[test]
+    fn true_colours_are_exact_and_a_palette_is_near_and_smaller() {
+        let frames = wandering(6, 40);
+        let size = |colours| {
+            let animation = Animation {
+                colours,
+                ..Animation::new(&frames, 40)
+            };
+            animation.encode(&[]).unwrap()
+        };
+        let exact = size(AnimationColours::True);
+        assert_eq!(decode_apng(&exact).unwrap().images, frames);
+        let indexed = size(AnimationColours::Indexed);
+        for (found, wanted) in decode_apng(&indexed).unwrap().images.iter().zip(&frames) {
+            for (a, b) in found.pixels().iter().zip(wanted.pixels()) {
+                assert!(a.abs_diff(*b) < 32, "{a} for {b}");
+            }
+            assert_eq!(found.get(39, 29), wanted.get(39, 29));
+        }
+    }
+
+    #[test]
+    fn one_frame_is_an_animation_too_and_a_still_is_not() {
+        let frames = wandering(1, 2);
+        let bytes = Animation::new(&frames, 40).encode(&[]).unwrap();
+        assert_eq!(decode_apng(&bytes).unwrap().images, frames);
+        let still = crate::encode_png(&frames[0], &[]).unwrap();
+        assert!(matches!(decode_apng(&still), Err(VizError::Decode { .. })));
+    }
+
+    #[test]
+    fn no_frames_and_unequal_frames_are_refused() {
+        assert!(matches!(
+            Animation::new(&[], 40).encode(&[]),
+            Err(VizError::Shape { .. })
+        ));
+        let frames = [
+            RgbImage::new(4, 4, Rgb::WHITE),
+            RgbImage::new(4, 5, Rgb::WHITE),
+        ];
+        let error = Animation::new(&frames, 40).encode(&[]).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "size of a frame: found 4 × 5, expected 4 × 4, as the first one"
+        );
+    }
+
+    #[test]
+    fn a_written_animation_has_its_data_beside_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let frames = wandering(2, 2);
+        let path = folder.path().join("walk.png");
+        Animation::new(&frames, 40)
+            .write(&path, &Sidecar::default())
+            .unwrap();
+        assert_eq!(
+            decode_apng(&std::fs::read(&path).unwrap()).unwrap().images,
+            frames
+        );
+        assert!(folder.path().join("walk.json").exists());
+    }
+}

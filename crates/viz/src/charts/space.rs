@@ -1,0 +1,465 @@
+use crate::charts::class_scatter::class_legend;
+use crate::number::nice_ticks;
+use crate::{
+    Aspect, Axis, ColourBar, ColourMap, Field, Frame, Label, Labels, Layer, Plot, Point, Points,
+    Polygon, Rgb, Segments, VizError, Weight, class_colour, theme,
+};
+
+/// A parallel projection of the box around the data.
+///
+/// Azimuth 0 looks along the second axis; growing azimuth walks around the box counter-clockwise
+/// seen from above. Elevation 0 looks horizontally, 90 from straight above. Degrees.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Camera {
+    /// Angle about the vertical axis.
+    pub azimuth: f64,
+    /// Angle above the horizontal plane.
+    pub elevation: f64,
+}
+
+impl Default for Camera {
+    fn default() -> Camera {
+        Camera {
+            azimuth: 30.0,
+            elevation: 22.0,
+        }
+    }
+}
+
+impl Camera {
+    /// Right, up and depth (towards the viewer) of a point of the box [−1, 1]³.
+    ///
+    /// ```
+    /// let [right, up, depth] = viz::charts::Camera { azimuth: 0.0, elevation: 0.0 }.project([1.0, 0.5, 0.25]);
+    /// assert_eq!((right, up), (1.0, 0.25));
+    /// assert_eq!(depth, -0.5);
+    /// ```
+    pub fn project(&self, [x, y, z]: [f64; 3]) -> [f64; 3] {
+        let (sin, cos) = self.azimuth.to_radians().sin_cos();
+        let (right, away) = (x * cos + y * sin, -x * sin + y * cos);
+        let (sin, cos) = self.elevation.to_radians().sin_cos();
+        [right, z * cos + away * sin, z * sin - away * cos]
+    }
+}
+
+/// Codes in three dimensions coloured by class, seen by a camera; far points are paler.
+#[derive(Clone, Debug)]
+pub struct Scatter3d<'a> {
+    /// Title of the panel.
+    pub title: &'a str,
+    /// Codes.
+    pub points: &'a [[f64; 3]],
+    /// Class of each code.
+    pub classes: &'a [u8],
+    /// Names of the classes for the legend; empty for no legend.
+    pub class_names: &'a [String],
+    /// Names of the axes.
+    pub labels: [&'a str; 3],
+    /// Ranges of the axes; without them, the extent of the codes. A unit keeps its length on all
+    /// axes when the ranges have equal lengths.
+    pub ranges: Option<[[f64; 2]; 3]>,
+    /// The view.
+    pub camera: Camera,
+    /// Opacity of the points.
+    pub alpha: f64,
+    /// Radius of a point, canvas units.
+    pub radius: f64,
+}
+
+impl Default for Scatter3d<'_> {
+    fn default() -> Self {
+        Scatter3d {
+            title: "",
+            points: &[],
+            classes: &[],
+            class_names: &[],
+            labels: ["z₁", "z₂", "z₃"],
+            ranges: None,
+            camera: Camera::default(),
+            alpha: 0.6,
+            radius: 1.8,
+        }
+    }
+}
+
+impl Scatter3d<'_> {
+    /// The chart.
+    ///
+    /// # Errors
+    ///
+    /// [`VizError::Shape`] when codes and classes differ in number.
+    pub fn plot(&self) -> Result<Plot, VizError> {
+        if self.points.len() != self.classes.len() {
+            return Err(VizError::shape(
+                "classes of a scatter",
+                self.classes.len(),
+                format!("one for each of {} points", self.points.len()),
+            ));
+        }
+        let axes = [0, 1, 2].map(|axis| match self.ranges {
+            Some(ranges) => Axis::linear(self.labels[axis], ranges[axis][0], ranges[axis][1]),
+            None => {
+                let values = self.points.iter().map(|p| p[axis]);
+                Axis::fit(self.labels[axis], crate::Scale::Linear, values, 0.03)
+            }
+        });
+        let mut seen: Vec<([f64; 3], Rgb)> = self
+            .points
+            .iter()
+            .zip(self.classes)
+            .map(|(&point, &class)| {
+                let unit = [0, 1, 2].map(|i| 2.0 * axes[i].fraction(point[i]) - 1.0);
+                let [right, up, depth] = self.camera.project(unit);
+                // The box reaches √3 from its middle.
+                let far = (0.5 - depth / (2.0 * 3f64.sqrt())).clamp(0.0, 1.0);
+                let colour = class_colour(usize::from(class)).mix(Rgb::WHITE, 0.6 * far);
+                ([right, up, depth], colour)
+            })
+            .filter(|(at, _)| at.iter().all(|v| v.is_finite()))
+            .collect();
+        seen.sort_by(|a, b| a.0[2].total_cmp(&b.0[2]));
+        let mut layers = box_layers(&axes, self.camera);
+        layers.insert(
+            2,
+            Layer::Points(Points {
+                points: seen
+                    .into_iter()
+                    .map(|([right, up, _], colour)| Point {
+                        at: [right, up],
+                        colour,
+                    })
+                    .collect(),
+                radius: self.radius,
+                alpha: self.alpha,
+                ..Points::default()
+            }),
+        );
+        Ok(Plot {
+            title: self.title.to_string(),
+            legend: class_legend(self.class_names),
+            ..space_plot(layers)
+        })
+    }
+}
+
+/// Values over the plane as a surface seen by a camera: densities as hills.
+#[derive(Clone, Debug)]
+pub struct Surface3d<'a> {
+    /// Title of the panel.
+    pub title: &'a str,
+    /// The values.
+    pub field: &'a Field,
+    /// Names of the axes, the last one of the values.
+    pub labels: [&'a str; 3],
+    /// The view.
+    pub camera: Camera,
+    /// Colours of the values.
+    pub map: ColourMap,
+}
+
+impl<'a> Surface3d<'a> {
+    /// A viridis surface.
+    pub fn new(field: &'a Field) -> Surface3d<'a> {
+        Surface3d {
+            title: "",
+            field,
+            labels: ["z₁", "z₂", "density"],
+            camera: Camera {
+                azimuth: 30.0,
+                elevation: 34.0,
+            },
+            map: ColourMap::Viridis,
+        }
+    }
+
+    /// The chart.
+    pub fn plot(&self) -> Plot {
+        let field = self.field;
+        let limits = field.limits();
+        let low = limits[0].min(0.0);
+        let top = if limits[1] > low {
+            limits[1]
+        } else {
+            low + 1.0
+        };
+        let axes = [
+            Axis::linear(self.labels[0], field.x[0], field.x[1]),
+            Axis::linear(self.labels[1], field.y[0], field.y[1]),
+            Axis::linear(self.labels[2], low, top),
+        ];
+        let unit = |column: usize, row: usize| {
+            let [x, y] = field.position(column, row);
+            let value = field.value(column, row);
+            [
+                2.0 * axes[0].fraction(x) - 1.0,
+                2.0 * axes[1].fraction(y) - 1.0,
+                2.0 * axes[2].fraction(value) - 1.0,
+            ]
+        };
+        let mut faces: Vec<(f64, Polygon)> = Vec::new();
+        for row in 0..field.rows - 1 {
+            for column in 0..field.columns - 1 {
+                let corners = [
+                    unit(column, row),
+                    unit(column + 1, row),
+                    unit(column + 1, row + 1),
+                    unit(column, row + 1),
+                ];
+                if corners.iter().flatten().any(|v| !v.is_finite()) {
+                    continue;
+                }
+                let seen = corners.map(|corner| self.camera.project(corner));
+                // Parallel projection: order by the foot of a face is exact for a height field.
+                let depth = corners
+                    .iter()
+                    .map(|c| self.camera.project([c[0], c[1], 0.0])[2])
+                    .sum::<f64>();
+                let height = 0.125 * corners.iter().map(|c| c[2] + 1.0).sum::<f64>();
+                let colour = shade(self.map.at(height), &corners);
+                faces.push((
+                    depth,
+                    Polygon {
+                        corners: seen.iter().map(|p| [p[0], p[1]]).collect(),
+                        colour,
+                        alpha: 1.0,
+                        // Closes the hairline between neighbours.
+                        edge: Some((colour, 0.6)),
+                    },
+                ));
+            }
+        }
+        faces.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let mut layers = box_layers(&axes, self.camera);
+        let faces = faces.into_iter().map(|(_, polygon)| polygon).collect();
+        layers.insert(2, Layer::Polygons(faces));
+        Plot {
+            title: self.title.to_string(),
+            colour_bar: Some(ColourBar {
+                label: self.labels[2].to_string(),
+                map: self.map,
+                limits: [low, top],
+            }),
+            ..space_plot(layers)
+        }
+    }
+}
+
+/// Lambert shading of a face by light from the upper left front, kept weak so that colours stay
+/// readable against the colour bar.
+fn shade(colour: Rgb, corners: &[[f64; 3]; 4]) -> Rgb {
+    let a = [0, 1, 2].map(|i| corners[1][i] - corners[3][i]);
+    let b = [0, 1, 2].map(|i| corners[0][i] - corners[2][i]);
+    let normal = [
+        a[1] * b[2] - a[2] * b[1],
+        a[2] * b[0] - a[0] * b[2],
+        a[0] * b[1] - a[1] * b[0],
+    ];
+    let light = [-0.45, -0.35, 0.82];
+    let length = normal.iter().map(|n| n * n).sum::<f64>().sqrt();
+    let cosine = (0..3).map(|i| normal[i] * light[i]).sum::<f64>() / length.max(1e-12);
+    let brightness = 0.5 * (cosine - 0.75);
+    if brightness > 0.0 {
+        colour.mix(Rgb::WHITE, brightness)
+    } else {
+        colour.mix(Rgb::BLACK, -0.8 * brightness)
+    }
+}
+
+fn space_plot(layers: Vec<Layer>) -> Plot {
+    // Room for the turned box, its ticks and names.
+    Plot {
+        x: Axis::linear("", -1.95, 1.95),
+        y: Axis::linear("", -1.9, 1.8),
+        size: [430.0, 410.0],
+        aspect: Aspect::EqualSize,
+        frame: Frame::None,
+        grid: false,
+        layers,
+        ..Plot::default()
+    }
+}
+
+/// The three far walls of the box with a grid, then (after the data) ticks and names at its outer
+/// edges.
+fn box_layers(axes: &[Axis; 3], camera: Camera) -> Vec<Layer> {
+    let project = |point: [f64; 3]| {
+        let [right, up, _] = camera.project(point);
+        [right, up]
+    };
+    // The sign of each axis' far wall: the one whose middle is deeper.
+    let far = [0, 1, 2].map(|axis| {
+        let mut middle = [0.0; 3];
+        middle[axis] = 1.0;
+        if camera.project(middle)[2] > 0.0 {
+            -1.0
+        } else {
+            1.0
+        }
+    });
+    let ticks = [0, 1, 2].map(|axis| {
+        nice_ticks(axes[axis].low, axes[axis].high, 4)
+            .into_iter()
+            .map(|(value, label)| (2.0 * axes[axis].fraction(value) - 1.0, label))
+            .collect::<Vec<_>>()
+    });
+    let mut walls = Vec::new();
+    let mut grid = Vec::new();
+    for axis in 0..3 {
+        let (u, v) = ((axis + 1) % 3, (axis + 2) % 3);
+        let at = |a: f64, b: f64| {
+            let mut point = [0.0; 3];
+            (point[axis], point[u], point[v]) = (far[axis], a, b);
+            project(point)
+        };
+        walls.push(Polygon {
+            corners: vec![at(-1.0, -1.0), at(1.0, -1.0), at(1.0, 1.0), at(-1.0, 1.0)],
+            colour: Rgb::hex(0xf6f7f9),
+            alpha: 1.0,
+            edge: Some((Rgb::hex(0xc4c9d0), 1.0)),
+        });
+        for (position, _) in &ticks[u] {
+            grid.push([at(*position, -1.0), at(*position, 1.0)]);
+        }
+        for (position, _) in &ticks[v] {
+            grid.push([at(-1.0, *position), at(1.0, *position)]);
+        }
+    }
+    let mut words = Vec::new();
+    let mut marks = Vec::new();
+    for axis in 0..3 {
+        let Some(edge) = outer_edge(axis, far, camera) else {
+            continue;
+        };
+        let on_edge = |position: f64| {
+            let mut point = edge;
+            point[axis] = position;
+            project(point)
+        };
+        // Away from the box: perpendicular to the edge, on the side without the middle.
+        let (from, to) = (on_edge(-1.0), on_edge(1.0));
+        let along = [to[0] - from[0], to[1] - from[1]];
+        let length = along[0].hypot(along[1]).max(1e-9);
+        let mut out = [along[1] / length, -along[0] / length];
+        let middle = on_edge(0.0);
+        if out[0] * middle[0] + out[1] * middle[1] < 0.0 {
+            out = [-out[0], -out[1]];
+        }
+        let beyond = |at: [f64; 2], d: f64| [at[0] + d * out[0], at[1] + d * out[1]];
+        marks.push([from, to]);
+        // An axis that is seen end on has no room for ticks.
+        if length > 0.5 {
+            for (position, label) in &ticks[axis] {
+                let at = on_edge(*position);
+                marks.push([at, beyond(at, 0.035)]);
+                words.push((beyond(at, 0.14), label.clone(), theme::SOFT));
+            }
+        }
+        if length > 0.2 {
+            words.push((beyond(middle, 0.36), axes[axis].label.clone(), theme::INK));
+        }
+    }
+    let labels = |colour: Rgb, size: f64| {
+        Layer::Labels(Labels {
+            labels: words
+                .iter()
+                .filter(|(_, _, c)| *c == colour)
+                .map(|(at, text, colour)| Label {
+                    at: *at,
+                    text: text.clone(),
+                    colour: *colour,
+                })
+                .collect(),
+            size,
+            separate: false,
+            weight: Weight::Regular,
+            ..Labels::default()
+        })
+    };
+    vec![
+        Layer::Polygons(walls),
+        Layer::Segments(Segments {
+            segments: grid,
+            colour: Rgb::hex(0xdfe3e8),
+            width: 1.0,
+            alpha: 1.0,
+        }),
+        Layer::Segments(Segments {
+            segments: marks,
+            colour: theme::AXIS,
+            width: 1.2,
+            alpha: 1.0,
+        }),
+        labels(theme::SOFT, theme::TICK_SIZE - 1.0),
+        labels(theme::INK, theme::LABEL_SIZE),
+    ]
+}
+
+/// A point of the edge along `axis` that bounds the picture of the box: it touches one far and one
+/// near wall. Of the two, the lower one; for the vertical axis, the left one.
+fn outer_edge(axis: usize, far: [f64; 3], camera: Camera) -> Option<[f64; 3]> {
+    let (u, v) = ((axis + 1) % 3, (axis + 2) % 3);
+    let edge = |a: f64, b: f64| {
+        let mut point = [0.0; 3];
+        (point[u], point[v]) = (a, b);
+        point
+    };
+    let rank = |point: &[f64; 3]| {
+        let [right, up, _] = camera.project(*point);
+        if axis == 2 { right } else { up }
+    };
+    [edge(far[u], -far[v]), edge(-far[u], far[v])]
+        .into_iter()
+        .min_by(|a, b| rank(a).total_cmp(&rank(b)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn projections_keep_lengths_and_turn_with_the_azimuth() {
+        for azimuth in [0.0, 37.0, 123.0, 300.0] {
+            for elevation in [-20.0, 0.0, 45.0, 90.0] {
+                let camera = Camera { azimuth, elevation };
+                let p = camera.project([0.3, -0.8, 0.5]);
+                let length: f64 = p.iter().map(|v| v * v).sum();
+                assert!((length - 0.98).abs() < 1e-12);
+            }
+        }
+        // From straight above, the first two axes keep their places.
+        let above = Camera {
+            azimuth: 0.0,
+            elevation: 90.0,
+        }
+        .project([0.3, 0.6, 0.9]);
+        assert!((above[0] - 0.3).abs() < 1e-12 && (above[1] - 0.6).abs() < 1e-12);
+    }
+
+    #[test]
+    fn near_points_are_drawn_last() {
+        let plot = Scatter3d {
+            points: &[[0.5, 0.0, 0.5], [0.5, 1.0, 0.5]],
+            classes: &[0, 2],
+            ranges: Some([[0.0, 1.0]; 3]),
+            camera: Camera {
+                azimuth: 0.0,
+                elevation: 0.0,
+            },
+            ..Scatter3d::default()
+        }
+        .plot()
+        .unwrap();
+        let Layer::Points(points) = &plot.layers[2] else {
+            panic!("the data follow the walls and the grid");
+        };
+        // The second point is behind the first, so it comes first and is paler.
+        assert_ne!(points.points[0].colour, class_colour(2));
+        let Rgb(r, ..) = points.points[1].colour;
+        assert!(r < 150);
+        let wrong = Scatter3d {
+            points: &[[0.0; 3]],
+            ..Scatter3d::default()
+        };
+        assert!(wrong.plot().is_err());
+    }
+}
