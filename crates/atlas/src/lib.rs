@@ -1,1 +1,19 @@
 //! Run folders, configuration and studies: joins the other crates.
+//!
+//! Everything the command line does is a function here, so that it can be
+//! tested and used without it.
+
+pub mod atomic_file;
+pub mod configuration;
+pub mod environment;
+mod error;
+pub mod figures;
+pub mod interrupt;
+mod page;
+pub mod presets;
+pub mod run_folder;
+pub mod study;
+pub mod training;
+pub mod trajectories;
+
+pub use error::Error;

@@ -1,0 +1,583 @@
+//! What a run is: every setting that decides its result, and nothing else.
+//!
+//! A [`Configuration`] is built by layers, each overriding the one before:
+//! defaults, a preset, a TOML file, then `--set key=value` and the flags of
+//! the command line. Keys are checked against the defaults, so a misspelt key
+//! is an error that names the nearest one.
+//!
+//! The number of threads is absent on purpose: it never changes a result.
+
+use std::path::Path;
+
+use models::{Architecture, Initialisation, Likelihood, ModelKind, ModelSpec};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use tensor_ops::Activation;
+
+use crate::error::Error;
+use crate::presets;
+
+/// Pixels of one image: every data set of the atlas is 28 × 28.
+pub const PIXELS: usize = 784;
+
+/// The resolved settings of one run, as written to `config.toml`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Configuration {
+    /// Which images, and how they are treated.
+    pub data: DataConfiguration,
+    /// The network and its likelihood.
+    pub model: ModelConfiguration,
+    /// The optimisation.
+    pub training: TrainingConfiguration,
+    /// The test images whose codes are kept while the run goes on.
+    pub tracking: TrackingConfiguration,
+}
+
+/// Which images a run is trained and tested on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DataConfiguration {
+    /// `glyphs`, `mnist`, `fashion-mnist`, `kmnist` or `idx:DIR`.
+    pub dataset: String,
+}
+
+/// The network.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelConfiguration {
+    /// `ae`, `vae` or `ae-l2`.
+    pub kind: String,
+    /// Widths of the encoder's hidden layers; the decoder mirrors them.
+    pub hidden: Vec<usize>,
+    /// Number of latent variables.
+    pub latent: usize,
+    /// `relu` or `tanh`.
+    pub activation: String,
+    /// `bernoulli`.
+    pub likelihood: String,
+    /// `pytorch` (PyTorch's default for `Linear`) or `glorot`.
+    pub initialisation: String,
+}
+
+/// The optimisation.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrainingConfiguration {
+    /// Passes over the training images.
+    pub epochs: usize,
+    /// Images in a minibatch; the last one of an epoch may be smaller.
+    pub batch: usize,
+    /// Adam's step size.
+    pub learning_rate: f64,
+    /// Adam's decay of the first moment.
+    pub beta1: f64,
+    /// Adam's decay of the second moment.
+    pub beta2: f64,
+    /// Adam's ε, outside the root.
+    pub epsilon: f64,
+    /// Whether the images are visited in a new random order each epoch.
+    pub shuffle: bool,
+    /// Seed of every random stream of the run.
+    pub seed: u64,
+    /// `hand` (derived) or `tape` (automatic differentiation).
+    pub gradients: String,
+}
+
+/// The test images whose codes `trajectories.npz` records.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrackingConfiguration {
+    /// How many test images of each class are followed.
+    pub images_per_class: usize,
+    /// How often an epoch their codes are recorded, evenly spaced.
+    pub snapshots_per_epoch: usize,
+}
+
+impl Default for Configuration {
+    /// A small VAE with two latents on the embedded data set.
+    fn default() -> Self {
+        Self {
+            data: DataConfiguration {
+                dataset: "glyphs".into(),
+            },
+            model: ModelConfiguration {
+                kind: "vae".into(),
+                hidden: vec![256],
+                latent: 2,
+                activation: "relu".into(),
+                likelihood: "bernoulli".into(),
+                initialisation: "pytorch".into(),
+            },
+            training: TrainingConfiguration {
+                epochs: 10,
+                batch: 128,
+                learning_rate: 1e-3,
+                beta1: 0.9,
+                beta2: 0.999,
+                epsilon: 1e-8,
+                shuffle: true,
+                seed: 0,
+                gradients: "hand".into(),
+            },
+            tracking: TrackingConfiguration {
+                images_per_class: 10,
+                snapshots_per_epoch: 1,
+            },
+        }
+    }
+}
+
+/// One `key=value` as given by `--set` or implied by a flag.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Override {
+    /// Dotted key, such as `training.batch`.
+    pub key: String,
+    /// The value in TOML's notation; a bare word is taken as a string.
+    pub value: String,
+    /// How the user wrote it, for messages: `--batch` or `--set training.batch`.
+    pub origin: String,
+}
+
+impl Override {
+    /// Reads the argument of `--set`.
+    ///
+    /// # Errors
+    /// When the text has no `=`.
+    pub fn parse(text: &str) -> Result<Self, Error> {
+        let (key, value) = text.split_once('=').ok_or_else(|| {
+            Error::Configuration(format!(
+                "--set was given '{text}', but expects key=value, such as --set training.batch=64"
+            ))
+        })?;
+        Ok(Self {
+            key: key.trim().into(),
+            value: value.trim().into(),
+            origin: format!("--set {}", key.trim()),
+        })
+    }
+}
+
+impl Configuration {
+    /// Builds a configuration from its layers and validates it.
+    ///
+    /// # Errors
+    /// An unknown preset, an unreadable file, an unknown key (with the nearest
+    /// known one), or a value of the wrong type or outside its range.
+    pub fn resolve(
+        preset: Option<&str>,
+        file: Option<&Path>,
+        overrides: &[Override],
+    ) -> Result<Self, Error> {
+        let mut table = toml::Table::try_from(Self::default()).map_err(internal)?;
+        if let Some(name) = preset {
+            merge(&mut table, presets::find(name)?, &format!("preset {name}"))?;
+        }
+        if let Some(path) = file {
+            let text = std::fs::read_to_string(path).map_err(|source| Error::Read {
+                path: path.into(),
+                source,
+            })?;
+            let layer: toml::Table = text.parse().map_err(|error: toml::de::Error| {
+                Error::Configuration(format!(
+                    "{} is not valid TOML: {}",
+                    path.display(),
+                    error.message()
+                ))
+            })?;
+            merge(&mut table, layer, &path.display().to_string())?;
+        }
+        for item in overrides {
+            set(&mut table, item)?;
+        }
+        let configuration: Self =
+            table
+                .try_into()
+                .map_err(|error: toml::de::Error| {
+                    Error::Configuration(format!(
+                        "the configuration has a value of the wrong type: {}",
+                        error.message()
+                    ))
+                })?;
+        configuration.validate()?;
+        Ok(configuration)
+    }
+
+    /// Checks every value against its range.
+    ///
+    /// # Errors
+    /// One sentence naming the key, what was found and what is expected.
+    pub fn validate(&self) -> Result<(), Error> {
+        self.model_spec()?;
+        let positive = [
+            ("model.latent", self.model.latent),
+            ("training.batch", self.training.batch),
+            ("training.epochs", self.training.epochs),
+            ("tracking.snapshots_per_epoch", self.tracking.snapshots_per_epoch),
+        ];
+        for (key, value) in positive {
+            if value == 0 {
+                return Err(Error::Configuration(format!(
+                    "{key} is 0, but must be at least 1"
+                )));
+            }
+        }
+        if let Some(width) = self.model.hidden.iter().find(|&&width| width == 0) {
+            return Err(Error::Configuration(format!(
+                "model.hidden contains a layer of width {width}, but every width must be at least 1; for no hidden layer use --hidden none"
+            )));
+        }
+        const WIDEST: usize = 1 << 16;
+        for width in self.model.hidden.iter().chain([&self.model.latent]) {
+            if *width > WIDEST {
+                return Err(Error::Configuration(format!(
+                    "a layer of width {width} was asked for, but at most {WIDEST} units a layer are supported"
+                )));
+            }
+        }
+        let training = &self.training;
+        if !(training.learning_rate.is_finite() && training.learning_rate > 0.0) {
+            return Err(Error::Configuration(format!(
+                "training.learning_rate is {}, but must be a positive finite number",
+                training.learning_rate
+            )));
+        }
+        for (key, value) in [
+            ("training.beta1", training.beta1),
+            ("training.beta2", training.beta2),
+        ] {
+            if !(0.0..1.0).contains(&value) {
+                return Err(Error::Configuration(format!(
+                    "{key} is {value}, but must lie in [0, 1)"
+                )));
+            }
+        }
+        if !(training.epsilon.is_finite() && training.epsilon > 0.0) {
+            return Err(Error::Configuration(format!(
+                "training.epsilon is {}, but must be a positive finite number",
+                training.epsilon
+            )));
+        }
+        if !["hand", "tape"].contains(&training.gradients.as_str()) {
+            return Err(Error::Configuration(format!(
+                "training.gradients is '{}', but must be 'hand' or 'tape'",
+                training.gradients
+            )));
+        }
+        Ok(())
+    }
+
+    /// The model this configuration describes.
+    ///
+    /// # Errors
+    /// An unknown kind, activation, likelihood or initialisation.
+    pub fn model_spec(&self) -> Result<ModelSpec, Error> {
+        let parse_error = |key: &str, value: &str, expected: &str| {
+            Error::Configuration(format!("{key} is '{value}', but must be {expected}"))
+        };
+        let model = &self.model;
+        let kind: ModelKind = model
+            .kind
+            .parse()
+            .map_err(|_| parse_error("model.kind", &model.kind, "'ae', 'vae' or 'ae-l2'"))?;
+        let activation: Activation = match model.activation.as_str() {
+            "relu" => Activation::Relu,
+            "tanh" => Activation::Tanh,
+            other => return Err(parse_error("model.activation", other, "'relu' or 'tanh'")),
+        };
+        let likelihood: Likelihood = model
+            .likelihood
+            .parse()
+            .map_err(|_| parse_error("model.likelihood", &model.likelihood, "'bernoulli'"))?;
+        self.initialisation()?;
+        Ok(ModelSpec {
+            kind,
+            architecture: Architecture {
+                inputs: PIXELS,
+                hidden: model.hidden.clone(),
+                latent: model.latent,
+                activation,
+            },
+            likelihood,
+        })
+    }
+
+    /// How the weights start.
+    ///
+    /// # Errors
+    /// An unknown name.
+    pub fn initialisation(&self) -> Result<Initialisation, Error> {
+        match self.model.initialisation.as_str() {
+            "pytorch" => Ok(Initialisation::PyTorchUniform),
+            "glorot" => Ok(Initialisation::Glorot),
+            other => Err(Error::Configuration(format!(
+                "model.initialisation is '{other}', but must be 'pytorch' or 'glorot'"
+            ))),
+        }
+    }
+
+    /// The text of `config.toml`.
+    ///
+    /// # Errors
+    /// Only if serialisation itself fails.
+    pub fn to_toml(&self) -> Result<String, Error> {
+        toml::to_string(self).map_err(internal)
+    }
+
+    /// SHA-256 of the settings together with the data they apply to: two runs
+    /// with the same digest have the same result.
+    #[must_use]
+    pub fn digest(&self, dataset_fingerprint: &str) -> String {
+        let mut hasher = Sha256::new();
+        // serde_json writes struct fields in declaration order and floats in
+        // their shortest form, which makes this text canonical.
+        hasher.update(serde_json::to_vec(self).expect("a configuration is plain data"));
+        hasher.update(dataset_fingerprint.as_bytes());
+        hasher.update(RESULT_FORMAT);
+        hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// Folder name of a run: readable parts, then twelve digits of the digest.
+    #[must_use]
+    pub fn run_name(&self, dataset_fingerprint: &str) -> String {
+        let architecture: Vec<String> = [PIXELS]
+            .iter()
+            .chain(&self.model.hidden)
+            .chain([&self.model.latent])
+            .map(ToString::to_string)
+            .collect();
+        let dataset: String = self
+            .data
+            .dataset
+            .chars()
+            .map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' })
+            .collect();
+        format!(
+            "{dataset}-{}-{}-s{}-{}",
+            self.model.kind,
+            architecture.join("-"),
+            self.training.seed,
+            &self.digest(dataset_fingerprint)[..12]
+        )
+    }
+}
+
+/// Changes when a change of the code changes what a configuration results in,
+/// so that older finished runs are not taken for current ones.
+const RESULT_FORMAT: &[u8] = b"latent-atlas results 1";
+
+fn internal(error: impl std::fmt::Display) -> Error {
+    Error::Configuration(format!("the configuration cannot be written: {error}"))
+}
+
+/// Every leaf key of the default configuration, dotted.
+fn known_keys() -> Vec<String> {
+    fn walk(prefix: &str, table: &toml::Table, keys: &mut Vec<String>) {
+        for (key, value) in table {
+            let path = if prefix.is_empty() {
+                key.clone()
+            } else {
+                format!("{prefix}.{key}")
+            };
+            match value {
+                toml::Value::Table(inner) => walk(&path, inner, keys),
+                _ => keys.push(path),
+            }
+        }
+    }
+    let mut keys = Vec::new();
+    let defaults = toml::Table::try_from(Configuration::default())
+        .expect("the default configuration is plain data");
+    walk("", &defaults, &mut keys);
+    keys
+}
+
+/// The sentence for a key nobody knows.
+fn unknown_key(key: &str, origin: &str) -> Error {
+    let last = |path: &str| path.rsplit('.').next().unwrap_or(path).to_owned();
+    let nearest = known_keys().into_iter().min_by_key(|candidate| {
+        // Most slips are in the last part or in leaving the section out.
+        strsim::damerau_levenshtein(key, candidate)
+            .min(strsim::damerau_levenshtein(&last(key), &last(candidate)))
+    });
+    Error::Configuration(match nearest {
+        Some(nearest) => {
+            format!("{origin} has the unknown key '{key}'; did you mean '{nearest}'?")
+        }
+        None => format!("{origin} has the unknown key '{key}'"),
+    })
+}
+
+fn merge(base: &mut toml::Table, layer: toml::Table, origin: &str) -> Result<(), Error> {
+    fn walk(
+        prefix: &str,
+        base: &mut toml::Table,
+        layer: toml::Table,
+        origin: &str,
+    ) -> Result<(), Error> {
+        for (key, value) in layer {
+            let path = if prefix.is_empty() {
+                key.clone()
+            } else {
+                format!("{prefix}.{key}")
+            };
+            match (base.get_mut(&key), value) {
+                (None, _) => return Err(unknown_key(&path, origin)),
+                (Some(toml::Value::Table(inner)), toml::Value::Table(layer)) => {
+                    walk(&path, inner, layer, origin)?;
+                }
+                (Some(slot), value) => *slot = fit(slot, value, &path, origin)?,
+            }
+        }
+        Ok(())
+    }
+    walk("", base, layer, origin)
+}
+
+fn set(table: &mut toml::Table, item: &Override) -> Result<(), Error> {
+    let value = parse_value(&item.value);
+    let mut parts = item.key.split('.').peekable();
+    let mut table = table;
+    while let Some(part) = parts.next() {
+        let slot = table
+            .get_mut(part)
+            .ok_or_else(|| unknown_key(&item.key, &item.origin))?;
+        let is_last = parts.peek().is_none();
+        if is_last && !slot.is_table() {
+            *slot = fit(slot, value, &item.key, &item.origin)?;
+            return Ok(());
+        }
+        let toml::Value::Table(inner) = slot else {
+            return Err(unknown_key(&item.key, &item.origin));
+        };
+        if is_last {
+            return Err(Error::Configuration(format!(
+                "{} names the section '{}', but expects one of its keys, such as {}.{}",
+                item.origin,
+                item.key,
+                item.key,
+                inner.keys().next().map_or("", String::as_str)
+            )));
+        }
+        table = inner;
+    }
+    Err(unknown_key(&item.key, &item.origin))
+}
+
+/// TOML where it parses as a value, otherwise the text itself.
+fn parse_value(text: &str) -> toml::Value {
+    format!("value = {text}")
+        .parse::<toml::Table>()
+        .ok()
+        .and_then(|mut table| table.remove("value"))
+        .unwrap_or_else(|| toml::Value::String(text.into()))
+}
+
+/// Takes `value` if its type is that of the default; integers may stand for
+/// floating-point numbers.
+fn fit(
+    slot: &toml::Value,
+    value: toml::Value,
+    key: &str,
+    origin: &str,
+) -> Result<toml::Value, Error> {
+    let value = match (slot, value) {
+        (toml::Value::Float(_), toml::Value::Integer(integer)) => {
+            toml::Value::Float(integer as f64)
+        }
+        (_, value) => value,
+    };
+    let negative = matches!((slot, &value), (toml::Value::Integer(_), toml::Value::Integer(i)) if *i < 0);
+    if slot.same_type(&value) && !negative {
+        return Ok(value);
+    }
+    let expected = match slot {
+        toml::Value::Integer(_) => "a non-negative whole number",
+        toml::Value::Float(_) => "a number",
+        toml::Value::Boolean(_) => "true or false",
+        toml::Value::Array(_) => "a list of whole numbers, such as [256, 32, 8]",
+        _ => "a text",
+    };
+    Err(Error::Configuration(format!(
+        "{origin} sets {key} to {value}, but expects {expected}"
+    )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn resolve(sets: &[&str]) -> Result<Configuration, Error> {
+        let overrides: Vec<Override> = sets
+            .iter()
+            .map(|text| Override::parse(text).expect("has an equals sign"))
+            .collect();
+        Configuration::resolve(None, None, &overrides)
+    }
+
+    #[test]
+    fn layers_override_in_order() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let file = folder.path().join("experiment.toml");
+        std::fs::write(&file, "[training]\nbatch = 64\nepochs = 3\n").expect("writable");
+        let configuration = Configuration::resolve(
+            Some("lab-vae"),
+            Some(&file),
+            &[Override::parse("training.epochs=7").expect("valid")],
+        )
+        .expect("valid layers");
+        assert_eq!(configuration.model.hidden, [512]);
+        assert_eq!(configuration.training.batch, 64);
+        assert_eq!(configuration.training.epochs, 7);
+    }
+
+    #[test]
+    fn a_written_configuration_resolves_to_itself() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let file = folder.path().join("config.toml");
+        let configuration = resolve(&["model.hidden=[]", "training.learning_rate=3e-4"])
+            .expect("valid overrides");
+        std::fs::write(&file, configuration.to_toml().expect("plain data")).expect("writable");
+        let again = Configuration::resolve(None, Some(&file), &[]).expect("valid file");
+        assert_eq!(configuration, again);
+    }
+
+    #[test]
+    fn an_unknown_key_names_the_nearest_one() {
+        let message = resolve(&["training.bacth=64"]).unwrap_err().to_string();
+        assert!(message.contains("'training.batch'"), "{message}");
+        let message = resolve(&["latent=3"]).unwrap_err().to_string();
+        assert!(message.contains("'model.latent'"), "{message}");
+    }
+
+    #[test]
+    fn wrong_values_are_one_sentence() {
+        for (text, expected) in [
+            ("training.batch=many", "whole number"),
+            ("training.batch=0", "at least 1"),
+            ("training.batch=-3", "non-negative"),
+            ("training.learning_rate=-1", "positive"),
+            ("training.learning_rate=nan", "positive"),
+            ("training.beta1=1.0", "[0, 1)"),
+            ("model.kind=gan", "'vae'"),
+            ("model.hidden=[0]", "at least 1"),
+            ("model.activation=gelu", "'relu' or 'tanh'"),
+            ("training.gradients=magic", "'hand' or 'tape'"),
+            ("model=3", "one of its keys"),
+        ] {
+            let message = resolve(&[text]).unwrap_err().to_string();
+            assert!(message.contains(expected), "{text}: {message}");
+            assert!(!message.contains('\n'), "{text}: {message}");
+        }
+    }
+
+    #[test]
+    fn the_digest_depends_on_settings_and_data() {
+        let first = Configuration::default();
+        let mut second = first.clone();
+        second.training.seed = 1;
+        assert_ne!(first.digest("a"), second.digest("a"));
+        assert_ne!(first.digest("a"), first.digest("b"));
+        assert_eq!(first.digest("a"), Configuration::default().digest("a"));
+    }
+}

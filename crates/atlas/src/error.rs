@@ -1,0 +1,82 @@
+//! One error type for everything a command can run into, and the exit code
+//! each kind maps to.
+
+use std::path::PathBuf;
+
+/// What can go wrong, each in one sentence.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A preset, configuration file, override or option is wrong.
+    #[error("{0}")]
+    Configuration(String),
+    /// A data set is missing or malformed.
+    #[error(transparent)]
+    Data(#[from] datasets::DataError),
+    /// A model cannot be.
+    #[error(transparent)]
+    Model(#[from] models::SpecError),
+    /// A checkpoint cannot be read or written.
+    #[error(transparent)]
+    Checkpoint(#[from] models::CheckpointError),
+    /// Training cannot begin.
+    #[error(transparent)]
+    Trainer(#[from] models::TrainerError),
+    /// A picture or page could not be made.
+    #[error(transparent)]
+    Picture(#[from] viz::VizError),
+    /// A number about a model could not be computed.
+    #[error(transparent)]
+    Evaluation(#[from] evaluation::EvaluationError),
+    /// A file could not be read.
+    #[error("{} cannot be read: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A file could not be written.
+    #[error("{} cannot be written: {source}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A run folder holds something else than expected.
+    #[error("{0}")]
+    RunFolder(String),
+    /// The loss stopped being finite; the record is in the run folder.
+    #[error("{run}: {divergence}; the last good checkpoint stands, try a smaller --lr", run = run.display())]
+    Diverged {
+        /// The run folder.
+        run: PathBuf,
+        /// Where and in what it happened.
+        divergence: String,
+    },
+    /// A signal asked to stop, and a checkpoint was written.
+    #[error("stopped by a signal after a checkpoint; continue with: cargo xtask train --resume {}", run.display())]
+    Stopped {
+        /// The run folder to resume.
+        run: PathBuf,
+    },
+    /// A signal asked a command of several runs to stop.
+    #[error("stopped by a signal; what is finished is kept, continue with: {command}")]
+    Interrupted {
+        /// The command to repeat.
+        command: String,
+    },
+}
+
+impl Error {
+    /// The process exit code of this kind of error: 1 unexpected, 2 bad usage,
+    /// configuration or data, 3 diverged, 75 stopped after a checkpoint.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Diverged { .. } => 3,
+            Self::Stopped { .. } | Self::Interrupted { .. } => 75,
+            _ => 2,
+        }
+    }
+}

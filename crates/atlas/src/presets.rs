@@ -1,0 +1,88 @@
+//! Named starting points for a configuration.
+
+use crate::error::Error;
+
+/// A named layer over the default configuration.
+#[derive(Clone, Copy, Debug)]
+pub struct Preset {
+    /// What `--preset` takes.
+    pub name: &'static str,
+    /// One line for `--help`.
+    pub about: &'static str,
+    /// The layer, as TOML.
+    pub layer: &'static str,
+}
+
+/// Every preset, in the order `--help` lists them.
+pub const PRESETS: &[Preset] = &[
+    Preset {
+        name: "vae-2d",
+        about: "VAE 784-256-2, batch 128: the shallow 2-D model of the source documents",
+        layer: "[model]\nkind = 'vae'\nhidden = [256]\nlatent = 2\n",
+    },
+    Preset {
+        name: "vae-2d-deep",
+        about: "VAE 784-256-32-8-2, batch 128: the deeper 2-D model of the source documents",
+        layer: "[model]\nkind = 'vae'\nhidden = [256, 32, 8]\nlatent = 2\n",
+    },
+    Preset {
+        name: "lab-vae",
+        about: "VAE 784-512-2, batch 256, not shuffled: the lab exercise's VAE",
+        layer: "[model]\nkind = 'vae'\nhidden = [512]\nlatent = 2\n[training]\nbatch = 256\nshuffle = false\n",
+    },
+    Preset {
+        name: "lab-ae",
+        about: "AE 784-2 without a hidden layer, batch 256, not shuffled: the lab exercise's AE",
+        layer: "[model]\nkind = 'ae'\nhidden = []\nlatent = 2\n[training]\nbatch = 256\nshuffle = false\n",
+    },
+    Preset {
+        name: "lab-ae-deep",
+        about: "AE 784-512-2, batch 256, not shuffled: an AE of the lab VAE's architecture",
+        layer: "[model]\nkind = 'ae'\nhidden = [512]\nlatent = 2\n[training]\nbatch = 256\nshuffle = false\n",
+    },
+    Preset {
+        name: "pytorch-example",
+        about: "VAE 784-400-20, batch 128, 10 epochs: the recipe of PyTorch's VAE example",
+        layer: "[model]\nkind = 'vae'\nhidden = [400]\nlatent = 20\n",
+    },
+];
+
+/// The layer of the preset called `name`.
+///
+/// # Errors
+/// When there is no such preset; the message names the nearest one.
+pub fn find(name: &str) -> Result<toml::Table, Error> {
+    let preset = PRESETS
+        .iter()
+        .find(|preset| preset.name == name)
+        .ok_or_else(|| {
+            let nearest = PRESETS
+                .iter()
+                .min_by_key(|preset| strsim::damerau_levenshtein(name, preset.name))
+                .map_or("", |preset| preset.name);
+            Error::Configuration(format!(
+                "there is no preset '{name}'; did you mean '{nearest}'?"
+            ))
+        })?;
+    Ok(preset.layer.parse().expect("presets are valid TOML, as a test shows"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::configuration::Configuration;
+
+    #[test]
+    fn every_preset_resolves() {
+        for preset in PRESETS {
+            Configuration::resolve(Some(preset.name), None, &[])
+                .unwrap_or_else(|error| panic!("{}: {error}", preset.name));
+        }
+    }
+
+    #[test]
+    fn an_unknown_preset_names_the_nearest() {
+        let message = find("lab-va").unwrap_err().to_string();
+        assert!(message.contains("'lab-vae'"), "{message}");
+    }
+}

@@ -1,0 +1,110 @@
+//! Studies: which runs a question needs, and the figures and numbers that
+//! answer it.
+
+mod drawing;
+mod lab;
+mod trained_run;
+
+use datasets::Dataset;
+use viz::page::Section;
+
+pub use drawing::Drawing;
+pub use trained_run::TrainedRun;
+
+use crate::configuration::Configuration;
+use crate::error::Error;
+
+/// Every study, in the order of the page.
+pub const STUDIES: &[Study] = &[lab::STUDY];
+
+/// A question, the runs it needs and the figures that answer it.
+#[derive(Clone, Copy, Debug)]
+pub struct Study {
+    /// What `--study` takes, and the name of its folder.
+    pub name: &'static str,
+    /// Heading of its section.
+    pub title: &'static str,
+    /// One line for `--help`.
+    pub about: &'static str,
+    plan: fn(&Dataset, Scale) -> Vec<PlannedRun>,
+    draw: fn(&mut Drawing<'_>) -> Result<Section, Error>,
+}
+
+/// How much work a study may cost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Scale {
+    /// Fewer epochs, for a first look.
+    pub quick: bool,
+    /// Seeds per model.
+    pub seeds: usize,
+}
+
+/// A run that a study needs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PlannedRun {
+    /// The study's name for the model, such as `vae`.
+    pub key: &'static str,
+    /// What to train.
+    pub configuration: Configuration,
+}
+
+impl Study {
+    /// The runs it needs.
+    #[must_use]
+    pub fn runs(&self, dataset: &Dataset, scale: Scale) -> Vec<PlannedRun> {
+        (self.plan)(dataset, scale)
+    }
+
+    /// Whether it can be made of this data set.
+    ///
+    /// # Errors
+    /// When the data set does not have ten classes of 28 × 28 images.
+    pub fn check(&self, dataset: &Dataset) -> Result<(), Error> {
+        let mut present = [false; 256];
+        for label in dataset.test.labels() {
+            present[usize::from(*label)] = true;
+        }
+        let classes = present.iter().filter(|&&present| present).count();
+        if dataset.classes() != 10 || classes != 10 {
+            return Err(Error::Configuration(format!(
+                "the study '{}' was asked of {}, whose test images have {classes} classes, but it expects ten; choose another --dataset",
+                self.name, dataset.name
+            )));
+        }
+        Ok(())
+    }
+
+    /// Draws its figures and writes its section.
+    ///
+    /// # Errors
+    /// When a figure cannot be made or written.
+    pub fn draw(&self, drawing: &mut Drawing<'_>) -> Result<Section, Error> {
+        (self.draw)(drawing)
+    }
+}
+
+/// The studies called `names`, all of them for an empty list.
+///
+/// # Errors
+/// An unknown name; the message lists the known ones.
+pub fn select(names: &[String]) -> Result<Vec<Study>, Error> {
+    if names.is_empty() {
+        return Ok(STUDIES.to_vec());
+    }
+    names
+        .iter()
+        .map(|name| {
+            STUDIES
+                .iter()
+                .find(|study| study.name == name)
+                .copied()
+                .ok_or_else(|| {
+                    let known: Vec<&str> = STUDIES.iter().map(|study| study.name).collect();
+                    Error::Configuration(format!(
+                        "there is no study '{name}'; expected one of {}",
+                        known.join(", ")
+                    ))
+                })
+        })
+        .collect()
+}

@@ -1,0 +1,88 @@
+//! A finished run, loaded for a study.
+
+use models::{Codes, Model};
+use ndarray::ArrayView2;
+
+use super::PlannedRun;
+use crate::configuration::Configuration;
+use crate::error::Error;
+use crate::run_folder::{EpochMetrics, RunFolder};
+use crate::training::Outcome;
+
+/// A model with its settings and its history.
+#[derive(Debug)]
+pub struct TrainedRun {
+    /// The study's name for the model, such as `vae`.
+    pub key: &'static str,
+    /// Its settings.
+    pub configuration: Configuration,
+    /// Where it is kept.
+    pub folder: RunFolder,
+    /// Its weights after the last epoch.
+    pub model: Model,
+    /// Its epochs.
+    pub metrics: Vec<EpochMetrics>,
+}
+
+impl TrainedRun {
+    /// Loads a finished run.
+    ///
+    /// # Errors
+    /// When a file of the run folder is missing or damaged.
+    pub fn load(planned: PlannedRun, outcome: Outcome) -> Result<Self, Error> {
+        Ok(Self {
+            key: planned.key,
+            configuration: planned.configuration,
+            model: Model::load(&outcome.folder.model())?,
+            metrics: outcome.folder.read_metrics()?,
+            folder: outcome.folder,
+        })
+    }
+
+    /// `VAE 784-512-2`.
+    #[must_use]
+    pub fn title(&self) -> String {
+        let kind = match self.configuration.model.kind.as_str() {
+            "ae" => "AE",
+            "vae" => "VAE",
+            _ => "AE-L2",
+        };
+        format!("{kind} {}", self.model.spec().architecture)
+    }
+
+    /// Whether the codes are distributions.
+    #[must_use]
+    pub fn is_variational(&self) -> bool {
+        self.model.spec().kind.is_variational()
+    }
+
+    /// The last epoch's metrics.
+    #[must_use]
+    pub fn last(&self) -> Option<&EpochMetrics> {
+        self.metrics.last()
+    }
+
+    /// Codes of images.
+    #[must_use]
+    pub fn encode(&self, images: ArrayView2<'_, u8>) -> Codes {
+        self.model.encode(images)
+    }
+
+    /// Decoded images of 2-D codes as grey bytes, one image after the other.
+    #[must_use]
+    pub fn decode_bytes(&self, codes: &[[f64; 2]]) -> Vec<u8> {
+        let codes = ndarray::Array2::from_shape_fn((codes.len(), 2), |(row, column)| {
+            codes[row][column] as f32
+        });
+        grey_bytes(self.model.decode(codes.view()).view())
+    }
+}
+
+/// Probabilities as grey bytes, rounded to the nearest.
+#[must_use]
+fn grey_bytes(images: ArrayView2<'_, f32>) -> Vec<u8> {
+    images
+        .iter()
+        .map(|&value| (value.clamp(0.0, 1.0) * 255.0).round() as u8)
+        .collect()
+}

@@ -1,0 +1,440 @@
+//! Training one model into a run folder: start, resume, checkpoint, finish.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use datasets::{Dataset, Lookup};
+use models::{AdamConstants, Codes, Diverged, Gradients, Model, ModelKind, Trainer, streams};
+use ndarray::{Array2, ArrayView2};
+
+use crate::configuration::{Configuration, PIXELS};
+use crate::environment::{Environment, threads};
+use crate::error::Error;
+use crate::interrupt::Interrupt;
+use crate::run_folder::{EpochMetrics, Losses, RunFolder, RunResult, Status};
+use crate::trajectories::Trajectories;
+
+/// A run checkpoints at the first chance after this long.
+const CHECKPOINT_EVERY: Duration = Duration::from_secs(20);
+
+/// What to train, and how to get at it.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// A new run, or one to continue.
+    pub target: Target,
+    /// The command as typed, for `command.txt`.
+    pub command: String,
+    /// Threads to use; `None` for all cores.
+    pub threads: Option<usize>,
+    /// Where data sets are looked up.
+    pub lookup: Lookup,
+}
+
+/// A new run, or one to continue.
+#[derive(Clone, Debug)]
+pub enum Target {
+    /// Train this configuration.
+    New {
+        /// The settings.
+        configuration: Configuration,
+        /// The run folder; by default below `runs/`.
+        out: Option<PathBuf>,
+    },
+    /// Continue the run in this folder.
+    Resume(RunFolder),
+}
+
+impl Target {
+    /// The settings of the run.
+    ///
+    /// # Errors
+    /// When the folder to resume is no run folder.
+    pub fn configuration(&self) -> Result<Configuration, Error> {
+        match self {
+            Self::New { configuration, .. } => Ok(configuration.clone()),
+            Self::Resume(folder) => folder.configuration(),
+        }
+    }
+}
+
+/// A finished run.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// Where it is.
+    pub folder: RunFolder,
+    /// How it ended.
+    pub result: RunResult,
+    /// Whether it had been finished before, so that nothing was trained.
+    pub already_done: bool,
+}
+
+/// Hears how far training has come.
+pub trait Observer {
+    /// Training goes on after this many epochs.
+    fn resumed(&mut self, _epochs: usize) {}
+    /// A step was made: this share of all steps of the run is done.
+    fn progressed(&mut self, _share: f64) {}
+    /// An epoch of `epochs` ended.
+    fn epoch(&mut self, _metrics: &EpochMetrics, _epochs: usize) {}
+    /// Training ended.
+    fn finished(&mut self) {}
+}
+
+/// Hears nothing.
+impl Observer for () {}
+
+/// Trains what `request` asks for, loading its data set.
+///
+/// # Errors
+/// Wrong settings or data, an unwritable folder, divergence, or a stop asked
+/// for by a signal; see [`Error::exit_code`].
+pub fn train(
+    request: &Request,
+    interrupt: &Interrupt,
+    download: &mut dyn FnMut(datasets::Progress<'_>),
+    observer: &mut dyn Observer,
+) -> Result<Outcome, Error> {
+    let configuration = request.target.configuration()?;
+    let dataset = datasets::load(&configuration.data.dataset, &request.lookup, download)?;
+    let threads = threads(request.threads);
+    match &request.target {
+        Target::New { out, .. } => {
+            let folder = RunFolder::at(out.clone().unwrap_or_else(|| {
+                PathBuf::from("runs").join(configuration.run_name(&dataset.fingerprint))
+            }));
+            let run = Run {
+                configuration: &configuration,
+                dataset: &dataset,
+                threads,
+                folder,
+            };
+            run.start(&request.command, interrupt, observer)
+        }
+        Target::Resume(folder) => {
+            let run = Run {
+                configuration: &configuration,
+                dataset: &dataset,
+                threads,
+                folder: folder.clone(),
+            };
+            run.resume(interrupt, observer)
+        }
+    }
+}
+
+/// One run: its settings, its data and its folder.
+#[derive(Clone, Debug)]
+pub struct Run<'a> {
+    /// The settings.
+    pub configuration: &'a Configuration,
+    /// The data they apply to.
+    pub dataset: &'a Dataset,
+    /// Threads to use.
+    pub threads: usize,
+    /// Where everything is kept.
+    pub folder: RunFolder,
+}
+
+impl Run<'_> {
+    /// Trains into a new folder. A folder that already holds the finished run
+    /// is left alone; one that holds something else is an error.
+    ///
+    /// # Errors
+    /// As [`train`].
+    pub fn start(
+        &self,
+        command: &str,
+        interrupt: &Interrupt,
+        observer: &mut dyn Observer,
+    ) -> Result<Outcome, Error> {
+        if self.folder.exists() {
+            if let Some(outcome) = self.finished()? {
+                return Ok(outcome);
+            }
+            let path = self.folder.path().display();
+            return Err(Error::RunFolder(format!(
+                "{path} holds an unfinished run; continue it with --resume {path}, or choose another --out"
+            )));
+        }
+        let trainer = self.trainer()?;
+        let environment = Environment::describe(self.threads, &self.dataset.fingerprint);
+        self.folder.create(self.configuration, command, &environment)?;
+        self.go_on(trainer, Vec::new(), interrupt, observer)
+    }
+
+    /// Continues from the last checkpoint, or from the beginning when the run
+    /// stopped before its first one.
+    ///
+    /// # Errors
+    /// As [`train`], or when the folder holds another configuration's run or
+    /// a damaged checkpoint.
+    pub fn resume(
+        &self,
+        interrupt: &Interrupt,
+        observer: &mut dyn Observer,
+    ) -> Result<Outcome, Error> {
+        if let Some(outcome) = self.finished()? {
+            return Ok(outcome);
+        }
+        let mut trainer = self.trainer()?;
+        if self.folder.state().exists() {
+            trainer.load_state(&self.folder.state())?;
+        }
+        let metrics = self.folder.truncate_metrics(trainer.epoch() as usize)?;
+        observer.resumed(metrics.len());
+        self.go_on(trainer, metrics, interrupt, observer)
+    }
+
+    /// Starts, continues, or returns the finished run.
+    ///
+    /// # Errors
+    /// As [`train`].
+    pub fn complete(
+        &self,
+        command: &str,
+        interrupt: &Interrupt,
+        observer: &mut dyn Observer,
+    ) -> Result<Outcome, Error> {
+        if self.folder.exists() {
+            self.resume(interrupt, observer)
+        } else {
+            self.start(command, interrupt, observer)
+        }
+    }
+
+    /// The outcome, if the run has ended; an error if the folder holds the
+    /// run of another configuration or data set.
+    fn finished(&self) -> Result<Option<Outcome>, Error> {
+        let Some(result) = self.folder.read_result()? else {
+            return Ok(None);
+        };
+        if result.digest != self.digest() {
+            return Err(Error::RunFolder(format!(
+                "{} holds the finished run of another configuration or data set; choose another --out",
+                self.folder.path().display()
+            )));
+        }
+        match result.status {
+            Status::Done => Ok(Some(Outcome {
+                folder: self.folder.clone(),
+                result,
+                already_done: true,
+            })),
+            Status::Diverged => Err(self.diverged(result.divergence.unwrap_or_default())),
+        }
+    }
+
+    fn digest(&self) -> String {
+        self.configuration.digest(&self.dataset.fingerprint)
+    }
+
+    fn diverged(&self, divergence: String) -> Error {
+        Error::Diverged {
+            run: self.folder.path().into(),
+            divergence,
+        }
+    }
+
+    fn trainer(&self) -> Result<Trainer, Error> {
+        let settings = &self.configuration.training;
+        if self.dataset.train.pixels() != PIXELS {
+            return Err(Error::Configuration(format!(
+                "the data set {} has images of {} × {} pixels, but expected 28 × 28",
+                self.dataset.name,
+                self.dataset.train.rows(),
+                self.dataset.train.columns()
+            )));
+        }
+        let model = Model::new(
+            self.configuration.model_spec()?,
+            self.configuration.initialisation()?,
+            settings.seed,
+        )?;
+        let config = models::TrainingConfig {
+            batch: settings.batch,
+            learning_rate: settings.learning_rate,
+            adam: AdamConstants {
+                beta1: settings.beta1,
+                beta2: settings.beta2,
+                epsilon: settings.epsilon,
+            },
+            seed: settings.seed,
+            threads: self.threads,
+            gradients: if settings.gradients == "tape" {
+                Gradients::Tape
+            } else {
+                Gradients::Hand
+            },
+            shuffle: settings.shuffle,
+        };
+        Ok(Trainer::new(model, config, self.dataset.train.shared_images())?)
+    }
+
+    fn go_on(
+        &self,
+        mut trainer: Trainer,
+        metrics: Vec<EpochMetrics>,
+        interrupt: &Interrupt,
+        observer: &mut dyn Observer,
+    ) -> Result<Outcome, Error> {
+        let epochs = self.configuration.training.epochs;
+        let mut last = metrics.last().copied();
+        let mut trajectories =
+            Trajectories::begin(&self.configuration.tracking, self.dataset, &trainer, &self.folder)?;
+        let mut checkpointed = Instant::now();
+        while (trainer.epoch() as usize) < epochs {
+            match self.epoch(&mut trainer, &mut trajectories, interrupt, observer) {
+                Ok(Some(metrics)) => {
+                    self.folder.append_metrics(&metrics)?;
+                    observer.epoch(&metrics, epochs);
+                    last = Some(metrics);
+                }
+                Ok(None) => {}
+                Err(divergence) => {
+                    return Err(self.record_divergence(&divergence, &trainer, last, observer)?);
+                }
+            }
+            let complete = trainer.epoch() as usize >= epochs;
+            let stop = interrupt.requested() && !complete;
+            if stop || (!complete && checkpointed.elapsed() >= CHECKPOINT_EVERY) {
+                self.checkpoint(&trainer, &trajectories)?;
+                checkpointed = Instant::now();
+            }
+            if stop {
+                observer.finished();
+                return Err(Error::Stopped {
+                    run: self.folder.path().into(),
+                });
+            }
+        }
+        self.checkpoint(&trainer, &trajectories)?;
+        let result = RunResult {
+            status: Status::Done,
+            digest: self.digest(),
+            epochs,
+            steps: trainer.steps(),
+            last,
+            divergence: None,
+        };
+        self.folder.write_result(&result)?;
+        observer.finished();
+        Ok(Outcome {
+            folder: self.folder.clone(),
+            result,
+            already_done: false,
+        })
+    }
+
+    /// Trains to the end of the epoch in progress and tests; `None` when a
+    /// stop was asked for before its end.
+    fn epoch(
+        &self,
+        trainer: &mut Trainer,
+        trajectories: &mut Trajectories,
+        interrupt: &Interrupt,
+        observer: &mut dyn Observer,
+    ) -> Result<Option<EpochMetrics>, Diverged> {
+        let total = (self.configuration.training.epochs * trainer.steps_in_epoch()) as f64;
+        let mut training = Duration::ZERO;
+        let losses = loop {
+            let began = Instant::now();
+            let segment = trajectories.steps_to_next_snapshot(trainer);
+            let ended = trainer.run_steps(segment, &mut |_| !interrupt.requested())?;
+            training += began.elapsed();
+            observer.progressed(trainer.steps() as f64 / total);
+            trajectories.record_if_due(trainer);
+            if let Some(losses) = ended {
+                break losses;
+            }
+            if interrupt.requested() {
+                return Ok(None);
+            }
+        };
+        let epoch = trainer.epoch() as usize;
+        let images = self.dataset.train.len() as f64;
+        let seconds = training.as_secs_f64();
+        Ok(Some(EpochMetrics {
+            epoch,
+            step: trainer.steps(),
+            train: Losses {
+                loss: losses.loss,
+                reconstruction: losses.reconstruction,
+                kl: losses.kl,
+            },
+            test: self.test_losses(trainer),
+            seconds,
+            images_per_second: images / seconds,
+        }))
+    }
+
+    fn test_losses(&self, trainer: &Trainer) -> Losses {
+        let images = self.dataset.test.images();
+        let seed = self.configuration.training.seed;
+        trainer
+            .pool()
+            .install(|| sampled_losses(trainer.model(), images, seed, trainer.epoch()))
+    }
+
+    fn checkpoint(&self, trainer: &Trainer, trajectories: &Trajectories) -> Result<(), Error> {
+        // The state comes last: what was written before it without it is cut
+        // back or replaced when the run is resumed from the older state.
+        trajectories.write(&self.folder.trajectories())?;
+        trainer.model().save(&self.folder.model(), &Default::default())?;
+        trainer.save_state(&self.folder.state())?;
+        Ok(())
+    }
+
+    fn record_divergence(
+        &self,
+        divergence: &Diverged,
+        trainer: &Trainer,
+        last: Option<EpochMetrics>,
+        observer: &mut dyn Observer,
+    ) -> Result<Error, Error> {
+        let text = divergence.to_string();
+        self.folder.write_result(&RunResult {
+            status: Status::Diverged,
+            digest: self.digest(),
+            epochs: trainer.epoch() as usize,
+            steps: trainer.steps(),
+            last,
+            divergence: Some(text.clone()),
+        })?;
+        observer.finished();
+        Ok(self.diverged(text))
+    }
+}
+
+/// Mean losses over `images` with one z drawn for each: draw `draw` of `seed`.
+fn sampled_losses(model: &Model, images: ArrayView2<'_, u8>, seed: u64, draw: u64) -> Losses {
+    let codes = model.encode(images);
+    let mut noise = Array2::<f32>::zeros(codes.mean.dim());
+    let stream = streams::stream(seed, streams::Purpose::Sampling, draw);
+    tensor_ops::random::fill_normal(noise.as_slice_mut().expect("freshly made"), stream, 0);
+    let z = codes.sample(noise.view());
+    let mean = |values: Vec<f32>| {
+        values.iter().map(|&value| f64::from(value)).sum::<f64>() / values.len() as f64
+    };
+    let reconstruction = mean(model.reconstruction_losses(z.view(), images));
+    let kl = mean(penalties(model.spec().kind, &codes));
+    Losses {
+        loss: reconstruction + kl,
+        reconstruction,
+        kl,
+    }
+}
+
+/// KL(q(z|x) ‖ N(0, I)) of a VAE, ½‖z‖² of `ae-l2`, 0 of an AE, by image.
+fn penalties(kind: ModelKind, codes: &Codes) -> Vec<f32> {
+    let squares = |row: usize| codes.mean.row(row).iter().map(|&z| z * z).sum::<f32>();
+    (0..codes.len())
+        .map(|row| match (kind, &codes.log_variance) {
+            (ModelKind::Ae, _) => 0.0,
+            (_, None) => 0.5 * squares(row),
+            (_, Some(log_variance)) => {
+                let spread = log_variance.row(row);
+                0.5 * (squares(row) + spread.iter().map(|&l| l.exp() - l - 1.0).sum::<f32>())
+            }
+        })
+        .collect()
+}

@@ -1,0 +1,217 @@
+//! The codes of tracked test images while training goes on:
+//! `trajectories.npz`.
+
+use std::path::Path;
+
+use datasets::Dataset;
+use models::Trainer;
+use ndarray::{Array1, Array2, Array3, Axis, s};
+use ndarray_npy::{NpzReader, NpzWriter};
+
+use crate::atomic_file;
+use crate::configuration::TrackingConfiguration;
+use crate::error::Error;
+use crate::run_folder::RunFolder;
+
+/// Codes of the same test images at many moments of a run.
+///
+/// The arrays of the file: `step` [s] and `epoch` [s] say when, `index` [n]
+/// and `label` [n] which images, `mean` [s, n, latent] and, for a VAE,
+/// `log_variance` [s, n, latent] are their codes. The first snapshot is taken
+/// before the first step.
+#[derive(Clone, Debug)]
+pub struct Trajectories {
+    index: Vec<u64>,
+    label: Vec<u8>,
+    images: Array2<u8>,
+    steps_per_snapshot: Vec<usize>,
+    snapshots: Vec<Snapshot>,
+}
+
+/// The codes of the tracked images at one moment.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Snapshot {
+    /// Optimiser steps done.
+    pub step: u64,
+    /// Epochs done, with the fraction of the one in progress.
+    pub epoch: f64,
+    /// μ, or the code of a deterministic model: [n, latent].
+    pub mean: Array2<f32>,
+    /// log σ² of a VAE: [n, latent].
+    pub log_variance: Option<Array2<f32>>,
+}
+
+impl Trajectories {
+    /// Chooses the images and takes the first snapshot, or continues from the
+    /// run folder's file when the trainer is past its first step.
+    ///
+    /// # Errors
+    /// When the file of a run to be continued is missing or damaged.
+    pub(crate) fn begin(
+        tracking: &TrackingConfiguration,
+        dataset: &Dataset,
+        trainer: &Trainer,
+        folder: &RunFolder,
+    ) -> Result<Self, Error> {
+        let labels = dataset.test.labels();
+        let mut index: Vec<u64> = Vec::new();
+        for class in 0..dataset.classes() {
+            let members = (0..labels.len()).filter(|&image| usize::from(labels[image]) == class);
+            index.extend(members.take(tracking.images_per_class).map(|image| image as u64));
+        }
+        let pixels = dataset.test.pixels();
+        let mut images = Array2::zeros((index.len(), pixels));
+        for (mut row, &image) in images.outer_iter_mut().zip(&index) {
+            row.assign(&dataset.test.images().row(image as usize));
+        }
+        let per_epoch = tracking.snapshots_per_epoch.min(trainer.steps_in_epoch());
+        let boundaries: Vec<usize> = (1..=per_epoch)
+            .map(|snapshot| snapshot * trainer.steps_in_epoch() / per_epoch)
+            .collect();
+        let mut trajectories = Self {
+            label: index.iter().map(|&image| labels[image as usize]).collect(),
+            index,
+            images,
+            steps_per_snapshot: boundaries,
+            snapshots: Vec::new(),
+        };
+        if trainer.steps() == 0 {
+            trajectories.record(trainer);
+        } else {
+            let path = folder.trajectories();
+            trajectories.snapshots = read_snapshots(&path)?;
+            trajectories
+                .snapshots
+                .retain(|snapshot| snapshot.step <= trainer.steps());
+        }
+        Ok(trajectories)
+    }
+
+    /// The snapshots, in the order they were taken.
+    #[must_use]
+    pub fn snapshots(&self) -> &[Snapshot] {
+        &self.snapshots
+    }
+
+    /// Steps until the next snapshot is due; at most to the end of the epoch.
+    pub(crate) fn steps_to_next_snapshot(&self, trainer: &Trainer) -> usize {
+        let done = step_in_epoch(trainer);
+        self.steps_per_snapshot
+            .iter()
+            .find(|&&boundary| boundary > done)
+            .map_or(trainer.steps_in_epoch() - done, |boundary| boundary - done)
+    }
+
+    /// Takes a snapshot when one is due after the step just made.
+    pub(crate) fn record_if_due(&mut self, trainer: &Trainer) {
+        let done = step_in_epoch(trainer);
+        let end_of_epoch = done == 0 && trainer.steps() > 0;
+        if end_of_epoch || self.steps_per_snapshot.contains(&done) {
+            self.record(trainer);
+        }
+    }
+
+    fn record(&mut self, trainer: &Trainer) {
+        let codes = trainer.model().encode(self.images.view());
+        self.snapshots.push(Snapshot {
+            step: trainer.steps(),
+            epoch: trainer.steps() as f64 / trainer.steps_in_epoch() as f64,
+            mean: codes.mean,
+            log_variance: codes.log_variance,
+        });
+    }
+
+    /// Writes the file.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub(crate) fn write(&self, path: &Path) -> Result<(), Error> {
+        let n = self.index.len();
+        let latent = self.snapshots[0].mean.ncols();
+        let stack = |part: &dyn Fn(&Snapshot) -> Array2<f32>| {
+            let mut all = Array3::zeros((self.snapshots.len(), n, latent));
+            for (mut slot, snapshot) in all.axis_iter_mut(Axis(0)).zip(&self.snapshots) {
+                slot.assign(&part(snapshot));
+            }
+            all
+        };
+        let mut bytes = std::io::Cursor::new(Vec::new());
+        let mut archive = NpzWriter::new(&mut bytes);
+        let mut write = || -> Result<(), ndarray_npy::WriteNpzError> {
+            let step: Array1<u64> = self.snapshots.iter().map(|s| s.step).collect();
+            let epoch: Array1<f64> = self.snapshots.iter().map(|s| s.epoch).collect();
+            archive.add_array("step", &step)?;
+            archive.add_array("epoch", &epoch)?;
+            archive.add_array("index", &Array1::from(self.index.clone()))?;
+            archive.add_array("label", &Array1::from(self.label.clone()))?;
+            archive.add_array("mean", &stack(&|s| s.mean.clone()))?;
+            if self.snapshots[0].log_variance.is_some() {
+                let log_variance = stack(&|s| s.log_variance.clone().unwrap_or_default());
+                archive.add_array("log_variance", &log_variance)?;
+            }
+            Ok(())
+        };
+        write()
+            .and_then(|()| archive.finish().map(|_| ()))
+            .map_err(|error| Error::Write {
+                path: path.into(),
+                source: std::io::Error::other(error),
+            })?;
+        atomic_file::write(path, &bytes.into_inner())
+    }
+}
+
+/// Optimiser steps done in the epoch in progress.
+fn step_in_epoch(trainer: &Trainer) -> usize {
+    (trainer.steps() - trainer.epoch() * trainer.steps_in_epoch() as u64) as usize
+}
+
+/// Reads the snapshots of a file written by a run.
+///
+/// # Errors
+/// When the file cannot be read or lacks one of its arrays.
+pub fn read_snapshots(path: &Path) -> Result<Vec<Snapshot>, Error> {
+    let file = std::fs::File::open(path).map_err(|source| Error::Read {
+        path: path.into(),
+        source,
+    })?;
+    let damaged = |error: ndarray_npy::ReadNpzError| {
+        Error::RunFolder(format!(
+            "{} is damaged ({error}); expected the arrays step, epoch and mean",
+            path.display()
+        ))
+    };
+    let mut archive = NpzReader::new(file).map_err(damaged)?;
+    let step: Array1<u64> = archive.by_name("step").map_err(damaged)?;
+    let epoch: Array1<f64> = archive.by_name("epoch").map_err(damaged)?;
+    let mean: Array3<f32> = archive.by_name("mean").map_err(damaged)?;
+    let has_variance = archive
+        .names()
+        .map_err(damaged)?
+        .iter()
+        .any(|name| name.trim_end_matches(".npy") == "log_variance");
+    let log_variance: Option<Array3<f32>> = if has_variance {
+        Some(archive.by_name("log_variance").map_err(damaged)?)
+    } else {
+        None
+    };
+    let counts = [step.len(), epoch.len(), mean.len_of(Axis(0))];
+    if counts.iter().any(|&count| count != counts[0])
+        || log_variance.as_ref().is_some_and(|array| array.dim() != mean.dim())
+    {
+        return Err(Error::RunFolder(format!(
+            "{} is damaged: its arrays have {counts:?} snapshots; expected the same number in each",
+            path.display()
+        )));
+    }
+    Ok((0..step.len())
+        .map(|at| Snapshot {
+            step: step[at],
+            epoch: epoch[at],
+            mean: mean.slice(s![at, .., ..]).to_owned(),
+            log_variance: log_variance
+                .as_ref()
+                .map(|array| array.slice(s![at, .., ..]).to_owned()),
+        })
+        .collect())
+}

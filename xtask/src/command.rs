@@ -1,0 +1,8 @@
+//! One module per command: its options, and how its result is printed.
+
+pub(crate) mod ci;
+pub(crate) mod data;
+pub(crate) mod eval;
+pub(crate) mod figures;
+pub(crate) mod source;
+pub(crate) mod train;

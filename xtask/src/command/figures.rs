@@ -1,0 +1,131 @@
+//! `cargo xtask figures`: trains what the studies need and draws them.
+
+use std::path::PathBuf;
+
+use atlas::figures::{self, Request};
+use atlas::interrupt::Interrupt;
+use atlas::study::{PlannedRun, STUDIES, Study};
+use atlas::training;
+use clap::Args;
+use serde_json::json;
+
+use super::source::{DownloadProgress, SourceOptions};
+use crate::output::Output;
+use crate::progress::{StepProgress, TrainingProgress};
+
+/// Train what the studies need, draw every figure and write index.html.
+#[derive(Debug, Args)]
+#[command(after_long_help = after_help())]
+pub(crate) struct Figures {
+    /// Draw only this study (listed below); may be repeated. By default all.
+    #[arg(long, value_name = "NAME")]
+    study: Vec<String>,
+
+    /// glyphs (embedded), mnist, fashion-mnist, kmnist, or idx:DIR.
+    #[arg(long, value_name = "D", default_value = "glyphs")]
+    dataset: String,
+
+    /// Fewer epochs, for a first look.
+    #[arg(long)]
+    quick: bool,
+
+    /// Seeds per model, counted from 0.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seeds: usize,
+
+    /// Folder of the figures and of index.html.
+    #[arg(long, value_name = "DIR", default_value = "figures")]
+    out: PathBuf,
+
+    /// Folder of the runs; finished ones are used again.
+    #[arg(long, value_name = "DIR", default_value = "runs")]
+    runs: PathBuf,
+
+    /// Threads to use; all cores by default. Never changes the result.
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
+
+    #[command(flatten)]
+    source: SourceOptions,
+}
+
+fn after_help() -> String {
+    let mut text = String::from("Studies:\n");
+    for study in STUDIES {
+        text.push_str(&format!("  {:<14} {}\n", study.name, study.about));
+    }
+    text.push_str(
+        "\nExamples:\n  \
+         cargo xtask figures\n  \
+         cargo xtask figures --dataset fashion-mnist --study lab\n  \
+         cargo xtask figures --dataset mnist --data-dir ~/datasets --out mnist-figures",
+    );
+    text
+}
+
+impl Figures {
+    pub(crate) fn run(&self, output: &Output, typed: &str) -> anyhow::Result<()> {
+        let interrupt = Interrupt::install()?;
+        let request = Request {
+            studies: self.study.clone(),
+            dataset: self.dataset.clone(),
+            quick: self.quick,
+            seeds: self.seeds,
+            out: self.out.clone(),
+            runs: self.runs.clone(),
+            threads: self.threads,
+            lookup: self.source.lookup(),
+            command: typed.into(),
+        };
+        let mut downloads = DownloadProgress::new(*output);
+        let mut download = |event: datasets::Progress<'_>| downloads.report(event);
+        let mut progress = FiguresProgress {
+            output: *output,
+            drawing: None,
+        };
+        let outcome = figures::draw(&request, &interrupt, &mut download, &mut progress)?;
+        drop(progress);
+        let text = format!(
+            "{} figures of {} runs ({} trained now)\n{}\n",
+            outcome.figures.len(),
+            outcome.runs.len(),
+            outcome.trained,
+            outcome.page.display()
+        );
+        let runs: Vec<_> = outcome.runs.iter().map(|run| run.path()).collect();
+        let document = json!({
+            "page": outcome.page,
+            "figures": outcome.figures,
+            "runs": runs,
+            "trained": outcome.trained,
+        });
+        output.result(&document, &text)
+    }
+}
+
+struct FiguresProgress {
+    output: Output,
+    drawing: Option<(StepProgress, usize)>,
+}
+
+impl figures::Observer for FiguresProgress {
+    fn training(
+        &mut self,
+        index: usize,
+        total: usize,
+        run: &PlannedRun,
+    ) -> Box<dyn training::Observer + '_> {
+        let settings = &run.configuration.training;
+        let prefix = format!("[{}/{total}] {} seed {}  ", index + 1, run.key, settings.seed);
+        Box::new(TrainingProgress::new(self.output, &prefix, settings.epochs))
+    }
+
+    fn drawing(&mut self, study: &Study) {
+        let output = self.output;
+        let (steps, done) = self
+            .drawing
+            .get_or_insert_with(|| (StepProgress::new(output), 0));
+        *done += 1;
+        steps.at(*done, 0, &format!("drawing {}", study.name));
+    }
+}

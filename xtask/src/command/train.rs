@@ -1,0 +1,212 @@
+//! `cargo xtask train`: one model into a run folder.
+
+use std::path::PathBuf;
+
+use atlas::configuration::{Configuration, Override};
+use atlas::interrupt::Interrupt;
+use atlas::presets::PRESETS;
+use atlas::run_folder::RunFolder;
+use atlas::training::{self, Target};
+use clap::Args;
+use serde_json::json;
+
+use super::source::{DownloadProgress, SourceOptions};
+use crate::output::Output;
+use crate::progress::TrainingProgress;
+
+/// Train one model into a run folder.
+#[derive(Debug, Args)]
+#[command(after_long_help = after_help())]
+pub(crate) struct Train {
+    /// Start from a named recipe (listed below).
+    #[arg(long, value_name = "P")]
+    preset: Option<String>,
+
+    /// Read settings from a TOML file, such as the config.toml of another run.
+    #[arg(long, value_name = "F")]
+    config: Option<PathBuf>,
+
+    /// Set any key of config.toml, such as training.beta1=0.95; may be repeated.
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+
+    /// glyphs (embedded), mnist, fashion-mnist, kmnist, or idx:DIR.
+    #[arg(long, value_name = "D")]
+    dataset: Option<String>,
+
+    /// ae, vae, or ae-l2 (no sampling, quadratic penalty kept).
+    #[arg(long, value_name = "M")]
+    model: Option<String>,
+
+    /// Widths of the encoder's hidden layers, such as 256,32,8; none for no
+    /// hidden layer. The decoder mirrors them.
+    #[arg(long, value_name = "WIDTHS")]
+    hidden: Option<String>,
+
+    /// Number of latent variables.
+    #[arg(long, value_name = "L")]
+    latent: Option<String>,
+
+    /// relu or tanh.
+    #[arg(long, value_name = "A")]
+    activation: Option<String>,
+
+    /// Passes over the training images.
+    #[arg(long, value_name = "N")]
+    epochs: Option<String>,
+
+    /// Images in a minibatch.
+    #[arg(long, value_name = "N")]
+    batch: Option<String>,
+
+    /// Adam's step size.
+    #[arg(long, value_name = "X")]
+    lr: Option<String>,
+
+    /// Seed of every random stream.
+    #[arg(long, value_name = "N")]
+    seed: Option<String>,
+
+    /// hand (derived by hand) or tape (automatic differentiation).
+    #[arg(long, value_name = "G")]
+    gradients: Option<String>,
+
+    /// Threads to use; all cores by default. Never changes the result.
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
+
+    /// Run folder to create; by default runs/<data set>-<model>-….
+    #[arg(long, value_name = "DIR", conflicts_with = "resume")]
+    out: Option<PathBuf>,
+
+    /// Continue an interrupted run where its last checkpoint left it.
+    #[arg(long, value_name = "DIR", conflicts_with_all = [
+        "preset", "config", "set", "dataset", "model", "hidden", "latent", "activation",
+        "epochs", "batch", "lr", "seed", "gradients",
+    ])]
+    resume: Option<PathBuf>,
+
+    /// Print the resolved configuration and stop.
+    #[arg(long)]
+    print_config: bool,
+
+    #[command(flatten)]
+    source: SourceOptions,
+}
+
+fn after_help() -> String {
+    let mut text = String::from("Presets:\n");
+    for preset in PRESETS {
+        text.push_str(&format!("  {:<16} {}\n", preset.name, preset.about));
+    }
+    text.push_str(
+        "\nExamples:\n  \
+         cargo xtask train\n  \
+         cargo xtask train --dataset mnist --model vae --hidden 400 --latent 20 --out runs/g1\n  \
+         cargo xtask train --preset lab-ae --dataset fashion-mnist\n  \
+         cargo xtask train --config runs/g1/config.toml --seed 1\n  \
+         cargo xtask train --resume runs/g1",
+    );
+    text
+}
+
+impl Train {
+    pub(crate) fn run(&self, output: &Output, typed: &str) -> anyhow::Result<()> {
+        let target = self.target()?;
+        if self.print_config {
+            let configuration = target.configuration()?;
+            return output.result(&configuration, &configuration.to_toml()?);
+        }
+        let interrupt = Interrupt::install()?;
+        let request = training::Request {
+            target,
+            command: typed.into(),
+            threads: self.threads,
+            lookup: self.source.lookup(),
+        };
+        let epochs = request.target.configuration()?.training.epochs;
+        let mut progress = TrainingProgress::new(*output, "", epochs);
+        let mut downloads = DownloadProgress::new(*output);
+        let mut download = |event: datasets::Progress<'_>| downloads.report(event);
+        let outcome = training::train(&request, &interrupt, &mut download, &mut progress)?;
+        let result = &outcome.result;
+        let last = result.last;
+        let mut text = format!(
+            "{} {} after {} epochs\n",
+            if outcome.already_done { "already done:" } else { "done:" },
+            outcome.folder.path().display(),
+            result.epochs
+        );
+        if let Some(last) = last {
+            text.push_str(&format!(
+                "test loss {:.2} nats per image = reconstruction {:.2} + KL {:.2}\n",
+                last.test.loss, last.test.reconstruction, last.test.kl
+            ));
+        }
+        let document = json!({
+            "run": outcome.folder.path(),
+            "already_done": outcome.already_done,
+            "result": result,
+        });
+        output.result(&document, &text)
+    }
+
+    fn target(&self) -> Result<Target, atlas::Error> {
+        if let Some(path) = &self.resume {
+            return Ok(Target::Resume(RunFolder::at(path)));
+        }
+        let configuration = Configuration::resolve(
+            self.preset.as_deref(),
+            self.config.as_deref(),
+            &self.overrides()?,
+        )?;
+        Ok(Target::New {
+            configuration,
+            out: self.out.clone(),
+        })
+    }
+
+    /// `--set` first, then the flags, so that a flag has the last word.
+    fn overrides(&self) -> Result<Vec<Override>, atlas::Error> {
+        let mut overrides = self
+            .set
+            .iter()
+            .map(|text| Override::parse(text))
+            .collect::<Result<Vec<_>, _>>()?;
+        let hidden = self.hidden.as_ref().map(|widths| {
+            if widths == "none" {
+                "[]".to_owned()
+            } else {
+                format!("[{widths}]")
+            }
+        });
+        let quoted = |value: &Option<String>| value.as_ref().map(|text| toml_string(text));
+        let flags = [
+            ("--dataset", "data.dataset", quoted(&self.dataset)),
+            ("--model", "model.kind", quoted(&self.model)),
+            ("--hidden", "model.hidden", hidden),
+            ("--latent", "model.latent", self.latent.clone()),
+            ("--activation", "model.activation", quoted(&self.activation)),
+            ("--epochs", "training.epochs", self.epochs.clone()),
+            ("--batch", "training.batch", self.batch.clone()),
+            ("--lr", "training.learning_rate", self.lr.clone()),
+            ("--seed", "training.seed", self.seed.clone()),
+            ("--gradients", "training.gradients", quoted(&self.gradients)),
+        ];
+        for (flag, key, value) in flags {
+            if let Some(value) = value {
+                overrides.push(Override {
+                    key: key.into(),
+                    value,
+                    origin: flag.into(),
+                });
+            }
+        }
+        Ok(overrides)
+    }
+}
+
+/// A TOML basic string, so that a value such as `3` stays a text.
+fn toml_string(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
+}

@@ -1,0 +1,59 @@
+//! Where results and messages go.
+
+use std::io::{IsTerminal as _, Write as _};
+
+use clap::Args;
+use serde::Serialize;
+
+/// Options every command has.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct Output {
+    /// Show no progress, only the result and errors.
+    #[arg(long, short, global = true)]
+    quiet: bool,
+
+    /// Print one machine-readable document on stdout and everything else on
+    /// stderr.
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+impl Output {
+    /// Whether one JSON document was asked for.
+    pub(crate) fn json(&self) -> bool {
+        self.json
+    }
+
+    /// Whether to show how far long work has come.
+    pub(crate) fn shows_progress(&self) -> bool {
+        !self.quiet
+    }
+
+    /// Whether progress may be drawn over, as on a terminal.
+    pub(crate) fn is_interactive(&self) -> bool {
+        self.shows_progress() && std::io::stderr().is_terminal()
+    }
+
+    /// A line about the work itself: to stderr, silenced by `--quiet`.
+    pub(crate) fn note(&self, line: &str) {
+        if self.shows_progress() {
+            eprintln!("{line}");
+        }
+    }
+
+    /// The command's result: the document with `--json`, else the text.
+    pub(crate) fn result(&self, document: &impl Serialize, text: &str) -> anyhow::Result<()> {
+        let mut stdout = std::io::stdout().lock();
+        if self.json {
+            serde_json::to_writer_pretty(&mut stdout, document)?;
+            writeln!(stdout)?;
+        } else {
+            stdout.write_all(text.as_bytes())?;
+            if !text.is_empty() && !text.ends_with('\n') {
+                writeln!(stdout)?;
+            }
+        }
+        stdout.flush()?;
+        Ok(())
+    }
+}
