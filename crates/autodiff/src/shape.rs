@@ -305,7 +305,8 @@ mod tests {
 
     #[test]
     fn broadcasting_follows_the_trailing_axes() {
-        let cases: [(&[usize], &[usize], Option<&[usize]>); 7] = [
+        type Extents<'a> = &'a [usize];
+        let cases: [(Extents, Extents, Option<Extents>); 7] = [
             (&[2, 3], &[3], Some(&[2, 3])),
             (&[2, 1], &[1, 3], Some(&[2, 3])),
             (&[], &[4], Some(&[4])),

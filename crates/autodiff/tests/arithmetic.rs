@@ -7,8 +7,9 @@ use data::{TOLERANCE, assert_close, assert_gradients, error_of, evaluate, signed
 use ndarray::{ArrayD, arr0, arr1};
 
 type Function = fn(&mut Tape<'_, f64>, Var, Var) -> Result<Var, Error>;
+type Case = (&'static str, Function, fn(f64, f64) -> f64);
 
-fn functions() -> [(&'static str, Function, fn(f64, f64) -> f64); 5] {
+fn functions() -> [Case; 5] {
     [
         ("add", |t, a, b| t.add(a, b), |a, b| a + b),
         ("sub", |t, a, b| t.sub(a, b), |a, b| a - b),

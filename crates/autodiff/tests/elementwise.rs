@@ -7,9 +7,10 @@ use data::{assert_close, assert_gradients, evaluate, signed, uniform};
 use ndarray::{ArrayD, arr1};
 
 type Function = fn(&mut Tape<'_, f64>, Var) -> Result<Var, Error>;
+type Case = (&'static str, Function, ArrayD<f64>, fn(f64) -> f64);
 
 /// Each function with data it is smooth on, and its definition.
-fn functions(extents: &[usize]) -> Vec<(&'static str, Function, ArrayD<f64>, fn(f64) -> f64)> {
+fn functions(extents: &[usize]) -> Vec<Case> {
     let any = signed(extents, 11);
     let positive = uniform(extents, 0.3, 3.0, 12);
     vec![

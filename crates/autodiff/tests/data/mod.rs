@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test file uses a part")]
 
+pub(crate) mod objectives;
+
 use std::fmt::Debug;
 
 use autodiff::check;
