@@ -10,6 +10,7 @@ use crate::linear::forward::Forward;
 use crate::linear::input_gradient::InputGradient;
 use crate::linear::weight_gradient::WeightGradient;
 use crate::loss::kernel::Bce;
+use crate::panels::support::Masks;
 use crate::simd::{Lines, dispatch};
 use crate::vector::elementary::Elementary;
 use crate::vector::map;
@@ -44,6 +45,8 @@ kernels! {
     input_gradient: InputGradient<'_, Self>;
     /// See [`crate::linear::weight_gradient`].
     weight_gradient: WeightGradient<'_, Self>;
+    /// See [`crate::panels::Support::scan`].
+    masks: Masks<'_, Self>;
     /// See [`crate::loss`].
     bce: Bce<'_, Self>;
     /// See [`crate::adam::update`].

@@ -29,6 +29,7 @@ pub mod linear;
 pub mod loss;
 pub mod panels;
 pub mod parallel;
+pub mod peak;
 pub mod random;
 pub mod reduce;
 mod simd;

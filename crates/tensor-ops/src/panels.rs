@@ -7,7 +7,7 @@
 
 use crate::Float;
 
-mod support;
+pub(crate) mod support;
 
 pub use support::Support;
 

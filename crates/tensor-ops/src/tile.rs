@@ -28,13 +28,34 @@ pub(crate) trait Tiled<T, L: Line<T>> {
     unsafe fn tile<const M: usize, const N: usize>(&self, row: usize, panel: usize);
 }
 
-/// Runs the instance of the tile for `rows` × `panels`, at most 8 × 6 and at
-/// most `limit`, which instances are compiled for.
+/// Cuts the result into tiles of at most `L::TILE_ROWS` rows and
+/// `panels_of_tile` panels and computes them, panel groups outermost.
+///
+/// # Safety
+/// The processor must have the features of `L`; the job's result must have
+/// `rows` rows and `panels` panels.
+#[inline(always)]
+pub(crate) unsafe fn run_tiles<T, L: Line<T>, J: Tiled<T, L>>(
+    job: &J,
+    rows: usize,
+    panels: usize,
+    panels_of_tile: usize,
+) {
+    for panels in even_parts(panels, panels_of_tile) {
+        for rows in even_parts(rows, L::TILE_ROWS[panels.1 - 1]) {
+            // SAFETY: the caller's promise; the parts lie inside the result.
+            unsafe { run_tile(job, rows, panels) };
+        }
+    }
+}
+
+/// Runs the instance of the tile for `rows` × `panels`, at most
+/// `L::TILE_ROWS[panels - 1]` × 4.
 ///
 /// # Safety
 /// As [`Tiled::tile`].
 #[inline(always)]
-pub(crate) unsafe fn run_tile<T, L: Line<T>, J: Tiled<T, L>, const SPARSE: bool>(
+pub(crate) unsafe fn run_tile<T, L: Line<T>, J: Tiled<T, L>>(
     job: &J,
     (row, rows): (usize, usize),
     (panel, panels): (usize, usize),
@@ -43,7 +64,7 @@ pub(crate) unsafe fn run_tile<T, L: Line<T>, J: Tiled<T, L>, const SPARSE: bool>
         ($(($m:literal, $n:literal))*) => {
             match (rows, panels) {
                 $(
-                    ($m, $n) if const { fits::<T, L, SPARSE>($m, $n) } => {
+                    ($m, $n) if const { $m <= L::TILE_ROWS[$n - 1] } => {
                         // SAFETY: the caller's promise.
                         unsafe { job.tile::<$m, $n>(row, panel) }
                     }
@@ -52,18 +73,15 @@ pub(crate) unsafe fn run_tile<T, L: Line<T>, J: Tiled<T, L>, const SPARSE: bool>
             }
         };
     }
-    instances!(
-        (1, 1)(2, 1)(3, 1)(4, 1)(5, 1)(6, 1)(7, 1)(8, 1)(1, 2)(2, 2)(3, 2)(4, 2)(5, 2)(6, 2)(7, 2)(
-            8, 2
-        )(1, 3)(2, 3)(3, 3)(4, 3)(5, 3)(6, 3)(7, 3)(8, 3)(1, 4)(2, 4)(3, 4)(4, 4)(1, 5)(
-            2, 5
-        )(3, 5)(4, 5)(1, 6)(2, 6)(3, 6)(4, 6)
-    );
-}
-
-const fn fits<T, L: Line<T>, const SPARSE: bool>(rows: usize, panels: usize) -> bool {
-    let (most_rows, most_panels) = if SPARSE { L::SPARSE_TILE } else { L::TILE };
-    rows <= most_rows && panels <= most_panels
+    instances!((1, 1)(2, 1)(3, 1)(4, 1)(5, 1)(6, 1)(7, 1)(8, 1)(9, 1)(
+        10, 1
+    )(11, 1)(12, 1)(13, 1)(14, 1)(15, 1)(16, 1)(1, 2)(2, 2)(
+        3, 2
+    )(4, 2)(5, 2)(6, 2)(7, 2)(8, 2)(9, 2)(10, 2)(11, 2)(
+        12, 2
+    )(1, 3)(2, 3)(3, 3)(4, 3)(5, 3)(6, 3)(7, 3)(8, 3)(1, 4)(
+        2, 4
+    )(3, 4)(4, 4)(5, 4)(6, 4));
 }
 
 /// acc\[m\]\[n\] += Σ_k a(m, k) · b(k, n) for ascending k in `0..count`, with

@@ -5,7 +5,7 @@ use crate::Activation;
 use crate::Float;
 use crate::panels::{LANES, Support};
 use crate::simd::{Line, Operation};
-use crate::tile::{Tiled, accumulate, even_parts, run_tile, step};
+use crate::tile::{Tiled, accumulate, even_parts, run_tile, run_tiles, step};
 use crate::vector;
 
 /// y = act(x · W + b); the slices have the lengths of the shape.
@@ -42,29 +42,28 @@ impl<T: Float> Operation<T> for Forward<'_, T> {
         };
         // Panels outermost: a group of weight panels is used by all rows
         // while it is in the cache nearest to the core.
-        match support {
-            None => {
-                let job = Dense {
-                    target,
-                    x: x.as_ptr(),
-                };
-                for panels in even_parts(shape.y().panel_count(), L::TILE.1) {
-                    for rows in even_parts(shape.rows, L::TILE.0) {
-                        // SAFETY: features by the caller; the parts lie inside y.
-                        unsafe { run_tile::<T, L, _, false>(&job, rows, panels) };
-                    }
+        let (rows, panels) = (shape.rows, shape.y().panel_count());
+        // SAFETY: features by the caller; y has `rows` lines in each of `panels` panels.
+        unsafe {
+            match support {
+                None => {
+                    let job = Dense {
+                        target,
+                        x: x.as_ptr(),
+                    };
+                    run_tiles::<T, L, _>(&job, rows, panels, L::TILE_PANELS);
                 }
-            }
-            Some(support) => {
-                for panels in even_parts(shape.y().panel_count(), L::SPARSE_TILE.1) {
-                    for (tile, rows) in even_parts(shape.rows, L::SPARSE_TILE.0).enumerate() {
-                        let job = Sparse {
-                            target: &target,
-                            tile: support.row_tile(tile),
-                            x,
-                        };
-                        // SAFETY: features by the caller; the parts lie inside y.
-                        unsafe { run_tile::<T, L, _, true>(&job, rows, panels) };
+                Some(support) => {
+                    for panels in even_parts(panels, L::TILE_PANELS) {
+                        for (tile, rows) in even_parts(rows, sparse_rows::<T, L>()).enumerate() {
+                            let list = support.row_tile(tile);
+                            let job = Sparse {
+                                target: &target,
+                                list,
+                                x,
+                            };
+                            run_tile::<T, L, _>(&job, rows, panels);
+                        }
                     }
                 }
             }
@@ -73,6 +72,12 @@ impl<T: Float> Operation<T> for Forward<'_, T> {
             vector::tanh_with::<T, L>(y);
         }
     }
+}
+
+/// Rows of a tile that skips zeros: those of the widest usual tile, since
+/// the fewer rows, the more indices are zero in all of them.
+pub(crate) const fn sparse_rows<T, L: Line<T>>() -> usize {
+    L::TILE_ROWS[L::TILE_PANELS - 1]
 }
 
 struct Target<T> {
@@ -147,7 +152,7 @@ impl<T: Float, L: Line<T>> Tiled<T, L> for Dense<T> {
 struct Sparse<'a, T> {
     target: &'a Target<T>,
     /// Contraction indices at which any row of the tile is not zero.
-    tile: &'a [u32],
+    list: &'a [u32],
     x: &'a [T],
 }
 
@@ -161,7 +166,7 @@ impl<T: Float, L: Line<T>> Tiled<T, L> for Sparse<'_, T> {
             let mut acc = [[L::zero(); N]; M];
             let x = self.x.as_ptr().add(row * LANES);
             let weight = self.target.weight.add(panel * inputs * LANES);
-            for &k in self.tile {
+            for &k in self.list {
                 let k = k as usize;
                 let a = x.add((k / LANES) * rows * LANES + k % LANES);
                 step(

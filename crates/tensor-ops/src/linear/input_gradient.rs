@@ -11,7 +11,7 @@ use crate::Activation;
 use crate::Float;
 use crate::panels::{LANES, Panels};
 use crate::simd::{Line, Operation};
-use crate::tile::{Tiled, accumulate, even_parts, run_tile};
+use crate::tile::{Tiled, accumulate, run_tiles};
 
 /// dx = (dy · Wᵀ) ⊙ act'(h); lengths have been checked, and the scratch has
 /// those of [`transposed_dy`] and [`transposed_dx`].
@@ -63,11 +63,14 @@ impl<T: Float> Operation<T> for InputGradient<'_, T> {
             transposed_dy: transposed_dy.as_ptr(),
             transposed_dx: transposed_dx.as_mut_ptr(),
         };
-        for inputs in even_parts(shape.inputs, L::TILE.0) {
-            for panels in even_parts(shape.rows.div_ceil(LANES), L::TILE.1) {
-                // SAFETY: features by the caller; the parts lie inside dxᵀ.
-                unsafe { run_tile::<T, L, _, false>(&job, inputs, panels) };
-            }
+        // SAFETY: features by the caller; dxᵀ has `inputs` lines in each row panel.
+        unsafe {
+            run_tiles::<T, L, _>(
+                &job,
+                shape.inputs,
+                shape.rows.div_ceil(LANES),
+                L::TILE_PANELS,
+            );
         }
         let back = Panels::new(shape.inputs, shape.rows);
         // SAFETY: features by the caller; dxᵀ, h and dx have the shapes' lengths.

@@ -38,13 +38,13 @@ impl<T: Float> Operation<T> for WeightGradient<'_, T> {
             scale,
             dw: dw.as_mut_ptr(),
         };
-        for group in even_parts(panels.len(), L::TILE.1) {
+        for group in even_parts(panels.len(), L::TILE_PANELS) {
             for input in (0..inputs).step_by(LANES) {
                 // A tile's inputs stay within one panel of x, so that their
                 // factors lie in one line.
-                for (start, len) in even_parts(LANES.min(inputs - input), L::TILE.0) {
+                for (start, len) in even_parts(LANES.min(inputs - input), tile_inputs::<T, L>()) {
                     // SAFETY: features by the caller; the parts lie inside dw.
-                    unsafe { run_tile::<T, L, _, false>(&job, (input + start, len), group) };
+                    unsafe { run_tile::<T, L, _>(&job, (input + start, len), group) };
                 }
             }
         }
@@ -62,6 +62,11 @@ impl<T: Float> Operation<T> for WeightGradient<'_, T> {
             }
         }
     }
+}
+
+/// Inputs of a tile.
+pub(crate) const fn tile_inputs<T, L: Line<T>>() -> usize {
+    L::TILE_ROWS[L::TILE_PANELS - 1]
 }
 
 struct Job<'a, T> {

@@ -3,7 +3,9 @@
 use super::{LANES, Panels};
 use crate::Float;
 use crate::isa::{Available, Isa};
-use crate::simd::{Line, Lines};
+use crate::linear::forward::sparse_rows;
+use crate::linear::weight_gradient::tile_inputs;
+use crate::simd::{Line, Operation};
 use crate::tile::even_parts;
 
 /// The nonzero positions of a block of rows in panel layout, found once and
@@ -82,8 +84,13 @@ impl Support {
         let (row_tile, input_tile) = tile_heights::<T>(isa.isa());
         self.shape = Some(shape);
         self.tiles = (row_tile, input_tile);
-        self.masks.clear();
-        self.masks.extend(x.chunks_exact(LANES).map(nonzero_lanes));
+        T::masks(
+            isa,
+            Masks {
+                x,
+                masks: &mut self.masks,
+            },
+        );
         self.count = self
             .masks
             .iter()
@@ -161,30 +168,39 @@ impl Support {
     }
 }
 
-fn nonzero_lanes<T: Float>(line: &[T]) -> u16 {
-    line.iter().enumerate().fold(0, |mask, (lane, &value)| {
-        mask | (u16::from(value != T::ZERO) << lane)
-    })
+/// Finds the nonzero lanes of every line.
+pub struct Masks<'a, T> {
+    x: &'a [T],
+    masks: &'a mut Vec<u16>,
+}
+
+impl<T: Float> Operation<T> for Masks<'_, T> {
+    type Result = ();
+
+    #[inline(always)]
+    unsafe fn run<L: Line<T>>(self) {
+        self.masks.clear();
+        self.masks.reserve(self.x.len() / LANES);
+        for line in self.x.chunks_exact(LANES) {
+            // SAFETY: features by the caller; the chunk has 16 elements.
+            self.masks
+                .push(unsafe { L::load(line.as_ptr()).nonzero_mask() });
+        }
+    }
 }
 
 /// Rows of the forward product's sparse tile and inputs of the weight
 /// gradient's tile on a path.
 fn tile_heights<T: Float>(isa: Isa) -> (usize, usize) {
+    const fn heights<T, L: Line<T>>() -> (usize, usize) {
+        (sparse_rows::<T, L>(), tile_inputs::<T, L>())
+    }
     match isa {
-        Isa::Scalar => (
-            <T as Lines>::Portable::SPARSE_TILE.0,
-            <T as Lines>::Portable::TILE.0,
-        ),
+        Isa::Scalar => heights::<T, T::Portable>(),
         #[cfg(target_arch = "x86_64")]
-        Isa::Avx2 => (
-            <T as Lines>::Avx2::SPARSE_TILE.0,
-            <T as Lines>::Avx2::TILE.0,
-        ),
+        Isa::Avx2 => heights::<T, T::Avx2>(),
         #[cfg(target_arch = "x86_64")]
-        Isa::Avx512 => (
-            <T as Lines>::Avx512::SPARSE_TILE.0,
-            <T as Lines>::Avx512::TILE.0,
-        ),
+        Isa::Avx512 => heights::<T, T::Avx512>(),
         #[cfg(not(target_arch = "x86_64"))]
         Isa::Avx2 | Isa::Avx512 => unreachable!("only x86-64 offers this path"),
     }

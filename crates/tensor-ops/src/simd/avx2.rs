@@ -18,9 +18,9 @@ pub struct F64([__m256d; 4]);
 // elements that they promise to own.
 
 macro_rules! implement_line {
-    ($line:ident, $element:ty, $registers:literal, $tile:expr, $sparse:expr,
+    ($line:ident, $element:ty, $registers:literal, $rows:literal,
      $setzero:ident, $set1:ident, $loadu:ident, $storeu:ident,
-     $add:ident, $sub:ident, $mul:ident, $fmadd:ident, $cmp:ident, $and:ident
+     $add:ident, $sub:ident, $mul:ident, $fmadd:ident, $cmp:ident, $and:ident, $movemask:ident
      $(, $transpose:item)?) => {
         impl $line {
             #[inline(always)]
@@ -39,8 +39,8 @@ macro_rules! implement_line {
 
         impl Line<$element> for $line {
             const FMA: bool = true;
-            const TILE: (usize, usize) = $tile;
-            const SPARSE_TILE: (usize, usize) = $sparse;
+            const TILE_ROWS: [usize; 4] = [$rows, 0, 0, 0];
+            const TILE_PANELS: usize = 1;
 
             #[inline(always)]
             unsafe fn zero() -> Self {
@@ -94,6 +94,16 @@ macro_rules! implement_line {
                 out
             }
             #[inline(always)]
+            unsafe fn nonzero_mask(self) -> u16 {
+                let mut mask = 0;
+                for (i, register) in self.0.into_iter().enumerate() {
+                    // SAFETY: see above.
+                    let part = unsafe { $movemask($cmp::<_CMP_NEQ_UQ>(register, $setzero())) };
+                    mask |= (part as u16) << (i * (LANES / $registers));
+                }
+                mask
+            }
+            #[inline(always)]
             unsafe fn relu(self) -> Self {
                 // SAFETY: see above. NLE is also true of NaN, which is so kept.
                 self.zip(self, |x, _| unsafe { $and(x, $cmp::<_CMP_NLE_UQ>(x, $setzero())) })
@@ -125,8 +135,7 @@ implement_line!(
     F32,
     f32,
     2,
-    (6, 1),
-    (3, 2),
+    6,
     _mm256_setzero_ps,
     _mm256_set1_ps,
     _mm256_loadu_ps,
@@ -137,6 +146,7 @@ implement_line!(
     _mm256_fmadd_ps,
     _mm256_cmp_ps,
     _mm256_and_ps,
+    _mm256_movemask_ps,
     #[inline(always)]
     unsafe fn transpose(lines: [Self; LANES]) -> [Self; LANES] {
         let mut out = lines;
@@ -161,8 +171,7 @@ implement_line!(
     F64,
     f64,
     4,
-    (3, 1),
-    (3, 1),
+    3,
     _mm256_setzero_pd,
     _mm256_set1_pd,
     _mm256_loadu_pd,
@@ -172,7 +181,8 @@ implement_line!(
     _mm256_mul_pd,
     _mm256_fmadd_pd,
     _mm256_cmp_pd,
-    _mm256_and_pd
+    _mm256_and_pd,
+    _mm256_movemask_pd
 );
 
 /// The transpose of an 8 × 8 square.

@@ -21,8 +21,8 @@ impl Line<f32> for F32 {
     const FMA: bool = true;
     // 24 accumulators, 3 lines, and room for broadcasts in 32 registers: 11
     // loads for 24 multiply-adds.
-    const TILE: (usize, usize) = (8, 3);
-    const SPARSE_TILE: (usize, usize) = (4, 6);
+    const TILE_ROWS: [usize; 4] = [16, 12, 8, 6];
+    const TILE_PANELS: usize = 3;
 
     #[inline(always)]
     unsafe fn zero() -> Self {
@@ -63,6 +63,11 @@ impl Line<f32> for F32 {
     unsafe fn mul_add(self, factor: Self, addend: Self) -> Self {
         // SAFETY: see above.
         Self(unsafe { _mm512_fmadd_ps(self.0, factor.0, addend.0) })
+    }
+    #[inline(always)]
+    unsafe fn nonzero_mask(self) -> u16 {
+        // SAFETY: see above.
+        unsafe { _mm512_cmp_ps_mask::<_CMP_NEQ_UQ>(self.0, _mm512_setzero_ps()) }
     }
     #[inline(always)]
     unsafe fn relu(self) -> Self {
@@ -122,8 +127,8 @@ impl Line<f32> for F32 {
 
 impl Line<f64> for F64 {
     const FMA: bool = true;
-    const TILE: (usize, usize) = (8, 1);
-    const SPARSE_TILE: (usize, usize) = (4, 2);
+    const TILE_ROWS: [usize; 4] = [8, 0, 0, 0];
+    const TILE_PANELS: usize = 1;
 
     #[inline(always)]
     unsafe fn zero() -> Self {
@@ -187,6 +192,15 @@ impl Line<f64> for F64 {
                 _mm512_fmadd_pd(self.0[1], factor.0[1], addend.0[1]),
             ]
         })
+    }
+    #[inline(always)]
+    unsafe fn nonzero_mask(self) -> u16 {
+        // SAFETY: see above.
+        unsafe {
+            let low = _mm512_cmp_pd_mask::<_CMP_NEQ_UQ>(self.0[0], _mm512_setzero_pd());
+            let high = _mm512_cmp_pd_mask::<_CMP_NEQ_UQ>(self.0[1], _mm512_setzero_pd());
+            u16::from(low) | u16::from(high) << 8
+        }
     }
     #[inline(always)]
     unsafe fn relu(self) -> Self {

@@ -26,11 +26,11 @@ use crate::panels::LANES;
 pub trait Line<T>: Copy {
     /// Whether [`Line::mul_add`] rounds once.
     const FMA: bool;
-    /// Largest register tile of a dense product: rows (broadcasts) × panels.
-    const TILE: (usize, usize);
-    /// Largest register tile of a product that skips zeros: few rows, so that
-    /// many contraction indices are zero in all of them.
-    const SPARSE_TILE: (usize, usize);
+    /// Most rows of a register tile of 1, 2, 3 and 4 panels; 0 where the
+    /// registers do not hold that many panels.
+    const TILE_ROWS: [usize; 4];
+    /// Panels of the usual tile.
+    const TILE_PANELS: usize;
 
     /// All lanes +0.
     unsafe fn zero() -> Self;
@@ -48,6 +48,8 @@ pub trait Line<T>: Copy {
     unsafe fn mul(self, other: Self) -> Self;
     /// self · factor + addend.
     unsafe fn mul_add(self, factor: Self, addend: Self) -> Self;
+    /// Bit l: lane l is not zero (a NaN is not).
+    unsafe fn nonzero_mask(self) -> u16;
     /// max(self, 0) with +0 for −0 and NaN kept.
     unsafe fn relu(self) -> Self;
     /// Lanes of self where `sign` > 0, +0 elsewhere.

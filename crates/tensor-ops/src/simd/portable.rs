@@ -28,12 +28,12 @@ impl<T: Float> Portable<T> {
 impl<T: Float> Line<T> for Portable<T> {
     const FMA: bool = BASELINE_FMA;
     // SSE2 has 16 registers of 4 lanes, NEON 32.
-    const TILE: (usize, usize) = if cfg!(target_arch = "aarch64") {
-        (5, 1)
+    const TILE_ROWS: [usize; 4] = if cfg!(target_arch = "aarch64") {
+        [5, 0, 0, 0]
     } else {
-        (2, 1)
+        [2, 0, 0, 0]
     };
-    const SPARSE_TILE: (usize, usize) = Self::TILE;
+    const TILE_PANELS: usize = 1;
 
     #[inline(always)]
     unsafe fn zero() -> Self {
@@ -76,6 +76,12 @@ impl<T: Float> Line<T> for Portable<T> {
             };
         }
         out
+    }
+    #[inline(always)]
+    unsafe fn nonzero_mask(self) -> u16 {
+        self.0.iter().enumerate().fold(0, |mask, (lane, &x)| {
+            mask | (u16::from(x != T::ZERO) << lane)
+        })
     }
     #[inline(always)]
     unsafe fn relu(self) -> Self {
