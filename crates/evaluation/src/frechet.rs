@@ -13,7 +13,7 @@ use crate::symmetric::SymmetricEigen;
 pub struct FeatureMoments {
     /// Rows they were taken of.
     pub n: usize,
-    /// Mean [D].
+    /// Mean, D long.
     pub mean: Array1<f64>,
     /// Covariance [D, D] with n − 1 in the denominator.
     pub covariance: Array2<f64>,

@@ -8,7 +8,8 @@
 //!
 //! | question | module |
 //! |---|---|
-//! | what is on the decoded map, how fast does it change | [`map`], [`class_areas`] |
+//! | reconstruction, KL, ELBO, active units: `eval.json` | [`elbo`], [`entropy_floor`] |
+//! | what is on the decoded map, how fast does it change | [`classifier`], [`map`], [`class_areas`], [`stretch`] |
 //! | where are the codes | [`codes`], [`gaps`], [`sphericity`], [`knn`] |
 //! | how do q(z) and the prior differ | [`aggregate_posterior`], [`overlap`], [`mmd`] |
 //! | does a code survive decoding | [`round_trip`] |
@@ -21,9 +22,12 @@
 
 pub mod aggregate_posterior;
 pub mod class_areas;
+pub mod classifier;
 pub mod codes;
 pub mod distributions;
 mod draws;
+pub mod elbo;
+pub mod entropy_floor;
 mod error;
 pub mod frechet;
 pub mod gaps;
@@ -35,7 +39,10 @@ pub mod prdc;
 pub mod round_trip;
 pub mod sphericity;
 pub mod statistics;
+pub mod stretch;
 pub mod symmetric;
 pub mod trajectory;
 
+pub use classifier::{Classifier, ClassifierOptions};
+pub use elbo::{Evaluation, EvaluationOptions, evaluate};
 pub use error::{EvaluationError, Result};

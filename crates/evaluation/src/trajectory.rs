@@ -57,7 +57,7 @@ pub struct Trajectories {
     pub straightness: Vec<f64>,
 }
 
-/// Summarises recorded posteriors: `epochs` [t], `means` [t, n, L] and, for a
+/// Summarises recorded posteriors: `epochs` (t of them), `means` [t, n, L] and, for a
 /// variational model, `log_variances` [t, n, L].
 ///
 /// A path length grows with how often it is recorded, since the wiggles between

@@ -1,0 +1,501 @@
+//! Reconstruction, KL, ELBO and active units of a trained model: `eval.json`.
+
+use models::streams::{Purpose, stream};
+use models::{Codes, Model, ModelKind};
+use ndarray::{Array2, ArrayView2};
+use serde::{Deserialize, Serialize};
+use tensor_ops::random::fill_normal;
+
+use crate::aggregate_posterior::variance_law;
+use crate::entropy_floor::entropy_floor;
+use crate::error::{EvaluationError, Result, require_finite, require_rows};
+
+/// Index of the sampling stream that gives the ε of [`evaluate`].
+const EVALUATION_STREAM: u64 = 0x6576_616c;
+
+/// Variance of μ_j above which a unit is active (Burda et al. 2016, §5.2).
+pub const ACTIVE_VARIANCE: f64 = 0.01;
+
+/// KL in nats above which a unit is active by the second criterion.
+pub const ACTIVE_KL: f64 = 0.01;
+
+/// What was done to pixels before the likelihood saw them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum DataTreatment {
+    /// Grey values byte/255 as targets: the tutorial setting, not a likelihood.
+    Grey,
+}
+
+/// How to evaluate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EvaluationOptions {
+    /// Names the images: `test` or `train`.
+    pub split: String,
+    /// Seed of the ε that z = μ + σε is sampled with.
+    pub seed: u64,
+}
+
+impl Default for EvaluationOptions {
+    /// The test images, seed 0.
+    fn default() -> Self {
+        Self {
+            split: "test".to_owned(),
+            seed: 0,
+        }
+    }
+}
+
+/// Loss terms with the code at the posterior's mean.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct AtMean {
+    /// −log p(x|z = μ), nats per image.
+    pub reconstruction: f64,
+    /// The KL term, which does not depend on the sample: as
+    /// [`Evaluation::kl`].
+    pub kl: Option<f64>,
+}
+
+/// Numbers about one model on one set of images; serialises to `eval.json`.
+///
+/// All are means over images in nats: reconstruction summed over pixels, KL over
+/// dimensions. Values of other works compare only when the data treatment, the
+/// sampling of z and the sums agree.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Evaluation {
+    /// Which images.
+    pub split: String,
+    /// How many.
+    pub n: usize,
+    /// What was done to them.
+    pub data_treatment: DataTreatment,
+    /// Seed of the sampled codes.
+    pub seed: u64,
+    /// The training loss: reconstruction plus the penalty, if there is one.
+    pub loss: f64,
+    /// −log p(x|z), with one z ~ q(z|x) per image; z is the code itself for
+    /// models that do not sample.
+    pub reconstruction: f64,
+    /// KL(q(z|x) ‖ p(z)) of a VAE, the penalty ½‖z‖² of `ae-l2`, `None` for `ae`.
+    pub kl: Option<f64>,
+    /// −(reconstruction + kl) of a VAE; `None` for the others, which bound no
+    /// likelihood.
+    pub elbo: Option<f64>,
+    /// The terms at z = μ.
+    pub at_mean: AtMean,
+    /// `kl` by latent dimension; sums to it.
+    pub kl_per_dimension: Option<Vec<f64>>,
+    /// Mean of μ_j over images.
+    pub mean_of_mu: Vec<f64>,
+    /// Variance of μ_j over images, n in the denominator.
+    pub variance_of_mu: Vec<f64>,
+    /// Var(μ_j) + E σ_j², which training pulls to 1; `None` without σ.
+    pub variance_law: Option<Vec<f64>>,
+    /// Dimensions with Var(μ_j) > 0.01.
+    pub active_units: usize,
+    /// Dimensions with more than 0.01 nats of `kl_per_dimension`; differs from
+    /// `active_units` only near the thresholds.
+    pub active_units_by_kl: Option<usize>,
+    /// The lowest reconstruction these grey images allow.
+    pub entropy_floor: f64,
+    /// `reconstruction` above that floor: what the model loses.
+    pub excess_over_floor: f64,
+}
+
+/// Evaluates a model on images [n, pixels] of bytes.
+///
+/// Images pass through in blocks and only codes are kept, so memory grows with
+/// n·L. The ε of image i depends on (seed, i) alone, per-image values do not
+/// depend on the blocks, and sums run over images in order in f64: the result is
+/// the same to the last bit for any number of threads.
+///
+/// # Errors
+/// No images, images of another size than the model's, or a model that gives
+/// values that are not finite.
+pub fn evaluate(
+    model: &Model,
+    images: ArrayView2<'_, u8>,
+    options: &EvaluationOptions,
+) -> Result<Evaluation> {
+    require_rows("the array of images", images.nrows(), 1)?;
+    let expected = model.spec().architecture.inputs;
+    if images.ncols() != expected {
+        return Err(EvaluationError::Shape {
+            what: "the array of images",
+            found: format!("[{}, {}]", images.nrows(), images.ncols()),
+            expected: format!("[n, {expected}], as the model was trained on"),
+        });
+    }
+    let kind = model.spec().kind;
+    let codes = model.encode(images);
+    require_finite("the array of codes", &codes.mean.view())?;
+    let at_mean = mean_reconstruction(model, codes.mean.view(), images)?;
+    let reconstruction = if kind.is_variational() {
+        let z = sample_codes(&codes, options.seed);
+        mean_reconstruction(model, z.view(), images)?
+    } else {
+        at_mean
+    };
+    let kl_per_dimension = penalty_per_dimension(kind, &codes)?;
+    let kl = kl_per_dimension
+        .as_ref()
+        .map(|terms| terms.iter().sum::<f64>());
+    let moments = CodeMoments::new(&codes)?;
+    let floor = entropy_floor(images)?;
+    Ok(Evaluation {
+        split: options.split.clone(),
+        n: images.nrows(),
+        data_treatment: DataTreatment::Grey,
+        seed: options.seed,
+        loss: reconstruction + kl.unwrap_or(0.0),
+        reconstruction,
+        kl,
+        elbo: kl
+            .filter(|_| kind.is_variational())
+            .map(|kl| -(reconstruction + kl)),
+        at_mean: AtMean {
+            reconstruction: at_mean,
+            kl,
+        },
+        active_units: moments
+            .variance
+            .iter()
+            .filter(|v| **v > ACTIVE_VARIANCE)
+            .count(),
+        active_units_by_kl: kl_per_dimension
+            .as_ref()
+            .map(|terms| terms.iter().filter(|kl| **kl > ACTIVE_KL).count()),
+        kl_per_dimension,
+        mean_of_mu: moments.mean,
+        variance_of_mu: moments.variance,
+        variance_law: moments.total,
+        entropy_floor: floor,
+        excess_over_floor: reconstruction - floor,
+    })
+}
+
+/// One z ~ q(z|x) per image, the codes [n, L] that [`evaluate`] uses: row i
+/// depends on (seed, i) and the posterior alone. The codes themselves for
+/// models without σ.
+pub fn sample_codes(codes: &Codes, seed: u64) -> Array2<f32> {
+    let mut noise = Array2::zeros(codes.mean.raw_dim());
+    if let Some(values) = noise.as_slice_mut() {
+        fill_normal(
+            values,
+            stream(seed, Purpose::Sampling, EVALUATION_STREAM),
+            0,
+        );
+    }
+    codes.sample(noise.view())
+}
+
+/// Mean over images of KL(N(μ_j, σ_j²) ‖ N(0, 1)) = ½(μ² + σ² − log σ² − 1)
+/// for every dimension (Kingma & Welling 2014, appendix B), from μ and log σ²
+/// [n, L].
+///
+/// # Errors
+/// Arrays that do not fit, that are empty, or not finite.
+pub fn kl_per_dimension(
+    means: ArrayView2<'_, f32>,
+    log_variances: ArrayView2<'_, f32>,
+) -> Result<Vec<f64>> {
+    crate::aggregate_posterior::require_posteriors(&means, &log_variances)?;
+    let n = means.nrows() as f64;
+    Ok(means
+        .columns()
+        .into_iter()
+        .zip(log_variances.columns())
+        .map(|(mu, log_variance)| {
+            mu.iter()
+                .zip(log_variance)
+                .map(|(&m, &l)| {
+                    let (m, l) = (f64::from(m), f64::from(l));
+                    // exp(l) − 1 without cancellation where σ is near 1.
+                    0.5 * (m * m + l.exp_m1() - l)
+                })
+                .sum::<f64>()
+                / n
+        })
+        .collect())
+}
+
+fn penalty_per_dimension(kind: ModelKind, codes: &Codes) -> Result<Option<Vec<f64>>> {
+    match (kind, &codes.log_variance) {
+        (_, Some(log_variance)) => {
+            kl_per_dimension(codes.mean.view(), log_variance.view()).map(Some)
+        }
+        (ModelKind::AeL2, None) => {
+            let n = codes.mean.nrows() as f64;
+            let halves = codes
+                .mean
+                .columns()
+                .into_iter()
+                .map(|z| z.iter().map(|&z| 0.5 * f64::from(z).powi(2)).sum::<f64>() / n);
+            Ok(Some(halves.collect()))
+        }
+        _ => Ok(None),
+    }
+}
+
+fn mean_reconstruction(
+    model: &Model,
+    codes: ArrayView2<'_, f32>,
+    images: ArrayView2<'_, u8>,
+) -> Result<f64> {
+    let losses = model.reconstruction_losses(codes, images);
+    if let Some(row) = losses.iter().position(|loss| !loss.is_finite()) {
+        return Err(EvaluationError::NotFinite {
+            what: "the list of reconstruction losses",
+            row,
+        });
+    }
+    Ok(losses.iter().map(|&loss| f64::from(loss)).sum::<f64>() / losses.len() as f64)
+}
+
+struct CodeMoments {
+    mean: Vec<f64>,
+    variance: Vec<f64>,
+    total: Option<Vec<f64>>,
+}
+
+impl CodeMoments {
+    fn new(codes: &Codes) -> Result<Self> {
+        if let Some(log_variance) = &codes.log_variance {
+            let law = variance_law(codes.mean.view(), log_variance.view())?;
+            return Ok(Self {
+                mean: law.mean_of_mu,
+                variance: law.variance_of_mu,
+                total: Some(law.total),
+            });
+        }
+        let n = codes.mean.nrows() as f64;
+        let mean: Vec<f64> = crate::codes::mean_of_codes(&codes.mean.view()).to_vec();
+        let variance = codes
+            .mean
+            .columns()
+            .into_iter()
+            .zip(&mean)
+            .map(|(z, mean)| {
+                z.iter()
+                    .map(|&z| (f64::from(z) - mean).powi(2))
+                    .sum::<f64>()
+                    / n
+            })
+            .collect();
+        Ok(Self {
+            mean,
+            variance,
+            total: None,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use models::{Initialisation, Likelihood, ModelSpec, NamedTensor};
+    use ndarray::array;
+
+    fn model(kind: ModelKind, architecture: &str) -> Model {
+        let spec = ModelSpec {
+            kind,
+            architecture: architecture.parse().unwrap(),
+            likelihood: Likelihood::Bernoulli,
+        };
+        Model::new(spec, Initialisation::PyTorchUniform, 5).unwrap()
+    }
+
+    /// A model whose head and decoder are given by hand: 2 pixels, no hidden
+    /// layer, 1 latent dimension.
+    fn by_hand(kind: ModelKind, head: &[(&str, Vec<usize>, Vec<f32>)]) -> Model {
+        let tensors = head.iter().map(|(name, shape, values)| NamedTensor {
+            name: (*name).to_owned(),
+            shape: shape.clone(),
+            values: values.clone(),
+        });
+        Model::from_named_tensors(model(kind, "2-1").spec().clone(), tensors).unwrap()
+    }
+
+    fn images(n: usize, pixels: usize) -> Array2<u8> {
+        Array2::from_shape_fn((n, pixels), |(i, j)| {
+            ((i * 37 + j * 101 + i * j) % 256) as u8
+        })
+    }
+
+    #[test]
+    fn kl_matches_numerical_integration() {
+        let (mu, log_variance) = (0.7_f32, -1.3_f32);
+        let found = kl_per_dimension(array![[mu]].view(), array![[log_variance]].view()).unwrap();
+        let (mu, variance) = (f64::from(mu), f64::from(log_variance).exp());
+        let step = 1e-3;
+        let integral: f64 = (-8000..8000)
+            .map(|i| {
+                let z = (f64::from(i) + 0.5) * step;
+                let ln_q = -0.5 * ((z - mu).powi(2) / variance + variance.ln());
+                let ln_p = -0.5 * z * z;
+                (ln_q - 0.5 * std::f64::consts::TAU.ln()).exp() * (ln_q - ln_p) * step
+            })
+            .sum();
+        assert!(
+            (found[0] - integral).abs() < 1e-9,
+            "{} {integral}",
+            found[0]
+        );
+    }
+
+    #[test]
+    fn a_vae_by_hand() {
+        // μ = x₁ (pixel 1), log σ² = −40 (σ = 2e-9: the sample is the mean),
+        // logits (2z, 0).
+        let model = by_hand(
+            ModelKind::Vae,
+            &[
+                ("mu.weight", vec![1, 2], vec![1.0, 0.0]),
+                ("mu.bias", vec![1], vec![0.0]),
+                ("log_var.weight", vec![1, 2], vec![0.0, 0.0]),
+                ("log_var.bias", vec![1], vec![-40.0]),
+                ("decoder.0.weight", vec![2, 1], vec![2.0, 0.0]),
+                ("decoder.0.bias", vec![2], vec![0.0, 0.0]),
+            ],
+        );
+        let found = evaluate(
+            &model,
+            array![[255u8, 0], [0, 255]].view(),
+            &EvaluationOptions::default(),
+        )
+        .unwrap();
+        // Image 1: z = 1, logits (2, 0), targets (1, 0); image 2: z = 0, logits 0.
+        let ln2 = 2.0_f64.ln();
+        let expected = 0.5 * ((1.0 + (-2.0_f64).exp()).ln() + ln2 + 2.0 * ln2);
+        assert!((found.reconstruction - expected).abs() < 1e-6, "{found:?}");
+        assert!((found.at_mean.reconstruction - expected).abs() < 1e-6);
+        let kl = 0.5 * (0.5 + (-40.0_f64).exp() + 40.0 - 1.0);
+        assert!((found.kl.unwrap() - kl).abs() < 1e-6);
+        assert!((found.elbo.unwrap() + expected + kl).abs() < 1e-5);
+        assert_eq!(found.variance_of_mu, vec![0.25]);
+        assert_eq!((found.active_units, found.active_units_by_kl), (1, Some(1)));
+        assert_eq!(found.entropy_floor, 0.0);
+    }
+
+    #[test]
+    fn sampling_raises_the_reconstruction_of_a_wide_posterior() {
+        let model = by_hand(
+            ModelKind::Vae,
+            &[
+                ("mu.weight", vec![1, 2], vec![0.0, 0.0]),
+                ("mu.bias", vec![1], vec![0.0]),
+                ("log_var.weight", vec![1, 2], vec![0.0, 0.0]),
+                ("log_var.bias", vec![1], vec![0.0]),
+                ("decoder.0.weight", vec![2, 1], vec![3.0, 3.0]),
+                ("decoder.0.bias", vec![2], vec![0.0, 0.0]),
+            ],
+        );
+        let images = Array2::from_shape_fn((2000, 2), |(i, j)| 255 * (((i + j) % 2) as u8));
+        let found = evaluate(&model, images.view(), &EvaluationOptions::default()).unwrap();
+        // z ~ N(0, 1), and one pixel of each pair is on: E[2 softplus(3z) − 3z]
+        // by quadrature; at the mean 2 ln 2.
+        let integral: f64 = (-8000..8000)
+            .map(|i| {
+                let z = (f64::from(i) + 0.5) * 1e-3;
+                let density = (-0.5 * z * z).exp() / std::f64::consts::TAU.sqrt();
+                1e-3 * density * (2.0 * (3.0 * z).exp().ln_1p() - 3.0 * z)
+            })
+            .sum();
+        assert!(
+            (found.reconstruction - integral).abs() < 0.12,
+            "{found:?} {integral}"
+        );
+        assert!((found.at_mean.reconstruction - 2.0 * 2.0_f64.ln()).abs() < 1e-6);
+        assert!(found.kl.unwrap().abs() < 1e-9);
+        assert_eq!((found.active_units, found.active_units_by_kl), (0, Some(0)));
+        assert!((found.variance_law.unwrap()[0] - 1.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn models_without_sigma_have_no_elbo() {
+        let images = images(50, 30);
+        let options = EvaluationOptions::default();
+        let plain = evaluate(&model(ModelKind::Ae, "30-7-2"), images.view(), &options).unwrap();
+        assert_eq!((plain.kl, plain.elbo, plain.at_mean.kl), (None, None, None));
+        assert_eq!(plain.loss, plain.reconstruction);
+        let json = serde_json::to_value(&plain).unwrap();
+        assert!(json["kl"].is_null() && json["elbo"].is_null());
+        let penalised_model = model(ModelKind::AeL2, "30-7-2");
+        let penalised = evaluate(&penalised_model, images.view(), &options).unwrap();
+        let codes = penalised_model.encode(images.view()).mean;
+        let expected: f64 = codes
+            .iter()
+            .map(|&z| 0.5 * f64::from(z).powi(2))
+            .sum::<f64>()
+            / 50.0;
+        assert!((penalised.kl.unwrap() - expected).abs() < 1e-12);
+        assert_eq!(penalised.elbo, None);
+        assert!((penalised.loss - penalised.reconstruction - expected).abs() < 1e-12);
+    }
+
+    #[test]
+    fn json_has_the_documented_keys() {
+        let found = evaluate(
+            &model(ModelKind::Vae, "30-7-3"),
+            images(40, 30).view(),
+            &EvaluationOptions::default(),
+        )
+        .unwrap();
+        let json = serde_json::to_value(&found).unwrap();
+        for key in [
+            "split",
+            "n",
+            "data_treatment",
+            "reconstruction",
+            "kl",
+            "elbo",
+            "kl_per_dimension",
+            "variance_of_mu",
+            "active_units",
+            "seed",
+        ] {
+            assert!(!json[key].is_null(), "{key}");
+        }
+        assert_eq!(json["data_treatment"], "grey");
+        assert_eq!(json["split"], "test");
+        assert!(json["at_mean"]["reconstruction"].is_number());
+        assert_eq!(json["kl_per_dimension"].as_array().unwrap().len(), 3);
+        assert_eq!(serde_json::from_value::<Evaluation>(json).unwrap(), found);
+        let sum: f64 = found.kl_per_dimension.unwrap().iter().sum();
+        assert!((sum - found.kl.unwrap()).abs() < 1e-12);
+    }
+
+    #[test]
+    fn threads_and_the_number_of_images_do_not_change_a_row() {
+        let model = model(ModelKind::Vae, "30-16-2");
+        let images = images(700, 30);
+        let run = |threads| {
+            let pool = rayon::ThreadPoolBuilder::new()
+                .num_threads(threads)
+                .build()
+                .unwrap();
+            pool.install(|| evaluate(&model, images.view(), &EvaluationOptions::default()).unwrap())
+        };
+        assert_eq!(run(1), run(3));
+        let all = sample_codes(&model.encode(images.view()), 4);
+        let few = sample_codes(&model.encode(images.slice(ndarray::s![..10, ..])), 4);
+        assert_eq!(all.slice(ndarray::s![..10, ..]), few);
+        let other = EvaluationOptions {
+            seed: 1,
+            ..EvaluationOptions::default()
+        };
+        let reseeded = evaluate(&model, images.view(), &other).unwrap();
+        assert_ne!(reseeded.reconstruction, run(1).reconstruction);
+        assert_eq!(reseeded.kl, run(1).kl);
+    }
+
+    #[test]
+    fn bad_input_is_an_error() {
+        let model = model(ModelKind::Vae, "30-7-2");
+        let options = EvaluationOptions::default();
+        assert!(evaluate(&model, images(4, 29).view(), &options).is_err());
+        assert!(evaluate(&model, Array2::zeros((0, 30)).view(), &options).is_err());
+    }
+}

@@ -1,0 +1,90 @@
+//! What the published data sets must give; skipped, with a line on the terminal,
+//! where they are not on this machine.
+#![allow(clippy::print_stderr, reason = "a skipped test says so")]
+
+use std::path::{Path, PathBuf};
+
+use datasets::{Dataset, Lookup};
+use evaluation::entropy_floor::entropy_floor;
+use evaluation::frechet::frechet_distance_of;
+use evaluation::knn::knn_accuracy;
+use evaluation::prdc::{expected_coverage, prdc};
+use evaluation::{Classifier, ClassifierOptions};
+use ndarray::{ArrayView2, s};
+
+fn load(set: &str) -> Option<Dataset> {
+    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
+    let environment = std::env::var_os("LATENT_ATLAS_DATA")
+        .filter(|value| !value.is_empty())
+        .map(PathBuf::from);
+    let lookup = Lookup {
+        data_dir: environment,
+        default_dir: beside,
+        offline: true,
+        ..Lookup::default()
+    };
+    if datasets::path(&set.parse().unwrap(), &lookup).is_err() {
+        eprintln!("skipped: {set} is neither in $LATENT_ATLAS_DATA nor in ../shared/data");
+        return None;
+    }
+    Some(datasets::load(set, &lookup, &mut |_| panic!("no download")).unwrap())
+}
+
+#[test]
+fn entropy_floors_of_the_test_sets() {
+    for (set, expected) in [("mnist", 45.53), ("fashion-mnist", 189.86)] {
+        let Some(data) = load(set) else { continue };
+        let floor = entropy_floor(data.test.images()).unwrap();
+        assert!((floor - expected).abs() < 0.005, "{set}: {floor}");
+    }
+}
+
+#[test]
+fn the_classifier_reads_the_test_sets() {
+    for (set, expected) in [("mnist", 0.975), ("fashion-mnist", 0.88)] {
+        let Some(data) = load(set) else { continue };
+        let mut classifier = Classifier::train(
+            data.train.images(),
+            data.train.labels(),
+            10,
+            &ClassifierOptions::default(),
+        )
+        .unwrap();
+        let accuracy = classifier
+            .measure_test_accuracy(data.test.images(), data.test.labels())
+            .unwrap();
+        eprintln!("{set}: {} reads {accuracy}", classifier.architecture());
+        assert!(accuracy >= expected, "{set}: {accuracy}");
+
+        // Two halves of the test set are near each other, real images and
+        // upside-down ones are not. Odd and even rows, because the first half
+        // of MNIST's test set was written by other people than the second.
+        let images = data.test.images();
+        let features = |images: ArrayView2<'_, u8>| classifier.features(images).unwrap();
+        let even = features(images.slice(s![..4000;2, ..]));
+        let odd = features(images.slice(s![1..4000;2, ..]));
+        let turned = features(images.slice(s![..4000;2, ..;-1]));
+        let floor = frechet_distance_of(even.view(), odd.view()).unwrap();
+        let far = frechet_distance_of(even.view(), turned.view()).unwrap();
+        eprintln!("{set}: Fréchet floor {floor}, upside down {far}");
+        assert!(far > 10.0 * floor, "{set}: {floor} {far}");
+        let halves = prdc(even.view(), odd.view(), 5).unwrap();
+        eprintln!("{set}: {halves:?}");
+        assert!(
+            (halves.coverage - expected_coverage(2000, 2000, 5)).abs() < 0.02,
+            "{halves:?}"
+        );
+        assert!((halves.density - 1.0).abs() < 0.1, "{halves:?}");
+
+        let labels = |start: usize| -> Vec<u8> {
+            data.test.labels()[..4000]
+                .iter()
+                .skip(start)
+                .step_by(2)
+                .copied()
+                .collect()
+        };
+        let knn = knn_accuracy(even.view(), &labels(0), odd.view(), &labels(1), &[5]).unwrap();
+        assert!(knn[0].accuracy > expected - 0.08, "{set}: {knn:?}");
+    }
+}
