@@ -5,13 +5,12 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use tensor_ops::Float;
-use tensor_ops::adam::AdamStep;
 use tensor_ops::parallel::ThreadPool;
 
 use crate::batch::BatchSource;
 use crate::configuration::{Gradients, MAXIMUM_THREADS};
 use crate::layout::Layout;
-use crate::optimiser::Moments;
+use crate::optimiser::{Moments, OptimiserStep};
 use crate::panel_groups::{AdamSink, GradientSink, PanelGroup, StoreSink, run_groups};
 use crate::parameters::Parameters;
 use crate::row_block::RowBlocks;
@@ -207,7 +206,7 @@ impl<T: Float> GradientWorkspace<T> {
         pool: &ThreadPool,
         parameters: &mut Parameters<T>,
         moments: &mut Moments<T>,
-        step: &AdamStep<T>,
+        step: &OptimiserStep<T>,
     ) {
         let sink = AdamSink::new(
             &self.layout,

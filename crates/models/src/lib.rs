@@ -60,7 +60,7 @@ pub use inference::{Codes, Images};
 pub use initialisation::{Initialisation, UnknownInitialisation};
 pub use layout::{Layout, LinearLayer, TensorSlot};
 pub use model::Model;
-pub use optimiser::Moments;
+pub use optimiser::{Moments, OptimiserStep};
 pub use parameters::{NamedTensor, Parameters, TensorError};
 pub use spec::{
     Activation, Architecture, Likelihood, MAXIMUM_WIDTH, ModelKind, ModelSpec, SpecError,

@@ -4,13 +4,13 @@
 use std::ops::Range;
 
 use tensor_ops::Float;
-use tensor_ops::adam::{AdamStep, update};
 use tensor_ops::panels::LANES;
 use tensor_ops::parallel::ThreadPool;
 
 use crate::aligned::AlignedBuffer;
 use crate::configuration::MAXIMUM_THREADS;
 use crate::layout::Layout;
+use crate::optimiser::OptimiserStep;
 
 /// Output panels of one layer whose gradients are computed together: enough
 /// for a register tile to reuse what it loads of x, few enough for the
@@ -68,7 +68,7 @@ pub(crate) struct AdamSink<'a, T> {
     weights: [&'a mut [T]; 3],
     /// … and their biases.
     biases: [&'a mut [T]; 3],
-    step: &'a AdamStep<T>,
+    step: &'a OptimiserStep<T>,
 }
 
 /// Stores the gradient.
@@ -188,7 +188,7 @@ impl<'a, T: Float> AdamSink<'a, T> {
         parameters: &'a mut [T],
         first_moment: &'a mut [T],
         second_moment: &'a mut [T],
-        step: &'a AdamStep<T>,
+        step: &'a OptimiserStep<T>,
     ) -> Self {
         let [(p, pb), (m, mb), (v, vb)] = [parameters, first_moment, second_moment]
             .map(|values| values.split_at_mut(layout.weights_len()));
@@ -227,20 +227,20 @@ impl<T: Float> GradientSink<T> for AdamSink<'_, T> {
 
     fn take(&mut self, weights: Range<usize>, biases: Range<usize>, dw: &[T], db: &[T]) {
         let [p, m, v] = &mut self.weights;
-        update(
-            &mut p[weights.clone()],
-            &mut m[weights.clone()],
-            &mut v[weights],
+        let range = weights;
+        self.step.apply(
+            &mut p[range.clone()],
+            &mut m[range.clone()],
+            &mut v[range],
             dw,
-            self.step,
         );
         let [p, m, v] = &mut self.biases;
-        update(
-            &mut p[biases.clone()],
-            &mut m[biases.clone()],
-            &mut v[biases],
+        let range = biases;
+        self.step.apply(
+            &mut p[range.clone()],
+            &mut m[range.clone()],
+            &mut v[range],
             db,
-            self.step,
         );
     }
 }
