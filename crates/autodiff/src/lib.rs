@@ -83,6 +83,7 @@ mod blocks;
 mod buffer;
 pub mod check;
 mod error;
+mod leaf;
 mod ops;
 mod shape;
 mod tape;
