@@ -401,7 +401,7 @@ mod tests {
 
     #[test]
     fn true_colours_are_exact_and_a_palette_is_near_and_smaller() {
-        let frames = wandering(6, 40);
+        let frames = wandering(6, 36);
         let size = |colours| {
             let animation = Animation {
                 colours,

@@ -7,13 +7,17 @@ use crate::VizError;
 
 /// Writes `bytes` to `path` so that a reader sees either the old file or the whole new one.
 ///
-/// The bytes go to a temporary name in the same folder, are synced to the disk and renamed.
+/// The bytes go to a temporary name in the same folder, are synced to the disk and renamed. A file
+/// that holds these bytes already is left alone: drawing a figure again costs no wait for the disk.
 ///
 /// # Errors
 ///
 /// [`VizError::File`] when the folder is missing or read-only or the disk is full; the temporary
 /// file is removed and an existing file at `path` stays as it was.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), VizError> {
+    if fs::read(path).is_ok_and(|old| old == bytes) {
+        return Ok(());
+    }
     let temporary = temporary_path(path);
     let result = write_and_rename(&temporary, path, bytes);
     if result.is_err() {

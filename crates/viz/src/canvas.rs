@@ -334,6 +334,8 @@ impl Canvas {
             Along::Top => cap_height(look.size),
         };
         let (x, y) = if look.turned {
+            // Reading upwards, the top of the letters is on the left and the
+            // line starts at the bottom.
             (at[0] + down, at[1] + back)
         } else {
             (at[0] - back, at[1] + down)

@@ -66,8 +66,8 @@ pub enum ColourMap {
     Viridis,
     /// Black to white, as the images are shown.
     Grey,
-    /// White to a dark blue: an aggregate behind other layers.
-    Blues,
+    /// White to slate: a density behind coloured layers.
+    Slate,
     /// Blue over white to red: signed values about zero.
     Diverging,
 }
@@ -86,7 +86,7 @@ const DIVERGING: [u32; 17] = [
     0xfbe5d8, 0xfbccb4, 0xf5aa89, 0xe48066, 0xd05548, 0xba2832, 0x930e26, 0x67001f,
 ];
 const GREY: [u32; 2] = [0x000000, 0xffffff];
-const BLUES: [u32; 5] = [0xffffff, 0xd6e4f2, 0x9dc1e0, 0x4f8fc4, 0x1b5a94];
+const SLATE: [u32; 5] = [0xffffff, 0xe4e7eb, 0xc3c9d1, 0x9aa3af, 0x6b7684];
 
 impl ColourMap {
     /// The colour at `t`, clamped to [0, 1]; NaN gives a light grey.
@@ -103,7 +103,7 @@ impl ColourMap {
         let table: &[u32] = match self {
             ColourMap::Viridis => &VIRIDIS,
             ColourMap::Grey => &GREY,
-            ColourMap::Blues => &BLUES,
+            ColourMap::Slate => &SLATE,
             ColourMap::Diverging => &DIVERGING,
         };
         let position = t.clamp(0.0, 1.0) * (table.len() - 1) as f64;

@@ -2,10 +2,9 @@ use tiny_skia::PathBuilder;
 
 use crate::axis::{Axis, Scale};
 use crate::canvas::{Across, Along, Canvas, Pen, TextLook};
-use crate::font::{cap_height, text_width};
-use crate::layer::{
-    Band, Ellipses, Heat, Interval, Labels, Layer, Points, Polygon, Rule, Shape, Trail,
-};
+use crate::draw_labels::draw_labels;
+use crate::font::text_width;
+use crate::layer::{Band, Ellipses, Heat, Interval, Layer, Points, Polygon, Rule, Shape, Trail};
 use crate::theme;
 use crate::{Image, Rgb, RgbImage};
 
@@ -29,8 +28,25 @@ impl Mapping<'_> {
         self.top + (1.0 - self.y.fraction(y).clamp(-20.0, 21.0)) * self.height
     }
 
-    fn at(&self, [x, y]: [f64; 2]) -> [f64; 2] {
+    pub(crate) fn at(&self, [x, y]: [f64; 2]) -> [f64; 2] {
         [self.at_x(x), self.at_y(y)]
+    }
+
+    pub(crate) fn contains(&self, [x, y]: [f64; 2]) -> bool {
+        (self.left..=self.left + self.width).contains(&x)
+            && (self.top..=self.top + self.height).contains(&y)
+    }
+
+    /// Moves the middle of a box so that the box lies inside of the axes, if it is small enough.
+    pub(crate) fn keep_inside(&self, middle: &mut [f64; 2], half: [f64; 2]) {
+        let low = [self.left + half[0], self.top + half[1]];
+        let high = [
+            self.left + self.width - half[0],
+            self.top + self.height - half[1],
+        ];
+        for axis in 0..2 {
+            middle[axis] = middle[axis].clamp(low[axis], high[axis].max(low[axis]));
+        }
     }
 }
 
@@ -354,94 +370,7 @@ fn draw_interval(canvas: &mut Canvas, map: &Mapping<'_>, interval: &Interval, ho
     }
     if drawable(interval.mean) {
         let at = place(interval.mean, 0.0);
-        canvas.disc(at, 5.5, Rgb::WHITE, 1.0);
-        canvas.disc(at, 4.2, interval.colour.darker(), 1.0);
-    }
-}
-
-fn draw_labels(canvas: &mut Canvas, map: &Mapping<'_>, layer: &Labels) {
-    let anchors: Vec<[f64; 2]> = layer.labels.iter().map(|l| map.at(l.at)).collect();
-    let half: Vec<[f64; 2]> = layer
-        .labels
-        .iter()
-        .map(|label| {
-            [
-                0.5 * text_width(&label.text, layer.size, layer.weight) + 2.0,
-                0.5 * cap_height(layer.size) + 4.0,
-            ]
-        })
-        .collect();
-    let mut places: Vec<[f64; 2]> = anchors
-        .iter()
-        .map(|[x, y]| [x + layer.offset[0], y - layer.offset[1]])
-        .collect();
-    if layer.separate {
-        separate(&mut places, &half, map);
-    }
-    for ((place, anchor), label) in places.iter().zip(&anchors).zip(&layer.labels) {
-        let moved = (place[0] - anchor[0]).hypot(place[1] - anchor[1]);
-        if layer.separate && moved > 14.0 && moved.is_finite() {
-            canvas.line(*place, *anchor, Pen::new(label.colour.darker(), 0.9));
-            canvas.disc(*anchor, 2.0, label.colour.darker(), 1.0);
-        }
-    }
-    for (place, label) in places.iter().zip(&layer.labels) {
-        if place.iter().all(|v| v.is_finite()) {
-            let look = TextLook {
-                halo: 2.4,
-                weight: layer.weight,
-                ..TextLook::new(layer.size, label.colour)
-            };
-            canvas.text(&label.text, *place, Across::Centre, Along::Middle, look);
-        }
-    }
-}
-
-/// Pushes overlapping boxes apart along the direction of the smaller overlap, and back inside of
-/// the axes, until nothing moves.
-fn separate(places: &mut [[f64; 2]], half: &[[f64; 2]], map: &Mapping<'_>) {
-    for _ in 0..200 {
-        let mut moved = false;
-        for i in 0..places.len() {
-            for j in i + 1..places.len() {
-                let dx = places[j][0] - places[i][0];
-                let dy = places[j][1] - places[i][1];
-                let overlap_x = half[i][0] + half[j][0] - dx.abs();
-                let overlap_y = half[i][1] + half[j][1] - dy.abs();
-                if !(overlap_x > 0.0 && overlap_y > 0.0) {
-                    continue;
-                }
-                moved = true;
-                let (axis, push) = if overlap_x < overlap_y {
-                    (
-                        0,
-                        0.25 + 0.5 * overlap_x * if dx < 0.0 { -1.0 } else { 1.0 },
-                    )
-                } else {
-                    (
-                        1,
-                        0.25 + 0.5 * overlap_y * if dy < 0.0 { -1.0 } else { 1.0 },
-                    )
-                };
-                places[i][axis] -= push;
-                places[j][axis] += push;
-            }
-        }
-        for (place, half) in places.iter_mut().zip(half) {
-            if place.iter().all(|v| v.is_finite()) {
-                place[0] = place[0].clamp(
-                    map.left + half[0],
-                    (map.left + map.width - half[0]).max(map.left + half[0]),
-                );
-                place[1] = place[1].clamp(
-                    map.top + half[1],
-                    (map.top + map.height - half[1]).max(map.top + half[1]),
-                );
-            }
-        }
-        if !moved {
-            break;
-        }
+        canvas.disc(at, 3.8, interval.colour.darker(), 1.0);
     }
 }
 

@@ -1,6 +1,7 @@
 use crate::canvas::{Across, Along, Canvas, TextLook};
 use crate::font::{Weight, text_width, wrap};
-use crate::plot::{LegendEntry, Margins, Plot};
+use crate::legend::LegendEntry;
+use crate::plot::{Margins, Plot};
 use crate::{Grid, Image, RgbImage, theme};
 
 /// A picture made of aligned panels with a title, a caption and one legend for all.
@@ -69,7 +70,7 @@ pub struct TilePanel {
 }
 
 const PADDING: f64 = 20.0;
-const PANEL_GAP: f64 = 26.0;
+const PANEL_GAP: f64 = 30.0;
 
 impl Figure {
     /// A figure of one panel.
@@ -126,7 +127,7 @@ impl Figure {
             bands.iter().map(Band::total).sum::<f64>()
                 + PANEL_GAP * bands.len().saturating_sub(1) as f64
         };
-        let content_width = total(&column_bands).max(180.0);
+        let content_width = total(&column_bands).max(260.0);
         let title = lines(
             &self.title,
             theme::FIGURE_TITLE_SIZE,
@@ -182,9 +183,8 @@ impl Figure {
         for (row, row_band) in rows.iter().zip(&row_bands) {
             let mut left = PADDING + inset;
             for (panel, column_band) in row.iter().zip(&column_bands) {
-                let size = panel.size();
-                let x = left + column_band.before + 0.5 * (column_band.inside - size[0]);
-                let y = top + row_band.before + 0.5 * (row_band.inside - size[1]);
+                let x = left + column_band.before;
+                let y = top + row_band.before;
                 panel.draw(&mut canvas, x, y);
                 left += column_band.total() + PANEL_GAP;
             }
@@ -249,33 +249,30 @@ fn lines(text: &str, size: f64, weight: Weight, width: f64) -> Vec<String> {
     }
 }
 
-/// Room shared by the panels of a row or a column: data aligned inside, the widest margins around.
+/// Room shared by the panels of a row or a column: data aligned at the upper left, the widest
+/// margins around.
 struct Band {
     before: f64,
-    inside: f64,
     after: f64,
 }
 
 impl Band {
+    /// Of margin, size and margin of each panel.
     fn around(parts: impl Iterator<Item = [f64; 3]>) -> Band {
-        let parts: Vec<_> = parts.collect();
-        let inside = parts.iter().map(|p| p[1]).fold(0.0, f64::max);
-        let mut band = Band {
-            before: 0.0,
-            inside,
-            after: 0.0,
-        };
-        for [before, own, after] in parts {
-            // A smaller panel is centred; what its size leaves is room for its margins.
-            let spare = 0.5 * (inside - own);
-            band.before = band.before.max(before - spare);
-            band.after = band.after.max(after - spare);
-        }
-        band
+        parts.fold(
+            Band {
+                before: 0.0,
+                after: 0.0,
+            },
+            |band, [before, inside, after]| Band {
+                before: band.before.max(before),
+                after: band.after.max(inside + after),
+            },
+        )
     }
 
     fn total(&self) -> f64 {
-        self.before + self.inside + self.after
+        self.before + self.after
     }
 }
 
@@ -327,11 +324,7 @@ impl TilePanel {
         } else {
             12.0 + theme::PANEL_TITLE_SIZE
         };
-        let heads = if self.column_heads.is_empty() {
-            0.0
-        } else {
-            theme::TICK_SIZE + 6.0
-        };
+        let heads = self.head_height();
         let widest = self
             .row_heads
             .iter()
@@ -347,8 +340,34 @@ impl TilePanel {
         }
     }
 
+    fn widest_head(&self) -> f64 {
+        self.column_heads
+            .iter()
+            .map(|head| text_width(head, theme::TICK_SIZE, Weight::Regular))
+            .fold(0.0, f64::max)
+    }
+
+    /// Whether column heads are too wide to lie side by side.
+    fn heads_turned(&self) -> bool {
+        let pitch = (self.grid.cell_width() + self.grid.gutter) as f64 * self.pixel;
+        self.widest_head() > pitch - 3.0
+    }
+
+    fn head_height(&self) -> f64 {
+        if self.column_heads.is_empty() {
+            0.0
+        } else if self.heads_turned() {
+            self.widest_head() + 8.0
+        } else {
+            theme::TICK_SIZE + 6.0
+        }
+    }
+
     /// How far the last column's head reaches beyond the montage.
     fn head_overhang(&self) -> f64 {
+        if self.heads_turned() {
+            return 0.0;
+        }
         self.column_heads
             .iter()
             .enumerate()
@@ -370,12 +389,21 @@ impl TilePanel {
         let [width, height] = self.size();
         canvas.image(self.image.as_ref(), left, top, width, height, 1.0);
         for (column, head) in self.column_heads.iter().enumerate().take(self.grid.columns) {
+            let turned = self.heads_turned();
+            let (across, along) = if turned {
+                (Across::Left, Along::Middle)
+            } else {
+                (Across::Centre, Along::Baseline)
+            };
             canvas.text(
                 head,
                 [left + self.column_middle(column), top - 6.0],
-                Across::Centre,
-                Along::Baseline,
-                TextLook::new(theme::TICK_SIZE, theme::SOFT),
+                across,
+                along,
+                TextLook {
+                    turned,
+                    ..TextLook::new(theme::TICK_SIZE, theme::SOFT)
+                },
             );
         }
         for (row, head) in self.row_heads.iter().enumerate().take(self.grid.rows) {
@@ -390,14 +418,9 @@ impl TilePanel {
             );
         }
         if !self.title.is_empty() {
-            let heads = if self.column_heads.is_empty() {
-                0.0
-            } else {
-                theme::TICK_SIZE + 6.0
-            };
             canvas.text(
                 &self.title,
-                [left, top - heads - 11.0],
+                [left, top - self.head_height() - 11.0],
                 Across::Left,
                 Along::Baseline,
                 TextLook::new(theme::PANEL_TITLE_SIZE, theme::INK).semi_bold(),

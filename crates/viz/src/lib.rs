@@ -26,6 +26,7 @@ mod axis;
 mod canvas;
 pub mod charts;
 mod colour;
+mod draw_labels;
 mod draw_layer;
 mod error;
 mod field;
@@ -33,6 +34,9 @@ mod figure;
 mod font;
 mod image;
 mod layer;
+#[cfg(test)]
+mod layout_tests;
+mod legend;
 mod montage;
 pub mod number;
 pub mod page;
@@ -56,9 +60,10 @@ pub use layer::{
     Band, Bar, Dash, Ellipse, Ellipses, Heat, Interval, Intervals, Label, Labels, Layer, Line,
     PlacedImage, Point, Points, Polygon, Rule, Segments, Shape, Trail,
 };
+pub use legend::{ColourBar, LegendEntry, Swatch};
 pub use montage::{
     Grid, beside, lattice, lattice_of, linspace, montage, montage_with_borders, stacked,
 };
-pub use plot::{Aspect, ColourBar, Frame, LegendAt, LegendEntry, Plot, Swatch};
+pub use plot::{Aspect, Frame, LegendAt, Plot};
 pub use png_file::{decode_png, encode_png, write_png};
 pub use sidecar::{Sidecar, write_figure};

@@ -1,15 +1,17 @@
 use plotters::chart::ChartBuilder;
 use plotters::drawing::IntoDrawingArea;
-use plotters::style::{Color, FontFamily, FontStyle, RGBColor, ShapeStyle, TextStyle};
+use plotters::style::{
+    Color, FontFamily, FontStyle, FontTransform, RGBColor, ShapeStyle, TextStyle,
+};
 
 use crate::axis::{Axis, TickedAxis, Ticks};
-use crate::canvas::{Across, Along, Canvas, Pen, TextLook};
-use crate::draw_layer::{Mapping, draw, marker};
+use crate::canvas::{Across, Along, Canvas, TextLook};
+use crate::draw_layer::{Mapping, draw};
 use crate::font::{Weight, text_width};
-use crate::layer::{Dash, Layer, Shape};
-use crate::number::nice_ticks;
+use crate::layer::Layer;
+use crate::legend::{ColourBar, LEGEND_LINE, LegendEntry, legend_size, widest};
 use crate::plotters_canvas::PlottersCanvas;
-use crate::{ColourMap, Rgb, theme};
+use crate::{Rgb, theme};
 
 /// Axes with layers: one panel of a figure.
 #[derive(Clone, Debug)]
@@ -26,8 +28,8 @@ pub struct Plot {
     pub aspect: Aspect,
     /// What surrounds the data.
     pub frame: Frame,
-    /// Light lines at the ticks.
-    pub grid: bool,
+    /// Light lines at the ticks of the horizontal and of the vertical axis.
+    pub grid: [bool; 2],
     /// What is drawn, first to last.
     pub layers: Vec<Layer>,
     /// The legend's entries.
@@ -47,7 +49,7 @@ impl Default for Plot {
             size: [460.0, 300.0],
             aspect: Aspect::Free,
             frame: Frame::Open,
-            grid: true,
+            grid: [true, true],
             layers: Vec::new(),
             legend: Vec::new(),
             legend_at: LegendAt::Right,
@@ -94,50 +96,6 @@ pub enum LegendAt {
     BottomRight,
 }
 
-/// A legend's entry.
-#[derive(Clone, Debug, PartialEq)]
-pub struct LegendEntry {
-    /// What it stands for.
-    pub label: String,
-    /// Its colour.
-    pub colour: Rgb,
-    /// Its sign.
-    pub swatch: Swatch,
-}
-
-impl LegendEntry {
-    /// An entry.
-    pub fn new(label: impl Into<String>, colour: Rgb, swatch: Swatch) -> LegendEntry {
-        LegendEntry {
-            label: label.into(),
-            colour,
-            swatch,
-        }
-    }
-}
-
-/// A legend's sign.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Swatch {
-    /// A marker.
-    Marker(Shape),
-    /// A piece of line.
-    Line(Dash),
-    /// A filled square, for bars and regions.
-    Patch,
-}
-
-/// A bar that explains a heat map's colours.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ColourBar {
-    /// Name with unit.
-    pub label: String,
-    /// The colours.
-    pub map: ColourMap,
-    /// Values of their ends.
-    pub limits: [f64; 2],
-}
-
 /// Room that a panel needs around its data, canvas units.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Margins {
@@ -148,9 +106,7 @@ pub(crate) struct Margins {
 }
 
 const BAR_GAP: f64 = 14.0;
-const BAR_WIDTH: f64 = 14.0;
 const LEGEND_GAP: f64 = 18.0;
-const LEGEND_LINE: f64 = 20.0;
 
 impl Plot {
     /// The plot with ranges and size that agree with its aspect.
@@ -186,12 +142,6 @@ impl Plot {
 
     pub(crate) fn margins(&self) -> Margins {
         let x_ticks = self.x.tick_labels();
-        let widest = |ticks: &[(f64, String)]| {
-            ticks
-                .iter()
-                .map(|(_, label)| text_width(label, theme::TICK_SIZE, Weight::Regular))
-                .fold(0.0, f64::max)
-        };
         let last = x_ticks
             .iter()
             .map(|(value, label)| {
@@ -211,30 +161,52 @@ impl Plot {
             .max(0.0);
         let mut right = (last + 2.0).max(4.0);
         if let Some(bar) = &self.colour_bar {
-            right = right.max(BAR_GAP + self.bar_width(bar));
+            right = right.max(BAR_GAP + bar.width());
         }
         if self.legend_at == LegendAt::Right && !self.legend.is_empty() {
             right += LEGEND_GAP + legend_size(&self.legend)[0];
         }
+        // Half of what an axis' name is longer than the axis.
+        let overhang = |label: &str, length: f64| {
+            0.5 * (text_width(label, theme::LABEL_SIZE, Weight::Regular) - length).max(0.0)
+        };
+        let x_name = overhang(&self.x.label, self.size[0]);
+        let bar_name = self.colour_bar.as_ref().map_or("", |bar| &bar.label);
+        let y_name = overhang(&self.y.label, self.size[1]).max(overhang(bar_name, self.size[1]));
+        let legend_overhang = match self.legend_at {
+            LegendAt::Right => legend_size(&self.legend)[1] - self.size[1],
+            _ => 0.0,
+        };
         Margins {
-            left: self.y_label_area().max(first),
+            left: self.y_label_area().max(first).max(x_name),
             top: if self.title.is_empty() {
-                8.0
+                y_name.max(8.0)
             } else {
-                12.0 + theme::PANEL_TITLE_SIZE
+                y_name + 12.0 + theme::PANEL_TITLE_SIZE
             },
-            right: right.max(title_overhang),
-            bottom: self.x_label_area() + 2.0 + widest(&[]),
+            right: right.max(title_overhang).max(x_name),
+            bottom: (self.x_label_area() + 2.0).max(y_name).max(legend_overhang),
         }
     }
 
-    fn y_label_area(&self) -> f64 {
-        let widest = self
-            .y
+    /// Whether labels along the horizontal axis would touch each other, so that they must be
+    /// turned.
+    fn x_labels_touch(&self) -> bool {
+        let ends: Vec<[f64; 2]> = self
+            .x
             .tick_labels()
             .iter()
-            .map(|(_, label)| text_width(label, theme::TICK_SIZE, Weight::Regular))
-            .fold(0.0, f64::max);
+            .map(|(value, label)| {
+                let middle = self.x.fraction(*value) * self.size[0];
+                let half = 0.5 * text_width(label, theme::TICK_SIZE, Weight::Regular);
+                [middle - half, middle + half]
+            })
+            .collect();
+        ends.windows(2).any(|pair| pair[1][0] < pair[0][1] + 3.0)
+    }
+
+    fn y_label_area(&self) -> f64 {
+        let widest = widest(&self.y.tick_labels());
         let ticks = if widest > 0.0 {
             2.0 * theme::TICK_LENGTH + widest
         } else {
@@ -249,8 +221,11 @@ impl Plot {
     }
 
     fn x_label_area(&self) -> f64 {
-        let ticks = if self.x.tick_labels().is_empty() {
+        let labels = self.x.tick_labels();
+        let ticks = if labels.is_empty() {
             0.0
+        } else if self.x_labels_touch() {
+            2.0 * theme::TICK_LENGTH + 4.0 + widest(&labels)
         } else {
             2.0 * theme::TICK_LENGTH + theme::TICK_SIZE
         };
@@ -260,20 +235,6 @@ impl Plot {
             8.0 + theme::LABEL_SIZE
         };
         ticks + label + 2.0
-    }
-
-    fn bar_width(&self, bar: &ColourBar) -> f64 {
-        let widest = bar
-            .ticks()
-            .iter()
-            .map(|(_, label)| text_width(label, theme::TICK_SIZE, Weight::Regular))
-            .fold(0.0, f64::max);
-        let label = if bar.label.is_empty() {
-            0.0
-        } else {
-            10.0 + theme::LABEL_SIZE
-        };
-        BAR_WIDTH + 7.0 + widest + label
     }
 
     /// Draws the plot with the upper left corner of its data at (left, top).
@@ -291,7 +252,13 @@ impl Plot {
             x: &self.x,
             y: &self.y,
         };
-        if self.grid && self.frame != Frame::None {
+        if self.frame == Frame::Closed {
+            // The lines of the axes reach a pixel into the data, where an image
+            // may be; the frame drawn at the end lies outside.
+            self.draw_axes(canvas, &map, AxesPass::Axes);
+            canvas.rectangle(left, top, width, height, Rgb::WHITE, 1.0);
+        }
+        if self.grid != [false, false] && self.frame != Frame::None {
             self.draw_axes(canvas, &map, AxesPass::Grid);
         }
         canvas.clip(left, top, width, height);
@@ -299,20 +266,10 @@ impl Plot {
             draw(canvas, &map, layer);
         }
         canvas.unclip();
-        if self.frame != Frame::None {
-            self.draw_axes(canvas, &map, AxesPass::Axes);
-        }
-        if self.frame == Frame::Closed {
-            let line = 1.0;
-            canvas.rectangle(left, top - line, width + line, line, theme::AXIS, 1.0);
-            canvas.rectangle(
-                left + width,
-                top - line,
-                line,
-                height + line,
-                theme::AXIS,
-                1.0,
-            );
+        match self.frame {
+            Frame::Open => self.draw_axes(canvas, &map, AxesPass::Axes),
+            Frame::Closed => draw_frame(canvas, left, top, width, height),
+            Frame::None => {}
         }
         if !self.title.is_empty() {
             canvas.text(
@@ -340,7 +297,7 @@ impl Plot {
                 let bar = self
                     .colour_bar
                     .as_ref()
-                    .map_or(0.0, |bar| BAR_GAP + self.bar_width(bar));
+                    .map_or(0.0, |bar| BAR_GAP + bar.width());
                 (left + width + bar + LEGEND_GAP, top)
             }
             LegendAt::TopRight => (left + width - size[0] - inset, top + inset),
@@ -375,6 +332,11 @@ impl Plot {
         );
         let size = (pixels(map.width) + y_area, pixels(map.height) + x_area);
         let tick_style = text_style(theme::TICK_SIZE * scale, theme::SOFT);
+        let x_tick_style = if self.x_labels_touch() {
+            tick_style.transform(FontTransform::Rotate90)
+        } else {
+            tick_style.clone()
+        };
         let label_style = text_style(theme::LABEL_SIZE * scale, theme::INK);
         let line = |colour: Rgb| ShapeStyle {
             color: RGBColor(colour.0, colour.1, colour.2).to_rgba(),
@@ -392,10 +354,16 @@ impl Plot {
                 mesh.light_line_style(line(theme::GRID))
                     .bold_line_style(line(theme::GRID))
                     .axis_style(line(theme::AXIS))
-                    .x_label_style(tick_style.clone())
+                    .x_label_style(x_tick_style)
                     .y_label_style(tick_style)
                     .axis_desc_style(label_style)
                     .max_light_lines(0);
+                if !self.grid[0] {
+                    mesh.disable_x_mesh();
+                }
+                if !self.grid[1] {
+                    mesh.disable_y_mesh();
+                }
                 match pass {
                     AxesPass::Grid => mesh
                         .disable_axes()
@@ -422,94 +390,20 @@ enum AxesPass {
     Axes,
 }
 
-impl ColourBar {
-    fn ticks(&self) -> Vec<(f64, String)> {
-        nice_ticks(self.limits[0], self.limits[1], 5)
+/// The four sides just outside of a rectangle, as thick as the lines of the axes.
+fn draw_frame(canvas: &mut Canvas, left: f64, top: f64, width: f64, height: f64) {
+    let line = canvas.scale().round().max(1.0) / canvas.scale();
+    let (outer_left, outer_top) = (left - line, top - line);
+    let (outer_width, outer_height) = (width + 2.0 * line, height + 2.0 * line);
+    let sides = [
+        [outer_left, outer_top, outer_width, line],
+        [outer_left, top + height, outer_width, line],
+        [outer_left, outer_top, line, outer_height],
+        [left + width, outer_top, line, outer_height],
+    ];
+    for [x, y, w, h] in sides {
+        canvas.rectangle(x, y, w, h, theme::AXIS, 1.0);
     }
-
-    fn draw(&self, canvas: &mut Canvas, left: f64, top: f64, height: f64) {
-        let steps = 256;
-        for step in 0..steps {
-            let from = top + height * f64::from(step) / f64::from(steps);
-            let to = top + height * f64::from(step + 1) / f64::from(steps);
-            let colour = self
-                .map
-                .at(1.0 - (f64::from(step) + 0.5) / f64::from(steps));
-            canvas.rectangle(left, from, BAR_WIDTH, to - from, colour, 1.0);
-        }
-        let mut widest = 0.0f64;
-        for (value, label) in self.ticks() {
-            let fraction = (value - self.limits[0]) / (self.limits[1] - self.limits[0]);
-            let y = top + (1.0 - fraction) * height;
-            let right = left + BAR_WIDTH;
-            canvas.line([right, y], [right + 3.0, y], Pen::new(theme::AXIS, 1.0));
-            canvas.text(
-                &label,
-                [right + 7.0, y],
-                Across::Left,
-                Along::Middle,
-                TextLook::new(theme::TICK_SIZE, theme::SOFT),
-            );
-            widest = widest.max(text_width(&label, theme::TICK_SIZE, Weight::Regular));
-        }
-        canvas.text(
-            &self.label,
-            [left + BAR_WIDTH + 7.0 + widest + 8.0, top + 0.5 * height],
-            Across::Centre,
-            Along::Top,
-            TextLook {
-                turned: true,
-                ..TextLook::new(theme::LABEL_SIZE, theme::INK)
-            },
-        );
-    }
-}
-
-impl LegendEntry {
-    /// Width of sign and label.
-    pub(crate) fn width(&self) -> f64 {
-        self.text_offset() + text_width(&self.label, theme::LEGEND_SIZE, Weight::Regular)
-    }
-
-    fn text_offset(&self) -> f64 {
-        match self.swatch {
-            Swatch::Marker(_) => 17.0,
-            Swatch::Line(_) => 26.0,
-            Swatch::Patch => 21.0,
-        }
-    }
-
-    pub(crate) fn draw(&self, canvas: &mut Canvas, left: f64, middle: f64) {
-        match self.swatch {
-            Swatch::Marker(shape) => {
-                let at = [left + 6.0, middle];
-                marker(canvas, at, shape, 4.5, self.colour, 1.0, None);
-            }
-            Swatch::Line(dash) => canvas.line(
-                [left, middle],
-                [left + 18.0, middle],
-                Pen {
-                    dash: dash.pattern(1.8),
-                    ..Pen::new(self.colour, 2.2)
-                },
-            ),
-            Swatch::Patch => {
-                canvas.rectangle(left, middle - 6.0, 14.0, 12.0, self.colour, 1.0);
-            }
-        }
-        canvas.text(
-            &self.label,
-            [left + self.text_offset(), middle],
-            Across::Left,
-            Along::Middle,
-            TextLook::new(theme::LEGEND_SIZE, theme::INK),
-        );
-    }
-}
-
-fn legend_size(entries: &[LegendEntry]) -> [f64; 2] {
-    let width = entries.iter().map(LegendEntry::width).fold(0.0, f64::max);
-    [width, entries.len() as f64 * LEGEND_LINE]
 }
 
 fn text_style(pixels: f64, colour: Rgb) -> TextStyle<'static> {

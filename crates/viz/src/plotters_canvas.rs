@@ -70,21 +70,27 @@ impl DrawingBackend for PlottersCanvas<'_> {
         to: BackendCoord,
         style: &S,
     ) -> Drawn {
-        let (from, to) = (self.unit(from), self.unit(to));
         let pen = self.pen(style);
-        if from[0] == to[0] || from[1] == to[1] {
-            // A filled rectangle on whole pixels: no antialiased fringe.
-            let (left, top) = (from[0].min(to[0]), from[1].min(to[1]));
+        if from.0 == to.0 || from.1 == to.1 {
+            // A rectangle of whole pixels: no antialiased fringe, and the same
+            // thickness everywhere.
+            let thickness = style.stroke_width() as i32;
+            let side = |a: i32, b: i32| {
+                let low = a.min(b) - thickness / 2;
+                (f64::from(low), f64::from((a - b).abs() + thickness))
+            };
+            let ((left, width), (top, height)) = (side(from.0, to.0), side(from.1, to.1));
+            let scale = self.0.scale();
             self.0.rectangle(
-                left - 0.5 * pen.width,
-                top - 0.5 * pen.width,
-                (from[0] - to[0]).abs() + pen.width,
-                (from[1] - to[1]).abs() + pen.width,
+                left / scale,
+                top / scale,
+                width / scale,
+                height / scale,
                 pen.colour,
                 pen.alpha,
             );
         } else {
-            self.0.line(from, to, pen);
+            self.0.line(self.unit(from), self.unit(to), pen);
         }
         Ok(())
     }
@@ -123,7 +129,7 @@ impl DrawingBackend for PlottersCanvas<'_> {
         let (colour, _) = rgb(style.color());
         let scale = self.0.scale();
         let size = style.size() / scale;
-        let turned = matches!(style.transform(), FontTransform::Rotate270);
+        let turned = !matches!(style.transform(), FontTransform::None);
         let look = TextLook {
             size,
             weight: weight(style.style()),
@@ -142,6 +148,12 @@ impl DrawingBackend for PlottersCanvas<'_> {
             VPos::Bottom => Along::Baseline,
         };
         let mut at = [f64::from(pos.0) / scale, f64::from(pos.1) / scale];
+        if matches!(style.transform(), FontTransform::Rotate90) {
+            // Labels of the horizontal axis that are too long to lie: plotters
+            // gives the middle of their upper edge, where a turned one ends.
+            self.0.text(text, at, Across::Right, Along::Middle, look);
+            return Ok(());
+        }
         if along == Along::Baseline {
             // The lowest line of the area is the descenders', not the baseline.
             at[1] -= 0.25 * size;

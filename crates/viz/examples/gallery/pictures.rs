@@ -7,7 +7,7 @@ use viz::{
     linspace, montage, montage_with_borders, write_figure,
 };
 
-use crate::synthetic::{codes, digits, tile};
+use crate::synthetic::{codes, fashion, tile};
 use crate::{Done, save, sidecar};
 
 pub(crate) fn draw(folder: &Path) -> Done {
@@ -48,7 +48,7 @@ fn maps(folder: &Path) -> Done {
         .collect();
     let image = montage(&Grid::new(7, 7, 28, 28), &tiles)?;
     let at_quantiles = LabelledMap {
-        title: "At the prior's quantiles",
+        title: "At the prior’s quantiles",
         image: &image,
         first: &quantiles,
         second: &quantiles,
@@ -118,7 +118,7 @@ fn reconstructions(folder: &Path) -> Done {
             "reconstruction".into(),
             "|difference|".into(),
         ],
-        column_heads: digits(),
+        column_heads: fashion(),
         pixel: 2.0,
     };
     let figure = Figure {

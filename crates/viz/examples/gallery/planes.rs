@@ -171,7 +171,7 @@ fn posteriors(folder: &Path) -> Done {
     .plot()?;
     let figure = Figure {
         title: "Posteriors of twenty images".into(),
-        caption: "Ellipses: one and two standard deviations of q(z|x). Blue: density of the \
+        caption: "Ellipses: one and two standard deviations of q(z|x). Grey: density of the \
                   aggregate posterior. Dashed: the prior."
             .into(),
         ..Figure::of(plot)

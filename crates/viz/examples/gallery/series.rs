@@ -237,6 +237,7 @@ fn intervals(folder: &Path) -> Done {
         x_label: "latents",
         y_label: "active units",
         series: &series,
+        x_scale: Scale::Log10,
         ..IntervalChart::default()
     }
     .plot();

@@ -89,12 +89,12 @@ impl BarChart<'_> {
                 bars.push(Bar {
                     x: [left + gap, left + width - gap],
                     y: [0.0, value],
-                    colour: colour(index, series),
-                    alpha: if threshold.is_some_and(|t| value <= t) {
-                        0.35
+                    colour: if threshold.is_some_and(|t| value <= t) {
+                        colour(index, series).mix(Rgb::WHITE, 0.65)
                     } else {
-                        1.0
+                        colour(index, series)
                     },
+                    alpha: 1.0,
                 });
             }
         }
@@ -116,6 +116,7 @@ impl BarChart<'_> {
                 ticks.map(|(i, name)| (i as f64, name.clone())).collect(),
             )),
             y,
+            grid: [false, true],
             layers,
             legend: self
                 .series

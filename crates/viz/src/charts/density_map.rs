@@ -61,7 +61,7 @@ impl<'a> DensityMap<'a> {
                 .collect();
             let colour = match self.map {
                 ColourMap::Viridis | ColourMap::Grey => Rgb::WHITE,
-                ColourMap::Blues | ColourMap::Diverging => Rgb::hex(0x2b3038),
+                ColourMap::Slate | ColourMap::Diverging => Rgb::hex(0x2b3038),
             };
             layers.push(Layer::Segments(Segments {
                 alpha: 0.65,
@@ -75,7 +75,7 @@ impl<'a> DensityMap<'a> {
             size: [400.0, 400.0],
             aspect: Aspect::EqualSize,
             frame: Frame::Closed,
-            grid: false,
+            grid: [false, false],
             layers,
             colour_bar: Some(ColourBar {
                 label: self.value_label.to_string(),

@@ -1,5 +1,6 @@
+use crate::number::decimal;
 use crate::{
-    Axis, Interval, Intervals, Layer, LegendEntry, Line, Plot, Rgb, Scale, Shape, Swatch,
+    Axis, Interval, Intervals, Layer, LegendEntry, Line, Plot, Rgb, Scale, Shape, Swatch, Ticks,
     class_colour,
 };
 
@@ -25,6 +26,8 @@ pub struct IntervalChart<'a> {
     pub y_label: &'a str,
     /// The series; they are set apart sideways by a little so that bars do not cover each other.
     pub series: &'a [IntervalSeries],
+    /// Scale of the horizontal axis.
+    pub x_scale: Scale,
     /// Scale of the vertical axis.
     pub y_scale: Scale,
 }
@@ -36,32 +39,42 @@ impl Default for IntervalChart<'_> {
             x_label: "",
             y_label: "",
             series: &[],
+            x_scale: Scale::Linear,
             y_scale: Scale::Linear,
         }
     }
 }
 
 impl IntervalChart<'_> {
-    /// The chart.
+    /// The chart; few positions have a tick each.
     pub fn plot(&self) -> Plot {
-        let xs = self
-            .series
-            .iter()
-            .flat_map(|s| s.points.iter().map(|p| p[0]));
-        let ys = self
-            .series
-            .iter()
-            .flat_map(|s| s.points.iter().flat_map(|p| [p[1], p[2], p[3]]));
-        let x = Axis::fit(self.x_label, Scale::Linear, xs, 0.08);
-        let apart = 0.014 * (x.high - x.low);
+        let points = || self.series.iter().flat_map(|series| &series.points);
+        let ys = points().flat_map(|p| [p[1], p[2], p[3]]);
+        let mut positions: Vec<f64> = points().map(|p| p[0]).filter(|x| x.is_finite()).collect();
+        positions.sort_by(f64::total_cmp);
+        positions.dedup();
+        let mut x = Axis::fit(self.x_label, self.x_scale, positions.clone(), 0.08);
+        if positions.len() <= 10 {
+            let decimals = usize::from(positions.iter().any(|v| v.fract() != 0.0));
+            let ticks = positions.iter().map(|v| (*v, decimal(*v, decimals)));
+            x.ticks = Ticks::At(ticks.collect());
+        }
         let middle = 0.5 * (self.series.len() as f64 - 1.0);
         let mut layers = Vec::new();
         let mut legend = Vec::new();
         for (index, series) in self.series.iter().enumerate() {
             let colour = series.colour.unwrap_or_else(|| class_colour(index));
-            let shift = apart * (index as f64 - middle);
+            let aside = 0.014 * (index as f64 - middle);
+            let shifted = |at: f64| match self.x_scale {
+                Scale::Linear => at + aside * (x.high - x.low),
+                Scale::Log10 => at * (x.high / x.low).powf(aside),
+            };
             layers.push(Layer::Line(Line {
-                points: series.points.iter().map(|p| [p[0] + shift, p[1]]).collect(),
+                points: series
+                    .points
+                    .iter()
+                    .map(|p| [shifted(p[0]), p[1]])
+                    .collect(),
                 colour,
                 width: 1.4,
                 alpha: 0.6,
@@ -72,7 +85,7 @@ impl IntervalChart<'_> {
                     .points
                     .iter()
                     .map(|&[at, mean, low, high]| Interval {
-                        at: at + shift,
+                        at: shifted(at),
                         mean,
                         low,
                         high,
@@ -88,8 +101,8 @@ impl IntervalChart<'_> {
         }
         Plot {
             title: self.title.to_string(),
-            x,
             y: Axis::fit(self.y_label, self.y_scale, ys, 0.08),
+            x,
             layers,
             legend,
             ..Plot::default()

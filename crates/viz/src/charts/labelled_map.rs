@@ -45,7 +45,7 @@ impl LabelledMap<'_> {
             ],
             aspect: Aspect::Free,
             frame: Frame::Closed,
-            grid: false,
+            grid: [false, false],
             layers: vec![Layer::Image(PlacedImage {
                 image: self.image.clone().into(),
                 x: [x.low, x.high],

@@ -23,8 +23,7 @@ pub fn marks(marked: &[([f64; 2], String)], colour: Rgb) -> Vec<Layer> {
                 })
                 .collect(),
             size: 12.0,
-            offset: [0.0, 14.0],
-            separate: false,
+            offset: [0.0, 15.0],
             ..Labels::default()
         }),
     ]

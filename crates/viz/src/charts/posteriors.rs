@@ -84,10 +84,10 @@ impl Posteriors<'_> {
         if let Some(field) = self.aggregate {
             layers.push(Layer::Heat(Heat {
                 field: field.clone(),
-                map: ColourMap::Blues,
+                map: ColourMap::Slate,
                 limits: [0.0, field.limits()[1]],
                 smooth: true,
-                alpha: 0.75,
+                alpha: 0.9,
             }));
         }
         if self.prior {

@@ -76,7 +76,7 @@ impl RegionMap<'_> {
             size: [420.0, 420.0],
             aspect: Aspect::EqualSize,
             frame: Frame::Closed,
-            grid: false,
+            grid: [false, false],
             layers: vec![
                 Layer::Image(PlacedImage {
                     image: image.into(),

@@ -137,7 +137,7 @@ impl Scatter3d<'_> {
         Ok(Plot {
             title: self.title.to_string(),
             legend: class_legend(self.class_names),
-            ..space_plot(layers)
+            ..space_plot(layers, self.camera)
         })
     }
 }
@@ -239,7 +239,7 @@ impl<'a> Surface3d<'a> {
                 map: self.map,
                 limits: [low, top],
             }),
-            ..space_plot(layers)
+            ..space_plot(layers, self.camera)
         }
     }
 }
@@ -265,15 +265,18 @@ fn shade(colour: Rgb, corners: &[[f64; 3]; 4]) -> Rgb {
     }
 }
 
-fn space_plot(layers: Vec<Layer>) -> Plot {
-    // Room for the turned box, its ticks and names.
+fn space_plot(layers: Vec<Layer>, camera: Camera) -> Plot {
+    // Room for the box at any azimuth, its ticks and names, so that a turning
+    // camera keeps the picture's size.
+    let (sin, cos) = camera.elevation.to_radians().sin_cos();
+    let half = cos.abs() + std::f64::consts::SQRT_2 * sin.abs();
     Plot {
-        x: Axis::linear("", -1.95, 1.95),
-        y: Axis::linear("", -1.9, 1.8),
-        size: [430.0, 410.0],
+        x: Axis::linear("", -1.9, 1.9),
+        y: Axis::linear("", -half - 0.42, half + 0.08),
+        size: [430.0, 430.0],
         aspect: Aspect::EqualSize,
         frame: Frame::None,
-        grid: false,
+        grid: [false, false],
         layers,
         ..Plot::default()
     }

@@ -106,6 +106,7 @@ impl StripChart<'_> {
                     .collect(),
             )),
             size: [460.0, 26.0 + 52.0 * rows as f64],
+            grid: [true, false],
             layers,
             ..Plot::default()
         }

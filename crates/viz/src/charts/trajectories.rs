@@ -92,7 +92,7 @@ impl Trajectories<'_> {
                     colour: colour(index),
                 })
                 .collect(),
-            fill: 0.14,
+            fill: 0.09,
             edge: 0.9,
             width: 1.6,
             dash: Dash::Solid,
