@@ -11,6 +11,7 @@ pub mod figures;
 pub mod interrupt;
 mod page;
 pub mod presets;
+pub mod report;
 pub mod run_folder;
 pub mod study;
 pub mod training;

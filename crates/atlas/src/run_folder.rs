@@ -171,6 +171,35 @@ impl RunFolder {
         Configuration::resolve(None, Some(&self.config()), &[])
     }
 
+    /// Checks that the run was trained on this data set.
+    ///
+    /// # Errors
+    /// When `environment.json` is missing or damaged, or names another
+    /// content.
+    pub fn check_dataset(&self, dataset: &datasets::Dataset) -> Result<(), Error> {
+        let path = self.path.join("environment.json");
+        let bytes = fs::read(&path).map_err(|source| Error::Read {
+            path: path.clone(),
+            source,
+        })?;
+        let environment: Environment = serde_json::from_slice(&bytes).map_err(|error| {
+            Error::RunFolder(format!(
+                "{} is damaged ({error}); expected the file 'cargo xtask train' wrote",
+                path.display()
+            ))
+        })?;
+        if environment.dataset_sha256 != dataset.fingerprint {
+            return Err(Error::RunFolder(format!(
+                "{} was trained on a {} with SHA-256 {}, but the one found has {}; give the folder of the original with --data-dir",
+                self.path.display(),
+                dataset.name,
+                environment.dataset_sha256,
+                dataset.fingerprint
+            )));
+        }
+        Ok(())
+    }
+
     /// Reads `result.json`; `None` when the run has not ended.
     ///
     /// # Errors
