@@ -10,7 +10,9 @@ use crate::linear::forward::Forward;
 use crate::linear::input_gradient::InputGradient;
 use crate::linear::weight_gradient::WeightGradient;
 use crate::loss::kernel::Bce;
+use crate::panels::bytes::PackBytes;
 use crate::panels::support::Masks;
+use crate::random::deviates::{Normal, Uniform};
 use crate::simd::{Lines, dispatch};
 use crate::vector::elementary::Elementary;
 use crate::vector::map;
@@ -31,7 +33,7 @@ macro_rules! kernels {
         impl Kernels for $element {
             $(
                 fn $name(isa: Available, operation: $operation) {
-                    dispatch(isa, operation);
+                    dispatch::<Self, _>(isa, operation);
                 }
             )*
         }
@@ -45,6 +47,12 @@ kernels! {
     input_gradient: InputGradient<'_, Self>;
     /// See [`crate::linear::weight_gradient`].
     weight_gradient: WeightGradient<'_, Self>;
+    /// See [`crate::panels::Panels::pack_bytes`].
+    pack_bytes: PackBytes<'_>;
+    /// See [`crate::random::fill_uniform`].
+    uniform: Uniform<'_, Self>;
+    /// See [`crate::random::fill_normal`].
+    normal: Normal<'_, Self>;
     /// See [`crate::panels::Support::scan`].
     masks: Masks<'_, Self>;
     /// See [`crate::loss`].

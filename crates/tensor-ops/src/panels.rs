@@ -6,8 +6,13 @@
 //! always zero. One row of a panel, a *line*, is 64 bytes of f32.
 
 use crate::Float;
+use crate::isa::Available;
+use crate::kernels::Kernels;
 
+pub(crate) mod bytes;
 pub(crate) mod support;
+
+use bytes::PackBytes;
 
 pub use support::Support;
 
@@ -145,7 +150,16 @@ impl Panels {
     /// If a slice has another length than the shape needs.
     pub fn pack_bytes(self, bytes: &[u8], panels: &mut [f32]) {
         self.check("pack_bytes", bytes.len(), panels.len());
-        self.pack_byte_rows(|row| &bytes[row * self.cols..][..self.cols], panels);
+        let (images, indices) = (bytes, None);
+        f32::pack_bytes(
+            Available::current(),
+            PackBytes {
+                shape: self,
+                images,
+                indices,
+                panels,
+            },
+        );
     }
 
     /// Packs the rows `indices` of the row-major byte matrix `images`
@@ -162,26 +176,24 @@ impl Panels {
             indices.len(),
             panels.len()
         );
-        self.pack_byte_rows(
-            |row| &images[indices[row] as usize * self.cols..][..self.cols],
-            panels,
-        );
-    }
-
-    fn pack_byte_rows<'a>(self, row_bytes: impl Fn(usize) -> &'a [u8], panels: &mut [f32]) {
-        for row in 0..self.rows {
-            let bytes = row_bytes(row);
-            for panel in 0..self.panel_count() {
-                let first = panel * LANES;
-                let width = LANES.min(self.cols - first);
-                let at = (panel * self.rows + row) * LANES;
-                let line = &mut panels[at..at + LANES];
-                for (value, &byte) in line.iter_mut().zip(&bytes[first..first + width]) {
-                    *value = f32::from(byte) / 255.0;
-                }
-                line[width..].fill(0.0);
-            }
+        let available = images.len() / self.cols.max(1);
+        for &index in indices {
+            assert!(
+                (index as usize) < available,
+                "pack_bytes_indexed: row {index} of {available} rows of {} bytes",
+                self.cols
+            );
         }
+        let indices = Some(indices);
+        f32::pack_bytes(
+            Available::current(),
+            PackBytes {
+                shape: self,
+                images,
+                indices,
+                panels,
+            },
+        );
     }
 
     fn check(self, operation: &str, dense: usize, panels: usize) {

@@ -25,7 +25,7 @@ impl<T: Float> Operation<T> for Update<'_, T> {
             let root = multiply_add::<T, L>(square.sqrt(), step.root_correction, step.epsilon);
             *m = mean;
             *v = square;
-            *p -= step.step_size * mean / root;
+            *p -= step.step_size * mean * T::fast_reciprocal::<L>(root);
         }
     }
 }

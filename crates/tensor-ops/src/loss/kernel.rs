@@ -34,48 +34,73 @@ impl<T: Float> Operation<T> for Bce<'_, T> {
             row_loss,
         } = self;
         let whole_panels = shape.cols / LANES;
-        let mut group = 0;
+        let mut first = 0;
         for row_loss in row_loss.chunks_mut(ROW_GROUP) {
-            let rows = row_loss.len();
             let mut sums = [[T::ZERO; LANES]; ROW_GROUP];
             for panel in 0..shape.panel_count() {
-                let at = (panel * shape.rows + group) * LANES;
-                let range = at..at + rows * LANES;
-                let mut terms = [T::ZERO; ROW_GROUP * LANES];
-                let terms = &mut terms[..rows * LANES];
-                let targets = &targets[range.clone()];
-                match &mut logits {
-                    Logits::Keep(logits) => {
-                        for ((&x, &t), term) in logits[range].iter().zip(targets).zip(&mut *terms) {
-                            *term = T::fast_softplus::<L>(x) - x * t;
-                        }
-                    }
-                    Logits::Replace(logits) => {
-                        let logits = &mut logits[range];
-                        for ((x, &t), term) in logits.iter_mut().zip(targets).zip(&mut *terms) {
-                            let (softplus, sigmoid) = T::fast_softplus_sigmoid::<L>(*x);
-                            *term = softplus - *x * t;
-                            *x = sigmoid - t;
-                        }
-                        if panel == whole_panels {
-                            for line in logits.chunks_exact_mut(LANES) {
-                                line[shape.cols % LANES..].fill(T::ZERO);
-                            }
-                        }
-                    }
-                }
-                let width = LANES.min(shape.cols - panel * LANES);
-                for (sum, term) in sums.iter_mut().zip(terms.chunks_exact(LANES)) {
-                    for (sum, &term) in sum.iter_mut().zip(&term[..width]) {
-                        *sum += term;
-                    }
+                let at = (panel * shape.rows + first) * LANES;
+                let range = at..at + row_loss.len() * LANES;
+                let targets = targets[range.clone()].as_chunks::<LANES>().0;
+                let lines = match &mut logits {
+                    Logits::Keep(logits) => Logits::Keep(logits[range].as_chunks().0),
+                    Logits::Replace(logits) => Logits::Replace(logits[range].as_chunks_mut().0),
+                };
+                // The width is a constant of all panels but the last: a
+                // variable one would keep the terms out of registers.
+                if panel < whole_panels {
+                    add_panel::<T, L, true>(lines, targets, &mut sums, LANES);
+                } else {
+                    add_panel::<T, L, false>(lines, targets, &mut sums, shape.cols % LANES);
                 }
             }
             for (loss, sums) in row_loss.iter_mut().zip(sums) {
                 *loss = sum_lanes(sums);
             }
-            group += rows;
+            first += row_loss.len();
         }
+    }
+}
+
+/// Adds the terms of the first `width` lanes of every line to its row's sums.
+#[inline(always)]
+fn add_panel<T: Float, L: Line<T>, const WHOLE: bool>(
+    logits: Logits<'_, [T; LANES]>,
+    targets: &[[T; LANES]],
+    sums: &mut [[T; LANES]; ROW_GROUP],
+    width: usize,
+) {
+    let mut terms = [T::ZERO; LANES];
+    match logits {
+        Logits::Keep(lines) => {
+            for ((x, t), sum) in lines.iter().zip(targets).zip(sums) {
+                for lane in 0..LANES {
+                    terms[lane] = T::fast_bce::<L>(x[lane], t[lane]).0;
+                }
+                if !WHOLE {
+                    terms[width..].fill(T::ZERO);
+                }
+                add_terms(sum, terms);
+            }
+        }
+        Logits::Replace(lines) => {
+            for ((x, t), sum) in lines.iter_mut().zip(targets).zip(sums) {
+                for lane in 0..LANES {
+                    (terms[lane], x[lane]) = T::fast_bce::<L>(x[lane], t[lane]);
+                }
+                if !WHOLE {
+                    terms[width..].fill(T::ZERO);
+                    x[width..].fill(T::ZERO);
+                }
+                add_terms(sum, terms);
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn add_terms<T: Float>(sum: &mut [T; LANES], terms: [T; LANES]) {
+    for (sum, term) in sum.iter_mut().zip(terms) {
+        *sum += term;
     }
 }
 

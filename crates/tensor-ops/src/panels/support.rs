@@ -33,23 +33,31 @@ pub struct Support {
 /// Lists of ascending indices, one after the other.
 #[derive(Clone, Debug, Default)]
 struct Lists {
+    /// A prefix of this buffer is in use; it never shrinks.
     indices: Vec<u32>,
     ends: Vec<usize>,
 }
 
 impl Lists {
-    fn clear(&mut self) {
-        self.indices.clear();
+    /// Empties the lists and makes room for `most` indices.
+    fn reset(&mut self, most: usize, lists: usize) {
+        if self.indices.len() < most {
+            self.indices.resize(most, 0);
+        }
         self.ends.clear();
-    }
-
-    fn reserve(&mut self, indices: usize, lists: usize) {
-        self.indices.reserve(indices);
         self.ends.reserve(lists);
     }
 
-    fn finish_list(&mut self) {
-        self.ends.push(self.indices.len());
+    /// Adds a list of those `(index, present)` that are present. Written
+    /// without a branch: whether a pixel is zero cannot be predicted.
+    #[inline(always)]
+    fn push(&mut self, candidates: impl Iterator<Item = (u32, bool)>) {
+        let mut end = self.ends.last().copied().unwrap_or(0);
+        for (index, present) in candidates {
+            self.indices[end] = index;
+            end += usize::from(present);
+        }
+        self.ends.push(end);
     }
 
     #[inline(always)]
@@ -97,43 +105,38 @@ impl Support {
             .map(|mask| mask.count_ones() as usize)
             .sum();
 
-        self.row_tiles.clear();
-        let row_tiles = shape.rows.div_ceil(row_tile);
+        let Panels { rows, .. } = shape;
+        let row_tiles = rows.div_ceil(row_tile);
+        // One more than can be in use: an absent candidate is written too.
         self.row_tiles
-            .reserve(row_tiles * shape.padded_cols(), row_tiles);
-        for (row, rows) in even_parts(shape.rows, row_tile) {
-            for panel in 0..shape.panel_count() {
-                let masks = &self.masks[panel * shape.rows + row..][..rows];
-                let mut union = masks.iter().fold(0, |union, &mask| union | mask);
-                while union != 0 {
-                    let lane = union.trailing_zeros();
-                    self.row_tiles.indices.push((panel * LANES) as u32 + lane);
-                    union &= union - 1;
-                }
-            }
-            self.row_tiles.finish_list();
+            .reset(row_tiles * shape.padded_cols() + 1, row_tiles);
+        for (row, height) in even_parts(rows, row_tile) {
+            let masks = &self.masks;
+            self.row_tiles
+                .push((0..shape.panel_count()).flat_map(|panel| {
+                    let lines = &masks[panel * rows + row..][..height];
+                    let union = lines.iter().fold(0, |union, &mask| union | mask);
+                    (0..LANES as u32)
+                        .map(move |lane| ((panel * LANES) as u32 + lane, union >> lane & 1 != 0))
+                }));
         }
 
-        self.input_tiles.clear();
+        let input_tiles = shape.panel_count() * LANES.div_ceil(input_tile);
+        self.input_tiles.reset(input_tiles * rows + 1, input_tiles);
         self.input_tile_of.clear();
-        let tiles_of_panel = LANES.div_ceil(input_tile);
-        self.input_tiles.reserve(
-            shape.panel_count() * tiles_of_panel * shape.rows,
-            shape.panel_count() * tiles_of_panel,
-        );
         for panel in 0..shape.panel_count() {
             let width = LANES.min(shape.cols - panel * LANES);
             for (start, len) in even_parts(width, input_tile) {
                 let list = self.input_tiles.ends.len() as u32;
                 self.input_tile_of.extend(std::iter::repeat_n(list, len));
                 let lanes = (u32::MAX >> (32 - len) << start) as u16;
-                let masks = &self.masks[panel * shape.rows..][..shape.rows];
-                for (row, mask) in masks.iter().enumerate() {
-                    if mask & lanes != 0 {
-                        self.input_tiles.indices.push(row as u32);
-                    }
-                }
-                self.input_tiles.finish_list();
+                let masks = &self.masks[panel * rows..][..rows];
+                self.input_tiles.push(
+                    masks
+                        .iter()
+                        .zip(0..)
+                        .map(|(mask, row)| (row, mask & lanes != 0)),
+                );
             }
         }
     }

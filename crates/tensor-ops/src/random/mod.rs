@@ -7,8 +7,12 @@
 use rand::{RngCore, SeedableRng};
 
 use crate::Float;
+use crate::isa::Available;
 
+pub(crate) mod deviates;
 mod philox;
+
+use deviates::{Normal, Uniform};
 
 pub use philox::philox4x32_10;
 
@@ -38,7 +42,13 @@ impl Stream {
     /// Words `4 index .. 4 index + 4` of the sequence.
     #[inline(always)]
     pub fn block(self, index: u64) -> [u32; 4] {
-        philox4x32_10(
+        let (counter, key) = self.counter_and_key(index);
+        philox4x32_10(counter, key)
+    }
+
+    #[inline(always)]
+    fn counter_and_key(self, index: u64) -> ([u32; 4], [u32; 2]) {
+        (
             [
                 index as u32,
                 (index >> 32) as u32,
@@ -120,9 +130,14 @@ impl SeedableRng for StreamRng {
 ///
 /// Value i is made of word i: its upper 24 bits in f32, all 32 in f64.
 pub fn fill_uniform<T: Float>(out: &mut [T], stream: Stream, offset: u64) {
-    for (i, out) in out.iter_mut().enumerate() {
-        *out = uniform(stream.word(offset + i as u64));
-    }
+    T::uniform(
+        Available::current(),
+        Uniform {
+            out,
+            stream,
+            offset,
+        },
+    );
 }
 
 /// Fills `out` with values `offset ..` of the stream's standard normal deviates.
@@ -132,26 +147,12 @@ pub fn fill_uniform<T: Float>(out: &mut [T], stream: Stream, offset: u64) {
 /// θ = 2π·w₂ⱼ₊₁·2⁻³². |z| ≤ 6.77. The f32 and f64 deviates of one index are
 /// the same number up to rounding.
 pub fn fill_normal<T: Float>(out: &mut [T], stream: Stream, offset: u64) {
-    for (i, out) in out.iter_mut().enumerate() {
-        let index = offset + i as u64;
-        let block = stream.block(index / 4);
-        let pair = (index as usize % 4) / 2 * 2;
-        let u = (f64::from(block[pair]) + 0.5) * 2.0_f64.powi(-32);
-        let theta = f64::from(block[pair + 1]) * 2.0_f64.powi(-32) * std::f64::consts::TAU;
-        let radius = (-2.0 * u.ln()).sqrt();
-        let direction = if index.is_multiple_of(2) {
-            theta.cos()
-        } else {
-            theta.sin()
-        };
-        *out = T::from_f64(radius * direction);
-    }
-}
-
-fn uniform<T: Float>(word: u32) -> T {
-    if size_of::<T>() == 4 {
-        T::from_f64(f64::from(word >> 8) * 2.0_f64.powi(-24))
-    } else {
-        T::from_f64(f64::from(word) * 2.0_f64.powi(-32))
-    }
+    T::normal(
+        Available::current(),
+        Normal {
+            out,
+            stream,
+            offset,
+        },
+    );
 }

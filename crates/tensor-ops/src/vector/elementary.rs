@@ -23,8 +23,14 @@ pub trait Elementary: Sized {
     fn fast_tanh<L: Line<Self>>(x: Self) -> Self;
     /// max(x, 0) with NaN kept.
     fn fast_relu<L: Line<Self>>(x: Self) -> Self;
+    /// 1 / x of a positive normal x, within 2 ULP.
+    fn fast_reciprocal<L: Line<Self>>(x: Self) -> Self;
+    /// Two standard normal deviates of two random words, by Box & Muller.
+    fn fast_normal_pair<L: Line<Self>>(radius: u32, angle: u32) -> (Self, Self);
     /// (softplus x, σ(x)) from one exponential.
     fn fast_softplus_sigmoid<L: Line<Self>>(x: Self) -> (Self, Self);
+    /// (softplus x − x t, σ(x) − t): cross-entropy with a logit, and its derivative.
+    fn fast_bce<L: Line<Self>>(x: Self, t: Self) -> (Self, Self);
 }
 
 /// a · b + c, rounded once where the path has the instruction.
@@ -51,6 +57,26 @@ const LN_2_LOW: f32 = 1.428_606_8e-6;
 /// 1.5 · 2²³: adding it rounds to an integer, which then stands in the low bits.
 const ROUND: f32 = 12_582_912.0;
 
+/// (1 + r + r² p(r), n in the low bits) with x = n ln 2 + r, |r| ≤ ½ ln 2.
+#[inline(always)]
+fn exp_parts<L: Line<f32>>(x: f32) -> (f32, u32) {
+    let shifted = mul_add::<L>(x, std::f32::consts::LOG2_E, ROUND);
+    let n = shifted - ROUND;
+    let r = mul_add::<L>(n, -LN_2_HIGH, x);
+    let r = mul_add::<L>(n, -LN_2_LOW, r);
+    let p = polynomial::<L, 5>(
+        r,
+        [
+            f32::from_bits(0x3eff_fffe),
+            f32::from_bits(0x3e2a_aa49),
+            f32::from_bits(0x3d2a_ac58),
+            f32::from_bits(0x3c09_1cc7),
+            f32::from_bits(0x3ab5_269a),
+        ],
+    );
+    (1.0 + mul_add::<L>(r * r, p, r), shifted.to_bits())
+}
+
 #[inline(always)]
 fn select(condition: bool, a: f32, b: f32) -> f32 {
     if condition { a } else { b }
@@ -65,22 +91,8 @@ impl Elementary for f32 {
         // Beyond these the result is 0 or +∞; a NaN passes both comparisons.
         let x = select(x < -104.0, -104.0, x);
         let x = select(x > 89.0, 89.0, x);
-        let shifted = mul_add::<L>(x, std::f32::consts::LOG2_E, ROUND);
-        let n = (shifted.to_bits() as i32).wrapping_sub(ROUND.to_bits() as i32);
-        let rounded = shifted - ROUND;
-        let r = mul_add::<L>(rounded, -LN_2_HIGH, x);
-        let r = mul_add::<L>(rounded, -LN_2_LOW, r);
-        let p = polynomial::<L, 5>(
-            r,
-            [
-                f32::from_bits(0x3eff_fffe),
-                f32::from_bits(0x3e2a_aa49),
-                f32::from_bits(0x3d2a_ac58),
-                f32::from_bits(0x3c09_1cc7),
-                f32::from_bits(0x3ab5_269a),
-            ],
-        );
-        let value = 1.0 + mul_add::<L>(r * r, p, r);
+        let (value, shifted) = exp_parts::<L>(x);
+        let n = (shifted as i32).wrapping_sub(ROUND.to_bits() as i32);
         let half = n >> 1;
         let power = |n: i32| f32::from_bits((n.wrapping_add(127) as u32) << 23);
         value * power(half) * power(n.wrapping_sub(half))
@@ -180,6 +192,71 @@ impl Elementary for f32 {
         let softplus = Self::fast_relu::<L>(x) + Self::fast_log1p_unit::<L>(e);
         (softplus, select(x > 0.0, 1.0, e) / (1.0 + e))
     }
+
+    /// Two cubic iterations on a first guess by the exponent, 12 % off: six
+    /// multiply-adds in place of a division, which leaves the divider to the
+    /// square root beside it in Adam.
+    #[inline(always)]
+    fn fast_reciprocal<L: Line<Self>>(x: f32) -> f32 {
+        let mut guess = f32::from_bits(0x7ef3_11c7_u32.wrapping_sub(x.to_bits()));
+        for _ in 0..2 {
+            let error = mul_add::<L>(-x, guess, 1.0);
+            guess = mul_add::<L>(guess, mul_add::<L>(error, error, error), guess);
+        }
+        guess
+    }
+
+    /// The angle 2π w / 2³² is quadrant · π/2 + a with |a| ≤ π/4, exactly in
+    /// integers.
+    #[inline(always)]
+    fn fast_normal_pair<L: Line<Self>>(radius: u32, angle: u32) -> (f32, f32) {
+        const UNIT: f32 = 1.0 / 4_294_967_296.0;
+        let u = mul_add::<L>(radius as f32, UNIT, 0.5 * UNIT);
+        let radius = (-2.0 * Self::fast_ln::<L>(u)).sqrt();
+        let quadrant = angle.wrapping_add(1 << 29) >> 30;
+        let rest = angle.wrapping_sub(quadrant << 30) as i32;
+        let a = rest as f32 * (std::f32::consts::TAU * UNIT);
+        let z = a * a;
+        let sin = polynomial::<L, 3>(
+            z,
+            [
+                f32::from_bits(0xbe2a_aaa3),
+                f32::from_bits(0x3c08_83bc),
+                f32::from_bits(0xb94c_aa04),
+            ],
+        );
+        let sin = mul_add::<L>(a * z, sin, a);
+        let cos = polynomial::<L, 3>(
+            z,
+            [
+                f32::from_bits(0x3d2a_aaa5),
+                f32::from_bits(0xbab6_0615),
+                f32::from_bits(0x37cc_f48a),
+            ],
+        );
+        let cos = mul_add::<L>(z * z, cos, mul_add::<L>(z, -0.5, 1.0));
+        let odd = quadrant & 1 != 0;
+        let sign = |value: f32, negative: u32| f32::from_bits(value.to_bits() ^ (negative << 31));
+        (
+            radius * sign(select(odd, sin, cos), (quadrant + 1) >> 1 & 1),
+            radius * sign(select(odd, cos, sin), quadrant >> 1 & 1),
+        )
+    }
+
+    /// As the two functions above, except that exp(−|x|) below the smallest
+    /// normal number, 2⁻¹²⁶, is taken as 0: both results are absolute
+    /// quantities here, and 2ⁿ is then applied by adding to the exponent.
+    #[inline(always)]
+    fn fast_bce<L: Line<Self>>(x: f32, t: f32) -> (f32, f32) {
+        const SMALLEST: f32 = -87.336_54;
+        let argument = -x.abs();
+        let (value, shifted) = exp_parts::<L>(argument);
+        let scaled = f32::from_bits(value.to_bits().wrapping_add(shifted << 23));
+        let e = select(argument < SMALLEST, 0.0, scaled);
+        let softplus = Self::fast_relu::<L>(x) + Self::fast_log1p_unit::<L>(e);
+        let sigmoid = select(x > 0.0, 1.0, e) / (1.0 + e);
+        (mul_add::<L>(-x, t, softplus), sigmoid - t)
+    }
 }
 
 impl Elementary for f64 {
@@ -216,5 +293,21 @@ impl Elementary for f64 {
         let e = (-x.abs()).exp();
         let softplus = Self::fast_relu::<L>(x) + e.ln_1p();
         (softplus, if x > 0.0 { 1.0 } else { e } / (1.0 + e))
+    }
+    #[inline(always)]
+    fn fast_reciprocal<L: Line<Self>>(x: f64) -> f64 {
+        1.0 / x
+    }
+    #[inline(always)]
+    fn fast_normal_pair<L: Line<Self>>(radius: u32, angle: u32) -> (f64, f64) {
+        const UNIT: f64 = 1.0 / 4_294_967_296.0;
+        let radius = (-2.0 * ((f64::from(radius) + 0.5) * UNIT).ln()).sqrt();
+        let angle = f64::from(angle) * UNIT * std::f64::consts::TAU;
+        (radius * angle.cos(), radius * angle.sin())
+    }
+    #[inline(always)]
+    fn fast_bce<L: Line<Self>>(x: f64, t: f64) -> (f64, f64) {
+        let (softplus, sigmoid) = Self::fast_softplus_sigmoid::<L>(x);
+        (softplus - x * t, sigmoid - t)
     }
 }

@@ -1,0 +1,80 @@
+//! Kernel of [`super::Panels::pack_bytes`].
+
+use super::{LANES, Panels};
+use crate::simd::{Line, Operation};
+
+/// b / 255 for rows of bytes; lengths and indices have been checked.
+pub struct PackBytes<'a> {
+    pub shape: Panels,
+    pub images: &'a [u8],
+    /// Rows to take; all in order if `None`.
+    pub indices: Option<&'a [u32]>,
+    pub panels: &'a mut [f32],
+}
+
+/// Rows packed together: their lines of one panel are neighbours, while whole
+/// rows one by one would write to addresses that share few cache sets.
+const ROW_GROUP: usize = 8;
+
+impl<T> Operation<T> for PackBytes<'_> {
+    type Result = ();
+
+    #[inline(always)]
+    unsafe fn run<L: Line<T>>(self) {
+        let Self {
+            shape,
+            images,
+            indices,
+            panels,
+        } = self;
+        let Panels { rows, cols } = shape;
+        for first in (0..rows).step_by(ROW_GROUP) {
+            for panel in 0..shape.panel_count() {
+                let column = panel * LANES;
+                let width = LANES.min(cols - column);
+                for row in first..rows.min(first + ROW_GROUP) {
+                    let image = indices.map_or(row, |indices| indices[row] as usize);
+                    let bytes = &images[image * cols + column..][..width];
+                    let line = &mut panels[(panel * rows + row) * LANES..][..LANES];
+                    let mut block = [0; LANES];
+                    if width == LANES {
+                        block.copy_from_slice(bytes);
+                    } else {
+                        block[..width].copy_from_slice(bytes);
+                    }
+                    for (value, byte) in line.iter_mut().zip(block) {
+                        *value = unit_from_byte(byte, L::FMA);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// b / 255, rounded to nearest. With fused multiply-add, one correction of
+/// the product by the reciprocal replaces the division; all 256 values agree.
+#[inline(always)]
+fn unit_from_byte(byte: u8, fma: bool) -> f32 {
+    let byte = f32::from(byte);
+    if fma {
+        let quotient = byte * (1.0 / 255.0);
+        let remainder = quotient.mul_add(-255.0, byte);
+        remainder.mul_add(1.0 / 255.0, quotient)
+    } else {
+        byte / 255.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_byte_is_the_rounded_quotient() {
+        for byte in 0..=u8::MAX {
+            for fma in [false, true] {
+                assert_eq!(unit_from_byte(byte, fma), f32::from(byte) / 255.0);
+            }
+        }
+    }
+}
