@@ -16,7 +16,7 @@ pub trait BatchSource<T>: Sync {
     /// (`shape.rows == rows.len()`).
     fn pack_pixels(&self, rows: Range<usize>, shape: Panels, panels: &mut [T]);
 
-    /// Writes ε of `rows`, row-major [rows, latent].
+    /// Writes ε of `rows`, row-major `[rows, latent]`.
     fn fill_noise(&self, rows: Range<usize>, latent: usize, noise: &mut [T]);
 }
 
@@ -55,9 +55,9 @@ impl BatchSource<f32> for ByteBatch<'_> {
 pub struct ValueBatch<'a, T> {
     /// Images in the batch.
     pub rows: usize,
-    /// Pixels in [0, 1], row-major [rows, inputs].
+    /// Pixels in [0, 1], row-major `[rows, inputs]`.
     pub pixels: &'a [T],
-    /// ε, row-major [rows, latent]; unused, and may be empty, for a
+    /// ε, row-major `[rows, latent]`; unused, and may be empty, for a
     /// deterministic model.
     pub noise: &'a [T],
 }

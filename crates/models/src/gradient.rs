@@ -89,7 +89,7 @@ impl LossSums {
 /// ```
 ///
 /// and through h = act(a'), δ' = (δ Wᵀ) ⊙ act'(a'), where act' is read off the
-/// output: [h > 0] for relu, 1 − h² for tanh. Between decoder and encoder
+/// output: 1 where h > 0 for relu, 1 − h² for tanh. Between decoder and encoder
 /// stands the code: with g = ∂R/∂z = δ₁ W₁ᵀ of the decoder's first layer,
 ///
 /// ```text

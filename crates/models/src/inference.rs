@@ -17,18 +17,18 @@ const BLOCK_ROWS: usize = 128;
 /// q(z|x) of every image, or its code.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Codes {
-    /// μ of a VAE, the code of the others: [n, latent].
+    /// μ of a VAE, the code of the others: `[n, latent]`.
     pub mean: Array2<f32>,
-    /// log σ², [n, latent]; a VAE only.
+    /// log σ², `[n, latent]`; a VAE only.
     pub log_variance: Option<Array2<f32>>,
 }
 
 /// Images to read: pixels in [0, 1], or bytes that stand for b / 255.
 #[derive(Clone, Debug)]
 pub enum Images<'a> {
-    /// Pixels as floating-point numbers, [n, inputs].
+    /// Pixels as floating-point numbers, `[n, inputs]`.
     Values(CowArray<'a, f32, Ix2>),
-    /// Pixels as bytes, [n, inputs]; converted block by block.
+    /// Pixels as bytes, `[n, inputs]`; converted block by block.
     Bytes(CowArray<'a, u8, Ix2>),
 }
 
@@ -101,7 +101,7 @@ impl Model {
         }
     }
 
-    /// Decodes codes [n, latent] into logits [n, inputs].
+    /// Decodes codes `[n, latent]` into logits `[n, inputs]`.
     ///
     /// # Panics
     /// If the codes have not the model's latent dimension.
@@ -109,7 +109,7 @@ impl Model {
         self.decode_rows("decode_logits", codes, |_| {})
     }
 
-    /// Decodes codes [n, latent] into pixel probabilities [n, inputs].
+    /// Decodes codes `[n, latent]` into pixel probabilities `[n, inputs]`.
     ///
     /// # Panics
     /// If the codes have not the model's latent dimension.
@@ -118,7 +118,7 @@ impl Model {
     }
 
     /// Encodes images and decodes their means: pixel probabilities
-    /// [n, inputs].
+    /// `[n, inputs]`.
     ///
     /// # Panics
     /// If the images have not as many pixels as the model has inputs.
@@ -300,7 +300,7 @@ impl Codes {
         self.len() == 0
     }
 
-    /// z = μ + σ·ε for given ε [n, latent]; the codes themselves where there
+    /// z = μ + σ·ε for given ε `[n, latent]`; the codes themselves where there
     /// is no σ.
     ///
     /// # Panics

@@ -44,7 +44,7 @@ impl LatentShape {
 /// For `ae-l2` z is the head and the penalty ½‖z‖², the part of the KL that
 /// is left when σ is taken away; for `ae` there is no penalty.
 ///
-/// `noise` and `sigma` are row-major [rows, latent] and used by a VAE only;
+/// `noise` and `sigma` are row-major `[rows, latent]` and used by a VAE only;
 /// `sigma` receives σ for [`head_gradient`].
 pub(crate) fn code_and_penalty<T: Float>(
     shape: LatentShape,

@@ -33,7 +33,7 @@ impl LinearLayer {
 }
 
 /// A tensor as PyTorch names and shapes it: some columns of one layer's W
-/// (transposed to [out, in]) or of its b.
+/// (transposed to `[out, in]`) or of its b.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TensorSlot {
     /// PyTorch name: `encoder.0.weight`, `mu.bias`, …
@@ -44,7 +44,7 @@ pub struct TensorSlot {
     pub columns: Range<usize>,
     /// A bias rather than a weight matrix.
     pub is_bias: bool,
-    /// [out, in] for a weight matrix, [out] for a bias.
+    /// `[out, in]` for a weight matrix, `[out]` for a bias.
     pub shape: Vec<usize>,
 }
 

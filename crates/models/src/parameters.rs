@@ -14,7 +14,7 @@ use crate::layout::{Layout, TensorSlot};
 pub struct NamedTensor<T> {
     /// PyTorch name.
     pub name: String,
-    /// [out, in] or [out].
+    /// `[out, in]` or `[out]`.
     pub shape: Vec<usize>,
     /// Row-major values.
     pub values: Vec<T>,

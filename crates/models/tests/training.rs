@@ -140,6 +140,30 @@ fn a_resumed_run_gives_the_bytes_of_an_uninterrupted_one() {
 }
 
 #[test]
+fn steps_and_epochs_are_the_same_training() {
+    let mut by_epochs = trainer(config());
+    let expected = epochs(&mut by_epochs, 2);
+    let mut by_steps = trainer(config());
+    let (mut seen, mut found) = (0, Vec::new());
+    while found.len() < 2 {
+        // Asked to stop after every third step.
+        let ended = by_steps
+            .run_steps(7, &mut |progress| {
+                seen += 1;
+                assert_eq!(progress.step, seen);
+                seen % 3 != 0
+            })
+            .unwrap();
+        found.extend(ended);
+    }
+    assert_eq!(seen, 2 * by_steps.steps_in_epoch() as u64);
+    assert_eq!(by_steps.model(), by_epochs.model());
+    for (found, expected) in found.iter().zip(&expected) {
+        assert_eq!((found.loss, found.kl), (expected.loss, expected.kl));
+    }
+}
+
+#[test]
 fn hand_derived_and_tape_training_agree() {
     for kind in ModelKind::ALL {
         let run = |gradients| {
