@@ -1,5 +1,5 @@
 //! The aggregate posterior q(z) = (1/N) Σ q(z|x_i) of a 2-D model on a lattice,
-//! held against the prior; the variance law in any dimension.
+//! held against the prior.
 
 use ndarray::{Array2, ArrayView2};
 use rayon::prelude::*;
@@ -120,26 +120,20 @@ pub fn aggregate_mass(
         .map(|row| row.iter().any(|&m| m < UNDERFLOW))
         .collect();
     if underflown.iter().any(|&u| u) {
-        let largest = groups
+        let largest: Vec<Vec<f32>> = groups
             .par_iter()
             .map(|group| {
                 largest_ln_mass(&means, &log_variances, lattice, group.clone(), &underflown)
             })
-            .reduce_with(|mut a, b| {
-                a.zip_mut_with(&b, |a, &b| *a = a.max(b));
-                a
-            });
-        if let Some(largest) = largest {
-            ln_mass.zip_mut_with(&mass, |ln, &m| {
-                if m < UNDERFLOW {
-                    *ln = f64::NAN;
-                }
-            });
-            ln_mass.zip_mut_with(&largest, |ln, &l| {
-                if ln.is_nan() {
-                    *ln = l - (n as f64).ln();
-                }
-            });
+            .collect();
+        for (cell, (ln, &m)) in ln_mass.iter_mut().zip(&mass).enumerate() {
+            if m < UNDERFLOW {
+                let best = largest
+                    .iter()
+                    .map(|l| l[cell])
+                    .fold(f32::NEG_INFINITY, f32::max);
+                *ln = f64::from(best) - (n as f64).ln();
+            }
         }
     }
     Ok(AggregateMass {
@@ -213,61 +207,6 @@ impl AggregateMass {
         }
         found
     }
-}
-
-/// The variance law and its parts, per latent dimension.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct VarianceLaw {
-    /// Mean of μ_j over images.
-    pub mean_of_mu: Vec<f64>,
-    /// Variance of μ_j over images.
-    pub variance_of_mu: Vec<f64>,
-    /// Mean of σ_j² over images.
-    pub mean_variance: Vec<f64>,
-    /// Var(μ_j) + E σ_j²: the variance of q(z_j).
-    pub total: Vec<f64>,
-}
-
-/// Var_x(μ_j(x)) + E_x σ_j²(x) per dimension, which the KL term pulls to 1
-/// (Asperti & Trentin 2020, *Balancing reconstruction error and
-/// Kullback-Leibler divergence in variational autoencoders*).
-///
-/// Near 1 for active and collapsed dimensions alike in models of eight and more
-/// dimensions; 1.3 to 2.2 in one-hidden-layer 2-D models, where its excess over
-/// 1 measures how far q(z) overflows the prior.
-///
-/// # Errors
-/// Arrays that do not fit, that are empty, or not finite.
-pub fn variance_law(
-    means: ArrayView2<'_, f32>,
-    log_variances: ArrayView2<'_, f32>,
-) -> Result<VarianceLaw> {
-    require_posteriors(&means, &log_variances)?;
-    let n = means.nrows() as f64;
-    let mut law = VarianceLaw {
-        mean_of_mu: Vec::new(),
-        variance_of_mu: Vec::new(),
-        mean_variance: Vec::new(),
-        total: Vec::new(),
-    };
-    for (mu, log_variance) in means.columns().into_iter().zip(log_variances.columns()) {
-        let mean = mu.iter().map(|&m| f64::from(m)).sum::<f64>() / n;
-        let variance = mu
-            .iter()
-            .map(|&m| (f64::from(m) - mean).powi(2))
-            .sum::<f64>()
-            / n;
-        let sigma = log_variance
-            .iter()
-            .map(|&l| f64::from(l).exp())
-            .sum::<f64>()
-            / n;
-        law.mean_of_mu.push(mean);
-        law.variance_of_mu.push(variance);
-        law.mean_variance.push(sigma);
-        law.total.push(variance + sigma);
-    }
-    Ok(law)
 }
 
 pub(crate) fn require_posteriors(
@@ -390,26 +329,28 @@ fn ln_interval_masses(lattice: Lattice, mu: f64, sigma: f64) -> Vec<f64> {
         .collect()
 }
 
+/// Largest ln mass that a single posterior of the group has in each cell, for
+/// the marked rows. f32 resolves 4e-5 at −640 and halves the time.
 fn largest_ln_mass(
     means: &ArrayView2<'_, f32>,
     log_variances: &ArrayView2<'_, f32>,
     lattice: Lattice,
     group: std::ops::Range<usize>,
     rows: &[bool],
-) -> Array2<f64> {
-    let mut largest = Array2::from_elem((lattice.cells, lattice.cells), f64::NEG_INFINITY);
+) -> Vec<f32> {
+    let mut largest = vec![f32::NEG_INFINITY; lattice.cells * lattice.cells];
     for i in group {
         let [xs, ys] = [0, 1].map(|axis| {
             let mu = f64::from(means[[i, axis]]);
             let sigma = (0.5 * f64::from(log_variances[[i, axis]])).exp();
-            ln_interval_masses(lattice, mu, sigma)
+            let masses = ln_interval_masses(lattice, mu, sigma);
+            masses.into_iter().map(|ln| ln as f32).collect::<Vec<_>>()
         });
-        for (row, y) in ys.iter().enumerate().filter(|(row, _)| rows[*row]) {
-            for (cell, x) in largest.row_mut(row).iter_mut().zip(&xs) {
+        let lines = largest.chunks_exact_mut(lattice.cells).zip(&ys).zip(rows);
+        for ((cells, y), _) in lines.filter(|(_, marked)| **marked) {
+            for (cell, x) in cells.iter_mut().zip(&xs) {
                 let ln = x + y;
-                if ln > *cell {
-                    *cell = ln;
-                }
+                *cell = if ln > *cell { ln } else { *cell };
             }
         }
     }
@@ -498,9 +439,6 @@ mod tests {
             "{found:?}"
         );
         assert!(found.total_variation < 0.08);
-        let law = variance_law(means.view(), log_variances.view()).unwrap();
-        assert!(law.total.iter().all(|t| (t - 1.0).abs() < 0.05), "{law:?}");
-        assert!((law.mean_variance[0] - 0.25).abs() < 1e-6);
     }
 
     #[test]

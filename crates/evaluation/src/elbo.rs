@@ -6,9 +6,9 @@ use ndarray::{Array2, ArrayView2};
 use serde::{Deserialize, Serialize};
 use tensor_ops::random::fill_normal;
 
-use crate::aggregate_posterior::variance_law;
 use crate::entropy_floor::entropy_floor;
 use crate::error::{EvaluationError, Result, require_finite, require_rows};
+use crate::variance_law::variance_law;
 
 /// Index of the sampling stream that gives the ε of [`evaluate`].
 const EVALUATION_STREAM: u64 = 0x6576_616c;

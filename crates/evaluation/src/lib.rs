@@ -11,7 +11,7 @@
 //! | reconstruction, KL, ELBO, active units: `eval.json` | [`elbo`], [`entropy_floor`] |
 //! | what is on the decoded map, how fast does it change | [`classifier`], [`map`], [`class_areas`], [`stretch`] |
 //! | where are the codes | [`codes`], [`gaps`], [`sphericity`], [`knn`] |
-//! | how do q(z) and the prior differ | [`aggregate_posterior`], [`overlap`], [`mmd`] |
+//! | how do q(z) and the prior differ | [`aggregate_posterior`], [`variance_law`], [`overlap`], [`mmd`] |
 //! | does a code survive decoding | [`round_trip`] |
 //! | how good are samples | [`frechet`], [`prdc`] |
 //! | how did training move the posteriors | [`trajectory`] |
@@ -42,6 +42,7 @@ pub mod statistics;
 pub mod stretch;
 pub mod symmetric;
 pub mod trajectory;
+pub mod variance_law;
 
 pub use classifier::{Classifier, ClassifierOptions};
 pub use elbo::{Evaluation, EvaluationOptions, evaluate};

@@ -62,9 +62,10 @@ pub fn mmd_squared(x: ArrayView2<'_, f32>, y: ArrayView2<'_, f32>) -> Result<f64
 /// MMD² between codes [n, L] and n draws of the prior N(0, I), with the null
 /// distribution simulated from pairs of samples of the prior.
 ///
-/// The null is simulated with `null_rows` rows (at most n; 1000, say) and scaled
-/// by `null_rows`/n, since n·MMD² of equal distributions has a limit
-/// distribution (Gretton et al. 2012, theorem 12). For aggregate posteriors pass
+/// The null is simulated `null_draws` times with `null_rows` rows (at most n) and
+/// scaled by `null_rows`/n, since n·MMD² of equal distributions has a limit
+/// distribution (Gretton et al. 2012, theorem 12). 300 rows and 400 draws place
+/// the quantile within about 10 %; 60 draws only within 30 %. For aggregate posteriors pass
 /// one draw z ~ q(z|x) per image, not μ: the means alone have variance below
 /// the prior's even in a perfect model. For an AE pass whitened codes too.
 ///

@@ -53,6 +53,7 @@ pub fn posterior_overlap(
         });
     }
     let unit = unit_directions(means.ncols(), directions, seed);
+    let posteriors = Posteriors::new(&means, &log_variances);
     Ok(radii
         .iter()
         .map(|&radius| {
@@ -62,7 +63,7 @@ pub fn posterior_overlap(
                 .par_iter()
                 .map(|direction| {
                     let z: Vec<f64> = direction.iter().map(|u| radius * u).collect();
-                    overlap_at(&means, &log_variances, &z)
+                    posteriors.overlap_at(&z)
                 })
                 .collect();
             let n = points.len() as f64;
@@ -99,49 +100,75 @@ fn unit_directions(dimensions: usize, count: usize, seed: u64) -> Vec<Vec<f64>> 
         .collect()
 }
 
-/// (covering, effective, density) at z.
-fn overlap_at(
-    means: &ArrayView2<'_, f32>,
-    log_variances: &ArrayView2<'_, f32>,
-    z: &[f64],
-) -> (f64, f64, f64) {
-    let ellipsoid = chi_square_quantile(0.95, z.len() as f64);
-    let mut covering = 0.0;
-    let log_densities: Vec<f64> = means
-        .rows()
-        .into_iter()
-        .zip(log_variances.rows())
-        .map(|(mean, log_variance)| {
-            let (mut distance, mut log_determinant) = (0.0, 0.0);
-            for ((&m, &l), z) in mean.iter().zip(log_variance).zip(z) {
-                distance += (z - f64::from(m)).powi(2) * (-f64::from(l)).exp();
-                log_determinant += f64::from(l);
+/// Posteriors in the form a density needs: μ, σ⁻² and Σ log σ².
+struct Posteriors {
+    latent: usize,
+    means: Vec<f64>,
+    precisions: Vec<f64>,
+    log_determinants: Vec<f64>,
+    /// Squared radius of the 95 % ellipsoid.
+    ellipsoid: f64,
+}
+
+impl Posteriors {
+    fn new(means: &ArrayView2<'_, f32>, log_variances: &ArrayView2<'_, f32>) -> Self {
+        Self {
+            latent: means.ncols(),
+            means: means.iter().map(|&m| f64::from(m)).collect(),
+            precisions: log_variances
+                .iter()
+                .map(|&l| (-f64::from(l)).exp())
+                .collect(),
+            log_determinants: log_variances
+                .rows()
+                .into_iter()
+                .map(|row| row.iter().map(|&l| f64::from(l)).sum())
+                .collect(),
+            ellipsoid: chi_square_quantile(0.95, means.ncols() as f64),
+        }
+    }
+
+    /// (covering, effective, density) at z.
+    ///
+    /// With weights w = e^d/s, d = ln density − its maximum and s = Σ e^d, the
+    /// entropy −Σ w ln w is ln s − Σ d e^d/s; terms below d = −40 add nothing.
+    fn overlap_at(&self, z: &[f64]) -> (f64, f64, f64) {
+        let mut covering = 0.0;
+        let rows = self.means.chunks_exact(self.latent);
+        let log_densities: Vec<f64> = rows
+            .zip(self.precisions.chunks_exact(self.latent))
+            .zip(&self.log_determinants)
+            .map(|((mean, precision), log_determinant)| {
+                let distance: f64 = mean
+                    .iter()
+                    .zip(precision)
+                    .zip(z)
+                    .map(|((m, p), z)| (z - m) * (z - m) * p)
+                    .sum();
+                if distance <= self.ellipsoid {
+                    covering += 1.0;
+                }
+                -0.5 * (distance + log_determinant)
+            })
+            .collect();
+        let largest = log_densities
+            .iter()
+            .copied()
+            .fold(f64::NEG_INFINITY, f64::max);
+        let (mut sum, mut moment) = (0.0, 0.0);
+        for log_density in &log_densities {
+            let d = log_density - largest;
+            if d > -40.0 {
+                let weight = d.exp();
+                sum += weight;
+                moment += d * weight;
             }
-            if distance <= ellipsoid {
-                covering += 1.0;
-            }
-            -0.5 * (distance + log_determinant)
-        })
-        .collect();
-    let largest = log_densities
-        .iter()
-        .copied()
-        .fold(f64::NEG_INFINITY, f64::max);
-    let sum: f64 = log_densities.iter().map(|l| (l - largest).exp()).sum();
-    let entropy: f64 = log_densities
-        .iter()
-        .map(|l| {
-            let weight = (l - largest).exp() / sum;
-            if weight > 0.0 {
-                -weight * weight.ln()
-            } else {
-                0.0
-            }
-        })
-        .sum();
-    let norm = 0.5 * z.len() as f64 * std::f64::consts::TAU.ln();
-    let density = (largest - norm).exp() * sum / means.nrows() as f64;
-    (covering, entropy.exp(), density)
+        }
+        let entropy = sum.ln() - moment / sum;
+        let norm = 0.5 * z.len() as f64 * std::f64::consts::TAU.ln();
+        let density = (largest - norm).exp() * sum / log_densities.len() as f64;
+        (covering, entropy.exp(), density)
+    }
 }
 
 #[cfg(test)]
