@@ -103,6 +103,10 @@ pub(crate) fn code_and_penalty<T: Float>(
 /// so the head's gradient is μ-part: g + μ; log σ²-part: ½ (g·ε·σ + σ² − 1).
 /// For `ae-l2` it is g + z, for `ae` g itself.
 ///
+/// The last line is evaluated as ½ (σ·(g·ε + σ)) − ½: the order in which
+/// reverse mode meets the terms, so that training on the tape gives the same
+/// bits.
+///
 /// Nothing is scaled by the batch size here: that factor enters once, in the
 /// weight gradients.
 pub(crate) fn head_gradient<T: Float>(
@@ -128,7 +132,7 @@ pub(crate) fn head_gradient<T: Float>(
                 let sigma = sigma[row * shape.latent + j];
                 let epsilon = noise[row * shape.latent + j];
                 gradient[head_panels.index(row, shape.latent + j)] =
-                    half * (g * epsilon * sigma + sigma * sigma - T::ONE);
+                    half * (sigma * (g * epsilon + sigma)) - half;
             }
         }
     }
