@@ -79,7 +79,7 @@ impl FeatureMoments {
 /// with nothing published, only within one feature network: print its
 /// fingerprint and accuracy beside it. The estimate is biased upwards by about
 /// (tr C)·D/2n or less; compare samples of one size, and give the floor, the
-/// distance of two real sets (train and test).
+/// distance of two halves of the test images.
 ///
 /// # Errors
 /// Moments of different widths.
