@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use atlas::run_folder::EpochMetrics;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::output::Output;
 
@@ -15,14 +15,19 @@ pub(crate) struct TrainingProgress {
 }
 
 impl TrainingProgress {
-    /// Starts at `epoch` of `epochs`, naming the run when there are several.
-    pub(crate) fn new(output: Output, prefix: &str, epochs: usize) -> Self {
-        let bar = ProgressBar::new(epochs as u64);
-        bar.set_draw_target(if output.is_interactive() {
+    /// The only run.
+    pub(crate) fn new(output: Output, epochs: usize) -> Self {
+        Self::among(&MultiProgress::new(), output, "", epochs)
+    }
+
+    /// One of several runs, each with its own bar and `prefix`.
+    pub(crate) fn among(bars: &MultiProgress, output: Output, prefix: &str, epochs: usize) -> Self {
+        bars.set_draw_target(if output.is_interactive() {
             ProgressDrawTarget::stderr_with_hz(10)
         } else {
             ProgressDrawTarget::hidden()
         });
+        let bar = bars.add(ProgressBar::new(epochs as u64));
         bar.set_style(
             ProgressStyle::with_template(
                 "{prefix}{bar:32} epoch {pos}/{len}  {msg}  {elapsed} elapsed, {eta} left",
@@ -62,46 +67,6 @@ impl atlas::training::Observer for TrainingProgress {
     }
 
     fn finished(&mut self) {
-        self.bar.finish_and_clear();
-    }
-}
-
-/// Shows how many of several pieces of work are done.
-pub(crate) struct StepProgress {
-    output: Output,
-    bar: ProgressBar,
-}
-
-impl StepProgress {
-    pub(crate) fn new(output: Output) -> Self {
-        let bar = ProgressBar::new(0);
-        bar.set_draw_target(if output.is_interactive() {
-            ProgressDrawTarget::stderr_with_hz(10)
-        } else {
-            ProgressDrawTarget::hidden()
-        });
-        bar.set_style(
-            ProgressStyle::with_template("{bar:32} {pos}/{len}  {msg}  {elapsed} elapsed")
-                .expect("the template is well formed"),
-        );
-        bar.enable_steady_tick(Duration::from_millis(200));
-        Self { output, bar }
-    }
-
-    /// `done` of `total` pieces are finished and `what` comes next.
-    pub(crate) fn at(&self, done: usize, total: usize, what: &str) {
-        if self.output.is_interactive() {
-            self.bar.set_length(total as u64);
-            self.bar.set_position(done as u64);
-            self.bar.set_message(what.to_owned());
-        } else {
-            self.output.note(&format!("[{done}/{total}] {what}"));
-        }
-    }
-}
-
-impl Drop for StepProgress {
-    fn drop(&mut self) {
         self.bar.finish_and_clear();
     }
 }

@@ -1,16 +1,20 @@
 //! Drawing the atlas: trains what the studies need, draws their figures and
 //! writes the page that shows them.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use datasets::{Dataset, Lookup};
 
+use crate::configuration::{Configuration, PIXELS};
 use crate::environment::threads;
 use crate::error::Error;
 use crate::interrupt::Interrupt;
 use crate::page;
 use crate::run_folder::RunFolder;
-use crate::study::{self, Drawing, PlannedRun, Scale, Study, TrainedRun};
+use crate::study::{self, DivergedRun, Drawing, PlannedRun, Scale, Study, TrainedRun};
 use crate::training::{self, Run};
 
 /// Which figures to make, of what and where.
@@ -51,15 +55,16 @@ pub struct Outcome {
 
 /// Hears how far the figures have come.
 pub trait Observer {
-    /// Run `index` of `total` is next; hears how its training goes.
+    /// Run `index` of `total` starts; hears how its training goes. Several may
+    /// be under way at once.
     fn training(
-        &mut self,
+        &self,
         index: usize,
         total: usize,
         run: &PlannedRun,
     ) -> Box<dyn training::Observer + '_>;
     /// A study's figures are being drawn.
-    fn drawing(&mut self, study: &Study);
+    fn drawing(&self, study: &Study);
 }
 
 /// Makes the figures.
@@ -71,7 +76,7 @@ pub fn draw(
     request: &Request,
     interrupt: &Interrupt,
     download: &mut dyn FnMut(datasets::Progress<'_>),
-    observer: &mut dyn Observer,
+    observer: &(dyn Observer + Sync),
 ) -> Result<Outcome, Error> {
     if request.seeds == 0 {
         return Err(Error::Configuration(
@@ -88,6 +93,8 @@ pub fn draw(
         seeds: request.seeds,
     };
     let threads = threads(request.threads);
+    let pool = tensor_ops::parallel::ThreadPool::new(threads)
+        .map_err(models::TrainerError::from)?;
     let mut outcome = Outcome {
         page: request.out.join("index.html"),
         figures: Vec::new(),
@@ -98,46 +105,201 @@ pub fn draw(
         .iter()
         .map(|study| study.runs(&dataset, scale))
         .collect();
-    let total = planned.iter().map(Vec::len).sum();
-    let mut index = 0;
-    let mut trained: Vec<Vec<TrainedRun>> = Vec::new();
-    for runs in planned {
-        let mut done = Vec::new();
-        for planned in runs {
-            let name = planned.configuration.run_name(&dataset.fingerprint);
-            let run = Run {
-                configuration: &planned.configuration,
-                dataset: &dataset,
-                threads,
-                folder: RunFolder::at(request.runs.join(name)),
-            };
-            let mut progress = observer.training(index, total, &planned);
-            let finished = run.complete(&request.command, interrupt, &mut *progress);
-            drop(progress);
-            let finished = finished.map_err(|error| restart_with(error, &request.command))?;
-            outcome.trained += usize::from(!finished.already_done);
-            outcome.runs.push(finished.folder.clone());
-            done.push(TrainedRun::load(planned, finished)?);
-            index += 1;
-        }
-        trained.push(done);
-    }
-    for (study, runs) in studies.iter().zip(&trained) {
+    let queue = Queue::new(planned.iter().flatten(), &dataset, request);
+    let results = queue.train(threads, interrupt, observer)?;
+    outcome.trained = results.values().filter(|ended| ended.trained_now).count();
+    outcome.runs = results.values().map(|ended| ended.folder.clone()).collect();
+    for (study, planned) in studies.iter().zip(planned) {
         observer.drawing(study);
         let folder = request.out.join(folder_name(&dataset)).join(study.name);
         create_folder(&folder)?;
-        let mut drawing = Drawing::new(&dataset, runs, &folder, scale);
-        let section = study.draw(&mut drawing)?;
+        let (runs, diverged) = collect(planned, &results, &dataset)?;
+        let mut drawing =
+            Drawing::new(&dataset, &runs, &diverged, scale, &request.runs, &folder);
+        let report = pool.install(|| study.draw(&mut drawing))?;
         outcome.figures.append(&mut drawing.written());
-        page::write_section(&folder, study, &dataset, section)?;
+        page::write_section(&folder, study, &dataset, report)?;
         if interrupt.requested() {
-            return Err(Error::Interrupted {
-                command: request.command.clone(),
-            });
+            return Err(stopped(request));
         }
     }
     page::write_index(&request.out)?;
     Ok(outcome)
+}
+
+/// How a run of the queue ended.
+struct Ended {
+    folder: RunFolder,
+    trained_now: bool,
+    divergence: Option<String>,
+}
+
+/// The runs that several studies need, each once.
+struct Queue<'a> {
+    dataset: &'a Dataset,
+    request: &'a Request,
+    runs: Vec<(String, &'a PlannedRun)>,
+}
+
+impl<'a> Queue<'a> {
+    fn new(
+        planned: impl Iterator<Item = &'a PlannedRun>,
+        dataset: &'a Dataset,
+        request: &'a Request,
+    ) -> Self {
+        let mut runs: Vec<(String, &PlannedRun)> = Vec::new();
+        for planned in planned {
+            let name = planned.configuration.run_name(&dataset.fingerprint);
+            if runs.iter().all(|(known, _)| *known != name) {
+                runs.push((name, planned));
+            }
+        }
+        Self {
+            dataset,
+            request,
+            runs,
+        }
+    }
+
+    /// Trains what is not finished. Runs go side by side with one thread each
+    /// as long as there are enough of them: two steps of small networks on a
+    /// core each are faster than one step split over both.
+    fn train(
+        &self,
+        threads: usize,
+        interrupt: &Interrupt,
+        observer: &(dyn Observer + Sync),
+    ) -> Result<BTreeMap<String, Ended>, Error> {
+        let (finished, mut waiting): (Vec<usize>, Vec<usize>) =
+            (0..self.runs.len()).partition(|&index| {
+                let folder = self.folder(index);
+                folder.read_result().is_ok_and(|result| result.is_some())
+            });
+        // The longest first, so that the last ones to end are short.
+        waiting.sort_by_key(|&index| std::cmp::Reverse(cost(&self.runs[index].1.configuration)));
+        let results = Mutex::new(BTreeMap::new());
+        let failure = Mutex::new(None);
+        let keep = |index: usize, ended: Result<Ended, Error>| match ended {
+            Ok(ended) => {
+                let name = self.runs[index].0.clone();
+                lock(&results).insert(name, ended);
+            }
+            Err(error) => {
+                lock(&failure).get_or_insert(error);
+            }
+        };
+        for index in finished {
+            keep(index, self.complete(index, 1, interrupt, observer));
+        }
+        let workers = threads.min(waiting.len()).max(1);
+        let next = AtomicUsize::new(0);
+        std::thread::scope(|scope| {
+            for _ in 0..workers {
+                scope.spawn(|| {
+                    loop {
+                        let at = next.fetch_add(1, Ordering::Relaxed);
+                        let Some(&index) = waiting.get(at) else { break };
+                        if interrupt.requested() || lock(&failure).is_some() {
+                            break;
+                        }
+                        keep(index, self.complete(index, threads / workers, interrupt, observer));
+                    }
+                });
+            }
+        });
+        if interrupt.requested() {
+            return Err(stopped(self.request));
+        }
+        match into_inner(failure) {
+            Some(error) => Err(error),
+            None => Ok(into_inner(results)),
+        }
+    }
+
+    fn folder(&self, index: usize) -> RunFolder {
+        RunFolder::at(self.request.runs.join(&self.runs[index].0))
+    }
+
+    fn complete(
+        &self,
+        index: usize,
+        threads: usize,
+        interrupt: &Interrupt,
+        observer: &dyn Observer,
+    ) -> Result<Ended, Error> {
+        let planned = self.runs[index].1;
+        let run = Run {
+            configuration: &planned.configuration,
+            dataset: self.dataset,
+            threads: threads.max(1),
+            folder: self.folder(index),
+        };
+        let mut progress = observer.training(index, self.runs.len(), planned);
+        match run.complete(&self.request.command, interrupt, &mut *progress) {
+            Ok(done) => Ok(Ended {
+                trained_now: !done.already_done,
+                folder: done.folder,
+                divergence: None,
+            }),
+            Err(Error::Diverged { run, divergence }) => Ok(Ended {
+                folder: RunFolder::at(run),
+                trained_now: false,
+                divergence: Some(divergence),
+            }),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// Multiply-adds of a whole training, roughly: weights times epochs.
+fn cost(configuration: &Configuration) -> usize {
+    let widths: Vec<usize> = [PIXELS]
+        .iter()
+        .chain(&configuration.model.hidden)
+        .chain([&configuration.model.latent])
+        .copied()
+        .collect();
+    let weights: usize = widths.windows(2).map(|pair| pair[0] * pair[1]).sum();
+    weights * configuration.training.epochs
+}
+
+/// A study's runs, loaded, and those of them that diverged.
+fn collect(
+    planned: Vec<PlannedRun>,
+    results: &BTreeMap<String, Ended>,
+    dataset: &Dataset,
+) -> Result<(Vec<TrainedRun>, Vec<DivergedRun>), Error> {
+    let mut runs = Vec::new();
+    let mut diverged = Vec::new();
+    for planned in planned {
+        let ended = &results[&planned.configuration.run_name(&dataset.fingerprint)];
+        match &ended.divergence {
+            None => runs.push(TrainedRun::load(planned, ended.folder.clone())?),
+            Some(divergence) => diverged.push(DivergedRun {
+                key: planned.key,
+                seed: planned.configuration.training.seed,
+                folder: ended.folder.clone(),
+                divergence: divergence.clone(),
+            }),
+        }
+    }
+    Ok((runs, diverged))
+}
+
+fn stopped(request: &Request) -> Error {
+    Error::Interrupted {
+        command: request.command.clone(),
+    }
+}
+
+/// A lock that a panic elsewhere does not take from us: the panic itself is
+/// reported when its thread is joined.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn into_inner<T>(mutex: Mutex<T>) -> T {
+    mutex.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Name of a data set's folder below the figures' folder.
@@ -154,14 +316,4 @@ fn create_folder(path: &Path) -> Result<(), Error> {
         path: path.into(),
         source,
     })
-}
-
-/// A stop in one of the runs is continued by repeating the whole command.
-fn restart_with(error: Error, command: &str) -> Error {
-    match error {
-        Error::Stopped { .. } => Error::Interrupted {
-            command: command.into(),
-        },
-        other => other,
-    }
 }

@@ -9,13 +9,15 @@ use std::path::{Path, PathBuf};
 
 use datasets::Dataset;
 use serde::{Deserialize, Serialize};
-use viz::page::{Block, Page, Section, Text};
+use viz::page::{Block, Cell, Column, Page, Section, Span, Table, Text};
 
 use crate::atomic_file;
+use crate::claims::{Claim, Measured, badge};
 use crate::error::Error;
-use crate::study::{STUDIES, Study};
+use crate::study::{Report, STUDIES, Study};
 
 const SECTION_FILE: &str = "section.json";
+const CLAIMS_FILE: &str = "claims.json";
 
 /// A section as kept beside its figures.
 #[derive(Debug, Serialize, Deserialize)]
@@ -24,6 +26,7 @@ struct StoredSection {
     dataset: String,
     attribution: String,
     section: Section,
+    claims: Vec<Claim>,
 }
 
 /// Keeps a study's section in its folder.
@@ -31,13 +34,14 @@ pub(crate) fn write_section(
     folder: &Path,
     study: &Study,
     dataset: &Dataset,
-    section: Section,
+    report: Report,
 ) -> Result<(), Error> {
     let stored = StoredSection {
         study: study.name.into(),
         dataset: dataset.name.clone(),
         attribution: dataset.attribution.clone(),
-        section,
+        section: report.section,
+        claims: report.claims,
     };
     atomic_file::write_json(&folder.join(SECTION_FILE), &stored)
 }
@@ -56,6 +60,8 @@ pub(crate) fn write_index(out: &Path) -> Result<(), Error> {
         ..Page::default()
     };
     for folder in sub_folders(out)? {
+        let mut claims: Vec<Claim> = Vec::new();
+        let mut dataset = String::new();
         for study in STUDIES {
             let path = folder.join(study.name).join(SECTION_FILE);
             let Some(stored) = read(&path)? else { continue };
@@ -66,6 +72,13 @@ pub(crate) fn write_index(out: &Path) -> Result<(), Error> {
             if !page.footer.contains(&attribution) {
                 page.footer.push(attribution);
             }
+            dataset = stored.dataset;
+            claims.extend(stored.claims);
+        }
+        if !claims.is_empty() {
+            claims.sort_by(|a, b| a.id.cmp(&b.id));
+            page.sections.push(claims_section(&claims, &dataset));
+            atomic_file::write_json(&folder.join(CLAIMS_FILE), &claims)?;
         }
     }
     page.write(&out.join("index.html"))?;
@@ -84,6 +97,68 @@ fn placed(mut section: Section, prefix: &str, dataset: &str) -> Section {
         }
     }
     section
+}
+
+/// The table of every statement measured on one data set.
+fn claims_section(claims: &[Claim], dataset: &str) -> Section {
+    let rows = claims
+        .iter()
+        .map(|claim| {
+            let mut measured = vec![Span::Emphasis(format!("{}: ", claim.quantity))];
+            let values: Vec<String> = claim.measured.iter().map(in_words).collect();
+            measured.push(Span::Plain(values.join("; ")));
+            vec![
+                Cell::text(claim.id.as_str()),
+                Cell::text(claim.statement.as_str()),
+                Cell::text(measured),
+                Cell::text(claim.rule.as_str()),
+                Cell::Verdict(badge(claim.verdict)),
+            ]
+        })
+        .collect();
+    Section {
+        heading: format!("Every statement, measured — {dataset}"),
+        blocks: vec![
+            Block::paragraph(
+                "Each row is a statement of one of the four source documents (000 to 003), what \
+                 was measured about it with the mean over seeds and its 95 % interval (Student's \
+                 t), and the verdict that the rule beside it gives. With a single seed there is \
+                 no interval and the value decides alone.",
+            ),
+            Block::Table(Table {
+                caption: Text::from("Statements and measurements."),
+                columns: ["", "statement", "measured", "rule", "verdict"]
+                    .map(|name| Column::new(name, ""))
+                    .into(),
+                rows,
+            }),
+        ],
+    }
+}
+
+fn in_words(measured: &Measured) -> String {
+    let decimals = match measured.mean().abs() {
+        mean if mean >= 100.0 => 0,
+        mean if mean >= 10.0 => 1,
+        mean if mean >= 0.1 => 2,
+        _ => 4,
+    };
+    let number = |value| viz::number::decimal(value, decimals);
+    let mut text = match measured.interval {
+        None => format!("{} –", measured.name),
+        Some(interval) => {
+            let mut text = format!("{} {}", measured.name, number(interval.mean));
+            if let (Some(lower), Some(upper)) = (interval.lower, interval.upper) {
+                text.push_str(&format!(" [{}, {}]", number(lower), number(upper)));
+            }
+            text
+        }
+    };
+    if !measured.diverged.is_empty() {
+        let seeds: Vec<String> = measured.diverged.iter().map(u64::to_string).collect();
+        text.push_str(&format!(" (diverged: seed {})", seeds.join(", ")));
+    }
+    text
 }
 
 fn read(path: &Path) -> Result<Option<StoredSection>, Error> {

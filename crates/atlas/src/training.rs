@@ -4,8 +4,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use datasets::{Dataset, Lookup};
-use models::{AdamConstants, Codes, Diverged, Gradients, Model, ModelKind, Trainer, streams};
-use ndarray::{Array2, ArrayView2};
+use models::{AdamConstants, Diverged, EpochLosses, Gradients, Model, Trainer};
 
 use crate::configuration::{Configuration, PIXELS};
 use crate::environment::{Environment, threads};
@@ -284,7 +283,8 @@ impl Run<'_> {
         let mut checkpointed = Instant::now();
         while (trainer.epoch() as usize) < epochs {
             match self.epoch(&mut trainer, &mut trajectories, interrupt, observer) {
-                Ok(Some(metrics)) => {
+                Ok(Some(trained)) => {
+                    let metrics = self.metrics(&trainer, &trained)?;
                     self.folder.append_metrics(&metrics)?;
                     observer.epoch(&metrics, epochs);
                     last = Some(metrics);
@@ -325,18 +325,18 @@ impl Run<'_> {
         })
     }
 
-    /// Trains to the end of the epoch in progress and tests; `None` when a
-    /// stop was asked for before its end.
+    /// Trains to the end of the epoch in progress; `None` when a stop was
+    /// asked for before its end.
     fn epoch(
         &self,
         trainer: &mut Trainer,
         trajectories: &mut Trajectories,
         interrupt: &Interrupt,
         observer: &mut dyn Observer,
-    ) -> Result<Option<EpochMetrics>, Diverged> {
+    ) -> Result<Option<EpochLosses>, Diverged> {
         let total = (self.configuration.training.epochs * trainer.steps_in_epoch()) as f64;
         let mut training = Duration::ZERO;
-        let losses = loop {
+        loop {
             let began = Instant::now();
             let segment = trajectories.steps_to_next_snapshot(trainer);
             let ended = trainer.run_steps(segment, &mut |_| !interrupt.requested())?;
@@ -344,35 +344,42 @@ impl Run<'_> {
             observer.progressed(trainer.steps() as f64 / total);
             trajectories.record_if_due(trainer);
             if let Some(losses) = ended {
-                break losses;
+                // Several segments make an epoch; its time is that of all.
+                let seconds = training.as_secs_f64();
+                return Ok(Some(EpochLosses { seconds, ..losses }));
             }
             if interrupt.requested() {
                 return Ok(None);
             }
-        };
-        let epoch = trainer.epoch() as usize;
-        let images = self.dataset.train.len() as f64;
-        let seconds = training.as_secs_f64();
-        Ok(Some(EpochMetrics {
-            epoch,
-            step: trainer.steps(),
-            train: Losses {
-                loss: losses.loss,
-                reconstruction: losses.reconstruction,
-                kl: losses.kl,
-            },
-            test: self.test_losses(trainer),
-            seconds,
-            images_per_second: images / seconds,
-        }))
+        }
     }
 
-    fn test_losses(&self, trainer: &Trainer) -> Losses {
+    fn metrics(&self, trainer: &Trainer, trained: &EpochLosses) -> Result<EpochMetrics, Error> {
+        Ok(EpochMetrics {
+            epoch: trainer.epoch() as usize,
+            step: trainer.steps(),
+            train: Losses {
+                loss: trained.loss,
+                reconstruction: trained.reconstruction,
+                kl: trained.kl,
+            },
+            test: self.test_losses(trainer)?,
+            seconds: trained.seconds,
+            images_per_second: self.dataset.train.len() as f64 / trained.seconds,
+        })
+    }
+
+    fn test_losses(&self, trainer: &Trainer) -> Result<Losses, Error> {
         let images = self.dataset.test.images();
         let seed = self.configuration.training.seed;
-        trainer
-            .pool()
-            .install(|| sampled_losses(trainer.model(), images, seed, trainer.epoch()))
+        let (reconstruction, kl) = trainer.pool().install(|| {
+            evaluation::elbo::sampled_losses(trainer.model(), images, seed, trainer.epoch())
+        })?;
+        Ok(Losses {
+            loss: reconstruction + kl,
+            reconstruction,
+            kl,
+        })
     }
 
     fn checkpoint(&self, trainer: &Trainer, trajectories: &Trajectories) -> Result<(), Error> {
@@ -403,38 +410,4 @@ impl Run<'_> {
         observer.finished();
         Ok(self.diverged(text))
     }
-}
-
-/// Mean losses over `images` with one z drawn for each: draw `draw` of `seed`.
-fn sampled_losses(model: &Model, images: ArrayView2<'_, u8>, seed: u64, draw: u64) -> Losses {
-    let codes = model.encode(images);
-    let mut noise = Array2::<f32>::zeros(codes.mean.dim());
-    let stream = streams::stream(seed, streams::Purpose::Sampling, draw);
-    tensor_ops::random::fill_normal(noise.as_slice_mut().expect("freshly made"), stream, 0);
-    let z = codes.sample(noise.view());
-    let mean = |values: Vec<f32>| {
-        values.iter().map(|&value| f64::from(value)).sum::<f64>() / values.len() as f64
-    };
-    let reconstruction = mean(model.reconstruction_losses(z.view(), images));
-    let kl = mean(penalties(model.spec().kind, &codes));
-    Losses {
-        loss: reconstruction + kl,
-        reconstruction,
-        kl,
-    }
-}
-
-/// KL(q(z|x) ‖ N(0, I)) of a VAE, ½‖z‖² of `ae-l2`, 0 of an AE, by image.
-fn penalties(kind: ModelKind, codes: &Codes) -> Vec<f32> {
-    let squares = |row: usize| codes.mean.row(row).iter().map(|&z| z * z).sum::<f32>();
-    (0..codes.len())
-        .map(|row| match (kind, &codes.log_variance) {
-            (ModelKind::Ae, _) => 0.0,
-            (_, None) => 0.5 * squares(row),
-            (_, Some(log_variance)) => {
-                let spread = log_variance.row(row);
-                0.5 * (squares(row) + spread.iter().map(|&l| l.exp() - l - 1.0).sum::<f32>())
-            }
-        })
-        .collect()
 }

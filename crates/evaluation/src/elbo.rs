@@ -176,15 +176,43 @@ pub fn evaluate(
     })
 }
 
+/// Mean reconstruction and penalty over images, nats, with one z ~ q(z|x)
+/// per image: the two terms of the training loss, as logged after an epoch.
+///
+/// `draw` chooses the noise, so that the draws of different epochs are
+/// independent. The penalty is 0 for `ae`.
+///
+/// # Errors
+/// As [`evaluate`], except that values which are not finite are passed on.
+pub fn sampled_losses(
+    model: &Model,
+    images: ArrayView2<'_, u8>,
+    seed: u64,
+    draw: u64,
+) -> Result<(f64, f64)> {
+    require_rows("the array of images", images.nrows(), 1)?;
+    let codes = model.encode(images);
+    let z = draw_codes(&codes, seed, draw);
+    let penalty = penalty_per_dimension(model.spec().kind, &codes)?;
+    Ok((
+        mean_reconstruction(model, z.view(), images)?,
+        penalty.map_or(0.0, |terms| terms.iter().sum()),
+    ))
+}
+
 /// One z ~ q(z|x) per image, the codes [n, L] that [`evaluate`] uses: row i
 /// depends on (seed, i) and the posterior alone. The codes themselves for
 /// models without σ.
 pub fn sample_codes(codes: &Codes, seed: u64) -> Array2<f32> {
+    draw_codes(codes, seed, EVALUATION_STREAM)
+}
+
+fn draw_codes(codes: &Codes, seed: u64, draw: u64) -> Array2<f32> {
     let mut noise = Array2::zeros(codes.mean.raw_dim());
     if let Some(values) = noise.as_slice_mut() {
         fill_normal(
             values,
-            stream(seed, Purpose::Sampling, EVALUATION_STREAM),
+            stream(seed, Purpose::Sampling, draw),
             0,
         );
     }

@@ -7,11 +7,12 @@ use atlas::interrupt::Interrupt;
 use atlas::study::{PlannedRun, STUDIES, Study};
 use atlas::training;
 use clap::Args;
+use indicatif::MultiProgress;
 use serde_json::json;
 
 use super::source::{DownloadProgress, SourceOptions};
 use crate::output::Output;
-use crate::progress::{StepProgress, TrainingProgress};
+use crate::progress::TrainingProgress;
 
 /// Train what the studies need, draw every figure and write index.html.
 #[derive(Debug, Args)]
@@ -79,12 +80,11 @@ impl Figures {
         };
         let mut downloads = DownloadProgress::new(*output);
         let mut download = |event: datasets::Progress<'_>| downloads.report(event);
-        let mut progress = FiguresProgress {
+        let progress = FiguresProgress {
             output: *output,
-            drawing: None,
+            bars: MultiProgress::new(),
         };
-        let outcome = figures::draw(&request, &interrupt, &mut download, &mut progress)?;
-        drop(progress);
+        let outcome = figures::draw(&request, &interrupt, &mut download, &progress)?;
         let text = format!(
             "{} figures of {} runs ({} trained now)\n{}\n",
             outcome.figures.len(),
@@ -105,27 +105,22 @@ impl Figures {
 
 struct FiguresProgress {
     output: Output,
-    drawing: Option<(StepProgress, usize)>,
+    bars: MultiProgress,
 }
 
 impl figures::Observer for FiguresProgress {
     fn training(
-        &mut self,
+        &self,
         index: usize,
         total: usize,
         run: &PlannedRun,
     ) -> Box<dyn training::Observer + '_> {
         let settings = &run.configuration.training;
         let prefix = format!("[{}/{total}] {} seed {}  ", index + 1, run.key, settings.seed);
-        Box::new(TrainingProgress::new(self.output, &prefix, settings.epochs))
+        Box::new(TrainingProgress::among(&self.bars, self.output, &prefix, settings.epochs))
     }
 
-    fn drawing(&mut self, study: &Study) {
-        let output = self.output;
-        let (steps, done) = self
-            .drawing
-            .get_or_insert_with(|| (StepProgress::new(output), 0));
-        *done += 1;
-        steps.at(*done, 0, &format!("drawing {}", study.name));
+    fn drawing(&self, study: &Study) {
+        self.output.note(&format!("drawing {}", study.name));
     }
 }

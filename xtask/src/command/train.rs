@@ -125,7 +125,7 @@ impl Train {
             lookup: self.source.lookup(),
         };
         let epochs = request.target.configuration()?.training.epochs;
-        let mut progress = TrainingProgress::new(*output, "", epochs);
+        let mut progress = TrainingProgress::new(*output, epochs);
         let mut downloads = DownloadProgress::new(*output);
         let mut download = |event: datasets::Progress<'_>| downloads.report(event);
         let outcome = training::train(&request, &interrupt, &mut download, &mut progress)?;

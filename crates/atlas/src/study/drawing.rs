@@ -1,13 +1,22 @@
-//! What a study draws with: the data, the runs, and where figures go.
+//! What a study draws with: the data, the runs, the classifier, cached
+//! measurements, and where figures go.
 
+use std::cell::OnceCell;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use datasets::Dataset;
+use evaluation::{Classifier, ClassifierOptions};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 use viz::page::{FigureLink, Text};
-use viz::{ImageRef, Sidecar};
+use viz::{Animation, ImageRef, RgbImage, Sidecar};
 
-use super::{Scale, TrainedRun};
+use super::{DivergedRun, Scale, TrainedRun};
+use crate::atomic_file;
+use crate::claims::Measured;
 use crate::error::Error;
 
 /// The data and runs of one study, and the folder of its figures.
@@ -15,40 +24,151 @@ use crate::error::Error;
 pub struct Drawing<'a> {
     /// The data set.
     pub dataset: &'a Dataset,
-    /// The runs, in the order they were planned.
+    /// The finished runs, in the order they were planned.
     pub runs: &'a [TrainedRun],
+    /// The runs that diverged: reported, never averaged in.
+    pub diverged: &'a [DivergedRun],
     /// How much work was allowed.
     pub scale: Scale,
+    runs_folder: &'a Path,
     folder: &'a Path,
+    classifier: OnceCell<Classifier>,
     written: Vec<PathBuf>,
+}
+
+/// What goes with a figure.
+#[derive(Debug)]
+pub struct Described<'a> {
+    /// The caption on the page.
+    pub caption: &'a str,
+    /// The runs it shows.
+    pub runs: &'a [&'a TrainedRun],
+    /// The numbers it draws.
+    pub data: Value,
+    /// Whether it is a picture without axes, shown at its own size.
+    pub bare: bool,
 }
 
 impl<'a> Drawing<'a> {
     pub(crate) fn new(
         dataset: &'a Dataset,
         runs: &'a [TrainedRun],
-        folder: &'a Path,
+        diverged: &'a [DivergedRun],
         scale: Scale,
+        runs_folder: &'a Path,
+        folder: &'a Path,
     ) -> Self {
         Self {
             dataset,
             runs,
+            diverged,
             scale,
+            runs_folder,
             folder,
+            classifier: OnceCell::new(),
             written: Vec::new(),
         }
     }
 
-    /// The first seed's run of the model called `key`.
+    /// The run of the model called `key` that figures show: that of the
+    /// lowest seed that did not diverge.
     ///
-    /// # Panics
-    /// When the study did not plan such a run.
-    #[must_use]
-    pub fn run(&self, key: &str) -> &'a TrainedRun {
-        self.runs
-            .iter()
-            .find(|run| run.key == key)
-            .expect("a study draws only runs it planned")
+    /// # Errors
+    /// When all its runs diverged.
+    pub fn run(&self, key: &str) -> Result<&'a TrainedRun, Error> {
+        self.runs.iter().find(|run| run.key == key).ok_or_else(|| {
+            let diverged = self.diverged.iter().find(|run| run.key == key);
+            Error::Diverged {
+                run: diverged.map_or_else(PathBuf::new, |run| run.folder.path().into()),
+                divergence: format!(
+                    "every run of the model '{key}' diverged, so it cannot be drawn ({})",
+                    diverged.map_or("none was planned", |run| &run.divergence)
+                ),
+            }
+        })
+    }
+
+    /// A number for every finished seed of the model called `key`.
+    ///
+    /// # Errors
+    /// Those of `measure`.
+    pub fn over_seeds(
+        &self,
+        key: &str,
+        name: &str,
+        mut measure: impl FnMut(&TrainedRun) -> Result<f64, Error>,
+    ) -> Result<Measured, Error> {
+        let mut by_seed = BTreeMap::new();
+        for run in self.runs.iter().filter(|run| run.key == key) {
+            by_seed.insert(run.configuration.training.seed, measure(run)?);
+        }
+        let diverged = self.diverged.iter().filter(|run| run.key == key);
+        Ok(Measured::new(
+            name,
+            by_seed,
+            diverged.map(|run| run.seed).collect(),
+        ))
+    }
+
+    /// The result of `compute` for a run, kept in the run's folder as
+    /// `measures/<name>.json`, so that drawing again does not measure again.
+    ///
+    /// `version` names how it is computed and with which settings: a kept
+    /// result of another version is computed anew.
+    ///
+    /// # Errors
+    /// Those of `compute`, or when the file cannot be written.
+    pub fn measure<T: Serialize + DeserializeOwned>(
+        &self,
+        run: &TrainedRun,
+        name: &str,
+        version: &str,
+        compute: impl FnOnce() -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let folder = run.folder.path().join("measures");
+        let path = folder.join(format!("{name}.json"));
+        let kept = std::fs::read(&path)
+            .ok()
+            .and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok())
+            .filter(|kept| kept["version"] == version)
+            .and_then(|mut kept| serde_json::from_value(kept["value"].take()).ok());
+        if let Some(value) = kept {
+            return Ok(value);
+        }
+        let value = compute()?;
+        std::fs::create_dir_all(&folder).map_err(|source| Error::Write {
+            path: folder.clone(),
+            source,
+        })?;
+        atomic_file::write_json(&path, &json!({"version": version, "value": value}))?;
+        Ok(value)
+    }
+
+    /// The classifier of this data set, trained once and kept beside the runs.
+    ///
+    /// # Errors
+    /// When its file cannot be read or written.
+    pub fn classifier(&self) -> Result<&Classifier, Error> {
+        if let Some(classifier) = self.classifier.get() {
+            return Ok(classifier);
+        }
+        let name = format!("classifier-{}.safetensors", &self.dataset.fingerprint[..12]);
+        let path = self.runs_folder.join(name);
+        let classifier = if path.exists() {
+            Classifier::load(&path)?
+        } else {
+            let (train, test) = (&self.dataset.train, &self.dataset.test);
+            let mut classifier = Classifier::train(
+                train.images(),
+                train.labels(),
+                self.dataset.classes(),
+                &ClassifierOptions::default(),
+            )?;
+            classifier.measure_test_accuracy(test.images(), test.labels())?;
+            classifier.save(&path)?;
+            classifier
+        };
+        Ok(self.classifier.get_or_init(|| classifier))
     }
 
     /// Writes one figure with its data beside it, and returns the link for the
@@ -63,40 +183,101 @@ impl<'a> Drawing<'a> {
         figure: Described<'_>,
     ) -> Result<FigureLink, Error> {
         let image = image.into();
-        let (width, height) = (image.width(), image.height());
+        let size = (image.width(), image.height());
         let path = self.folder.join(format!("{name}.png"));
-        let sidecar = Sidecar {
-            description: figure.caption.into(),
-            configuration: configuration_of(self.dataset, figure.runs),
-            data: figure.data,
+        viz::write_figure(&path, image, &self.sidecar(&figure, None))?;
+        Ok(self.link(path, size, &figure))
+    }
+
+    /// Writes an animation with its data beside it, unless the one that is
+    /// there was made from the same data by the same `version` of its drawing.
+    /// `frames` are only drawn when they are needed.
+    ///
+    /// # Errors
+    /// Those of `frames`, or when the files cannot be written.
+    pub fn animate(
+        &mut self,
+        name: &str,
+        version: &str,
+        figure: Described<'_>,
+        frames: impl FnOnce() -> Result<Animated, Error>,
+    ) -> Result<FigureLink, Error> {
+        let path = self.folder.join(format!("{name}.png"));
+        let mut hasher = Sha256::new();
+        let configuration = configuration_of(self.dataset, figure.runs);
+        for part in [&json!(version), &figure.data, &configuration] {
+            hasher.update(part.to_string());
+        }
+        let key: String = hasher
+            .finalize()
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        let kept = std::fs::read(path.with_extension("json"))
+            .ok()
+            .filter(|_| path.exists())
+            .and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok())
+            .filter(|sidecar| sidecar["configuration"]["key"] == key.as_str())
+            .and_then(|sidecar| {
+                let side = |name: &str| sidecar[name].as_u64().map(|side| side as usize);
+                Some((side("width")?, side("height")?))
+            });
+        let size = match kept {
+            Some(size) => size,
+            None => {
+                let animated = frames()?;
+                let first = animated.frames.first();
+                let size = first.map_or((0, 0), |frame| (frame.width(), frame.height()));
+                let animation = Animation {
+                    hold: animated.hold,
+                    ..Animation::new(&animated.frames, animated.milliseconds)
+                };
+                animation.write(&path, &self.sidecar(&figure, Some(&key)))?;
+                size
+            }
         };
-        viz::write_figure(&path, image, &sidecar)?;
-        self.written.push(path);
-        let halves = if figure.bare { 1 } else { 2 };
-        Ok(FigureLink {
-            source: format!("{name}.png"),
-            size: (width / halves, height / halves),
-            alternative: figure.caption.into(),
-            caption: Text::from(figure.caption),
-        })
+        Ok(self.link(path, size, &figure))
     }
 
     pub(crate) fn written(self) -> Vec<PathBuf> {
         self.written
     }
+
+    fn sidecar(&self, figure: &Described<'_>, key: Option<&str>) -> Sidecar {
+        let mut configuration = configuration_of(self.dataset, figure.runs);
+        if let Some(key) = key {
+            configuration["key"] = key.into();
+        }
+        Sidecar {
+            description: figure.caption.into(),
+            configuration,
+            data: figure.data.clone(),
+        }
+    }
+
+    fn link(&mut self, path: PathBuf, size: (usize, usize), figure: &Described<'_>) -> FigureLink {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let source = name.into_owned();
+        self.written.push(path);
+        let shrink = if figure.bare { 1 } else { 2 };
+        FigureLink {
+            source,
+            size: (size.0 / shrink, size.1 / shrink),
+            alternative: figure.caption.into(),
+            caption: Text::from(figure.caption),
+        }
+    }
 }
 
-/// What goes with a figure.
+/// The frames of an animation.
 #[derive(Debug)]
-pub struct Described<'a> {
-    /// The caption on the page.
-    pub caption: &'a str,
-    /// The runs it shows.
-    pub runs: &'a [&'a TrainedRun],
-    /// The numbers it draws.
-    pub data: Value,
-    /// Whether it is a picture without axes, shown at its own size.
-    pub bare: bool,
+pub struct Animated {
+    /// Frames of one size.
+    pub frames: Vec<RgbImage>,
+    /// How long each is shown.
+    pub milliseconds: u16,
+    /// How long the last one is shown.
+    pub hold: u16,
 }
 
 fn configuration_of(dataset: &Dataset, runs: &[&TrainedRun]) -> Value {
@@ -113,7 +294,6 @@ fn configuration_of(dataset: &Dataset, runs: &[&TrainedRun]) -> Value {
     json!({
         "dataset": dataset.name,
         "dataset_sha256": dataset.fingerprint,
-        "revision": env!("LATENT_ATLAS_REVISION"),
         "runs": runs,
     })
 }

@@ -14,8 +14,7 @@ use viz::{
     montage,
 };
 
-use super::drawing::{Described, Drawing};
-use super::{PlannedRun, Scale, Study, TrainedRun};
+use super::{Described, Drawing, PlannedRun, Report, Scale, Study, TrainedRun};
 use crate::configuration::{Configuration, Override};
 use crate::error::Error;
 
@@ -58,8 +57,8 @@ fn plan(dataset: &datasets::Dataset, scale: Scale) -> Vec<PlannedRun> {
     runs
 }
 
-fn draw(drawing: &mut Drawing<'_>) -> Result<Section, Error> {
-    let runs = MODELS.map(|(key, _)| drawing.run(key));
+fn draw(drawing: &mut Drawing<'_>) -> Result<Report, Error> {
+    let runs = [drawing.run("vae")?, drawing.run("ae")?, drawing.run("lab-ae")?];
     let mut blocks = vec![Block::paragraph(
         "Codes from −4 to 4 on both axes, decoded by each model's own decoder: z = (−4, 4) at the \
          top left, (4, −4) at the bottom right.",
@@ -74,9 +73,12 @@ fn draw(drawing: &mut Drawing<'_>) -> Result<Section, Error> {
     blocks.push(scatters(drawing, &runs)?);
     blocks.push(training_curves(drawing, &runs)?);
     blocks.push(losses(&runs));
-    Ok(Section {
-        heading: STUDY.title.into(),
-        blocks,
+    Ok(Report {
+        section: Section {
+            heading: STUDY.title.into(),
+            blocks,
+        },
+        claims: Vec::new(),
     })
 }
 
@@ -174,7 +176,7 @@ fn labelled_map(title: &str, tiles: &[u8]) -> Result<Plot, Error> {
         size: [441.0, 441.0],
         aspect: Aspect::EqualSize,
         frame: Frame::Closed,
-        grid: false,
+        grid: [false; 2],
         layers: vec![Layer::Image(PlacedImage {
             image: image.into(),
             x: [-edge, edge],

@@ -8,9 +8,10 @@ mod trained_run;
 use datasets::Dataset;
 use viz::page::Section;
 
-pub use drawing::Drawing;
-pub use trained_run::TrainedRun;
+pub use drawing::{Animated, Described, Drawing};
+pub use trained_run::{DivergedRun, TrainedRun};
 
+use crate::claims::Claim;
 use crate::configuration::Configuration;
 use crate::error::Error;
 
@@ -27,7 +28,16 @@ pub struct Study {
     /// One line for `--help`.
     pub about: &'static str,
     plan: fn(&Dataset, Scale) -> Vec<PlannedRun>,
-    draw: fn(&mut Drawing<'_>) -> Result<Section, Error>,
+    draw: fn(&mut Drawing<'_>) -> Result<Report, Error>,
+}
+
+/// What a study says.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// Its part of the page.
+    pub section: Section,
+    /// The statements of the source documents it measured.
+    pub claims: Vec<Claim>,
 }
 
 /// How much work a study may cost.
@@ -78,7 +88,7 @@ impl Study {
     ///
     /// # Errors
     /// When a figure cannot be made or written.
-    pub fn draw(&self, drawing: &mut Drawing<'_>) -> Result<Section, Error> {
+    pub fn draw(&self, drawing: &mut Drawing<'_>) -> Result<Report, Error> {
         (self.draw)(drawing)
     }
 }

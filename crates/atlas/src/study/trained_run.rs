@@ -7,7 +7,6 @@ use super::PlannedRun;
 use crate::configuration::Configuration;
 use crate::error::Error;
 use crate::run_folder::{EpochMetrics, RunFolder};
-use crate::training::Outcome;
 
 /// A model with its settings and its history.
 #[derive(Debug)]
@@ -24,18 +23,31 @@ pub struct TrainedRun {
     pub metrics: Vec<EpochMetrics>,
 }
 
+/// A run whose loss stopped being finite.
+#[derive(Clone, Debug)]
+pub struct DivergedRun {
+    /// The study's name for the model.
+    pub key: &'static str,
+    /// Its seed.
+    pub seed: u64,
+    /// Where it is kept.
+    pub folder: RunFolder,
+    /// Where and in what it happened.
+    pub divergence: String,
+}
+
 impl TrainedRun {
     /// Loads a finished run.
     ///
     /// # Errors
     /// When a file of the run folder is missing or damaged.
-    pub fn load(planned: PlannedRun, outcome: Outcome) -> Result<Self, Error> {
+    pub fn load(planned: PlannedRun, folder: RunFolder) -> Result<Self, Error> {
         Ok(Self {
             key: planned.key,
             configuration: planned.configuration,
-            model: Model::load(&outcome.folder.model())?,
-            metrics: outcome.folder.read_metrics()?,
-            folder: outcome.folder,
+            model: Model::load(&folder.model())?,
+            metrics: folder.read_metrics()?,
+            folder,
         })
     }
 

@@ -1,0 +1,123 @@
+//! Statements of the source documents beside what was measured about them.
+
+use std::collections::BTreeMap;
+
+use evaluation::statistics::{Interval, Verdict, t_interval};
+use serde::{Deserialize, Serialize};
+
+/// One statement, what was measured about it, and what follows.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Claim {
+    /// Document and running number, such as `000.2`.
+    pub id: String,
+    /// The statement, in our words.
+    pub statement: String,
+    /// What was measured, in words, with its unit.
+    pub quantity: String,
+    /// The measurements, one for each model or condition compared.
+    pub measured: Vec<Measured>,
+    /// How the verdict follows from the measurements.
+    pub rule: String,
+    /// What follows.
+    pub verdict: Verdict,
+}
+
+/// A quantity for one model or condition, over seeds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Measured {
+    /// The model or condition.
+    pub name: String,
+    /// The value of every seed whose run finished.
+    pub by_seed: BTreeMap<u64, f64>,
+    /// Mean and 95 % interval over these seeds; absent without any.
+    pub interval: Option<Interval>,
+    /// Seeds whose run diverged: named here, in none of the numbers.
+    pub diverged: Vec<u64>,
+}
+
+/// Level of every interval of the claims table.
+pub const LEVEL: f64 = 0.95;
+
+impl Measured {
+    /// Summarises the values of the seeds that finished. Values that are not
+    /// finite leave the interval absent.
+    #[must_use]
+    pub fn new(name: impl Into<String>, by_seed: BTreeMap<u64, f64>, diverged: Vec<u64>) -> Self {
+        let values: Vec<f64> = by_seed.values().copied().collect();
+        Self {
+            name: name.into(),
+            interval: t_interval(&values, LEVEL).ok(),
+            by_seed,
+            diverged,
+        }
+    }
+
+    /// The mean over seeds; NaN without any.
+    #[must_use]
+    pub fn mean(&self) -> f64 {
+        self.interval.map_or(f64::NAN, |interval| interval.mean)
+    }
+
+    /// This minus `other`, seed by seed, over the seeds both have.
+    #[must_use]
+    pub fn minus(&self, other: &Self, name: impl Into<String>) -> Self {
+        let differences = self
+            .by_seed
+            .iter()
+            .filter_map(|(seed, value)| Some((*seed, value - other.by_seed.get(seed)?)))
+            .collect();
+        Self::new(name, differences, Vec::new())
+    }
+
+    /// The verdict on "at least (at most) `threshold`"; undecided without a
+    /// finished seed.
+    #[must_use]
+    pub fn verdict(&self, side: evaluation::statistics::Claim, threshold: f64) -> Verdict {
+        self.interval.map_or(Verdict::Undecided, |interval| {
+            evaluation::statistics::verdict(&interval, side, threshold)
+        })
+    }
+}
+
+/// The badge of a verdict on the page.
+#[must_use]
+pub fn badge(verdict: Verdict) -> viz::page::Verdict {
+    match verdict {
+        Verdict::Supported => viz::page::Verdict::Supported,
+        Verdict::Refuted => viz::page::Verdict::Refuted,
+        Verdict::Mixed => viz::page::Verdict::Mixed,
+        Verdict::Undecided => viz::page::Verdict::Undecided,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use evaluation::statistics::Claim::{AtLeast, AtMost};
+
+    use super::*;
+
+    fn around(mean: f64) -> Measured {
+        let values = [(0, mean - 0.1), (1, mean), (2, mean + 0.1)];
+        Measured::new("m", values.into_iter().collect(), Vec::new())
+    }
+
+    #[test]
+    fn verdicts_follow_the_interval() {
+        assert_eq!(around(9.0).verdict(AtLeast, 8.0), Verdict::Supported);
+        assert_eq!(around(7.0).verdict(AtLeast, 8.0), Verdict::Refuted);
+        assert_eq!(around(8.0).verdict(AtLeast, 8.0), Verdict::Undecided);
+        assert_eq!(around(7.0).verdict(AtMost, 8.0), Verdict::Supported);
+        let none = Measured::new("m", BTreeMap::new(), vec![0]);
+        assert_eq!(none.verdict(AtLeast, 0.0), Verdict::Undecided);
+        assert!(none.mean().is_nan());
+    }
+
+    #[test]
+    fn differences_pair_seeds() {
+        let first = Measured::new("a", [(0, 3.0), (1, 5.0), (4, 9.0)].into(), Vec::new());
+        let second = Measured::new("b", [(1, 1.0), (0, 2.0)].into(), vec![4]);
+        let difference = first.minus(&second, "a − b");
+        assert_eq!(difference.by_seed, [(0, 1.0), (1, 4.0)].into());
+        assert_eq!(difference.mean(), 2.5);
+    }
+}
