@@ -47,7 +47,9 @@ fn json(text: &str) -> Value {
 }
 
 /// Options of a run that takes a moment: a narrow model, large batches.
-const SMALL: [&str; 8] = ["--hidden", "8", "--latent", "2", "--batch", "4096", "--epochs", "2"];
+const SMALL: [&str; 8] = [
+    "--hidden", "8", "--latent", "2", "--batch", "4096", "--epochs", "2",
+];
 
 fn train(folder: &Path, out: &str, more: &[&str]) -> String {
     succeed(
@@ -69,7 +71,15 @@ fn training_writes_the_run_folder_and_threads_do_not_change_a_byte() {
     assert!(text.contains("test loss"), "{text}");
     let document = json(&succeed(
         xtask(folder.path())
-            .args(["train", "--json", "--quiet", "--out", "two", "--threads", "2"])
+            .args([
+                "train",
+                "--json",
+                "--quiet",
+                "--out",
+                "two",
+                "--threads",
+                "2",
+            ])
             .args(SMALL),
     ));
     assert_eq!(document["result"]["epochs"], 2);
@@ -87,12 +97,18 @@ fn training_writes_the_run_folder_and_threads_do_not_change_a_byte() {
         assert!(!read(run.join(file)).is_empty(), "{file}");
     }
     let command = String::from_utf8(read(run.join("command.txt"))).expect("UTF-8");
-    assert!(command.starts_with("cargo xtask train --quiet --out one"), "{command}");
+    assert!(
+        command.starts_with("cargo xtask train --quiet --out one"),
+        "{command}"
+    );
     let metrics = String::from_utf8(read(run.join("metrics.jsonl"))).expect("UTF-8");
     assert_eq!(metrics.lines().count(), 2);
     let first = json(metrics.lines().next().expect("two lines"));
     for key in ["loss", "reconstruction", "kl"] {
-        assert!(first["train"][key].is_f64() && first["test"][key].is_f64(), "{first}");
+        assert!(
+            first["train"][key].is_f64() && first["test"][key].is_f64(),
+            "{first}"
+        );
     }
     for file in ["model.safetensors", "state.safetensors", "trajectories.npz"] {
         let [one, two] = ["one", "two"].map(|run| read(folder.path().join(run).join(file)));
@@ -104,7 +120,14 @@ fn training_writes_the_run_folder_and_threads_do_not_change_a_byte() {
 fn a_run_is_repeated_from_its_configuration_and_not_trained_twice() {
     let folder = folder();
     train(folder.path(), "first", &["--seed", "3"]);
-    let repeat = ["train", "--quiet", "--config", "first/config.toml", "--out", "second"];
+    let repeat = [
+        "train",
+        "--quiet",
+        "--config",
+        "first/config.toml",
+        "--out",
+        "second",
+    ];
     succeed(xtask(folder.path()).args(repeat));
     let [first, second] =
         ["first", "second"].map(|run| read(folder.path().join(run).join("model.safetensors")));
@@ -149,18 +172,25 @@ fn a_signal_checkpoints_and_exits_75() {
     let folder = folder();
     let mut child = std::process::Command::new(assert_cmd::cargo::cargo_bin!("xtask"))
         .current_dir(folder.path())
-        .args(["train", "--out", "run", "--epochs", "100000", "--hidden", "8"])
+        .args([
+            "train", "--out", "run", "--epochs", "100000", "--hidden", "8",
+        ])
         .stdout(std::process::Stdio::null())
         .stderr(std::process::Stdio::piped())
         .spawn()
         .expect("the program starts");
     let metrics = folder.path().join("run/metrics.jsonl");
     while fs::metadata(&metrics).map_or(0, |file| file.len()) == 0 {
-        assert!(child.try_wait().expect("a child").is_none(), "the run ended early");
+        assert!(
+            child.try_wait().expect("a child").is_none(),
+            "the run ended early"
+        );
         std::thread::sleep(std::time::Duration::from_millis(20));
     }
     let id = child.id().to_string();
-    let killed = std::process::Command::new("kill").args(["-TERM", &id]).status();
+    let killed = std::process::Command::new("kill")
+        .args(["-TERM", &id])
+        .status();
     assert!(killed.expect("kill starts").success());
     let output = child.wait_with_output().expect("a child");
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -180,9 +210,13 @@ fn a_diverged_run_is_recorded_with_exit_code_3() {
         3,
     );
     assert!(message.contains("diverged"), "{message}");
-    let result = json(&String::from_utf8(read(folder.path().join("run/result.json"))).expect("UTF-8"));
+    let result =
+        json(&String::from_utf8(read(folder.path().join("run/result.json"))).expect("UTF-8"));
     assert_eq!(result["status"], "diverged");
-    let again = fail(xtask(folder.path()).args(["train", "--quiet", "--resume", "run"]), 3);
+    let again = fail(
+        xtask(folder.path()).args(["train", "--quiet", "--resume", "run"]),
+        3,
+    );
     assert!(again.contains("diverged"), "{again}");
 }
 
@@ -194,21 +228,32 @@ fn evaluation_prints_and_writes_the_same_numbers() {
     let printed = json(&succeed(
         xtask(folder.path()).args(["eval", "vae", "--json", "--quiet"]),
     ));
-    let written = json(&String::from_utf8(read(folder.path().join("vae/eval.json"))).expect("UTF-8"));
+    let written =
+        json(&String::from_utf8(read(folder.path().join("vae/eval.json"))).expect("UTF-8"));
     assert_eq!(printed, written);
     let [elbo, reconstruction, kl] =
         ["elbo", "reconstruction", "kl"].map(|key| printed[key].as_f64().expect("a number"));
     assert!((elbo + reconstruction + kl).abs() < 1e-9);
     assert_eq!(printed["n"], 10_000);
-    assert_eq!(printed["kl_per_dimension"].as_array().expect("a list").len(), 2);
-    let ae = json(&succeed(
-        xtask(folder.path()).args(["eval", "ae", "--json", "--quiet", "--subset", "100"]),
-    ));
+    assert_eq!(
+        printed["kl_per_dimension"]
+            .as_array()
+            .expect("a list")
+            .len(),
+        2
+    );
+    let ae =
+        json(&succeed(xtask(folder.path()).args([
+            "eval", "ae", "--json", "--quiet", "--subset", "100",
+        ])));
     assert!(ae["elbo"].is_null() && ae["kl"].is_null() && ae["at_mean"]["kl"].is_null());
     assert_eq!(ae["n"], 100);
     let table = succeed(xtask(folder.path()).args(["eval", "vae", "--quiet"]));
     assert!(table.contains("active units"), "{table}");
-    let message = fail(xtask(folder.path()).args(["eval", "vae", "--quiet", "--subset", "0"]), 2);
+    let message = fail(
+        xtask(folder.path()).args(["eval", "vae", "--quiet", "--subset", "0"]),
+        2,
+    );
     assert!(message.contains("--subset is 0"), "{message}");
     let message = fail(xtask(folder.path()).args(["eval", "nowhere"]), 2);
     assert!(message.contains("nowhere is not a run folder"), "{message}");
@@ -251,7 +296,10 @@ fn figures_are_drawn_and_finished_runs_used_again() {
 fn wrong_usage_is_one_sentence_and_exit_code_2() {
     let folder = folder();
     for (arguments, expected) in [
-        (vec!["train", "--set", "training.bacth=3"], "'training.batch'"),
+        (
+            vec!["train", "--set", "training.bacth=3"],
+            "'training.batch'",
+        ),
         (vec!["train", "--set", "training"], "key=value"),
         (vec!["train", "--batch", "0"], "at least 1"),
         (vec!["train", "--batch", "many"], "--batch"),
@@ -273,7 +321,11 @@ fn wrong_usage_is_one_sentence_and_exit_code_2() {
         let message = fail(xtask(folder.path()).args(&arguments), 2);
         assert!(message.contains(expected), "{arguments:?}: {message}");
     }
-    assert_eq!(fs::read_dir(folder.path()).expect("readable").count(), 0, "something was written");
+    assert_eq!(
+        fs::read_dir(folder.path()).expect("readable").count(),
+        0,
+        "something was written"
+    );
 }
 
 #[test]
@@ -315,7 +367,10 @@ fn configurations_can_be_printed_without_training() {
         "--hidden",
         "none",
     ]));
-    assert!(text.contains("hidden = []") && text.contains("kind = \"ae\""), "{text}");
+    assert!(
+        text.contains("hidden = []") && text.contains("kind = \"ae\""),
+        "{text}"
+    );
     assert_eq!(fs::read_dir(folder.path()).expect("readable").count(), 0);
 }
 

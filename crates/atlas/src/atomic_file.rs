@@ -12,7 +12,9 @@ use crate::error::Error;
 /// When the folder or the file cannot be written; an older file of that name
 /// then stands as it was.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let folder = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty());
     let folder = folder.unwrap_or(Path::new("."));
     let run = || {
         let mut builder = tempfile::Builder::new();
@@ -55,7 +57,10 @@ mod tests {
         write(&path, b"first").expect("writable");
         write(&path, b"second").expect("writable");
         assert_eq!(std::fs::read(&path).expect("readable"), b"second");
-        assert_eq!(std::fs::read_dir(folder.path()).expect("readable").count(), 1);
+        assert_eq!(
+            std::fs::read_dir(folder.path()).expect("readable").count(),
+            1
+        );
     }
 
     #[test]

@@ -190,15 +190,12 @@ impl Configuration {
         for item in overrides {
             set(&mut table, item)?;
         }
-        let configuration: Self =
-            table
-                .try_into()
-                .map_err(|error: toml::de::Error| {
-                    Error::Configuration(format!(
-                        "the configuration has a value of the wrong type: {}",
-                        error.message()
-                    ))
-                })?;
+        let configuration: Self = table.try_into().map_err(|error: toml::de::Error| {
+            Error::Configuration(format!(
+                "the configuration has a value of the wrong type: {}",
+                error.message()
+            ))
+        })?;
         configuration.validate()?;
         Ok(configuration)
     }
@@ -213,7 +210,10 @@ impl Configuration {
             ("model.latent", self.model.latent),
             ("training.batch", self.training.batch),
             ("training.epochs", self.training.epochs),
-            ("tracking.snapshots_per_epoch", self.tracking.snapshots_per_epoch),
+            (
+                "tracking.snapshots_per_epoch",
+                self.tracking.snapshots_per_epoch,
+            ),
         ];
         for (key, value) in positive {
             if value == 0 {
@@ -334,7 +334,11 @@ impl Configuration {
         hasher.update(serde_json::to_vec(self).expect("a configuration is plain data"));
         hasher.update(dataset_fingerprint.as_bytes());
         hasher.update(RESULT_FORMAT);
-        hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+        hasher
+            .finalize()
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
     }
 
     /// Folder name of a run: readable parts, then twelve digits of the digest.
@@ -350,7 +354,13 @@ impl Configuration {
             .data
             .dataset
             .chars()
-            .map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' })
+            .map(|c| {
+                if c.is_ascii_alphanumeric() || c == '-' {
+                    c
+                } else {
+                    '_'
+                }
+            })
             .collect();
         format!(
             "{dataset}-{}-{}-s{}-{}",
@@ -487,7 +497,8 @@ fn fit(
         }
         (_, value) => value,
     };
-    let negative = matches!((slot, &value), (toml::Value::Integer(_), toml::Value::Integer(i)) if *i < 0);
+    let negative =
+        matches!((slot, &value), (toml::Value::Integer(_), toml::Value::Integer(i)) if *i < 0);
     if slot.same_type(&value) && !negative {
         return Ok(value);
     }
@@ -535,8 +546,8 @@ mod tests {
     fn a_written_configuration_resolves_to_itself() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let file = folder.path().join("config.toml");
-        let configuration = resolve(&["model.hidden=[]", "training.learning_rate=3e-4"])
-            .expect("valid overrides");
+        let configuration =
+            resolve(&["model.hidden=[]", "training.learning_rate=3e-4"]).expect("valid overrides");
         std::fs::write(&file, configuration.to_toml().expect("plain data")).expect("writable");
         let again = Configuration::resolve(None, Some(&file), &[]).expect("valid file");
         assert_eq!(configuration, again);

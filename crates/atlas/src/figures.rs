@@ -93,8 +93,8 @@ pub fn draw(
         seeds: request.seeds,
     };
     let threads = threads(request.threads);
-    let pool = tensor_ops::parallel::ThreadPool::new(threads)
-        .map_err(models::TrainerError::from)?;
+    let pool =
+        tensor_ops::parallel::ThreadPool::new(threads).map_err(models::TrainerError::from)?;
     let mut outcome = Outcome {
         page: request.out.join("index.html"),
         figures: Vec::new(),
@@ -114,8 +114,7 @@ pub fn draw(
         let folder = request.out.join(folder_name(&dataset)).join(study.name);
         create_folder(&folder)?;
         let (runs, diverged) = collect(planned, &results, &dataset)?;
-        let mut drawing =
-            Drawing::new(&dataset, &runs, &diverged, scale, &request.runs, &folder);
+        let mut drawing = Drawing::new(&dataset, &runs, &diverged, scale, &request.runs, &folder);
         let report = pool.install(|| study.draw(&mut drawing))?;
         outcome.figures.append(&mut drawing.written());
         page::write_section(&folder, study, &dataset, report)?;
@@ -202,7 +201,10 @@ impl<'a> Queue<'a> {
                         if interrupt.requested() || lock(&failure).is_some() {
                             break;
                         }
-                        keep(index, self.complete(index, threads / workers, interrupt, observer));
+                        keep(
+                            index,
+                            self.complete(index, threads / workers, interrupt, observer),
+                        );
                     }
                 });
             }
@@ -307,7 +309,13 @@ fn folder_name(dataset: &Dataset) -> String {
     dataset
         .name
         .chars()
-        .map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' })
+        .map(|c| {
+            if c.is_ascii_alphanumeric() || c == '-' {
+                c
+            } else {
+                '_'
+            }
+        })
         .collect()
 }
 

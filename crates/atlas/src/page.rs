@@ -67,7 +67,8 @@ pub(crate) fn write_index(out: &Path) -> Result<(), Error> {
             let Some(stored) = read(&path)? else { continue };
             let folder_name = folder.file_name().unwrap_or_default().to_string_lossy();
             let prefix = format!("{folder_name}/{}", study.name);
-            page.sections.push(placed(stored.section, &prefix, &stored.dataset));
+            page.sections
+                .push(placed(stored.section, &prefix, &stored.dataset));
             let attribution = Text::from(format!("{}: {}", stored.dataset, stored.attribution));
             if !page.footer.contains(&attribution) {
                 page.footer.push(attribution);

@@ -64,7 +64,10 @@ pub fn find(name: &str) -> Result<toml::Table, Error> {
                 "there is no preset '{name}'; did you mean '{nearest}'?"
             ))
         })?;
-    Ok(preset.layer.parse().expect("presets are valid TOML, as a test shows"))
+    Ok(preset
+        .layer
+        .parse()
+        .expect("presets are valid TOML, as a test shows"))
 }
 
 #[cfg(test)]

@@ -233,7 +233,10 @@ impl RunFolder {
     pub fn append_metrics(&self, metrics: &EpochMetrics) -> Result<(), Error> {
         let path = self.metrics();
         let write = || {
-            let mut file = fs::OpenOptions::new().create(true).append(true).open(&path)?;
+            let mut file = fs::OpenOptions::new()
+                .create(true)
+                .append(true)
+                .open(&path)?;
             let mut line = serde_json::to_vec(metrics)?;
             line.push(b'\n');
             file.write_all(&line)

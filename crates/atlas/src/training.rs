@@ -35,7 +35,7 @@ pub enum Target {
     /// Train this configuration.
     New {
         /// The settings.
-        configuration: Configuration,
+        configuration: Box<Configuration>,
         /// The run folder; by default below `runs/`.
         out: Option<PathBuf>,
     },
@@ -50,7 +50,7 @@ impl Target {
     /// When the folder to resume is no run folder.
     pub fn configuration(&self) -> Result<Configuration, Error> {
         match self {
-            Self::New { configuration, .. } => Ok(configuration.clone()),
+            Self::New { configuration, .. } => Ok(configuration.as_ref().clone()),
             Self::Resume(folder) => folder.configuration(),
         }
     }
@@ -157,7 +157,8 @@ impl Run<'_> {
         }
         let trainer = self.trainer()?;
         let environment = Environment::describe(self.threads, &self.dataset.fingerprint);
-        self.folder.create(self.configuration, command, &environment)?;
+        self.folder
+            .create(self.configuration, command, &environment)?;
         self.go_on(trainer, Vec::new(), interrupt, observer)
     }
 
@@ -266,7 +267,11 @@ impl Run<'_> {
             },
             shuffle: settings.shuffle,
         };
-        Ok(Trainer::new(model, config, self.dataset.train.shared_images())?)
+        Ok(Trainer::new(
+            model,
+            config,
+            self.dataset.train.shared_images(),
+        )?)
     }
 
     fn go_on(
@@ -278,8 +283,12 @@ impl Run<'_> {
     ) -> Result<Outcome, Error> {
         let epochs = self.configuration.training.epochs;
         let mut last = metrics.last().copied();
-        let mut trajectories =
-            Trajectories::begin(&self.configuration.tracking, self.dataset, &trainer, &self.folder)?;
+        let mut trajectories = Trajectories::begin(
+            &self.configuration.tracking,
+            self.dataset,
+            &trainer,
+            &self.folder,
+        )?;
         let mut checkpointed = Instant::now();
         while (trainer.epoch() as usize) < epochs {
             match self.epoch(&mut trainer, &mut trajectories, interrupt, observer) {
@@ -386,7 +395,9 @@ impl Run<'_> {
         // The state comes last: what was written before it without it is cut
         // back or replaced when the run is resumed from the older state.
         trajectories.write(&self.folder.trajectories())?;
-        trainer.model().save(&self.folder.model(), &Default::default())?;
+        trainer
+            .model()
+            .save(&self.folder.model(), &Default::default())?;
         trainer.save_state(&self.folder.state())?;
         Ok(())
     }

@@ -57,7 +57,11 @@ impl Trajectories {
         let mut index: Vec<u64> = Vec::new();
         for class in 0..dataset.classes() {
             let members = (0..labels.len()).filter(|&image| usize::from(labels[image]) == class);
-            index.extend(members.take(tracking.images_per_class).map(|image| image as u64));
+            index.extend(
+                members
+                    .take(tracking.images_per_class)
+                    .map(|image| image as u64),
+            );
         }
         let pixels = dataset.test.pixels();
         let mut images = Array2::zeros((index.len(), pixels));
@@ -197,7 +201,9 @@ pub fn read_snapshots(path: &Path) -> Result<Vec<Snapshot>, Error> {
     };
     let counts = [step.len(), epoch.len(), mean.len_of(Axis(0))];
     if counts.iter().any(|&count| count != counts[0])
-        || log_variance.as_ref().is_some_and(|array| array.dim() != mean.dim())
+        || log_variance
+            .as_ref()
+            .is_some_and(|array| array.dim() != mean.dim())
     {
         return Err(Error::RunFolder(format!(
             "{} is damaged: its arrays have {counts:?} snapshots; expected the same number in each",

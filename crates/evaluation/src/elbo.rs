@@ -210,11 +210,7 @@ pub fn sample_codes(codes: &Codes, seed: u64) -> Array2<f32> {
 fn draw_codes(codes: &Codes, seed: u64, draw: u64) -> Array2<f32> {
     let mut noise = Array2::zeros(codes.mean.raw_dim());
     if let Some(values) = noise.as_slice_mut() {
-        fill_normal(
-            values,
-            stream(seed, Purpose::Sampling, draw),
-            0,
-        );
+        fill_normal(values, stream(seed, Purpose::Sampling, draw), 0);
     }
     codes.sample(noise.view())
 }

@@ -78,17 +78,23 @@ impl Ci {
         };
         let mut rows = Vec::new();
         for check in &CHECKS[start..] {
-            output.note(&format!("== {}: cargo {}", check.name, check.arguments.join(" ")));
+            output.note(&format!(
+                "== {}: cargo {}",
+                check.name,
+                check.arguments.join(" ")
+            ));
             let began = Instant::now();
             let mut command = Command::new(env!("CARGO"));
-            command.args(check.arguments).envs(check.environment.iter().copied());
+            command
+                .args(check.arguments)
+                .envs(check.environment.iter().copied());
             if output.json() {
                 // Stdout is for the one document.
                 command.stdout(std::io::stderr());
             }
-            let status = command
-                .status()
-                .with_context(|| format!("cargo could not be started for the check '{}'", check.name))?;
+            let status = command.status().with_context(|| {
+                format!("cargo could not be started for the check '{}'", check.name)
+            })?;
             if !status.success() {
                 bail!(
                     "the check '{}' failed ({status}); repeat it with: cargo {}",

@@ -107,7 +107,12 @@ fn verify(target: &Target, output: &Output) -> anyhow::Result<()> {
         });
         writeln!(text, "{}{counts}", report.dataset)?;
         for file in &report.files {
-            writeln!(text, "  {:<12} {}", status_word(file.status), file.path.display())?;
+            writeln!(
+                text,
+                "  {:<12} {}",
+                status_word(file.status),
+                file.path.display()
+            )?;
         }
         if let Some(fingerprint) = &report.fingerprint {
             writeln!(text, "  fingerprint  {fingerprint}")?;
@@ -131,7 +136,8 @@ fn path(target: &Target, output: &Output) -> anyhow::Result<()> {
     let mut reports = Vec::new();
     let mut text = String::new();
     for source in target.sources()? {
-        let report = datasets::path(&source, &target.source.lookup()).map_err(atlas::Error::from)?;
+        let report =
+            datasets::path(&source, &target.source.lookup()).map_err(atlas::Error::from)?;
         match &report.folder {
             Some(folder) => writeln!(text, "{}", folder.display())?,
             None => writeln!(text, "{} is embedded and has no folder", report.dataset)?,

@@ -88,7 +88,11 @@ fn table(evaluation: &Evaluation) -> String {
     );
     row("KL", number(evaluation.kl), number(evaluation.at_mean.kl));
     row("ELBO", number(evaluation.elbo), String::new());
-    row("entropy floor", number(Some(evaluation.entropy_floor)), String::new());
+    row(
+        "entropy floor",
+        number(Some(evaluation.entropy_floor)),
+        String::new(),
+    );
     row(
         "reconstruction above floor",
         number(Some(evaluation.excess_over_floor)),
@@ -100,7 +104,11 @@ fn table(evaluation: &Evaluation) -> String {
         evaluation.active_units,
         evaluation.variance_of_mu.len()
     );
-    let _ = writeln!(text, "{:<10}{:>14}{:>14}{:>14}", "dimension", "mean of μ", "variance of μ", "KL");
+    let _ = writeln!(
+        text,
+        "{:<10}{:>14}{:>14}{:>14}",
+        "dimension", "mean of μ", "variance of μ", "KL"
+    );
     for (dimension, variance) in evaluation.variance_of_mu.iter().enumerate() {
         let kl = evaluation.kl_per_dimension.as_ref().map(|kl| kl[dimension]);
         let _ = writeln!(

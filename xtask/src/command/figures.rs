@@ -116,8 +116,18 @@ impl figures::Observer for FiguresProgress {
         run: &PlannedRun,
     ) -> Box<dyn training::Observer + '_> {
         let settings = &run.configuration.training;
-        let prefix = format!("[{}/{total}] {} seed {}  ", index + 1, run.key, settings.seed);
-        Box::new(TrainingProgress::among(&self.bars, self.output, &prefix, settings.epochs))
+        let prefix = format!(
+            "[{}/{total}] {} seed {}  ",
+            index + 1,
+            run.key,
+            settings.seed
+        );
+        Box::new(TrainingProgress::among(
+            &self.bars,
+            self.output,
+            &prefix,
+            settings.epochs,
+        ))
     }
 
     fn drawing(&self, study: &Study) {

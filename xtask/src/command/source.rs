@@ -75,7 +75,9 @@ impl DownloadProgress {
             }
             Progress::MirrorFailed { reason, .. } => {
                 self.clear();
-                self.output.note(&format!("this mirror failed, trying the next one: {reason}"));
+                self.output.note(&format!(
+                    "this mirror failed, trying the next one: {reason}"
+                ));
             }
             // Finished, and whatever else ends a file.
             _ => self.clear(),

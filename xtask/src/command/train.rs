@@ -133,7 +133,11 @@ impl Train {
         let last = result.last;
         let mut text = format!(
             "{} {} after {} epochs\n",
-            if outcome.already_done { "already done:" } else { "done:" },
+            if outcome.already_done {
+                "already done:"
+            } else {
+                "done:"
+            },
             outcome.folder.path().display(),
             result.epochs
         );
@@ -161,7 +165,7 @@ impl Train {
             &self.overrides()?,
         )?;
         Ok(Target::New {
-            configuration,
+            configuration: Box::new(configuration),
             out: self.out.clone(),
         })
     }
