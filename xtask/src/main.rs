@@ -38,7 +38,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Train(command::train::Train),
+    Train(Box<command::train::Train>),
     Eval(command::eval::Eval),
     Figures(command::figures::Figures),
     Data(command::data::Data),
