@@ -5,6 +5,7 @@
 //! crate above compiles them again.
 
 use crate::adam;
+use crate::gemm::kernel::{PackTransposed, Product};
 use crate::isa::Available;
 use crate::linear::forward::Forward;
 use crate::linear::input_gradient::InputGradient;
@@ -47,6 +48,10 @@ kernels! {
     input_gradient: InputGradient<'_, Self>;
     /// See [`crate::linear::weight_gradient`].
     weight_gradient: WeightGradient<'_, Self>;
+    /// See [`crate::gemm`].
+    product: Product<Self>;
+    /// See [`crate::gemm::nt`].
+    pack_transposed: PackTransposed<'_, Self>;
     /// See [`crate::panels::Panels::pack_bytes`].
     pack_bytes: PackBytes<'_>;
     /// See [`crate::random::fill_uniform`].

@@ -96,9 +96,30 @@ pub(crate) unsafe fn accumulate<T: Copy, L: Line<T>, const M: usize, const N: us
     (b, b_panel): (*const T, usize),
     count: usize,
 ) {
+    // SAFETY: the caller's promise.
+    unsafe { step_count(acc, (a, a_row, a_step), (b, b_panel, LANES), count) };
+}
+
+/// [`accumulate`] with lines of b that lie `b_step` apart.
+///
+/// # Safety
+/// As [`accumulate`].
+#[inline(always)]
+pub(crate) unsafe fn step_count<T: Copy, L: Line<T>, const M: usize, const N: usize>(
+    acc: &mut [[L; N]; M],
+    (a, a_row, a_step): (*const T, usize, usize),
+    (b, b_panel, b_step): (*const T, usize, usize),
+    count: usize,
+) {
     for k in 0..count {
         // SAFETY: the caller's promise for k < count.
-        unsafe { step(acc, (a.add(k * a_step), a_row), (b.add(k * LANES), b_panel)) };
+        unsafe {
+            step(
+                acc,
+                (a.add(k * a_step), a_row),
+                (b.add(k * b_step), b_panel),
+            )
+        };
     }
 }
 

@@ -19,14 +19,26 @@ impl<T: Float> Operation<T> for Update<'_, T> {
     #[inline(always)]
     unsafe fn run<L: Line<T>>(self) {
         let Self { p, m, v, g, step } = self;
-        for (((p, m), v), &g) in p.iter_mut().zip(m).zip(v).zip(g) {
-            let mean = multiply_add::<T, L>(g - *m, step.one_minus_beta1, *m);
-            let square = multiply_add::<T, L>(g * g, step.one_minus_beta2, *v * step.beta2);
-            let root = multiply_add::<T, L>(square.sqrt(), step.root_correction, step.epsilon);
-            *m = mean;
-            *v = square;
-            *p -= step.step_size * mean * T::fast_reciprocal::<L>(root);
-        }
+        step_values::<T, L>(p, m, v, g, &step);
+    }
+}
+
+/// One step over slices of one length, inside a kernel of the path of `L`.
+#[inline(always)]
+pub(crate) fn step_values<T: Float, L: Line<T>>(
+    p: &mut [T],
+    m: &mut [T],
+    v: &mut [T],
+    g: &[T],
+    step: &AdamStep<T>,
+) {
+    for (((p, m), v), &g) in p.iter_mut().zip(m).zip(v).zip(g) {
+        let mean = multiply_add::<T, L>(g - *m, step.one_minus_beta1, *m);
+        let square = multiply_add::<T, L>(g * g, step.one_minus_beta2, *v * step.beta2);
+        let root = multiply_add::<T, L>(square.sqrt(), step.root_correction, step.epsilon);
+        *m = mean;
+        *v = square;
+        *p -= step.step_size * mean * T::fast_reciprocal::<L>(root);
     }
 }
 

@@ -72,6 +72,17 @@ impl<T: Float> AdamStep<T> {
     }
 }
 
+/// A range of parameters with their moments, all of one length.
+#[derive(Debug)]
+pub struct Parameters<'a, T> {
+    /// The parameters, p.
+    pub values: &'a mut [T],
+    /// First moments.
+    pub m: &'a mut [T],
+    /// Second moments.
+    pub v: &'a mut [T],
+}
+
 /// Applies one step to parameters `p` with moments `m`, `v` and gradient `g`.
 ///
 /// # Panics

@@ -15,6 +15,7 @@
 
 use std::ops::Range;
 
+use crate::adam::{AdamStep, Parameters};
 use crate::isa::Available;
 use crate::panels::{LANES, Panels, Support};
 use crate::{Activation, Float};
@@ -27,7 +28,7 @@ pub(crate) mod weight_gradient;
 
 use forward::Forward;
 use input_gradient::{InputGradient, transposed_dx, transposed_dy};
-use weight_gradient::WeightGradient;
+use weight_gradient::{Target, WeightGradient};
 
 /// The shape of one layer applied to one block of rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -237,35 +238,15 @@ pub fn weight_gradient<T: Float>(
     dw: &mut [T],
     db: &mut [T],
 ) {
-    let whole = Panels::new(inputs, outputs);
-    assert!(
-        panels.start <= panels.end && panels.end <= whole.panel_count(),
-        "linear::weight_gradient: panels {panels:?} of a weight {whole:?} that has {}",
-        whole.panel_count()
+    let isa = check_weight_gradient(
+        "linear::weight_gradient",
+        Panels::new(inputs, outputs),
+        &panels,
+        blocks,
+        [dw.len(), dw.len(), dw.len()],
+        [db.len(), db.len(), db.len()],
     );
-    assert!(
-        dw.len() == panels.len() * whole.panel_len() && db.len() == panels.len() * LANES,
-        "linear::weight_gradient: dw {} and db {} elements for panels {panels:?} of {whole:?}",
-        dw.len(),
-        db.len()
-    );
-    let isa = Available::current();
-    for block in blocks {
-        let shape = LinearShape {
-            rows: block.rows,
-            inputs,
-            outputs,
-        };
-        assert!(
-            block.x.len() == shape.x().len() && block.dy.len() == shape.y().len(),
-            "linear::weight_gradient: x {} and dy {} elements do not fit {shape:?}",
-            block.x.len(),
-            block.dy.len()
-        );
-        if let Some(support) = block.support {
-            check_support::<T>("linear::weight_gradient", isa, shape.x(), support);
-        }
-    }
+    let target = Target::Store { dw, db };
     T::weight_gradient(
         isa,
         WeightGradient {
@@ -273,10 +254,94 @@ pub fn weight_gradient<T: Float>(
             panels,
             blocks,
             scale,
-            dw,
-            db,
+            target,
         },
     );
+}
+
+/// [`weight_gradient`] and [`crate::adam::update`] in one pass, for the output
+/// panels `panels` alone.
+///
+/// `weight` and `bias` are the parts of those panels, as `dw` and `db` are.
+/// The gradient of a tile goes from registers into the update and never to
+/// memory, and the products of one tile hide the memory accesses of another's
+/// update. The bits are those of the two functions one after the other.
+///
+/// # Panics
+/// If a slice has another length than the shapes need, or `panels` reaches
+/// beyond the layer's.
+#[allow(clippy::too_many_arguments)] // those of the gradient and of the update
+pub fn weight_gradient_adam<T: Float>(
+    inputs: usize,
+    outputs: usize,
+    panels: Range<usize>,
+    blocks: &[RowBlock<'_, T>],
+    scale: T,
+    weight: Parameters<'_, T>,
+    bias: Parameters<'_, T>,
+    step: &AdamStep<T>,
+) {
+    let lengths = |of: &Parameters<'_, T>| [of.values.len(), of.m.len(), of.v.len()];
+    let isa = check_weight_gradient(
+        "linear::weight_gradient_adam",
+        Panels::new(inputs, outputs),
+        &panels,
+        blocks,
+        lengths(&weight),
+        lengths(&bias),
+    );
+    let target = Target::Adam {
+        weight,
+        bias,
+        step: *step,
+    };
+    T::weight_gradient(
+        isa,
+        WeightGradient {
+            inputs,
+            panels,
+            blocks,
+            scale,
+            target,
+        },
+    );
+}
+
+fn check_weight_gradient<T: Float>(
+    operation: &str,
+    whole: Panels,
+    panels: &Range<usize>,
+    blocks: &[RowBlock<'_, T>],
+    weight: [usize; 3],
+    bias: [usize; 3],
+) -> Available {
+    assert!(
+        panels.start <= panels.end && panels.end <= whole.panel_count(),
+        "{operation}: panels {panels:?} of a weight {whole:?} that has {}",
+        whole.panel_count()
+    );
+    assert!(
+        weight == [panels.len() * whole.panel_len(); 3] && bias == [panels.len() * LANES; 3],
+        "{operation}: weight {weight:?} and bias {bias:?} elements for panels {panels:?} of {whole:?}",
+    );
+    let isa = Available::current();
+    for block in blocks {
+        let shape = LinearShape {
+            rows: block.rows,
+            inputs: whole.rows,
+            outputs: whole.cols,
+        };
+        assert!(
+            block.x.len() == shape.x().len() && block.dy.len() == shape.y().len(),
+            "{operation}: x {} and dy {} elements do not fit {shape:?}",
+            block.x.len(),
+            block.dy.len()
+        );
+        if let Some(support) = block.support {
+            check_support::<T>(operation, isa, shape.x(), support);
+        }
+    }
+    isa
 }
 
 fn check_forward<T>(

@@ -280,8 +280,10 @@ fn run_weight_gradient<T: Float>(
             panels,
             blocks,
             scale,
-            dw: &mut dw,
-            db: &mut db,
+            target: Target::Store {
+                dw: &mut dw,
+                db: &mut db,
+            },
         },
     );
     (dw, db)
@@ -322,6 +324,71 @@ fn weight_gradient_is_within_the_error_bound_for_any_cut() {
                 weight_gradient_property::<f64>(isa, shape, split, zeros);
             },
         );
+    }
+}
+
+/// The fused update has the bits of the gradient followed by the update.
+#[test]
+fn fused_adam_is_the_gradient_then_the_update() {
+    let shape = LinearShape {
+        rows: 21,
+        inputs: 37,
+        outputs: 70,
+    };
+    let constants = crate::adam::AdamConstants::with_learning_rate(1e-2);
+    let step = AdamStep::new(&constants, 3);
+    for isa in paths() {
+        let (x, dy) = (
+            panels::<f32>(shape.x(), 0, 6),
+            panels::<f32>(shape.y(), 1, 0),
+        );
+        let mut support = Support::new();
+        support.scan_for(isa, shape.x(), &x);
+        let blocks = [RowBlock {
+            rows: shape.rows,
+            x: &x,
+            dy: &dy,
+            support: Some(&support),
+        }];
+        let range = 1..shape.y().panel_count();
+        let (dw, db) = run_weight_gradient(isa, shape, range.clone(), &blocks, 0.25);
+        let start = |len: usize, stream: u64| {
+            let of = |stream| panels::<f32>(Panels::new(len / LANES, LANES), stream, 0);
+            let v = of(stream + 2).iter().map(|x| x * x).collect::<Vec<_>>();
+            (of(stream), of(stream + 1), v)
+        };
+        let (mut weight, mut bias) = (start(dw.len(), 10), start(db.len(), 20));
+        let (mut fused_weight, mut fused_bias) = (weight.clone(), bias.clone());
+        for (of, g) in [(&mut weight, &dw), (&mut bias, &db)] {
+            let (p, m, v) = (&mut of.0[..], &mut of.1[..], &mut of.2[..]);
+            f32::adam(isa, crate::adam::kernel::Update { p, m, v, g, step });
+        }
+        fn parameters(of: &mut (Vec<f32>, Vec<f32>, Vec<f32>)) -> Parameters<'_, f32> {
+            Parameters {
+                values: &mut of.0,
+                m: &mut of.1,
+                v: &mut of.2,
+            }
+        }
+        let target = Target::Adam {
+            weight: parameters(&mut fused_weight),
+            bias: parameters(&mut fused_bias),
+            step,
+        };
+        let inputs = shape.inputs;
+        let (panels, blocks) = (range, &blocks);
+        f32::weight_gradient(
+            isa,
+            WeightGradient {
+                inputs,
+                panels,
+                blocks,
+                scale: 0.25,
+                target,
+            },
+        );
+        assert_eq!(weight, fused_weight, "{}", isa.isa());
+        assert_eq!(bias, fused_bias, "{}", isa.isa());
     }
 }
 

@@ -1,21 +1,35 @@
-//! Kernel of [`super::weight_gradient`].
+//! Kernel of [`super::weight_gradient`] and [`super::weight_gradient_adam`].
 
 use std::ops::Range;
 
 use super::RowBlock;
 use crate::Float;
+use crate::adam::kernel::step_values;
+use crate::adam::{AdamStep, Parameters};
 use crate::panels::LANES;
 use crate::simd::{Line, Operation};
 use crate::tile::{Tiled, accumulate, even_parts, run_tile, step};
 
-/// dw = scale · Σ xᵀ dy and db = scale · Σ dy; lengths have been checked.
+/// scale · Σ xᵀ dy and scale · Σ dy for some output panels; lengths have been
+/// checked.
 pub struct WeightGradient<'a, T> {
     pub inputs: usize,
     pub panels: Range<usize>,
     pub blocks: &'a [RowBlock<'a, T>],
     pub scale: T,
-    pub dw: &'a mut [T],
-    pub db: &'a mut [T],
+    pub target: Target<'a, T>,
+}
+
+/// What becomes of the gradient.
+pub enum Target<'a, T> {
+    /// It is stored.
+    Store { dw: &'a mut [T], db: &'a mut [T] },
+    /// It updates the parameters tile by tile and is never stored.
+    Adam {
+        weight: Parameters<'a, T>,
+        bias: Parameters<'a, T>,
+        step: AdamStep<T>,
+    },
 }
 
 impl<T: Float> Operation<T> for WeightGradient<'_, T> {
@@ -28,27 +42,35 @@ impl<T: Float> Operation<T> for WeightGradient<'_, T> {
             panels,
             blocks,
             scale,
-            dw,
-            db,
+            target,
         } = self;
+        let (weight, mut bias) = match target {
+            Target::Store { dw, db } => (Sink::Store(dw.as_mut_ptr()), BiasSink::Store(db)),
+            Target::Adam { weight, bias, step } => {
+                let Parameters { values, m, v } = weight;
+                let (p, m, v) = (values.as_mut_ptr(), m.as_mut_ptr(), v.as_mut_ptr());
+                (Sink::Adam { p, m, v, step }, BiasSink::Adam(bias, step))
+            }
+        };
         let job = Job {
             inputs,
             first_panel: panels.start,
             blocks,
             scale,
-            dw: dw.as_mut_ptr(),
+            sink: weight,
         };
         for group in even_parts(panels.len(), L::TILE_PANELS) {
             for input in (0..inputs).step_by(LANES) {
                 // A tile's inputs stay within one panel of x, so that their
                 // factors lie in one line.
                 for (start, len) in even_parts(LANES.min(inputs - input), tile_inputs::<T, L>()) {
-                    // SAFETY: features by the caller; the parts lie inside dw.
+                    // SAFETY: features by the caller; the parts lie inside the target.
                     unsafe { run_tile::<T, L, _>(&job, (input + start, len), group) };
                 }
             }
         }
-        for (panel, db) in panels.zip(db.chunks_exact_mut(LANES)) {
+        for (local, panel) in panels.enumerate() {
+            let mut gradient = [T::ZERO; LANES];
             // SAFETY: features by the caller; dy has `rows` lines in the panel.
             unsafe {
                 let mut sum = L::zero();
@@ -58,7 +80,18 @@ impl<T: Float> Operation<T> for WeightGradient<'_, T> {
                         sum = sum.add(L::load(dy.add(row * LANES)));
                     }
                 }
-                sum.mul(L::splat(scale)).store(db.as_mut_ptr());
+                sum.mul(L::splat(scale)).store(gradient.as_mut_ptr());
+            }
+            let lanes = local * LANES..(local + 1) * LANES;
+            match &mut bias {
+                BiasSink::Store(db) => db[lanes].copy_from_slice(&gradient),
+                BiasSink::Adam(bias, step) => step_values::<T, L>(
+                    &mut bias.values[lanes.clone()],
+                    &mut bias.m[lanes.clone()],
+                    &mut bias.v[lanes],
+                    &gradient,
+                    step,
+                ),
             }
         }
     }
@@ -69,20 +102,37 @@ pub(crate) const fn tile_inputs<T, L: Line<T>>() -> usize {
     L::TILE_ROWS[L::TILE_PANELS - 1]
 }
 
+enum BiasSink<'a, T> {
+    Store(&'a mut [T]),
+    Adam(Parameters<'a, T>, AdamStep<T>),
+}
+
+enum Sink<T> {
+    Store(*mut T),
+    Adam {
+        p: *mut T,
+        m: *mut T,
+        v: *mut T,
+        step: AdamStep<T>,
+    },
+}
+
 struct Job<'a, T> {
     inputs: usize,
     first_panel: usize,
     blocks: &'a [RowBlock<'a, T>],
     scale: T,
-    dw: *mut T,
+    sink: Sink<T>,
 }
 
 impl<T: Float, L: Line<T>> Tiled<T, L> for Job<'_, T> {
     #[inline(always)]
     unsafe fn tile<const M: usize, const N: usize>(&self, input: usize, panel: usize) {
+        let lines_at = |n: usize| ((panel + n) * self.inputs + input) * LANES;
         // SAFETY: every block has `rows` lines in each panel of x and dy, and
-        // inputs `input .. input + M` lie in one line of x; dw has `inputs`
-        // lines in each of the N panels from `panel` on.
+        // inputs `input .. input + M` lie in one line of x; the target has
+        // `inputs` lines in each of the N panels from `panel` on, and no one
+        // else refers to it.
         unsafe {
             let mut acc = [[L::zero(); N]; M];
             for block in self.blocks {
@@ -106,11 +156,34 @@ impl<T: Float, L: Line<T>> Tiled<T, L> for Job<'_, T> {
                 }
             }
             let scale = L::splat(self.scale);
-            for n in 0..N {
-                let dw = self.dw.add(((panel + n) * self.inputs + input) * LANES);
-                for (m, acc) in acc.iter().enumerate() {
-                    // +0 for the −0 of an underflow, as in the forward product.
-                    acc[n].add(L::zero()).mul(scale).store(dw.add(m * LANES));
+            // +0 for the −0 of an underflow, as in the forward product.
+            let finish = |line: L| line.add(L::zero()).mul(scale);
+            match &self.sink {
+                Sink::Store(dw) => {
+                    for n in 0..N {
+                        let dw = dw.add(lines_at(n));
+                        for (m, acc) in acc.iter().enumerate() {
+                            finish(acc[n]).store(dw.add(m * LANES));
+                        }
+                    }
+                }
+                Sink::Adam { p, m, v, step } => {
+                    let mut gradient = [[[T::ZERO; LANES]; M]; N];
+                    for (n, gradient) in gradient.iter_mut().enumerate() {
+                        for (line, acc) in gradient.iter_mut().zip(&acc) {
+                            finish(acc[n]).store(line.as_mut_ptr());
+                        }
+                    }
+                    for (n, gradient) in gradient.iter().enumerate() {
+                        let (at, len) = (lines_at(n), M * LANES);
+                        step_values::<T, L>(
+                            std::slice::from_raw_parts_mut(p.add(at), len),
+                            std::slice::from_raw_parts_mut(m.add(at), len),
+                            std::slice::from_raw_parts_mut(v.add(at), len),
+                            gradient.as_flattened(),
+                            step,
+                        );
+                    }
                 }
             }
         }

@@ -1,0 +1,211 @@
+//! A fork-join team whose threads spin shortly between regions.
+//!
+//! rayon's idle threads fall asleep after a few yields; waking one takes tens
+//! of microseconds, twice per training step. The threads of a team watch for
+//! the next region for [`SPIN`] before they sleep.
+
+use std::any::Any;
+use std::cell::UnsafeCell;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+/// How long a thread watches for work before it sleeps: longer than the serial
+/// part of a training step, short against what a person would notice.
+const SPIN: Duration = Duration::from_micros(200);
+
+/// Looks at the shared state between two looks at the clock.
+const LOOKS: usize = 64;
+
+/// The calling thread and `threads − 1` others.
+#[derive(Debug)]
+pub(super) struct Team {
+    shared: Arc<Shared>,
+    workers: Vec<JoinHandle<()>>,
+    /// Held during a region.
+    region: Mutex<()>,
+}
+
+type Task<'a> = &'a (dyn Fn(usize) + Sync);
+
+struct Shared {
+    /// Region number (upper half) and tasks not yet taken (lower half). A task
+    /// is taken by lowering the count of the *same* region.
+    state: AtomicU64,
+    /// The region's function. Written between regions only; read only by a
+    /// thread that has taken a task of the region, which lasts until that task
+    /// is finished.
+    task: UnsafeCell<Option<Task<'static>>>,
+    unfinished: AtomicUsize,
+    panic: Mutex<Option<Box<dyn Any + Send>>>,
+    sleepers: AtomicUsize,
+    closing: AtomicBool,
+}
+
+// SAFETY: `task` follows the protocol in its description; the rest is Sync.
+unsafe impl Sync for Shared {}
+// SAFETY: the function behind `task` is Sync and is not owned.
+unsafe impl Send for Shared {}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared").finish_non_exhaustive()
+    }
+}
+
+impl Team {
+    pub(super) fn new(threads: usize) -> io::Result<Self> {
+        let shared = Arc::new(Shared {
+            state: AtomicU64::new(0),
+            task: UnsafeCell::new(None),
+            unfinished: AtomicUsize::new(0),
+            panic: Mutex::new(None),
+            sleepers: AtomicUsize::new(0),
+            closing: AtomicBool::new(false),
+        });
+        let mut team = Self {
+            shared,
+            workers: Vec::new(),
+            region: Mutex::new(()),
+        };
+        for index in 1..threads {
+            let shared = Arc::clone(&team.shared);
+            let worker = thread::Builder::new()
+                .name(format!("tensor-ops-team-{index}"))
+                .spawn(move || shared.work())?;
+            team.workers.push(worker);
+        }
+        Ok(team)
+    }
+
+    pub(super) fn threads(&self) -> usize {
+        self.workers.len() + 1
+    }
+
+    /// Calls `task(i)` once for every i below `count`; returns when all are done.
+    pub(super) fn run(&self, count: usize, task: Task<'_>) {
+        let region = match self.region.try_lock() {
+            Ok(guard) => Some(guard),
+            Err(std::sync::TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(std::sync::TryLockError::WouldBlock) => None,
+        };
+        let (Some(_region), 2.., false) = (region, count, self.workers.is_empty()) else {
+            (0..count).for_each(task);
+            return;
+        };
+        let shared = &*self.shared;
+        // SAFETY: only the lifetime changes. The reference is used by threads
+        // that have taken a task, all tasks are finished before this function
+        // returns, and no panic leaves it earlier.
+        let task: Task<'static> = unsafe { std::mem::transmute::<Task<'_>, Task<'static>>(task) };
+        // SAFETY: no task of an earlier region is unfinished and none of this
+        // one can be taken yet, so that no one reads the cell.
+        unsafe { *shared.task.get() = Some(task) };
+        shared.unfinished.store(count, Ordering::Relaxed);
+        let region = (shared.state.load(Ordering::Relaxed) >> 32) + 1;
+        shared
+            .state
+            .store(region << 32 | count as u64, Ordering::SeqCst);
+        if shared.sleepers.load(Ordering::SeqCst) > 0 {
+            for worker in &self.workers {
+                worker.thread().unpark();
+            }
+        }
+        while shared.take_and_run() {}
+        let mut looks = 0_usize;
+        while shared.unfinished.load(Ordering::Acquire) > 0 {
+            looks += 1;
+            if looks.is_multiple_of(LOOKS * 64) {
+                thread::yield_now();
+            }
+            std::hint::spin_loop();
+        }
+        let panic = shared
+            .panic
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(panic) = panic {
+            resume_unwind(panic);
+        }
+    }
+}
+
+impl Drop for Team {
+    fn drop(&mut self) {
+        self.shared.closing.store(true, Ordering::SeqCst);
+        for worker in self.workers.drain(..) {
+            worker.thread().unpark();
+            // A worker catches the panics of its tasks; it has none of its own.
+            let _ = worker.join();
+        }
+    }
+}
+
+impl Shared {
+    fn work(&self) {
+        loop {
+            let start = Instant::now();
+            while start.elapsed() < SPIN {
+                for _ in 0..LOOKS {
+                    while self.take_and_run() {}
+                    std::hint::spin_loop();
+                }
+                if self.closing.load(Ordering::Relaxed) {
+                    return;
+                }
+            }
+            // Announce the sleep first and look once more: either the caller
+            // of a new region sees the sleeper, or the sleeper the region.
+            self.sleepers.fetch_add(1, Ordering::SeqCst);
+            let idle = self.state.load(Ordering::SeqCst) as u32 == 0;
+            if idle && !self.closing.load(Ordering::SeqCst) {
+                thread::park();
+            }
+            self.sleepers.fetch_sub(1, Ordering::SeqCst);
+            if self.closing.load(Ordering::SeqCst) {
+                return;
+            }
+        }
+    }
+
+    /// Takes one task of the current region and runs it; false if there is none.
+    fn take_and_run(&self) -> bool {
+        let mut state = self.state.load(Ordering::Acquire);
+        loop {
+            let left = state as u32;
+            if left == 0 {
+                return false;
+            }
+            let taken = self.state.compare_exchange_weak(
+                state,
+                state - 1,
+                Ordering::AcqRel,
+                Ordering::Acquire,
+            );
+            match taken {
+                Ok(_) => {
+                    self.finish(left as usize - 1);
+                    return true;
+                }
+                Err(now) => state = now,
+            }
+        }
+    }
+
+    fn finish(&self, index: usize) {
+        // SAFETY: this thread has taken a task of the region that wrote the
+        // cell before publishing its state, and has not finished it.
+        let task = unsafe { *self.task.get() };
+        if let Some(task) = task
+            && let Err(panic) = catch_unwind(AssertUnwindSafe(|| task(index)))
+        {
+            let mut first = self.panic.lock().unwrap_or_else(PoisonError::into_inner);
+            first.get_or_insert(panic);
+        }
+        self.unfinished.fetch_sub(1, Ordering::Release);
+    }
+}
