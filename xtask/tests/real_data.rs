@@ -6,6 +6,7 @@ use assert_cmd::Command;
 
 /// `$LATENT_ATLAS_DATA`, or the folder beside a checkout that holds the data
 /// sets.
+#[allow(clippy::print_stderr)]
 fn data() -> Option<PathBuf> {
     let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data");
     let folder = std::env::var_os("LATENT_ATLAS_DATA").map_or_else(|| beside.into(), PathBuf::from);
