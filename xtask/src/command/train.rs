@@ -16,7 +16,7 @@ use crate::progress::TrainingProgress;
 
 /// Train one model into a run folder.
 #[derive(Debug, Args)]
-#[command(after_long_help = after_help())]
+#[command(after_long_help = after_help(), args_override_self = true)]
 pub(crate) struct Train {
     /// Start from a named recipe (listed below).
     #[arg(long, value_name = "P")]
@@ -44,7 +44,7 @@ pub(crate) struct Train {
     hidden: Option<String>,
 
     /// Number of latent variables.
-    #[arg(long, value_name = "L")]
+    #[arg(long, value_name = "L", allow_negative_numbers = true)]
     latent: Option<String>,
 
     /// relu or tanh.
@@ -52,19 +52,19 @@ pub(crate) struct Train {
     activation: Option<String>,
 
     /// Passes over the training images.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     epochs: Option<String>,
 
     /// Images in a minibatch.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     batch: Option<String>,
 
     /// Adam's step size.
-    #[arg(long, value_name = "X")]
+    #[arg(long, value_name = "X", allow_negative_numbers = true)]
     lr: Option<String>,
 
     /// Seed of every random stream.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     seed: Option<String>,
 
     /// hand (derived by hand) or tape (automatic differentiation).
