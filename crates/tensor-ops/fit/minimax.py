@@ -90,18 +90,16 @@ def series_safe(f, limit_at_zero, tiny=mp.mpf(10) ** -20):
     return lambda x: limit_at_zero if abs(x) < tiny else f(x)
 
 
-half_ln2 = mp.log(2) / 2
-
 split("ln 2", mp.log(2), 15)
 
-# e^r = 1 + r + r^2 p(r)
+# e^r = 1 + r + r^2 p(r) for e^r in [3/4, 3/2]
 for degree in (3, 4):
     fit(
         f"exp: p of degree {degree}",
         series_safe(lambda r: (mp.exp(r) - 1 - r) / r**2, mp.mpf(1) / 2),
         lambda r: r**2 / mp.exp(r),
-        -half_ln2 * mp.mpf("1.0005"),
-        half_ln2 * mp.mpf("1.0005"),
+        mp.log(mp.mpf("0.75")) - mp.mpf("1e-4"),
+        mp.log(mp.mpf("1.5")) + mp.mpf("1e-4"),
         list(range(degree + 1)),
     )
 

@@ -125,3 +125,63 @@ fn block<T: Float>(range: std::ops::Range<usize>, term: impl Fn(usize) -> T) -> 
     }
     sums[0]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random::{Stream, fill_normal};
+
+    fn normal(len: usize) -> Vec<f32> {
+        let mut x = vec![0.0; len];
+        fill_normal(&mut x, Stream::new(31, 0), 0);
+        x
+    }
+
+    #[test]
+    fn sums_are_within_the_bound_of_a_tree() {
+        for len in [0, 1, 15, 16, 17, 255, 256, 257, 1000, 4097, 100_000] {
+            let x = normal(len);
+            let exact: f64 = x.iter().map(|&x| f64::from(x)).sum();
+            let magnitude: f64 = x.iter().map(|&x| f64::from(x.abs())).sum();
+            // 16 terms of one accumulator, 4 levels of lanes, one per doubling.
+            let levels = 20.0 + (len.max(1) as f64 / 256.0).log2().max(0.0).ceil();
+            let bound = levels * f64::from(f32::EPSILON) * magnitude;
+            assert!((f64::from(sum(&x)) - exact).abs() <= bound, "{len}");
+            let ones = vec![1.0; len];
+            assert_eq!(sum(&x), dot(&x, &ones));
+        }
+        assert!(mean::<f32>(&[]).is_nan());
+        assert_eq!(sum_in_order(&[1.0_f32, 2.0, 0.5]), 3.5);
+    }
+
+    #[test]
+    fn rows_and_columns() {
+        let x = [1.0_f64, 2.0, 3.0, 4.0, 5.0, 6.0];
+        let (mut columns, mut rows) = ([f64::NAN; 3], [f64::NAN; 2]);
+        column_sums(2, &x, &mut columns);
+        row_sums(3, &x, &mut rows);
+        assert_eq!(columns, [5.0, 7.0, 9.0]);
+        assert_eq!(rows, [6.0, 15.0]);
+        column_sums::<f64>(5, &[], &mut []);
+    }
+
+    #[test]
+    fn extremes() {
+        assert_eq!(max::<f64>(&[]), f64::NEG_INFINITY);
+        assert_eq!(max(&[1.0_f64, 3.0, -2.0]), 3.0);
+        assert!(max(&[1.0_f64, f64::NAN, 2.0]).is_nan());
+        assert!(max(&[f64::NAN, 1.0_f64]).is_nan());
+    }
+
+    #[test]
+    fn log_sum_exp_neither_overflows_nor_underflows() {
+        assert_eq!(log_sum_exp::<f64>(&[]), f64::NEG_INFINITY);
+        assert_eq!(log_sum_exp(&[f64::NEG_INFINITY; 3]), f64::NEG_INFINITY);
+        assert_eq!(log_sum_exp(&[f64::INFINITY, 0.0]), f64::INFINITY);
+        assert!(log_sum_exp(&[f64::NAN, 0.0]).is_nan());
+        for shift in [-2000.0, 0.0, 2000.0] {
+            let value = log_sum_exp(&[shift, shift + 1.0, f64::NEG_INFINITY]);
+            assert!((value - (shift + (1.0 + 1.0_f64.exp()).ln())).abs() < 1e-12);
+        }
+    }
+}

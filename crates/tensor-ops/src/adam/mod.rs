@@ -116,3 +116,93 @@ pub fn update<T: Float>(p: &mut [T], m: &mut [T], v: &mut [T], g: &[T], step: &A
         },
     );
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::isa::Isa;
+    use crate::random::{Stream, fill_normal};
+
+    /// The recursion as PyTorch writes it, in f64.
+    fn exact(constants: &AdamConstants, start: f64, gradients: &[f64]) -> f64 {
+        let (mut p, mut m, mut v) = (start, 0.0, 0.0);
+        for (i, g) in gradients.iter().enumerate() {
+            let t = i as i32 + 1;
+            m = constants.beta1 * m + (1.0 - constants.beta1) * g;
+            v = constants.beta2 * v + (1.0 - constants.beta2) * g * g;
+            let denominator = f64::sqrt(v) / (1.0 - constants.beta2.powi(t)).sqrt();
+            p -= constants.learning_rate / (1.0 - constants.beta1.powi(t)) * m
+                / (denominator + constants.epsilon);
+        }
+        p
+    }
+
+    fn check<T: Float>(isa: Available, tolerance: f64) {
+        let constants = AdamConstants::with_learning_rate(1e-2);
+        let len = 61;
+        let (mut p, mut m, mut v) = (vec![T::ONE; len], vec![T::ZERO; len], vec![T::ZERO; len]);
+        let mut history = vec![Vec::new(); len];
+        for t in 1..=10 {
+            let mut g = vec![T::ZERO; len];
+            fill_normal(&mut g, Stream::new(51, t), 0);
+            // Gradients of very different sizes, zero among them.
+            for (i, g) in g.iter_mut().enumerate() {
+                *g *= T::from_f64(if i == 0 {
+                    0.0
+                } else {
+                    10.0_f64.powi(i as i32 % 12 - 8)
+                });
+                history[i].push(g.to_f64());
+            }
+            let step = AdamStep::new(&constants, t);
+            T::adam(
+                isa,
+                Update {
+                    p: &mut p,
+                    m: &mut m,
+                    v: &mut v,
+                    g: &g,
+                    step,
+                },
+            );
+        }
+        for (p, history) in p.iter().zip(&history) {
+            let expected = exact(&constants, 1.0, history);
+            assert!(
+                (p.to_f64() - expected).abs() <= tolerance,
+                "{p} is not {expected}"
+            );
+        }
+        assert!(p[0] == T::ONE, "a parameter without gradient moved");
+    }
+
+    #[test]
+    fn ten_steps_agree_with_the_recursion() {
+        for isa in Isa::ALL.into_iter().filter_map(Available::new) {
+            check::<f64>(isa, 1e-14);
+            check::<f32>(isa, 1e-6);
+        }
+    }
+
+    #[test]
+    fn a_tiny_gradient_moves_by_less_than_the_step() {
+        // √v̂ below ε: the step is lr · g / ε, not lr.
+        let (mut p, mut m, mut v) = ([0.0_f32], [0.0], [0.0]);
+        let constants = AdamConstants::with_learning_rate(1e-3);
+        update(
+            &mut p,
+            &mut m,
+            &mut v,
+            &[1e-10],
+            &AdamStep::new(&constants, 1),
+        );
+        let expected = -1e-3 * 1e-10 / (1e-10 + 1e-8);
+        assert!((f64::from(p[0]) / expected - 1.0).abs() < 1e-5);
+    }
+
+    #[test]
+    #[should_panic(expected = "steps are counted from 1")]
+    fn step_zero_is_refused() {
+        AdamStep::<f32>::new(&AdamConstants::with_learning_rate(1.0), 0);
+    }
+}

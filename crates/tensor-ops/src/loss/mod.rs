@@ -89,3 +89,6 @@ fn check<T>(operation: &str, shape: Panels, logits: &[T], targets: &[T], row_los
         row_loss.len()
     );
 }
+
+#[cfg(test)]
+mod tests;

@@ -19,7 +19,6 @@ pub struct Support {
     shape: Option<Panels>,
     /// Heights of the tiles that the lists are made for.
     tiles: (usize, usize),
-    count: usize,
     /// Bit l of `masks[line]`: lane l of the line is not zero.
     masks: Vec<u16>,
     /// Columns at which a row tile of the forward product is not zero.
@@ -46,18 +45,6 @@ impl Lists {
         }
         self.ends.clear();
         self.ends.reserve(lists);
-    }
-
-    /// Adds a list of those `(index, present)` that are present. Written
-    /// without a branch: whether a pixel is zero cannot be predicted.
-    #[inline(always)]
-    fn push(&mut self, candidates: impl Iterator<Item = (u32, bool)>) {
-        let mut end = self.ends.last().copied().unwrap_or(0);
-        for (index, present) in candidates {
-            self.indices[end] = index;
-            end += usize::from(present);
-        }
-        self.ends.push(end);
     }
 
     #[inline(always)]
@@ -99,31 +86,33 @@ impl Support {
                 masks: &mut self.masks,
             },
         );
-        self.count = self
-            .masks
-            .iter()
-            .map(|mask| mask.count_ones() as usize)
-            .sum();
-
         let Panels { rows, .. } = shape;
         let row_tiles = rows.div_ceil(row_tile);
         // One more than can be in use: an absent candidate is written too.
         self.row_tiles
             .reset(row_tiles * shape.padded_cols() + 1, row_tiles);
+        let mut end = 0;
         for (row, height) in even_parts(rows, row_tile) {
-            let masks = &self.masks;
-            self.row_tiles
-                .push((0..shape.panel_count()).flat_map(|panel| {
-                    let lines = &masks[panel * rows + row..][..height];
-                    let union = lines.iter().fold(0, |union, &mask| union | mask);
-                    (0..LANES as u32)
-                        .map(move |lane| ((panel * LANES) as u32 + lane, union >> lane & 1 != 0))
-                }));
+            for panel in 0..shape.panel_count() {
+                let lines = &self.masks[panel * rows + row..][..height];
+                let union = lines.iter().fold(0, |union, &mask| union | mask);
+                // Sixteen places are written and those of zeros written over:
+                // whether a pixel is zero cannot be predicted.
+                let places = &mut self.row_tiles.indices[end..end + LANES];
+                let mut used = 0;
+                for lane in 0..LANES {
+                    places[used.min(LANES - 1)] = (panel * LANES + lane) as u32;
+                    used += usize::from(union >> lane & 1);
+                }
+                end += used;
+            }
+            self.row_tiles.ends.push(end);
         }
 
         let input_tiles = shape.panel_count() * LANES.div_ceil(input_tile);
         self.input_tiles.reset(input_tiles * rows + 1, input_tiles);
         self.input_tile_of.clear();
+        let mut end = 0;
         for panel in 0..shape.panel_count() {
             let width = LANES.min(shape.cols - panel * LANES);
             for (start, len) in even_parts(width, input_tile) {
@@ -131,12 +120,14 @@ impl Support {
                 self.input_tile_of.extend(std::iter::repeat_n(list, len));
                 let lanes = (u32::MAX >> (32 - len) << start) as u16;
                 let masks = &self.masks[panel * rows..][..rows];
-                self.input_tiles.push(
-                    masks
-                        .iter()
-                        .zip(0..)
-                        .map(|(mask, row)| (row, mask & lanes != 0)),
-                );
+                let places = &mut self.input_tiles.indices[end..=end + rows];
+                let mut used = 0;
+                for (row, mask) in masks.iter().enumerate() {
+                    places[used] = row as u32;
+                    used += usize::from(mask & lanes != 0);
+                }
+                end += used;
+                self.input_tiles.ends.push(end);
             }
         }
     }
@@ -153,7 +144,10 @@ impl Support {
 
     /// Nonzero elements.
     pub fn count(&self) -> usize {
-        self.count
+        self.masks
+            .iter()
+            .map(|mask| mask.count_ones() as usize)
+            .sum()
     }
 
     /// Ascending columns at which some row of the forward product's row tile

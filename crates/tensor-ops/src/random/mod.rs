@@ -145,7 +145,8 @@ pub fn fill_uniform<T: Float>(out: &mut [T], stream: Stream, offset: u64) {
 /// Box & Muller (1958) on pairs of words: values 2j and 2j + 1 are
 /// r·cos θ and r·sin θ with r = √(−2 ln u₁), u₁ = (w₂ⱼ + ½)·2⁻³² and
 /// θ = 2π·w₂ⱼ₊₁·2⁻³². |z| ≤ 6.77. The f32 and f64 deviates of one index are
-/// the same number up to rounding.
+/// the same number up to rounding: u is rounded to f32, which moves r² by 2⁻²⁴
+/// at most.
 pub fn fill_normal<T: Float>(out: &mut [T], stream: Stream, offset: u64) {
     T::normal(
         Available::current(),
@@ -156,3 +157,6 @@ pub fn fill_normal<T: Float>(out: &mut [T], stream: Stream, offset: u64) {
         },
     );
 }
+
+#[cfg(test)]
+mod tests;

@@ -151,3 +151,7 @@ unsafe fn run_avx512<T: Lines, O: Operation<T>>(operation: O) -> O::Result {
     // SAFETY: the features of `T::Avx512` are those of this function.
     unsafe { operation.run::<T::Avx512>() }
 }
+
+/// The portable line of f64, for tests of functions that need any line.
+#[cfg(test)]
+pub(crate) type PortableF64 = portable::Portable<f64>;

@@ -73,3 +73,6 @@ slice_function! {
     /// out = max(x, 0); NaN stays NaN.
     relu, relu_in_place, map_relu, Relu
 }
+
+#[cfg(test)]
+mod tests;
