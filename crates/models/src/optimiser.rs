@@ -49,6 +49,17 @@ pub struct OptimiserStep<T> {
 impl<T: Float> OptimiserStep<T> {
     pub(crate) fn apply(&self, p: &mut [T], m: &mut [T], v: &mut [T], g: &[T]) {
         update(p, m, v, g, &self.adam);
+        self.flush(m, v);
+    }
+
+    /// Adam's part of the step alone, for whoever applies it tile by tile and
+    /// then [flushes](Self::flush).
+    pub(crate) fn adam(&self) -> &AdamStep<T> {
+        &self.adam
+    }
+
+    /// Sets vanished moments to zero, when it is time to.
+    pub(crate) fn flush(&self, m: &mut [T], v: &mut [T]) {
         if self.flushes {
             let smallest = T::from_f32(f32::MIN_POSITIVE);
             for moment in m.iter_mut().chain(v) {

@@ -4,6 +4,7 @@
 use std::ops::Range;
 
 use tensor_ops::Float;
+use tensor_ops::adam::Parameters as PanelParameters;
 use tensor_ops::panels::LANES;
 use tensor_ops::parallel::ThreadPool;
 
@@ -37,7 +38,7 @@ struct GroupPart {
 }
 
 /// Where the weight gradients come from.
-pub(crate) trait LayerGradients<T>: Sync {
+pub(crate) trait LayerGradients<T: Float>: Sync {
     /// `scale` times the gradient of some output panels of a layer, summed
     /// over all images; `dw` and `db` hold just those panels.
     fn layer_gradient(
@@ -48,18 +49,53 @@ pub(crate) trait LayerGradients<T>: Sync {
         dw: &mut [T],
         db: &mut [T],
     );
+
+    /// One optimiser step of those panels along that gradient. `scratch` has
+    /// room for `dw` and `db`; whoever can keep the gradient in registers
+    /// leaves it alone.
+    fn layer_step(
+        &self,
+        layer: usize,
+        panels: Range<usize>,
+        scale: T,
+        mut target: [PanelParameters<'_, T>; 2],
+        step: &OptimiserStep<T>,
+        scratch: [&mut [T]; 2],
+    ) {
+        let [dw, db] = scratch;
+        self.layer_gradient(layer, panels, scale, dw, db);
+        for (target, gradient) in target.iter_mut().zip([&*dw, &*db]) {
+            step.apply(target.values, target.m, target.v, gradient);
+        }
+    }
 }
 
-/// What is done with a finished piece of the gradient.
+/// Some output panels of a layer, and where their weights and biases are in a
+/// sink.
+pub(crate) struct Piece {
+    layer: usize,
+    panels: Range<usize>,
+    weights: Range<usize>,
+    biases: Range<usize>,
+}
+
+/// What is done with a piece of the gradient.
 ///
 /// A sink covers a range of the weights and a range of the biases; pieces are
 /// addressed relative to those.
-pub(crate) trait GradientSink<T>: Send + Sized {
+pub(crate) trait GradientSink<T: Float>: Send + Sized {
     /// Cuts off the first `weights` and `biases` elements.
     fn split_at(self, weights: usize, biases: usize) -> (Self, Self);
 
-    /// Takes the gradient of a piece.
-    fn take(&mut self, weights: Range<usize>, biases: Range<usize>, dw: &[T], db: &[T]);
+    /// Has the gradient of a piece computed and takes it. `scratch` has room
+    /// for it.
+    fn take(
+        &mut self,
+        piece: Piece,
+        scale: T,
+        gradients: &impl LayerGradients<T>,
+        scratch: [&mut [T]; 2],
+    );
 }
 
 /// Applies one step of Adam.
@@ -141,15 +177,14 @@ impl<T: Float> PanelGroup<T> {
                 first = panels.end;
                 let dw = &mut self.weight_scratch[..panels.len() * layer.inputs * LANES];
                 let db = &mut self.bias_scratch[..panels.len() * LANES];
-                gradients.layer_gradient(part.layer, panels, scale, dw, db);
-                sink.take(
-                    weights..weights + dw.len(),
-                    biases..biases + db.len(),
-                    dw,
-                    db,
-                );
-                weights += dw.len();
-                biases += db.len();
+                let piece = Piece {
+                    layer: part.layer,
+                    panels,
+                    weights: weights..weights + dw.len(),
+                    biases: biases..biases + db.len(),
+                };
+                (weights, biases) = (piece.weights.end, piece.biases.end);
+                sink.take(piece, scale, gradients, [dw, db]);
             }
         }
     }
@@ -225,24 +260,28 @@ impl<T: Float> GradientSink<T> for AdamSink<'_, T> {
         (first, second)
     }
 
-    fn take(&mut self, weights: Range<usize>, biases: Range<usize>, dw: &[T], db: &[T]) {
-        let [p, m, v] = &mut self.weights;
-        let range = weights;
-        self.step.apply(
-            &mut p[range.clone()],
-            &mut m[range.clone()],
-            &mut v[range],
-            dw,
-        );
-        let [p, m, v] = &mut self.biases;
-        let range = biases;
-        self.step.apply(
-            &mut p[range.clone()],
-            &mut m[range.clone()],
-            &mut v[range],
-            db,
-        );
+    fn take(
+        &mut self,
+        piece: Piece,
+        scale: T,
+        gradients: &impl LayerGradients<T>,
+        scratch: [&mut [T]; 2],
+    ) {
+        let target = [
+            panel_parameters(&mut self.weights, piece.weights),
+            panel_parameters(&mut self.biases, piece.biases),
+        ];
+        gradients.layer_step(piece.layer, piece.panels, scale, target, self.step, scratch);
     }
+}
+
+/// A range of parameters and both their moments.
+fn panel_parameters<'a, T>(
+    of: &'a mut [&mut [T]; 3],
+    range: Range<usize>,
+) -> PanelParameters<'a, T> {
+    let [values, m, v] = of.each_mut().map(|slice| &mut slice[range.clone()]);
+    PanelParameters { values, m, v }
 }
 
 impl<T: Float> GradientSink<T> for StoreSink<'_, T> {
@@ -261,9 +300,16 @@ impl<T: Float> GradientSink<T> for StoreSink<'_, T> {
         )
     }
 
-    fn take(&mut self, weights: Range<usize>, biases: Range<usize>, dw: &[T], db: &[T]) {
-        self.weights[weights].copy_from_slice(dw);
-        self.biases[biases].copy_from_slice(db);
+    fn take(
+        &mut self,
+        piece: Piece,
+        scale: T,
+        gradients: &impl LayerGradients<T>,
+        _scratch: [&mut [T]; 2],
+    ) {
+        let dw = &mut self.weights[piece.weights];
+        let db = &mut self.biases[piece.biases];
+        gradients.layer_gradient(piece.layer, piece.panels, scale, dw, db);
     }
 }
 

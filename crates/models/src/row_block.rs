@@ -3,8 +3,10 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use tensor_ops::adam::Parameters as PanelParameters;
 use tensor_ops::linear::{
     LinearScratch, LinearShape, RowBlock, forward, forward_sparse, input_gradient, weight_gradient,
+    weight_gradient_adam,
 };
 use tensor_ops::panels::{Panels, Support};
 use tensor_ops::parallel::ThreadPool;
@@ -16,6 +18,7 @@ use crate::configuration::MAXIMUM_THREADS;
 use crate::gradient::block_rows;
 use crate::latent::{LatentShape, code_and_penalty, head_gradient};
 use crate::layout::{Layout, LinearLayer};
+use crate::optimiser::OptimiserStep;
 use crate::panel_groups::LayerGradients;
 use crate::parameters::Parameters;
 use crate::spec::ModelKind;
@@ -73,16 +76,10 @@ impl<T: Float> RowBlocks<T> {
     }
 }
 
-impl<T: Float> LayerGradients<T> for RowBlocks<T> {
-    /// ∂L/∂W = Σ h ᵀδ over the rows of all blocks in ascending order.
-    fn layer_gradient(
-        &self,
-        layer: usize,
-        panels: Range<usize>,
-        scale: T,
-        dw: &mut [T],
-        db: &mut [T],
-    ) {
+impl<T: Float> RowBlocks<T> {
+    /// Calls `work` with what the gradient of a layer is contracted from, in
+    /// ascending order of rows.
+    fn with_gradient_terms(&self, layer: usize, work: impl FnOnce(&[RowBlock<'_, T>])) {
         let mut terms = [RowBlock {
             rows: 0,
             x: &[],
@@ -94,10 +91,54 @@ impl<T: Float> LayerGradients<T> for RowBlocks<T> {
             terms[count] = block.gradient_terms(&self.layout, layer);
             count += 1;
         }
+        work(&terms[..count]);
+    }
+}
+
+impl<T: Float> LayerGradients<T> for RowBlocks<T> {
+    /// ∂L/∂W = Σ h ᵀδ over the rows of all blocks in ascending order.
+    fn layer_gradient(
+        &self,
+        layer: usize,
+        panels: Range<usize>,
+        scale: T,
+        dw: &mut [T],
+        db: &mut [T],
+    ) {
         let LinearLayer {
             inputs, outputs, ..
         } = self.layout.layers()[layer];
-        weight_gradient(inputs, outputs, panels, &terms[..count], scale, dw, db);
+        self.with_gradient_terms(layer, |terms| {
+            weight_gradient(inputs, outputs, panels, terms, scale, dw, db);
+        });
+    }
+
+    /// The same, with Adam applied to each tile of the gradient while it is in
+    /// registers.
+    fn layer_step(
+        &self,
+        layer: usize,
+        panels: Range<usize>,
+        scale: T,
+        mut target: [PanelParameters<'_, T>; 2],
+        step: &OptimiserStep<T>,
+        _scratch: [&mut [T]; 2],
+    ) {
+        let LinearLayer {
+            inputs, outputs, ..
+        } = self.layout.layers()[layer];
+        let [weight, bias] = target.each_mut().map(|part| PanelParameters {
+            values: &mut *part.values,
+            m: &mut *part.m,
+            v: &mut *part.v,
+        });
+        self.with_gradient_terms(layer, |terms| {
+            let adam = step.adam();
+            weight_gradient_adam(inputs, outputs, panels, terms, scale, weight, bias, adam);
+        });
+        for part in &mut target {
+            step.flush(part.m, part.v);
+        }
     }
 }
 
