@@ -42,6 +42,7 @@ enum Command {
     Eval(command::eval::Eval),
     Figures(command::figures::Figures),
     Data(command::data::Data),
+    Bench(command::bench::Bench),
     Ci(command::ci::Ci),
 }
 
@@ -71,6 +72,7 @@ fn run(cli: &Cli, typed: &str) -> anyhow::Result<()> {
         Command::Eval(eval) => eval.run(&cli.output),
         Command::Figures(figures) => figures.run(&cli.output, typed),
         Command::Data(data) => data.run(&cli.output),
+        Command::Bench(bench) => bench.run(&cli.output),
         Command::Ci(ci) => ci.run(&cli.output),
     }
 }

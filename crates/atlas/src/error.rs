@@ -27,6 +27,9 @@ pub enum Error {
     /// A number about a model could not be computed.
     #[error(transparent)]
     Evaluation(#[from] evaluation::EvaluationError),
+    /// A measurement of speed went wrong.
+    #[error("{0}")]
+    Benchmark(String),
     /// A file could not be read.
     #[error("{} cannot be read: {source}", path.display())]
     Read {
@@ -74,6 +77,7 @@ impl Error {
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
+            Self::Benchmark(_) => 1,
             Self::Diverged { .. } => 3,
             Self::Stopped { .. } | Self::Interrupted { .. } => 75,
             _ => 2,

@@ -4,6 +4,7 @@
 //! tested and used without it.
 
 pub mod atomic_file;
+pub mod benchmark;
 pub mod claims;
 pub mod configuration;
 pub mod environment;
