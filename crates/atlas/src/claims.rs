@@ -69,6 +69,17 @@ impl Measured {
         Self::new(name, differences, Vec::new())
     }
 
+    /// This divided by `other`, seed by seed, over the seeds both have.
+    #[must_use]
+    pub fn over(&self, other: &Self, name: impl Into<String>) -> Self {
+        let ratios = self
+            .by_seed
+            .iter()
+            .filter_map(|(seed, value)| Some((*seed, value / other.by_seed.get(seed)?)))
+            .collect();
+        Self::new(name, ratios, Vec::new())
+    }
+
     /// The verdict on "at least (at most) `threshold`"; undecided without a
     /// finished seed.
     #[must_use]
@@ -119,5 +130,7 @@ mod tests {
         let difference = first.minus(&second, "a − b");
         assert_eq!(difference.by_seed, [(0, 1.0), (1, 4.0)].into());
         assert_eq!(difference.mean(), 2.5);
+        let ratio = first.over(&second, "a / b");
+        assert_eq!(ratio.by_seed, [(0, 1.5), (1, 5.0)].into());
     }
 }

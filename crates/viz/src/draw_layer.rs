@@ -300,7 +300,15 @@ fn draw_trail(canvas: &mut Canvas, map: &Mapping<'_>, trail: &Trail) {
 
 fn draw_heat(canvas: &mut Canvas, map: &Mapping<'_>, heat: &Heat) {
     let field = &heat.field;
-    let (x, y) = field.cell_edges();
+    let (mut x, mut y) = field.cell_edges();
+    if heat.smooth {
+        // What lies outside of the axes is not computed.
+        x = [x[0].max(map.x.low), x[1].min(map.x.high)];
+        y = [y[0].max(map.y.low), y[1].min(map.y.high)];
+        if x[0] >= x[1] || y[0] >= y[1] {
+            return;
+        }
+    }
     let (left, right) = (map.at_x(x[0]), map.at_x(x[1]));
     let (bottom, top) = (map.at_y(y[0]), map.at_y(y[1]));
     let colour = |value: f64| {

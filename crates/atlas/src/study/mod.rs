@@ -1,9 +1,12 @@
 //! Studies: which runs a question needs, and the figures and numbers that
 //! answer it.
 
+
 mod drawing;
 mod lab;
+mod plane_map;
 mod trained_run;
+mod wording;
 
 use datasets::Dataset;
 use viz::page::Section;

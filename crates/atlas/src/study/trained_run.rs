@@ -1,7 +1,7 @@
 //! A finished run, loaded for a study.
 
 use models::{Codes, Model};
-use ndarray::ArrayView2;
+use ndarray::{Array2, ArrayView2};
 
 use super::PlannedRun;
 use crate::configuration::Configuration;
@@ -80,19 +80,24 @@ impl TrainedRun {
         self.model.encode(images)
     }
 
+    /// Decoded images of 2-D codes: pixel probabilities `[n, 784]`.
+    #[must_use]
+    pub fn decode(&self, codes: &[[f64; 2]]) -> Array2<f32> {
+        let codes =
+            Array2::from_shape_fn((codes.len(), 2), |(row, column)| codes[row][column] as f32);
+        self.model.decode(codes.view())
+    }
+
     /// Decoded images of 2-D codes as grey bytes, one image after the other.
     #[must_use]
     pub fn decode_bytes(&self, codes: &[[f64; 2]]) -> Vec<u8> {
-        let codes = ndarray::Array2::from_shape_fn((codes.len(), 2), |(row, column)| {
-            codes[row][column] as f32
-        });
-        grey_bytes(self.model.decode(codes.view()).view())
+        grey_bytes(self.decode(codes).view())
     }
 }
 
 /// Probabilities as grey bytes, rounded to the nearest.
 #[must_use]
-fn grey_bytes(images: ArrayView2<'_, f32>) -> Vec<u8> {
+pub(super) fn grey_bytes(images: ArrayView2<'_, f32>) -> Vec<u8> {
     images
         .iter()
         .map(|&value| (value.clamp(0.0, 1.0) * 255.0).round() as u8)

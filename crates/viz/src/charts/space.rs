@@ -2,7 +2,7 @@ use crate::charts::class_scatter::class_legend;
 use crate::number::nice_ticks;
 use crate::{
     Aspect, Axis, ColourBar, ColourMap, Field, Frame, Label, Labels, Layer, Plot, Point, Points,
-    Polygon, Rgb, Segments, VizError, Weight, class_colour, theme,
+    Polygon, Rgb, Segments, VizError, Weight, class_colour, text_width, theme,
 };
 
 /// A parallel projection of the box around the data.
@@ -265,15 +265,20 @@ fn shade(colour: Rgb, corners: &[[f64; 3]; 4]) -> Rgb {
     }
 }
 
+/// Side of the plot in canvas units, and the width it shows: the box reaches √2
+/// to both sides, the rest is for ticks and names.
+const SIZE: f64 = 430.0;
+const WIDTH: f64 = 3.8;
+
 fn space_plot(layers: Vec<Layer>, camera: Camera) -> Plot {
     // Room for the box at any azimuth, its ticks and names, so that a turning
     // camera keeps the picture's size.
     let (sin, cos) = camera.elevation.to_radians().sin_cos();
     let half = cos.abs() + std::f64::consts::SQRT_2 * sin.abs();
     Plot {
-        x: Axis::linear("", -1.9, 1.9),
+        x: Axis::linear("", -0.5 * WIDTH, 0.5 * WIDTH),
         y: Axis::linear("", -half - 0.42, half + 0.08),
-        size: [430.0, 430.0],
+        size: [SIZE, SIZE],
         aspect: Aspect::EqualSize,
         frame: Frame::None,
         grid: [false, false],
@@ -327,7 +332,7 @@ fn box_layers(axes: &[Axis; 3], camera: Camera) -> Vec<Layer> {
             grid.push([at(-1.0, *position), at(1.0, *position)]);
         }
     }
-    let mut words = Vec::new();
+    let mut words: Vec<([f64; 2], String, Rgb)> = Vec::new();
     let mut marks = Vec::new();
     for axis in 0..3 {
         let Some(edge) = outer_edge(axis, far, camera) else {
@@ -354,11 +359,30 @@ fn box_layers(axes: &[Axis; 3], camera: Camera) -> Vec<Layer> {
             for (position, label) in &ticks[axis] {
                 let at = on_edge(*position);
                 marks.push([at, beyond(at, 0.035)]);
-                words.push((beyond(at, 0.14), label.clone(), theme::SOFT));
+                let at = beyond(at, 0.14);
+                // Two axes meet in a corner, where only one label has room.
+                let half = half_extent(label);
+                let covered = words.iter().any(|(other, text, _)| {
+                    let other_half = half_extent(text);
+                    (0..2).all(|side| {
+                        (at[side] - other[side]).abs() < half[side] + other_half[side]
+                    })
+                });
+                if !covered {
+                    words.push((at, label.clone(), theme::SOFT));
+                }
             }
         }
         if length > 0.2 {
-            words.push((beyond(middle, 0.36), axes[axis].label.clone(), theme::INK));
+            // Beside the vertical axis the name would cover its ticks; above it
+            // there is room unless the view is nearly level.
+            let at = if axis == 2 && camera.elevation.to_radians().sin() > 0.26 {
+                let [right, up] = on_edge(1.0);
+                [right, up + 0.12]
+            } else {
+                beyond(middle, 0.36)
+            };
+            words.push((at, axes[axis].label.clone(), theme::INK));
         }
     }
     let labels = |colour: Rgb, size: f64| {
@@ -395,6 +419,13 @@ fn box_layers(axes: &[Axis; 3], camera: Camera) -> Vec<Layer> {
         labels(theme::SOFT, theme::TICK_SIZE - 1.0),
         labels(theme::INK, theme::LABEL_SIZE),
     ]
+}
+
+/// Half the width and height of a tick's label in units of the plot's axes.
+fn half_extent(label: &str) -> [f64; 2] {
+    let unit = SIZE / WIDTH;
+    let width = text_width(label, theme::TICK_SIZE - 1.0, Weight::Regular);
+    [0.5 * width / unit, 0.5 * theme::TICK_SIZE / unit]
 }
 
 /// A point of the edge along `axis` that bounds the picture of the box: it touches one far and one

@@ -1,0 +1,442 @@
+//! Posteriors of chosen images, the aggregate posterior, and how much
+//! posteriors overlap by distance from the origin.
+
+use ndarray::ArrayView2;
+use serde_json::json;
+use viz::charts::{Camera, LineChart, Posteriors, Series, Surface3d};
+use viz::number::decimal;
+use viz::page::Block;
+use viz::{Dash, Field, Figure, Layer, LegendAt, Panel, class_colour};
+
+use super::measures::{Aggregate, DENSITY_CELLS, aggregate, fine_map};
+use super::RANGE;
+use crate::error::Error;
+use crate::study::plane_map::{points, rounded, rounded_points};
+use crate::study::wording::{count, listed, seed_and_epochs};
+use crate::study::{Described, Drawing, TrainedRun};
+
+/// Half-width of the window about the origin.
+const NEAR: f64 = 1.0;
+/// How many of the posteriors that reach the origin are drawn.
+const DRAWN: usize = 40;
+/// χ² quantile of two degrees of freedom at 95 %.
+const CHI_SQUARE_95: f64 = 5.991_464_547_107_98;
+
+/// Posteriors of a model's test images.
+struct TestPosteriors {
+    means: Vec<[f64; 2]>,
+    deviations: Vec<[f64; 2]>,
+}
+
+impl TestPosteriors {
+    fn of(drawing: &Drawing<'_>, run: &TrainedRun) -> Result<Self, Error> {
+        let codes = run.encode(drawing.dataset.test.images());
+        let Some(log_variance) = codes.log_variance else {
+            return Err(Error::Configuration(format!(
+                "{} has no posteriors, but the study 'lab' draws those of a VAE",
+                run.title()
+            )));
+        };
+        let deviations = log_variance.mapv(|value| (0.5 * value).exp());
+        Ok(Self {
+            means: points(codes.mean.view()),
+            deviations: points(ArrayView2::from(&deviations)),
+        })
+    }
+
+    /// ln q(z|x) of image `index`.
+    fn ln_density(&self, index: usize, z: [f64; 2]) -> f64 {
+        let (mean, deviation) = (self.means[index], self.deviations[index]);
+        -(0..2)
+            .map(|axis| {
+                let standardised = (z[axis] - mean[axis]) / deviation[axis];
+                0.5 * standardised * standardised + deviation[axis].ln()
+            })
+            .sum::<f64>()
+            - std::f64::consts::TAU.ln()
+    }
+
+    /// Images whose 95 % ellipse holds the origin.
+    fn covering_origin(&self) -> Vec<usize> {
+        (0..self.means.len())
+            .filter(|&index| {
+                let squares = (0..2)
+                    .map(|axis| (self.means[index][axis] / self.deviations[index][axis]).powi(2));
+                squares.sum::<f64>() <= CHI_SQUARE_95
+            })
+            .collect()
+    }
+
+    /// The image of each of `count` different classes whose posterior is
+    /// densest at the origin, densest first.
+    fn densest_at_origin(&self, labels: &[u8], count: usize) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..self.means.len()).collect();
+        order.sort_by(|&a, &b| {
+            self.ln_density(b, [0.0; 2])
+                .total_cmp(&self.ln_density(a, [0.0; 2]))
+                .then(a.cmp(&b))
+        });
+        let mut seen = [false; 256];
+        order
+            .into_iter()
+            .filter(|&index| !std::mem::replace(&mut seen[usize::from(labels[index])], true))
+            .take(count)
+            .collect()
+    }
+
+    /// Half the side of a square about the origin that shows three standard
+    /// deviations of some posteriors, in tenths.
+    fn reach(&self, images: &[usize]) -> f64 {
+        let reaches = images.iter().flat_map(|&image| {
+            let (mean, deviation) = (self.means[image], self.deviations[image]);
+            [0, 1].map(|axis| mean[axis].abs() + 3.0 * deviation[axis])
+        });
+        (10.0 * reaches.fold(0.1, f64::max)).ceil() / 10.0
+    }
+
+    /// The mean density of some posteriors over a square about the origin.
+    fn mixture(&self, images: &[usize], half_width: f64, steps: usize) -> Field {
+        let range = [-half_width, half_width];
+        Field::sample(steps, steps, range, range, |z| {
+            images.iter().map(|&image| self.ln_density(image, z).exp()).sum::<f64>()
+                / images.len() as f64
+        })
+    }
+}
+
+/// The first test image of each class.
+fn first_of_each_class(labels: &[u8], classes: usize) -> Vec<usize> {
+    (0..classes)
+        .filter_map(|class| labels.iter().position(|&label| usize::from(label) == class))
+        .collect()
+}
+
+/// Ellipses and density surfaces.
+pub(super) fn ellipses_and_surfaces(
+    drawing: &mut Drawing<'_>,
+    run: &TrainedRun,
+) -> Result<Vec<Block>, Error> {
+    let posteriors = TestPosteriors::of(drawing, run)?;
+    let found = aggregate(drawing, run)?;
+    let aggregate = aggregate_field(&found)?;
+    Ok(vec![
+        ellipses(drawing, run, &posteriors, &aggregate)?,
+        surfaces(drawing, run, &posteriors, &aggregate)?,
+    ])
+}
+
+fn aggregate_field(found: &Aggregate) -> Result<Field, Error> {
+    // Cell centres lie half a cell inside of the lattice's edge.
+    let edge = RANGE * (1.0 - 1.0 / DENSITY_CELLS as f64);
+    let range = [-edge, edge];
+    Ok(Field::new(DENSITY_CELLS, DENSITY_CELLS, range, range, found.density.clone())?)
+}
+
+fn ellipses(
+    drawing: &mut Drawing<'_>,
+    run: &TrainedRun,
+    posteriors: &TestPosteriors,
+    aggregate: &Field,
+) -> Result<Block, Error> {
+    let test = &drawing.dataset.test;
+    let names = &drawing.dataset.class_names;
+    let chosen = first_of_each_class(test.labels(), names.len());
+    let covering = posteriors.covering_origin();
+    let drawn: Vec<usize> = evenly_spaced(&covering, DRAWN);
+    let title = format!(
+        "The {} posteriors that reach the origin{}",
+        count(covering.len()),
+        if drawn.len() < covering.len() {
+            format!(" ({} drawn)", drawn.len())
+        } else {
+            String::new()
+        },
+    );
+    // A root keeps the thin parts of q(z) visible beside its peaks.
+    let grey = Field {
+        values: aggregate.values.iter().map(|density| density.sqrt()).collect(),
+        ..aggregate.clone()
+    };
+    let mut panels = Vec::new();
+    let mut legend = Vec::new();
+    let mut data = Vec::new();
+    for (title, images, half_width, named) in [
+        ("One image of each class over q(z)", &chosen, RANGE, true),
+        (title.as_str(), &drawn, NEAR, false),
+    ] {
+        let pick = |from: &[[f64; 2]]| images.iter().map(|&i| from[i]).collect::<Vec<_>>();
+        let (means, deviations) = (pick(&posteriors.means), pick(&posteriors.deviations));
+        let classes: Vec<u8> = images.iter().map(|&image| test.labels()[image]).collect();
+        let words: Vec<String> = if named {
+            classes.iter().map(|&class| names[usize::from(class)].clone()).collect()
+        } else {
+            Vec::new()
+        };
+        let mut plot = Posteriors {
+            title,
+            means: &means,
+            deviations: &deviations,
+            classes: &classes,
+            class_names: names,
+            words: &words,
+            aggregate: Some(&grey),
+            prior: true,
+            ranges: Some([[-half_width, half_width]; 2]),
+        }
+        .plot()?;
+        // Names beside the ellipses, not over them.
+        if let Some(Layer::Labels(labels)) = plot.layers.last_mut() {
+            labels.offset = [0.0, 17.0];
+        }
+        legend = std::mem::take(&mut plot.legend);
+        panels.push(Panel::from(plot));
+        data.push(json!({
+            "test_images": images,
+            "classes": classes,
+            "means": rounded_points(&means),
+            "standard_deviations": rounded_points(&deviations),
+        }));
+    }
+    let caption = format!(
+        "{}: posteriors q(z|x) as ellipses of one and two standard deviations over the aggregate \
+         posterior q(z) of the {} test images (grey, darker with the root of the density), with \
+         the prior's circles. Left: the first test image of each class. Right: images whose 95 % ellipse holds the origin; {}.",
+        run.title(),
+        count(test.len()),
+        seed_and_epochs(run),
+    );
+    let figure = Figure {
+        title: format!("Posteriors of single images, {}", drawing.dataset.name),
+        caption: caption.clone(),
+        legend,
+        ..Figure::row(panels)
+    };
+    let link = drawing.write(
+        "posteriors",
+        &figure.render(),
+        Described {
+            caption: &caption,
+            runs: &[run],
+            data: json!({
+                "reaching_the_origin": covering.len(),
+                "panels": data,
+                "aggregate_density": {
+                    "columns": aggregate.columns,
+                    "rows": aggregate.rows,
+                    "range": rounded(&aggregate.x, 4),
+                    "values": rounded(&aggregate.values, 4),
+                },
+            }),
+            bare: false,
+        },
+    )?;
+    Ok(Block::figure(link))
+}
+
+/// At most `most` of the items, evenly spaced.
+fn evenly_spaced(items: &[usize], most: usize) -> Vec<usize> {
+    let count = items.len().min(most);
+    (0..count).map(|index| items[index * items.len() / count]).collect()
+}
+
+fn surfaces(
+    drawing: &mut Drawing<'_>,
+    run: &TrainedRun,
+    posteriors: &TestPosteriors,
+    aggregate: &Field,
+) -> Result<Block, Error> {
+    let test = &drawing.dataset.test;
+    let names = &drawing.dataset.class_names;
+    let three = posteriors.densest_at_origin(test.labels(), 3);
+    let chosen = first_of_each_class(test.labels(), names.len());
+    let near = posteriors.mixture(&three, posteriors.reach(&three), 81);
+    let spread = posteriors.mixture(&chosen, RANGE, 161);
+    let classes: Vec<String> = three
+        .iter()
+        .map(|&image| names[usize::from(test.labels()[image])].clone())
+        .collect();
+    let camera = Camera {
+        azimuth: 30.0,
+        elevation: 36.0,
+    };
+    let surface = |title: &str, field: &Field| {
+        let surface = Surface3d {
+            title,
+            camera,
+            ..Surface3d::new(field)
+        };
+        Panel::from(surface.plot())
+    };
+    let panels = vec![
+        surface("Three posteriors at the origin", &near),
+        surface("One image of each class", &spread),
+        surface("Aggregate posterior q(z)", aggregate),
+    ];
+    let caption = format!(
+        "{}: densities as surfaces, of a mixture with equal weights in each panel. Left: the \
+         posteriors of three test images of different classes ({}), those densest at the origin. \
+         Middle: the first test image of each class. Right: all {} test images. Heights differ \
+         from panel to panel; {}.",
+        run.title(),
+        listed(&classes),
+        count(test.len()),
+        seed_and_epochs(run),
+    );
+    let figure = Figure {
+        title: format!("Posteriors as density surfaces, {}", drawing.dataset.name),
+        caption: caption.clone(),
+        ..Figure::row(panels)
+    };
+    let describe = |images: &[usize]| {
+        let pick = |from: &[[f64; 2]]| {
+            rounded_points(&images.iter().map(|&i| from[i]).collect::<Vec<_>>())
+        };
+        json!({
+            "test_images": images,
+            "means": pick(&posteriors.means),
+            "standard_deviations": pick(&posteriors.deviations),
+        })
+    };
+    let link = drawing.write(
+        "posterior-surfaces",
+        &figure.render(),
+        Described {
+            caption: &caption,
+            runs: &[run],
+            data: json!({
+                "three_at_the_origin": describe(&three),
+                "one_of_each_class": describe(&chosen),
+                "aggregate": "aggregate_density of posteriors.json",
+            }),
+            bare: false,
+        },
+    )?;
+    Ok(Block::figure(link))
+}
+
+/// Overlap, density and variety by distance from the origin.
+pub(super) fn by_radius(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Result<Block, Error> {
+    let run = runs[0];
+    let found = aggregate(drawing, run)?;
+    let series = |name: &str, index: usize, dash, points| Series {
+        name: name.into(),
+        points,
+        colour: Some(class_colour(index)),
+        dash,
+        ..Series::default()
+    };
+    let by = |value: fn(&evaluation::overlap::Overlap) -> f64| {
+        found.overlap.iter().map(|at| [at.radius, value(at)]).collect::<Vec<_>>()
+    };
+    let covering = [series("", 0, Dash::Solid, by(|at| at.covering))];
+    let prior = |radius: f64| (-0.5 * radius * radius).exp() / std::f64::consts::TAU;
+    let densities = [
+        series("q(z)", 0, Dash::Solid, by(|at| at.density)),
+        series(
+            "prior",
+            8,
+            Dash::Dashed,
+            found.overlap.iter().map(|at| [at.radius, prior(at.radius)]).collect(),
+        ),
+    ];
+    let mut changes = Vec::new();
+    let mut data = Vec::new();
+    for (index, run) in runs.iter().enumerate() {
+        let rings = fine_map(drawing, run)?.rings;
+        let middles = |value: fn(&super::measures::Ring) -> f64| {
+            rings
+                .iter()
+                .map(|ring| [0.5 * (ring.radii[0] + ring.radii[1]), value(ring)])
+                .collect::<Vec<_>>()
+        };
+        changes.push(series(&run.title(), index, Dash::Solid, middles(|ring| ring.change)));
+        data.push(json!({"model": run.key, "rings": rings}));
+    }
+    let chart = |title: &str, y_label: &str, series: &[Series]| {
+        let chart = LineChart {
+            title,
+            x_label: "distance from the origin",
+            y_label,
+            series,
+            ..LineChart::default()
+        };
+        let mut plot = chart.plot();
+        plot.y.low = 0.0;
+        (plot.x.low, plot.x.high) = (0.0, RANGE);
+        if plot.legend.len() > 2 {
+            // Room for the legend above the curves.
+            plot.y.high *= 1.3;
+        }
+        plot.size = [330.0, 260.0];
+        plot.legend_at = LegendAt::TopRight;
+        Panel::from(plot)
+    };
+    let caption = format!(
+        "By distance from the origin. Left: how many of the {} test images' 95 % ellipses hold a \
+         point there ({}). Middle: density of the aggregate posterior and of the prior. Right: how \
+         much the decoded image changes for one unit of code, by rings {} wide. Means over all \
+         directions; {}.",
+        count(drawing.dataset.test.len()),
+        run.title(),
+        decimal(super::measures::RING, 1),
+        seed_and_epochs(run),
+    );
+    let figure = Figure {
+        title: format!("Overlap and variety by distance, {}", drawing.dataset.name),
+        caption: caption.clone(),
+        ..Figure::row(vec![
+            chart("Overlap of posteriors", "posteriors covering z", &covering),
+            chart("Density", "density", &densities),
+            chart("Change of the image", "distance for one unit of code", &changes),
+        ])
+    };
+    let link = drawing.write(
+        "by-radius",
+        &figure.render(),
+        Described {
+            caption: &caption,
+            runs,
+            data: json!({"overlap": found.overlap, "models": data}),
+            bare: false,
+        },
+    )?;
+    Ok(Block::figure(link))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn three() -> TestPosteriors {
+        TestPosteriors {
+            means: vec![[0.0, 0.0], [0.2, 0.0], [3.0, 0.0], [0.1, 0.0]],
+            deviations: vec![[1.0, 1.0], [0.1, 0.1], [0.5, 0.5], [0.1, 0.1]],
+        }
+    }
+
+    #[test]
+    fn the_origin_is_in_the_ellipses_of_near_or_wide_posteriors() {
+        assert_eq!(three().covering_origin(), [0, 1, 3]);
+    }
+
+    #[test]
+    fn the_densest_are_of_different_classes() {
+        // Image 3 is denser at the origin than 1, of the same class.
+        assert_eq!(three().densest_at_origin(&[0, 1, 2, 1], 2), [3, 0]);
+        assert!((three().reach(&[1, 3]) - 0.5).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_mixture_of_a_standard_normal_has_its_peak() {
+        let field = three().mixture(&[0], 1.0, 3);
+        assert!((field.value(1, 1) - 1.0 / std::f64::consts::TAU).abs() < 1e-12);
+    }
+
+    #[test]
+    fn first_images_and_even_spacing() {
+        assert_eq!(first_of_each_class(&[2, 0, 0, 1, 2], 3), [1, 3, 0]);
+        assert_eq!(evenly_spaced(&[5, 6, 7, 8], 2), [5, 7]);
+        assert_eq!(evenly_spaced(&[5, 6], 3), [5, 6]);
+        assert!(evenly_spaced(&[], 3).is_empty());
+    }
+}
