@@ -2,6 +2,7 @@
 //! answer it.
 
 
+mod autoencoder;
 mod drawing;
 mod lab;
 mod plane_map;
@@ -19,7 +20,7 @@ use crate::configuration::Configuration;
 use crate::error::Error;
 
 /// Every study, in the order of the page.
-pub const STUDIES: &[Study] = &[lab::STUDY];
+pub const STUDIES: &[Study] = &[lab::STUDY, autoencoder::STUDY];
 
 /// A question, the runs it needs and the figures that answer it.
 #[derive(Clone, Copy, Debug)]

@@ -1,0 +1,102 @@
+//! Document 002: how an autoencoder uses a latent plane, what random points of
+//! it decode to, and the VAE's plane beside it.
+
+mod claims;
+mod codes;
+mod decoding;
+mod measures;
+
+use viz::page::{Block, Section, Text};
+
+use super::{Drawing, PlannedRun, Report, Scale, Study};
+use crate::configuration::{Configuration, Override};
+use crate::error::Error;
+use decoding::Source;
+
+pub(super) const STUDY: Study = Study {
+    name: "autoencoder",
+    title: "An autoencoder's plane: where codes are and what lies between",
+    about: "codes, class areas, gaps and random points of a 2-D AE beside those of a VAE",
+    plan,
+    draw,
+};
+
+/// Epochs of both models: as many as the studies that share the VAE.
+const EPOCHS: usize = 20;
+const QUICK_EPOCHS: usize = 3;
+
+fn plan(dataset: &datasets::Dataset, scale: Scale) -> Vec<PlannedRun> {
+    let mut runs = Vec::new();
+    for seed in 0..scale.seeds {
+        for key in ["ae", "vae"] {
+            let mut configuration =
+                Configuration::resolve(Some("vae-2d"), None, &[] as &[Override])
+                    .expect("presets are valid, as a test shows");
+            configuration.model.kind = key.into();
+            configuration.data.dataset.clone_from(&dataset.name);
+            configuration.training.seed = seed as u64;
+            configuration.training.epochs = if scale.quick { QUICK_EPOCHS } else { EPOCHS };
+            runs.push(PlannedRun { key, configuration });
+        }
+    }
+    runs
+}
+
+fn draw(drawing: &mut Drawing<'_>) -> Result<Report, Error> {
+    let runs = [drawing.run("ae")?, drawing.run("vae")?];
+    let [ae, vae] = runs;
+    let mut blocks = vec![
+        Block::paragraph(format!(
+            "The document trains an autoencoder with a code of two numbers on handwritten digits and \
+             looks at how it uses the plane, to motivate the VAE. Here {} and {} share everything \
+             but the sampling and the penalty, and every picture of the one has its twin.",
+            ae.title(),
+            vae.title(),
+        )),
+        Block::Subheading("Where the codes are".into()),
+        quotation(
+            "The plot is not symmetrical about (0, 0), or bounded. Some digits take a very small \
+             area and others a much larger one. There are large gaps that contain few points.",
+        ),
+    ];
+    blocks.push(codes::by_class(drawing, &runs)?);
+    blocks.push(codes::areas(drawing, &runs)?);
+    blocks.push(codes::gaps(drawing, &runs)?);
+    blocks.push(codes::numbers(drawing, &runs)?);
+
+    blocks.push(Block::Subheading("Random points".into()));
+    blocks.push(quotation(
+        "None of the images decoded from random points is particularly well formed; even points \
+         right in the middle of the domain may not be.",
+    ));
+    blocks.push(decoding::random_points(drawing, ae, Source::Extent)?);
+    blocks.push(decoding::random_points(drawing, vae, Source::Extent)?);
+    blocks.push(Block::paragraph(
+        "A VAE need not be asked for points of a rectangle: it names the distribution to draw from.",
+    ));
+    blocks.push(decoding::random_points(drawing, vae, Source::Prior)?);
+    blocks.push(decoding::maps(drawing, &runs)?);
+
+    blocks.push(Block::Subheading("Neighbouring codes".into()));
+    blocks.push(quotation(
+        "Even though (2, −2) might be decoded to a satisfactory 4, no mechanism ensures that \
+         (2.1, −2.1) also gives one.",
+    ));
+    blocks.push(decoding::pairs(drawing, &runs)?);
+    blocks.extend(decoding::numbers(drawing, &runs)?);
+    let claims = claims::claims(drawing)?;
+    Ok(Report {
+        section: Section {
+            heading: STUDY.title.into(),
+            blocks,
+        },
+        claims,
+    })
+}
+
+fn quotation(text: &str) -> Block {
+    Block::Quotation {
+        text: Text::from(text),
+        source: "Document 002".into(),
+    }
+}

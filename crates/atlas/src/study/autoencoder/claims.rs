@@ -1,0 +1,165 @@
+//! The statements of document 002 about an autoencoder's codes, held against
+//! measurements; the VAE's stand beside.
+
+use evaluation::statistics::Claim::AtLeast;
+use evaluation::statistics::combined_verdict;
+
+use super::measures::{CodeNumbers, Decoded, Form, code_numbers, decoded};
+use crate::claims::{Claim, Measured};
+use crate::error::Error;
+use crate::study::Drawing;
+
+/// Asymmetry that is more than an accident of the sample: the statistic's
+/// 95 % null of 10,000 codes is about 0.02.
+const ASYMMETRIC: f64 = 0.1;
+/// Per cent of codes beyond −4 … 4 that make codes unbounded in practice.
+const UNBOUNDED: f64 = 5.0;
+/// Area ratio that counts as wide; ten samples of one distribution have 1.2.
+const WIDE: f64 = 3.0;
+/// Per cent by which empty cells exceed those of normal codes.
+const LARGE_GAPS: f64 = 10.0;
+/// Per cent by which ill-formed images exceed those among reconstructions.
+const ILL_FORMED: f64 = 10.0;
+/// Per cent of pairs that must disagree.
+const DISAGREEING: f64 = 1.0;
+
+/// Every statement of the document.
+pub(super) fn claims(drawing: &Drawing<'_>) -> Result<Vec<Claim>, Error> {
+    let mut claims = codes(drawing)?;
+    claims.push(ill_formed(drawing)?);
+    claims.push(neighbours(drawing)?);
+    Ok(claims)
+}
+
+/// A number of the codes of the AE and of the VAE.
+fn of_codes(
+    drawing: &Drawing<'_>,
+    value: impl Fn(&CodeNumbers) -> f64,
+) -> Result<[Measured; 2], Error> {
+    let over = |key: &'static str| -> Result<Measured, Error> {
+        let title = drawing.run(key)?.title();
+        drawing.over_seeds(key, &title, |run| code_numbers(drawing, run).map(|found| value(&found)))
+    };
+    Ok([over("ae")?, over("vae")?])
+}
+
+fn of_decoded(
+    drawing: &Drawing<'_>,
+    suffix: &str,
+    value: impl Fn(&Decoded) -> f64,
+) -> Result<[Measured; 2], Error> {
+    let over = |key: &'static str| -> Result<Measured, Error> {
+        let title = drawing.run(key)?.title();
+        drawing.over_seeds(key, &format!("{title}{suffix}"), |run| {
+            decoded(drawing, run).map(|found| value(&found))
+        })
+    };
+    Ok([over("ae")?, over("vae")?])
+}
+
+fn codes(drawing: &Drawing<'_>) -> Result<Vec<Claim>, Error> {
+    let asymmetry = of_codes(drawing, CodeNumbers::asymmetry)?;
+    let outside = of_codes(drawing, |found| 100.0 * found.extent.share_outside_map)?;
+    let ratio = of_codes(drawing, |found| found.areas.ratio.unwrap_or(f64::NAN))?;
+    let gaps = of_codes(drawing, |found| 100.0 * found.excess_gaps())?;
+    let claim = |id: &str, statement: &str, quantity: &str, rule: String, measured: [Measured; 2], threshold| {
+        Claim {
+            id: id.into(),
+            statement: statement.into(),
+            quantity: quantity.into(),
+            rule,
+            verdict: measured[0].verdict(AtLeast, threshold),
+            measured: measured.into(),
+        }
+    };
+    Ok(vec![
+        claim(
+            "002.1",
+            "The autoencoder's codes are not symmetric about the origin.",
+            "Butler's asymmetry about 0 of the test codes, the larger of both axes (0 to 1)",
+            format!("supported if the AE's is at least {ASYMMETRIC}"),
+            asymmetry,
+            ASYMMETRIC,
+        ),
+        claim(
+            "002.2",
+            "The autoencoder's codes are not bounded.",
+            "test codes outside of −4 … 4, %",
+            format!("supported if at least {UNBOUNDED} % of the AE's codes lie outside"),
+            outside,
+            UNBOUNDED,
+        ),
+        claim(
+            "002.3",
+            "Some classes take a very small area of the plane, others a much larger one.",
+            "largest class area over smallest (region of highest density with 95 % of the test \
+             codes)",
+            format!("supported if the AE's ratio is at least {WIDE}; equal classes give about 1.2"),
+            ratio,
+            WIDE,
+        ),
+        claim(
+            "002.4",
+            "There are large gaps between the classes.",
+            "cells of a 50 × 50 lattice within the codes' hull that hold no test code, less those \
+             of as many normal codes, percentage points",
+            format!("supported if the AE's excess is at least {LARGE_GAPS}"),
+            gaps,
+            LARGE_GAPS,
+        ),
+    ])
+}
+
+fn ill_formed(drawing: &Drawing<'_>) -> Result<Claim, Error> {
+    let mut measured = Vec::new();
+    let mut verdicts = Vec::new();
+    let kinds: [(&str, fn(&Form) -> f64); 2] = [
+        ("unsure", |form| 100.0 * form.unsure),
+        ("outside", |form| 100.0 * form.outside),
+    ];
+    for (name, value) in kinds {
+        let whole = of_decoded(drawing, &format!(", {name}, whole extent"), |found| {
+            value(&found.whole) - value(&found.reconstructed)
+        })?;
+        let middle = of_decoded(drawing, &format!(", {name}, middle"), |found| {
+            value(&found.middle) - value(&found.reconstructed)
+        })?;
+        verdicts.push(middle[0].verdict(AtLeast, ILL_FORMED));
+        measured.extend(whole);
+        measured.extend(middle);
+    }
+    let [_, prior] = of_decoded(drawing, ", unsure, from the prior", |found| {
+        100.0 * (found.prior.unsure - found.reconstructed.unsure)
+    })?;
+    measured.push(prior);
+    Ok(Claim {
+        id: "002.5".into(),
+        statement: "Random points decode to ill-formed images, even in the middle of the domain."
+            .into(),
+        quantity: "ill-formed images among 2000 random points, less those among reconstructions of \
+                   test images, percentage points: given less than 0.8 for any class by the \
+                   classifier (unsure), or outside of the region of real images in its features"
+            .into(),
+        rule: format!(
+            "supported if in the middle half of both axes the AE's excess is at least {ILL_FORMED} \
+             by both measures; mixed if by one"
+        ),
+        verdict: combined_verdict(&verdicts),
+        measured,
+    })
+}
+
+fn neighbours(drawing: &Drawing<'_>) -> Result<Claim, Error> {
+    let whole = of_decoded(drawing, "", |found| 100.0 * found.pairs.disagreeing)?;
+    let middle = of_decoded(drawing, ", middle", |found| 100.0 * found.middle_pairs.disagreeing)?;
+    Ok(Claim {
+        id: "002.6".into(),
+        statement: "A point z may decode well and z + 0.1 to something else.".into(),
+        quantity: "pairs z and z + (0.1, −0.1) of 2000 random points over the codes that the \
+                   classifier gives different classes, %"
+            .into(),
+        rule: format!("supported if at least {DISAGREEING} % of the AE's pairs disagree"),
+        verdict: whole[0].verdict(AtLeast, DISAGREEING),
+        measured: whole.into_iter().chain(middle).collect(),
+    })
+}

@@ -1,0 +1,366 @@
+//! What codes decode to: random points marked on the plane, maps over the
+//! codes' extent, pairs of neighbouring codes.
+
+use serde_json::json;
+use viz::charts::{ClassScatter, marks};
+use viz::page::{Block, Cell, Column, Table, Text};
+use viz::{Figure, Grid, Layer, Panel, Point, Points, Rgb, TilePanel, class_colour, montage};
+
+use super::measures::{
+    CONFIDENCE, Form, POINTS, code_numbers, decoded, prior_points, stepped, uniform_points,
+};
+use crate::error::Error;
+use crate::study::plane_map::{PlaneMap, points, rounded_points};
+use crate::study::wording::{count, seed_and_epochs};
+use crate::study::{Described, Drawing, TrainedRun};
+
+const SIDE: usize = 28;
+/// Rows and columns of the random points.
+const ROWS: usize = 5;
+const COLUMNS: usize = 6;
+/// Tiles on the longer side of a map over the codes' extent.
+const TILES: usize = 24;
+/// Pairs of codes in a row.
+const PAIRS: usize = 8;
+/// The pair that the document writes of begins here.
+const DOCUMENT_PAIR: [f64; 2] = [2.0, -2.0];
+
+/// Where a figure's random points come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Source {
+    /// Evenly over the rectangle of the codes.
+    Extent,
+    /// From the prior.
+    Prior,
+}
+
+/// Random points marked among the codes, and what they decode to beside.
+pub(super) fn random_points(
+    drawing: &mut Drawing<'_>,
+    run: &TrainedRun,
+    source: Source,
+) -> Result<Block, Error> {
+    let test = &drawing.dataset.test;
+    let ranges = code_numbers(drawing, run)?.ranges;
+    let (chosen, from, name) = match source {
+        Source::Extent => (
+            uniform_points(ROWS * COLUMNS, ranges),
+            "spread evenly at random over the rectangle that holds 99 % of the codes on each axis",
+            format!("random-points-{}", run.key),
+        ),
+        Source::Prior => (
+            prior_points(ROWS * COLUMNS),
+            "drawn from the prior N(0, I)",
+            format!("random-points-{}-prior", run.key),
+        ),
+    };
+    let codes = points(run.encode(test.images()).mean.view());
+    let mut plot = ClassScatter {
+        title: &run.title(),
+        points: &codes,
+        classes: test.labels(),
+        class_names: &drawing.dataset.class_names,
+        ranges: Some(ranges.map(widened)),
+        prior: source == Source::Prior,
+        alpha: Some(0.16),
+        ..ClassScatter::default()
+    }
+    .plot()?;
+    // The marks are the subject here, the classes are named in the legend.
+    plot.layers.retain(|layer| !matches!(layer, Layer::Labels(_)));
+    let marked: Vec<([f64; 2], String)> =
+        chosen.iter().enumerate().map(|(index, &at)| (at, place(index))).collect();
+    plot.layers.extend(marks(&marked, Rgb::hex(0x14181f)));
+    plot.size = [470.0, 470.0];
+    let legend = std::mem::take(&mut plot.legend);
+    let grid = Grid {
+        gutter: 4,
+        background: 255,
+        ..Grid::new(ROWS, COLUMNS, SIDE, SIDE)
+    };
+    let tiles = TilePanel {
+        title: "Decoded".into(),
+        image: montage(&grid, &run.decode_bytes(&chosen))?.into(),
+        grid,
+        row_heads: (0..ROWS).map(row_letter).collect(),
+        column_heads: (1..=COLUMNS).map(|column| column.to_string()).collect(),
+        pixel: 2.5,
+    };
+    let caption = format!(
+        "{}: {} points {from}, marked among the {} test codes, and the image that each decodes to; \
+         {}.",
+        run.title(),
+        chosen.len(),
+        count(test.len()),
+        seed_and_epochs(run),
+    );
+    let figure = Figure {
+        title: format!("Random points and what they decode to, {}", drawing.dataset.name),
+        caption: caption.clone(),
+        legend,
+        ..Figure::row(vec![plot.into(), tiles.into()])
+    };
+    let link = drawing.write(
+        &name,
+        &figure.render(),
+        Described {
+            caption: &caption,
+            runs: &[run],
+            data: json!({
+                "points": rounded_points(&chosen),
+                "names": (0..chosen.len()).map(place).collect::<Vec<_>>(),
+                "codes": "codes.json",
+            }),
+            bare: false,
+        },
+    )?;
+    Ok(Block::figure(link))
+}
+
+/// A range with a margin for marks at its ends.
+fn widened([low, high]: [f64; 2]) -> [f64; 2] {
+    let margin = 0.06 * (high - low);
+    [low - margin, high + margin]
+}
+
+/// `A`, `B`, … for the rows of the tiles.
+fn row_letter(row: usize) -> String {
+    char::from(b'A' + row as u8).to_string()
+}
+
+/// `A1`: row and column of a point's tile.
+fn place(index: usize) -> String {
+    format!("{}{}", row_letter(index / COLUMNS), index % COLUMNS + 1)
+}
+
+/// Maps over each model's codes, bare and with the codes overlaid.
+pub(super) fn maps(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Result<Block, Error> {
+    let test = &drawing.dataset.test;
+    let mut rows = Vec::new();
+    let mut data = Vec::new();
+    let mut legend = Vec::new();
+    for run in runs {
+        let ranges = code_numbers(drawing, run)?.ranges;
+        let map = PlaneMap::covering(run, TILES, ranges);
+        let codes = points(run.encode(test.images()).mean.view());
+        let bare = map.plot(&run.title(), 0.75)?;
+        let mut overlaid = map.plot("with the codes of the test images", 0.75)?;
+        overlaid.layers.push(Layer::Points(Points {
+            points: codes
+                .iter()
+                .zip(test.labels())
+                .map(|(&at, &class)| Point {
+                    at,
+                    colour: class_colour(usize::from(class)),
+                })
+                .collect(),
+            radius: 1.7,
+            alpha: 0.55,
+            shuffle: Some(0),
+            ..Points::default()
+        }));
+        if legend.is_empty() {
+            let scatter = ClassScatter {
+                class_names: &drawing.dataset.class_names,
+                ..ClassScatter::default()
+            };
+            legend = scatter.plot()?.legend;
+        }
+        data.push(json!({"model": run.key, "map": map.data()}));
+        rows.push(vec![Panel::from(bare), Panel::from(overlaid)]);
+    }
+    let caption = format!(
+        "Maps over the rectangle that holds 99 % of each model's codes on each axis, at most \
+         {TILES} tiles a side with the same step on both axes, and the same maps under the {} test \
+         codes; {}.",
+        count(test.len()),
+        seed_and_epochs(runs[0]),
+    );
+    let figure = Figure {
+        title: format!("Maps over the codes' extent, {}", drawing.dataset.name),
+        caption: caption.clone(),
+        legend,
+        ..Figure::grid(rows)
+    };
+    let link = drawing.write(
+        "maps",
+        &figure.render(),
+        Described {
+            caption: &caption,
+            runs,
+            data: json!({"models": data, "codes": "codes.json"}),
+            bare: false,
+        },
+    )?;
+    Ok(Block::figure(link))
+}
+
+/// z, z + 0.1 and what is different, for random pairs and for the pairs that
+/// differ most.
+pub(super) fn pairs(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Result<Block, Error> {
+    let mut rows = Vec::new();
+    let mut data = Vec::new();
+    for run in runs {
+        let found = decoded(drawing, run)?.pairs;
+        let ranges = code_numbers(drawing, run)?.ranges;
+        let mut random = vec![DOCUMENT_PAIR];
+        random.extend(uniform_points(PAIRS - 1, ranges));
+        let worst: Vec<[f64; 2]> = found.most_different.into_iter().take(PAIRS).collect();
+        let title = run.title();
+        rows.push(vec![
+            pair_tiles(run, &format!("{title}: (2, −2) and random points"), &random)?,
+            pair_tiles(
+                run,
+                &format!("{title}: the most different of {} pairs", count(POINTS)),
+                &worst,
+            )?,
+        ]);
+        data.push(json!({
+            "model": run.key,
+            "random": rounded_points(&random),
+            "most_different": rounded_points(&worst),
+        }));
+    }
+    let caption = format!(
+        "Images of z and of z + (0.1, −0.1), the step of the document, and the absolute difference. \
+         Left: the document's own point (2, −2), then points spread evenly at random over the \
+         rectangle that holds 99 % of the codes. Right: the pairs of {} such points whose images \
+         differ most; {}.",
+        count(POINTS),
+        seed_and_epochs(runs[0]),
+    );
+    let figure = Figure {
+        title: format!("Neighbouring codes, {}", drawing.dataset.name),
+        caption: caption.clone(),
+        ..Figure::grid(rows)
+    };
+    let link = drawing.write(
+        "pairs",
+        &figure.render(),
+        Described {
+            caption: &caption,
+            runs,
+            data: json!({"step": super::measures::STEP, "models": data}),
+            bare: false,
+        },
+    )?;
+    Ok(Block::figure(link))
+}
+
+fn pair_tiles(run: &TrainedRun, title: &str, first: &[[f64; 2]]) -> Result<Panel, Error> {
+    let a = run.decode_bytes(first);
+    let b = run.decode_bytes(&stepped(first));
+    let difference: Vec<u8> = a.iter().zip(&b).map(|(&a, &b)| a.abs_diff(b)).collect();
+    let grid = Grid {
+        gutter: 4,
+        background: 255,
+        ..Grid::new(3, first.len(), SIDE, SIDE)
+    };
+    let tiles = [a, b, difference].concat();
+    Ok(TilePanel {
+        title: title.into(),
+        image: montage(&grid, &tiles)?.into(),
+        grid,
+        row_heads: ["z", "z + 0.1", "difference"].map(String::from).into(),
+        column_heads: Vec::new(),
+        pixel: 2.0,
+    }
+    .into())
+}
+
+/// How well-formed decoded points are, and how often neighbours disagree.
+pub(super) fn numbers(drawing: &Drawing<'_>, runs: &[&TrainedRun]) -> Result<Vec<Block>, Error> {
+    let percent = |share: f64| Cell::Number {
+        value: 100.0 * share,
+        decimals: 1,
+    };
+    let mut rows = Vec::new();
+    let mut pairs = Vec::new();
+    for run in runs {
+        let found = decoded(drawing, run)?;
+        let mut conditions: Vec<(&str, Form)> = vec![
+            ("test images", found.real),
+            ("reconstructions", found.reconstructed),
+            ("points over the codes", found.whole),
+            ("points in the middle half", found.middle),
+        ];
+        if run.is_variational() {
+            conditions.push(("points from the prior", found.prior));
+        }
+        for (condition, form) in conditions {
+            rows.push(vec![
+                Cell::text(run.title()),
+                Cell::text(condition),
+                percent(form.unsure),
+                percent(form.outside),
+                form.return_distance.map_or(Cell::Missing, |value| Cell::Number {
+                    value,
+                    decimals: 2,
+                }),
+            ]);
+        }
+        for (where_, found) in [("whole", &found.pairs), ("middle half", &found.middle_pairs)] {
+            pairs.push(vec![
+                Cell::text(run.title()),
+                Cell::text(where_),
+                percent(found.disagreeing),
+                Cell::Number {
+                    value: found.mean_distance,
+                    decimals: 2,
+                },
+            ]);
+        }
+    }
+    let accuracy = drawing.classifier()?.test_accuracy().unwrap_or(f64::NAN);
+    Ok(vec![
+        Block::Table(Table {
+            caption: Text::from(format!(
+                "How well-formed images are, {} of each kind; {}. Unsure: share given less than \
+                 {CONFIDENCE} for its most probable class by the classifier (right on {} % of the \
+                 test images). Outside: share outside of the region that real test images fill in \
+                 the classifier's features (1 − precision with 5 neighbours). Return: mean distance \
+                 of a point to the code of its image, in standard deviations of the codes.",
+                count(POINTS),
+                seed_and_epochs(runs[0]),
+                viz::number::decimal(100.0 * accuracy, 1),
+            )),
+            columns: vec![
+                Column::new("model", ""),
+                Column::new("images", ""),
+                Column::new("unsure", "%"),
+                Column::new("outside", "%"),
+                Column::new("return", "σ"),
+            ],
+            rows,
+        }),
+        Block::Table(Table {
+            caption: Text::from(format!(
+                "Pairs z and z + (0.1, −0.1), {} random points; {}. Distance: mean Euclidean distance \
+                 of both images.",
+                count(POINTS),
+                seed_and_epochs(runs[0]),
+            )),
+            columns: vec![
+                Column::new("model", ""),
+                Column::new("part of the rectangle", ""),
+                Column::new("different class", "%"),
+                Column::new("distance", ""),
+            ],
+            rows: pairs,
+        }),
+    ])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_name_rows_and_columns() {
+        assert_eq!(place(0), "A1");
+        assert_eq!(place(COLUMNS), "B1");
+        assert_eq!(place(ROWS * COLUMNS - 1), "E6");
+        let [low, high] = widened([0.0, 10.0]);
+        assert!((low + 0.6).abs() < 1e-12 && (high - 10.6).abs() < 1e-12);
+    }
+}
