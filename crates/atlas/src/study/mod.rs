@@ -1,7 +1,6 @@
 //! Studies: which runs a question needs, and the figures and numbers that
 //! answer it.
 
-
 mod autoencoder;
 mod drawing;
 mod lab;

@@ -143,10 +143,27 @@ pub(super) fn code_box(codes: ArrayView2<'_, f32>) -> Result<[[f64; 2]; 2], Erro
     Ok([0, 1].map(|axis| [extent.lower_quantile[axis], extent.upper_quantile[axis]]))
 }
 
+/// Ranges of both axes that show all points and the square of a map about the
+/// origin, with a margin.
+pub(super) fn ranges_with_window(points: &[[f64; 2]], half_width: f64) -> [[f64; 2]; 2] {
+    [0, 1].map(|axis| {
+        let [low, high] = points
+            .iter()
+            .fold([-half_width, half_width], |[low, high], point| {
+                [low.min(point[axis]), high.max(point[axis])]
+            });
+        let margin = 0.04 * (high - low);
+        [low - margin, high + margin]
+    })
+}
+
 /// Values with so many decimals, for the data beside a figure.
 pub(super) fn rounded(values: &[f64], decimals: i32) -> Vec<f64> {
     let scale = 10f64.powi(decimals);
-    values.iter().map(|value| (value * scale).round() / scale).collect()
+    values
+        .iter()
+        .map(|value| (value * scale).round() / scale)
+        .collect()
 }
 
 /// Points with four decimals, for the data beside a figure.
@@ -171,6 +188,13 @@ mod tests {
         }
         let last = evaluation::distributions::normal_cdf(codes[20]);
         assert!((last - 20.5 / 21.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn ranges_hold_points_and_window() {
+        let [x, y] = ranges_with_window(&[[-10.0, 1.0], [0.0, 2.0]], 4.0);
+        assert!((x[0] + 10.56).abs() < 1e-12 && (x[1] - 4.56).abs() < 1e-12);
+        assert!((y[0] + 4.32).abs() < 1e-12 && (y[1] - 4.32).abs() < 1e-12);
     }
 
     #[test]

@@ -364,9 +364,8 @@ fn box_layers(axes: &[Axis; 3], camera: Camera) -> Vec<Layer> {
                 let half = half_extent(label);
                 let covered = words.iter().any(|(other, text, _)| {
                     let other_half = half_extent(text);
-                    (0..2).all(|side| {
-                        (at[side] - other[side]).abs() < half[side] + other_half[side]
-                    })
+                    (0..2)
+                        .all(|side| (at[side] - other[side]).abs() < half[side] + other_half[side])
                 });
                 if !covered {
                     words.push((at, label.clone(), theme::SOFT));

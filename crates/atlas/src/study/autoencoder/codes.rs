@@ -5,13 +5,11 @@ use evaluation::gaps::convex_hull;
 use serde_json::json;
 use viz::charts::{BarChart, BarSeries, ClassScatter, DensityMap, extent};
 use viz::page::{Block, Cell, Column, Table, Text};
-use viz::{
-    ColourMap, Dash, Field, Figure, Layer, LegendAt, Line, Panel, Rgb, Rule, class_colour,
-};
+use viz::{ColourMap, Dash, Field, Figure, Layer, LegendAt, Line, Panel, Rgb, Rule, class_colour};
 
 use super::measures::{AREA_LEVEL, GAP_CELLS, TRIM, code_numbers};
 use crate::error::Error;
-use crate::study::plane_map::{points, rounded, rounded_points};
+use crate::study::plane_map::{points, ranges_with_window, rounded, rounded_points};
 use crate::study::wording::{count, percent, seed_and_epochs};
 use crate::study::{Described, Drawing, TrainedRun};
 
@@ -32,6 +30,7 @@ pub(super) fn by_class(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Resul
             points: &codes,
             classes: test.labels(),
             class_names: &drawing.dataset.class_names,
+            ranges: Some(ranges_with_window(&codes, RANGE)),
             prior: run.is_variational(),
             ..ClassScatter::default()
         }
@@ -50,7 +49,8 @@ pub(super) fn by_class(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Resul
                 }),
             );
         }
-        plot.layers.push(extent([-RANGE, RANGE], [-RANGE, RANGE], DARK));
+        plot.layers
+            .push(extent([-RANGE, RANGE], [-RANGE, RANGE], DARK));
         legend = std::mem::take(&mut plot.legend);
         panels.push(Panel::from(plot));
         data.push(json!({"model": run.key, "codes": rounded_points(&codes)}));
@@ -88,7 +88,11 @@ pub(super) fn areas(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Result<B
     let mut data = Vec::new();
     for (index, run) in runs.iter().enumerate() {
         let areas = code_numbers(drawing, run)?.areas;
-        let known: Vec<f64> = areas.areas.iter().map(|area| area.unwrap_or(f64::NAN)).collect();
+        let known: Vec<f64> = areas
+            .areas
+            .iter()
+            .map(|area| area.unwrap_or(f64::NAN))
+            .collect();
         let total: f64 = known.iter().filter(|area| area.is_finite()).sum();
         series.push(BarSeries {
             name: run.title(),
@@ -251,7 +255,10 @@ pub(super) fn numbers(drawing: &Drawing<'_>, runs: &[&TrainedRun]) -> Result<Blo
             number(found.extent.largest_radius, 1),
             number(100.0 * found.extent.share_outside_map, 1),
             number(found.asymmetry(), 2),
-            found.areas.ratio.map_or(Cell::Missing, |ratio| number(ratio, 1)),
+            found
+                .areas
+                .ratio
+                .map_or(Cell::Missing, |ratio| number(ratio, 1)),
             number(100.0 * found.gaps.empty_share, 0),
             number(100.0 * found.gaps.normal_reference, 0),
             number(100.0 * found.knn_accuracy, 1),

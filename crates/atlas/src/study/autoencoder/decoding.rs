@@ -3,6 +3,7 @@
 
 use serde_json::json;
 use viz::charts::{ClassScatter, marks};
+use viz::number::decimal;
 use viz::page::{Block, Cell, Column, Table, Text};
 use viz::{Figure, Grid, Layer, Panel, Point, Points, Rgb, TilePanel, class_colour, montage};
 
@@ -11,17 +12,21 @@ use super::measures::{
 };
 use crate::error::Error;
 use crate::study::plane_map::{PlaneMap, points, rounded_points};
-use crate::study::wording::{count, seed_and_epochs};
+use crate::study::wording::{count, percent, seed_and_epochs};
 use crate::study::{Described, Drawing, TrainedRun};
 
 const SIDE: usize = 28;
 /// Rows and columns of the random points.
-const ROWS: usize = 5;
+const ROWS: usize = 4;
 const COLUMNS: usize = 6;
 /// Tiles on the longer side of a map over the codes' extent.
-const TILES: usize = 24;
+const TILES: usize = 28;
+/// Size of an image's pixel in the maps: one pixel of the file.
+const PIXEL: f64 = 0.5;
 /// Pairs of codes in a row.
 const PAIRS: usize = 8;
+/// Factor that makes the differences of pairs visible.
+const GAIN: u8 = 4;
 /// The pair that the document writes of begins here.
 const DOCUMENT_PAIR: [f64; 2] = [2.0, -2.0];
 
@@ -67,11 +72,15 @@ pub(super) fn random_points(
     }
     .plot()?;
     // The marks are the subject here, the classes are named in the legend.
-    plot.layers.retain(|layer| !matches!(layer, Layer::Labels(_)));
-    let marked: Vec<([f64; 2], String)> =
-        chosen.iter().enumerate().map(|(index, &at)| (at, place(index))).collect();
+    plot.layers
+        .retain(|layer| !matches!(layer, Layer::Labels(_)));
+    let marked: Vec<([f64; 2], String)> = chosen
+        .iter()
+        .enumerate()
+        .map(|(index, &at)| (at, place(index)))
+        .collect();
     plot.layers.extend(marks(&marked, Rgb::hex(0x14181f)));
-    plot.size = [470.0, 470.0];
+    plot.size = [420.0, 420.0];
     let legend = std::mem::take(&mut plot.legend);
     let grid = Grid {
         gutter: 4,
@@ -84,7 +93,7 @@ pub(super) fn random_points(
         grid,
         row_heads: (0..ROWS).map(row_letter).collect(),
         column_heads: (1..=COLUMNS).map(|column| column.to_string()).collect(),
-        pixel: 2.5,
+        pixel: 3.0,
     };
     let caption = format!(
         "{}: {} points {from}, marked among the {} test codes, and the image that each decodes to; \
@@ -95,7 +104,10 @@ pub(super) fn random_points(
         seed_and_epochs(run),
     );
     let figure = Figure {
-        title: format!("Random points and what they decode to, {}", drawing.dataset.name),
+        title: format!(
+            "Random points and what they decode to, {}",
+            drawing.dataset.name
+        ),
         caption: caption.clone(),
         legend,
         ..Figure::row(vec![plot.into(), tiles.into()])
@@ -136,15 +148,15 @@ fn place(index: usize) -> String {
 /// Maps over each model's codes, bare and with the codes overlaid.
 pub(super) fn maps(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Result<Block, Error> {
     let test = &drawing.dataset.test;
-    let mut rows = Vec::new();
+    let mut panels = Vec::new();
     let mut data = Vec::new();
     let mut legend = Vec::new();
     for run in runs {
         let ranges = code_numbers(drawing, run)?.ranges;
         let map = PlaneMap::covering(run, TILES, ranges);
         let codes = points(run.encode(test.images()).mean.view());
-        let bare = map.plot(&run.title(), 0.75)?;
-        let mut overlaid = map.plot("with the codes of the test images", 0.75)?;
+        let bare = map.plot(&run.title(), PIXEL)?;
+        let mut overlaid = map.plot("with the codes", PIXEL)?;
         overlaid.layers.push(Layer::Points(Points {
             points: codes
                 .iter()
@@ -167,7 +179,7 @@ pub(super) fn maps(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Result<Bl
             legend = scatter.plot()?.legend;
         }
         data.push(json!({"model": run.key, "map": map.data()}));
-        rows.push(vec![Panel::from(bare), Panel::from(overlaid)]);
+        panels.extend([Panel::from(bare), Panel::from(overlaid)]);
     }
     let caption = format!(
         "Maps over the rectangle that holds 99 % of each model's codes on each axis, at most \
@@ -180,7 +192,7 @@ pub(super) fn maps(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Result<Bl
         title: format!("Maps over the codes' extent, {}", drawing.dataset.name),
         caption: caption.clone(),
         legend,
-        ..Figure::grid(rows)
+        ..Figure::row(panels)
     };
     let link = drawing.write(
         "maps",
@@ -195,9 +207,10 @@ pub(super) fn maps(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Result<Bl
     Ok(Block::figure(link))
 }
 
-/// z, z + 0.1 and what is different, for random pairs and for the pairs that
-/// differ most.
+/// z, z + 0.1 and what is different, for random pairs and for pairs of
+/// different classes.
 pub(super) fn pairs(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Result<Block, Error> {
+    let names = &drawing.dataset.class_names;
     let mut rows = Vec::new();
     let mut data = Vec::new();
     for run in runs {
@@ -205,27 +218,42 @@ pub(super) fn pairs(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Result<B
         let ranges = code_numbers(drawing, run)?.ranges;
         let mut random = vec![DOCUMENT_PAIR];
         random.extend(uniform_points(PAIRS - 1, ranges));
-        let worst: Vec<[f64; 2]> = found.most_different.into_iter().take(PAIRS).collect();
         let title = run.title();
-        rows.push(vec![
-            pair_tiles(run, &format!("{title}: (2, −2) and random points"), &random)?,
-            pair_tiles(
+        let mut row = vec![pair_tiles(
+            run,
+            &format!("{title}: (2, −2) and random points"),
+            &random,
+            Vec::new(),
+        )?];
+        let examples: Vec<_> = found.examples.into_iter().take(PAIRS).collect();
+        if !examples.is_empty() {
+            let heads = examples
+                .iter()
+                .map(|pair| {
+                    let [a, b] = pair.classes.map(|class| names[usize::from(class)].as_str());
+                    format!("{a} → {b}")
+                })
+                .collect();
+            row.push(pair_tiles(
                 run,
-                &format!("{title}: the most different of {} pairs", count(POINTS)),
-                &worst,
-            )?,
-        ]);
+                &format!("{title}: pairs of different classes"),
+                &examples.iter().map(|pair| pair.z).collect::<Vec<_>>(),
+                heads,
+            )?);
+        }
+        rows.push(row);
         data.push(json!({
             "model": run.key,
             "random": rounded_points(&random),
-            "most_different": rounded_points(&worst),
+            "different_classes": examples,
         }));
     }
     let caption = format!(
-        "Images of z and of z + (0.1, −0.1), the step of the document, and the absolute difference. \
-         Left: the document's own point (2, −2), then points spread evenly at random over the \
-         rectangle that holds 99 % of the codes. Right: the pairs of {} such points whose images \
-         differ most; {}.",
+        "Images of z and of z + (0.1, −0.1), the step of the document, and {GAIN} times the absolute \
+         difference. Left: the document's own point (2, −2), then points spread evenly at random \
+         over the rectangle that holds 99 % of the codes. Right: of {} such pairs, some that a \
+         classifier gives different classes (above), from different places of the plane, the most \
+         different images first; {}.",
         count(POINTS),
         seed_and_epochs(runs[0]),
     );
@@ -247,10 +275,37 @@ pub(super) fn pairs(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Result<B
     Ok(Block::figure(link))
 }
 
-fn pair_tiles(run: &TrainedRun, title: &str, first: &[[f64; 2]]) -> Result<Panel, Error> {
+/// What a step of 0.1 means for both models.
+pub(super) fn scale_of_the_step(
+    drawing: &Drawing<'_>,
+    ae: &TrainedRun,
+    vae: &TrainedRun,
+) -> Result<Block, Error> {
+    let [ae, vae] = [decoded(drawing, ae)?.pairs, decoded(drawing, vae)?.pairs];
+    Ok(Block::paragraph(format!(
+        "A step of 0.1 on both axes is {} standard deviations of the autoencoder's codes and {} of \
+         the VAE's, so the same step is not the same question for both: {} of the autoencoder's \
+         pairs and {} of the VAE's are given different classes.",
+        decimal(ae.step_in_deviations, 3),
+        decimal(vae.step_in_deviations, 3),
+        percent(ae.disagreeing),
+        percent(vae.disagreeing),
+    )))
+}
+
+fn pair_tiles(
+    run: &TrainedRun,
+    title: &str,
+    first: &[[f64; 2]],
+    column_heads: Vec<String>,
+) -> Result<Panel, Error> {
     let a = run.decode_bytes(first);
     let b = run.decode_bytes(&stepped(first));
-    let difference: Vec<u8> = a.iter().zip(&b).map(|(&a, &b)| a.abs_diff(b)).collect();
+    let difference: Vec<u8> = a
+        .iter()
+        .zip(&b)
+        .map(|(&a, &b)| a.abs_diff(b).saturating_mul(GAIN))
+        .collect();
     let grid = Grid {
         gutter: 4,
         background: 255,
@@ -262,7 +317,7 @@ fn pair_tiles(run: &TrainedRun, title: &str, first: &[[f64; 2]]) -> Result<Panel
         image: montage(&grid, &tiles)?.into(),
         grid,
         row_heads: ["z", "z + 0.1", "difference"].map(String::from).into(),
-        column_heads: Vec::new(),
+        column_heads,
         pixel: 2.0,
     }
     .into())
@@ -270,10 +325,11 @@ fn pair_tiles(run: &TrainedRun, title: &str, first: &[[f64; 2]]) -> Result<Panel
 
 /// How well-formed decoded points are, and how often neighbours disagree.
 pub(super) fn numbers(drawing: &Drawing<'_>, runs: &[&TrainedRun]) -> Result<Vec<Block>, Error> {
-    let percent = |share: f64| Cell::Number {
+    let in_percent = |share: f64| Cell::Number {
         value: 100.0 * share,
         decimals: 1,
     };
+    let number = |value: f64, decimals| Cell::Number { value, decimals };
     let mut rows = Vec::new();
     let mut pairs = Vec::new();
     for run in runs {
@@ -291,23 +347,22 @@ pub(super) fn numbers(drawing: &Drawing<'_>, runs: &[&TrainedRun]) -> Result<Vec
             rows.push(vec![
                 Cell::text(run.title()),
                 Cell::text(condition),
-                percent(form.unsure),
-                percent(form.outside),
-                form.return_distance.map_or(Cell::Missing, |value| Cell::Number {
-                    value,
-                    decimals: 2,
-                }),
+                in_percent(form.unsure),
+                in_percent(form.outside),
+                form.return_distance
+                    .map_or(Cell::Missing, |value| number(value, 2)),
             ]);
         }
-        for (where_, found) in [("whole", &found.pairs), ("middle half", &found.middle_pairs)] {
+        for (where_, found) in [
+            ("whole", &found.pairs),
+            ("middle half", &found.middle_pairs),
+        ] {
             pairs.push(vec![
                 Cell::text(run.title()),
                 Cell::text(where_),
-                percent(found.disagreeing),
-                Cell::Number {
-                    value: found.mean_distance,
-                    decimals: 2,
-                },
+                number(found.step_in_deviations, 3),
+                in_percent(found.disagreeing),
+                number(found.mean_distance, 2),
             ]);
         }
     }
@@ -322,7 +377,7 @@ pub(super) fn numbers(drawing: &Drawing<'_>, runs: &[&TrainedRun]) -> Result<Vec
                  of a point to the code of its image, in standard deviations of the codes.",
                 count(POINTS),
                 seed_and_epochs(runs[0]),
-                viz::number::decimal(100.0 * accuracy, 1),
+                decimal(100.0 * accuracy, 1),
             )),
             columns: vec![
                 Column::new("model", ""),
@@ -335,14 +390,15 @@ pub(super) fn numbers(drawing: &Drawing<'_>, runs: &[&TrainedRun]) -> Result<Vec
         }),
         Block::Table(Table {
             caption: Text::from(format!(
-                "Pairs z and z + (0.1, −0.1), {} random points; {}. Distance: mean Euclidean distance \
-                 of both images.",
+                "Pairs z and z + (0.1, −0.1), {} random points; {}. Step: its length in standard \
+                 deviations of the model's codes. Distance: mean Euclidean distance of both images.",
                 count(POINTS),
                 seed_and_epochs(runs[0]),
             )),
             columns: vec![
                 Column::new("model", ""),
                 Column::new("part of the rectangle", ""),
+                Column::new("step", "σ"),
                 Column::new("different class", "%"),
                 Column::new("distance", ""),
             ],
@@ -359,7 +415,7 @@ mod tests {
     fn places_name_rows_and_columns() {
         assert_eq!(place(0), "A1");
         assert_eq!(place(COLUMNS), "B1");
-        assert_eq!(place(ROWS * COLUMNS - 1), "E6");
+        assert_eq!(place(ROWS * COLUMNS - 1), "D6");
         let [low, high] = widened([0.0, 10.0]);
         assert!((low + 0.6).abs() < 1e-12 && (high - 10.6).abs() < 1e-12);
     }

@@ -53,7 +53,10 @@ pub(super) struct CodeNumbers {
 impl CodeNumbers {
     /// The larger asymmetry of both axes.
     pub(super) fn asymmetry(&self) -> f64 {
-        self.symmetry.iter().map(|axis| axis.asymmetry).fold(0.0, f64::max)
+        self.symmetry
+            .iter()
+            .map(|axis| axis.asymmetry)
+            .fold(0.0, f64::max)
     }
 
     /// Empty share beyond that of normal codes.
@@ -63,35 +66,37 @@ impl CodeNumbers {
 }
 
 /// Measures the test codes of a run.
-pub(super) fn code_numbers(
-    drawing: &Drawing<'_>,
-    run: &TrainedRun,
-) -> Result<CodeNumbers, Error> {
-    drawing.measure(run, "autoencoder-codes", "1: test codes, 50 cells, 95 % areas", || {
-        let (train, test) = (&drawing.dataset.train, &drawing.dataset.test);
-        let codes = run.encode(test.images()).mean;
-        let reference = run.encode(train.images()).mean;
-        let neighbours = knn_accuracy(
-            reference.view(),
-            train.labels(),
-            codes.view(),
-            test.labels(),
-            &[15],
-        )?;
-        Ok(CodeNumbers {
-            extent: code_extent(codes.view())?,
-            ranges: code_box(codes.view())?,
-            symmetry: axis_symmetry(codes.view())?,
-            areas: class_areas(
+pub(super) fn code_numbers(drawing: &Drawing<'_>, run: &TrainedRun) -> Result<CodeNumbers, Error> {
+    drawing.measure(
+        run,
+        "autoencoder-codes",
+        "1: test codes, 50 cells, 95 % areas",
+        || {
+            let (train, test) = (&drawing.dataset.train, &drawing.dataset.test);
+            let codes = run.encode(test.images()).mean;
+            let reference = run.encode(train.images()).mean;
+            let neighbours = knn_accuracy(
+                reference.view(),
+                train.labels(),
                 codes.view(),
                 test.labels(),
-                drawing.dataset.classes(),
-                AREA_LEVEL,
-            )?,
-            gaps: gaps(codes.view(), GAP_CELLS, TRIM, 0)?,
-            knn_accuracy: neighbours[0].accuracy,
-        })
-    })
+                &[15],
+            )?;
+            Ok(CodeNumbers {
+                extent: code_extent(codes.view())?,
+                ranges: code_box(codes.view())?,
+                symmetry: axis_symmetry(codes.view())?,
+                areas: class_areas(
+                    codes.view(),
+                    test.labels(),
+                    drawing.dataset.classes(),
+                    AREA_LEVEL,
+                )?,
+                gaps: gaps(codes.view(), GAP_CELLS, TRIM, 0)?,
+                knn_accuracy: neighbours[0].accuracy,
+            })
+        },
+    )
 }
 
 /// How well-formed some decoded images are.
@@ -133,39 +138,60 @@ pub(super) struct Pairs {
     pub disagreeing: f64,
     /// Mean distance of both images, pixels in [0, 1].
     pub mean_distance: f64,
-    /// The first points of the pairs that differ most, most different first.
-    pub most_different: Vec<[f64; 2]>,
+    /// Pairs that the classifier gives different classes, those whose images
+    /// differ most first and none near another: at most ten.
+    pub examples: Vec<Disagreement>,
+    /// Length of the step in standard deviations of the codes.
+    pub step_in_deviations: f64,
+}
+
+/// A pair of neighbouring codes that the classifier gives different classes.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Disagreement {
+    /// The first point.
+    pub z: [f64; 2],
+    /// Classes of both images.
+    pub classes: [u8; 2],
 }
 
 /// Measures what random points decode to.
 pub(super) fn decoded(drawing: &Drawing<'_>, run: &TrainedRun) -> Result<Decoded, Error> {
-    drawing.measure(run, "autoencoder-decoded", "1: 2000 points, k = 5 of 4000", || {
-        let test = &drawing.dataset.test;
-        let codes = run.encode(test.images()).mean;
-        let ranges = code_box(codes.view())?;
-        let extent = code_extent(codes.view())?;
-        let deviation = (0.5
-            * extent.standard_deviation.iter().map(|value| value * value).sum::<f64>())
-        .sqrt();
-        let real = test.images();
-        let (real_part, held_out) = (
-            real.slice(s![..real.nrows().min(REAL), ..]),
-            real.slice(s![real.nrows() - real.nrows().min(POINTS).., ..]),
-        );
-        let judge = Judge::new(drawing, run, real_part, deviation)?;
-        let count = codes.nrows().min(POINTS);
-        let some_codes = codes.slice(s![codes.nrows() - count.., ..]);
-        let held_out = held_out.mapv(|byte| f32::from(byte) / 255.0);
-        Ok(Decoded {
-            real: judge.images(held_out.view())?,
-            reconstructed: judge.images(run.model.decode(some_codes).view())?,
-            whole: judge.points(&uniform_points(POINTS, ranges))?,
-            middle: judge.points(&uniform_points(POINTS, middle_half(ranges)))?,
-            prior: judge.points(&prior_points(POINTS))?,
-            pairs: judge.pairs(&uniform_points(POINTS, ranges))?,
-            middle_pairs: judge.pairs(&uniform_points(POINTS, middle_half(ranges)))?,
-        })
-    })
+    drawing.measure(
+        run,
+        "autoencoder-decoded",
+        "3: 2000 points, k = 5 of 4000",
+        || {
+            let test = &drawing.dataset.test;
+            let codes = run.encode(test.images()).mean;
+            let ranges = code_box(codes.view())?;
+            let extent = code_extent(codes.view())?;
+            let deviation = (0.5
+                * extent
+                    .standard_deviation
+                    .iter()
+                    .map(|value| value * value)
+                    .sum::<f64>())
+            .sqrt();
+            let real = test.images();
+            let (real_part, held_out) = (
+                real.slice(s![..real.nrows().min(REAL), ..]),
+                real.slice(s![real.nrows() - real.nrows().min(POINTS).., ..]),
+            );
+            let judge = Judge::new(drawing, run, real_part, deviation)?;
+            let count = codes.nrows().min(POINTS);
+            let some_codes = codes.slice(s![codes.nrows() - count.., ..]);
+            let held_out = held_out.mapv(|byte| f32::from(byte) / 255.0);
+            Ok(Decoded {
+                real: judge.images(held_out.view())?,
+                reconstructed: judge.images(run.model.decode(some_codes).view())?,
+                whole: judge.points(&uniform_points(POINTS, ranges))?,
+                middle: judge.points(&uniform_points(POINTS, middle_half(ranges)))?,
+                prior: judge.points(&prior_points(POINTS))?,
+                pairs: judge.pairs(&uniform_points(POINTS, ranges))?,
+                middle_pairs: judge.pairs(&uniform_points(POINTS, middle_half(ranges)))?,
+            })
+        },
+    )
 }
 
 /// Holds decoded images against real ones.
@@ -224,25 +250,51 @@ impl<'a> Judge<'a> {
         let classifier = self.drawing.classifier()?;
         let stepped = stepped(points);
         let (first, second) = (self.run.decode(points), self.run.decode(&stepped));
-        let (a, b) = (classifier.classify(first.view())?, classifier.classify(second.view())?);
-        let disagreeing = a.iter().zip(&b).filter(|(a, b)| a != b).count();
-        let mut distances: Vec<(f64, usize)> = first
+        let (a, b) = (
+            classifier.classify(first.view())?,
+            classifier.classify(second.view())?,
+        );
+        let distances: Vec<f64> = first
             .outer_iter()
             .zip(second.outer_iter())
             .map(|(a, b)| {
                 let squares = a.iter().zip(b).map(|(a, b)| f64::from(a - b).powi(2));
                 squares.sum::<f64>().sqrt()
             })
-            .zip(0..)
             .collect();
-        let mean = distances.iter().map(|(distance, _)| distance).sum::<f64>() / points.len() as f64;
-        distances.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+        let mut order: Vec<usize> = (0..points.len()).filter(|&i| a[i] != b[i]).collect();
+        order.sort_by(|&i, &j| distances[j].total_cmp(&distances[i]).then(i.cmp(&j)));
         Ok(Pairs {
-            disagreeing: disagreeing as f64 / points.len() as f64,
-            mean_distance: mean,
-            most_different: distances.iter().take(10).map(|&(_, index)| points[index]).collect(),
+            disagreeing: order.len() as f64 / points.len() as f64,
+            mean_distance: distances.iter().sum::<f64>() / points.len() as f64,
+            examples: apart(points, &order, 0.3 * self.deviation)
+                .into_iter()
+                .take(10)
+                .map(|index| Disagreement {
+                    z: points[index],
+                    classes: [a[index], b[index]],
+                })
+                .collect(),
+            step_in_deviations: STEP[0].hypot(STEP[1]) / self.deviation,
         })
     }
+}
+
+/// The indices in their order without those whose point lies within `distance`
+/// of one before.
+fn apart(points: &[[f64; 2]], order: &[usize], distance: f64) -> Vec<usize> {
+    let mut kept: Vec<usize> = Vec::new();
+    for &index in order {
+        let [x, y] = points[index];
+        let far = |&other: &usize| {
+            let [a, b] = points[other];
+            (x - a).hypot(y - b) > distance
+        };
+        if kept.iter().all(far) {
+            kept.push(index);
+        }
+    }
+    kept
 }
 
 fn as_codes(points: &[[f64; 2]]) -> Array2<f32> {
@@ -284,7 +336,10 @@ pub(super) fn uniform_points(count: usize, ranges: [[f64; 2]; 2]) -> Vec<[f64; 2
 pub(super) fn prior_points(count: usize) -> Vec<[f64; 2]> {
     let mut values = vec![0.0f64; 2 * count];
     fill_normal(&mut values, Stream::new(0, STREAM + 1), 0);
-    values.chunks_exact(2).map(|pair| [pair[0], pair[1]]).collect()
+    values
+        .chunks_exact(2)
+        .map(|pair| [pair[0], pair[1]])
+        .collect()
 }
 
 #[cfg(test)]
@@ -306,8 +361,17 @@ mod tests {
     }
 
     #[test]
+    fn near_points_are_left_out() {
+        let points = [[0.0, 0.0], [0.1, 0.0], [1.0, 0.0], [0.9, 0.0]];
+        assert_eq!(apart(&points, &[1, 0, 3, 2], 0.5), [1, 3]);
+    }
+
+    #[test]
     fn the_middle_half_and_the_step() {
-        assert_eq!(middle_half([[0.0, 8.0], [-4.0, 4.0]]), [[2.0, 6.0], [-2.0, 2.0]]);
+        assert_eq!(
+            middle_half([[0.0, 8.0], [-4.0, 4.0]]),
+            [[2.0, 6.0], [-2.0, 2.0]]
+        );
         let [[x, y]] = stepped(&[[2.0, -2.0]])[..] else {
             panic!("one point gives one point");
         };

@@ -83,6 +83,7 @@ fn draw(drawing: &mut Drawing<'_>) -> Result<Report, Error> {
          (2.1, −2.1) also gives one.",
     ));
     blocks.push(decoding::pairs(drawing, &runs)?);
+    blocks.push(decoding::scale_of_the_step(drawing, ae, vae)?);
     blocks.extend(decoding::numbers(drawing, &runs)?);
     let claims = claims::claims(drawing)?;
     Ok(Report {

@@ -1,6 +1,7 @@
 //! The statements of documents 000 and 001 about the maps, held against
 //! measurements.
 
+use evaluation::overlap::Overlap;
 use evaluation::statistics::Claim::{AtLeast, AtMost};
 use evaluation::statistics::combined_verdict;
 
@@ -46,7 +47,9 @@ fn of_each(
 }
 
 fn kinds(drawing: &Drawing<'_>) -> Result<[Measured; 3], Error> {
-    of_each(drawing, "", on_the_map, |numbers| numbers.classes.kinds as f64)
+    of_each(drawing, "", on_the_map, |numbers| {
+        numbers.classes.kinds as f64
+    })
 }
 
 fn kinds_of_the_vae(drawing: &Drawing<'_>) -> Result<Claim, Error> {
@@ -69,17 +72,22 @@ fn kinds_of_the_ae(drawing: &Drawing<'_>) -> Result<Claim, Error> {
         statement: "The autoencoder's map shows only 4 kinds.".into(),
         quantity: "kinds on the 21 × 21 map over −4 … 4 (classes with at least 1 % of the tiles)"
             .into(),
-        rule: "supported if the kinds of the AE without a hidden layer, the exercise's own, are at \
+        rule:
+            "supported if the kinds of the AE without a hidden layer, the exercise's own, are at \
                most 4"
-            .into(),
+                .into(),
         verdict: measured[2].verdict(AtMost, 4.0),
         measured: measured.into(),
     })
 }
 
 fn fast_and_hardly(drawing: &Drawing<'_>) -> Result<Claim, Error> {
-    let whole = of_each(drawing, ", whole map", on_the_map, |n| 100.0 * n.mean_change())?;
-    let centre = of_each(drawing, ", centre", on_the_map, |n| 100.0 * n.centre_change())?;
+    let whole = of_each(drawing, ", whole map", on_the_map, |n| {
+        100.0 * n.mean_change()
+    })?;
+    let centre = of_each(drawing, ", centre", on_the_map, |n| {
+        100.0 * n.centre_change()
+    })?;
     let ratios = [
         whole[0].over(&whole[2], "VAE / AE 784-2, whole map (ratio)"),
         centre[0].over(&centre[2], "VAE / AE 784-2, centre (ratio)"),
@@ -110,9 +118,10 @@ fn overlap(drawing: &Drawing<'_>) -> Result<Claim, Error> {
     Ok(Claim {
         id: "000.4".into(),
         statement: "The posteriors p(z|x) overlap most at the origin.".into(),
-        quantity: "mean number of test posteriors whose 95 % ellipse holds a point, in the disc of \
+        quantity:
+            "mean number of test posteriors whose 95 % ellipse holds a point, in the disc of \
                    radius 0.5 about the origin and in the rings of width 0.5 up to 4"
-            .into(),
+                .into(),
         rule: "supported if the disc has at least as many as the fullest ring".into(),
         verdict: excess.verdict(AtLeast, 0.0),
         measured: vec![
@@ -121,7 +130,30 @@ fn overlap(drawing: &Drawing<'_>) -> Result<Claim, Error> {
                 rings[1..].iter().copied().fold(f64::NEG_INFINITY, f64::max)
             })?,
             excess,
+            of_overlap(drawing, "VAE, at the origin itself", |overlap| {
+                overlap[0].covering
+            })?,
+            of_overlap(
+                drawing,
+                "VAE, distance of the most covered points",
+                |overlap| {
+                    let most = overlap
+                        .iter()
+                        .max_by(|a, b| a.covering.total_cmp(&b.covering));
+                    most.map_or(f64::NAN, |at| at.radius)
+                },
+            )?,
         ],
+    })
+}
+
+fn of_overlap(
+    drawing: &Drawing<'_>,
+    name: &str,
+    value: fn(&[Overlap]) -> f64,
+) -> Result<Measured, Error> {
+    drawing.over_seeds("vae", name, |run| {
+        aggregate(drawing, run).map(|found| value(&found.overlap))
     })
 }
 
@@ -133,8 +165,12 @@ fn variety(drawing: &Drawing<'_>) -> Result<Claim, Error> {
             Ok(excess_at_origin(&rings))
         })
     };
-    let change = rings("image change, disc minus the largest ring", |ring| ring.change)?;
-    let borders = rings("class borders, disc minus the largest ring", |ring| ring.borders)?;
+    let change = rings("image change, disc minus the largest ring", |ring| {
+        ring.change
+    })?;
+    let borders = rings("class borders, disc minus the largest ring", |ring| {
+        ring.borders
+    })?;
     Ok(Claim {
         id: "000.5".into(),
         statement: "The VAE's map is most varied at the origin.".into(),
@@ -149,27 +185,39 @@ fn variety(drawing: &Drawing<'_>) -> Result<Claim, Error> {
 }
 
 fn smoothness(drawing: &Drawing<'_>) -> Result<Claim, Error> {
-    let same = of_each(drawing, ", −4 … 4, largest/mean", on_the_map, MapNumbers::unevenness)?;
-    let own = of_each(drawing, ", own codes, largest (%)", on_own_codes, |numbers| {
-        100.0 * numbers.largest_change()
-    })?;
+    let same = of_each(
+        drawing,
+        ", −4 … 4, largest/mean",
+        on_the_map,
+        MapNumbers::unevenness,
+    )?;
+    let own = of_each(
+        drawing,
+        ", own codes, largest (%)",
+        on_own_codes,
+        |numbers| 100.0 * numbers.largest_change(),
+    )?;
     let differences = [
         same[0].minus(&same[2], "VAE − AE without a hidden layer, largest/mean"),
         own[0].minus(&own[2], "VAE − AE without a hidden layer, own codes"),
         same[0].minus(&same[1], "VAE − AE of its architecture, largest/mean"),
         own[0].minus(&own[1], "VAE − AE of its architecture, own codes"),
     ];
-    let verdicts = differences.each_ref().map(|difference| difference.verdict(AtMost, 0.0));
+    let verdicts = differences
+        .each_ref()
+        .map(|difference| difference.verdict(AtMost, 0.0));
     Ok(Claim {
         id: "001.1".into(),
         statement: "The VAE's transitions between images are smoother than the autoencoder's."
             .into(),
-        quantity: "largest step between neighbouring tiles: over the mean step on −4 … 4, and in % \
+        quantity:
+            "largest step between neighbouring tiles: over the mean step on −4 … 4, and in % \
                    of the mean distance of two test images on the map over each model's own codes"
-            .into(),
-        rule: "supported if both are at most those of the exercise's AE without a hidden layer and \
+                .into(),
+        rule:
+            "supported if both are at most those of the exercise's AE without a hidden layer and \
                those of the AE of the VAE's architecture; refuted if none is; mixed otherwise"
-            .into(),
+                .into(),
         verdict: combined_verdict(&verdicts),
         measured: same.into_iter().chain(own).chain(differences).collect(),
     })
@@ -177,7 +225,9 @@ fn smoothness(drawing: &Drawing<'_>) -> Result<Claim, Error> {
 
 fn captured(drawing: &Drawing<'_>) -> Result<Claim, Error> {
     let kinds = of_each(drawing, ", kinds", on_the_map, |n| n.classes.kinds as f64)?;
-    let explained = of_each(drawing, ", explained (%)", on_the_map, |n| 100.0 * n.explained)?;
+    let explained = of_each(drawing, ", explained (%)", on_the_map, |n| {
+        100.0 * n.explained
+    })?;
     let differences = [
         kinds[0].minus(&kinds[2], "VAE − AE 784-2, kinds"),
         explained[0].minus(&explained[2], "VAE − AE 784-2, explained"),
@@ -192,10 +242,15 @@ fn captured(drawing: &Drawing<'_>) -> Result<Claim, Error> {
         quantity: "on the 21 × 21 map over −4 … 4: kinds of object, and the share of the test \
                    images' variance explained by their nearest tile"
             .into(),
-        rule: "supported if the VAE's map has at least one kind more than that of the AE without a \
+        rule:
+            "supported if the VAE's map has at least one kind more than that of the AE without a \
                hidden layer and explains at least as much; mixed if one of both"
-            .into(),
+                .into(),
         verdict,
-        measured: kinds.into_iter().chain(explained).chain(differences).collect(),
+        measured: kinds
+            .into_iter()
+            .chain(explained)
+            .chain(differences)
+            .collect(),
     })
 }

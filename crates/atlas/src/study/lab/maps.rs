@@ -13,8 +13,8 @@ use crate::study::wording::{listed, seed_and_epochs};
 use crate::study::{Described, Drawing, TrainedRun};
 
 const SIDE: usize = 28;
-/// Size of an image's pixel in the figures with axes.
-const PIXEL: f64 = 0.75;
+/// Size of an image's pixel in the figures side by side: one pixel of the file.
+const PIXEL: f64 = 0.5;
 
 /// The map as the exercise asks for it, one picture for each model.
 pub(super) fn bare(

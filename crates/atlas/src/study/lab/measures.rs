@@ -80,17 +80,25 @@ impl MapNumbers {
 
 /// The numbers of the exercise's own map, −4 … 4.
 pub(super) fn on_the_map(drawing: &Drawing<'_>, run: &TrainedRun) -> Result<MapNumbers, Error> {
-    drawing.measure(run, "lab-map", "1: 21 × 21 over −4 … 4, minimum share 0.01", || {
-        map_numbers(drawing, run, [[-RANGE, RANGE]; 2])
-    })
+    drawing.measure(
+        run,
+        "lab-map",
+        "1: 21 × 21 over −4 … 4, minimum share 0.01",
+        || map_numbers(drawing, run, [[-RANGE, RANGE]; 2]),
+    )
 }
 
 /// The numbers of a map of as many tiles over the run's own codes.
 pub(super) fn on_own_codes(drawing: &Drawing<'_>, run: &TrainedRun) -> Result<MapNumbers, Error> {
-    drawing.measure(run, "lab-own-map", "1: 21 × 21 over 99 % of the test codes", || {
-        let codes = run.encode(drawing.dataset.test.images()).mean;
-        map_numbers(drawing, run, code_box(codes.view())?)
-    })
+    drawing.measure(
+        run,
+        "lab-own-map",
+        "1: 21 × 21 over 99 % of the test codes",
+        || {
+            let codes = run.encode(drawing.dataset.test.images()).mean;
+            map_numbers(drawing, run, code_box(codes.view())?)
+        },
+    )
 }
 
 fn map_numbers(
@@ -149,17 +157,22 @@ pub(super) struct Ring {
 
 /// The finer map over −4 … 4.
 pub(super) fn fine_map(drawing: &Drawing<'_>, run: &TrainedRun) -> Result<FineMap, Error> {
-    drawing.measure(run, "lab-fine-map", "1: 81 × 81 over −4 … 4, rings of 0.5", || {
-        let map = PlaneMap::square(run, FINE_STEPS, RANGE);
-        let probabilities = drawing.classifier()?.probabilities(map.images.view())?;
-        let found = class_map(probabilities.view(), map.shape(), MINIMUM_SHARE)?;
-        let confidence: Vec<f64> = found.confidence.iter().map(|&c| f64::from(c)).collect();
-        Ok(FineMap {
-            rings: rings(map.images.view(), &found.classes, map.shape()),
-            confidence: rounded(&confidence, 3),
-            classes: found.classes,
-        })
-    })
+    drawing.measure(
+        run,
+        "lab-fine-map",
+        "1: 81 × 81 over −4 … 4, rings of 0.5",
+        || {
+            let map = PlaneMap::square(run, FINE_STEPS, RANGE);
+            let probabilities = drawing.classifier()?.probabilities(map.images.view())?;
+            let found = class_map(probabilities.view(), map.shape(), MINIMUM_SHARE)?;
+            let confidence: Vec<f64> = found.confidence.iter().map(|&c| f64::from(c)).collect();
+            Ok(FineMap {
+                rings: rings(map.images.view(), &found.classes, map.shape()),
+                confidence: rounded(&confidence, 3),
+                classes: found.classes,
+            })
+        },
+    )
 }
 
 /// Variety by distance from the origin on a square map over −4 … 4: every
@@ -168,9 +181,8 @@ fn rings(images: ArrayView2<'_, f32>, classes: &[u8], shape: LatticeShape) -> Ve
     let step = 2.0 * RANGE / (shape.columns - 1) as f64;
     let count = (RANGE / RING).round() as usize;
     let mut sums = vec![[0.0f64; 3]; count];
-    let place = |row: usize, column: usize| {
-        [column as f64 * step - RANGE, RANGE - row as f64 * step]
-    };
+    let place =
+        |row: usize, column: usize| [column as f64 * step - RANGE, RANGE - row as f64 * step];
     for row in 0..shape.rows {
         for column in 0..shape.columns {
             for (down, right) in [(0, 1), (1, 0)] {
@@ -208,14 +220,23 @@ fn distance(a: ndarray::ArrayView1<'_, f32>, b: ndarray::ArrayView1<'_, f32>) ->
 /// log₁₀ of the decoder's local stretch of area, √det JᵀJ, on a lattice over
 /// −4 … 4.
 pub(super) fn stretch(drawing: &Drawing<'_>, run: &TrainedRun) -> Result<Vec<f64>, Error> {
-    drawing.measure(run, "lab-stretch", "1: 41 × 41 over −4 … 4, probabilities", || {
-        let codes = lattice(STRETCH_STEPS, -RANGE, RANGE);
-        let codes = Array2::from_shape_fn((codes.len(), 2), |(row, axis)| codes[row][axis] as f32);
-        let decoder = DecoderNetwork::of_model(&run.model);
-        let found = decoder.stretch(codes.view(), ImageMetric::Probabilities)?;
-        let logs: Vec<f64> = found.iter().map(|at| at.volume.max(1e-12).log10()).collect();
-        Ok(rounded(&logs, 4))
-    })
+    drawing.measure(
+        run,
+        "lab-stretch",
+        "1: 41 × 41 over −4 … 4, probabilities",
+        || {
+            let codes = lattice(STRETCH_STEPS, -RANGE, RANGE);
+            let codes =
+                Array2::from_shape_fn((codes.len(), 2), |(row, axis)| codes[row][axis] as f32);
+            let decoder = DecoderNetwork::of_model(&run.model);
+            let found = decoder.stretch(codes.view(), ImageMetric::Probabilities)?;
+            let logs: Vec<f64> = found
+                .iter()
+                .map(|at| at.volume.max(1e-12).log10())
+                .collect();
+            Ok(rounded(&logs, 4))
+        },
+    )
 }
 
 /// The aggregate posterior of the test images, and how posteriors overlap.
@@ -233,31 +254,40 @@ pub(super) struct Aggregate {
 
 /// The aggregate posterior of a VAE's test images.
 pub(super) fn aggregate(drawing: &Drawing<'_>, run: &TrainedRun) -> Result<Aggregate, Error> {
-    drawing.measure(run, "lab-aggregate", "1: test posteriors, 121 cells over −4 … 4", || {
-        let codes = run.encode(drawing.dataset.test.images());
-        let Some(log_variance) = codes.log_variance else {
-            return Err(Error::Configuration(format!(
-                "{} has no posteriors, but the study 'lab' needs those of a VAE",
-                run.title()
-            )));
-        };
-        let (means, log_variance) = (codes.mean.view(), log_variance.view());
-        let window = Lattice {
-            half_width: RANGE,
-            cells: DENSITY_CELLS,
-        };
-        let density = aggregate_mass(means, log_variance, window)?.density();
-        let density: Vec<f64> = density.outer_iter().rev().flat_map(|row| row.to_vec()).collect();
-        let radii: Vec<f64> = (0..=40).map(|step| f64::from(step) * 0.1).collect();
-        let overlap = posterior_overlap(means, log_variance, &radii, DIRECTIONS, 0)?;
-        let standard = aggregate_mass(means, log_variance, Lattice::STANDARD)?;
-        Ok(Aggregate {
-            density: rounded(&density, 5),
-            prior: standard.against_prior(0.1),
-            covering: ring_means(&overlap),
-            overlap,
-        })
-    })
+    drawing.measure(
+        run,
+        "lab-aggregate",
+        "1: test posteriors, 121 cells over −4 … 4",
+        || {
+            let codes = run.encode(drawing.dataset.test.images());
+            let Some(log_variance) = codes.log_variance else {
+                return Err(Error::Configuration(format!(
+                    "{} has no posteriors, but the study 'lab' needs those of a VAE",
+                    run.title()
+                )));
+            };
+            let (means, log_variance) = (codes.mean.view(), log_variance.view());
+            let window = Lattice {
+                half_width: RANGE,
+                cells: DENSITY_CELLS,
+            };
+            let density = aggregate_mass(means, log_variance, window)?.density();
+            let density: Vec<f64> = density
+                .outer_iter()
+                .rev()
+                .flat_map(|row| row.to_vec())
+                .collect();
+            let radii: Vec<f64> = (0..=40).map(|step| f64::from(step) * 0.1).collect();
+            let overlap = posterior_overlap(means, log_variance, &radii, DIRECTIONS, 0)?;
+            let standard = aggregate_mass(means, log_variance, Lattice::STANDARD)?;
+            Ok(Aggregate {
+                density: rounded(&density, 5),
+                prior: standard.against_prior(0.1),
+                covering: ring_means(&overlap),
+                overlap,
+            })
+        },
+    )
 }
 
 /// Mean covering over the area of each ring, by the trapezoid rule on r·c(r).
@@ -283,7 +313,11 @@ fn ring_means(overlap: &[Overlap]) -> Vec<f64> {
 /// The ring about the origin minus the largest of the others: positive when
 /// the origin has the most.
 pub(super) fn excess_at_origin(rings: &[f64]) -> f64 {
-    let others = rings.iter().skip(1).copied().fold(f64::NEG_INFINITY, f64::max);
+    let others = rings
+        .iter()
+        .skip(1)
+        .copied()
+        .fold(f64::NEG_INFINITY, f64::max);
     rings[0] - others
 }
 
@@ -292,10 +326,12 @@ pub(super) fn excess_at_origin(rings: &[f64]) -> f64 {
 /// would do better.
 fn explained_variance(images: ArrayView2<'_, u8>, tiles: ArrayView2<'_, f32>) -> f64 {
     let mean: Array1<f64> = {
-        let sums = images.outer_iter().fold(Array1::zeros(images.ncols()), |mut sums, image| {
-            sums.zip_mut_with(&image, |sum: &mut f64, &byte| *sum += f64::from(byte));
-            sums
-        });
+        let sums = images
+            .outer_iter()
+            .fold(Array1::zeros(images.ncols()), |mut sums, image| {
+                sums.zip_mut_with(&image, |sum: &mut f64, &byte| *sum += f64::from(byte));
+                sums
+            });
         sums / (255.0 * images.nrows() as f64)
     };
     let centre = mean.mapv(|value| value as f32);
@@ -334,7 +370,10 @@ fn typical_distance(images: ArrayView2<'_, u8>) -> f64 {
     let sum: f64 = (0..n)
         .map(|i| {
             let (a, b) = (images.row(i), images.row((i + offset) % n));
-            let squares = a.iter().zip(b).map(|(&a, &b)| (f64::from(a) - f64::from(b)).powi(2));
+            let squares = a
+                .iter()
+                .zip(b)
+                .map(|(&a, &b)| (f64::from(a) - f64::from(b)).powi(2));
             squares.sum::<f64>().sqrt() / 255.0
         })
         .sum();
@@ -369,10 +408,10 @@ mod tests {
             rows: 41,
             columns: 41,
         };
-        let images = Array2::from_shape_fn((shape.len(), 1), |(tile, _)| {
-            (tile % 41) as f32 / 40.0
-        });
-        let classes: Vec<u8> = (0..shape.len()).map(|tile| u8::from(tile % 41 > 20)).collect();
+        let images = Array2::from_shape_fn((shape.len(), 1), |(tile, _)| (tile % 41) as f32 / 40.0);
+        let classes: Vec<u8> = (0..shape.len())
+            .map(|tile| u8::from(tile % 41 > 20))
+            .collect();
         let rings = rings(images.view(), &classes, shape);
         assert_eq!(rings.len(), 8);
         for ring in &rings {

@@ -60,7 +60,11 @@ fn plan(dataset: &datasets::Dataset, scale: Scale) -> Vec<PlannedRun> {
 }
 
 fn draw(drawing: &mut Drawing<'_>) -> Result<Report, Error> {
-    let runs = [drawing.run("vae")?, drawing.run("ae")?, drawing.run("lab-ae")?];
+    let runs = [
+        drawing.run("vae")?,
+        drawing.run("ae")?,
+        drawing.run("lab-ae")?,
+    ];
     let maps = runs.map(|run| PlaneMap::square(run, STEPS, RANGE));
     let mut blocks = introduction(drawing, &runs);
 
@@ -149,7 +153,11 @@ fn window(drawing: &Drawing<'_>, runs: &[&TrainedRun]) -> Result<Block, Error> {
     let mut parts = Vec::new();
     for run in runs {
         let inside = measures::on_the_map(drawing, run)?.codes_inside;
-        parts.push(format!("{} of the codes of {}", percent(inside), run.title()));
+        parts.push(format!(
+            "{} of the codes of {}",
+            percent(inside),
+            run.title()
+        ));
     }
     Ok(Block::paragraph(format!(
         "Why the maps differ so much is seen where the codes are: the range −4 … 4 holds {} (test \

@@ -8,8 +8,8 @@ use viz::number::decimal;
 use viz::page::Block;
 use viz::{Dash, Field, Figure, Layer, LegendAt, Panel, class_colour};
 
-use super::measures::{Aggregate, DENSITY_CELLS, aggregate, fine_map};
 use super::RANGE;
+use super::measures::{Aggregate, DENSITY_CELLS, aggregate, fine_map};
 use crate::error::Error;
 use crate::study::plane_map::{points, rounded, rounded_points};
 use crate::study::wording::{count, listed, seed_and_epochs};
@@ -98,7 +98,10 @@ impl TestPosteriors {
     fn mixture(&self, images: &[usize], half_width: f64, steps: usize) -> Field {
         let range = [-half_width, half_width];
         Field::sample(steps, steps, range, range, |z| {
-            images.iter().map(|&image| self.ln_density(image, z).exp()).sum::<f64>()
+            images
+                .iter()
+                .map(|&image| self.ln_density(image, z).exp())
+                .sum::<f64>()
                 / images.len() as f64
         })
     }
@@ -129,7 +132,13 @@ fn aggregate_field(found: &Aggregate) -> Result<Field, Error> {
     // Cell centres lie half a cell inside of the lattice's edge.
     let edge = RANGE * (1.0 - 1.0 / DENSITY_CELLS as f64);
     let range = [-edge, edge];
-    Ok(Field::new(DENSITY_CELLS, DENSITY_CELLS, range, range, found.density.clone())?)
+    Ok(Field::new(
+        DENSITY_CELLS,
+        DENSITY_CELLS,
+        range,
+        range,
+        found.density.clone(),
+    )?)
 }
 
 fn ellipses(
@@ -154,7 +163,11 @@ fn ellipses(
     );
     // A root keeps the thin parts of q(z) visible beside its peaks.
     let grey = Field {
-        values: aggregate.values.iter().map(|density| density.sqrt()).collect(),
+        values: aggregate
+            .values
+            .iter()
+            .map(|density| density.sqrt())
+            .collect(),
         ..aggregate.clone()
     };
     let mut panels = Vec::new();
@@ -168,7 +181,10 @@ fn ellipses(
         let (means, deviations) = (pick(&posteriors.means), pick(&posteriors.deviations));
         let classes: Vec<u8> = images.iter().map(|&image| test.labels()[image]).collect();
         let words: Vec<String> = if named {
-            classes.iter().map(|&class| names[usize::from(class)].clone()).collect()
+            classes
+                .iter()
+                .map(|&class| names[usize::from(class)].clone())
+                .collect()
         } else {
             Vec::new()
         };
@@ -236,7 +252,9 @@ fn ellipses(
 /// At most `most` of the items, evenly spaced.
 fn evenly_spaced(items: &[usize], most: usize) -> Vec<usize> {
     let count = items.len().min(most);
-    (0..count).map(|index| items[index * items.len() / count]).collect()
+    (0..count)
+        .map(|index| items[index * items.len() / count])
+        .collect()
 }
 
 fn surfaces(
@@ -326,7 +344,11 @@ pub(super) fn by_radius(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Resu
         ..Series::default()
     };
     let by = |value: fn(&evaluation::overlap::Overlap) -> f64| {
-        found.overlap.iter().map(|at| [at.radius, value(at)]).collect::<Vec<_>>()
+        found
+            .overlap
+            .iter()
+            .map(|at| [at.radius, value(at)])
+            .collect::<Vec<_>>()
     };
     let covering = [series("", 0, Dash::Solid, by(|at| at.covering))];
     let prior = |radius: f64| (-0.5 * radius * radius).exp() / std::f64::consts::TAU;
@@ -336,7 +358,11 @@ pub(super) fn by_radius(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Resu
             "prior",
             8,
             Dash::Dashed,
-            found.overlap.iter().map(|at| [at.radius, prior(at.radius)]).collect(),
+            found
+                .overlap
+                .iter()
+                .map(|at| [at.radius, prior(at.radius)])
+                .collect(),
         ),
     ];
     let mut changes = Vec::new();
@@ -349,7 +375,12 @@ pub(super) fn by_radius(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Resu
                 .map(|ring| [0.5 * (ring.radii[0] + ring.radii[1]), value(ring)])
                 .collect::<Vec<_>>()
         };
-        changes.push(series(&run.title(), index, Dash::Solid, middles(|ring| ring.change)));
+        changes.push(series(
+            &run.title(),
+            index,
+            Dash::Solid,
+            middles(|ring| ring.change),
+        ));
         data.push(json!({"model": run.key, "rings": rings}));
     }
     let chart = |title: &str, y_label: &str, series: &[Series]| {
@@ -387,7 +418,11 @@ pub(super) fn by_radius(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Resu
         ..Figure::row(vec![
             chart("Overlap of posteriors", "posteriors covering z", &covering),
             chart("Density", "density", &densities),
-            chart("Change of the image", "distance for one unit of code", &changes),
+            chart(
+                "Change of the image",
+                "distance for one unit of code",
+                &changes,
+            ),
         ])
     };
     let link = drawing.write(

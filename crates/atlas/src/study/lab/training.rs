@@ -8,7 +8,7 @@ use viz::{Dash, Figure, LegendAt, Panel, Rgb, class_colour};
 use super::RANGE;
 use crate::error::Error;
 use crate::run_folder::Losses;
-use crate::study::plane_map::{points, rounded_points};
+use crate::study::plane_map::{points, ranges_with_window, rounded_points};
 use crate::study::wording::{count, seed_and_epochs};
 use crate::study::{Described, Drawing, TrainedRun};
 
@@ -25,6 +25,7 @@ pub(super) fn codes(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Result<B
             points: &codes,
             classes: test.labels(),
             class_names: &drawing.dataset.class_names,
+            ranges: Some(ranges_with_window(&codes, RANGE)),
             prior: run.is_variational(),
             ..ClassScatter::default()
         }
@@ -87,7 +88,10 @@ pub(super) fn curves(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Result<
                 let losses = |test: bool, epoch: &crate::run_folder::EpochMetrics| {
                     value(if test { &epoch.test } else { &epoch.train })
                 };
-                run.metrics.iter().map(|epoch| losses(test, epoch)).collect()
+                run.metrics
+                    .iter()
+                    .map(|epoch| losses(test, epoch))
+                    .collect()
             }
         };
         let mut series = vec![
@@ -176,7 +180,9 @@ pub(super) fn losses(drawing: &Drawing<'_>, runs: &[&TrainedRun]) -> Block {
             ])
         })
         .collect();
-    let seed = runs.first().map_or(0, |run| run.configuration.training.seed);
+    let seed = runs
+        .first()
+        .map_or(0, |run| run.configuration.training.seed);
     let mut caption = format!("Losses after the last epoch, seed {seed}.");
     for diverged in drawing.diverged {
         caption.push_str(&format!(

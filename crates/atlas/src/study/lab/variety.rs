@@ -93,10 +93,16 @@ pub(super) fn change(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Result<
     for run in runs {
         let numbers = on_the_map(drawing, run)?;
         let in_percent = |value: &f64| 100.0 * value / numbers.typical_distance;
-        changes.push(square_field(STEPS, numbers.field.iter().map(in_percent).collect())?);
+        changes.push(square_field(
+            STEPS,
+            numbers.field.iter().map(in_percent).collect(),
+        )?);
         stretches.push(square_field(STRETCH_STEPS, stretch(drawing, run)?)?);
     }
-    let top = changes.iter().map(|field| field.limits()[1]).fold(0.0, f64::max);
+    let top = changes
+        .iter()
+        .map(|field| field.limits()[1])
+        .fold(0.0, f64::max);
     let stretch_limits = stretches.iter().map(Field::limits);
     let stretch_limits = stretch_limits.fold([f64::INFINITY, f64::NEG_INFINITY], |all, own| {
         [all[0].min(own[0]), all[1].max(own[1])]
@@ -163,7 +169,13 @@ pub(super) fn change(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Result<
 }
 
 fn square_field(steps: usize, values: Vec<f64>) -> Result<Field, Error> {
-    Ok(Field::new(steps, steps, [-RANGE, RANGE], [-RANGE, RANGE], values)?)
+    Ok(Field::new(
+        steps,
+        steps,
+        [-RANGE, RANGE],
+        [-RANGE, RANGE],
+        values,
+    )?)
 }
 
 /// The numbers of both kinds of map, for every model.
