@@ -2,8 +2,10 @@
 //! answer it.
 
 mod drawing;
+mod figure_data;
 mod lab;
 mod trained_run;
+mod trajectories;
 
 use datasets::Dataset;
 use viz::page::Section;
@@ -16,7 +18,7 @@ use crate::configuration::Configuration;
 use crate::error::Error;
 
 /// Every study, in the order of the page.
-pub const STUDIES: &[Study] = &[lab::STUDY];
+pub const STUDIES: &[Study] = &[lab::STUDY, trajectories::STUDY];
 
 /// A question, the runs it needs and the figures that answer it.
 #[derive(Clone, Copy, Debug)]
