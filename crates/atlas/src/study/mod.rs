@@ -4,6 +4,7 @@
 mod drawing;
 mod figure_data;
 mod lab;
+mod sampling;
 mod trained_run;
 mod trajectories;
 
@@ -18,7 +19,7 @@ use crate::configuration::Configuration;
 use crate::error::Error;
 
 /// Every study, in the order of the page.
-pub const STUDIES: &[Study] = &[lab::STUDY, trajectories::STUDY];
+pub const STUDIES: &[Study] = &[lab::STUDY, trajectories::STUDY, sampling::STUDY];
 
 /// A question, the runs it needs and the figures that answer it.
 #[derive(Clone, Copy, Debug)]

@@ -136,18 +136,17 @@ pub(super) fn figure(
     histogram.size = [400.0, 400.0];
     let caption = format!(
         "{} after {} epochs, seed {}, test. Left: μ of {} images with the prior's circles. Right: \
-         both coordinates of all {} after moving them to mean 0 and covariance I, beside the \
-         normal density. The distance of ‖z‖ so whitened to its law under a normal distribution \
-         is {} (Kolmogorov–Smirnov); a uniform disc has 0.153, {} normal codes exceed {} in 5 % \
-         of cases.",
+         both coordinates of all {n}, moved and scaled to mean 0 and covariance I, beside the \
+         normal density. The Kolmogorov–Smirnov distance of ‖z‖, so scaled, to its law under a \
+         normal distribution is {}; that of a uniform disc is 0.153, and one case in twenty of \
+         {n} normal codes exceeds {}.",
         run.title(),
         run.metrics.len(),
         run.configuration.training.seed,
-        drawn.len(),
-        settled.n,
+        viz::number::decimal(drawn.len() as f64, 0),
         viz::number::decimal(settled.distance_to_normal, 3),
-        settled.n,
         viz::number::decimal(settled.null_95, 3),
+        n = viz::number::decimal(settled.n as f64, 0),
     );
     let figure = Figure {
         title: format!("Where the codes have settled, {}", drawing.dataset.name),

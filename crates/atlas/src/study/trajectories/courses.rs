@@ -8,6 +8,7 @@ use viz::charts::{LineChart, Series};
 use viz::page::Block;
 use viz::{Dash, Figure, Rgb, Scale};
 
+use super::moments::radius_ticks;
 use crate::error::Error;
 use crate::study::figure_data::rounded;
 use crate::study::{Described, Drawing, TrainedRun};
@@ -167,6 +168,9 @@ pub(super) fn figure(
         }
         .plot();
         plot.size = [330.0, 250.0];
+        if scale == Scale::Log10 {
+            plot.y.ticks = radius_ticks(plot.y.low, plot.y.high);
+        }
         plot
     };
     let panels = [

@@ -30,7 +30,7 @@ pub(super) const STUDY: Study = Study {
 const KEY: &str = "vae";
 /// Seed of the choice of images.
 const CHOICE_SEED: u64 = 3;
-/// Images of each class in the second animation.
+/// Images of each class in the second animation, "six" in its texts.
 const PER_CLASS: usize = 6;
 /// Epochs that the two animations cover.
 const FIRST_PERIOD: [f64; 2] = [0.0, 5.0];

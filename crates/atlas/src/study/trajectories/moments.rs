@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use serde_json::{Value, json};
 use viz::charts::{LineChart, Series, Trajectories};
 use viz::page::Block;
-use viz::{Axis, Figure, LegendEntry, Panel, Plot, RgbImage, Scale, VizError, class_colour};
+use viz::{Axis, Figure, Layer, LegendEntry, Panel, Plot, RgbImage, Scale, Ticks, VizError, class_colour};
 
 use super::courses::Course;
 use super::{FIRST_PERIOD, SECOND_PERIOD};
@@ -16,7 +16,10 @@ use crate::study::figure_data::rounded;
 use crate::study::{Animated, Described, Drawing, TrainedRun};
 
 /// Changes when the drawing of the frames does.
-const FRAMES_VERSION: &str = "1";
+const FRAMES_VERSION: &str = "2";
+/// Every so many recorded moments make a frame of the second animation, whose
+/// images move slowly.
+const EVERY_OF_SECOND: usize = 2;
 
 /// The chosen images over a period, as drawn.
 struct Scene<'a> {
@@ -33,10 +36,16 @@ struct Scene<'a> {
 }
 
 impl<'a> Scene<'a> {
-    /// The moments of `period` that were recorded, or of as much of it as the
-    /// run has.
-    fn new(course: &Course, chosen: &[usize], period: [f64; 2], class_names: &'a [String]) -> Self {
-        let moments = within(&course.tracked.snapshots, period);
+    /// Every so many of the recorded moments of `period`, or of as much of it
+    /// as the run has.
+    fn new(
+        course: &Course,
+        chosen: &[usize],
+        period: [f64; 2],
+        every: usize,
+        class_names: &'a [String],
+    ) -> Self {
+        let moments = within(&course.tracked.snapshots, period).step_by(every);
         let position = |moment: usize, image: usize| {
             let mean = &course.tracked.snapshots[moment].mean;
             [0, 1].map(|axis| rounded(f64::from(mean[[image, axis]])))
@@ -79,7 +88,7 @@ impl<'a> Scene<'a> {
         } else {
             Vec::new()
         };
-        Trajectories {
+        let mut plot = Trajectories {
             title,
             paths: &paths,
             radii: &radii,
@@ -90,7 +99,14 @@ impl<'a> Scene<'a> {
             tail,
             prior: true,
         }
-        .plot()
+        .plot()?;
+        // Small enough that the circles of the last epochs show around them.
+        for layer in &mut plot.layers {
+            if let Layer::Points(points) = layer {
+                points.radius = 2.2;
+            }
+        }
+        Ok(plot)
     }
 
     /// The radius of every image up to one moment.
@@ -123,6 +139,7 @@ impl<'a> Scene<'a> {
         }
         .plot();
         plot.x = Axis::linear("epoch", 0.0, last);
+        plot.y.ticks = radius_ticks(plot.y.low, plot.y.high);
         plot.size = [320.0, 420.0];
         plot
     }
@@ -159,6 +176,17 @@ impl<'a> Scene<'a> {
     }
 }
 
+/// Ticks of a logarithmic axis of radii: 1, 2 and 5 times powers of ten.
+pub(super) fn radius_ticks(low: f64, high: f64) -> Ticks {
+    Ticks::At(
+        [0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0]
+            .into_iter()
+            .filter(|radius| (low..=high).contains(radius))
+            .map(|radius| (radius, radius.to_string()))
+            .collect(),
+    )
+}
+
 /// The snapshots taken within a period; all of them when it lies beyond the
 /// end of the run.
 fn within(snapshots: &[crate::trajectories::Snapshot], period: [f64; 2]) -> Range<usize> {
@@ -178,7 +206,7 @@ pub(super) fn ten(
     chosen: &[usize],
 ) -> Result<Block, Error> {
     let dataset = drawing.dataset;
-    let scene = Scene::new(course, chosen, FIRST_PERIOD, &dataset.class_names);
+    let scene = Scene::new(course, chosen, FIRST_PERIOD, 1, &dataset.class_names);
     let title = format!("One test image of each class, {}", dataset.name);
     let explained = format!(
         "{}, seed {}. Dot: posterior mean μ; circle: radius r, r² the geometric mean of the two \
@@ -208,28 +236,25 @@ pub(super) fn sixty(
     chosen: &[usize],
 ) -> Result<Block, Error> {
     let dataset = drawing.dataset;
-    let scene = Scene::new(course, chosen, SECOND_PERIOD, &dataset.class_names);
-    let title = format!(
-        "{} test images of each class, {}",
-        viz::number::decimal((chosen.len() / dataset.classes()) as f64, 0),
-        dataset.name
-    );
+    let scene = Scene::new(course, chosen, SECOND_PERIOD, EVERY_OF_SECOND, &dataset.class_names);
+    let title = format!("Six test images of each class, {}", dataset.name);
     // A whole path of sixty images is a tangle: the last epoch of it is shown.
-    let tail = run.configuration.tracking.snapshots_per_epoch;
+    let tail = run.configuration.tracking.snapshots_per_epoch / EVERY_OF_SECOND;
     let explained = format!(
-        "{}, seed {}. Dots, circles and dashed lines as above; the trail is the way of the last \
-         epoch.",
+        "{}, seed {}. Dot: posterior mean μ; circle: radius r, r² the geometric mean of the two \
+         variances; trail: the way of the last epoch. Dashed: one and two standard deviations of \
+         the prior.",
         run.title(),
         run.configuration.training.seed
     );
     let frame = |moment: usize| -> Result<RgbImage, Error> {
         let epoch = viz::number::decimal(scene.epochs[moment], 2);
         let mut plane = scene.plane(moment, &format!("epoch {epoch}"), tail, false)?;
-        plane.size = [520.0, 520.0];
+        plane.size = [500.0, 500.0];
         let legend = std::mem::take(&mut plane.legend);
         Ok(frame_of(&title, &explained, legend, vec![plane.into()]))
     };
-    let animation = animate(drawing, run, "sixty", &scene, &explained, 60, frame)?;
+    let animation = animate(drawing, run, "sixty", &scene, &explained, 90, frame)?;
     let [first, last] = [scene.epochs.first(), scene.epochs.last()]
         .map(|epoch| epoch.copied().unwrap_or(0.0));
     let wanted: Vec<f64> = (0..6).map(|at| first + (last - first) * f64::from(at) / 5.0).collect();
