@@ -124,7 +124,10 @@ mod tests {
         let partly = Measured::new("m", [(0, 1.0), (1, f64::NAN)].into(), Vec::new());
         assert!(partly.interval.is_none());
         let text = serde_json::to_string(&partly).expect("plain data");
-        assert_eq!(serde_json::from_str::<Measured>(&text).expect("as written"), partly);
+        assert_eq!(
+            serde_json::from_str::<Measured>(&text).expect("as written"),
+            partly
+        );
     }
 
     #[test]

@@ -219,7 +219,9 @@ impl TrackedCodes {
         let unequal = |counts: [usize; 3]| counts.iter().any(|&count| count != counts[0]);
         if unequal(moments)
             || unequal(images)
-            || log_variance.as_ref().is_some_and(|array| array.dim() != mean.dim())
+            || log_variance
+                .as_ref()
+                .is_some_and(|array| array.dim() != mean.dim())
         {
             return Err(Error::RunFolder(format!(
                 "{} is damaged: its arrays have {moments:?} snapshots of {images:?} images; expected the same numbers in each",

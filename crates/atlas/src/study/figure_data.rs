@@ -15,7 +15,12 @@ pub(super) fn rounded(value: f64) -> f64 {
 /// If the codes do not have N dimensions.
 #[must_use]
 pub(super) fn points<const N: usize>(codes: ArrayView2<'_, f32>, every: usize) -> Vec<[f64; N]> {
-    assert_eq!(codes.ncols(), N, "points of {N} dimensions asked of codes {:?}", codes.dim());
+    assert_eq!(
+        codes.ncols(),
+        N,
+        "points of {N} dimensions asked of codes {:?}",
+        codes.dim()
+    );
     codes
         .outer_iter()
         .step_by(every)

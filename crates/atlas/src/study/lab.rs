@@ -58,7 +58,11 @@ fn plan(dataset: &datasets::Dataset, scale: Scale) -> Vec<PlannedRun> {
 }
 
 fn draw(drawing: &mut Drawing<'_>) -> Result<Report, Error> {
-    let runs = [drawing.run("vae")?, drawing.run("ae")?, drawing.run("lab-ae")?];
+    let runs = [
+        drawing.run("vae")?,
+        drawing.run("ae")?,
+        drawing.run("lab-ae")?,
+    ];
     let mut blocks = vec![Block::paragraph(
         "Codes from −4 to 4 on both axes, decoded by each model's own decoder: z = (−4, 4) at the \
          top left, (4, −4) at the bottom right.",

@@ -59,7 +59,8 @@ impl Measure<'_, '_> {
     ) -> Result<Compared, Error> {
         let of = |key: &str| {
             let title = self.drawing.run(key)?.title();
-            self.drawing.over_seeds(key, &format!("{what}, {title}"), &value)
+            self.drawing
+                .over_seeds(key, &format!("{what}, {title}"), &value)
         };
         Ok(Compared {
             with: of(pair.with)?,
@@ -73,7 +74,9 @@ impl Measure<'_, '_> {
         what: &str,
         value: impl Fn(&Shape) -> f64,
     ) -> Result<Compared, Error> {
-        self.compared(pair, what, |run| Ok(value(&quality::shape(self.drawing, run)?)))
+        self.compared(pair, what, |run| {
+            Ok(value(&quality::shape(self.drawing, run)?))
+        })
     }
 
     fn generation(
@@ -82,7 +85,9 @@ impl Measure<'_, '_> {
         what: &str,
         value: impl Fn(&Generation) -> f64,
     ) -> Result<Compared, Error> {
-        self.compared(pair, what, |run| Ok(value(&quality::generation(self.drawing, run)?)))
+        self.compared(pair, what, |run| {
+            Ok(value(&quality::generation(self.drawing, run)?))
+        })
     }
 }
 
@@ -102,7 +107,10 @@ pub(super) fn claims(drawing: &Drawing<'_>) -> Result<Vec<Claim>, Error> {
 /// By which factor a number differs from 1.
 fn factor(ratio: &Measured, name: &str) -> Measured {
     let away = |value: f64| value.max(1.0 / value);
-    let values = ratio.by_seed.iter().map(|(seed, value)| (*seed, away(*value)));
+    let values = ratio
+        .by_seed
+        .iter()
+        .map(|(seed, value)| (*seed, away(*value)));
     Measured::new(name, values.collect(), ratio.diverged.clone())
 }
 
@@ -112,7 +120,8 @@ fn missing_as_nan(value: Option<f64>) -> f64 {
 
 fn shallow_hardly_changes(measure: &Measure<'_, '_>) -> Result<Claim, Error> {
     let gaps = measure.shape(SHALLOW, "gaps", |shape| missing_as_nan(shape.gaps))?;
-    let frechet = measure.generation(SHALLOW, "Fréchet distance", |images| images.prior.frechet)?;
+    let frechet =
+        measure.generation(SHALLOW, "Fréchet distance", |images| images.prior.frechet)?;
     let change = gaps.paired("change of the gaps", |without, with| (without - with).abs());
     let worse = factor(&frechet.ratio(""), "factor of the Fréchet distance");
     Ok(Claim {
@@ -133,8 +142,9 @@ fn shallow_hardly_changes(measure: &Measure<'_, '_>) -> Result<Claim, Error> {
 
 fn deep_less_uniform(measure: &Measure<'_, '_>) -> Result<Claim, Error> {
     let gaps = measure.shape(DEEP, "gaps", |shape| missing_as_nan(shape.gaps))?;
-    let discrepancy =
-        measure.shape(DEEP, "discrepancy", |shape| missing_as_nan(shape.discrepancy))?;
+    let discrepancy = measure.shape(DEEP, "discrepancy", |shape| {
+        missing_as_nan(shape.discrepancy)
+    })?;
     let more_gaps = gaps.difference("difference of the gaps");
     let farther = discrepancy.difference("difference of the discrepancy");
     Ok(Claim {
@@ -145,8 +155,14 @@ fn deep_less_uniform(measure: &Measure<'_, '_>) -> Result<Claim, Error> {
         quantity: "share of empty cells above that of as many normal codes; MMD² of the whitened \
                    codes to N(0, I) over what chance exceeds in one case of twenty"
             .into(),
-        verdict: combined_verdict(&[more_gaps.verdict(AtLeast, 0.0), farther.verdict(AtLeast, 0.0)]),
-        measured: listed([gaps.measured(), discrepancy.measured()], [more_gaps, farther]),
+        verdict: combined_verdict(&[
+            more_gaps.verdict(AtLeast, 0.0),
+            farther.verdict(AtLeast, 0.0),
+        ]),
+        measured: listed(
+            [gaps.measured(), discrepancy.measured()],
+            [more_gaps, farther],
+        ),
         rule: "supported if both are larger without sampling; refuted if both are smaller; mixed \
                if they disagree"
             .into(),
@@ -199,7 +215,14 @@ fn depth_reconstructs_better(drawing: &Drawing<'_>) -> Result<Claim, Error> {
             gain.verdict(AtMost, -1.0),
             gain_without.verdict(AtMost, -1.0),
         ]),
-        measured: vec![shallow, deep, gain, shallow_without, deep_without, gain_without],
+        measured: vec![
+            shallow,
+            deep,
+            gain,
+            shallow_without,
+            deep_without,
+            gain_without,
+        ],
         rule: "supported if the deeper net is better by at least 1 nat in both cases; refuted if \
                in neither; mixed if in one"
             .into(),
@@ -315,8 +338,14 @@ mod tests {
             with: measured(&[(0, 2.0), (1, 4.0)]),
             without: measured(&[(0, 3.0), (1, 2.0), (2, 9.0)]),
         };
-        assert_eq!(compared.difference("d").by_seed, [(0, 1.0), (1, -2.0)].into());
+        assert_eq!(
+            compared.difference("d").by_seed,
+            [(0, 1.0), (1, -2.0)].into()
+        );
         assert_eq!(compared.ratio("r").by_seed, [(0, 1.5), (1, 0.5)].into());
-        assert_eq!(factor(&compared.ratio("r"), "f").by_seed, [(0, 1.5), (1, 2.0)].into());
+        assert_eq!(
+            factor(&compared.ratio("r"), "f").by_seed,
+            [(0, 1.5), (1, 2.0)].into()
+        );
     }
 }

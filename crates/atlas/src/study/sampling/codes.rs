@@ -19,11 +19,18 @@ pub(super) fn figure(drawing: &mut Drawing<'_>, shown: &[Shown<'_>]) -> Result<B
     let mut legend = Vec::new();
     let mut data = Vec::new();
     let mut rows: Vec<Vec<Panel>> = Vec::new();
-    for select in [|pair: &Shown<'_>| pair.with.key, |pair: &Shown<'_>| pair.without.key] {
+    for select in [
+        |pair: &Shown<'_>| pair.with.key,
+        |pair: &Shown<'_>| pair.without.key,
+    ] {
         let mut row = Vec::new();
         for pair in shown {
             let key = select(pair);
-            let run = if key == pair.with.key { pair.with } else { pair.without };
+            let run = if key == pair.with.key {
+                pair.with
+            } else {
+                pair.without
+            };
             let (mut plot, numbers) = panel(drawing, run)?;
             legend = std::mem::take(&mut plot.legend);
             row.push(plot.into());
@@ -31,8 +38,14 @@ pub(super) fn figure(drawing: &mut Drawing<'_>, shown: &[Shown<'_>]) -> Result<B
         }
         rows.push(row);
     }
-    let labels: Vec<u8> =
-        drawing.dataset.test.labels().iter().step_by(DRAW_EVERY).copied().collect();
+    let labels: Vec<u8> = drawing
+        .dataset
+        .test
+        .labels()
+        .iter()
+        .step_by(DRAW_EVERY)
+        .copied()
+        .collect();
     let runs = both(shown);
     let caption = format!(
         "Codes of {} test images after {} epochs, seed {}. Above, with sampling: a disc at μ \
@@ -68,7 +81,10 @@ fn panel(drawing: &Drawing<'_>, run: &TrainedRun) -> Result<(Plot, Value), Error
     let at: Vec<[f64; 2]> = points(codes.mean.view(), DRAW_EVERY);
     let labels: Vec<u8> = test.labels().iter().step_by(DRAW_EVERY).copied().collect();
     let title = run.title();
-    let reach = 1.03 * at.iter().flatten().fold(0.0f64, |reach, z| reach.max(z.abs()));
+    let reach = 1.03
+        * at.iter()
+            .flatten()
+            .fold(0.0f64, |reach, z| reach.max(z.abs()));
     let mut plot = ClassScatter {
         title: &title,
         points: &at,
@@ -113,18 +129,20 @@ fn panel(drawing: &Drawing<'_>, run: &TrainedRun) -> Result<(Plot, Value), Error
 /// The shape of the codes of every model.
 pub(super) fn table(drawing: &Drawing<'_>, shown: &[Shown<'_>]) -> Result<Block, Error> {
     let number = |value: f64, decimals| Cell::Number { value, decimals };
-    let optional = |value: Option<f64>, decimals| {
-        value.map_or(Cell::Missing, |value| number(value, decimals))
-    };
+    let optional =
+        |value: Option<f64>, decimals| value.map_or(Cell::Missing, |value| number(value, decimals));
     let mut rows = Vec::new();
     for run in both(shown) {
         let shape = quality::shape(drawing, run)?;
-        let deviations: Vec<String> =
-            shape.standard_deviation.iter().map(|&value| decimal(value, 2)).collect();
+        let deviations: Vec<String> = shape
+            .standard_deviation
+            .iter()
+            .map(|&value| decimal(value, 2))
+            .collect();
         rows.push(vec![
             Cell::text(run.title()),
             Cell::text(deviations.join(", ")),
-            number(shape.eigenvalue_ratio, 2),
+            number(shape.eigenvalue_ratio, 3),
             number(shape.radius_distance, 3),
             number(shape.bingham, 3),
             optional(shape.gaps.map(|share| 100.0 * share), 1),
@@ -133,18 +151,19 @@ pub(super) fn table(drawing: &Drawing<'_>, shown: &[Shown<'_>]) -> Result<Block,
     }
     Ok(Block::Table(Table {
         caption: Text::from(format!(
-            "Shape of the codes of all test images, seed {}. Stretch: smallest over largest \
-             eigenvalue of the covariance, 1 for a round cloud. Radius: Kolmogorov–Smirnov distance of \
+            "Shape of the codes of all test images, seed {}. Roundness: smallest over largest \
+             eigenvalue of the covariance. Radius: Kolmogorov–Smirnov distance of \
              ‖z‖, scaled, to that of a normal distribution, 0 for a Gaussian cloud. Directions: \
              Bingham's statistic, 0 without preferred axes. Gaps: share of empty cells (50 × 50 \
              over the codes) above that of as many normal codes. Discrepancy: MMD² of the \
-             whitened codes to N(0, I), in units of what chance exceeds in one case of twenty.",
+             whitened codes to N(0, I), in units of what chance exceeds in one case of twenty. Neither of these where a dimension has \
+             collapsed.",
             shown[0].with.configuration.training.seed
         )),
         columns: vec![
             Column::new("model", ""),
             Column::new("standard deviations", ""),
-            Column::new("stretch", ""),
+            Column::new("roundness", ""),
             Column::new("radius", ""),
             Column::new("directions", ""),
             Column::new("gaps", "%"),
@@ -152,4 +171,35 @@ pub(super) fn table(drawing: &Drawing<'_>, shown: &[Shown<'_>]) -> Result<Block,
         ],
         rows,
     }))
+}
+
+/// The runs with a collapsed dimension, in words; nothing when there is none.
+pub(super) fn collapsed(drawing: &Drawing<'_>) -> Result<Option<Block>, Error> {
+    let mut found = Vec::new();
+    for run in drawing.runs {
+        let shape = quality::shape(drawing, run)?;
+        if shape.is_flat() {
+            let deviations: Vec<String> = shape
+                .standard_deviation
+                .iter()
+                .map(|&value| decimal(value, 2))
+                .collect();
+            found.push(format!(
+                "{}, seed {} (standard deviations of the codes {})",
+                run.title(),
+                run.configuration.training.seed,
+                deviations.join(", ")
+            ));
+        }
+    }
+    if found.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(Block::paragraph(format!(
+        "Of {} runs, {} ended with a collapsed dimension, whose codes say nothing about the image \
+         and whose direction the decoder ignores: {}. They are part of all that follows.",
+        drawing.runs.len(),
+        found.len(),
+        found.join("; ")
+    ))))
 }

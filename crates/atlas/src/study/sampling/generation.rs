@@ -16,7 +16,7 @@ use crate::study::{Described, Drawing, TrainedRun};
 
 const SIDE: usize = 28;
 /// Rows and columns of random images.
-const SHOWN: usize = 8;
+const SHOWN: usize = 10;
 
 /// Random images of every model: from the prior, and without sampling also
 /// from a normal distribution fitted to the codes.
@@ -29,27 +29,31 @@ pub(super) fn figure(drawing: &mut Drawing<'_>, shown: &[Shown<'_>]) -> Result<B
         let own = pair.without.encode(drawing.dataset.test.images()).mean;
         let fitted = Fitted::to(own.view())?.codes(&noise);
         let panels = [
-            (pair.with, &noise, "z from N(0, I)"),
-            (pair.without, &noise, "z from N(0, I)"),
-            (pair.without, &fitted, "z from a fitted normal"),
+            (pair.with, &noise, ""),
+            (pair.without, &noise, ""),
+            (pair.without, &fitted, ", fitted"),
         ];
         for (row, (run, codes, source)) in rows.iter_mut().zip(panels) {
-            let title = format!("{}, {source}", run.title());
+            let title = format!("{}{source}", run.title());
             row.push(tiles(&title, run, codes, SHOWN, 1.0)?.into());
-            data.push(json!({"model": run.key, "source": source, "codes": rounded_rows(codes)}));
+            data.push(json!({"model": run.key, "title": title, "codes": rounded_rows(codes)}));
         }
     }
     let runs = both(shown);
     let caption = format!(
         "{} random images of each model after {} epochs, seed {}, the same deviates in every row. \
-         Above, with sampling. Middle, without, from the same codes. Below, without, from a normal \
-         distribution with mean and covariance of the test images' codes.",
+         Above, with sampling, codes from N(0, I). Middle, without, the same codes. Below, \
+         without, codes from the normal distribution with the mean and the covariance of the test \
+         images' codes.",
         SHOWN * SHOWN,
         runs[0].metrics.len(),
         runs[0].configuration.training.seed,
     );
     let figure = Figure {
-        title: format!("Random generation with and without sampling, {}", drawing.dataset.name),
+        title: format!(
+            "Random generation with and without sampling, {}",
+            drawing.dataset.name
+        ),
         caption: caption.clone(),
         ..Figure::grid(rows.into())
     };
@@ -93,7 +97,11 @@ pub(super) fn tiles(
 pub(super) fn rounded_rows(codes: &Array2<f32>) -> Vec<Vec<f64>> {
     codes
         .outer_iter()
-        .map(|code| code.iter().map(|&value| rounded(f64::from(value))).collect())
+        .map(|code| {
+            code.iter()
+                .map(|&value| rounded(f64::from(value)))
+                .collect()
+        })
         .collect()
 }
 
@@ -119,9 +127,18 @@ fn sources(drawing: &Drawing<'_>) -> Result<Vec<Source>, Error> {
                 select,
             });
         };
-        add(pair.with, with, 0x3f90da, |images: &quality::Generation| images.prior);
-        add(pair.without, without.clone(), 0xe76300, |images| images.prior);
-        add(pair.without, format!("{without}, fitted"), 0xffa90e, |images| images.fitted);
+        add(pair.with, with, 0x3f90da, |images: &quality::Generation| {
+            images.prior
+        });
+        add(pair.without, without.clone(), 0xe76300, |images| {
+            images.prior
+        });
+        add(
+            pair.without,
+            format!("{without}, fitted"),
+            0xffa90e,
+            |images| images.fitted,
+        );
     }
     Ok(sources)
 }
@@ -130,9 +147,21 @@ fn sources(drawing: &Drawing<'_>) -> Result<Vec<Source>, Error> {
 pub(super) fn quality_figure(drawing: &mut Drawing<'_>, floor: &Floor) -> Result<Block, Error> {
     let sources = sources(drawing)?;
     let charts: [(&str, &str, Scale, fn(&Images) -> f64); 3] = [
-        ("Fréchet distance (less is better)", "distance", Scale::Log10, |images| images.frechet),
-        ("Precision", "share of samples", Scale::Linear, |images| images.precision),
-        ("Coverage", "share of test images", Scale::Linear, |images| images.coverage),
+        (
+            "Fréchet distance (less is better)",
+            "distance",
+            Scale::Log10,
+            |images| images.frechet,
+        ),
+        ("Precision", "share of samples", Scale::Linear, |images| {
+            images.precision
+        }),
+        (
+            "Coverage",
+            "share of test images",
+            Scale::Linear,
+            |images| images.coverage,
+        ),
     ];
     let mut panels: Vec<Panel> = Vec::new();
     let mut data = Vec::new();
@@ -142,7 +171,9 @@ pub(super) fn quality_figure(drawing: &mut Drawing<'_>, floor: &Floor) -> Result
             let measured = drawing.over_seeds(source.key, &source.name, |run| {
                 Ok(value(&(source.select)(&quality::generation(drawing, run)?)))
             })?;
-            data.push(json!({"quantity": title, "model": source.name, "by_seed": measured.by_seed}));
+            data.push(
+                json!({"quantity": title, "model": source.name, "by_seed": measured.by_seed}),
+            );
             strips.push(strip(&measured, source.colour));
         }
         let mut plot = StripChart {
@@ -165,8 +196,12 @@ pub(super) fn quality_figure(drawing: &mut Drawing<'_>, floor: &Floor) -> Result
         "Images from {n} random codes against {n} test images, on the features of a classifier of \
          {} test accuracy; every seed a point. Codes from N(0, I); \"fitted\": from a normal \
          distribution with the codes' own mean and covariance. The line is the other half of the \
-         test images.",
-        floor.accuracy.map_or_else(|| "unknown".into(), |share| format!("{} %", decimal(100.0 * share, 1))),
+         test images. Blurred images lie nearer to the middle of the real ones than these do \
+         themselves, so that precision may exceed that of real images.",
+        floor.accuracy.map_or_else(
+            || "unknown".into(),
+            |share| format!("{} %", decimal(100.0 * share, 1))
+        ),
         n = decimal(n as f64, 0),
     );
     let figure = Figure {
@@ -212,7 +247,11 @@ pub(super) fn table(
             n = measured.n;
             rows.push(row(&run.title(), "N(0, I)", &measured.prior));
             rows.push(row(&run.title(), "fitted normal", &measured.fitted));
-            rows.push(row(&run.title(), "reconstructions", &measured.reconstructions));
+            rows.push(row(
+                &run.title(),
+                "reconstructions",
+                &measured.reconstructions,
+            ));
         }
     }
     rows.push(row("real images", "test", &floor.images));
@@ -226,9 +265,18 @@ pub(super) fn table(
             shown[0].with.configuration.training.seed,
             n = decimal(n as f64, 0),
         )),
-        columns: ["model", "codes", "Fréchet", "precision", "recall", "density", "coverage", "confidence"]
-            .map(|name| Column::new(name, ""))
-            .into(),
+        columns: [
+            "model",
+            "codes",
+            "Fréchet",
+            "precision",
+            "recall",
+            "density",
+            "coverage",
+            "confidence",
+        ]
+        .map(|name| Column::new(name, ""))
+        .into(),
         rows,
     }))
 }

@@ -111,6 +111,7 @@ fn draw(drawing: &mut Drawing<'_>) -> Result<Report, Error> {
     ));
     blocks.push(codes::figure(drawing, flat)?);
     blocks.push(codes::table(drawing, &shown)?);
+    blocks.extend(codes::collapsed(drawing)?);
     blocks.push(Block::paragraph(
         "New images are made from the prior N(0, I). Without sampling nothing asks the codes to \
          fill it, only to stay small; so the penalised autoencoder is also given codes from a \
@@ -125,7 +126,9 @@ fn draw(drawing: &mut Drawing<'_>) -> Result<Report, Error> {
     blocks.push(space::rotating(drawing, space)?);
     blocks.push(space::projections(drawing, space)?);
     blocks.push(space::slices(drawing, space)?);
-    blocks.push(Block::Subheading("How good the generated images are".into()));
+    blocks.push(Block::Subheading(
+        "How good the generated images are".into(),
+    ));
     blocks.push(generation::quality_figure(drawing, &floor)?);
     blocks.push(generation::table(drawing, &shown, &floor)?);
     blocks.push(Block::Subheading("Reconstruction".into()));
@@ -155,5 +158,8 @@ fn said(text: &str) -> Block {
 
 /// Both models of every architecture, one after the other.
 fn both<'a>(shown: &[Shown<'a>]) -> Vec<&'a TrainedRun> {
-    shown.iter().flat_map(|pair| [pair.with, pair.without]).collect()
+    shown
+        .iter()
+        .flat_map(|pair| [pair.with, pair.without])
+        .collect()
 }

@@ -24,6 +24,10 @@ const DISCREPANCY: (usize, usize, usize) = (2000, 300, 400);
 /// Cells along each side when gaps are counted, and the share left out.
 const GAPS: (usize, f64) = (50, 0.01);
 
+/// A smaller ratio of eigenvalues of the codes' covariance means that a
+/// dimension has collapsed.
+const COLLAPSED: f64 = 1e-3;
+
 /// The shape of a model's test codes; for a VAE, of the posterior means.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Shape {
@@ -40,9 +44,16 @@ pub(super) struct Shape {
     /// In the plane: share of empty cells above that of as many normal codes.
     pub(super) gaps: Option<f64>,
     /// MMD² of the whitened codes to N(0, I) over the value that one case in
-    /// twenty of the prior's own samples exceeds; absent when a dimension has
-    /// collapsed.
+    /// twenty of the prior's own samples exceeds; this and the gaps are absent
+    /// when a dimension has collapsed.
     pub(super) discrepancy: Option<f64>,
+}
+
+impl Shape {
+    /// Whether a dimension has collapsed.
+    pub(super) fn is_flat(&self) -> bool {
+        self.eigenvalue_ratio < COLLAPSED
+    }
 }
 
 /// The quality of images, by the classifier's features.
@@ -80,25 +91,24 @@ pub(super) struct Floor {
 
 /// Measures the shape of a run's codes, once.
 pub(super) fn shape(drawing: &Drawing<'_>, run: &TrainedRun) -> Result<Shape, Error> {
-    drawing.measure(run, "sampling-shape", "1", || {
+    drawing.measure(run, "sampling-shape", "2", || {
         let codes = run.encode(drawing.dataset.test.images()).mean;
         let round = sphericity(codes.view())?;
-        let gaps = if codes.ncols() == 2 && round.eigenvalue_ratio > 0.0 {
+        let flat = round.eigenvalue_ratio < COLLAPSED;
+        let gaps = if codes.ncols() == 2 && !flat {
             let counted = gaps(codes.view(), GAPS.0, GAPS.1, CODES_SEED)?;
             Some(counted.empty_share - counted.normal_reference)
         } else {
             None
         };
-        let (rows, null_rows, null_draws) = DISCREPANCY;
-        let rows = rows.min(codes.nrows());
-        // Every dimension is needed to whiten: a collapsed one has no shape.
-        let discrepancy = match whiten(codes.view()) {
-            Ok(white) => {
-                let some = white.slice(s![..rows, ..]);
-                Some(mmd_to_prior(some, null_rows.min(rows), null_draws, CODES_SEED)?.ratio)
-            }
-            Err(evaluation::EvaluationError::Singular { .. }) => None,
-            Err(error) => return Err(error.into()),
+        let discrepancy = if flat {
+            None
+        } else {
+            let (rows, null_rows, null_draws) = DISCREPANCY;
+            let rows = rows.min(codes.nrows());
+            let white = whiten(codes.view())?;
+            let some = white.slice(s![..rows, ..]);
+            Some(mmd_to_prior(some, null_rows.min(rows), null_draws, CODES_SEED)?.ratio)
         };
         Ok(Shape {
             n: round.n,
@@ -141,7 +151,9 @@ impl Floor {
         drawing.measure(run, "sampling-floor", &version, || {
             let reference = Reference::new(drawing)?;
             let others = drawing.dataset.test.images();
-            let others = others.slice(s![1..;2, ..]).mapv(|byte| f32::from(byte) / 255.0);
+            let others = others
+                .slice(s![1..;2, ..])
+                .mapv(|byte| f32::from(byte) / 255.0);
             Ok(Self {
                 images: reference.compare(others.view())?,
                 accuracy: drawing.classifier()?.test_accuracy(),
@@ -151,7 +163,10 @@ impl Floor {
 }
 
 fn version(drawing: &Drawing<'_>) -> Result<String, Error> {
-    Ok(format!("1, classifier {}", drawing.classifier()?.fingerprint()))
+    Ok(format!(
+        "1, classifier {}",
+        drawing.classifier()?.fingerprint()
+    ))
 }
 
 /// Independent codes of the prior, the same for every model of a dimension.
@@ -198,7 +213,9 @@ impl<'a> Reference<'a> {
     fn new(drawing: &'a Drawing<'_>) -> Result<Self, Error> {
         let classifier = drawing.classifier()?;
         let images = drawing.dataset.test.images();
-        let images = images.slice(s![..;2, ..]).mapv(|byte| f32::from(byte) / 255.0);
+        let images = images
+            .slice(s![..;2, ..])
+            .mapv(|byte| f32::from(byte) / 255.0);
         let features = classifier.features(images.view())?;
         Ok(Self {
             moments: FeatureMoments::new(features.view())?,
@@ -239,9 +256,15 @@ mod tests {
         let noise = prior_codes(4000, 2);
         let codes = Array2::from_shape_fn((4000, 2), |(row, column)| {
             let (a, b) = (noise[[row, 0]], noise[[row, 1]]);
-            if column == 0 { 3.0 + 2.0 * a } else { a - 0.5 * b }
+            if column == 0 {
+                3.0 + 2.0 * a
+            } else {
+                a - 0.5 * b
+            }
         });
-        let again = Fitted::to(codes.view()).unwrap().codes(&prior_codes(4000, 2));
+        let again = Fitted::to(codes.view())
+            .unwrap()
+            .codes(&prior_codes(4000, 2));
         let expected = FeatureMoments::new(codes.view()).unwrap();
         let found = FeatureMoments::new(again.view()).unwrap();
         // The noise has the prior's moments up to 1/√4000.

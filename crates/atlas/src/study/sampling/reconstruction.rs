@@ -71,7 +71,9 @@ pub(super) fn figure(drawing: &mut Drawing<'_>, shown: &[Shown<'_>]) -> Result<B
 pub(super) fn measured(drawing: &Drawing<'_>, key: &str) -> Result<Measured, Error> {
     let name = drawing.run(key)?.title();
     drawing.over_seeds(key, &name, |run| {
-        Ok(run.last().map_or(f64::NAN, |epoch| epoch.test.reconstruction))
+        Ok(run
+            .last()
+            .map_or(f64::NAN, |epoch| epoch.test.reconstruction))
     })
 }
 

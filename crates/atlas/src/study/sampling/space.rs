@@ -38,7 +38,10 @@ impl<'a> Cloud<'a> {
     fn new(drawing: &Drawing<'_>, run: &'a TrainedRun, every: usize) -> Self {
         let test = &drawing.dataset.test;
         let codes: Vec<[f64; 3]> = points(run.encode(test.images()).mean.view(), every);
-        let reach = codes.iter().flatten().fold(0.0f64, |reach, z| reach.max(z.abs()));
+        let reach = codes
+            .iter()
+            .flatten()
+            .fold(0.0f64, |reach, z| reach.max(z.abs()));
         Self {
             run,
             labels: test.labels().iter().step_by(every).copied().collect(),
@@ -109,7 +112,10 @@ pub(super) fn rotating(drawing: &mut Drawing<'_>, pair: Shown<'_>) -> Result<Blo
         },
         || {
             Ok(Animated {
-                frames: (0..FRAMES).into_par_iter().map(frame).collect::<Result<_, _>>()?,
+                frames: (0..FRAMES)
+                    .into_par_iter()
+                    .map(frame)
+                    .collect::<Result<_, _>>()?,
                 milliseconds: 90,
                 hold: 90,
             })
@@ -127,8 +133,11 @@ pub(super) fn projections(drawing: &mut Drawing<'_>, pair: Shown<'_>) -> Result<
         let mut row: Vec<Panel> = Vec::new();
         for (first, second) in [(0, 1), (0, 2), (1, 2)] {
             let names = ["z₁", "z₂", "z₃"];
-            let flat: Vec<[f64; 2]> =
-                cloud.codes.iter().map(|code| [code[first], code[second]]).collect();
+            let flat: Vec<[f64; 2]> = cloud
+                .codes
+                .iter()
+                .map(|code| [code[first], code[second]])
+                .collect();
             let mut plot = ClassScatter {
                 title: &cloud.run.title(),
                 points: &flat,
@@ -189,7 +198,7 @@ pub(super) fn slices(drawing: &mut Drawing<'_>, pair: Shown<'_>) -> Result<Block
         ];
         for (row, (run, codes, name)) in rows.iter_mut().zip(sources) {
             let title = format!("{name}z₃ = {}", decimal(height, 2));
-            row.push(tiles(&title, run, codes, STEPS, 1.0)?.into());
+            row.push(tiles(&title, run, codes, STEPS, 1.5)?.into());
             data.push(json!({"model": run.key, "title": title, "codes": rounded_rows(codes)}));
         }
     }
@@ -225,7 +234,9 @@ pub(super) fn slices(drawing: &mut Drawing<'_>, pair: Shown<'_>) -> Result<Block
 
 /// The middles, by probability, of equally probable parts of N(0, 1).
 fn quantiles(steps: usize) -> Vec<f64> {
-    (0..steps).map(|step| normal_quantile((step as f64 + 0.5) / steps as f64)).collect()
+    (0..steps)
+        .map(|step| normal_quantile((step as f64 + 0.5) / steps as f64))
+        .collect()
 }
 
 /// The codes of a horizontal slice, row-major from the top left.

@@ -24,7 +24,9 @@ pub(super) fn claims(drawing: &Drawing<'_>) -> Result<Vec<Claim>, Error> {
     let name = drawing.run(KEY)?.title();
     let of_course = |what: &str, value: &dyn Fn(&Course) -> f64| {
         drawing.over_seeds(KEY, &format!("{name}, {what}"), |run: &TrainedRun| {
-            Ok(courses.get(&run.configuration.training.seed).map_or(f64::NAN, value))
+            Ok(courses
+                .get(&run.configuration.training.seed)
+                .map_or(f64::NAN, value))
         })
     };
     let start = of_course("r at the start", &|course| radius_at(course, 0))?;
@@ -121,7 +123,10 @@ mod tests {
     #[test]
     fn a_ring_about_the_centre_is_mixed() {
         let one = |value| Measured::new("m", [(0, value)].into(), Vec::new());
-        assert_eq!(around_and_normal(&one(0.01), &one(0.05)), Verdict::Supported);
+        assert_eq!(
+            around_and_normal(&one(0.01), &one(0.05)),
+            Verdict::Supported
+        );
         assert_eq!(around_and_normal(&one(0.01), &one(0.4)), Verdict::Mixed);
         assert_eq!(around_and_normal(&one(0.5), &one(0.4)), Verdict::Refuted);
     }

@@ -101,7 +101,11 @@ pub(super) fn figure(
     let codes = run.encode(test.images()).mean;
     let drawn: Vec<[f64; 2]> = points(codes.view(), DRAW_EVERY);
     let labels: Vec<u8> = test.labels().iter().step_by(DRAW_EVERY).copied().collect();
-    let reach = 1.03 * drawn.iter().flatten().fold(2.2f64, |reach, z| reach.max(z.abs()));
+    let reach = 1.03
+        * drawn
+            .iter()
+            .flatten()
+            .fold(2.2f64, |reach, z| reach.max(z.abs()));
     let mut scatter = ClassScatter {
         title: "Means by class",
         points: &drawn,
@@ -181,7 +185,10 @@ fn density(values: &[f64]) -> Vec<f64> {
             counts[bin as usize] += 1.0;
         }
     }
-    counts.iter().map(|count| rounded(count / (values.len() as f64 * width))).collect()
+    counts
+        .iter()
+        .map(|count| rounded(count / (values.len() as f64 * width)))
+        .collect()
 }
 
 #[cfg(test)]

@@ -42,8 +42,11 @@ impl Course {
     pub(super) fn read(run: &TrainedRun) -> Result<Self, Error> {
         let path = run.folder.trajectories();
         let tracked = TrackedCodes::read(&path)?;
-        let means: Vec<ArrayView2<'_, f32>> =
-            tracked.snapshots.iter().map(|moment| moment.mean.view()).collect();
+        let means: Vec<ArrayView2<'_, f32>> = tracked
+            .snapshots
+            .iter()
+            .map(|moment| moment.mean.view())
+            .collect();
         let log_variances: Option<Vec<ArrayView2<'_, f32>>> = tracked
             .snapshots
             .iter()
@@ -58,10 +61,20 @@ impl Course {
         let stacked = |views: &[ArrayView2<'_, f32>]| -> Array3<f32> {
             stack(Axis(0), views).expect("the file's arrays have three dimensions")
         };
-        let epochs: Vec<f64> = tracked.snapshots.iter().map(|moment| moment.epoch).collect();
-        let radii = log_variances.iter().map(|moment| posterior_radii(*moment)).collect();
-        let measured =
-            trajectories(&epochs, stacked(&means).view(), Some(stacked(&log_variances).view()))?;
+        let epochs: Vec<f64> = tracked
+            .snapshots
+            .iter()
+            .map(|moment| moment.epoch)
+            .collect();
+        let radii = log_variances
+            .iter()
+            .map(|moment| posterior_radii(*moment))
+            .collect();
+        let measured = trajectories(
+            &epochs,
+            stacked(&means).view(),
+            Some(stacked(&log_variances).view()),
+        )?;
         Ok(Self {
             radii,
             steps: measured.steps,
@@ -175,7 +188,12 @@ pub(super) fn figure(
     };
     let panels = [
         chart("Radius", "r", Scale::Log10, std::slice::from_ref(&radius)),
-        chart("Path within each epoch", "length", Scale::Linear, std::slice::from_ref(&path)),
+        chart(
+            "Path within each epoch",
+            "length",
+            Scale::Linear,
+            std::slice::from_ref(&path),
+        ),
         chart(
             "Distance from the origin",
             "‖μ‖",
@@ -192,7 +210,10 @@ pub(super) fn figure(
         course.tracked.index.len(),
     );
     let figure = Figure {
-        title: format!("Radius, path and distance by epoch, {}", drawing.dataset.name),
+        title: format!(
+            "Radius, path and distance by epoch, {}",
+            drawing.dataset.name
+        ),
         caption: caption.clone(),
         ..Figure::row(panels.into_iter().map(Into::into).collect())
     };
@@ -272,7 +293,10 @@ mod tests {
     fn epochs_end_at_whole_numbers() {
         let ends = falling().epochs();
         let paths: Vec<f64> = ends.iter().map(|end| end.path_of_epoch).collect();
-        assert_eq!(ends.iter().map(|end| end.epoch).collect::<Vec<_>>(), [0, 1, 2]);
+        assert_eq!(
+            ends.iter().map(|end| end.epoch).collect::<Vec<_>>(),
+            [0, 1, 2]
+        );
         assert_eq!(paths, [0.0, 1.0, 1.0]);
     }
 }

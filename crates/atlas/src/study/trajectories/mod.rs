@@ -10,8 +10,8 @@ mod courses;
 mod moments;
 
 use tensor_ops::random::{Stream, fill_uniform};
-use viz::page::{Block, Cell, Column, Section, Table, Text};
 use viz::number::decimal;
+use viz::page::{Block, Cell, Column, Section, Table, Text};
 
 use self::courses::Course;
 use super::{Drawing, PlannedRun, Report, Scale, Study};

@@ -7,7 +7,9 @@ use rayon::prelude::*;
 use serde_json::{Value, json};
 use viz::charts::{LineChart, Series, Trajectories};
 use viz::page::Block;
-use viz::{Axis, Figure, Layer, LegendEntry, Panel, Plot, RgbImage, Scale, Ticks, VizError, class_colour};
+use viz::{
+    Axis, Figure, Layer, LegendEntry, Panel, Plot, RgbImage, Scale, Ticks, VizError, class_colour,
+};
 
 use super::courses::Course;
 use super::{FIRST_PERIOD, SECOND_PERIOD};
@@ -52,12 +54,20 @@ impl<'a> Scene<'a> {
         };
         let positions: Vec<Vec<[f64; 2]>> = chosen
             .iter()
-            .map(|&image| moments.clone().map(|moment| position(moment, image)).collect())
+            .map(|&image| {
+                moments
+                    .clone()
+                    .map(|moment| position(moment, image))
+                    .collect()
+            })
             .collect();
         let radii: Vec<Vec<f64>> = chosen
             .iter()
             .map(|&image| {
-                moments.clone().map(|moment| rounded(course.radii[moment][image])).collect()
+                moments
+                    .clone()
+                    .map(|moment| rounded(course.radii[moment][image]))
+                    .collect()
             })
             .collect();
         // Circles are wide only at first, near the origin; the paths decide.
@@ -67,20 +77,37 @@ impl<'a> Scene<'a> {
             .flatten()
             .fold(1.3f64, |reach, coordinate| reach.max(coordinate.abs()));
         Self {
-            epochs: moments.map(|moment| course.tracked.snapshots[moment].epoch).collect(),
+            epochs: moments
+                .map(|moment| course.tracked.snapshots[moment].epoch)
+                .collect(),
             positions,
             radii,
-            classes: chosen.iter().map(|&image| course.tracked.label[image]).collect(),
-            index: chosen.iter().map(|&image| course.tracked.index[image]).collect(),
+            classes: chosen
+                .iter()
+                .map(|&image| course.tracked.label[image])
+                .collect(),
+            index: chosen
+                .iter()
+                .map(|&image| course.tracked.index[image])
+                .collect(),
             class_names,
             reach: 1.05 * reach,
         }
     }
 
     /// The plane at one moment, with the paths so far.
-    fn plane(&self, moment: usize, title: &str, tail: usize, names: bool) -> Result<Plot, VizError> {
-        let paths: Vec<Vec<[f64; 2]>> =
-            self.positions.iter().map(|path| path[..=moment].to_vec()).collect();
+    fn plane(
+        &self,
+        moment: usize,
+        title: &str,
+        tail: usize,
+        names: bool,
+    ) -> Result<Plot, VizError> {
+        let paths: Vec<Vec<[f64; 2]>> = self
+            .positions
+            .iter()
+            .map(|path| path[..=moment].to_vec())
+            .collect();
         let radii: Vec<f64> = self.radii.iter().map(|radii| radii[moment]).collect();
         let words: Vec<String> = if names && self.class_names.iter().all(|name| name.len() <= 2) {
             let name = |class: &u8| self.class_names[usize::from(*class)].clone();
@@ -190,8 +217,12 @@ pub(super) fn radius_ticks(low: f64, high: f64) -> Ticks {
 /// The snapshots taken within a period; all of them when it lies beyond the
 /// end of the run.
 fn within(snapshots: &[crate::trajectories::Snapshot], period: [f64; 2]) -> Range<usize> {
-    let start = snapshots.iter().position(|moment| moment.epoch >= period[0]);
-    let end = snapshots.iter().rposition(|moment| moment.epoch <= period[1]);
+    let start = snapshots
+        .iter()
+        .position(|moment| moment.epoch >= period[0]);
+    let end = snapshots
+        .iter()
+        .rposition(|moment| moment.epoch <= period[1]);
     match (start, end) {
         (Some(start), Some(end)) if start < end => start..end + 1,
         _ => 0..snapshots.len(),
@@ -224,7 +255,16 @@ pub(super) fn ten(
     let animation = animate(drawing, run, "ten", &scene, &explained, 70, frame)?;
     let last = scene.epochs.last().copied().unwrap_or(0.0);
     let moments = scene.nearest(&[0.0, 0.08, 0.25, 1.0, 0.5 * last, last]);
-    let stills = stills(drawing, run, "ten-stills", &scene, &title, &explained, &moments, usize::MAX)?;
+    let stills = stills(
+        drawing,
+        run,
+        "ten-stills",
+        &scene,
+        &title,
+        &explained,
+        &moments,
+        usize::MAX,
+    )?;
     Ok(Block::Figures(vec![animation, stills]))
 }
 
@@ -236,7 +276,13 @@ pub(super) fn sixty(
     chosen: &[usize],
 ) -> Result<Block, Error> {
     let dataset = drawing.dataset;
-    let scene = Scene::new(course, chosen, SECOND_PERIOD, EVERY_OF_SECOND, &dataset.class_names);
+    let scene = Scene::new(
+        course,
+        chosen,
+        SECOND_PERIOD,
+        EVERY_OF_SECOND,
+        &dataset.class_names,
+    );
     let title = format!("Six test images of each class, {}", dataset.name);
     // A whole path of sixty images is a tangle: the last epoch of it is shown.
     let tail = run.configuration.tracking.snapshots_per_epoch / EVERY_OF_SECOND;
@@ -255,11 +301,22 @@ pub(super) fn sixty(
         Ok(frame_of(&title, &explained, legend, vec![plane.into()]))
     };
     let animation = animate(drawing, run, "sixty", &scene, &explained, 90, frame)?;
-    let [first, last] = [scene.epochs.first(), scene.epochs.last()]
-        .map(|epoch| epoch.copied().unwrap_or(0.0));
-    let wanted: Vec<f64> = (0..6).map(|at| first + (last - first) * f64::from(at) / 5.0).collect();
+    let [first, last] =
+        [scene.epochs.first(), scene.epochs.last()].map(|epoch| epoch.copied().unwrap_or(0.0));
+    let wanted: Vec<f64> = (0..6)
+        .map(|at| first + (last - first) * f64::from(at) / 5.0)
+        .collect();
     let moments = scene.nearest(&wanted);
-    let stills = stills(drawing, run, "sixty-stills", &scene, &title, &explained, &moments, tail)?;
+    let stills = stills(
+        drawing,
+        run,
+        "sixty-stills",
+        &scene,
+        &title,
+        &explained,
+        &moments,
+        tail,
+    )?;
     Ok(Block::Figures(vec![animation, stills]))
 }
 
@@ -300,7 +357,10 @@ fn animate(
         },
         || {
             Ok(Animated {
-                frames: moments.par_iter().map(|&moment| frame(moment)).collect::<Result<_, _>>()?,
+                frames: moments
+                    .par_iter()
+                    .map(|&moment| frame(moment))
+                    .collect::<Result<_, _>>()?,
                 milliseconds,
                 hold: 2500,
             })
@@ -314,7 +374,10 @@ fn period(scene: &Scene<'_>) -> String {
     format!("epoch {first} to {last}")
 }
 
-#[expect(clippy::too_many_arguments, reason = "the texts and choices of one figure")]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "the texts and choices of one figure"
+)]
 fn stills(
     drawing: &mut Drawing<'_>,
     run: &TrainedRun,
@@ -339,7 +402,11 @@ fn stills(
         let rest = panels.split_off(panels.len().min(3));
         rows.push(std::mem::replace(&mut panels, rest));
     }
-    let caption = format!("{} moments from {}. {explained}", moments.len(), period(scene));
+    let caption = format!(
+        "{} moments from {}. {explained}",
+        moments.len(),
+        period(scene)
+    );
     let figure = Figure {
         title: title.into(),
         caption: caption.clone(),
