@@ -39,14 +39,21 @@ pub struct Measured {
 pub const LEVEL: f64 = 0.95;
 
 impl Measured {
-    /// Summarises the values of the seeds that finished. Values that are not
-    /// finite leave the interval absent.
+    /// Summarises the values of the seeds that finished. A value that is not
+    /// finite, because a run does not have the quantity, leaves the interval
+    /// absent and is not listed: JSON has no word for it.
     #[must_use]
-    pub fn new(name: impl Into<String>, by_seed: BTreeMap<u64, f64>, diverged: Vec<u64>) -> Self {
+    pub fn new(
+        name: impl Into<String>,
+        mut by_seed: BTreeMap<u64, f64>,
+        diverged: Vec<u64>,
+    ) -> Self {
         let values: Vec<f64> = by_seed.values().copied().collect();
+        let interval = t_interval(&values, LEVEL).ok();
+        by_seed.retain(|_, value| value.is_finite());
         Self {
             name: name.into(),
-            interval: t_interval(&values, LEVEL).ok(),
+            interval,
             by_seed,
             diverged,
         }
@@ -121,6 +128,17 @@ mod tests {
         let none = Measured::new("m", BTreeMap::new(), vec![0]);
         assert_eq!(none.verdict(AtLeast, 0.0), Verdict::Undecided);
         assert!(none.mean().is_nan());
+    }
+
+    #[test]
+    fn a_missing_quantity_survives_writing() {
+        let partly = Measured::new("m", [(0, 1.0), (1, f64::NAN)].into(), Vec::new());
+        assert!(partly.interval.is_none());
+        let text = serde_json::to_string(&partly).expect("plain data");
+        assert_eq!(
+            serde_json::from_str::<Measured>(&text).expect("as written"),
+            partly
+        );
     }
 
     #[test]

@@ -77,13 +77,19 @@ pub(crate) fn write_index(out: &Path) -> Result<(), Error> {
             claims.extend(stored.claims);
         }
         if !claims.is_empty() {
-            claims.sort_by(|a, b| a.id.cmp(&b.id));
+            claims.sort_by_key(|claim| order(&claim.id));
             page.sections.push(claims_section(&claims, &dataset));
             atomic_file::write_json(&folder.join(CLAIMS_FILE), &claims)?;
         }
     }
     page.write(&out.join("index.html"))?;
     Ok(())
+}
+
+/// Document and number of a claim's id, so that `003.10` follows `003.9`.
+fn order(id: &str) -> (String, usize) {
+    let (document, number) = id.split_once('.').unwrap_or((id, ""));
+    (document.into(), number.parse().unwrap_or(0))
 }
 
 /// The section with the data set in its heading and its figures' paths
@@ -193,4 +199,16 @@ fn sub_folders(out: &Path) -> Result<Vec<PathBuf>, Error> {
     }
     folders.sort();
     Ok(folders)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::order;
+
+    #[test]
+    fn claims_are_ordered_by_number() {
+        let mut ids = ["003.10", "003.9", "000.2", "003.1"];
+        ids.sort_by_key(|id| order(id));
+        assert_eq!(ids, ["000.2", "003.1", "003.9", "003.10"]);
+    }
 }

@@ -28,6 +28,17 @@ pub struct Trajectories {
     snapshots: Vec<Snapshot>,
 }
 
+/// What `trajectories.npz` of a run holds.
+#[derive(Clone, Debug)]
+pub struct TrackedCodes {
+    /// Positions of the tracked images in the test set.
+    pub index: Vec<u64>,
+    /// Their classes.
+    pub label: Vec<u8>,
+    /// Their codes, in the order of time.
+    pub snapshots: Vec<Snapshot>,
+}
+
 /// The codes of the tracked images at one moment.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Snapshot {
@@ -83,7 +94,7 @@ impl Trajectories {
             trajectories.record(trainer);
         } else {
             let path = folder.trajectories();
-            trajectories.snapshots = read_snapshots(&path)?;
+            trajectories.snapshots = TrackedCodes::read(&path)?.snapshots;
             trajectories
                 .snapshots
                 .retain(|snapshot| snapshot.step <= trainer.steps());
@@ -170,54 +181,67 @@ fn step_in_epoch(trainer: &Trainer) -> usize {
     (trainer.steps() - trainer.epoch() * trainer.steps_in_epoch() as u64) as usize
 }
 
-/// Reads the snapshots of a file written by a run.
-///
-/// # Errors
-/// When the file cannot be read or lacks one of its arrays.
-pub fn read_snapshots(path: &Path) -> Result<Vec<Snapshot>, Error> {
-    let file = std::fs::File::open(path).map_err(|source| Error::Read {
-        path: path.into(),
-        source,
-    })?;
-    let damaged = |error: ndarray_npy::ReadNpzError| {
-        Error::RunFolder(format!(
-            "{} is damaged ({error}); expected the arrays step, epoch and mean",
-            path.display()
-        ))
-    };
-    let mut archive = NpzReader::new(file).map_err(damaged)?;
-    let step: Array1<u64> = archive.by_name("step").map_err(damaged)?;
-    let epoch: Array1<f64> = archive.by_name("epoch").map_err(damaged)?;
-    let mean: Array3<f32> = archive.by_name("mean").map_err(damaged)?;
-    let has_variance = archive
-        .names()
-        .map_err(damaged)?
-        .iter()
-        .any(|name| name.trim_end_matches(".npy") == "log_variance");
-    let log_variance: Option<Array3<f32>> = if has_variance {
-        Some(archive.by_name("log_variance").map_err(damaged)?)
-    } else {
-        None
-    };
-    let counts = [step.len(), epoch.len(), mean.len_of(Axis(0))];
-    if counts.iter().any(|&count| count != counts[0])
-        || log_variance
-            .as_ref()
-            .is_some_and(|array| array.dim() != mean.dim())
-    {
-        return Err(Error::RunFolder(format!(
-            "{} is damaged: its arrays have {counts:?} snapshots; expected the same number in each",
-            path.display()
-        )));
-    }
-    Ok((0..step.len())
-        .map(|at| Snapshot {
-            step: step[at],
-            epoch: epoch[at],
-            mean: mean.slice(s![at, .., ..]).to_owned(),
-            log_variance: log_variance
+impl TrackedCodes {
+    /// Reads a file written by a run.
+    ///
+    /// # Errors
+    /// When the file cannot be read, lacks one of its arrays, or these do not
+    /// fit each other.
+    pub fn read(path: &Path) -> Result<Self, Error> {
+        let file = std::fs::File::open(path).map_err(|source| Error::Read {
+            path: path.into(),
+            source,
+        })?;
+        let damaged = |error: ndarray_npy::ReadNpzError| {
+            Error::RunFolder(format!(
+                "{} is damaged ({error}); expected the arrays step, epoch, index, label and mean",
+                path.display()
+            ))
+        };
+        let mut archive = NpzReader::new(file).map_err(damaged)?;
+        let step: Array1<u64> = archive.by_name("step").map_err(damaged)?;
+        let epoch: Array1<f64> = archive.by_name("epoch").map_err(damaged)?;
+        let index: Array1<u64> = archive.by_name("index").map_err(damaged)?;
+        let label: Array1<u8> = archive.by_name("label").map_err(damaged)?;
+        let mean: Array3<f32> = archive.by_name("mean").map_err(damaged)?;
+        let has_variance = archive
+            .names()
+            .map_err(damaged)?
+            .iter()
+            .any(|name| name.trim_end_matches(".npy") == "log_variance");
+        let log_variance: Option<Array3<f32>> = if has_variance {
+            Some(archive.by_name("log_variance").map_err(damaged)?)
+        } else {
+            None
+        };
+        let moments = [step.len(), epoch.len(), mean.len_of(Axis(0))];
+        let images = [index.len(), label.len(), mean.len_of(Axis(1))];
+        let unequal = |counts: [usize; 3]| counts.iter().any(|&count| count != counts[0]);
+        if unequal(moments)
+            || unequal(images)
+            || log_variance
                 .as_ref()
-                .map(|array| array.slice(s![at, .., ..]).to_owned()),
+                .is_some_and(|array| array.dim() != mean.dim())
+        {
+            return Err(Error::RunFolder(format!(
+                "{} is damaged: its arrays have {moments:?} snapshots of {images:?} images; expected the same numbers in each",
+                path.display()
+            )));
+        }
+        let snapshots = (0..step.len())
+            .map(|at| Snapshot {
+                step: step[at],
+                epoch: epoch[at],
+                mean: mean.slice(s![at, .., ..]).to_owned(),
+                log_variance: log_variance
+                    .as_ref()
+                    .map(|array| array.slice(s![at, .., ..]).to_owned()),
+            })
+            .collect();
+        Ok(Self {
+            index: index.to_vec(),
+            label: label.to_vec(),
+            snapshots,
         })
-        .collect())
+    }
 }

@@ -232,7 +232,14 @@ pub(crate) fn mean_and_variance(values: &[f64]) -> (f64, f64) {
 
 /// The q-quantile of sorted values by linear interpolation (Hyndman & Fan's
 /// type 7, the default of R and NumPy).
-pub(crate) fn sorted_quantile(sorted: &[f64], q: f64) -> f64 {
+///
+/// # Panics
+/// If there are no values.
+///
+/// ```
+/// assert_eq!(evaluation::statistics::sorted_quantile(&[1.0, 2.0, 4.0], 0.75), 3.0);
+/// ```
+pub fn sorted_quantile(sorted: &[f64], q: f64) -> f64 {
     let position = q * (sorted.len() - 1) as f64;
     let below = position.floor() as usize;
     let above = (below + 1).min(sorted.len() - 1);

@@ -57,10 +57,47 @@ pub(crate) fn write_pair(
         "configuration": sidecar.configuration,
         "data": sidecar.data,
     });
-    let mut text = format!("{:#}", sorted(&document));
+    let mut text = String::new();
+    write_value(&sorted(&document), 0, &mut text);
     text.push('\n');
     write_atomically(&path.with_extension("json"), text.as_bytes())?;
     write_atomically(path, png)
+}
+
+/// Indented JSON with lists of plain values on one line: a list of a thousand codes takes a
+/// thousand lines, not four thousand.
+fn write_value(value: &Value, depth: usize, text: &mut String) {
+    let plain = |value: &Value| !value.is_array() && !value.is_object();
+    let entries: Vec<(Option<&String>, &Value)> = match value {
+        Value::Object(map) => map.iter().map(|(key, value)| (Some(key), value)).collect(),
+        Value::Array(values) if !values.iter().all(plain) => {
+            values.iter().map(|value| (None, value)).collect()
+        }
+        other => {
+            text.push_str(&other.to_string());
+            return;
+        }
+    };
+    let brackets = if value.is_object() {
+        ["{", "}"]
+    } else {
+        ["[", "]"]
+    };
+    text.push_str(brackets[0]);
+    for (index, (key, value)) in entries.iter().enumerate() {
+        text.push_str(if index > 0 { ",\n" } else { "\n" });
+        text.push_str(&"  ".repeat(depth + 1));
+        if let Some(key) = key {
+            text.push_str(&Value::from(key.as_str()).to_string());
+            text.push_str(": ");
+        }
+        write_value(value, depth + 1, text);
+    }
+    if !entries.is_empty() {
+        text.push('\n');
+        text.push_str(&"  ".repeat(depth));
+    }
+    text.push_str(brackets[1]);
 }
 
 /// The same value with the keys of every object in order, whatever order its map keeps.
@@ -111,5 +148,17 @@ mod tests {
         let path = folder.path().join("missing/map.png");
         let error = write_figure(&path, &GrayImage::new(1, 1, 0), &Sidecar::default()).unwrap_err();
         assert!(error.to_string().contains("missing"), "{error}");
+    }
+
+    #[test]
+    fn lists_of_plain_values_take_one_line() {
+        let value = json!({"a \"b\"": [[1, 2.5], [null, "x"]], "c": [], "d": {}, "e": [{"f": 1}]});
+        let mut text = String::new();
+        write_value(&value, 0, &mut text);
+        assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), value);
+        assert!(
+            text.contains("\n    [1,2.5],\n    [null,\"x\"]\n"),
+            "{text}"
+        );
     }
 }

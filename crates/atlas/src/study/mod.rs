@@ -3,9 +3,12 @@
 
 mod autoencoder;
 mod drawing;
+mod figure_data;
 mod lab;
 mod plane_map;
+mod sampling;
 mod trained_run;
+mod trajectories;
 mod wording;
 
 use datasets::Dataset;
@@ -19,7 +22,12 @@ use crate::configuration::Configuration;
 use crate::error::Error;
 
 /// Every study, in the order of the page.
-pub const STUDIES: &[Study] = &[lab::STUDY, autoencoder::STUDY];
+pub const STUDIES: &[Study] = &[
+    lab::STUDY,
+    autoencoder::STUDY,
+    trajectories::STUDY,
+    sampling::STUDY,
+];
 
 /// A question, the runs it needs and the figures that answer it.
 #[derive(Clone, Copy, Debug)]

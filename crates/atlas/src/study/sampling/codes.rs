@@ -1,0 +1,205 @@
+//! The distribution of the codes in the plane, with and without sampling.
+
+use serde_json::{Value, json};
+use viz::charts::ClassScatter;
+use viz::page::{Block, Cell, Column, Table, Text};
+use viz::{Ellipse, Ellipses, Figure, Layer, Panel, Plot, class_colour, number::decimal};
+
+use super::{Shown, both, quality};
+use crate::error::Error;
+use crate::study::figure_data::{points, rounded};
+use crate::study::{Described, Drawing, TrainedRun};
+
+/// Every so many codes are drawn.
+const DRAW_EVERY: usize = 2;
+
+/// The codes of both models of each architecture: with sampling above,
+/// without below.
+pub(super) fn figure(drawing: &mut Drawing<'_>, shown: &[Shown<'_>]) -> Result<Block, Error> {
+    let mut legend = Vec::new();
+    let mut data = Vec::new();
+    let mut rows: Vec<Vec<Panel>> = Vec::new();
+    for select in [
+        |pair: &Shown<'_>| pair.with.key,
+        |pair: &Shown<'_>| pair.without.key,
+    ] {
+        let mut row = Vec::new();
+        for pair in shown {
+            let key = select(pair);
+            let run = if key == pair.with.key {
+                pair.with
+            } else {
+                pair.without
+            };
+            let (mut plot, numbers) = panel(drawing, run)?;
+            legend = std::mem::take(&mut plot.legend);
+            row.push(plot.into());
+            data.push(numbers);
+        }
+        rows.push(row);
+    }
+    let labels: Vec<u8> = drawing
+        .dataset
+        .test
+        .labels()
+        .iter()
+        .step_by(DRAW_EVERY)
+        .copied()
+        .collect();
+    let runs = both(shown);
+    let caption = format!(
+        "Codes of {} test images after {} epochs, seed {}. Above, with sampling: a disc at μ \
+         whose radius is that of the posterior, r² being the geometric mean of the two variances; \
+         dashed, one and two standard deviations of the prior. Below, without sampling: the \
+         codes; the size of their points means nothing. Each panel has its own range.",
+        decimal(labels.len() as f64, 0),
+        runs[0].metrics.len(),
+        runs[0].configuration.training.seed,
+    );
+    let figure = Figure {
+        title: format!("Codes with and without sampling, {}", drawing.dataset.name),
+        caption: caption.clone(),
+        legend,
+        ..Figure::grid(rows)
+    };
+    let link = drawing.write(
+        "codes",
+        &figure.render(),
+        Described {
+            caption: &caption,
+            runs: &runs,
+            data: json!({"split": "test", "labels": labels, "models": data}),
+            bare: false,
+        },
+    )?;
+    Ok(Block::figure(link))
+}
+
+fn panel(drawing: &Drawing<'_>, run: &TrainedRun) -> Result<(Plot, Value), Error> {
+    let test = &drawing.dataset.test;
+    let codes = run.encode(test.images());
+    let at: Vec<[f64; 2]> = points(codes.mean.view(), DRAW_EVERY);
+    let labels: Vec<u8> = test.labels().iter().step_by(DRAW_EVERY).copied().collect();
+    let title = run.title();
+    let reach = 1.03
+        * at.iter()
+            .flatten()
+            .fold(0.0f64, |reach, z| reach.max(z.abs()));
+    let mut plot = ClassScatter {
+        title: &title,
+        points: &at,
+        classes: &labels,
+        class_names: &drawing.dataset.class_names,
+        ranges: Some([[-reach, reach]; 2]),
+        prior: run.is_variational(),
+        ..ClassScatter::default()
+    }
+    .plot()?;
+    plot.size = [400.0, 400.0];
+    let mut data = json!({"model": run.key, "codes": at});
+    if let Some(log_variance) = &codes.log_variance {
+        let radii: Vec<f64> = evaluation::trajectory::posterior_radii(log_variance.view())
+            .into_iter()
+            .step_by(DRAW_EVERY)
+            .map(rounded)
+            .collect();
+        let discs = at
+            .iter()
+            .zip(&radii)
+            .zip(&labels)
+            .map(|((&centre, &radius), &class)| Ellipse {
+                centre,
+                radii: [radius; 2],
+                angle: 0.0,
+                colour: class_colour(usize::from(class)),
+            })
+            .collect();
+        plot.layers[0] = Layer::Ellipses(Ellipses {
+            ellipses: discs,
+            fill: 0.3,
+            edge: 0.0,
+            width: 0.0,
+            ..Ellipses::prior(&[])
+        });
+        data["radii"] = json!(radii);
+    }
+    Ok((plot, data))
+}
+
+/// The shape of the codes of every model.
+pub(super) fn table(drawing: &Drawing<'_>, shown: &[Shown<'_>]) -> Result<Block, Error> {
+    let number = |value: f64, decimals| Cell::Number { value, decimals };
+    let optional =
+        |value: Option<f64>, decimals| value.map_or(Cell::Missing, |value| number(value, decimals));
+    let mut rows = Vec::new();
+    for run in both(shown) {
+        let shape = quality::shape(drawing, run)?;
+        let deviations: Vec<String> = shape
+            .standard_deviation
+            .iter()
+            .map(|&value| decimal(value, 2))
+            .collect();
+        rows.push(vec![
+            Cell::text(run.title()),
+            Cell::text(deviations.join(", ")),
+            number(shape.eigenvalue_ratio, 3),
+            number(shape.radius_distance, 3),
+            number(shape.bingham, 3),
+            optional(shape.gaps.map(|share| 100.0 * share), 1),
+            optional(shape.discrepancy, 1),
+        ]);
+    }
+    Ok(Block::Table(Table {
+        caption: Text::from(format!(
+            "Shape of the codes of all test images, seed {}. Roundness: smallest over largest \
+             eigenvalue of the covariance. Radius: Kolmogorov–Smirnov distance of \
+             ‖z‖, scaled, to that of a normal distribution, 0 for a Gaussian cloud. Directions: \
+             Bingham's statistic, 0 without preferred axes. Gaps: share of empty cells (50 × 50 \
+             over the codes) above that of as many normal codes. Discrepancy: MMD² of the \
+             whitened codes to N(0, I), in units of what chance exceeds in one case of twenty. Neither of these where a dimension has \
+             collapsed.",
+            shown[0].with.configuration.training.seed
+        )),
+        columns: vec![
+            Column::new("model", ""),
+            Column::new("standard deviations", ""),
+            Column::new("roundness", ""),
+            Column::new("radius", ""),
+            Column::new("directions", ""),
+            Column::new("gaps", "%"),
+            Column::new("discrepancy", ""),
+        ],
+        rows,
+    }))
+}
+
+/// The runs with a collapsed dimension, in words; nothing when there is none.
+pub(super) fn collapsed(drawing: &Drawing<'_>) -> Result<Option<Block>, Error> {
+    let mut found = Vec::new();
+    for run in drawing.runs {
+        let shape = quality::shape(drawing, run)?;
+        if shape.is_flat() {
+            let deviations: Vec<String> = shape
+                .standard_deviation
+                .iter()
+                .map(|&value| decimal(value, 2))
+                .collect();
+            found.push(format!(
+                "{}, seed {} (standard deviations of the codes {})",
+                run.title(),
+                run.configuration.training.seed,
+                deviations.join(", ")
+            ));
+        }
+    }
+    if found.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(Block::paragraph(format!(
+        "Of {} runs, {} ended with a collapsed dimension, whose codes say nothing about the image \
+         and whose direction the decoder ignores: {}. They are part of all that follows.",
+        drawing.runs.len(),
+        found.len(),
+        found.join("; ")
+    ))))
+}

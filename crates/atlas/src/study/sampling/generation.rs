@@ -1,0 +1,299 @@
+//! Images made from random codes, and how good they are.
+
+use ndarray::Array2;
+use serde_json::json;
+use viz::charts::{Strip, StripChart};
+use viz::page::{Block, Cell, Column, Table, Text};
+use viz::{Figure, Grid, Panel, Rgb, Scale, TilePanel, montage, number::decimal};
+
+use super::quality::{self, Fitted, Floor, Images, prior_codes};
+use super::{PAIRS, Shown, both};
+use crate::claims::Measured;
+use crate::error::Error;
+use crate::study::figure_data::rounded;
+use crate::study::trained_run::grey_bytes;
+use crate::study::{Described, Drawing, TrainedRun};
+
+const SIDE: usize = 28;
+/// Rows and columns of random images.
+const SHOWN: usize = 10;
+
+/// Random images of every model: from the prior, and without sampling also
+/// from a normal distribution fitted to the codes.
+pub(super) fn figure(drawing: &mut Drawing<'_>, shown: &[Shown<'_>]) -> Result<Block, Error> {
+    let mut rows: [Vec<Panel>; 3] = Default::default();
+    let mut data = Vec::new();
+    for pair in shown {
+        let latent = pair.with.configuration.model.latent;
+        let noise = prior_codes(SHOWN * SHOWN, latent);
+        let own = pair.without.encode(drawing.dataset.test.images()).mean;
+        let fitted = Fitted::to(own.view())?.codes(&noise);
+        let panels = [
+            (pair.with, &noise, ""),
+            (pair.without, &noise, ""),
+            (pair.without, &fitted, ", fitted"),
+        ];
+        for (row, (run, codes, source)) in rows.iter_mut().zip(panels) {
+            let title = format!("{}{source}", run.title());
+            row.push(tiles(&title, run, codes, SHOWN, 1.0)?.into());
+            data.push(json!({"model": run.key, "title": title, "codes": rounded_rows(codes)}));
+        }
+    }
+    let runs = both(shown);
+    let caption = format!(
+        "{} random images of each model after {} epochs, seed {}, the same deviates in every row. \
+         Above, with sampling, codes from N(0, I). Middle, without, the same codes. Below, \
+         without, codes from the normal distribution with the mean and the covariance of the test \
+         images' codes.",
+        SHOWN * SHOWN,
+        runs[0].metrics.len(),
+        runs[0].configuration.training.seed,
+    );
+    let figure = Figure {
+        title: format!(
+            "Random generation with and without sampling, {}",
+            drawing.dataset.name
+        ),
+        caption: caption.clone(),
+        ..Figure::grid(rows.into())
+    };
+    let link = drawing.write(
+        "generation",
+        &figure.render(),
+        Described {
+            caption: &caption,
+            runs: &runs,
+            data: json!(data),
+            bare: false,
+        },
+    )?;
+    Ok(Block::figure(link))
+}
+
+/// Decoded codes in rows of `columns`.
+pub(super) fn tiles(
+    title: &str,
+    run: &TrainedRun,
+    codes: &Array2<f32>,
+    columns: usize,
+    pixel: f64,
+) -> Result<TilePanel, Error> {
+    let grid = Grid {
+        gutter: 1,
+        background: 90,
+        ..Grid::new(codes.nrows().div_ceil(columns), columns, SIDE, SIDE)
+    };
+    let images = grey_bytes(run.model.decode(codes.view()).view());
+    Ok(TilePanel {
+        title: title.into(),
+        image: montage(&grid, &images)?.into(),
+        grid,
+        row_heads: Vec::new(),
+        column_heads: Vec::new(),
+        pixel,
+    })
+}
+
+pub(super) fn rounded_rows(codes: &Array2<f32>) -> Vec<Vec<f64>> {
+    codes
+        .outer_iter()
+        .map(|code| {
+            code.iter()
+                .map(|&value| rounded(f64::from(value)))
+                .collect()
+        })
+        .collect()
+}
+
+/// Title, unit and scale of a chart, and what it shows.
+type Quantity = (&'static str, &'static str, Scale, fn(&Images) -> f64);
+
+/// A source of images of a model, and how its quality is read.
+struct Source {
+    key: &'static str,
+    name: String,
+    colour: Rgb,
+    select: fn(&quality::Generation) -> Images,
+}
+
+/// Every model with the sources of codes it is measured with.
+fn sources(drawing: &Drawing<'_>) -> Result<Vec<Source>, Error> {
+    let mut sources = Vec::new();
+    for pair in PAIRS {
+        let with = drawing.run(pair.with)?.title();
+        let without = drawing.run(pair.without)?.title();
+        let mut add = |key, name: String, colour, select| {
+            sources.push(Source {
+                key,
+                name,
+                colour: Rgb::hex(colour),
+                select,
+            });
+        };
+        add(pair.with, with, 0x3f90da, |images: &quality::Generation| {
+            images.prior
+        });
+        add(pair.without, without.clone(), 0xe76300, |images| {
+            images.prior
+        });
+        add(
+            pair.without,
+            format!("{without}, fitted"),
+            0xffa90e,
+            |images| images.fitted,
+        );
+    }
+    Ok(sources)
+}
+
+/// Fréchet distance and coverage of every model's samples over seeds.
+pub(super) fn quality_figure(drawing: &mut Drawing<'_>, floor: &Floor) -> Result<Block, Error> {
+    let sources = sources(drawing)?;
+    let charts: [Quantity; 3] = [
+        (
+            "Fréchet distance (less is better)",
+            "distance",
+            Scale::Log10,
+            |images| images.frechet,
+        ),
+        ("Precision", "share of samples", Scale::Linear, |images| {
+            images.precision
+        }),
+        (
+            "Coverage",
+            "share of test images",
+            Scale::Linear,
+            |images| images.coverage,
+        ),
+    ];
+    let mut panels: Vec<Panel> = Vec::new();
+    let mut data = Vec::new();
+    for (index, (title, label, scale, value)) in charts.into_iter().enumerate() {
+        let mut strips = Vec::new();
+        for source in &sources {
+            let measured = drawing.over_seeds(source.key, &source.name, |run| {
+                Ok(value(&(source.select)(&quality::generation(drawing, run)?)))
+            })?;
+            data.push(
+                json!({"quantity": title, "model": source.name, "by_seed": measured.by_seed}),
+            );
+            strips.push(strip(&measured, source.colour));
+        }
+        let mut plot = StripChart {
+            title,
+            label,
+            strips: &strips,
+            scale,
+            rules: &[(value(&floor.images), "real".into())],
+        }
+        .plot();
+        plot.size = [270.0, 34.0 * sources.len() as f64];
+        if index > 0 {
+            plot.y.ticks = viz::Ticks::At(Vec::new());
+        }
+        panels.push(plot.into());
+    }
+    let runs: Vec<&TrainedRun> = drawing.runs.iter().collect();
+    let n = drawing.dataset.test.len().div_ceil(2);
+    let caption = format!(
+        "Images from {n} random codes against {n} test images, on the features of a classifier of \
+         {} test accuracy; every seed a point. Codes from N(0, I); \"fitted\": from a normal \
+         distribution with the codes' own mean and covariance. The line is the other half of the \
+         test images. Blurred images lie nearer to the middle of the real ones than these do \
+         themselves, so that precision may exceed that of real images.",
+        floor.accuracy.map_or_else(
+            || "unknown".into(),
+            |share| format!("{} %", decimal(100.0 * share, 1))
+        ),
+        n = decimal(n as f64, 0),
+    );
+    let figure = Figure {
+        title: format!("Quality of random images, {}", drawing.dataset.name),
+        caption: caption.clone(),
+        ..Figure::row(panels)
+    };
+    let link = drawing.write(
+        "quality",
+        &figure.render(),
+        Described {
+            caption: &caption,
+            runs: &runs,
+            data: json!({"floor": floor, "measured": data}),
+            bare: false,
+        },
+    )?;
+    Ok(Block::figure(link))
+}
+
+fn strip(measured: &Measured, colour: Rgb) -> Strip {
+    Strip {
+        name: measured.name.clone(),
+        values: measured.by_seed.values().copied().collect(),
+        interval: measured
+            .interval
+            .and_then(|interval| Some([interval.mean, interval.lower?, interval.upper?])),
+        colour: Some(colour),
+    }
+}
+
+/// All qualities of the models that figures show.
+pub(super) fn table(
+    drawing: &Drawing<'_>,
+    shown: &[Shown<'_>],
+    floor: &Floor,
+) -> Result<Block, Error> {
+    let mut rows = Vec::new();
+    let mut n = 0;
+    for pair in shown {
+        for run in [pair.with, pair.without] {
+            let measured = quality::generation(drawing, run)?;
+            n = measured.n;
+            rows.push(row(&run.title(), "N(0, I)", &measured.prior));
+            rows.push(row(&run.title(), "fitted normal", &measured.fitted));
+            rows.push(row(
+                &run.title(),
+                "reconstructions",
+                &measured.reconstructions,
+            ));
+        }
+    }
+    rows.push(row("real images", "test", &floor.images));
+    Ok(Block::Table(Table {
+        caption: Text::from(format!(
+            "Quality of images on the classifier's features, seed {}: {n} images against every \
+             second test image. Reconstructions are of the other test images at z = μ, real \
+             images these themselves. Precision, recall, density and coverage with five \
+             neighbours; confidence is the classifier's mean probability of the most probable \
+             class.",
+            shown[0].with.configuration.training.seed,
+            n = decimal(n as f64, 0),
+        )),
+        columns: [
+            "model",
+            "codes",
+            "Fréchet",
+            "precision",
+            "recall",
+            "density",
+            "coverage",
+            "confidence",
+        ]
+        .map(|name| Column::new(name, ""))
+        .into(),
+        rows,
+    }))
+}
+
+fn row(model: &str, codes: &str, images: &Images) -> Vec<Cell> {
+    let number = |value: f64, decimals| Cell::Number { value, decimals };
+    vec![
+        Cell::text(model),
+        Cell::text(codes),
+        number(images.frechet, 1),
+        number(images.precision, 2),
+        number(images.recall, 2),
+        number(images.density, 2),
+        number(images.coverage, 2),
+        number(images.confidence, 2),
+    ]
+}
