@@ -6,7 +6,8 @@ use ndarray::ArrayView2;
 /// fraction of the length in text.
 #[must_use]
 pub(super) fn rounded(value: f64) -> f64 {
-    (value * 1e4).round() / 1e4
+    // Adding zero turns −0 into 0.
+    (value * 1e4).round() / 1e4 + 0.0
 }
 
 /// Every `every`-th code [n, N] as a point, rounded.

@@ -258,7 +258,7 @@ mod tests {
     #[test]
     fn a_slice_is_read_like_a_map() {
         let axis = quantiles(5);
-        assert_eq!(axis[2], 0.0);
+        assert!(axis[2].abs() < 1e-12 && (axis[0] + axis[4]).abs() < 1e-12);
         let codes = slice(&axis, axis[4]);
         assert_eq!(codes.dim(), (25, 3));
         let corner = [codes[[0, 0]], codes[[0, 1]], codes[[0, 2]]];
