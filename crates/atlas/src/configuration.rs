@@ -117,7 +117,7 @@ impl Default for Configuration {
                 beta2: 0.999,
                 epsilon: 1e-8,
                 shuffle: true,
-                seed: 0,
+                seed: 42,
                 gradients: "hand".into(),
             },
             tracking: TrackingConfiguration {
