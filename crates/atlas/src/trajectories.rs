@@ -15,9 +15,9 @@ use crate::run_folder::RunFolder;
 
 /// Codes of the same test images at many moments of a run.
 ///
-/// The arrays of the file: `step` [s] and `epoch` [s] say when, `index` [n]
-/// and `label` [n] which images, `mean` [s, n, latent] and, for a VAE,
-/// `log_variance` [s, n, latent] are their codes. The first snapshot is taken
+/// The arrays of the file: `step` and `epoch` (s values) say when, `index` and
+/// `label` (n values) which images, `mean` and, for a VAE, `log_variance`
+/// (s × n × latent) are their codes. The first snapshot is taken
 /// before the first step.
 #[derive(Clone, Debug)]
 pub struct Trajectories {

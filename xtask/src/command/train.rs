@@ -75,7 +75,8 @@ pub(crate) struct Train {
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
 
-    /// Run folder to create; by default runs/<data set>-<model>-….
+    /// Run folder to create; by default one named after the
+    /// data set and the model, below runs/.
     #[arg(long, value_name = "DIR", conflicts_with = "resume")]
     out: Option<PathBuf>,
 
