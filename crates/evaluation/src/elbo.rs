@@ -1,7 +1,7 @@
 //! Reconstruction, KL, ELBO and active units of a trained model: `eval.json`.
 
-use models::streams::{Purpose, stream};
 pub use models::DataTreatment;
+use models::streams::{Purpose, stream};
 use models::{Codes, Model, ModelKind};
 use ndarray::{Array2, ArrayView2};
 use serde::{Deserialize, Serialize};

@@ -47,8 +47,9 @@ impl<T> Operation<T> for PackBinarised<'_> {
             for group in 0..groups {
                 let column = group * GROUP;
                 let width = GROUP.min(cols - column);
-                for row in first..rows.min(first + ROW_GROUP) {
-                    let image = indices[row] as usize;
+                let picked = indices.iter().enumerate();
+                for (row, &image) in picked.skip(first).take(ROW_GROUP) {
+                    let image = image as usize;
                     let bytes = &images[image * cols + column..][..width];
                     let ink = draw_group(bytes, stream, (image * groups + group) as u64);
                     for (line, ink) in ink[..width.div_ceil(LANES)].iter().enumerate() {
