@@ -131,6 +131,7 @@ mod tests {
             kind: ModelKind::Vae,
             architecture: "784-100-20".parse().unwrap(),
             likelihood: Likelihood::Bernoulli,
+            posterior_scale: Default::default(),
         };
         initialisation.draw(Arc::new(Layout::new(&spec)), seed)
     }

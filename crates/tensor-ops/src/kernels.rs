@@ -12,6 +12,7 @@ use crate::linear::forward::Forward;
 use crate::linear::input_gradient::InputGradient;
 use crate::linear::weight_gradient::WeightGradient;
 use crate::loss::kernel::Bce;
+use crate::loss::rows::{self, RowLosses};
 use crate::panels::bytes::PackBytes;
 use crate::panels::support::Masks;
 use crate::random::deviates::{Normal, Uniform};
@@ -67,6 +68,8 @@ kernels! {
     masks: Masks<'_, Self>;
     /// See [`crate::loss`].
     bce: Bce<'_, Self>;
+    /// See [`crate::loss::bernoulli`].
+    bernoulli_rows: RowLosses<'_, Self, rows::Bernoulli>;
     /// See [`crate::adam::update`].
     adam: adam::kernel::Update<'_, Self>;
     /// See [`crate::vector::exp`].
