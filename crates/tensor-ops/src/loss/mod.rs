@@ -1,4 +1,9 @@
-//! Bernoulli cross-entropy with logits.
+//! Negative log-likelihoods of rows of pixels.
+//!
+//! The Bernoulli cross-entropy with logits is here, the
+//! [continuous Bernoulli](continuous_bernoulli) and the [Gaussian](gaussian)
+//! in modules of their own. All take rows that share their targets, as the
+//! samples of one image do ([`SampledRows`]).
 //!
 //! For a logit x and a target t in \[0, 1\], −log p(t | x) = softplus(x) − x·t
 //! and its derivative by x is σ(x) − t. Both come from one exponential:
@@ -6,6 +11,8 @@
 //! σ(x) = (x > 0 ? 1 : e) / (1 + e). The familiar form (1−t)·x + log(1 + e⁻ˣ)
 //! overflows for x < −88.7 in f32; this one never does.
 
+pub mod continuous_bernoulli;
+pub mod gaussian;
 pub(crate) mod kernel;
 pub(crate) mod rows;
 
@@ -124,12 +131,7 @@ impl SampledRows {
 ///
 /// # Panics
 /// If a slice has another length than the rows need.
-pub fn bernoulli<T: Float>(
-    rows: SampledRows,
-    logits: &mut [T],
-    targets: &[T],
-    row_loss: &mut [T],
-) {
+pub fn bernoulli<T: Float>(rows: SampledRows, logits: &mut [T], targets: &[T], row_loss: &mut [T]) {
     rows.check("loss::bernoulli", logits, targets, row_loss);
     if rows.samples == 1 {
         return bce_with_logits(rows.shape, logits, targets, row_loss);
