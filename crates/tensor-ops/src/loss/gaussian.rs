@@ -345,7 +345,7 @@ mod tests {
                 &mut loss,
             );
             assert_eq!(loss, alone);
-            for row in 0..10 {
+            for (row, loss) in loss.iter().enumerate() {
                 let mut sum = 0.0;
                 for col in 0..21 {
                     let at = ROWS.shape.index(row, col);
@@ -356,7 +356,7 @@ mod tests {
                     assert!((outputs[at] - by_output).abs() < 1e-12 * (1.0 + by_output.abs()));
                     assert!((log_sigma[at] - by_sigma).abs() < 1e-12 * (1.0 + by_sigma.abs()));
                 }
-                assert!((loss[row] - sum).abs() < 1e-12 * (1.0 + sum.abs()));
+                assert!((loss - sum).abs() < 1e-12 * (1.0 + sum.abs()));
                 for col in 21..32 {
                     let at = ROWS.shape.index(row, col);
                     assert_eq!((outputs[at], log_sigma[at]), (0.0, 0.0));
@@ -395,7 +395,7 @@ mod tests {
                 &mut loss,
             );
             assert_eq!(loss, alone);
-            for row in 0..10 {
+            for (row, loss) in loss.iter().enumerate() {
                 let mut sum = 0.0;
                 for (col, &s) in by_column.iter().enumerate() {
                     let at = ROWS.shape.index(row, col);
@@ -405,7 +405,7 @@ mod tests {
                     assert!((outputs[at] - by_output).abs() < 1e-12 * (1.0 + by_output.abs()));
                     assert!((gradient[at] - by_sigma).abs() < 1e-12 * (1.0 + by_sigma.abs()));
                 }
-                assert!((loss[row] - sum).abs() < 1e-12 * (1.0 + sum.abs()));
+                assert!((loss - sum).abs() < 1e-12 * (1.0 + sum.abs()));
                 for col in 21..32 {
                     let at = ROWS.shape.index(row, col);
                     assert_eq!((outputs[at], gradient[at]), (0.0, 0.0));
