@@ -187,6 +187,7 @@ mod tests {
             kind: ModelKind::Vae,
             architecture: "18-5-2".parse().unwrap(),
             likelihood: Likelihood::Bernoulli,
+            posterior_scale: Default::default(),
         };
         let mut model = Model::new(spec, Initialisation::Glorot, 1).unwrap();
         // Pixel means 0, 51 / 255, …, the first and the last out of range.
