@@ -148,10 +148,15 @@ impl Drop for Team {
 impl Shared {
     fn work(&self) {
         loop {
-            let start = Instant::now();
-            while start.elapsed() < SPIN {
+            // Counted from the end of the last task: a task may itself take
+            // longer than the watch.
+            let mut idle_since = Instant::now();
+            while idle_since.elapsed() < SPIN {
                 for _ in 0..LOOKS {
-                    while self.take_and_run() {}
+                    if self.take_and_run() {
+                        while self.take_and_run() {}
+                        idle_since = Instant::now();
+                    }
                     std::hint::spin_loop();
                 }
                 if self.closing.load(Ordering::Relaxed) {
