@@ -49,6 +49,14 @@ pub enum EvaluationError {
         /// Its range.
         expected: &'static str,
     },
+    /// A measurement of q(z|x) on a model that has none.
+    #[error(
+        "the model is of kind {kind}, expected vae; only a model with a posterior q(z|x) bounds a likelihood"
+    )]
+    NotVariational {
+        /// What the model is.
+        kind: models::ModelKind,
+    },
     /// A matrix that must be positive definite is not.
     #[error(
         "the covariance of {what} is singular (smallest eigenvalue {smallest:e}), expected full rank; a dimension has collapsed, so leave it out"

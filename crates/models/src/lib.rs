@@ -39,6 +39,7 @@ mod data_treatment;
 mod exchange;
 mod gradient;
 mod importance;
+mod image_decoder;
 mod inference;
 mod initialisation;
 mod latent;
@@ -67,6 +68,7 @@ pub use configuration::{
 };
 pub use data_treatment::DataTreatment;
 pub use gradient::{GradientWorkspace, LossSums, Losses};
+pub use image_decoder::ImageDecoder;
 pub use inference::{Codes, Images};
 pub use initialisation::{Initialisation, UnknownInitialisation};
 pub use layout::{Layout, LinearLayer, TensorSlot};
