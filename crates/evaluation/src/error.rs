@@ -51,12 +51,9 @@ pub enum EvaluationError {
     },
     /// A measurement of q(z|x) on a model that has none.
     #[error(
-        "the model is of kind {kind}, expected vae; only a model with a posterior q(z|x) bounds a likelihood"
+        "the model has no posterior q(z|x), which a likelihood bound and its rate are measured with; expected a model of kind vae"
     )]
-    NotVariational {
-        /// What the model is.
-        kind: models::ModelKind,
-    },
+    NotVariational,
     /// A matrix that must be positive definite is not.
     #[error(
         "the covariance of {what} is singular (smallest eigenvalue {smallest:e}), expected full rank; a dimension has collapsed, so leave it out"

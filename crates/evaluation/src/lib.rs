@@ -10,6 +10,7 @@
 //! |---|---|
 //! | reconstruction, KL, ELBO, active units: `eval.json` | [`elbo`], [`entropy_floor`] |
 //! | −log p(x) by importance sampling | [`likelihood`] |
+//! | what is the KL made of | [`rates`] |
 //! | what is on the decoded map, how fast does it change | [`classifier`], [`map`], [`class_areas`], [`stretch`] |
 //! | where are the codes | [`codes`], [`gaps`], [`sphericity`], [`knn`] |
 //! | how do q(z) and the prior differ | [`aggregate_posterior`], [`variance_law`], [`overlap`], [`mmd`] |
@@ -38,6 +39,7 @@ pub mod map;
 pub mod mmd;
 pub mod overlap;
 pub mod prdc;
+pub mod rates;
 pub mod round_trip;
 pub mod sphericity;
 pub mod statistics;

@@ -117,7 +117,7 @@ pub fn likelihood_bounds(
     let codes = model.encode(images.view());
     require_finite("the array of codes", &codes.mean.view())?;
     let Some(log_variances) = &codes.log_variance else {
-        return Err(EvaluationError::NotVariational { kind: spec.kind });
+        return Err(EvaluationError::NotVariational);
     };
     require_finite("the array of log σ²", &log_variances.view())?;
     let bounds: Vec<Bounds> = (0..images.nrows())

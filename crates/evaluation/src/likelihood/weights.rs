@@ -10,20 +10,20 @@ pub const CURVE: [usize; 5] = [1, 10, 100, 1000, 5000];
 /// Σ w and Σ w² of weights given by their logarithms, scaled by the largest so
 /// far: neither overflows, and only terms 700 nats below it are lost.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct LogSum {
+struct LogSum {
     largest: f64,
     sum: f64,
     squares: f64,
 }
 
 impl LogSum {
-    pub(crate) const EMPTY: Self = Self {
+    const EMPTY: Self = Self {
         largest: f64::NEG_INFINITY,
         sum: 0.0,
         squares: 0.0,
     };
 
-    pub(crate) fn push(&mut self, log_weight: f64) {
+    fn push(&mut self, log_weight: f64) {
         if log_weight > self.largest {
             let shrink = (self.largest - log_weight).exp();
             self.sum = self.sum * shrink + 1.0;
@@ -43,12 +43,12 @@ impl LogSum {
     }
 
     /// log Σ w; −∞ without weights.
-    pub(crate) fn log(&self) -> f64 {
+    fn log(&self) -> f64 {
         self.largest + self.sum.ln()
     }
 
     /// (Σ w)² / Σ w², between 1 and the number of weights (Kong 1992).
-    pub(crate) fn effective_count(&self) -> f64 {
+    fn effective_count(&self) -> f64 {
         self.sum * self.sum / self.squares
     }
 }
