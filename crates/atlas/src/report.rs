@@ -7,14 +7,15 @@ use evaluation::EvaluationError;
 use evaluation::elbo::{Evaluation, EvaluationOptions, evaluate};
 use evaluation::likelihood::{LikelihoodBounds, likelihood_bounds};
 use evaluation::rates::{RateDecomposition, rate_decomposition};
-use models::Model;
-use ndarray::{ArrayView2, s};
+use models::{DataTreatment, Model};
+use ndarray::{CowArray, Ix2, s};
 use serde::Serialize;
 
 use crate::atomic_file;
 use crate::environment::threads;
 use crate::error::Error;
 use crate::run_folder::RunFolder;
+use crate::run_images::treated;
 
 /// What to evaluate, and on which images.
 #[derive(Clone, Debug)]
@@ -27,6 +28,9 @@ pub struct Request {
     pub subset: Option<usize>,
     /// Seed of the sampled codes.
     pub seed: u64,
+    /// What to do to the images' pixels; `None` for what the run's
+    /// configuration does to its test images.
+    pub treatment: Option<DataTreatment>,
     /// Importance samples per image of −log p(x); `None` for no such bound.
     pub nll_samples: Option<usize>,
     /// Threads to use; `None` for all cores.
@@ -76,6 +80,11 @@ pub struct Report {
     /// The terms of the loss and the moments of the codes.
     #[serde(flatten)]
     pub evaluation: Evaluation,
+    /// What training did to its images' pixels.
+    pub training_data_treatment: DataTreatment,
+    /// Seed of the draw that binarised the evaluated images; `None` where
+    /// nothing was drawn.
+    pub data_seed: Option<u64>,
     /// −log p(x) by importance sampling: `nll` by number of samples and
     /// `effective_sample_size`, where asked for. The seed is that of the codes.
     #[serde(flatten)]
@@ -168,33 +177,59 @@ pub fn write(
     }
     let pool = tensor_ops::parallel::ThreadPool::new(threads(request.threads))
         .map_err(models::TrainerError::from)?;
-    let images = split.images();
-    let other = (n == split.len()).then(|| request.split.other().of(&dataset).images());
-    let report = pool.install(|| {
-        let images = images.slice(s![..n, ..]);
-        measure(request, &model, images, other, observer)
-    })?;
+    let trained = configuration.treatment()?;
+    let treatment = request.treatment.unwrap_or(trained).of_evaluation();
+    let data_seed = configuration.data.test_seed;
+    let subject = Subject {
+        model: &model,
+        trained,
+        treatment,
+        data_seed: (treatment == DataTreatment::BinarisedOnce).then_some(data_seed),
+        // A row's draw depends on its index alone: the first n of all.
+        images: treated(
+            treatment,
+            CowArray::from(split.images().slice_move(s![..n, ..])),
+            data_seed,
+        ),
+        other: (n == split.len()).then(|| {
+            let images = request.split.other().of(&dataset).images();
+            treated(treatment, CowArray::from(images), data_seed)
+        }),
+    };
+    let report = pool.install(|| measure(request, &subject, observer))?;
     let path = folder.evaluation();
     atomic_file::write_json(&path, &report)?;
     Ok((report, path))
 }
 
+/// What is measured.
+struct Subject<'a> {
+    model: &'a Model,
+    trained: DataTreatment,
+    treatment: DataTreatment,
+    data_seed: Option<u64>,
+    /// The images of the request, after the treatment.
+    images: CowArray<'a, u8, Ix2>,
+    /// All images of the other split, if those of the request are all of theirs.
+    other: Option<CowArray<'a, u8, Ix2>>,
+}
+
 fn measure(
     request: &Request,
-    model: &Model,
-    images: ArrayView2<'_, u8>,
-    other: Option<ArrayView2<'_, u8>>,
+    subject: &Subject<'_>,
     observer: &dyn Observer,
 ) -> Result<Report, Error> {
+    let (model, images) = (subject.model, subject.images.view());
     let options = |split: SplitName| EvaluationOptions {
         split: split.name().into(),
         seed: request.seed,
+        data_treatment: subject.treatment,
     };
     let evaluation = evaluate(model, images, &options(request.split))?;
-    let train_test_gap = match other {
+    let train_test_gap = match &subject.other {
         None => None,
         Some(images) => {
-            let other = evaluate(model, images, &options(request.split.other()))?;
+            let other = evaluate(model, images.view(), &options(request.split.other()))?;
             Some(match request.split {
                 SplitName::Test => Gap::between(&evaluation, &other),
                 SplitName::Train => Gap::between(&other, &evaluation),
@@ -221,7 +256,9 @@ fn measure(
         }
     };
     Ok(Report {
-        nll_is_likelihood: likelihood.as_ref().map(|_| false),
+        nll_is_likelihood: likelihood.as_ref().map(|_| subject.treatment.is_binary()),
+        training_data_treatment: subject.trained,
+        data_seed: subject.data_seed,
         evaluation,
         likelihood,
         rates,

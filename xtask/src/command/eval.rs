@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use atlas::report::{self, Report, Request, SplitName};
 use atlas::run_folder::RunFolder;
 use clap::{Args, ValueEnum};
+use models::DataTreatment;
 
 use super::source::{DownloadProgress, SourceOptions};
 use crate::output::Output;
@@ -37,6 +38,11 @@ pub(crate) struct Eval {
     /// Only the first N images.
     #[arg(long, value_name = "N")]
     subset: Option<usize>,
+
+    /// What to do to the images: grey, binarised-once or threshold; by default
+    /// what the run does to its test images.
+    #[arg(long, value_name = "TREATMENT")]
+    data_treatment: Option<DataTreatment>,
 
     /// Importance samples per image to bound −log p(x) with.
     #[arg(long, value_name = "K")]
@@ -70,6 +76,7 @@ impl Eval {
             },
             subset: self.subset,
             seed: self.seed,
+            treatment: self.data_treatment,
             nll_samples: self.nll_samples,
             threads: self.threads,
             lookup: self.source.lookup(),
@@ -86,8 +93,10 @@ impl Eval {
 fn table(report: &Report) -> String {
     let evaluation = &report.evaluation;
     let mut text = format!(
-        "{} images of the {} split, grey values; nats per image\n\n",
-        evaluation.n, evaluation.split
+        "{} images of the {} split, {}; nats per image\n\n",
+        evaluation.n,
+        evaluation.split,
+        treatment(report)
     );
     write_terms(&mut text, report);
     write_likelihood(&mut text, report);
@@ -102,6 +111,19 @@ fn table(report: &Report) -> String {
             .map_or_else(String::new, |units| format!(", {units} by KL above 0.01"))
     );
     write_dimensions(&mut text, report);
+    text
+}
+
+/// What was done to the images, and to those of training where that differs.
+fn treatment(report: &Report) -> String {
+    let evaluated = report.evaluation.data_treatment;
+    let mut text = match report.data_seed {
+        Some(seed) => format!("{evaluated} (seed {seed})"),
+        None => evaluated.to_string(),
+    };
+    if report.training_data_treatment != evaluated {
+        let _ = write!(text, ", trained on {}", report.training_data_treatment);
+    }
     text
 }
 
