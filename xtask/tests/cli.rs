@@ -307,6 +307,25 @@ fn likelihoods_are_bounded_by_importance_sampling() {
         table.contains("K = 10") && table.contains("not a likelihood"),
         "{table}"
     );
+    let binary = json(&succeed(xtask(folder.path()).args([
+        "eval",
+        "vae",
+        "--json",
+        "--quiet",
+        "--subset",
+        "20",
+        "--nll-samples",
+        "10",
+        "--data-treatment",
+        "binarised-once",
+    ])));
+    assert_eq!(binary["data_treatment"], "binarised-once");
+    assert_eq!(binary["training_data_treatment"], "grey");
+    assert_eq!(
+        (&binary["data_seed"], &binary["entropy_floor"]),
+        (&json("0"), &json("0.0"))
+    );
+    assert_eq!(binary["nll_is_likelihood"], true);
     for (run, samples, expected) in [("vae", "0", "--nll-samples is 0"), ("ae", "5", "kind vae")] {
         let message = fail(
             xtask(folder.path()).args(["eval", run, "--quiet", "--nll-samples", samples]),
