@@ -15,6 +15,7 @@ pub mod interrupt;
 mod page;
 pub mod presets;
 pub mod report;
+pub mod reproduce;
 pub mod run_folder;
 mod run_images;
 pub mod study;
