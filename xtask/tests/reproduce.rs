@@ -133,12 +133,7 @@ fn a_table_grows_by_stages_without_training_again() {
     assert_eq!(row(folder.path(), "out", "1", &[]), first);
     assert_eq!(row(folder.path(), "out", "2", &[]), second);
     let document = folder.path().join("RESULTS.md");
-    row(
-        folder.path(),
-        "out",
-        "2",
-        &["--markdown", "RESULTS.md", "--k", "1"],
-    );
+    row(folder.path(), "out", "2", &["--markdown", "RESULTS.md"]);
     let text = String::from_utf8(read(document)).expect("UTF-8");
     assert!(
         text.contains("| 1 | 1 of 3280 |") && text.contains("| 1 | 4 of 3280 |"),
@@ -309,6 +304,7 @@ fn wrong_usage_is_refused_before_anything_is_written() {
             "--nll-samples is 0",
         ),
         (vec!["reproduce", "iwae-table1", "--k", "0"], "training"),
+        (vec!["reproduce", "iwae-table1", "--k", "1,1"], "1 twice"),
         (
             vec!["reproduce", "iwae-table1", "--k", "1", "--no-training"],
             "without --no-training",

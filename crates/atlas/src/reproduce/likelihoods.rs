@@ -96,6 +96,17 @@ pub(super) fn rows(
             workshop.dataset.name
         )));
     }
+    let repeated = |(at, k): (usize, &usize)| request.samples[..at].contains(k);
+    if let Some((_, k)) = request
+        .samples
+        .iter()
+        .enumerate()
+        .find(|&one| repeated(one))
+    {
+        return Err(Error::Configuration(format!(
+            "--k has {k} twice, but makes one row of each number"
+        )));
+    }
     // A mistake in any of them is found before the first is trained.
     let configurations = request
         .samples
