@@ -326,11 +326,7 @@ fn likelihoods_are_bounded_by_importance_sampling() {
         (&json("0"), &json("0.0"))
     );
     assert_eq!(binary["nll_is_likelihood"], true);
-    for (run, samples, expected) in [
-        ("vae", "0", "--nll-samples is 0"),
-        ("vae", "-3", "--nll-samples"),
-        ("ae", "5", "kind vae"),
-    ] {
+    for (run, samples, expected) in [("vae", "0", "--nll-samples is 0"), ("ae", "5", "kind vae")] {
         let message = fail(
             xtask(folder.path()).args(["eval", run, "--quiet", "--nll-samples", samples]),
             2,
