@@ -1,7 +1,9 @@
 //! Studies: which runs a question needs, and the figures and numbers that
 //! answer it.
 
+mod dimensions;
 mod drawing;
+mod generation;
 mod lab;
 mod trained_run;
 
@@ -16,7 +18,7 @@ use crate::configuration::Configuration;
 use crate::error::Error;
 
 /// Every study, in the order of the page.
-pub const STUDIES: &[Study] = &[lab::STUDY];
+pub const STUDIES: &[Study] = &[lab::STUDY, dimensions::STUDY];
 
 /// A question, the runs it needs and the figures that answer it.
 #[derive(Clone, Copy, Debug)]

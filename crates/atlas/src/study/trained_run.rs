@@ -92,7 +92,7 @@ impl TrainedRun {
 
 /// Probabilities as grey bytes, rounded to the nearest.
 #[must_use]
-fn grey_bytes(images: ArrayView2<'_, f32>) -> Vec<u8> {
+pub(super) fn grey_bytes(images: ArrayView2<'_, f32>) -> Vec<u8> {
     images
         .iter()
         .map(|&value| (value.clamp(0.0, 1.0) * 255.0).round() as u8)
