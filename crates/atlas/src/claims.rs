@@ -59,6 +59,18 @@ impl Measured {
         }
     }
 
+    /// A quantity that all seeds give together, such as a ratio of spreads, or
+    /// one that no seed changes, such as a floor.
+    #[must_use]
+    pub fn together(name: impl Into<String>, interval: Option<Interval>) -> Self {
+        Self {
+            name: name.into(),
+            by_seed: BTreeMap::new(),
+            interval,
+            diverged: Vec::new(),
+        }
+    }
+
     /// The mean over seeds; NaN without any.
     #[must_use]
     pub fn mean(&self) -> f64 {

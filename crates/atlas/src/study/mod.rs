@@ -2,8 +2,10 @@
 //! answer it.
 
 mod autoencoder;
+mod dimensions;
 mod drawing;
 mod figure_data;
+mod generation;
 mod lab;
 mod plane_map;
 mod sampling;
@@ -27,6 +29,7 @@ pub const STUDIES: &[Study] = &[
     autoencoder::STUDY,
     trajectories::STUDY,
     sampling::STUDY,
+    dimensions::STUDY,
 ];
 
 /// A question, the runs it needs and the figures that answer it.

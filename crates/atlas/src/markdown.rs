@@ -1,0 +1,195 @@
+//! The article as a Markdown file for a code host, with small copies of its
+//! pictures beside it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use rayon::prelude::*;
+use viz::page::{Block, FigureLink};
+use viz::{GrayImage, Image, Rgb, RgbImage, VizError, decode_apng, decode_png, write_png};
+
+use crate::error::Error;
+use crate::page;
+
+/// Folder of the pictures, beside the Markdown file.
+const IMAGES: &str = "images";
+/// Copies are at most this wide.
+const WIDEST: usize = 900;
+
+/// Writes the article of the sections found below `figures` to `path`, and
+/// its pictures, shrunk, into `images/` beside it.
+///
+/// Animations become a still of their last frame. Returns the pictures.
+///
+/// # Errors
+/// When a section or picture cannot be read or a file cannot be written.
+pub fn write(figures: &Path, path: &Path) -> Result<Vec<PathBuf>, Error> {
+    let mut article = page::read_article(figures)?;
+    let images = path.parent().unwrap_or(Path::new("")).join(IMAGES);
+    create(&images)?;
+    let mut links: Vec<&mut FigureLink> = article
+        .sections
+        .iter_mut()
+        .flat_map(|section| &mut section.blocks)
+        .filter_map(|block| match block {
+            Block::Figures(links) => Some(links),
+            _ => None,
+        })
+        .flatten()
+        .collect();
+    let copies = links
+        .par_iter_mut()
+        .map(|link| {
+            // `mnist/lab/maps.png` becomes `mnist-lab-maps.png`.
+            let name = link.source.replace('/', "-");
+            let copy = images.join(&name);
+            let image = shrunk(
+                &still(&figures.join(&link.source))?,
+                link.size.0.min(WIDEST),
+            );
+            link.size = (image.as_ref().width(), image.as_ref().height());
+            link.source = format!("{IMAGES}/{name}");
+            write_png(&copy, &image, &[])?;
+            Ok(copy)
+        })
+        .collect::<Result<Vec<_>, Error>>()?;
+    let text = article.to_markdown()?;
+    viz::write_atomically(path, text.as_bytes())?;
+    Ok(copies)
+}
+
+fn create(folder: &Path) -> Result<(), Error> {
+    fs::create_dir_all(folder).map_err(|source| Error::Write {
+        path: folder.into(),
+        source,
+    })
+}
+
+/// The picture of a file, or the last one of an animation.
+fn still(path: &Path) -> Result<Image, Error> {
+    let bytes = fs::read(path).map_err(|source| Error::Read {
+        path: path.into(),
+        source,
+    })?;
+    let damaged = |error: VizError| {
+        Error::RunFolder(format!(
+            "{} is no picture of the atlas ({error}); delete it and draw its study again",
+            path.display()
+        ))
+    };
+    // An animation says so in a chunk of its own, before any pixel.
+    let head = &bytes[..bytes.len().min(4096)];
+    if head.windows(4).any(|name| name == b"acTL") {
+        let frames = decode_apng(&bytes).map_err(damaged)?;
+        if let Some(last) = frames.images.into_iter().next_back() {
+            return Ok(last.into());
+        }
+    }
+    decode_png(&bytes).map_err(damaged)
+}
+
+/// The image at no more than `width`, every pixel the mean of the area it
+/// covers; grey, if it has no colour.
+fn shrunk(image: &Image, width: usize) -> Image {
+    let image = image.as_ref();
+    let width = width.clamp(1, image.width().max(1));
+    let height = (image.height() * width)
+        .div_ceil(image.width().max(1))
+        .max(1);
+    let columns = shares(image.width(), width);
+    let rows = shares(image.height(), height);
+    let mut small = RgbImage::new(width, height, Rgb::WHITE);
+    let mut colourless = true;
+    for (y, row) in rows.iter().enumerate() {
+        for (x, column) in columns.iter().enumerate() {
+            let mut sum = [0.0; 3];
+            for &(from_y, share_y) in row {
+                for &(from_x, share_x) in column {
+                    let Rgb(r, g, b) = image.get(from_x, from_y);
+                    for (total, value) in sum.iter_mut().zip([r, g, b]) {
+                        *total += share_y * share_x * f64::from(value);
+                    }
+                }
+            }
+            let [r, g, b] = sum.map(|value| value.round() as u8);
+            colourless &= r == g && g == b;
+            small.set(x, y, Rgb(r, g, b));
+        }
+    }
+    if !colourless {
+        return small.into();
+    }
+    let mut grey = GrayImage::new(width, height, 0);
+    for y in 0..height {
+        for x in 0..width {
+            grey.set(x, y, small.get(x, y).0);
+        }
+    }
+    grey.into()
+}
+
+/// For each of `to` equal parts of `from` pixels: the pixels it covers, with
+/// weights that sum to one.
+fn shares(from: usize, to: usize) -> Vec<Vec<(usize, f64)>> {
+    let size = from as f64 / to as f64;
+    (0..to)
+        .map(|part| {
+            let (start, end) = (part as f64 * size, (part + 1) as f64 * size);
+            (start as usize..(end.ceil() as usize).min(from))
+                .map(|pixel| {
+                    let covered = end.min((pixel + 1) as f64) - start.max(pixel as f64);
+                    (pixel, covered.max(0.0) / size)
+                })
+                .collect()
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_cover_everything_once() {
+        for (from, to) in [(10, 10), (10, 5), (10, 3), (7, 4), (1, 1)] {
+            let shares = shares(from, to);
+            assert_eq!(shares.len(), to);
+            let mut covered = vec![0.0; from];
+            for part in &shares {
+                let sum: f64 = part.iter().map(|(_, share)| share).sum();
+                assert!((sum - 1.0).abs() < 1e-12, "{from} to {to}: {part:?}");
+                for (pixel, share) in part {
+                    covered[*pixel] += share;
+                }
+            }
+            for share in covered {
+                assert!(
+                    (share - to as f64 / from as f64).abs() < 1e-12,
+                    "{from} to {to}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn shrinking_averages_and_finds_grey() {
+        let mut image = RgbImage::new(4, 2, Rgb(10, 10, 10));
+        image.set(0, 0, Rgb(50, 50, 50));
+        let Image::Gray(small) = shrunk(&image.clone().into(), 2) else {
+            panic!("no colour is grey");
+        };
+        assert_eq!((small.width(), small.height()), (2, 1));
+        assert_eq!((small.get(0, 0), small.get(1, 0)), (20, 10));
+        image.set(3, 1, Rgb(10, 10, 50));
+        let Image::Rgb(small) = shrunk(&image.into(), 2) else {
+            panic!("blue is a colour");
+        };
+        assert_eq!(small.get(1, 0), Rgb(10, 10, 20));
+    }
+
+    #[test]
+    fn a_picture_is_never_enlarged() {
+        let image: Image = GrayImage::new(3, 5, 7).into();
+        assert_eq!(shrunk(&image, 100), image);
+    }
+}
