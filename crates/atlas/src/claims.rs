@@ -77,6 +77,27 @@ impl Measured {
         self.interval.map_or(f64::NAN, |interval| interval.mean)
     }
 
+    /// For a table: the mean with its interval, or alone when a single seed
+    /// finished.
+    #[must_use]
+    pub fn cell(&self, decimals: usize) -> viz::page::Cell {
+        match self.interval {
+            None => viz::page::Cell::Missing,
+            Some(interval) => match (interval.lower, interval.upper) {
+                (Some(low), Some(high)) => viz::page::Cell::Interval {
+                    mean: interval.mean,
+                    low,
+                    high,
+                    decimals,
+                },
+                _ => viz::page::Cell::Number {
+                    value: interval.mean,
+                    decimals,
+                },
+            },
+        }
+    }
+
     /// This minus `other`, seed by seed, over the seeds both have.
     #[must_use]
     pub fn minus(&self, other: &Self, name: impl Into<String>) -> Self {

@@ -8,7 +8,10 @@ use crate::run_folder::EpochMetrics;
 /// the IDX format, to be named `idx:DIR`.
 fn small_set(folder: &Path, classes: u8) -> String {
     fs::create_dir_all(folder).unwrap();
-    let parts = [datasets::glyphs::split(0..400), datasets::glyphs::split(60_000..60_300)];
+    let parts = [
+        datasets::glyphs::split(0..400),
+        datasets::glyphs::split(60_000..60_300),
+    ];
     for (part, names) in parts.iter().zip(datasets::FILE_NAMES.chunks(2)) {
         let write = |name: &str, dimensions: &[usize], data: &[u8]| {
             let file = fs::File::create(folder.join(name)).unwrap();
@@ -134,7 +137,10 @@ fn a_diverged_run_is_reported_and_not_averaged_in() {
         let queue = Queue::new(runs.iter(), &dataset, &request);
         let watch = Watch::default();
         let results = queue.train(2, &watch.interrupt, &watch).unwrap();
-        assert_eq!(results.values().filter(|ended| ended.trained_now).count(), trained);
+        assert_eq!(
+            results.values().filter(|ended| ended.trained_now).count(),
+            trained
+        );
         let (finished, diverged) = collect(runs.to_vec(), &results, &dataset).unwrap();
         assert_eq!(finished.len(), 2);
         let named: Vec<(&str, u64)> = diverged.iter().map(|run| (run.key, run.seed)).collect();
@@ -152,7 +158,9 @@ fn a_diverged_run_is_reported_and_not_averaged_in() {
             folder.path(),
         );
         let measured = drawing
-            .over_seeds("vae", "VAE", |run| Ok(run.configuration.training.seed as f64))
+            .over_seeds("vae", "VAE", |run| {
+                Ok(run.configuration.training.seed as f64)
+            })
             .unwrap();
         assert_eq!(measured.by_seed, [(0, 0.0), (2, 2.0)].into());
         assert_eq!(measured.mean(), 1.0);
@@ -160,7 +168,12 @@ fn a_diverged_run_is_reported_and_not_averaged_in() {
         assert_eq!(drawing.run("vae").unwrap().configuration.training.seed, 0);
         let error = drawing.run("wild").unwrap_err();
         assert_eq!(error.exit_code(), 3);
-        assert!(error.to_string().contains("every run of the model 'wild' diverged"), "{error}");
+        assert!(
+            error
+                .to_string()
+                .contains("every run of the model 'wild' diverged"),
+            "{error}"
+        );
     }
 }
 
@@ -197,7 +210,11 @@ fn an_interrupted_call_continues_where_it_was() {
         assert_eq!(fs::read(a.model()).unwrap(), fs::read(b.model()).unwrap());
     }
     for (a, b) in outcome.figures.iter().zip(&continued.figures) {
-        assert!(fs::read(a).unwrap() == fs::read(b).unwrap(), "{}", a.display());
+        assert!(
+            fs::read(a).unwrap() == fs::read(b).unwrap(),
+            "{}",
+            a.display()
+        );
     }
 
     // A second call has nothing left to train and writes the same.
@@ -205,7 +222,11 @@ fn an_interrupted_call_continues_where_it_was() {
     let again = drawn(&whole, &watch).unwrap();
     assert_eq!((again.trained, watch.epochs.into_inner()), (0, 0));
     for (a, b) in again.figures.iter().zip(&continued.figures) {
-        assert!(fs::read(a).unwrap() == fs::read(b).unwrap(), "{}", a.display());
+        assert!(
+            fs::read(a).unwrap() == fs::read(b).unwrap(),
+            "{}",
+            a.display()
+        );
     }
 }
 
@@ -223,18 +244,30 @@ fn every_figure_has_its_data_and_every_claim_its_verdict() {
     for figure in &outcome.figures {
         let sidecar = fs::read(figure.with_extension("json")).unwrap();
         let sidecar: serde_json::Value = serde_json::from_slice(&sidecar).unwrap();
-        assert_eq!(sidecar["configuration"]["dataset"], load(&name).name.as_str());
+        assert_eq!(
+            sidecar["configuration"]["dataset"],
+            load(&name).name.as_str()
+        );
         assert!(sidecar["data"].is_object() || sidecar["data"].is_array());
         let file = figure.file_name().unwrap().to_string_lossy().into_owned();
         assert!(html.contains(&format!("dimensions/{file}\"")), "{file}");
     }
-    let claims = outcome.figures[0].parent().unwrap().with_file_name("claims.json");
+    let claims = outcome.figures[0]
+        .parent()
+        .unwrap()
+        .with_file_name("claims.json");
     let claims: Vec<crate::claims::Claim> =
         serde_json::from_slice(&fs::read(claims).unwrap()).unwrap();
     let ids: Vec<&str> = claims.iter().map(|claim| claim.id.as_str()).collect();
-    assert_eq!(ids, ["003.11", "003.12", "003.13", "003.14", "003.15", "003.16"]);
+    assert_eq!(
+        ids,
+        ["003.11", "003.12", "003.13", "003.14", "003.15", "003.16"]
+    );
     for claim in &claims {
-        let with_seeds = claim.measured.iter().filter(|measured| measured.by_seed.len() == 2);
+        let with_seeds = claim
+            .measured
+            .iter()
+            .filter(|measured| measured.by_seed.len() == 2);
         assert!(with_seeds.count() >= 1, "{}", claim.id);
     }
 
@@ -244,10 +277,16 @@ fn every_figure_has_its_data_and_every_claim_its_verdict() {
     let pictures = crate::markdown::write(&request.out, &docs.join("ATLAS.md")).unwrap();
     assert_eq!(pictures.len(), outcome.figures.len());
     let markdown = fs::read_to_string(docs.join("ATLAS.md")).unwrap();
-    assert!(markdown.contains("| 003.11 | With four latent variables"), "{markdown}");
+    assert!(
+        markdown.contains("| 003.11 | With four latent variables"),
+        "{markdown}"
+    );
     for (picture, figure) in pictures.iter().zip(&outcome.figures) {
         let name = picture.file_name().unwrap().to_string_lossy().into_owned();
-        assert!(markdown.contains(&format!("<img src=\"images/{name}\"")), "{name}");
+        assert!(
+            markdown.contains(&format!("<img src=\"images/{name}\"")),
+            "{name}"
+        );
         let image = viz::decode_png(&fs::read(picture).unwrap()).unwrap();
         assert!(image.as_ref().width() <= 900, "{name}");
         let size = |path: &Path| fs::metadata(path).unwrap().len();
@@ -260,12 +299,19 @@ fn one_seed_decides_nothing_about_spread() {
     let folder = tempfile::tempdir().unwrap();
     let name = small_set(&folder.path().join("set"), 10);
     let outcome = drawn(&request(folder.path(), &name), &Watch::default()).unwrap();
-    let claims = outcome.figures[0].parent().unwrap().with_file_name("claims.json");
+    let claims = outcome.figures[0]
+        .parent()
+        .unwrap()
+        .with_file_name("claims.json");
     let claims: Vec<crate::claims::Claim> =
         serde_json::from_slice(&fs::read(claims).unwrap()).unwrap();
     for id in ["003.11", "003.12", "003.13"] {
         let claim = claims.iter().find(|claim| claim.id == id).unwrap();
-        assert_eq!(claim.verdict, evaluation::statistics::Verdict::Undecided, "{id}");
+        assert_eq!(
+            claim.verdict,
+            evaluation::statistics::Verdict::Undecided,
+            "{id}"
+        );
     }
 }
 
@@ -276,7 +322,10 @@ fn a_data_set_without_ten_classes_is_refused_before_any_work() {
     let request = request(folder.path(), &name);
     let error = drawn(&request, &Watch::default()).unwrap_err();
     let message = error.to_string();
-    assert!(message.contains("have 3 classes, but it expects ten"), "{message}");
+    assert!(
+        message.contains("have 3 classes, but it expects ten"),
+        "{message}"
+    );
     assert!(message.contains("choose another --dataset"), "{message}");
     assert_eq!(error.exit_code(), 2);
     assert!(!request.out.exists() && !request.runs.exists());
@@ -291,7 +340,10 @@ fn unknown_studies_and_no_seeds_are_refused() {
     };
     let error = drawn(&unknown, &Watch::default()).unwrap_err();
     let message = error.to_string();
-    assert!(message.contains("no study 'dimension'; expected one of lab"), "{message}");
+    assert!(
+        message.contains("no study 'dimension'; expected one of lab"),
+        "{message}"
+    );
     assert_eq!(error.exit_code(), 2);
     let none = Request {
         seeds: 0,

@@ -6,7 +6,8 @@ use evaluation::statistics::{
     Interval, SpreadComparison, Verdict, combined_verdict, proportion_interval,
 };
 
-use super::super::{Drawing, generation};
+use super::super::Drawing;
+use super::super::image_quality::{self, Quantity, Source, image_quality};
 use super::spread::{self, COMPARISONS};
 use super::{
     Case, DEEP_4, DEEP_8, DEEP_16, SHALLOW_4, SHALLOW_8, SHALLOW_16, collapsed, evaluation,
@@ -177,17 +178,17 @@ fn samples(
     statement: &str,
     [better, worse]: [Case; 2],
 ) -> Result<Claim, Error> {
-    let value = |case: Case, what: &str, of: fn(&generation::Quality) -> f64| {
+    let value = |case: Case, what: &str, of: Quantity| {
         drawing.over_seeds(case.key, format!("{what} {}", case.name).as_str(), |run| {
-            Ok(of(&generation::of_samples(drawing, run)?))
+            Ok(of(&image_quality(drawing, run, Source::Prior)?))
         })
     };
-    let floor = generation::floor(drawing, drawing.run(DEEP_4.key)?)?;
+    let floor = image_quality::floor(drawing)?;
     let mut measured = Vec::new();
     let mut verdicts = Vec::new();
-    let quantities: [(&str, fn(&generation::Quality) -> f64, f64, bool); 2] = [
+    let quantities: [(&str, Quantity, f64, bool); 2] = [
         ("Fréchet", |q| q.frechet, floor.frechet, false),
-        ("coverage", |q| q.prdc.coverage, floor.prdc.coverage, true),
+        ("coverage", |q| q.coverage, floor.coverage, true),
     ];
     for (what, of, reached, higher_is_better) in quantities {
         let (first, second) = (value(better, what, of)?, value(worse, what, of)?);

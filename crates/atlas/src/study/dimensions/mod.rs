@@ -16,7 +16,9 @@ use evaluation::Evaluation;
 use evaluation::elbo::{EvaluationOptions, evaluate};
 use viz::page::{Block, Cell, Column, Section, Table, Text};
 
-use super::{Drawing, PlannedRun, Report, Scale, Study, TrainedRun, generation};
+use super::image_quality::{self, Quantity, Source, image_quality};
+use super::wording::{count, said};
+use super::{Drawing, PlannedRun, Report, Scale, Study, TrainedRun};
 use crate::claims::Measured;
 use crate::configuration::Configuration;
 use crate::error::Error;
@@ -42,54 +44,30 @@ struct Case {
     latent: usize,
 }
 
-const SHALLOW_2: Case = Case {
-    key: "2",
-    name: "784-256-2",
-    hidden: &[256],
-    latent: 2,
-};
-const DEEP_2: Case = Case {
-    key: "2-deep",
-    name: "784-256-32-8-2",
-    hidden: &[256, 32, 8],
-    latent: 2,
-};
-const DEEP_4: Case = Case {
-    key: "4-deep",
-    name: "784-256-32-8-4",
-    hidden: &[256, 32, 8],
-    latent: 4,
-};
-const SHALLOW_4: Case = Case {
-    key: "4",
-    name: "784-256-32-4",
-    hidden: &[256, 32],
-    latent: 4,
-};
-const DEEP_8: Case = Case {
-    key: "8-deep",
-    name: "784-256-32-16-8",
-    hidden: &[256, 32, 16],
-    latent: 8,
-};
-const SHALLOW_8: Case = Case {
-    key: "8",
-    name: "784-256-32-8",
-    hidden: &[256, 32],
-    latent: 8,
-};
-const DEEP_16: Case = Case {
-    key: "16-deep",
-    name: "784-256-32-24-16",
-    hidden: &[256, 32, 24],
-    latent: 16,
-};
-const SHALLOW_16: Case = Case {
-    key: "16",
-    name: "784-256-32-16",
-    hidden: &[256, 32],
-    latent: 16,
-};
+impl Case {
+    const fn new(
+        key: &'static str,
+        name: &'static str,
+        hidden: &'static [usize],
+        latent: usize,
+    ) -> Self {
+        Self {
+            key,
+            name,
+            hidden,
+            latent,
+        }
+    }
+}
+
+const SHALLOW_2: Case = Case::new("2", "784-256-2", &[256], 2);
+const DEEP_2: Case = Case::new("2-deep", "784-256-32-8-2", &[256, 32, 8], 2);
+const DEEP_4: Case = Case::new("4-deep", "784-256-32-8-4", &[256, 32, 8], 4);
+const SHALLOW_4: Case = Case::new("4", "784-256-32-4", &[256, 32], 4);
+const DEEP_8: Case = Case::new("8-deep", "784-256-32-16-8", &[256, 32, 16], 8);
+const SHALLOW_8: Case = Case::new("8", "784-256-32-8", &[256, 32], 8);
+const DEEP_16: Case = Case::new("16-deep", "784-256-32-24-16", &[256, 32, 24], 16);
+const SHALLOW_16: Case = Case::new("16", "784-256-32-16", &[256, 32], 16);
 
 /// Every model, in the order of tables; the first two are those that the
 /// document showed before.
@@ -133,12 +111,9 @@ fn plan(dataset: &Dataset, scale: Scale) -> Vec<PlannedRun> {
 }
 
 fn draw(drawing: &mut Drawing<'_>) -> Result<Report, Error> {
-    let said = |text: &str| Block::Quotation {
-        text: Text::from(text),
-        source: "Document 003".into(),
-    };
     let mut blocks = vec![
         said(
+            "003",
             "In more dimensions the codes of the data may lie too scattered for sampling to cover \
              the space between them. With four latent variables the results differ much more from \
              one training to the next than before, and not infrequently a variable collapses: its \
@@ -150,6 +125,7 @@ fn draw(drawing: &mut Drawing<'_>) -> Result<Report, Error> {
     blocks.push(samples::lattices(drawing)?);
     blocks.push(Block::Subheading("Eight and sixteen".into()));
     blocks.push(said(
+        "003",
         "With 8 and 16 variables several collapse, more evidently in the deeper nets. All the \
          same, at 16 samples seem slightly better with the deeper one.",
     ));
@@ -210,55 +186,34 @@ fn epochs(runs: &[&TrainedRun]) -> usize {
     runs.first().map_or(0, |run| run.metrics.len())
 }
 
-/// Mean with its interval, or the mean alone of a single seed.
-fn cell(measured: &Measured, decimals: usize) -> Cell {
-    match measured.interval {
-        None => Cell::Missing,
-        Some(interval) => match (interval.lower, interval.upper) {
-            (Some(low), Some(high)) => Cell::Interval {
-                mean: interval.mean,
-                low,
-                high,
-                decimals,
-            },
-            _ => Cell::Number {
-                value: interval.mean,
-                decimals,
-            },
-        },
-    }
-}
-
 fn results_table(drawing: &Drawing<'_>) -> Result<Block, Error> {
     let mut rows = Vec::new();
     for case in CASES {
-        let value = |name: &str, of: &dyn Fn(&Evaluation) -> f64| {
-            drawing.over_seeds(case.key, name, |run| Ok(of(&evaluation(drawing, run)?)))
+        let value = |of: &dyn Fn(&Evaluation) -> f64| {
+            drawing.over_seeds(case.key, "", |run| Ok(of(&evaluation(drawing, run)?)))
         };
         rows.push(vec![
             Cell::text(case.name),
-            cell(&final_loss(drawing, case)?, 2),
-            cell(&value("reconstruction", &|e| e.reconstruction)?, 2),
-            cell(&value("kl", &|e| e.kl.unwrap_or(f64::NAN))?, 2),
+            final_loss(drawing, case)?.cell(2),
+            value(&|e| e.reconstruction)?.cell(2),
+            value(&|e| e.kl.unwrap_or(f64::NAN))?.cell(2),
             Cell::Number {
                 value: case.latent as f64,
                 decimals: 0,
             },
-            cell(&value("active", &|e| e.active_units as f64)?, 1),
-            cell(
-                &value("active", &|e| {
-                    e.active_units_by_kl
-                        .map_or(f64::NAN, |active| active as f64)
-                })?,
-                1,
-            ),
+            value(&|e| e.active_units as f64)?.cell(1),
+            value(&|e| {
+                e.active_units_by_kl
+                    .map_or(f64::NAN, |active| active as f64)
+            })?
+            .cell(1),
         ]);
     }
     Ok(Block::Table(Table {
         caption: Text::from(format!(
             "Test images, n = {}, {}: mean over seeds{}. Active by variance: Var(μ) above 0.01; by \
              KL: more than 0.01 nats.",
-            viz::number::decimal(drawing.dataset.test.len() as f64, 0),
+            count(drawing.dataset.test.len()),
             seeds_in_words(drawing.scale),
             if drawing.scale.seeds > 1 {
                 " with its 95 % interval"
@@ -280,52 +235,46 @@ fn results_table(drawing: &Drawing<'_>) -> Result<Block, Error> {
 }
 
 fn quality_table(drawing: &Drawing<'_>) -> Result<Block, Error> {
+    let columns: [(&str, usize, Quantity); 6] = [
+        ("Fréchet", 1, |quality| quality.frechet),
+        ("precision", 3, |quality| quality.precision),
+        ("recall", 3, |quality| quality.recall),
+        ("density", 3, |quality| quality.density),
+        ("coverage", 3, |quality| quality.coverage),
+        ("confidence", 3, |quality| quality.confidence),
+    ];
     let mut rows = Vec::new();
-    for case in PAIRS.iter().flatten() {
-        let value = |of: &dyn Fn(&generation::Quality) -> f64| {
-            drawing.over_seeds(case.key, "", |run| {
-                Ok(of(&generation::of_samples(drawing, run)?))
-            })
-        };
-        rows.push(vec![
-            Cell::text(case.name),
-            cell(&value(&|q| q.frechet)?, 1),
-            cell(&value(&|q| q.prdc.precision)?, 3),
-            cell(&value(&|q| q.prdc.recall)?, 3),
-            cell(&value(&|q| q.prdc.density)?, 3),
-            cell(&value(&|q| q.prdc.coverage)?, 3),
-        ]);
+    for case in CASES {
+        let mut row = vec![Cell::text(case.name)];
+        for (_, decimals, value) in columns {
+            let measured = drawing.over_seeds(case.key, "", |run| {
+                Ok(value(&image_quality(drawing, run, Source::Prior)?))
+            })?;
+            row.push(measured.cell(decimals));
+        }
+        rows.push(row);
     }
-    let floor = generation::floor(drawing, drawing.run(DEEP_4.key)?)?;
-    let number = |value, decimals| Cell::Number { value, decimals };
-    rows.push(vec![
-        Cell::text("test images, the other half"),
-        number(floor.frechet, 1),
-        number(floor.prdc.precision, 3),
-        number(floor.prdc.recall, 3),
-        number(floor.prdc.density, 3),
-        number(floor.prdc.coverage, 3),
-    ]);
+    let floor = image_quality::floor(drawing)?;
+    let mut row = vec![Cell::text("real images")];
+    for (_, decimals, value) in columns {
+        row.push(Cell::Number {
+            value: value(&floor),
+            decimals,
+        });
+    }
+    rows.push(row);
+    let names = std::iter::once("model").chain(columns.map(|(name, ..)| name));
     Ok(Block::Table(Table {
         caption: Text::from(format!(
-            "{} samples from the prior against as many test images, {}: distances in the {}. \
-             Precision and density say how real the samples are, recall and coverage how much of \
-             the data they reach (k = {}). The last row is what real images reach.",
-            viz::number::decimal(floor.n as f64, 0),
+            "Samples from the prior, {}: {}. Precision and density say how real the samples are, \
+             recall and coverage how much of the data they reach ({} neighbours); confidence is \
+             the classifier's mean probability of the most probable class. The last row is what \
+             the other test images reach.",
             seeds_in_words(drawing.scale),
-            generation::classifier_in_words(drawing)?,
-            floor.prdc.k,
+            image_quality::in_words(drawing, &floor)?,
+            image_quality::NEIGHBOURS,
         )),
-        columns: [
-            "model",
-            "Fréchet distance",
-            "precision",
-            "recall",
-            "density",
-            "coverage",
-        ]
-        .map(|name| Column::new(name, ""))
-        .into(),
+        columns: names.map(|name| Column::new(name, "")).collect(),
         rows,
     }))
 }

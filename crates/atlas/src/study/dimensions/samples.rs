@@ -7,7 +7,7 @@ use serde_json::json;
 use viz::page::Block;
 use viz::{Figure, Grid, Panel, TilePanel, montage};
 
-use super::super::generation::prior_codes;
+use super::super::random_codes::{CODES_SEED, prior_codes};
 use super::super::trained_run::grey_bytes;
 use super::super::{Described, Drawing, TrainedRun};
 use super::{DEEP_4, DEEP_8, DEEP_16, PAIRS, SHALLOW_4, SHALLOW_8, SHALLOW_16, epochs};
@@ -67,7 +67,7 @@ pub(super) fn from_the_prior(drawing: &mut Drawing<'_>) -> Result<Block, Error> 
         let mut panels = Vec::new();
         for case in pair {
             let run = drawing.run(case.key)?;
-            let codes = prior_codes(SAMPLES * SAMPLES, case.latent, 0);
+            let codes = prior_codes(SAMPLES * SAMPLES, case.latent);
             let tiles = grey_bytes(run.model.decode(codes.view()).view());
             panels.push(Panel::from(TilePanel {
                 title: run.title(),
@@ -104,7 +104,7 @@ pub(super) fn from_the_prior(drawing: &mut Drawing<'_>) -> Result<Block, Error> 
         Described {
             caption: &caption,
             runs: &runs,
-            data: json!({"samples": SAMPLES * SAMPLES, "codes": "normal deviates of seed 0, row-major from the top left"}),
+            data: json!({"samples": SAMPLES * SAMPLES, "codes": format!("normal deviates of seed {CODES_SEED} and the stream of the number of dimensions, row-major from the top left")}),
             bare: false,
         },
     )?;
