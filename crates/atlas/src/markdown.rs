@@ -6,15 +6,17 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 use viz::page::{Block, FigureLink};
-use viz::{GrayImage, Image, Rgb, RgbImage, VizError, decode_apng, decode_png, write_png};
+use viz::{Image, Rgb, RgbImage, VizError, decode_apng, decode_png, write_small_png};
 
 use crate::error::Error;
 use crate::page;
 
 /// Folder of the pictures, beside the Markdown file.
 const IMAGES: &str = "images";
-/// Copies are at most this wide.
-const WIDEST: usize = 900;
+/// Colours of a copy, at most: one of 16 takes half a byte a pixel, and few see
+/// the difference in grey digits; plots shade ten colours.
+const GREYS: usize = 16;
+const COLOURS: usize = 64;
 
 /// Writes the article of the sections found below `figures` to `path`, and
 /// its pictures, shrunk, into `images/` beside it.
@@ -43,13 +45,12 @@ pub fn write(figures: &Path, path: &Path) -> Result<Vec<PathBuf>, Error> {
             // `mnist/lab/maps.png` becomes `mnist-lab-maps.png`.
             let name = link.source.replace('/', "-");
             let copy = images.join(&name);
-            let image = shrunk(
-                &still(&figures.join(&link.source))?,
-                link.size.0.min(WIDEST),
-            );
-            link.size = (image.as_ref().width(), image.as_ref().height());
+            // As large as on the page: charts are drawn at twice that.
+            let image = shrunk(&still(&figures.join(&link.source))?, link.size.0);
+            let colours = if is_grey(&image) { GREYS } else { COLOURS };
+            link.size = (image.width(), image.height());
             link.source = format!("{IMAGES}/{name}");
-            write_png(&copy, &image, &[])?;
+            write_small_png(&copy, &image, colours)?;
             Ok(copy)
         })
         .collect::<Result<Vec<_>, Error>>()?;
@@ -88,9 +89,8 @@ fn still(path: &Path) -> Result<Image, Error> {
     decode_png(&bytes).map_err(damaged)
 }
 
-/// The image at no more than `width`, every pixel the mean of the area it
-/// covers; grey, if it has no colour.
-fn shrunk(image: &Image, width: usize) -> Image {
+/// The image at no more than `width`, every pixel the mean of the area it covers.
+fn shrunk(image: &Image, width: usize) -> RgbImage {
     let image = image.as_ref();
     let width = width.clamp(1, image.width().max(1));
     let height = (image.height() * width)
@@ -99,7 +99,6 @@ fn shrunk(image: &Image, width: usize) -> Image {
     let columns = shares(image.width(), width);
     let rows = shares(image.height(), height);
     let mut small = RgbImage::new(width, height, Rgb::WHITE);
-    let mut colourless = true;
     for (y, row) in rows.iter().enumerate() {
         for (x, column) in columns.iter().enumerate() {
             let mut sum = [0.0; 3];
@@ -112,20 +111,19 @@ fn shrunk(image: &Image, width: usize) -> Image {
                 }
             }
             let [r, g, b] = sum.map(|value| value.round() as u8);
-            colourless &= r == g && g == b;
             small.set(x, y, Rgb(r, g, b));
         }
     }
-    if !colourless {
-        return small.into();
-    }
-    let mut grey = GrayImage::new(width, height, 0);
-    for y in 0..height {
-        for x in 0..width {
-            grey.set(x, y, small.get(x, y).0);
-        }
-    }
-    grey.into()
+    small
+}
+
+/// Whether nearly all pixels are grey: digits under a coloured mark are not,
+/// digits under a title are.
+fn is_grey(image: &RgbImage) -> bool {
+    image
+        .pixels()
+        .chunks_exact(3)
+        .all(|pixel| pixel[0].abs_diff(pixel[1]) < 8 && pixel[1].abs_diff(pixel[2]) < 8)
 }
 
 /// For each of `to` equal parts of `from` pixels: the pixels it covers, with
@@ -172,24 +170,17 @@ mod tests {
     }
 
     #[test]
-    fn shrinking_averages_and_finds_grey() {
+    fn shrinking_averages_and_never_enlarges() {
         let mut image = RgbImage::new(4, 2, Rgb(10, 10, 10));
         image.set(0, 0, Rgb(50, 50, 50));
-        let Image::Gray(small) = shrunk(&image.clone().into(), 2) else {
-            panic!("no colour is grey");
-        };
+        let small = shrunk(&image.clone().into(), 2);
         assert_eq!((small.width(), small.height()), (2, 1));
-        assert_eq!((small.get(0, 0), small.get(1, 0)), (20, 10));
+        assert_eq!(small.get(0, 0), Rgb(20, 20, 20));
+        assert!(is_grey(&small));
         image.set(3, 1, Rgb(10, 10, 50));
-        let Image::Rgb(small) = shrunk(&image.into(), 2) else {
-            panic!("blue is a colour");
-        };
+        let small = shrunk(&image.clone().into(), 2);
         assert_eq!(small.get(1, 0), Rgb(10, 10, 20));
-    }
-
-    #[test]
-    fn a_picture_is_never_enlarged() {
-        let image: Image = GrayImage::new(3, 5, 7).into();
-        assert_eq!(shrunk(&image, 100), image);
+        assert!(!is_grey(&small));
+        assert_eq!(shrunk(&image.clone().into(), 100), image);
     }
 }
