@@ -17,6 +17,8 @@ const IMAGES: &str = "images";
 /// the difference in grey digits; plots shade ten colours.
 const GREYS: usize = 16;
 const COLOURS: usize = 64;
+/// Difference of a pixel's channels up to which it counts as grey.
+const INK: u8 = 40;
 
 /// Writes the article of the sections found below `figures` to `path`, and
 /// its pictures, shrunk, into `images/` beside it.
@@ -117,13 +119,12 @@ fn shrunk(image: &Image, width: usize) -> RgbImage {
     small
 }
 
-/// Whether nearly all pixels are grey: digits under a coloured mark are not,
-/// digits under a title are.
+/// Whether nothing has a colour; the bluish ink of titles and captions is none.
 fn is_grey(image: &RgbImage) -> bool {
-    image
-        .pixels()
-        .chunks_exact(3)
-        .all(|pixel| pixel[0].abs_diff(pixel[1]) < 8 && pixel[1].abs_diff(pixel[2]) < 8)
+    image.pixels().chunks_exact(3).all(|pixel| {
+        let (low, high) = (pixel.iter().min(), pixel.iter().max());
+        low.zip(high).is_none_or(|(low, high)| high - low <= INK)
+    })
 }
 
 /// For each of `to` equal parts of `from` pixels: the pixels it covers, with
@@ -177,10 +178,10 @@ mod tests {
         assert_eq!((small.width(), small.height()), (2, 1));
         assert_eq!(small.get(0, 0), Rgb(20, 20, 20));
         assert!(is_grey(&small));
-        image.set(3, 1, Rgb(10, 10, 50));
+        image.set(3, 1, Rgb(10, 10, 110));
         let small = shrunk(&image.clone().into(), 2);
-        assert_eq!(small.get(1, 0), Rgb(10, 10, 20));
-        assert!(!is_grey(&small));
+        assert_eq!(small.get(1, 0), Rgb(10, 10, 35));
+        assert!(is_grey(&small) && !is_grey(&image));
         assert_eq!(shrunk(&image.clone().into(), 100), image);
     }
 }

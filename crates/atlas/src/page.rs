@@ -320,9 +320,17 @@ fn claims_blocks(claims: &[Claim]) -> Vec<Block> {
     ]
 }
 
-/// The quantity, and a line for each model.
+/// The quantity, and a line for each model; a single seed is called so.
 fn measurements(claim: &Claim) -> Vec<Span> {
     let mut spans = vec![Span::Emphasis(claim.quantity.clone())];
+    let most = claim
+        .measured
+        .iter()
+        .map(|of_model| of_model.by_seed.len())
+        .max();
+    if most == Some(1) {
+        spans.push(Span::Strong(" (one seed)".into()));
+    }
     for measured in &claim.measured {
         spans.push(Span::Break);
         spans.push(Span::Plain(in_words(measured)));

@@ -178,6 +178,30 @@ fn a_diverged_run_is_reported_and_not_averaged_in() {
 }
 
 #[test]
+fn a_model_of_another_latent_size_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let name = small_set(&folder.path().join("set"), 10);
+    let dataset = load(&name);
+    let planned = planned(&dataset, "vae", 0, "1e-3");
+    let run = RunFolder::at(folder.path().join("run"));
+    fs::create_dir_all(run.path()).unwrap();
+    let spec = models::ModelSpec {
+        architecture: "784-16-3".parse().unwrap(),
+        ..planned.configuration.model_spec().unwrap()
+    };
+    let model = models::Model::new(spec, models::Initialisation::default(), 0).unwrap();
+    model.save(&run.model(), &BTreeMap::new()).unwrap();
+    let error = TrainedRun::load(planned, run).unwrap_err();
+    let message = error.to_string();
+    assert!(
+        message.contains("784-16-3 with 3 latent variables"),
+        "{message}"
+    );
+    assert!(message.contains("the study needs vae 784-16-"), "{message}");
+    assert_eq!(error.exit_code(), 2);
+}
+
+#[test]
 fn an_interrupted_call_continues_where_it_was() {
     let folder = tempfile::tempdir().unwrap();
     let name = small_set(&folder.path().join("set"), 10);

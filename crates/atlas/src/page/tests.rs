@@ -150,6 +150,19 @@ fn a_damaged_section_is_named() {
 }
 
 #[test]
+fn a_statement_about_one_seed_says_so() {
+    let text = |claim: &Claim| Text(measurements(claim));
+    let several = claim("000.1", Verdict::Supported);
+    let one = Claim {
+        measured: several.measured[1..].to_vec(),
+        ..several.clone()
+    };
+    let words = Span::Strong(" (one seed)".into());
+    assert!(text(&one).0.contains(&words));
+    assert!(!text(&several).0.contains(&words));
+}
+
+#[test]
 fn effort_and_outcome_read_well() {
     let of = |seeds: &[usize], quick| {
         let sections: Vec<StoredSection> = seeds

@@ -7,6 +7,7 @@
 //! samples from real images.
 
 mod claims;
+mod results;
 mod samples;
 mod spread;
 mod units;
@@ -141,7 +142,7 @@ fn draw(drawing: &mut Drawing<'_>) -> Result<Report, Error> {
     blocks.push(units::bars(drawing)?);
     blocks.push(Block::Subheading("From seed to seed".into()));
     blocks.append(&mut spread::blocks(drawing)?);
-    blocks.push(results_table(drawing)?);
+    blocks.push(results::table(drawing)?);
     Ok(Report {
         section: Section {
             heading: STUDY.title.into(),
@@ -184,54 +185,6 @@ fn seeds_in_words(scale: Scale) -> String {
 
 fn epochs(runs: &[&TrainedRun]) -> usize {
     runs.first().map_or(0, |run| run.metrics.len())
-}
-
-fn results_table(drawing: &Drawing<'_>) -> Result<Block, Error> {
-    let mut rows = Vec::new();
-    for case in CASES {
-        let value = |of: &dyn Fn(&Evaluation) -> f64| {
-            drawing.over_seeds(case.key, "", |run| Ok(of(&evaluation(drawing, run)?)))
-        };
-        rows.push(vec![
-            Cell::text(case.name),
-            final_loss(drawing, case)?.cell(2),
-            value(&|e| e.reconstruction)?.cell(2),
-            value(&|e| e.kl.unwrap_or(f64::NAN))?.cell(2),
-            Cell::Number {
-                value: case.latent as f64,
-                decimals: 0,
-            },
-            value(&|e| e.active_units as f64)?.cell(1),
-            value(&|e| {
-                e.active_units_by_kl
-                    .map_or(f64::NAN, |active| active as f64)
-            })?
-            .cell(1),
-        ]);
-    }
-    Ok(Block::Table(Table {
-        caption: Text::from(format!(
-            "Test images, n = {}, {}: mean over seeds{}. Active by variance: Var(μ) above 0.01; by \
-             KL: more than 0.01 nats.",
-            count(drawing.dataset.test.len()),
-            seeds_in_words(drawing.scale),
-            if drawing.scale.seeds > 1 {
-                " with its 95 % interval"
-            } else {
-                ""
-            },
-        )),
-        columns: vec![
-            Column::new("model", ""),
-            Column::new("final loss", "nats"),
-            Column::new("reconstruction", "nats"),
-            Column::new("KL", "nats"),
-            Column::new("latent", "variables"),
-            Column::new("active", "by variance"),
-            Column::new("active", "by KL"),
-        ],
-        rows,
-    }))
 }
 
 fn quality_table(drawing: &Drawing<'_>) -> Result<Block, Error> {
