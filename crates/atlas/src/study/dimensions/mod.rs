@@ -18,7 +18,7 @@ use evaluation::elbo::{EvaluationOptions, evaluate};
 use viz::page::{Block, Cell, Column, Section, Table, Text};
 
 use super::image_quality::{self, Quantity, Source, image_quality};
-use super::wording::{count, said};
+use super::wording::said;
 use super::{Drawing, PlannedRun, Report, Scale, Study, TrainedRun};
 use crate::claims::Measured;
 use crate::configuration::Configuration;

@@ -83,16 +83,20 @@ fn discrepancy(drawing: &Drawing<'_>, run: &TrainedRun) -> Result<f64, Error> {
         let images = drawing.dataset.test.images();
         let some = images.slice(s![..images.nrows().min(ROWS), ..]);
         let codes = run.encode(some);
-        let mut sampled = Array2::<f32>::zeros(codes.mean.raw_dim());
-        if let Some(values) = sampled.as_slice_mut() {
-            fill_normal(values, Stream::new(0, CODES), 0);
-        }
-        if let Some(log_variance) = &codes.log_variance {
-            Zip::from(&mut sampled)
-                .and(&codes.mean)
-                .and(log_variance)
-                .for_each(|z, mean, log_variance| *z = mean + (0.5 * log_variance).exp() * *z);
-        }
+        let sampled = match &codes.log_variance {
+            None => codes.mean,
+            Some(log_variance) => {
+                let mut sampled = Array2::<f32>::zeros(codes.mean.raw_dim());
+                if let Some(values) = sampled.as_slice_mut() {
+                    fill_normal(values, Stream::new(0, CODES), 0);
+                }
+                Zip::from(&mut sampled)
+                    .and(&codes.mean)
+                    .and(log_variance)
+                    .for_each(|z, mean, log_variance| *z = mean + (0.5 * log_variance).exp() * *z);
+                sampled
+            }
+        };
         let (rows, draws) = NULL;
         Ok(mmd_to_prior(sampled.view(), rows.min(some.nrows()), draws, 0)?.ratio)
     })
