@@ -45,6 +45,14 @@ impl TrainingProgress {
 }
 
 impl atlas::training::Observer for TrainingProgress {
+    fn began(&mut self, statement: &str) {
+        if self.output.is_interactive() {
+            self.bar.println(format!("{}{statement}", self.prefix));
+        } else {
+            self.output.note(&format!("{}{statement}", self.prefix));
+        }
+    }
+
     fn resumed(&mut self, epochs: usize) {
         self.bar.set_position(epochs as u64);
         self.bar.reset_eta();

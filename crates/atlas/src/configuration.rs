@@ -9,7 +9,10 @@
 
 use std::path::Path;
 
-use models::{Architecture, Initialisation, Likelihood, ModelKind, ModelSpec};
+use models::{
+    AdamConstants, Architecture, DataTreatment, Gradients, Initialisation, Likelihood, ModelKind,
+    ModelSpec, Schedule, TrainingConfig,
+};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tensor_ops::Activation;
@@ -40,6 +43,14 @@ pub struct Configuration {
 pub struct DataConfiguration {
     /// `glyphs`, `mnist`, `fashion-mnist`, `kmnist` or `idx:DIR`.
     pub dataset: String,
+    /// What the likelihood sees: `grey`, `binarised-per-minibatch`,
+    /// `binarised-per-epoch`, `binarised-once` or `threshold`.
+    pub treatment: String,
+    /// Seed of the one draw that the test images are binarised with, for the
+    /// treatments that draw.
+    pub test_seed: u64,
+    /// Images held out from the end of the training set for early stopping.
+    pub validation: usize,
 }
 
 /// The network.
@@ -58,6 +69,9 @@ pub struct ModelConfiguration {
     pub likelihood: String,
     /// `pytorch` (PyTorch's default for `Linear`) or `glorot`.
     pub initialisation: String,
+    /// The decoder's last bias at the start: `initialisation` (as all others)
+    /// or `train-mean` (the logit of the mean training image).
+    pub output_bias: String,
 }
 
 /// The optimisation.
@@ -76,6 +90,23 @@ pub struct TrainingConfiguration {
     pub beta2: f64,
     /// Adam's ε, outside the root.
     pub epsilon: f64,
+    /// λ of AdamW's decoupled weight decay; 0 for plain Adam.
+    pub weight_decay: f64,
+    /// Largest norm of the whole gradient; 0 for no clipping.
+    pub clip_norm: f64,
+    /// The step size over time: `constant`, `iwae` (3ⁱ epochs at a factor of
+    /// 10^(−i/7), i = 0 … 7), `step` or `cosine`.
+    pub schedule: String,
+    /// `step`: epochs between two changes; `cosine`: epochs of the descent, 0
+    /// for those of the run.
+    pub schedule_epochs: u64,
+    /// `step`: what each change multiplies by; `cosine`: the factor at the end.
+    pub schedule_factor: f64,
+    /// Epochs over which the step size first grows from nothing.
+    pub warm_up_epochs: f64,
+    /// Stop after so many epochs without a lower loss on the held-out images,
+    /// and keep the best weights; 0 to run all epochs and keep the last.
+    pub patience: usize,
     /// Whether the images are visited in a new random order each epoch.
     pub shuffle: bool,
     /// Seed of every random stream of the run.
@@ -100,6 +131,9 @@ impl Default for Configuration {
         Self {
             data: DataConfiguration {
                 dataset: "glyphs".into(),
+                treatment: "grey".into(),
+                test_seed: 0,
+                validation: 0,
             },
             model: ModelConfiguration {
                 kind: "vae".into(),
@@ -108,6 +142,7 @@ impl Default for Configuration {
                 activation: "relu".into(),
                 likelihood: "bernoulli".into(),
                 initialisation: "pytorch".into(),
+                output_bias: "initialisation".into(),
             },
             training: TrainingConfiguration {
                 epochs: 10,
@@ -116,6 +151,13 @@ impl Default for Configuration {
                 beta1: 0.9,
                 beta2: 0.999,
                 epsilon: 1e-8,
+                weight_decay: 0.0,
+                clip_norm: 0.0,
+                schedule: "constant".into(),
+                schedule_epochs: 0,
+                schedule_factor: 0.1,
+                warm_up_epochs: 0.0,
+                patience: 0,
                 shuffle: true,
                 seed: 42,
                 gradients: "hand".into(),
@@ -258,13 +300,130 @@ impl Configuration {
                 training.epsilon
             )));
         }
-        if !["hand", "tape"].contains(&training.gradients.as_str()) {
+        for (key, value) in [
+            ("training.weight_decay", training.weight_decay),
+            ("training.clip_norm", training.clip_norm),
+            ("training.warm_up_epochs", training.warm_up_epochs),
+        ] {
+            if !(value.is_finite() && value >= 0.0) {
+                return Err(Error::Configuration(format!(
+                    "{key} is {value}, but must be a finite number of at least 0"
+                )));
+            }
+        }
+        if training.patience > 0 && self.data.validation == 0 {
             return Err(Error::Configuration(format!(
-                "training.gradients is '{}', but must be 'hand' or 'tape'",
-                training.gradients
+                "training.patience is {}, but data.validation holds out no images to measure the loss on; set both or neither",
+                training.patience
             )));
         }
+        self.treatment()?;
+        self.output_bias_is_train_mean()?;
+        self.training_config(1)?;
         Ok(())
+    }
+
+    /// What is done to pixels before the likelihood sees them.
+    ///
+    /// # Errors
+    /// An unknown name.
+    pub fn treatment(&self) -> Result<DataTreatment, Error> {
+        self.data.treatment.parse().map_err(|_| {
+            let names = DataTreatment::ALL.map(|treatment| format!("'{treatment}'"));
+            Error::Configuration(format!(
+                "data.treatment is '{}', but must be one of {}",
+                self.data.treatment,
+                names.join(", ")
+            ))
+        })
+    }
+
+    /// Whether the decoder's last bias starts at the logit of the mean image.
+    ///
+    /// # Errors
+    /// An unknown name.
+    pub fn output_bias_is_train_mean(&self) -> Result<bool, Error> {
+        match self.model.output_bias.as_str() {
+            "initialisation" => Ok(false),
+            "train-mean" => Ok(true),
+            other => Err(Error::Configuration(format!(
+                "model.output_bias is '{other}', but must be 'initialisation' or 'train-mean'"
+            ))),
+        }
+    }
+
+    /// How the model is trained, on `threads` threads.
+    ///
+    /// # Errors
+    /// An unknown name, or a value that training refuses.
+    pub fn training_config(&self, threads: usize) -> Result<TrainingConfig, Error> {
+        let settings = &self.training;
+        let config = TrainingConfig {
+            batch: settings.batch,
+            learning_rate: settings.learning_rate,
+            adam: AdamConstants {
+                beta1: settings.beta1,
+                beta2: settings.beta2,
+                epsilon: settings.epsilon,
+            },
+            seed: settings.seed,
+            threads,
+            gradients: match settings.gradients.as_str() {
+                "hand" => Gradients::Hand,
+                "tape" => Gradients::Tape,
+                other => {
+                    return Err(Error::Configuration(format!(
+                        "training.gradients is '{other}', but must be 'hand' or 'tape'"
+                    )));
+                }
+            },
+            shuffle: settings.shuffle,
+            treatment: self.treatment()?,
+            schedule: self.schedule()?,
+            warm_up_epochs: settings.warm_up_epochs,
+            weight_decay: settings.weight_decay,
+            clip_norm: Some(settings.clip_norm).filter(|&norm| norm > 0.0),
+        };
+        config
+            .validate()
+            .map_err(|error| Error::Configuration(format!("[training]: {error}")))?;
+        Ok(config)
+    }
+
+    fn schedule(&self) -> Result<Schedule, Error> {
+        let settings = &self.training;
+        Ok(match settings.schedule.as_str() {
+            "constant" => Schedule::Constant,
+            "iwae" => Schedule::Iwae,
+            "step" => Schedule::Step {
+                epochs: settings.schedule_epochs,
+                factor: settings.schedule_factor,
+            },
+            "cosine" => Schedule::Cosine {
+                epochs: match settings.schedule_epochs {
+                    0 => settings.epochs as u64,
+                    epochs => epochs,
+                },
+                last: settings.schedule_factor,
+            },
+            other => {
+                return Err(Error::Configuration(format!(
+                    "training.schedule is '{other}', but must be 'constant', 'iwae', 'step' or 'cosine'"
+                )));
+            }
+        })
+    }
+
+    /// Whether this is the course of `shorter` with more epochs: a run of
+    /// `shorter` can then go on as a run of this configuration.
+    #[must_use]
+    pub fn extends(&self, shorter: &Self) -> bool {
+        let mut same = self.clone();
+        same.training.epochs = shorter.training.epochs;
+        same == *shorter
+            && self.training.epochs > shorter.training.epochs
+            // A descent over the run's own epochs is another one when they change.
+            && self.schedule().ok() == shorter.schedule().ok()
     }
 
     /// The model this configuration describes.
@@ -574,12 +733,36 @@ mod tests {
             ("model.hidden=[0]", "at least 1"),
             ("model.activation=gelu", "'relu' or 'tanh'"),
             ("training.gradients=magic", "'hand' or 'tape'"),
+            ("data.treatment=binary", "'binarised-once'"),
+            ("model.output_bias=mean", "'train-mean'"),
+            ("training.schedule=linear", "'cosine'"),
+            ("training.schedule=step", "schedule epochs is 0"),
+            ("training.weight_decay=-1", "at least 0"),
+            ("training.patience=3", "data.validation"),
             ("model=3", "one of its keys"),
         ] {
             let message = resolve(&[text]).unwrap_err().to_string();
             assert!(message.contains(expected), "{text}: {message}");
             assert!(!message.contains('\n'), "{text}: {message}");
         }
+    }
+
+    #[test]
+    fn a_run_is_extended_by_epochs_alone() {
+        let base = ["training.epochs=4", "training.schedule=iwae"];
+        let shorter = resolve(&base).expect("valid");
+        let longer = |more: &[&str]| resolve(&[&base[1..], more].concat()).expect("valid");
+        assert!(longer(&["training.epochs=13"]).extends(&shorter));
+        assert!(!longer(&["training.epochs=4"]).extends(&shorter));
+        assert!(!longer(&["training.epochs=13", "training.seed=1"]).extends(&shorter));
+        let cosine = |epochs: &str| {
+            resolve(&[
+                "training.schedule=cosine",
+                &format!("training.epochs={epochs}"),
+            ])
+            .expect("valid")
+        };
+        assert!(!cosine("13").extends(&cosine("4")));
     }
 
     #[test]

@@ -45,6 +45,20 @@ pub const PRESETS: &[Preset] = &[
         about: "VAE 784-400-20, batch 128, 10 epochs: the recipe of PyTorch's VAE example",
         layer: "[model]\nkind = 'vae'\nhidden = [400]\nlatent = 20\n",
     },
+    Preset {
+        name: "keras-2d",
+        about: "VAE 784-256-2, batch 128, 30 epochs: the 2-D model of the Keras notebooks",
+        layer: "[model]\nkind = 'vae'\nhidden = [256]\nlatent = 2\n[training]\nepochs = 30\n",
+    },
+    Preset {
+        name: "iwae-table1",
+        about: "VAE 784-200-200-50, tanh, binarised per minibatch, batch 20, 3280 epochs: the recipe of Burda et al. 2016, Table 1",
+        layer: "[data]\ntreatment = 'binarised-per-minibatch'\n\
+                [model]\nkind = 'vae'\nhidden = [200, 200]\nlatent = 50\nactivation = 'tanh'\n\
+                initialisation = 'glorot'\noutput_bias = 'train-mean'\n\
+                [training]\nepochs = 3280\nbatch = 20\nepsilon = 1e-4\nschedule = 'iwae'\n\
+                [tracking]\nimages_per_class = 0\n",
+    },
 ];
 
 /// The layer of the preset called `name`.

@@ -9,6 +9,7 @@ use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
+use models::DataTreatment;
 use serde::{Deserialize, Serialize};
 
 use crate::atomic_file;
@@ -38,6 +39,15 @@ pub struct EpochMetrics {
     pub train: Losses,
     /// The test images after the epoch, z sampled.
     pub test: Losses,
+    /// The images held out for early stopping, likewise; absent without any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validation: Option<Losses>,
+    /// What was done to all of these images' pixels.
+    #[serde(default)]
+    pub data_treatment: DataTreatment,
+    /// Step size of the epoch's last step.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub learning_rate: Option<f64>,
     /// Seconds of the training part alone.
     pub seconds: f64,
     /// Training images per second of the training part alone.
@@ -57,6 +67,9 @@ pub struct RunResult {
     pub steps: u64,
     /// The last epoch's metrics; absent when the first epoch diverged.
     pub last: Option<EpochMetrics>,
+    /// With early stopping, the epoch whose weights were kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub best_epoch: Option<usize>,
     /// For a diverged run, where and in what.
     pub divergence: Option<String>,
 }
@@ -100,6 +113,12 @@ impl RunFolder {
     #[must_use]
     pub fn state(&self) -> PathBuf {
         self.path.join("state.safetensors")
+    }
+
+    /// `best.safetensors`: with early stopping, the best weights so far.
+    #[must_use]
+    pub fn best(&self) -> PathBuf {
+        self.path.join("best.safetensors")
     }
 
     /// `trajectories.npz`: codes of the tracked test images.
@@ -226,6 +245,24 @@ impl RunFolder {
         atomic_file::write_json(&self.result(), result)
     }
 
+    /// Lets a finished run go on as the longer one of `configuration`, which
+    /// must [extend](Configuration::extends) its own.
+    ///
+    /// # Errors
+    /// When the folder cannot be written.
+    pub fn extend(&self, configuration: &Configuration) -> Result<(), Error> {
+        // In this order: a run without a result is an unfinished one, whatever
+        // its length.
+        let path = self.result();
+        match fs::remove_file(&path) {
+            Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+                return Err(Error::Write { path, source });
+            }
+            _ => {}
+        }
+        atomic_file::write(&self.config(), configuration.to_toml()?.as_bytes())
+    }
+
     /// Adds one line to `metrics.jsonl`.
     ///
     /// # Errors
@@ -314,6 +351,9 @@ mod tests {
             step: epoch as u64 * 469,
             train: losses,
             test: losses,
+            validation: Some(losses),
+            data_treatment: DataTreatment::BinarisedOnce,
+            learning_rate: Some(1e-3),
             seconds: 0.5,
             images_per_second: 120_000.0,
         }
@@ -371,6 +411,7 @@ mod tests {
             epochs: 3,
             steps: 1407,
             last: Some(metrics(3)),
+            best_epoch: None,
             divergence: None,
         };
         run.write_result(&result).expect("writable");

@@ -4,13 +4,16 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use datasets::{Dataset, Lookup};
-use models::{AdamConstants, Diverged, EpochLosses, Gradients, Model, Trainer};
+use models::{Diverged, EpochLosses, Model, Trainer};
+use ndarray::ArrayView2;
 
 use crate::configuration::{Configuration, PIXELS};
+use crate::early_stopping::EarlyStopping;
 use crate::environment::{Environment, threads};
 use crate::error::Error;
 use crate::interrupt::Interrupt;
 use crate::run_folder::{EpochMetrics, Losses, RunFolder, RunResult, Status};
+use crate::run_images::RunImages;
 use crate::trajectories::Trajectories;
 
 /// A run checkpoints at the first chance after this long.
@@ -69,6 +72,8 @@ pub struct Outcome {
 
 /// Hears how far training has come.
 pub trait Observer {
+    /// Training begins or goes on; `statement` says on what.
+    fn began(&mut self, _statement: &str) {}
     /// Training goes on after this many epochs.
     fn resumed(&mut self, _epochs: usize) {}
     /// A step was made: this share of all steps of the run is done.
@@ -155,11 +160,12 @@ impl Run<'_> {
                 "{path} holds an unfinished run; continue it with --resume {path}, or choose another --out"
             )));
         }
-        let trainer = self.trainer()?;
+        let images = self.images()?;
+        let trainer = self.trainer(&images)?;
         let environment = Environment::describe(self.threads, &self.dataset.fingerprint);
         self.folder
             .create(self.configuration, command, &environment)?;
-        self.go_on(trainer, Vec::new(), interrupt, observer)
+        self.go_on(trainer, &images, Vec::new(), interrupt, observer)
     }
 
     /// Continues from the last checkpoint, or from the beginning when the run
@@ -176,13 +182,14 @@ impl Run<'_> {
         if let Some(outcome) = self.finished()? {
             return Ok(outcome);
         }
-        let mut trainer = self.trainer()?;
+        let images = self.images()?;
+        let mut trainer = self.trainer(&images)?;
         if self.folder.state().exists() {
             trainer.load_state(&self.folder.state())?;
         }
         let metrics = self.folder.truncate_metrics(trainer.epoch() as usize)?;
         observer.resumed(metrics.len());
-        self.go_on(trainer, metrics, interrupt, observer)
+        self.go_on(trainer, &images, metrics, interrupt, observer)
     }
 
     /// Starts, continues, or returns the finished run.
@@ -235,8 +242,7 @@ impl Run<'_> {
         }
     }
 
-    fn trainer(&self) -> Result<Trainer, Error> {
-        let settings = &self.configuration.training;
+    fn images(&self) -> Result<RunImages<'_>, Error> {
         if self.dataset.train.pixels() != PIXELS {
             return Err(Error::Configuration(format!(
                 "the data set {} has images of {} × {} pixels, but expected 28 × 28",
@@ -245,38 +251,26 @@ impl Run<'_> {
                 self.dataset.train.columns()
             )));
         }
-        let model = Model::new(
+        RunImages::new(self.configuration, self.dataset)
+    }
+
+    fn trainer(&self, images: &RunImages<'_>) -> Result<Trainer, Error> {
+        let mut model = Model::new(
             self.configuration.model_spec()?,
             self.configuration.initialisation()?,
-            settings.seed,
+            self.configuration.training.seed,
         )?;
-        let config = models::TrainingConfig {
-            batch: settings.batch,
-            learning_rate: settings.learning_rate,
-            adam: AdamConstants {
-                beta1: settings.beta1,
-                beta2: settings.beta2,
-                epsilon: settings.epsilon,
-            },
-            seed: settings.seed,
-            threads: self.threads,
-            gradients: if settings.gradients == "tape" {
-                Gradients::Tape
-            } else {
-                Gradients::Hand
-            },
-            shuffle: settings.shuffle,
-        };
-        Ok(Trainer::new(
-            model,
-            config,
-            self.dataset.train.shared_images(),
-        )?)
+        if self.configuration.output_bias_is_train_mean()? {
+            model.set_output_bias_to_mean(&images.train);
+        }
+        let config = self.configuration.training_config(self.threads)?;
+        Ok(Trainer::new(model, config, images.train.clone())?)
     }
 
     fn go_on(
         &self,
         mut trainer: Trainer,
+        images: &RunImages<'_>,
         metrics: Vec<EpochMetrics>,
         interrupt: &Interrupt,
         observer: &mut dyn Observer,
@@ -289,12 +283,16 @@ impl Run<'_> {
             &trainer,
             &self.folder,
         )?;
+        let patience = self.configuration.training.patience;
+        let mut stopping = EarlyStopping::begin(patience, &metrics, &self.folder)?;
+        observer.began(&images.statement());
         let mut checkpointed = Instant::now();
-        while (trainer.epoch() as usize) < epochs {
+        while (trainer.epoch() as usize) < epochs && !stopping.is_due(trainer.epoch()) {
             match self.epoch(&mut trainer, &mut trajectories, interrupt, observer) {
                 Ok(Some(trained)) => {
-                    let metrics = self.metrics(&trainer, &trained)?;
+                    let metrics = self.metrics(&trainer, images, &trained)?;
                     self.folder.append_metrics(&metrics)?;
+                    stopping.observe(&metrics, trainer.model());
                     observer.epoch(&metrics, epochs);
                     last = Some(metrics);
                 }
@@ -303,9 +301,10 @@ impl Run<'_> {
                     return Err(self.record_divergence(&divergence, &trainer, last, observer)?);
                 }
             }
-            let complete = trainer.epoch() as usize >= epochs;
+            let complete = trainer.epoch() as usize >= epochs || stopping.is_due(trainer.epoch());
             let stop = interrupt.requested() && !complete;
             if stop || (!complete && checkpointed.elapsed() >= CHECKPOINT_EVERY) {
+                stopping.write(&self.folder)?;
                 self.checkpoint(&trainer, &trajectories)?;
                 checkpointed = Instant::now();
             }
@@ -316,13 +315,18 @@ impl Run<'_> {
                 });
             }
         }
+        stopping.write(&self.folder)?;
         self.checkpoint(&trainer, &trajectories)?;
+        if let Some(best) = stopping.best_model() {
+            best.save(&self.folder.model(), &Default::default())?;
+        }
         let result = RunResult {
             status: Status::Done,
             digest: self.digest(),
-            epochs,
+            epochs: trainer.epoch() as usize,
             steps: trainer.steps(),
             last,
+            best_epoch: stopping.best_epoch(),
             divergence: None,
         };
         self.folder.write_result(&result)?;
@@ -363,7 +367,14 @@ impl Run<'_> {
         }
     }
 
-    fn metrics(&self, trainer: &Trainer, trained: &EpochLosses) -> Result<EpochMetrics, Error> {
+    fn metrics(
+        &self,
+        trainer: &Trainer,
+        images: &RunImages<'_>,
+        trained: &EpochLosses,
+    ) -> Result<EpochMetrics, Error> {
+        let steps = trainer.steps_in_epoch();
+        let config = trainer.config();
         Ok(EpochMetrics {
             epoch: trainer.epoch() as usize,
             step: trainer.steps(),
@@ -372,14 +383,20 @@ impl Run<'_> {
                 reconstruction: trained.reconstruction,
                 kl: trained.kl,
             },
-            test: self.test_losses(trainer)?,
+            test: self.losses(trainer, images.test.view())?,
+            validation: images
+                .validation
+                .as_ref()
+                .map(|held_out| self.losses(trainer, held_out.view()))
+                .transpose()?,
+            data_treatment: images.treatment,
+            learning_rate: Some(config.learning_rate_at(trainer.epoch() - 1, steps - 1, steps)),
             seconds: trained.seconds,
-            images_per_second: self.dataset.train.len() as f64 / trained.seconds,
+            images_per_second: (images.train.len() / PIXELS) as f64 / trained.seconds,
         })
     }
 
-    fn test_losses(&self, trainer: &Trainer) -> Result<Losses, Error> {
-        let images = self.dataset.test.images();
+    fn losses(&self, trainer: &Trainer, images: ArrayView2<'_, u8>) -> Result<Losses, Error> {
         let seed = self.configuration.training.seed;
         let (reconstruction, kl) = trainer.pool().install(|| {
             evaluation::elbo::sampled_losses(trainer.model(), images, seed, trainer.epoch())
@@ -416,6 +433,7 @@ impl Run<'_> {
             epochs: trainer.epoch() as usize,
             steps: trainer.steps(),
             last,
+            best_epoch: None,
             divergence: Some(text.clone()),
         })?;
         observer.finished();

@@ -1,5 +1,5 @@
 //! Data sets of small grey images: IDX files, a registry with verified
-//! download, the embedded `glyphs` set, and binarisation.
+//! download, and the embedded `glyphs` set.
 //!
 //! ```
 //! use datasets::{Lookup, glyphs};
@@ -22,7 +22,6 @@
 //! for by name is the published one, checked by SHA-256, or an error: never
 //! another one.
 
-pub mod binarise;
 mod dataset;
 mod digest;
 mod download;

@@ -1,5 +1,6 @@
 //! Reconstruction, KL, ELBO and active units of a trained model: `eval.json`.
 
+pub use models::DataTreatment;
 use models::streams::{Purpose, stream};
 use models::{Codes, Model, ModelKind};
 use ndarray::{Array2, ArrayView2};
@@ -18,15 +19,6 @@ pub const ACTIVE_VARIANCE: f64 = 0.01;
 
 /// KL in nats above which a unit is active by the second criterion.
 pub const ACTIVE_KL: f64 = 0.01;
-
-/// What was done to pixels before the likelihood saw them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
-pub enum DataTreatment {
-    /// Grey values byte/255 as targets: the tutorial setting, not a likelihood.
-    Grey,
-}
 
 /// How to evaluate.
 #[derive(Debug, Clone, PartialEq, Eq)]

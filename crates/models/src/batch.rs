@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use tensor_ops::Float;
+use tensor_ops::binarise::pack_drawn_indexed;
 use tensor_ops::panels::Panels;
 use tensor_ops::random::{Stream, fill_normal};
 
@@ -20,14 +21,17 @@ pub trait BatchSource<T>: Sync {
     fn fill_noise(&self, rows: Range<usize>, latent: usize, noise: &mut [T]);
 }
 
-/// A batch of a byte data set: rows picked by index and scaled to [0, 1] on
-/// the way into the panels, noise from a counter-based stream.
+/// A batch of a byte data set: rows picked by index, scaled to [0, 1] or
+/// binarised on the way into the panels, noise from a counter-based stream.
 #[derive(Clone, Copy, Debug)]
 pub struct ByteBatch<'a> {
     /// The whole data set, row-major.
     pub images: &'a [u8],
     /// The rows of the batch.
     pub indices: &'a [u32],
+    /// The stream of the Bernoulli draws to binarise with; the pixels as they
+    /// are if `None`.
+    pub draw: Option<Stream>,
     /// The stream of ε.
     pub noise: Stream,
     /// Position in the stream of the first row's first deviate.
@@ -40,7 +44,11 @@ impl BatchSource<f32> for ByteBatch<'_> {
     }
 
     fn pack_pixels(&self, rows: Range<usize>, shape: Panels, panels: &mut [f32]) {
-        shape.pack_bytes_indexed(self.images, &self.indices[rows], panels);
+        let indices = &self.indices[rows];
+        match self.draw {
+            None => shape.pack_bytes_indexed(self.images, indices, panels),
+            Some(draw) => pack_drawn_indexed(shape, self.images, indices, draw, panels),
+        }
     }
 
     fn fill_noise(&self, rows: Range<usize>, latent: usize, noise: &mut [f32]) {

@@ -6,6 +6,9 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::data_treatment::DataTreatment;
+use crate::schedule::Schedule;
+
 /// The most threads one training step is spread over.
 pub const MAXIMUM_THREADS: usize = 64;
 
@@ -89,6 +92,20 @@ pub struct TrainingConfig {
     pub gradients: Gradients,
     /// Draw a new order of the images each epoch, rather than keeping theirs.
     pub shuffle: bool,
+    /// What is done to pixels before the likelihood sees them.
+    pub treatment: DataTreatment,
+    /// How the step size changes.
+    pub schedule: Schedule,
+    /// Epochs over which the step size first grows linearly from nothing, step
+    /// by step, on top of the schedule; 0 for none.
+    pub warm_up_epochs: f64,
+    /// λ of AdamW (Loshchilov & Hutter 2019, algorithm 2): each step first
+    /// multiplies every parameter, biases included as in PyTorch, by
+    /// 1 − step size · λ.
+    pub weight_decay: f64,
+    /// The largest norm of the gradient of all parameters together; a longer
+    /// one is shortened to it.
+    pub clip_norm: Option<f64>,
 }
 
 impl TrainingConfig {
@@ -103,7 +120,32 @@ impl TrainingConfig {
             threads: 1,
             gradients: Gradients::Hand,
             shuffle: true,
+            treatment: DataTreatment::Grey,
+            schedule: Schedule::Constant,
+            warm_up_epochs: 0.0,
+            weight_decay: 0.0,
+            clip_norm: None,
         }
+    }
+
+    /// The step size of the step that begins after `epochs` epochs and
+    /// `step_in_epoch` of the `steps_in_epoch` steps of the next one.
+    pub fn learning_rate_at(
+        &self,
+        epochs: u64,
+        step_in_epoch: usize,
+        steps_in_epoch: usize,
+    ) -> f64 {
+        let epochs = epochs as f64;
+        let done = epochs + step_in_epoch as f64 / steps_in_epoch as f64;
+        let warmth = if done < self.warm_up_epochs {
+            // The first step is not wasted on a step size of 0.
+            let after = epochs + (step_in_epoch + 1) as f64 / steps_in_epoch as f64;
+            (after / self.warm_up_epochs).min(1.0)
+        } else {
+            1.0
+        };
+        self.learning_rate * warmth * self.schedule.factor(done)
     }
 
     /// Checks every value's range.
@@ -146,7 +188,21 @@ impl TrainingConfig {
                 "finite and above 0",
             );
         }
-        Ok(())
+        for (option, value) in [
+            ("warm-up epochs", self.warm_up_epochs),
+            ("weight decay", self.weight_decay),
+        ] {
+            if !(value.is_finite() && value >= 0.0) {
+                return out_of_range(option, value.to_string(), "finite and not negative");
+            }
+        }
+        if let Some(norm) = self
+            .clip_norm
+            .filter(|norm| !(norm.is_finite() && *norm > 0.0))
+        {
+            return out_of_range("clip norm", norm.to_string(), "finite and above 0");
+        }
+        self.schedule.validate()
     }
 }
 
@@ -156,6 +212,12 @@ pub enum ConfigurationError {
     /// Not the name of a way to compute gradients.
     #[error("gradients is {0:?}; expected hand or tape")]
     Gradients(String),
+    /// Not the name of a data treatment.
+    #[error(
+        "the data treatment is {0:?}; expected grey, binarised-per-minibatch, \
+         binarised-per-epoch, binarised-once or threshold"
+    )]
+    DataTreatment(String),
     /// A number out of its range.
     #[error("{option} is {found}; expected {expected}")]
     OutOfRange {
@@ -188,5 +250,24 @@ mod tests {
         assert!(refused(|c| c.learning_rate = f64::NAN).starts_with("learning rate is NaN"));
         assert!(refused(|c| c.adam.beta1 = 1.0).starts_with("Adam beta1 is 1"));
         assert!(refused(|c| c.adam.epsilon = 0.0).starts_with("Adam epsilon is 0"));
+        assert!(refused(|c| c.weight_decay = -0.1).starts_with("weight decay is -0.1"));
+        assert!(refused(|c| c.warm_up_epochs = f64::NAN).starts_with("warm-up epochs is NaN"));
+        assert!(refused(|c| c.clip_norm = Some(0.0)).starts_with("clip norm is 0"));
+    }
+
+    #[test]
+    fn warm_up_is_a_ramp_on_top_of_the_schedule() {
+        let config = TrainingConfig {
+            learning_rate: 8.0,
+            warm_up_epochs: 2.0,
+            schedule: Schedule::Step {
+                epochs: 1,
+                factor: 0.5,
+            },
+            ..TrainingConfig::standard(0)
+        };
+        let rates = [(0, 0), (0, 3), (1, 0), (1, 3), (2, 0)]
+            .map(|(epoch, step)| config.learning_rate_at(epoch, step, 4));
+        assert_eq!(rates, [1.0, 4.0, 2.5, 4.0, 2.0]);
     }
 }

@@ -8,6 +8,7 @@ use tensor_ops::Float;
 use tensor_ops::parallel::ThreadPool;
 
 use crate::batch::BatchSource;
+use crate::clipping::ClippedGradient;
 use crate::configuration::{Gradients, MAXIMUM_THREADS};
 use crate::layout::Layout;
 use crate::optimiser::{Moments, OptimiserStep};
@@ -216,6 +217,34 @@ impl<T: Float> GradientWorkspace<T> {
             step,
         );
         self.contract(pool, sink);
+    }
+
+    /// Second region, training with a clipped gradient: stores the gradient,
+    /// and takes the step along what is left of it in a third region. Gives
+    /// its norm before clipping; if that is not finite, no step is taken.
+    pub fn clipped_adam(
+        &mut self,
+        pool: &ThreadPool,
+        parameters: &mut Parameters<T>,
+        moments: &mut Moments<T>,
+        step: &OptimiserStep<T>,
+        clipped: &mut ClippedGradient<T>,
+    ) -> f64 {
+        self.gradient(pool, &mut clipped.gradient);
+        let norm = clipped.norm();
+        if norm.is_finite() {
+            let scale = T::from_f64(clipped.factor(norm));
+            let sink = AdamSink::new(
+                &self.layout,
+                parameters.as_mut_slice(),
+                moments.first.as_mut_slice(),
+                moments.second.as_mut_slice(),
+                step,
+            );
+            let (groups, layout) = (&mut self.groups, self.layout.as_ref());
+            run_groups(pool, groups, layout, &*clipped, scale, sink);
+        }
+        norm
     }
 
     /// What first went wrong in a batch whose loss is not finite: the first

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::layout::Layout;
+use crate::model::Model;
 use crate::parameters::Parameters;
 use crate::streams::{Purpose, stream};
 
@@ -66,6 +67,39 @@ impl Initialisation {
             layout.import(slot, &values.to_vec(), parameters.as_mut_slice());
         }
         parameters
+    }
+}
+
+impl Model {
+    /// Sets the bias of the decoder's last layer to the logit of the mean
+    /// image, each pixel's mean kept within [0.001, 0.999]: a decoder that has
+    /// learned nothing then gives the mean image, as in the published code of
+    /// Burda et al. (2016). `images` are rows of bytes, each standing for
+    /// b / 255.
+    ///
+    /// # Panics
+    /// If `images` is no positive whole number of the model's rows.
+    pub fn set_output_bias_to_mean(&mut self, images: &[u8]) {
+        let layout = self.parameters().layout().clone();
+        let inputs = layout.inputs();
+        assert!(
+            !images.is_empty() && images.len().is_multiple_of(inputs),
+            "set_output_bias_to_mean: {} bytes are not rows of {inputs}",
+            images.len()
+        );
+        let mut sums = vec![0_u64; inputs];
+        for image in images.chunks_exact(inputs) {
+            for (sum, &byte) in sums.iter_mut().zip(image) {
+                *sum += u64::from(byte);
+            }
+        }
+        let whole = 255.0 * (images.len() / inputs) as f64;
+        let last = &layout.layers()[layout.layers().len() - 1];
+        let bias = &mut self.parameters_mut().as_mut_slice()[last.bias.clone()];
+        for (bias, sum) in bias.iter_mut().zip(sums) {
+            let mean = (sum as f64 / whole).clamp(0.001, 0.999);
+            *bias = (mean / (1.0 - mean)).ln() as f32;
+        }
     }
 }
 
@@ -143,6 +177,31 @@ mod tests {
                     tensor.name
                 );
             }
+        }
+    }
+
+    #[test]
+    fn the_output_bias_decodes_to_the_mean_image() {
+        let spec = ModelSpec {
+            kind: ModelKind::Vae,
+            architecture: "18-5-2".parse().unwrap(),
+            likelihood: Likelihood::Bernoulli,
+        };
+        let mut model = Model::new(spec, Initialisation::Glorot, 1).unwrap();
+        // Pixel means 0, 51 / 255, …, the first and the last out of range.
+        let images: Vec<u8> = (0..2 * 18)
+            .map(|at| match at % 18 {
+                0 => 0,
+                17 => 255,
+                pixel => 10 * pixel as u8 + if at < 18 { 5 } else { 0 },
+            })
+            .collect();
+        model.set_output_bias_to_mean(&images);
+        let decoded = model.decode(ndarray::Array2::zeros((1, 2)).view());
+        for (pixel, &probability) in decoded.iter().enumerate() {
+            let mean = f32::from(images[pixel]) + f32::from(images[18 + pixel]);
+            let expected = (mean / 510.0).clamp(0.001, 0.999);
+            assert!((probability - expected).abs() < 1e-6, "pixel {pixel}");
         }
     }
 

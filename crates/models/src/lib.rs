@@ -32,7 +32,9 @@
 mod aligned;
 mod batch;
 mod checkpoint;
+mod clipping;
 mod configuration;
+mod data_treatment;
 mod gradient;
 mod inference;
 mod initialisation;
@@ -43,6 +45,7 @@ mod optimiser;
 mod panel_groups;
 mod parameters;
 mod row_block;
+mod schedule;
 mod spec;
 mod state;
 pub mod streams;
@@ -52,9 +55,11 @@ mod trainer;
 pub use aligned::AlignedBuffer;
 pub use batch::{BatchSource, ByteBatch, ValueBatch};
 pub use checkpoint::CheckpointError;
+pub use clipping::ClippedGradient;
 pub use configuration::{
     AdamConstants, ConfigurationError, Gradients, MAXIMUM_THREADS, TrainingConfig,
 };
+pub use data_treatment::DataTreatment;
 pub use gradient::{GradientWorkspace, LossSums, Losses};
 pub use inference::{Codes, Images};
 pub use initialisation::{Initialisation, UnknownInitialisation};
@@ -62,6 +67,7 @@ pub use layout::{Layout, LinearLayer, TensorSlot};
 pub use model::Model;
 pub use optimiser::{Moments, OptimiserStep};
 pub use parameters::{NamedTensor, Parameters, TensorError};
+pub use schedule::{Schedule, iwae_epochs};
 pub use spec::{
     Activation, Architecture, Likelihood, MAXIMUM_WIDTH, ModelKind, ModelSpec, SpecError,
 };

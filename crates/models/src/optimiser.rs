@@ -44,9 +44,29 @@ const FLUSH_INTERVAL: u64 = 16;
 pub struct OptimiserStep<T> {
     adam: AdamStep<T>,
     flushes: bool,
+    /// 1 − lr · λ of AdamW, when it is on.
+    decay: Option<T>,
 }
 
 impl<T: Float> OptimiserStep<T> {
+    /// The same step with the decoupled weight decay of AdamW (Loshchilov &
+    /// Hutter 2019, algorithm 2, as PyTorch computes it): every parameter p
+    /// becomes p · (1 − lr · λ) before the step of Adam.
+    #[must_use]
+    pub fn with_weight_decay(mut self, learning_rate: f64, weight_decay: f64) -> Self {
+        self.decay = (weight_decay > 0.0).then(|| T::from_f64(1.0 - learning_rate * weight_decay));
+        self
+    }
+
+    /// Decays parameters, when that is on.
+    pub(crate) fn decay(&self, p: &mut [T]) {
+        if let Some(factor) = self.decay {
+            for value in p {
+                *value *= factor;
+            }
+        }
+    }
+
     pub(crate) fn apply(&self, p: &mut [T], m: &mut [T], v: &mut [T], g: &[T]) {
         update(p, m, v, g, &self.adam);
         self.flush(m, v);
@@ -84,6 +104,7 @@ impl AdamConstants {
         OptimiserStep {
             adam: AdamStep::new(&constants, step),
             flushes: step.is_multiple_of(FLUSH_INTERVAL),
+            decay: None,
         }
     }
 }

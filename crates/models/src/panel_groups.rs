@@ -267,10 +267,13 @@ impl<T: Float> GradientSink<T> for AdamSink<'_, T> {
         gradients: &impl LayerGradients<T>,
         scratch: [&mut [T]; 2],
     ) {
-        let target = [
+        let mut target = [
             panel_parameters(&mut self.weights, piece.weights),
             panel_parameters(&mut self.biases, piece.biases),
         ];
+        for part in &mut target {
+            self.step.decay(part.values);
+        }
         gradients.layer_step(piece.layer, piece.panels, scale, target, self.step, scratch);
     }
 }

@@ -53,7 +53,7 @@ impl Trainer {
     /// # Errors
     /// The file cannot be read or is no such file, its tensors do not fit, or
     /// it belongs to another model or to a run whose batch size, seed,
-    /// shuffling or number of images differ: those decide what the coming
+    /// shuffling, data treatment or number of images differ: those decide what the coming
     /// steps see. The trainer is then as it was.
     pub fn load_state(&mut self, path: &Path) -> Result<(), CheckpointError> {
         let mut state = Checkpoint::read(path)?;
@@ -133,6 +133,7 @@ impl Trainer {
             ("batch", self.config.batch.to_string()),
             ("shuffle", self.config.shuffle.to_string()),
             ("images", self.image_count.to_string()),
+            ("treatment", self.config.treatment.to_string()),
         ];
         settings
             .into_iter()

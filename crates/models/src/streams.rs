@@ -19,6 +19,11 @@ pub enum Purpose {
     Noise,
     /// Codes and images drawn after training; the index is the caller's.
     Sampling,
+    /// Bernoulli draws of training images; index 0 is the draw for all time,
+    /// e + 1 or s + 1 that of epoch e or step s.
+    Binarisation,
+    /// The Bernoulli draw of the images a model is evaluated on; index 0.
+    EvaluationBinarisation,
 }
 
 /// The stream of a purpose under a run's seed. Indices below 2⁴⁸ give
@@ -36,6 +41,8 @@ pub fn stream(seed: u64, purpose: Purpose, index: u64) -> Stream {
         Purpose::Shuffling => 2,
         Purpose::Noise => 3,
         Purpose::Sampling => 4,
+        Purpose::Binarisation => 5,
+        Purpose::EvaluationBinarisation => 6,
     };
     Stream::new(seed, (purpose << 48) | (index & ((1 << 48) - 1)))
 }

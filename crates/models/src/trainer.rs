@@ -8,6 +8,7 @@ use tensor_ops::parallel::{ThreadPool, ThreadPoolError};
 use thiserror::Error;
 
 use crate::batch::ByteBatch;
+use crate::clipping::ClippedGradient;
 use crate::configuration::{ConfigurationError, TrainingConfig};
 use crate::gradient::{GradientWorkspace, LossSums, Losses};
 use crate::model::Model;
@@ -92,6 +93,8 @@ pub struct Trainer {
     pool: Arc<ThreadPool>,
     workspace: GradientWorkspace<f32>,
     pub(crate) moments: Moments<f32>,
+    /// Where the gradient is kept when its norm is to be clipped.
+    clipped: Option<ClippedGradient<f32>>,
     /// The order of the images in the epoch in progress.
     order: Vec<u32>,
     /// Whether `order` is that of `counters.epoch`.
@@ -138,6 +141,10 @@ impl Trainer {
                 inputs,
             });
         }
+        let images = config
+            .treatment
+            .fixed_images(&images, inputs, config.seed)
+            .map_or(images, Arc::from);
         let pool = Arc::new(ThreadPool::new(config.threads)?);
         let batch = config.batch.min(image_count);
         let workspace = GradientWorkspace::new(
@@ -149,6 +156,9 @@ impl Trainer {
         );
         Ok(Self {
             moments: Moments::zeros(&layout),
+            clipped: config
+                .clip_norm
+                .map(|norm| ClippedGradient::new(layout.clone(), norm)),
             order: (0..image_count as u32).collect(),
             ordered: false,
             counters: Counters::default(),
@@ -256,7 +266,15 @@ impl Trainer {
         &self.config
     }
 
-    /// Changes the step size of the coming steps, as a schedule does.
+    /// The step size of the next step: the configured one, under its schedule
+    /// and warm-up.
+    pub fn learning_rate(&self) -> f64 {
+        let step_in_epoch = self.counters.position as usize / self.config.batch;
+        self.config
+            .learning_rate_at(self.counters.epoch, step_in_epoch, self.steps_in_epoch())
+    }
+
+    /// Changes the step size that schedule and warm-up multiply.
     ///
     /// # Errors
     /// A step size that is negative or not finite.
@@ -292,11 +310,21 @@ impl Trainer {
         let batch = ByteBatch {
             images: &self.images,
             indices: &self.order[first..first + rows],
+            draw: self.config.treatment.draw(
+                self.config.seed,
+                self.counters.epoch,
+                self.counters.step,
+            ),
             noise: stream(self.config.seed, Purpose::Noise, 0),
             noise_offset: self.counters.step * (self.config.batch * latent) as u64,
         };
         let step = self.counters.step + 1;
-        let adam = self.config.adam.step(self.config.learning_rate, step);
+        let learning_rate = self.learning_rate();
+        let adam = self
+            .config
+            .adam
+            .step(learning_rate, step)
+            .with_weight_decay(learning_rate, self.config.weight_decay);
         let sums = self
             .workspace
             .forward_backward(pool, self.model.parameters(), &batch);
@@ -308,8 +336,24 @@ impl Trainer {
                 tensor,
             });
         }
-        self.workspace
-            .adam(pool, self.model.parameters_mut(), &mut self.moments, &adam);
+        let parameters = self.model.parameters_mut();
+        if let Some(clipped) = &mut self.clipped {
+            let moments = &mut self.moments;
+            let norm = self
+                .workspace
+                .clipped_adam(pool, parameters, moments, &adam, clipped);
+            if !norm.is_finite() {
+                let tensor = clipped.gradient.first_non_finite().unwrap_or("norm");
+                return Err(Diverged {
+                    epoch: self.counters.epoch + 1,
+                    step,
+                    tensor: format!("{tensor} (gradient)"),
+                });
+            }
+        } else {
+            self.workspace
+                .adam(pool, parameters, &mut self.moments, &adam);
+        }
         self.counters.step = step;
         self.counters.position += rows as u64;
         self.counters.sums.add(&sums);

@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Barrier};
 
 use models::{
-    Gradients, Initialisation, Likelihood, Model, ModelKind, ModelSpec, Trainer, TrainingConfig,
+    DataTreatment, Gradients, Initialisation, Likelihood, Model, ModelKind, ModelSpec, Schedule,
+    Trainer, TrainingConfig,
 };
 
 /// Counts every allocation of the process, on any thread.
@@ -49,11 +50,31 @@ fn steps_after_the_first_allocate_nothing() {
         (Gradients::Tape, 1),
         (Gradients::Tape, 2),
     ];
+    let plain = TrainingConfig {
+        // Batches of 16, 16, …, 4: the last one of an epoch is smaller.
+        batch: 16,
+        ..TrainingConfig::standard(1)
+    };
+    let elaborate = TrainingConfig {
+        treatment: DataTreatment::BinarisedPerMinibatch,
+        schedule: Schedule::Iwae,
+        weight_decay: 0.01,
+        clip_norm: Some(10.0),
+        ..plain.clone()
+    };
     // All threads start before any counting and live to its end: starting and
     // ending, they allocate on their own time.
     let mut trainers: Vec<Trainer> = cases
         .into_iter()
-        .map(|(gradients, threads)| trainer(images.clone(), gradients, threads))
+        .flat_map(|case| [(case, plain.clone()), (case, elaborate.clone())])
+        .map(|((gradients, threads), config)| {
+            let config = TrainingConfig {
+                gradients,
+                threads,
+                ..config
+            };
+            trainer(images.clone(), config)
+        })
         .collect();
     trainers.iter().for_each(wake_every_thread);
     for trainer in &mut trainers {
@@ -81,20 +102,13 @@ fn steps_after_the_first_allocate_nothing() {
     assert!(ALLOCATIONS.load(Ordering::Relaxed) > 0);
 }
 
-fn trainer(images: Arc<[u8]>, gradients: Gradients, threads: usize) -> Trainer {
+fn trainer(images: Arc<[u8]>, config: TrainingConfig) -> Trainer {
     let spec = ModelSpec {
         kind: ModelKind::Vae,
         architecture: "784-64-20-2".parse().unwrap(),
         likelihood: Likelihood::Bernoulli,
     };
     let model = Model::new(spec, Initialisation::PyTorchUniform, 1).unwrap();
-    // Batches of 16, 16, …, 4: the last one of an epoch is smaller.
-    let config = TrainingConfig {
-        batch: 16,
-        threads,
-        gradients,
-        ..TrainingConfig::standard(1)
-    };
     Trainer::new(model, config, images).unwrap()
 }
 

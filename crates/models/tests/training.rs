@@ -6,8 +6,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use models::{
-    Activation, EpochLosses, Gradients, Initialisation, Likelihood, Model, ModelKind, ModelSpec,
-    Trainer, TrainerError, TrainingConfig,
+    Activation, DataTreatment, EpochLosses, Gradients, Initialisation, Likelihood, Model,
+    ModelKind, ModelSpec, Schedule, Trainer, TrainerError, TrainingConfig,
 };
 use rand::Rng;
 use tensor_ops::random::Stream;
@@ -47,6 +47,21 @@ fn config() -> TrainingConfig {
     }
 }
 
+/// Every option at once, with draws of each kind.
+fn elaborate(treatment: DataTreatment) -> TrainingConfig {
+    TrainingConfig {
+        treatment,
+        schedule: Schedule::Cosine {
+            epochs: 4,
+            last: 0.1,
+        },
+        warm_up_epochs: 1.5,
+        weight_decay: 0.01,
+        clip_norm: Some(20.0),
+        ..config()
+    }
+}
+
 fn trainer(config: TrainingConfig) -> Trainer {
     Trainer::new(
         model(ModelKind::Vae, "40-20-3", Activation::Relu),
@@ -75,12 +90,21 @@ fn saved(trainer: &Trainer, folder: &Path, name: &str) -> (Vec<u8>, Vec<u8>) {
 #[test]
 fn any_number_of_threads_gives_the_same_bytes() {
     let folder = tempfile::tempdir().unwrap();
-    for gradients in [Gradients::Hand, Gradients::Tape] {
+    let configs = [
+        config(),
+        elaborate(DataTreatment::BinarisedPerMinibatch),
+        elaborate(DataTreatment::BinarisedPerEpoch),
+    ];
+    let engines = [Gradients::Hand, Gradients::Tape];
+    for (base, gradients) in configs
+        .iter()
+        .flat_map(|config| engines.map(|gradients| (config, gradients)))
+    {
         let run = |threads| {
             let mut trainer = trainer(TrainingConfig {
                 threads,
                 gradients,
-                ..config()
+                ..base.clone()
             });
             let losses = epochs(&mut trainer, 3)
                 .into_iter()
@@ -99,15 +123,22 @@ fn any_number_of_threads_gives_the_same_bytes() {
 
 #[test]
 fn a_resumed_run_gives_the_bytes_of_an_uninterrupted_one() {
+    resumed_gives_the_bytes_of_uninterrupted(config());
+    for treatment in DataTreatment::ALL {
+        resumed_gives_the_bytes_of_uninterrupted(elaborate(treatment));
+    }
+}
+
+fn resumed_gives_the_bytes_of_uninterrupted(config: TrainingConfig) {
     let folder = tempfile::tempdir().unwrap();
-    let mut whole = trainer(config());
+    let mut whole = trainer(config.clone());
     let whole_losses = epochs(&mut whole, 4);
     let expected = saved(&whole, folder.path(), "whole");
 
     let state = folder.path().join("state.safetensors");
     // After whole epochs, and in the middle of one.
     for (before, steps) in [(2, 0), (1, 4), (0, 1)] {
-        let mut first = trainer(config());
+        let mut first = trainer(config.clone());
         epochs(&mut first, before);
         for _ in 0..steps {
             first.step().unwrap();
@@ -120,7 +151,7 @@ fn a_resumed_run_gives_the_bytes_of_an_uninterrupted_one() {
             other,
             TrainingConfig {
                 threads: 2,
-                ..config()
+                ..config.clone()
             },
             images(250),
         )

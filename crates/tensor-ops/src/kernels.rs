@@ -5,6 +5,7 @@
 //! crate above compiles them again.
 
 use crate::adam;
+use crate::binarise::kernel::{BinariseBytes, PackBinarised};
 use crate::gemm::kernel::{PackTransposed, Product};
 use crate::isa::Available;
 use crate::linear::forward::Forward;
@@ -54,6 +55,10 @@ kernels! {
     pack_transposed: PackTransposed<'_, Self>;
     /// See [`crate::panels::Panels::pack_bytes`].
     pack_bytes: PackBytes<'_>;
+    /// See [`crate::binarise::pack_drawn_indexed`].
+    pack_binarised: PackBinarised<'_>;
+    /// See [`crate::binarise::draw`].
+    binarise_bytes: BinariseBytes<'_>;
     /// See [`crate::random::fill_uniform`].
     uniform: Uniform<'_, Self>;
     /// See [`crate::random::fill_normal`].

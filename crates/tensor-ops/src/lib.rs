@@ -21,6 +21,7 @@
 
 pub mod activation;
 pub mod adam;
+pub mod binarise;
 mod float;
 pub mod gemm;
 pub mod isa;

@@ -67,6 +67,15 @@ pub(crate) struct Train {
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     seed: Option<String>,
 
+    /// grey, binarised-per-minibatch, binarised-per-epoch, binarised-once or
+    /// threshold.
+    #[arg(long, value_name = "T")]
+    treatment: Option<String>,
+
+    /// The step size over time: constant, iwae, step or cosine.
+    #[arg(long, value_name = "S")]
+    schedule: Option<String>,
+
     /// hand (derived by hand) or tape (automatic differentiation).
     #[arg(long, value_name = "G")]
     gradients: Option<String>,
@@ -80,10 +89,11 @@ pub(crate) struct Train {
     #[arg(long, value_name = "DIR", conflicts_with = "resume")]
     out: Option<PathBuf>,
 
-    /// Continue an interrupted run where its last checkpoint left it.
+    /// Continue an interrupted run where its last checkpoint left it; with
+    /// --epochs, go on to more epochs than it was meant to have.
     #[arg(long, value_name = "DIR", conflicts_with_all = [
         "preset", "config", "set", "dataset", "model", "hidden", "latent", "activation",
-        "epochs", "batch", "lr", "seed", "gradients",
+        "batch", "lr", "seed", "treatment", "schedule", "gradients",
     ])]
     resume: Option<PathBuf>,
 
@@ -106,7 +116,8 @@ fn after_help() -> String {
          cargo xtask train --dataset mnist --model vae --hidden 400 --latent 20 --out runs/g1\n  \
          cargo xtask train --preset lab-ae --dataset fashion-mnist\n  \
          cargo xtask train --config runs/g1/config.toml --seed 1\n  \
-         cargo xtask train --resume runs/g1",
+         cargo xtask train --preset iwae-table1 --dataset mnist --epochs 40 --out runs/iwae\n  \
+         cargo xtask train --resume runs/iwae --epochs 121",
     );
     text
 }
@@ -158,7 +169,9 @@ impl Train {
 
     fn target(&self) -> Result<Target, atlas::Error> {
         if let Some(path) = &self.resume {
-            return Ok(Target::Resume(RunFolder::at(path)));
+            let folder = RunFolder::at(path);
+            self.extend(&folder)?;
+            return Ok(Target::Resume(folder));
         }
         let configuration = Configuration::resolve(
             self.preset.as_deref(),
@@ -169,6 +182,29 @@ impl Train {
             configuration: Box::new(configuration),
             out: self.out.clone(),
         })
+    }
+
+    /// Gives the run to be resumed as many epochs as `--epochs` says.
+    fn extend(&self, folder: &RunFolder) -> Result<(), atlas::Error> {
+        if self.epochs.is_none() || self.print_config {
+            return Ok(());
+        }
+        let shorter = folder.configuration()?;
+        let path = folder.path().join("config.toml");
+        let longer = Configuration::resolve(None, Some(&path), &self.overrides()?)?;
+        if longer == shorter {
+            return Ok(());
+        }
+        if !longer.extends(&shorter) {
+            return Err(atlas::Error::Configuration(format!(
+                "--epochs is {}, but {} already has {} with the schedule '{}'; expected more epochs and a schedule that does not depend on their number",
+                longer.training.epochs,
+                folder.path().display(),
+                shorter.training.epochs,
+                shorter.training.schedule
+            )));
+        }
+        folder.extend(&longer)
     }
 
     /// `--set` first, then the flags, so that a flag has the last word.
@@ -196,6 +232,8 @@ impl Train {
             ("--batch", "training.batch", self.batch.clone()),
             ("--lr", "training.learning_rate", self.lr.clone()),
             ("--seed", "training.seed", self.seed.clone()),
+            ("--treatment", "data.treatment", quoted(&self.treatment)),
+            ("--schedule", "training.schedule", quoted(&self.schedule)),
             ("--gradients", "training.gradients", quoted(&self.gradients)),
         ];
         for (flag, key, value) in flags {

@@ -83,7 +83,7 @@ fn fill<T: Float>(out: &mut [T], offset: u64, mut make: impl FnMut(u64, &mut [T;
 
 /// Word i of block b of the group is `[i][b]`.
 #[inline(always)]
-fn group_words(stream: Stream, group: u64) -> [[u32; BLOCKS]; 4] {
+pub(crate) fn group_words(stream: Stream, group: u64) -> [[u32; BLOCKS]; 4] {
     let mut words = [[0; BLOCKS]; 4];
     let first = group * BLOCKS as u64;
     for block in 0..BLOCKS {
