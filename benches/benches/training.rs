@@ -18,6 +18,7 @@ fn trainer(images: &Arc<[u8]>, threads: usize, gradients: Gradients) -> Trainer 
         kind: ModelKind::Vae,
         architecture: "784-256-2".parse().expect("well-formed widths"),
         likelihood: Likelihood::Bernoulli,
+        posterior_scale: Default::default(),
     };
     let model = Model::new(spec, Initialisation::PyTorchUniform, 0).expect("a valid model");
     let config = TrainingConfig {

@@ -11,7 +11,7 @@ use std::path::Path;
 
 use models::{
     AdamConstants, Architecture, DataTreatment, Gradients, Initialisation, Likelihood, ModelKind,
-    ModelSpec, Schedule, TrainingConfig,
+    ModelSpec, Objective, PosteriorScale, Schedule, TrainingConfig,
 };
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -377,6 +377,7 @@ impl Configuration {
                     )));
                 }
             },
+            objective: Objective::ELBO,
             shuffle: settings.shuffle,
             treatment: self.treatment()?,
             schedule: self.schedule()?,
@@ -458,6 +459,7 @@ impl Configuration {
                 activation,
             },
             likelihood,
+            posterior_scale: PosteriorScale::LogVariance,
         })
     }
 

@@ -319,6 +319,7 @@ mod tests {
             kind,
             architecture: architecture.parse().unwrap(),
             likelihood: Likelihood::Bernoulli,
+            posterior_scale: Default::default(),
         };
         Model::new(spec, Initialisation::PyTorchUniform, 5).unwrap()
     }

@@ -315,6 +315,7 @@ mod tests {
             kind: ModelKind::Vae,
             architecture: "40-20-9-2".parse().unwrap(),
             likelihood: Likelihood::Bernoulli,
+            posterior_scale: Default::default(),
         };
         let model = Model::new(spec, Initialisation::PyTorchUniform, 3).unwrap();
         let network = DecoderNetwork::of_model(&model);

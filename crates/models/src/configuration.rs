@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::data_treatment::DataTreatment;
+use crate::objective::Objective;
 use crate::schedule::Schedule;
+use crate::spec::ModelKind;
 
 /// The most threads one training step is spread over.
 pub const MAXIMUM_THREADS: usize = 64;
@@ -90,6 +92,8 @@ pub struct TrainingConfig {
     pub threads: usize,
     /// What computes the gradient.
     pub gradients: Gradients,
+    /// What is minimised.
+    pub objective: Objective,
     /// Draw a new order of the images each epoch, rather than keeping theirs.
     pub shuffle: bool,
     /// What is done to pixels before the likelihood sees them.
@@ -119,6 +123,7 @@ impl TrainingConfig {
             seed,
             threads: 1,
             gradients: Gradients::Hand,
+            objective: Objective::ELBO,
             shuffle: true,
             treatment: DataTreatment::Grey,
             schedule: Schedule::Constant,
@@ -148,7 +153,8 @@ impl TrainingConfig {
         self.learning_rate * warmth * self.schedule.factor(done)
     }
 
-    /// Checks every value's range.
+    /// Checks every value's range; [`Objective::validate`] does the
+    /// objective's, which depend on the model.
     ///
     /// # Errors
     /// The first value out of range, with the range.
@@ -218,6 +224,19 @@ pub enum ConfigurationError {
          binarised-per-epoch, binarised-once or threshold"
     )]
     DataTreatment(String),
+    /// Not the name of a bound.
+    #[error("the objective is {0:?}; expected elbo or iwae")]
+    Bound(String),
+    /// An objective the model has not what it needs for.
+    #[error("{what} does not fit the model {kind}: {reason}")]
+    Objective {
+        /// The setting.
+        what: String,
+        /// The model.
+        kind: ModelKind,
+        /// What is missing, and what is expected.
+        reason: &'static str,
+    },
     /// A number out of its range.
     #[error("{option} is {found}; expected {expected}")]
     OutOfRange {

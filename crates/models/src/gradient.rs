@@ -11,10 +11,11 @@ use crate::batch::BatchSource;
 use crate::clipping::ClippedGradient;
 use crate::configuration::{Gradients, MAXIMUM_THREADS};
 use crate::layout::Layout;
+use crate::objective::{Bound, Objective};
 use crate::optimiser::{Moments, OptimiserStep};
 use crate::panel_groups::{AdamSink, GradientSink, PanelGroup, StoreSink, run_groups};
 use crate::parameters::Parameters;
-use crate::row_block::RowBlocks;
+use crate::row_blocks::RowBlocks;
 use crate::spec::ModelSpec;
 use crate::tape::TapeBlocks;
 
@@ -24,16 +25,20 @@ use crate::tape::TapeBlocks;
 pub struct LossSums {
     /// Images summed over.
     pub images: u64,
-    /// Σ −log p(x|z).
+    /// Σ −log p(x|z), for each image the mean over its samples.
     pub reconstruction: f64,
-    /// Σ KL(q(z|x) ‖ p(z)) of a VAE, Σ ½‖z‖² of `ae-l2`, 0 of `ae`.
+    /// Σ KL(q(z|x) ‖ p(z)) of a VAE, Σ ½‖z‖² of `ae-l2`, 0 of `ae`; before β
+    /// and free bits.
     pub kl: f64,
+    /// Σ of what is minimised, see [`Objective`].
+    pub loss: f64,
 }
 
 /// Means per image, in nats.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Losses {
-    /// reconstruction + kl.
+    /// What is minimised: reconstruction + kl of the plain ELBO, otherwise as
+    /// the [`Objective`] says; −bound of importance weights.
     pub loss: f64,
     /// Mean of −log p(x|z).
     pub reconstruction: f64,
@@ -45,11 +50,10 @@ impl LossSums {
     /// The means; zero over no images.
     pub fn means(&self) -> Losses {
         let images = self.images.max(1) as f64;
-        let (reconstruction, kl) = (self.reconstruction / images, self.kl / images);
         Losses {
-            loss: reconstruction + kl,
-            reconstruction,
-            kl,
+            loss: self.loss / images,
+            reconstruction: self.reconstruction / images,
+            kl: self.kl / images,
         }
     }
 
@@ -58,12 +62,24 @@ impl LossSums {
         self.images += other.images;
         self.reconstruction += other.reconstruction;
         self.kl += other.kl;
+        self.loss += other.loss;
     }
 
-    /// Neither sum is a NaN or infinite.
+    /// No sum is a NaN or infinite.
     pub fn is_finite(&self) -> bool {
-        self.reconstruction.is_finite() && self.kl.is_finite()
+        self.reconstruction.is_finite() && self.kl.is_finite() && self.loss.is_finite()
     }
+}
+
+/// The losses of one image, in nats.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ImageLosses<T> {
+    /// −log p(x|z), the mean over its samples.
+    pub(crate) reconstruction: T,
+    /// The KL of a VAE.
+    pub(crate) penalty: T,
+    /// −log (1/k) Σ w, of importance weights.
+    pub(crate) negative_bound: Option<T>,
 }
 
 /// Everything a training step needs besides parameters and moments: allocated
@@ -71,7 +87,7 @@ impl LossSums {
 ///
 /// # The objective and its gradient
 ///
-/// For a batch of B images the objective is the mean
+/// For a batch of B images the plain objective is the mean
 ///
 /// ```text
 /// L = 1/B Σ_i [ R(x_i, z_i) + P_i ],     R(x, z) = −log p(x|z)
@@ -79,11 +95,13 @@ impl LossSums {
 ///
 /// with z_i and the penalty P_i of the model: for a VAE z = μ + σ⊙ε and
 /// P = KL(N(μ, diag σ²) ‖ N(0, I)), so that −L is a one-sample estimate of the
-/// ELBO; for `ae-l2` P = ½‖z‖²; for `ae` P = 0.
+/// ELBO; for `ae-l2` P = ½‖z‖²; for `ae` P = 0. An [`Objective`] may weigh P,
+/// take the mean of R over k samples, or put −log (1/k) Σ_s w_s in the place
+/// of R + P.
 ///
 /// Per image, with a the decoder's logits and t the pixels,
-/// R = Σ softplus(a) − t·a and ∂R/∂a = σ(a) − t. For a linear layer
-/// a = h·W + b with δ = ∂L_i/∂a,
+/// R = Σ softplus(a) − t·a and ∂R/∂a = σ(a) − t, times the share of the sample
+/// in the loss. For a linear layer a = h·W + b with δ = ∂L_i/∂a,
 ///
 /// ```text
 /// ∂L_i/∂W = hᵀ δ     ∂L_i/∂b = δ     ∂L_i/∂h = δ Wᵀ
@@ -98,7 +116,11 @@ impl LossSums {
 /// ae-l2:  ∂L_i/∂z = g + z        ae:  ∂L_i/∂z = g
 /// ```
 ///
-/// No image's δ depends on another image, so the factor 1/B enters once, in
+/// Weights of the KL, several samples and log σ in the place of log σ² are
+/// derived in `latent.rs`, importance weights in `importance.rs`.
+///
+/// No image's δ depends on another image — free bits apart, which choose the
+/// weights of the KL by the batch — so the factor 1/B enters once, in
 /// ∂L/∂W = 1/B Σ_i h_iᵀ δ_i.
 ///
 /// # Two parallel regions
@@ -110,7 +132,9 @@ impl LossSums {
 /// threads; each thread contracts over the rows of all blocks in ascending
 /// order and stores, or feeds to Adam, what it has while it is in cache.
 /// Every element of every product is one chain in ascending order, so the
-/// bits depend on neither the blocks nor the number of threads.
+/// bits depend on neither the blocks nor the number of threads. Free bits cut
+/// the first region in two, between which the KL of the batch is summed in
+/// the order of the images.
 ///
 /// With [`Gradients::Tape`] the first region records the same objective on
 /// one tape per block and lets the tape find the δ; the second is the same.
@@ -121,6 +145,8 @@ pub struct GradientWorkspace<T: Float> {
     engine: Engine<T>,
     groups: Vec<PanelGroup<T>>,
     rows: usize,
+    bound: Bound,
+    beta: f64,
 }
 
 #[derive(Debug)]
@@ -132,23 +158,37 @@ enum Engine<T: Float> {
 impl<T: Float> GradientWorkspace<T> {
     /// Buffers for batches of up to `capacity` images on `threads` threads
     /// (no more than [`MAXIMUM_THREADS`] are used).
+    ///
+    /// # Panics
+    /// If the objective is one that [`Objective::validate`] refuses.
     pub fn new(
         spec: &ModelSpec,
+        objective: &Objective,
         layout: Arc<Layout>,
         gradients: Gradients,
         capacity: usize,
         threads: usize,
     ) -> Self {
+        let valid = objective.validate(spec.kind);
+        assert!(valid.is_ok(), "GradientWorkspace::new: {valid:?}");
         let threads = threads.clamp(1, MAXIMUM_THREADS);
         let blocks = threads.min(capacity.max(1));
         let rows = capacity.div_ceil(blocks);
         let engine = match gradients {
-            Gradients::Hand => {
-                Engine::Hand(RowBlocks::new(spec.kind, layout.clone(), blocks, rows))
-            }
-            Gradients::Tape => {
-                Engine::Tape(TapeBlocks::new(spec.kind, layout.clone(), blocks, rows))
-            }
+            Gradients::Hand => Engine::Hand(RowBlocks::new(
+                spec,
+                objective,
+                layout.clone(),
+                blocks,
+                rows,
+            )),
+            Gradients::Tape => Engine::Tape(TapeBlocks::new(
+                spec,
+                objective,
+                layout.clone(),
+                blocks,
+                rows,
+            )),
         };
         let groups = PanelGroup::split(&layout, threads);
         Self {
@@ -157,7 +197,15 @@ impl<T: Float> GradientWorkspace<T> {
             engine,
             groups,
             rows: 0,
+            bound: objective.bound,
+            beta: objective.beta,
         }
+    }
+
+    /// Sets the weight of the KL for the coming batches, as a warm-up does;
+    /// at first it is the objective's β.
+    pub fn set_beta(&mut self, beta: f64) {
+        self.beta = beta;
     }
 
     /// First region: losses and activation gradients of a batch. Call it
@@ -182,15 +230,23 @@ impl<T: Float> GradientWorkspace<T> {
             images: rows as u64,
             ..LossSums::default()
         };
-        let mut add = |reconstruction: T, penalty: T| {
-            sums.reconstruction += reconstruction.to_f64();
-            sums.kl += penalty.to_f64();
+        let penalty = match &mut self.engine {
+            Engine::Hand(blocks) => blocks.run(pool, parameters, batch, self.beta),
+            Engine::Tape(blocks) => blocks.run(pool, parameters, batch, self.beta),
         };
-        match &mut self.engine {
-            Engine::Hand(blocks) => blocks.run(pool, parameters, batch),
-            Engine::Tape(blocks) => blocks.run(pool, parameters, batch),
-        }
-        self.engine.for_each_image(&mut add);
+        let mut negative_bound = 0.0;
+        self.engine.for_each_image(&mut |image: ImageLosses<T>| {
+            sums.reconstruction += image.reconstruction.to_f64();
+            sums.kl += image.penalty.to_f64();
+            negative_bound += image.negative_bound.map_or(0.0, T::to_f64);
+        });
+        sums.loss = match (self.bound, penalty) {
+            (Bound::Iwae, _) => negative_bound,
+            (Bound::Elbo, Some(penalty)) => {
+                sums.reconstruction + self.beta * (penalty * rows as f64)
+            }
+            (Bound::Elbo, None) => sums.reconstruction + self.beta * sums.kl,
+        };
         sums
     }
 
@@ -254,11 +310,8 @@ impl<T: Float> GradientWorkspace<T> {
         if let Some(name) = parameters.first_non_finite() {
             return name.to_owned();
         }
-        let (output, mut kl_offends) = (self.engine.first_non_finite_output(), false);
-        let Some(layer) = output else {
-            self.engine
-                .for_each_image(&mut |_, penalty: T| kl_offends |= !penalty.is_finite());
-            return if kl_offends { "kl" } else { "reconstruction" }.to_owned();
+        let Some(layer) = self.engine.first_non_finite_output() else {
+            return self.first_non_finite_loss().to_owned();
         };
         let slot = self
             .layout
@@ -267,6 +320,21 @@ impl<T: Float> GradientWorkspace<T> {
             .find(|slot| slot.layer == layer);
         let name = slot.map_or("", |slot| slot.name.trim_end_matches(".weight"));
         format!("{name} (output)")
+    }
+
+    /// The first term of the loss that is not finite; finite terms can only
+    /// have given importance weights that are not.
+    fn first_non_finite_loss(&self) -> &'static str {
+        let (mut kl_offends, mut reconstruction_offends) = (false, false);
+        self.engine.for_each_image(&mut |image: ImageLosses<T>| {
+            kl_offends |= !image.penalty.is_finite();
+            reconstruction_offends |= !image.reconstruction.is_finite();
+        });
+        match self.bound {
+            _ if kl_offends => "kl",
+            Bound::Iwae if !reconstruction_offends => "log weights",
+            _ => "reconstruction",
+        }
     }
 
     /// Runs the second region into a sink.
@@ -288,7 +356,7 @@ impl<T: Float> Engine<T> {
         }
     }
 
-    fn for_each_image(&self, each: &mut dyn FnMut(T, T)) {
+    fn for_each_image(&self, each: &mut dyn FnMut(ImageLosses<T>)) {
         match self {
             Engine::Hand(blocks) => blocks.for_each_image(each),
             Engine::Tape(blocks) => blocks.for_each_image(each),

@@ -9,6 +9,7 @@ use tensor_ops::{loss, vector};
 
 use crate::aligned::AlignedBuffer;
 use crate::model::Model;
+use crate::spec::PosteriorScale;
 
 /// Rows taken through the network at a time: large enough for the products
 /// to be efficient, small enough for a block's activations to stay in cache.
@@ -94,10 +95,14 @@ impl Model {
                 log_variance: None,
             };
         }
-        let (mean, log_variance) = outputs.view().split_at(Axis(1), layout.latent());
+        let (mean, scale) = outputs.view().split_at(Axis(1), layout.latent());
+        let log_variance = match self.spec().posterior_scale {
+            PosteriorScale::LogVariance => scale.to_owned(),
+            PosteriorScale::LogSigma => scale.mapv(|log_sigma| 2.0 * log_sigma),
+        };
         Codes {
             mean: mean.to_owned(),
-            log_variance: Some(log_variance.to_owned()),
+            log_variance: Some(log_variance),
         }
     }
 

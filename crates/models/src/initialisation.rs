@@ -131,6 +131,7 @@ mod tests {
             kind: ModelKind::Vae,
             architecture: "784-100-20".parse().unwrap(),
             likelihood: Likelihood::Bernoulli,
+            posterior_scale: Default::default(),
         };
         initialisation.draw(Arc::new(Layout::new(&spec)), seed)
     }
@@ -186,6 +187,7 @@ mod tests {
             kind: ModelKind::Vae,
             architecture: "18-5-2".parse().unwrap(),
             likelihood: Likelihood::Bernoulli,
+            posterior_scale: Default::default(),
         };
         let mut model = Model::new(spec, Initialisation::Glorot, 1).unwrap();
         // Pixel means 0, 51 / 255, …, the first and the last out of range.

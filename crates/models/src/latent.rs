@@ -1,51 +1,87 @@
-//! From the encoder's head to the code and back: sampling, the penalty, and
-//! their hand-derived gradient.
+//! From the encoder's head to the codes and back: sampling, the penalty, and
+//! the hand-derived gradient of the ELBO.
 
 use tensor_ops::panels::Panels;
 use tensor_ops::{Float, vector};
 
-use crate::spec::ModelKind;
+use crate::spec::{ModelKind, ModelSpec};
 
-/// The block of rows the latent pass works on.
+/// The block of images the latent pass works on.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LatentShape {
     pub(crate) kind: ModelKind,
-    pub(crate) rows: usize,
+    /// c of log σ = c·l, with l the second half of the head: ½ for log σ²,
+    /// 1 for log σ.
+    pub(crate) log_sigma_factor: f64,
+    pub(crate) images: usize,
+    pub(crate) samples: usize,
     pub(crate) latent: usize,
 }
 
 impl LatentShape {
+    /// The latent pass of a model over `images` images with `samples` codes
+    /// each.
+    pub(crate) fn new(spec: &ModelSpec, images: usize, samples: usize) -> Self {
+        Self {
+            kind: spec.kind,
+            log_sigma_factor: spec.posterior_scale.log_sigma_factor(),
+            images,
+            samples,
+            latent: spec.architecture.latent,
+        }
+    }
+
     /// The head's outputs, and their gradient.
     pub(crate) fn head(self) -> Panels {
         Panels {
-            rows: self.rows,
+            rows: self.images,
             cols: self.kind.head_width(self.latent),
         }
     }
 
-    /// The codes, and their gradient.
+    /// The codes, and their gradient: the samples of an image in consecutive
+    /// rows.
     pub(crate) fn code(self) -> Panels {
         Panels {
-            rows: self.rows,
+            rows: self.images * self.samples,
             cols: self.latent,
         }
+    }
+
+    /// Elements of σ: none without a posterior.
+    pub(crate) fn sigma_len(self) -> usize {
+        if self.kind.is_variational() {
+            self.images * self.latent
+        } else {
+            0
+        }
+    }
+
+    /// Elements of ε.
+    pub(crate) fn noise_len(self) -> usize {
+        self.sigma_len() * self.samples
+    }
+
+    /// Position of dimension j of an image's scale in the head.
+    pub(crate) fn scale_at(self, image: usize, j: usize) -> usize {
+        self.head().index(image, self.latent + j)
     }
 }
 
 /// Codes and penalties of one block.
 ///
-/// For a VAE the head holds μ and l = log σ² side by side and
+/// For a VAE the head holds μ and l side by side, with log σ = c·l, and
 ///
-/// * z = μ + σ·ε with σ = exp(l/2) and the given ε ~ N(0, 1)
+/// * z_s = μ + σ·ε_s with σ = exp(c·l) and the given ε_s ~ N(0, 1)
 ///   (Kingma & Welling 2014, arXiv 1312.6114, §2.4),
-/// * penalty = KL(N(μ, diag σ²) ‖ N(0, I)) = ½ Σ_j (μ_j² + σ_j² − l_j − 1)
+/// * penalty = KL(N(μ, diag σ²) ‖ N(0, I)) = ½ Σ_j (μ_j² + σ_j² − log σ_j² − 1)
 ///   (the same, appendix B).
 ///
 /// For `ae-l2` z is the head and the penalty ½‖z‖², the part of the KL that
 /// is left when σ is taken away; for `ae` there is no penalty.
 ///
-/// `noise` and `sigma` are row-major `[rows, latent]` and used by a VAE only;
-/// `sigma` receives σ for [`head_gradient`].
+/// `noise` `[images, samples, latent]` and `sigma` `[images, latent]` are
+/// row-major and used by a VAE only; `sigma` receives σ for the gradient.
 pub(crate) fn code_and_penalty<T: Float>(
     shape: LatentShape,
     head: &[T],
@@ -73,44 +109,75 @@ pub(crate) fn code_and_penalty<T: Float>(
         }
         return;
     }
-    for (row, sigma) in sigma.chunks_exact_mut(shape.latent).enumerate() {
+    let factor = T::from_f64(shape.log_sigma_factor);
+    for (image, sigma) in sigma.chunks_exact_mut(shape.latent).enumerate() {
         for (j, sigma) in sigma.iter_mut().enumerate() {
-            *sigma = half * head[head_panels.index(row, shape.latent + j)];
+            *sigma = factor * head[shape.scale_at(image, j)];
         }
     }
     vector::exp_in_place(sigma);
-    for (row, penalty) in penalty.iter_mut().enumerate() {
+    for (image, penalty) in penalty.iter_mut().enumerate() {
         let mut sum = T::ZERO;
         for j in 0..shape.latent {
-            let mu = head[head_panels.index(row, j)];
-            let log_variance = head[head_panels.index(row, shape.latent + j)];
-            let sigma = sigma[row * shape.latent + j];
-            code[code_panels.index(row, j)] = mu + sigma * noise[row * shape.latent + j];
-            sum += mu * mu + sigma * sigma - log_variance - T::ONE;
+            let mu = head[head_panels.index(image, j)];
+            let sigma = sigma[image * shape.latent + j];
+            for row in image * shape.samples..(image + 1) * shape.samples {
+                code[code_panels.index(row, j)] = mu + sigma * noise[row * shape.latent + j];
+            }
+            sum += kl_term(shape, mu, sigma, head[shape.scale_at(image, j)]);
         }
         *penalty = half * sum;
     }
 }
 
-/// Gradient of reconstruction + penalty by the head's outputs, given the
-/// reconstruction's gradient g = ∂R/∂z by the code.
+/// μ² + σ² − log σ² − 1 of one dimension, twice its KL.
+fn kl_term<T: Float>(shape: LatentShape, mu: T, sigma: T, scale: T) -> T {
+    let log_variance = T::from_f64(2.0 * shape.log_sigma_factor) * scale;
+    mu * mu + sigma * sigma - log_variance - T::ONE
+}
+
+/// Adds the KL of every dimension, image by image, to `sums`.
+pub(crate) fn add_kl_by_dimension<T: Float>(
+    shape: LatentShape,
+    head: &[T],
+    sigma: &[T],
+    sums: &mut [f64],
+) {
+    for (image, sigma) in sigma.chunks_exact(shape.latent).enumerate() {
+        for (j, (&sigma, sum)) in sigma.iter().zip(&mut *sums).enumerate() {
+            let mu = head[shape.head().index(image, j)];
+            *sum += 0.5 * kl_term(shape, mu, sigma, head[shape.scale_at(image, j)]).to_f64();
+        }
+    }
+}
+
+/// Gradient of reconstruction + Σ_j β_j·penalty_j by the head's outputs, given
+/// the reconstruction's gradient g_s = ∂R/∂z_s by each code.
 ///
-/// For a VAE, with z = μ + exp(l/2)·ε the chain rule gives
+/// R is the mean over the samples, and its factor 1/k is in g already. For a
+/// VAE, with z_s = μ + σ·ε_s and σ = exp(c·l), so that ∂σ/∂l = c·σ, the chain
+/// rule gives
 ///
-/// * ∂R/∂μ = g and ∂R/∂l = g·ε·∂σ/∂l = ½ g·ε·σ,
-/// * ∂KL/∂μ = μ and ∂KL/∂l = ½ (exp(l) − 1) = ½ (σ² − 1),
+/// * ∂R/∂μ = Σ_s g_s and ∂R/∂l = c·σ·Σ_s g_s·ε_s,
+/// * ∂KL/∂μ = μ and ∂KL/∂l = c·(σ² − 1), as log σ² = 2c·l,
 ///
-/// so the head's gradient is μ-part: g + μ; log σ²-part: ½ (g·ε·σ + σ² − 1).
-/// For `ae-l2` it is g + z, for `ae` g itself.
+/// so the head's gradient is, with weights β_j of the KL by dimension, μ-part:
+/// Σ g + βμ; l-part: c·(σ·Σ g·ε + β(σ² − 1)). For `ae-l2` it is g + βz, for
+/// `ae` g itself.
 ///
-/// The last line is evaluated as ½ (σ·(g·ε + σ)) − ½: the order in which
+/// The l-part is evaluated as c·(σ·(Σ g·ε + βσ)) − cβ: the order in which
 /// reverse mode meets the terms, so that training on the tape gives the same
-/// bits.
+/// bits with β = 1 and one sample.
+///
+/// With free bits, L holds max(λ, K_j) with K_j the mean KL of dimension j
+/// over the batch: its derivative by the KL of an image is that of K_j where
+/// K_j ≥ λ and 0 elsewhere. β_j is then β or 0.
 ///
 /// Nothing is scaled by the batch size here: that factor enters once, in the
 /// weight gradients.
 pub(crate) fn head_gradient<T: Float>(
     shape: LatentShape,
+    kl_weights: &[T],
     head: &[T],
     noise: &[T],
     sigma: &[T],
@@ -118,22 +185,28 @@ pub(crate) fn head_gradient<T: Float>(
     gradient: &mut [T],
 ) {
     let (head_panels, code_panels) = (shape.head(), shape.code());
-    let half = T::from_f64(0.5);
+    let factor = T::from_f64(shape.log_sigma_factor);
     gradient.fill(T::ZERO);
-    for row in 0..shape.rows {
-        for j in 0..shape.latent {
-            let g = code_gradient[code_panels.index(row, j)];
-            let location = head_panels.index(row, j);
+    for image in 0..shape.images {
+        let first = image * shape.samples;
+        for (j, &weight) in kl_weights.iter().enumerate() {
+            let location = head_panels.index(image, j);
+            let mut g = code_gradient[code_panels.index(first, j)];
+            if shape.kind.is_variational() {
+                let mut spread = g * noise[first * shape.latent + j];
+                for row in first + 1..first + shape.samples {
+                    let of_sample = code_gradient[code_panels.index(row, j)];
+                    g += of_sample;
+                    spread += of_sample * noise[row * shape.latent + j];
+                }
+                let sigma = sigma[image * shape.latent + j];
+                gradient[shape.scale_at(image, j)] =
+                    factor * (sigma * (spread + weight * sigma)) - factor * weight;
+            }
             gradient[location] = match shape.kind {
                 ModelKind::Ae => g,
-                ModelKind::AeL2 | ModelKind::Vae => g + head[location],
+                ModelKind::AeL2 | ModelKind::Vae => g + weight * head[location],
             };
-            if shape.kind.is_variational() {
-                let sigma = sigma[row * shape.latent + j];
-                let epsilon = noise[row * shape.latent + j];
-                gradient[head_panels.index(row, shape.latent + j)] =
-                    half * (sigma * (g * epsilon + sigma)) - half;
-            }
         }
     }
 }
@@ -167,7 +240,9 @@ mod tests {
     fn the_penalty_of_a_vae_is_the_kl_divergence() {
         let shape = LatentShape {
             kind: ModelKind::Vae,
-            rows: 2,
+            log_sigma_factor: 0.5,
+            images: 2,
+            samples: 1,
             latent: 2,
         };
         let rows = [[0.3, -1.2, 2.0_f64.ln(), -1.0], [0.0, 0.0, 0.0, 0.0]];
@@ -194,7 +269,9 @@ mod tests {
     fn the_quadratic_penalty_is_half_the_squared_norm() {
         let shape = LatentShape {
             kind: ModelKind::AeL2,
-            rows: 1,
+            log_sigma_factor: 0.5,
+            images: 1,
+            samples: 1,
             latent: 2,
         };
         let mut head = vec![0.0_f64; 16];

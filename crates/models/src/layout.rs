@@ -5,7 +5,7 @@ use std::ops::Range;
 use tensor_ops::Activation;
 use tensor_ops::panels::{LANES, Panels};
 
-use crate::spec::{Architecture, ModelKind, ModelSpec};
+use crate::spec::{Architecture, ModelSpec, PosteriorScale};
 
 /// One linear layer: y = act(x·W + b), W stored as [inputs, outputs] panels.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -125,7 +125,7 @@ impl Layout {
             weights_len,
             len: offset,
         };
-        layout.name_tensors(spec.kind);
+        layout.name_tensors(spec);
         layout
     }
 
@@ -134,7 +134,7 @@ impl Layout {
         &self.layers
     }
 
-    /// Index of the head, the last layer of the encoder: μ and log σ² side by
+    /// Index of the head, the last layer of the encoder: μ and its scale side by
     /// side for a VAE, the code otherwise.
     pub fn head(&self) -> usize {
         self.head
@@ -256,7 +256,7 @@ impl Layout {
             .flat_map(move |column| (0..rows).map(move |row| start + panels.index(row, column)))
     }
 
-    fn name_tensors(&mut self, kind: ModelKind) {
+    fn name_tensors(&mut self, spec: &ModelSpec) {
         let mut tensors = Vec::new();
         for (index, layer) in self.layers.iter().enumerate() {
             let mut slots = |name: String, columns: Range<usize>| {
@@ -285,9 +285,13 @@ impl Layout {
                     format!("decoder.{}", 2 * (index - self.head - 1)),
                     0..layer.outputs,
                 );
-            } else if kind.is_variational() {
+            } else if spec.kind.is_variational() {
+                let scale = match spec.posterior_scale {
+                    PosteriorScale::LogVariance => "log_var",
+                    PosteriorScale::LogSigma => "log_sigma",
+                };
                 slots("mu".to_owned(), 0..self.latent);
-                slots("log_var".to_owned(), self.latent..2 * self.latent);
+                slots(scale.to_owned(), self.latent..2 * self.latent);
             } else {
                 slots("code".to_owned(), 0..self.latent);
             }
@@ -299,13 +303,14 @@ impl Layout {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::spec::Likelihood;
+    use crate::spec::{Likelihood, ModelKind};
 
     fn layout(kind: ModelKind, architecture: &str) -> Layout {
         Layout::new(&ModelSpec {
             kind,
             architecture: architecture.parse().unwrap(),
             likelihood: Likelihood::Bernoulli,
+            posterior_scale: Default::default(),
         })
     }
 

@@ -15,6 +15,7 @@
 //!     kind: ModelKind::Vae,
 //!     architecture: "16-8-2".parse()?,
 //!     likelihood: Likelihood::Bernoulli,
+//!     posterior_scale: Default::default(),
 //! };
 //! let model = Model::new(spec, Initialisation::PyTorchUniform, 7)?;
 //! let images: Arc<[u8]> = (0..64 * 16).map(|i| if i % 3 == 0 { 255 } else { 0 }).collect();
@@ -36,15 +37,18 @@ mod clipping;
 mod configuration;
 mod data_treatment;
 mod gradient;
+mod importance;
 mod inference;
 mod initialisation;
 mod latent;
 mod layout;
 mod model;
+mod objective;
 mod optimiser;
 mod panel_groups;
 mod parameters;
 mod row_block;
+mod row_blocks;
 mod schedule;
 mod spec;
 mod state;
@@ -65,10 +69,12 @@ pub use inference::{Codes, Images};
 pub use initialisation::{Initialisation, UnknownInitialisation};
 pub use layout::{Layout, LinearLayer, TensorSlot};
 pub use model::Model;
+pub use objective::{Bound, MAXIMUM_SAMPLES, Objective};
 pub use optimiser::{Moments, OptimiserStep};
 pub use parameters::{NamedTensor, Parameters, TensorError};
 pub use schedule::{Schedule, iwae_epochs};
 pub use spec::{
-    Activation, Architecture, Likelihood, MAXIMUM_WIDTH, ModelKind, ModelSpec, SpecError,
+    Activation, Architecture, Likelihood, MAXIMUM_WIDTH, ModelKind, ModelSpec, PosteriorScale,
+    SpecError,
 };
 pub use trainer::{Diverged, EpochLosses, Progress, Trainer, TrainerError};

@@ -8,7 +8,7 @@ use crate::checkpoint::{Checkpoint, CheckpointError, StoredTensor, tensor_error}
 use crate::initialisation::Initialisation;
 use crate::layout::Layout;
 use crate::parameters::{NamedTensor, Parameters, TensorError};
-use crate::spec::{ModelSpec, SpecError};
+use crate::spec::{ModelSpec, PosteriorScale, SpecError};
 
 /// The value of the metadata entry `format` of a model file.
 const FORMAT: &str = "latent-atlas model 1";
@@ -23,6 +23,7 @@ const FORMAT: &str = "latent-atlas model 1";
 ///     kind: ModelKind::Vae,
 ///     architecture: "784-64-2".parse()?,
 ///     likelihood: Likelihood::Bernoulli,
+///     posterior_scale: Default::default(),
 /// };
 /// let model = Model::new(spec, Initialisation::PyTorchUniform, 1)?;
 /// let codes = model.encode(Array2::<f32>::zeros((3, 784)).view());
@@ -148,6 +149,7 @@ impl Checkpoint {
             ("architecture", spec.architecture.to_string()),
             ("activation", spec.architecture.activation.name().to_owned()),
             ("likelihood", spec.likelihood.to_string()),
+            ("posterior_scale", spec.posterior_scale.to_string()),
         ];
         self.metadata
             .extend(entries.map(|(key, value)| (key.to_owned(), value)));
@@ -172,6 +174,12 @@ impl Checkpoint {
                 "widths joined by hyphens, as in 784-256-2",
             )?,
             likelihood: self.entry(path, "likelihood", "bernoulli")?,
+            // Files from before there was a choice do not say.
+            posterior_scale: if self.metadata.contains_key("posterior_scale") {
+                self.entry(path, "posterior_scale", "log-variance or log-sigma")?
+            } else {
+                PosteriorScale::LogVariance
+            },
         };
         spec.architecture.activation = self.entry(path, "activation", "relu or tanh")?;
         spec.validate().map_err(|source| CheckpointError::Spec {

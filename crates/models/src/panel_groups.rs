@@ -327,6 +327,7 @@ mod tests {
             kind: ModelKind::Vae,
             architecture: "784-256-2".parse().unwrap(),
             likelihood: Likelihood::Bernoulli,
+            posterior_scale: Default::default(),
         });
         for threads in [1, 2, 3, 7, 64] {
             let groups = PanelGroup::<f32>::split(&layout, threads);

@@ -1,155 +1,35 @@
 //! One row block of a training step: forward, loss and activation gradients.
 
 use std::ops::Range;
-use std::sync::Arc;
 
-use tensor_ops::adam::Parameters as PanelParameters;
 use tensor_ops::linear::{
-    LinearScratch, LinearShape, RowBlock, forward, forward_sparse, input_gradient, weight_gradient,
-    weight_gradient_adam,
+    LinearScratch, LinearShape, RowBlock, forward, forward_sparse, input_gradient,
 };
+use tensor_ops::loss::{self, SampledRows};
 use tensor_ops::panels::{Panels, Support};
-use tensor_ops::parallel::ThreadPool;
-use tensor_ops::{Activation, Float, loss};
+use tensor_ops::{Activation, Float, reduce};
 
 use crate::aligned::AlignedBuffer;
 use crate::batch::BatchSource;
-use crate::configuration::MAXIMUM_THREADS;
-use crate::gradient::block_rows;
-use crate::latent::{LatentShape, code_and_penalty, head_gradient};
-use crate::layout::{Layout, LinearLayer};
-use crate::optimiser::OptimiserStep;
-use crate::panel_groups::LayerGradients;
+use crate::gradient::ImageLosses;
+use crate::importance::{importance_head_gradient, importance_weights};
+use crate::latent::{LatentShape, add_kl_by_dimension, code_and_penalty, head_gradient};
+use crate::layout::Layout;
+use crate::objective::{Bound, Objective};
 use crate::parameters::Parameters;
-use crate::spec::ModelKind;
+use crate::spec::ModelSpec;
 
-/// The row blocks of a batch: the hand-derived gradient.
-#[derive(Debug)]
-pub(crate) struct RowBlocks<T: Float> {
-    layout: Arc<Layout>,
-    blocks: Vec<RowBlockWorkspace<T>>,
-}
-
-impl<T: Float> RowBlocks<T> {
-    /// `blocks` blocks of up to `capacity` rows each.
-    pub(crate) fn new(
-        kind: ModelKind,
-        layout: Arc<Layout>,
-        blocks: usize,
-        capacity: usize,
-    ) -> Self {
-        let blocks = (0..blocks)
-            .map(|_| RowBlockWorkspace::new(kind, &layout, capacity))
-            .collect();
-        Self { layout, blocks }
-    }
-
-    /// Forward pass, losses and activation gradients of a batch.
-    pub(crate) fn run(
-        &mut self,
-        pool: &ThreadPool,
-        parameters: &Parameters<T>,
-        batch: &impl BatchSource<T>,
-    ) {
-        let count = self.blocks.len();
-        pool.for_each(&mut self.blocks, |index, block| {
-            block.run(parameters, batch, block_rows(batch.rows(), count, index));
-        });
-    }
-
-    /// Calls `each` with the reconstruction loss and the penalty of every
-    /// image, in order.
-    pub(crate) fn for_each_image(&self, mut each: impl FnMut(T, T)) {
-        for block in &self.blocks {
-            for (&reconstruction, &penalty) in block.reconstruction().iter().zip(block.penalty()) {
-                each(reconstruction, penalty);
-            }
-        }
-    }
-
-    /// Index of the first layer, in forward order, whose output is not finite.
-    pub(crate) fn first_non_finite_output(&self) -> Option<usize> {
-        self.blocks
-            .iter()
-            .filter_map(|block| block.first_non_finite_output(&self.layout))
-            .min()
-    }
-}
-
-impl<T: Float> RowBlocks<T> {
-    /// Calls `work` with what the gradient of a layer is contracted from, in
-    /// ascending order of rows.
-    fn with_gradient_terms(&self, layer: usize, work: impl FnOnce(&[RowBlock<'_, T>])) {
-        let mut terms = [RowBlock {
-            rows: 0,
-            x: &[],
-            dy: &[],
-            support: None,
-        }; MAXIMUM_THREADS];
-        let mut count = 0;
-        for block in self.blocks.iter().filter(|block| block.rows > 0) {
-            terms[count] = block.gradient_terms(&self.layout, layer);
-            count += 1;
-        }
-        work(&terms[..count]);
-    }
-}
-
-impl<T: Float> LayerGradients<T> for RowBlocks<T> {
-    /// ∂L/∂W = Σ h ᵀδ over the rows of all blocks in ascending order.
-    fn layer_gradient(
-        &self,
-        layer: usize,
-        panels: Range<usize>,
-        scale: T,
-        dw: &mut [T],
-        db: &mut [T],
-    ) {
-        let LinearLayer {
-            inputs, outputs, ..
-        } = self.layout.layers()[layer];
-        self.with_gradient_terms(layer, |terms| {
-            weight_gradient(inputs, outputs, panels, terms, scale, dw, db);
-        });
-    }
-
-    /// The same, with Adam applied to each tile of the gradient while it is in
-    /// registers.
-    fn layer_step(
-        &self,
-        layer: usize,
-        panels: Range<usize>,
-        scale: T,
-        mut target: [PanelParameters<'_, T>; 2],
-        step: &OptimiserStep<T>,
-        _scratch: [&mut [T]; 2],
-    ) {
-        let LinearLayer {
-            inputs, outputs, ..
-        } = self.layout.layers()[layer];
-        let [weight, bias] = target.each_mut().map(|part| PanelParameters {
-            values: &mut *part.values,
-            m: &mut *part.m,
-            v: &mut *part.v,
-        });
-        self.with_gradient_terms(layer, |terms| {
-            let adam = step.adam();
-            weight_gradient_adam(inputs, outputs, panels, terms, scale, weight, bias, adam);
-        });
-        for part in &mut target {
-            step.flush(part.m, part.v);
-        }
-    }
-}
-
-/// Buffers of one contiguous block of batch rows, allocated once for the
-/// largest block and used with as many rows as a batch gives it.
+/// Buffers of one contiguous block of images, allocated once for the largest
+/// block and used with as many images as a batch gives it.
 ///
-/// All matrices are in panel layout with `rows` lines per panel.
+/// All matrices are in panel layout. Up to the head their rows are images;
+/// from the codes on each image has a row for every sample, one after the
+/// other.
 #[derive(Debug)]
-struct RowBlockWorkspace<T: Float> {
-    kind: ModelKind,
-    rows: usize,
+pub(crate) struct RowBlockWorkspace<T: Float> {
+    /// The latent pass of the batch in hand.
+    latent: LatentShape,
+    bound: Bound,
     /// The input of each layer in forward order: x, h₁, …, z, d₁, …
     inputs: Vec<AlignedBuffer<T>>,
     /// The gradient by each layer's pre-activation output. The last holds the
@@ -159,28 +39,57 @@ struct RowBlockWorkspace<T: Float> {
     code_gradient: AlignedBuffer<T>,
     noise: Vec<T>,
     sigma: Vec<T>,
+    /// −log p(x|z) of every code.
     reconstruction: Vec<T>,
     penalty: Vec<T>,
+    samples: SampleWeights<T>,
     support: Support,
     scratch: LinearScratch<T>,
 }
 
+/// What the samples of an image count for. Empty where one sample counts
+/// fully.
+#[derive(Debug)]
+struct SampleWeights<T> {
+    /// Factor of every code's reconstruction in the loss: 1/k, or w̃.
+    weights: Vec<T>,
+    /// Room for the weights of one image's codes.
+    relative_weights: Vec<f64>,
+    /// −bound of every image.
+    negative_bounds: Vec<T>,
+}
+
+impl<T: Float> SampleWeights<T> {
+    fn new(objective: &Objective, capacity: usize) -> Self {
+        let importance = objective.bound == Bound::Iwae;
+        let only_if = |condition, len| if condition { len } else { 0 };
+        let codes = only_if(
+            importance || objective.samples > 1,
+            capacity * objective.samples,
+        );
+        Self {
+            weights: vec![T::from_f64(1.0 / objective.samples as f64); codes],
+            relative_weights: vec![0.0; only_if(importance, objective.samples)],
+            negative_bounds: vec![T::ZERO; only_if(importance, capacity)],
+        }
+    }
+}
+
 impl<T: Float> RowBlockWorkspace<T> {
-    /// Buffers for up to `capacity` rows.
-    fn new(kind: ModelKind, layout: &Layout, capacity: usize) -> Self {
-        let buffer = |cols| {
-            AlignedBuffer::zeroed(
-                Panels {
-                    rows: capacity,
-                    cols,
-                }
-                .len(),
-            )
-        };
+    /// Buffers for up to `capacity` images.
+    pub(crate) fn new(
+        spec: &ModelSpec,
+        objective: &Objective,
+        layout: &Layout,
+        capacity: usize,
+    ) -> Self {
+        let latent = LatentShape::new(spec, capacity, objective.samples);
+        let rows_of = |layer| rows_of(layout, layer, latent);
+        let buffer = |rows, cols| AlignedBuffer::zeroed(Panels { rows, cols }.len());
         let layers = layout.layers();
         let mut scratch = LinearScratch::new();
-        for layer in &layers[1..] {
-            scratch.reserve(shape_of(layer.inputs, layer.outputs, capacity));
+        for (index, layer) in layers.iter().enumerate().skip(1) {
+            scratch.reserve(shape_of(layer.inputs, layer.outputs, rows_of(index)));
         }
         let mut support = Support::new();
         // Scanning the empty buffer once at full size is what makes later
@@ -189,190 +98,85 @@ impl<T: Float> RowBlockWorkspace<T> {
             rows: capacity,
             cols: layout.inputs(),
         };
-        let inputs: Vec<AlignedBuffer<T>> =
-            layers.iter().map(|layer| buffer(layer.inputs)).collect();
+        let inputs: Vec<AlignedBuffer<T>> = layers
+            .iter()
+            .enumerate()
+            .map(|(index, layer)| buffer(rows_of(index), layer.inputs))
+            .collect();
         support.scan(pixels, &inputs[0]);
-        let noise = if kind.is_variational() {
-            capacity * layout.latent()
-        } else {
-            0
-        };
+        let output_gradients = layers
+            .iter()
+            .enumerate()
+            .map(|(index, layer)| buffer(rows_of(index), layer.outputs))
+            .collect();
         Self {
-            kind,
-            rows: 0,
+            bound: objective.bound,
             inputs,
-            output_gradients: layers.iter().map(|layer| buffer(layer.outputs)).collect(),
-            head: buffer(layers[layout.head()].outputs),
-            code_gradient: buffer(layout.latent()),
-            noise: vec![T::ZERO; noise],
-            sigma: vec![T::ZERO; noise],
-            reconstruction: vec![T::ZERO; capacity],
+            output_gradients,
+            head: AlignedBuffer::zeroed(latent.head().len()),
+            code_gradient: AlignedBuffer::zeroed(latent.code().len()),
+            noise: vec![T::ZERO; latent.noise_len()],
+            sigma: vec![T::ZERO; latent.sigma_len()],
+            reconstruction: vec![T::ZERO; latent.code().rows],
             penalty: vec![T::ZERO; capacity],
+            samples: SampleWeights::new(objective, capacity),
             support,
             scratch,
+            latent: LatentShape {
+                images: 0,
+                ..latent
+            },
         }
     }
 
-    /// Forward pass, losses and activation gradients of the batch's `rows`.
-    ///
-    /// With a_l the pre-activation output of layer l, h_l = act(a_l) and
-    /// δ_l = ∂L_i/∂a_l for the image's own loss L_i = R + penalty:
-    ///
-    /// * output layer: R = Σ softplus(a) − t·a, so δ = σ(a) − t;
-    /// * each layer below: ∂L_i/∂h_{l−1} = δ_l·W_lᵀ and
-    ///   δ_{l−1} = (δ_l·W_lᵀ) ⊙ act'(h_{l−1});
-    /// * code and head: see [`head_gradient`].
-    ///
-    /// The weight gradients Σ_i h_{l−1}ᵀ δ_l are left to the caller, which
-    /// has all blocks.
-    fn run(&mut self, parameters: &Parameters<T>, batch: &impl BatchSource<T>, rows: Range<usize>) {
-        self.rows = rows.len();
-        if rows.is_empty() {
-            return;
-        }
-        self.encode(parameters, batch, rows);
-        self.decode(parameters);
-        self.backward(parameters);
+    /// Whether the batch in hand has no image for this block.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.latent.images == 0
     }
 
-    /// Reconstruction loss of each row, in nats.
-    fn reconstruction(&self) -> &[T] {
-        &self.reconstruction[..self.rows]
-    }
-
-    /// Penalty of each row (the KL of a VAE), in nats.
-    fn penalty(&self) -> &[T] {
-        &self.penalty[..self.rows]
-    }
-
-    /// Inputs and output gradients of a layer, for its weight gradient.
-    fn gradient_terms(&self, layout: &Layout, layer: usize) -> RowBlock<'_, T> {
-        let shape = layer_shape(layout, layer, self.rows);
-        RowBlock {
-            rows: self.rows,
-            x: &self.inputs[layer][..shape.x().len()],
-            dy: &self.output_gradients[layer][..shape.y().len()],
-            support: (layer == 0).then_some(&self.support),
-        }
-    }
-
-    /// Index of the first layer, in forward order, whose output is not finite.
-    fn first_non_finite_output(&self, layout: &Layout) -> Option<usize> {
-        (0..layout.layers().len()).find(|&layer| {
-            let shape = layer_shape(layout, layer, self.rows).y();
-            let output = if layer == layout.head() {
-                &self.head
-            } else if let Some(next) = self.inputs.get(layer + 1) {
-                next
-            } else {
-                &self.output_gradients[layer]
-            };
-            output[..shape.len()].iter().any(|value| !value.is_finite())
-        })
-    }
-
-    fn latent_shape(&self, layout: &Layout) -> LatentShape {
-        LatentShape {
-            kind: self.kind,
-            rows: self.rows,
-            latent: layout.latent(),
-        }
-    }
-
-    fn encode(
+    /// Forward pass and losses of the batch's `images`.
+    pub(crate) fn forward(
         &mut self,
         parameters: &Parameters<T>,
         batch: &impl BatchSource<T>,
-        rows: Range<usize>,
+        images: Range<usize>,
     ) {
-        let layout = parameters.layout().as_ref();
-        let pixels = Panels {
-            rows: self.rows,
-            cols: layout.inputs(),
-        };
-        let x = &mut self.inputs[0][..pixels.len()];
-        batch.pack_pixels(rows.clone(), pixels, x);
-        self.support.scan(pixels, x);
-
-        for layer in 0..=layout.head() {
-            let shape = layer_shape(layout, layer, self.rows);
-            let (below, above) = self.inputs.split_at_mut(layer + 1);
-            let x = &below[layer][..shape.x().len()];
-            let y = if layer == layout.head() {
-                &mut self.head
-            } else {
-                &mut above[0]
-            };
-            let y = &mut y[..shape.y().len()];
-            let (weight, bias) = (parameters.weight(layer), parameters.bias(layer));
-            let activation = layout.layers()[layer].activation;
-            if layer == 0 {
-                forward_sparse(shape, x, &self.support, weight, bias, activation, y);
-            } else {
-                forward(shape, x, weight, bias, activation, y);
-            }
+        self.latent.images = images.len();
+        if self.is_empty() {
+            return;
         }
-
-        let latent = self.latent_shape(layout);
-        let (noise, sigma) = if self.kind.is_variational() {
-            let len = self.rows * layout.latent();
-            batch.fill_noise(rows, layout.latent(), &mut self.noise[..len]);
-            (&self.noise[..len], &mut self.sigma[..len])
-        } else {
-            (&[][..], &mut [][..])
-        };
-        code_and_penalty(
-            latent,
-            &self.head[..latent.head().len()],
-            noise,
-            sigma,
-            &mut self.inputs[layout.head() + 1][..latent.code().len()],
-            &mut self.penalty[..self.rows],
-        );
+        self.encode(parameters, batch, images);
+        self.decode(parameters);
     }
 
-    fn decode(&mut self, parameters: &Parameters<T>) {
-        let layout = parameters.layout().as_ref();
-        let last = layout.layers().len() - 1;
-        for layer in layout.head() + 1..=last {
-            let shape = layer_shape(layout, layer, self.rows);
-            let (below, above) = self.inputs.split_at_mut(layer + 1);
-            let x = &below[layer][..shape.x().len()];
-            let y = if layer == last {
-                &mut self.output_gradients[last]
-            } else {
-                &mut above[0]
-            };
-            let activation = layout.layers()[layer].activation;
-            forward(
-                shape,
-                x,
-                parameters.weight(layer),
-                parameters.bias(layer),
-                activation,
-                &mut y[..shape.y().len()],
-            );
+    /// Activation gradients of the images given to
+    /// [`forward`](Self::forward), with `kl_weights` the weight of the KL by
+    /// latent dimension.
+    ///
+    /// With a_l the pre-activation output of layer l, h_l = act(a_l) and
+    /// δ_l = ∂L_i/∂a_l for the image's own loss L_i:
+    ///
+    /// * output layer: R = Σ softplus(a) − t·a, so δ = v_s·(σ(a) − t) with
+    ///   v_s = ∂L_i/∂R_s of the sample: 1 of one sample, 1/k of k, w̃_s under
+    ///   importance weights;
+    /// * each layer below: ∂L_i/∂h_{l−1} = δ_l·W_lᵀ and
+    ///   δ_{l−1} = (δ_l·W_lᵀ) ⊙ act'(h_{l−1});
+    /// * codes and head: see [`head_gradient`] and
+    ///   [`importance_head_gradient`].
+    ///
+    /// The weight gradients Σ_i h_{l−1}ᵀ δ_l are left to the caller, which
+    /// has all blocks.
+    pub(crate) fn backward(&mut self, parameters: &Parameters<T>, kl_weights: &[T]) {
+        if self.is_empty() {
+            return;
         }
-        let pixels = Panels {
-            rows: self.rows,
-            cols: layout.inputs(),
-        };
-        loss::bce_with_logits(
-            pixels,
-            &mut self.output_gradients[last][..pixels.len()],
-            &self.inputs[0][..pixels.len()],
-            &mut self.reconstruction[..self.rows],
-        );
-    }
-
-    fn backward(&mut self, parameters: &Parameters<T>) {
         let layout = parameters.layout().as_ref();
         let head = layout.head();
         for layer in (1..layout.layers().len()).rev() {
             if layer == head {
-                self.backward_through_code(layout);
+                self.backward_through_codes(layout, kl_weights);
             }
-            let shape = layer_shape(layout, layer, self.rows);
+            let shape = layer_shape(layout, layer, self.latent);
             let (below, above) = self.output_gradients.split_at_mut(layer);
             // The decoder's first input is the code, which no activation made.
             let (activation, dx) = if layer == head + 1 {
@@ -391,25 +195,206 @@ impl<T: Float> RowBlockWorkspace<T> {
             );
         }
         if head == 0 {
-            self.backward_through_code(layout);
+            self.backward_through_codes(layout, kl_weights);
         }
     }
 
-    fn backward_through_code(&mut self, layout: &Layout) {
-        let latent = self.latent_shape(layout);
-        let len = if self.kind.is_variational() {
-            self.rows * layout.latent()
-        } else {
-            0
+    /// Calls `each` with the losses of every image, in nats and in order.
+    pub(crate) fn for_each_image(&self, each: &mut impl FnMut(ImageLosses<T>)) {
+        let LatentShape {
+            images, samples, ..
+        } = self.latent;
+        let share = T::from_f64(1.0 / samples as f64);
+        for image in 0..images {
+            let losses = &self.reconstruction[image * samples..][..samples];
+            each(ImageLosses {
+                reconstruction: match losses {
+                    &[one] => one,
+                    several => reduce::sum(several) * share,
+                },
+                penalty: self.penalty[image],
+                negative_bound: self.samples.negative_bounds.get(image).copied(),
+            });
+        }
+    }
+
+    /// Adds the KL of every latent dimension, image by image, to `sums`.
+    pub(crate) fn add_kl_by_dimension(&self, sums: &mut [f64]) {
+        let latent = self.latent;
+        let head = &self.head[..latent.head().len()];
+        add_kl_by_dimension(latent, head, &self.sigma[..latent.sigma_len()], sums);
+    }
+
+    /// Inputs and output gradients of a layer, for its weight gradient.
+    pub(crate) fn gradient_terms(&self, layout: &Layout, layer: usize) -> RowBlock<'_, T> {
+        let shape = layer_shape(layout, layer, self.latent);
+        RowBlock {
+            rows: shape.rows,
+            x: &self.inputs[layer][..shape.x().len()],
+            dy: &self.output_gradients[layer][..shape.y().len()],
+            support: (layer == 0).then_some(&self.support),
+        }
+    }
+
+    /// Index of the first layer, in forward order, whose output is not finite.
+    pub(crate) fn first_non_finite_output(&self, layout: &Layout) -> Option<usize> {
+        (0..layout.layers().len()).find(|&layer| {
+            let shape = layer_shape(layout, layer, self.latent).y();
+            let output = if layer == layout.head() {
+                &self.head
+            } else if let Some(next) = self.inputs.get(layer + 1) {
+                next
+            } else {
+                &self.output_gradients[layer]
+            };
+            output[..shape.len()].iter().any(|value| !value.is_finite())
+        })
+    }
+
+    fn encode(
+        &mut self,
+        parameters: &Parameters<T>,
+        batch: &impl BatchSource<T>,
+        images: Range<usize>,
+    ) {
+        let layout = parameters.layout().as_ref();
+        let pixels = Panels {
+            rows: images.len(),
+            cols: layout.inputs(),
         };
-        head_gradient(
+        let x = &mut self.inputs[0][..pixels.len()];
+        batch.pack_pixels(images.clone(), pixels, x);
+        self.support.scan(pixels, x);
+
+        for layer in 0..=layout.head() {
+            let shape = layer_shape(layout, layer, self.latent);
+            let (below, above) = self.inputs.split_at_mut(layer + 1);
+            let x = &below[layer][..shape.x().len()];
+            let y = if layer == layout.head() {
+                &mut self.head
+            } else {
+                &mut above[0]
+            };
+            let y = &mut y[..shape.y().len()];
+            let (weight, bias) = (parameters.weight(layer), parameters.bias(layer));
+            let activation = layout.layers()[layer].activation;
+            if layer == 0 {
+                forward_sparse(shape, x, &self.support, weight, bias, activation, y);
+            } else {
+                forward(shape, x, weight, bias, activation, y);
+            }
+        }
+
+        let latent = self.latent;
+        let noise = &mut self.noise[..latent.noise_len()];
+        if !noise.is_empty() {
+            let codes = images.start * latent.samples..images.end * latent.samples;
+            batch.fill_noise(codes, latent.latent, noise);
+        }
+        code_and_penalty(
             latent,
             &self.head[..latent.head().len()],
-            &self.noise[..len],
-            &self.sigma[..len],
-            &self.code_gradient[..latent.code().len()],
-            &mut self.output_gradients[layout.head()][..latent.head().len()],
+            noise,
+            &mut self.sigma[..latent.sigma_len()],
+            &mut self.inputs[layout.head() + 1][..latent.code().len()],
+            &mut self.penalty[..latent.images],
         );
+    }
+
+    fn decode(&mut self, parameters: &Parameters<T>) {
+        let layout = parameters.layout().as_ref();
+        let last = layout.layers().len() - 1;
+        for layer in layout.head() + 1..=last {
+            let shape = layer_shape(layout, layer, self.latent);
+            let (below, above) = self.inputs.split_at_mut(layer + 1);
+            let x = &below[layer][..shape.x().len()];
+            let y = if layer == last {
+                &mut self.output_gradients[last]
+            } else {
+                &mut above[0]
+            };
+            let activation = layout.layers()[layer].activation;
+            forward(
+                shape,
+                x,
+                parameters.weight(layer),
+                parameters.bias(layer),
+                activation,
+                &mut y[..shape.y().len()],
+            );
+        }
+        let rows = SampledRows {
+            shape: layer_shape(layout, last, self.latent).y(),
+            samples: self.latent.samples,
+        };
+        let outputs = &mut self.output_gradients[last][..rows.shape.len()];
+        loss::bernoulli(
+            rows,
+            outputs,
+            &self.inputs[0][..rows.targets().len()],
+            &mut self.reconstruction[..rows.shape.rows],
+        );
+        self.weigh_samples(layout);
+    }
+
+    /// Weighs the reconstruction of every code, in the gradient that
+    /// [`decode`](Self::decode) has left by the outputs.
+    fn weigh_samples(&mut self, layout: &Layout) {
+        let latent = self.latent;
+        let (codes, last) = (latent.code().rows, layout.layers().len() - 1);
+        let samples = &mut self.samples;
+        if self.bound == Bound::Iwae {
+            importance_weights(
+                latent,
+                &self.head[..latent.head().len()],
+                &self.noise[..latent.noise_len()],
+                &self.inputs[layout.head() + 1][..latent.code().len()],
+                &self.reconstruction[..codes],
+                &mut samples.relative_weights,
+                &mut samples.weights[..codes],
+                &mut samples.negative_bounds[..latent.images],
+            );
+        }
+        if !samples.weights.is_empty() {
+            let outputs = layer_shape(layout, last, latent).y();
+            let gradient = &mut self.output_gradients[last][..outputs.len()];
+            outputs.scale_rows(&samples.weights[..codes], gradient);
+        }
+    }
+
+    fn backward_through_codes(&mut self, layout: &Layout, kl_weights: &[T]) {
+        let latent = self.latent;
+        let noise = &self.noise[..latent.noise_len()];
+        let sigma = &self.sigma[..latent.sigma_len()];
+        let code_gradient = &self.code_gradient[..latent.code().len()];
+        let gradient = &mut self.output_gradients[layout.head()][..latent.head().len()];
+        match self.bound {
+            Bound::Elbo => {
+                let head = &self.head[..latent.head().len()];
+                head_gradient(
+                    latent,
+                    kl_weights,
+                    head,
+                    noise,
+                    sigma,
+                    code_gradient,
+                    gradient,
+                );
+            }
+            Bound::Iwae => {
+                let code = &self.inputs[layout.head() + 1][..latent.code().len()];
+                let weights = &self.samples.weights[..latent.code().rows];
+                importance_head_gradient(
+                    latent,
+                    weights,
+                    noise,
+                    sigma,
+                    code,
+                    code_gradient,
+                    gradient,
+                );
+            }
+        }
     }
 }
 
@@ -421,7 +406,17 @@ fn shape_of(inputs: usize, outputs: usize, rows: usize) -> LinearShape {
     }
 }
 
-fn layer_shape(layout: &Layout, layer: usize, rows: usize) -> LinearShape {
+/// Rows of a layer: images up to the head, codes after it.
+fn rows_of(layout: &Layout, layer: usize, latent: LatentShape) -> usize {
+    if layer > layout.head() {
+        latent.code().rows
+    } else {
+        latent.images
+    }
+}
+
+fn layer_shape(layout: &Layout, layer: usize, latent: LatentShape) -> LinearShape {
+    let rows = rows_of(layout, layer, latent);
     let layer = &layout.layers()[layer];
     shape_of(layer.inputs, layer.outputs, rows)
 }

@@ -42,8 +42,8 @@ impl ModelKind {
         self == ModelKind::Vae
     }
 
-    /// Columns of the head for a code of `latent` dimensions: μ and log σ²
-    /// side by side for a VAE, the code itself otherwise.
+    /// Columns of the head for a code of `latent` dimensions: μ and its
+    /// scale side by side for a VAE, the code itself otherwise.
     pub fn head_width(self, latent: usize) -> usize {
         if self.is_variational() {
             2 * latent
@@ -102,6 +102,56 @@ impl FromStr for Likelihood {
         match text {
             "bernoulli" => Ok(Likelihood::Bernoulli),
             _ => Err(SpecError::Likelihood(text.to_owned())),
+        }
+    }
+}
+
+/// What the second half of a variational encoder's head computes.
+///
+/// Both describe the same posteriors; they differ in the gradients' scale and
+/// in what freshly drawn weights mean.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PosteriorScale {
+    /// log σ², as in most implementations; the tensors are `log_var.*`.
+    #[default]
+    LogVariance,
+    /// log σ; the tensors are `log_sigma.*`.
+    LogSigma,
+}
+
+impl PosteriorScale {
+    /// The name used on the command line and in files.
+    pub fn name(self) -> &'static str {
+        match self {
+            PosteriorScale::LogVariance => "log-variance",
+            PosteriorScale::LogSigma => "log-sigma",
+        }
+    }
+
+    /// log σ of the head's output: its factor.
+    pub(crate) fn log_sigma_factor(self) -> f64 {
+        match self {
+            PosteriorScale::LogVariance => 0.5,
+            PosteriorScale::LogSigma => 1.0,
+        }
+    }
+}
+
+impl fmt::Display for PosteriorScale {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for PosteriorScale {
+    type Err = SpecError;
+
+    fn from_str(text: &str) -> Result<Self, SpecError> {
+        match text {
+            "log-variance" => Ok(PosteriorScale::LogVariance),
+            "log-sigma" => Ok(PosteriorScale::LogSigma),
+            _ => Err(SpecError::PosteriorScale(text.to_owned())),
         }
     }
 }
@@ -201,6 +251,8 @@ pub struct ModelSpec {
     pub architecture: Architecture,
     /// The distribution of the pixels given the code.
     pub likelihood: Likelihood,
+    /// What the encoder computes of q(z|x) besides μ; used by a VAE only.
+    pub posterior_scale: PosteriorScale,
 }
 
 impl ModelSpec {
@@ -222,6 +274,9 @@ pub enum SpecError {
     /// Not the name of a likelihood.
     #[error("the likelihood is {0:?}; expected bernoulli")]
     Likelihood(String),
+    /// Not the name of a posterior's scale.
+    #[error("the posterior's scale is {0:?}; expected log-variance or log-sigma")]
+    PosteriorScale(String),
     /// Not a list of widths.
     #[error(
         "the architecture is {0:?}; expected widths from image to code joined by hyphens, as in 784-256-2"

@@ -6,6 +6,7 @@ use std::path::Path;
 use crate::checkpoint::{Checkpoint, CheckpointError, StoredTensor};
 use crate::gradient::LossSums;
 use crate::model::Model;
+use crate::objective::Objective;
 use crate::optimiser::Moments;
 use crate::trainer::{Counters, Trainer};
 
@@ -27,6 +28,9 @@ impl Trainer {
             tensors: BTreeMap::new(),
         };
         state.describe(FORMAT, self.model.spec());
+        state
+            .metadata
+            .insert("objective".to_owned(), self.config.objective.to_string());
         state.put_parameters("parameters.", self.model.parameters());
         state.put_parameters("adam.first_moment.", &self.moments.first);
         state.put_parameters("adam.second_moment.", &self.moments.second);
@@ -44,6 +48,10 @@ impl Trainer {
             "epoch_sums".to_owned(),
             StoredTensor::from_f64(&[sums.reconstruction, sums.kl]),
         );
+        state.tensors.insert(
+            "epoch_loss".to_owned(),
+            StoredTensor::from_f64(&[sums.loss]),
+        );
         state.write(path)
     }
 
@@ -53,7 +61,7 @@ impl Trainer {
     /// # Errors
     /// The file cannot be read or is no such file, its tensors do not fit, or
     /// it belongs to another model or to a run whose batch size, seed,
-    /// shuffling, data treatment or number of images differ: those decide what the coming
+    /// objective, shuffling, data treatment or number of images differ: those decide what the coming
     /// steps see. The trainer is then as it was.
     pub fn load_state(&mut self, path: &Path) -> Result<(), CheckpointError> {
         let mut state = Checkpoint::read(path)?;
@@ -84,6 +92,20 @@ impl Trainer {
             let expected = describe(own.architecture.activation, own.architecture.to_string());
             return mismatch("architecture", found, expected);
         }
+        if spec.posterior_scale != own.posterior_scale {
+            return mismatch(
+                "posterior_scale",
+                spec.posterior_scale.to_string(),
+                own.posterior_scale.to_string(),
+            );
+        }
+        let objective = self.config.objective.to_string();
+        let found = state.metadata.get("objective").cloned();
+        // Nor do they name it.
+        let found = found.unwrap_or_else(|| Objective::ELBO.to_string());
+        if found != objective {
+            return mismatch("objective", found, objective);
+        }
         for (key, expected) in self.stream_settings() {
             let found = state
                 .metadata
@@ -102,6 +124,13 @@ impl Trainer {
         };
         let [epoch, step, position, images] = state.take_u64(path, "counters")?;
         let [reconstruction, kl] = state.take_f64(path, "epoch_sums")?;
+        // States from when there was one objective hold no loss of their own.
+        let loss = if state.tensors.contains_key("epoch_loss") {
+            let [loss] = state.take_f64(path, "epoch_loss")?;
+            loss
+        } else {
+            reconstruction + kl
+        };
         state.finish(path)?;
         if position >= self.image_count as u64 {
             let expected = format!("a position below the {} images", self.image_count);
@@ -112,6 +141,7 @@ impl Trainer {
             images,
             reconstruction,
             kl,
+            loss,
         };
         self.restore(
             model,

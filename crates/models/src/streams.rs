@@ -15,7 +15,7 @@ pub enum Purpose {
     /// The order of the images; the index is the epoch.
     Shuffling,
     /// ε of z = μ + σ·ε during training; index 0, and the deviates of image i
-    /// of step s begin at position (s·batch + i)·latent.
+    /// of step s begin at position (s·batch + i)·samples·latent.
     Noise,
     /// Codes and images drawn after training; the index is the caller's.
     Sampling,

@@ -18,11 +18,11 @@ use crate::streams::{Purpose, stream};
 /// What one epoch did.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct EpochLosses {
-    /// Mean loss per image over the epoch's steps, in nats.
+    /// Mean per image, over the epoch's steps, of what is minimised, in nats.
     pub loss: f64,
-    /// Its reconstruction part.
+    /// −log p(x|z), the mean over the samples.
     pub reconstruction: f64,
-    /// Its penalty part: KL of a VAE, ½‖z‖² of `ae-l2`.
+    /// KL of a VAE, ½‖z‖² of `ae-l2`, before β and free bits.
     pub kl: f64,
     /// Wall-clock seconds of the epoch's steps.
     pub seconds: f64,
@@ -129,6 +129,7 @@ impl Trainer {
         images: Arc<[u8]>,
     ) -> Result<Self, TrainerError> {
         config.validate()?;
+        config.objective.validate(model.spec().kind)?;
         let layout = model.parameters().layout().clone();
         let inputs = layout.inputs();
         let image_count = images.len() / inputs;
@@ -149,6 +150,7 @@ impl Trainer {
         let batch = config.batch.min(image_count);
         let workspace = GradientWorkspace::new(
             model.spec(),
+            &config.objective,
             layout.clone(),
             config.gradients,
             batch,
@@ -306,7 +308,9 @@ impl Trainer {
         self.order_images();
         let first = self.counters.position as usize;
         let rows = self.config.batch.min(self.image_count - first);
+        let objective = &self.config.objective;
         let latent = self.model.parameters().layout().latent();
+        let deviates = self.config.batch * objective.samples * latent;
         let batch = ByteBatch {
             images: &self.images,
             indices: &self.order[first..first + rows],
@@ -316,8 +320,10 @@ impl Trainer {
                 self.counters.step,
             ),
             noise: stream(self.config.seed, Purpose::Noise, 0),
-            noise_offset: self.counters.step * (self.config.batch * latent) as u64,
+            noise_offset: self.counters.step * deviates as u64,
         };
+        let beta = objective.beta_at(self.counters.step, self.steps_in_epoch());
+        self.workspace.set_beta(beta);
         let step = self.counters.step + 1;
         let learning_rate = self.learning_rate();
         let adam = self

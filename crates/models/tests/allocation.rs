@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Barrier};
 
 use models::{
-    DataTreatment, Gradients, Initialisation, Likelihood, Model, ModelKind, ModelSpec, Schedule,
-    Trainer, TrainingConfig,
+    DataTreatment, Gradients, Initialisation, Likelihood, Model, ModelKind, ModelSpec, Objective,
+    Schedule, Trainer, TrainingConfig,
 };
 
 /// Counts every allocation of the process, on any thread.
@@ -62,11 +62,28 @@ fn steps_after_the_first_allocate_nothing() {
         clip_norm: Some(10.0),
         ..plain.clone()
     };
+    let free_bits = Objective {
+        samples: 3,
+        free_bits: 0.2,
+        ..Objective::ELBO
+    };
+    let configs = [
+        TrainingConfig {
+            objective: free_bits,
+            ..plain.clone()
+        },
+        TrainingConfig {
+            objective: Objective::iwae(5),
+            ..elaborate.clone()
+        },
+        plain,
+        elaborate,
+    ];
     // All threads start before any counting and live to its end: starting and
     // ending, they allocate on their own time.
     let mut trainers: Vec<Trainer> = cases
         .into_iter()
-        .flat_map(|case| [(case, plain.clone()), (case, elaborate.clone())])
+        .flat_map(|case| configs.clone().map(|config| (case, config)))
         .map(|((gradients, threads), config)| {
             let config = TrainingConfig {
                 gradients,
@@ -91,7 +108,8 @@ fn steps_after_the_first_allocate_nothing() {
             assert_eq!(
                 counts[to] - counts[from],
                 0,
-                "{} on {} threads, epoch {}: {:?}",
+                "{}: {} on {} threads, epoch {}: {:?}",
+                trainer.config().objective,
                 trainer.config().gradients,
                 trainer.config().threads,
                 epoch + 1,
@@ -107,6 +125,7 @@ fn trainer(images: Arc<[u8]>, config: TrainingConfig) -> Trainer {
         kind: ModelKind::Vae,
         architecture: "784-64-20-2".parse().unwrap(),
         likelihood: Likelihood::Bernoulli,
+        posterior_scale: Default::default(),
     };
     let model = Model::new(spec, Initialisation::PyTorchUniform, 1).unwrap();
     Trainer::new(model, config, images).unwrap()

@@ -6,8 +6,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use models::{
-    Activation, CheckpointError, Initialisation, Likelihood, Model, ModelKind, ModelSpec, Trainer,
-    TrainingConfig,
+    Activation, CheckpointError, Initialisation, Likelihood, Model, ModelKind, ModelSpec,
+    PosteriorScale, Trainer, TrainingConfig,
 };
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
@@ -16,6 +16,7 @@ fn model(kind: ModelKind, architecture: &str) -> Model {
         kind,
         architecture: architecture.parse().unwrap(),
         likelihood: Likelihood::Bernoulli,
+        posterior_scale: Default::default(),
     };
     Model::new(spec, Initialisation::PyTorchUniform, 3).unwrap()
 }
@@ -47,6 +48,65 @@ fn rewrite(
         (name, TensorView::new(*dtype, shape.clone(), bytes).unwrap())
     });
     fs::write(path, safetensors::serialize(views, Some(metadata)).unwrap()).unwrap();
+}
+
+/// Both files as they were written before objectives and the posterior's
+/// scale could be chosen.
+#[test]
+fn files_that_name_no_objective_are_of_the_plain_elbo() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, state) = (
+        folder.path().join("model.safetensors"),
+        folder.path().join("state.safetensors"),
+    );
+    let images: Arc<[u8]> = vec![7; 20 * 30].into();
+    let trainer = || {
+        let config = TrainingConfig {
+            batch: 8,
+            ..TrainingConfig::standard(3)
+        };
+        Trainer::new(model(ModelKind::Vae, "20-5-3"), config, images.clone()).unwrap()
+    };
+    let mut whole = trainer();
+    whole.step().unwrap();
+    whole.save_state(&state).unwrap();
+    whole.model().save(&path, &BTreeMap::new()).unwrap();
+    for file in [&path, &state] {
+        rewrite(file, |tensors, metadata| {
+            tensors.remove("epoch_loss");
+            let json = metadata.get_mut("latent_atlas").unwrap();
+            let mut entries: BTreeMap<String, String> = serde_json::from_str(json).unwrap();
+            entries.remove("posterior_scale").unwrap();
+            entries.remove("objective");
+            *json = serde_json::to_string(&entries).unwrap();
+        });
+    }
+    assert_eq!(&Model::load(&path).unwrap(), whole.model());
+    let mut resumed = trainer();
+    resumed.load_state(&state).unwrap();
+    let (found, expected) = (
+        resumed.run_epoch(&mut |_| {}).unwrap(),
+        whole.run_epoch(&mut |_| {}).unwrap(),
+    );
+    assert_eq!(found.reconstruction, expected.reconstruction);
+    assert!((found.loss - expected.loss).abs() < 1e-12);
+    assert_eq!(resumed.model(), whole.model());
+}
+
+#[test]
+fn the_scale_of_the_posterior_names_its_tensors() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.safetensors");
+    let mut spec = model(ModelKind::Vae, "20-5-3").spec().clone();
+    spec.posterior_scale = PosteriorScale::LogSigma;
+    let model = Model::new(spec, Initialisation::PyTorchUniform, 3).unwrap();
+    let tensors = model.named_tensors();
+    let names: Vec<_> = tensors.iter().map(|tensor| &*tensor.name).collect();
+    assert!(names.contains(&"log_sigma.weight") && !names.contains(&"log_var.weight"));
+    model.save(&path, &BTreeMap::new()).unwrap();
+    let loaded = Model::load(&path).unwrap();
+    assert_eq!(loaded.spec().posterior_scale, PosteriorScale::LogSigma);
+    assert_eq!(loaded, model);
 }
 
 #[test]

@@ -2,28 +2,77 @@
 
 mod reference;
 
-use models::{Activation, GradientWorkspace, Gradients, ModelKind, Parameters, ValueBatch};
+use models::{
+    Activation, GradientWorkspace, Gradients, ModelKind, Objective, Parameters, PosteriorScale,
+    ValueBatch,
+};
 use reference::{Problem, largest_magnitude, largest_relative_error, spec};
 use tensor_ops::parallel::ThreadPool;
 
 const ARCHITECTURES: [&str; 4] = ["21-3", "21-18-3", "21-18-7-2", "19-17-9-6-17"];
 
+/// Every objective with every model it fits, both scales of the posterior
+/// included.
+fn every_objective(kind: ModelKind) -> Vec<(PosteriorScale, Objective)> {
+    let weighted = Objective {
+        beta: 0.7,
+        ..Objective::ELBO
+    };
+    let several = Objective {
+        samples: 4,
+        beta: 1.5,
+        ..Objective::ELBO
+    };
+    let free_bits = Objective {
+        beta: 2.0,
+        free_bits: 0.3,
+        ..Objective::ELBO
+    };
+    let free_bits_of_several = Objective {
+        samples: 3,
+        ..free_bits
+    };
+    let (variance, sigma) = (PosteriorScale::LogVariance, PosteriorScale::LogSigma);
+    match kind {
+        ModelKind::Ae => vec![(variance, Objective::ELBO)],
+        ModelKind::AeL2 => vec![(variance, Objective::ELBO), (variance, weighted)],
+        ModelKind::Vae => vec![
+            (variance, Objective::ELBO),
+            (sigma, Objective::ELBO),
+            (variance, weighted),
+            (sigma, several),
+            (variance, several),
+            (variance, free_bits),
+            (sigma, free_bits_of_several),
+            (variance, Objective::iwae(1)),
+            (variance, Objective::iwae(5)),
+            (sigma, Objective::iwae(3)),
+        ],
+    }
+}
+
 fn every_problem() -> impl Iterator<Item = Problem> {
-    let kinds = ModelKind::ALL.into_iter();
-    kinds.flat_map(|kind| {
-        [Activation::Relu, Activation::Tanh]
+    let of_kind = |kind| {
+        every_objective(kind)
             .into_iter()
-            .flat_map(move |activation| {
-                ARCHITECTURES.into_iter().map(move |architecture| {
-                    // The first seed whose hidden units all stay clear of relu's
-                    // kink under the differences below.
-                    let mut problems = (0..100)
-                        .map(|seed| Problem::new(spec(kind, architecture, activation), 5, seed));
-                    problems
-                        .find(|problem| problem.evaluate(&problem.tensors()).kink_distance > 4e-3)
-                        .unwrap()
-                })
+            .map(move |case| (kind, case))
+    };
+    let cases = ModelKind::ALL.into_iter().flat_map(of_kind);
+    cases.flat_map(|(kind, (scale, objective))| {
+        let activations = [Activation::Relu, Activation::Tanh].into_iter();
+        activations.flat_map(move |activation| {
+            ARCHITECTURES.into_iter().map(move |architecture| {
+                let mut spec = spec(kind, architecture, activation);
+                spec.posterior_scale = scale;
+                // The first seed whose hidden units all stay clear of relu's
+                // kink, and KLs of free bits', under the differences below.
+                let mut problems =
+                    (0..1000).map(|seed| Problem::with_objective(spec.clone(), objective, 5, seed));
+                problems
+                    .find(|problem| problem.evaluate(&problem.tensors()).kink_distance > 4e-3)
+                    .unwrap()
             })
+        })
     })
 }
 
@@ -36,11 +85,33 @@ fn losses_are_those_of_plain_loops() {
             let expected = [
                 expected.reconstruction.iter().sum(),
                 expected.kl.iter().sum(),
+                expected.loss * problem.rows as f64,
             ];
-            let error = largest_relative_error(&[sums.reconstruction, sums.kl], &expected, 1e-3);
-            assert!(error < 1e-13, "{:?} {gradients}: {error}", problem.spec);
+            let found = [sums.reconstruction, sums.kl, sums.loss];
+            let error = largest_relative_error(&found, &expected, 1e-3);
+            assert!(
+                error < 1e-13,
+                "{:?} {} {gradients}: {error}",
+                problem.spec,
+                problem.objective
+            );
         }
     }
+}
+
+#[test]
+fn free_bits_are_tested_above_and_below() {
+    let (mut free, mut paid) = (0, 0);
+    for problem in every_problem().filter(|problem| problem.objective.free_bits > 0.0) {
+        for kl in problem.evaluate(&problem.tensors()).kl_by_dimension {
+            if kl < problem.objective.free_bits {
+                free += 1;
+            } else {
+                paid += 1;
+            }
+        }
+    }
+    assert!(free >= 10 && paid >= 10, "{free} free, {paid} paid");
 }
 
 #[test]
@@ -55,7 +126,12 @@ fn hand_derived_and_tape_gradients_agree() {
             problem.spec
         );
         let error = largest_relative_error(hand.as_slice(), tape.as_slice(), 1e-3 * scale);
-        assert!(error <= 1e-12, "{:?}: {error}", problem.spec);
+        assert!(
+            error <= 1e-12,
+            "{:?} {}: {error}",
+            problem.spec,
+            problem.objective
+        );
     }
 }
 
@@ -78,7 +154,7 @@ fn hand_derived_gradients_are_those_of_finite_differences() {
                 let value = tensors[&gradient.name].values[index];
                 let mut at = |offset: f64| {
                     tensors.get_mut(&gradient.name).unwrap().values[index] = value + offset * STEP;
-                    problem.evaluate(&tensors).mean_loss()
+                    problem.evaluate(&tensors).loss
                 };
                 let (far, near) = (at(2.0) - at(-2.0), at(1.0) - at(-1.0));
                 at(0.0);
@@ -87,8 +163,9 @@ fn hand_derived_gradients_are_those_of_finite_differences() {
             let error = largest_relative_error(&gradient.values, &numeric, 1e-3 * scale);
             assert!(
                 error <= 1e-7,
-                "{:?} {}: {error}",
+                "{:?} {} {}: {error}",
                 problem.spec,
+                problem.objective,
                 gradient.name
             );
         }
@@ -98,12 +175,35 @@ fn hand_derived_gradients_are_those_of_finite_differences() {
 #[test]
 fn gradients_do_not_depend_on_threads_or_row_blocks() {
     for gradients in [Gradients::Hand, Gradients::Tape] {
-        let problem = Problem::new(spec(ModelKind::Vae, "37-20-7-3", Activation::Tanh), 11, 3);
-        let (sums, one) = problem.gradient(gradients, 1);
-        for threads in [2, 3, 4, 16] {
-            let (more_sums, more) = problem.gradient(gradients, threads);
-            assert_eq!(sums, more_sums, "{gradients} on {threads} threads");
-            assert_eq!(one, more, "{gradients} on {threads} threads");
+        for (scale, objective) in every_objective(ModelKind::Vae) {
+            let mut spec = spec(ModelKind::Vae, "37-20-7-3", Activation::Tanh);
+            spec.posterior_scale = scale;
+            let problem = Problem::with_objective(spec, objective, 11, 3);
+            let (sums, one) = problem.gradient(gradients, 1);
+            for threads in [2, 3, 4, 16] {
+                let (more_sums, more) = problem.gradient(gradients, threads);
+                assert_eq!(
+                    sums, more_sums,
+                    "{objective}: {gradients}, {threads} threads"
+                );
+                assert_eq!(one, more, "{objective}: {gradients}, {threads} threads");
+            }
+        }
+    }
+}
+
+/// With one sample and β = 1 the two engines meet the same terms in the same
+/// order.
+#[test]
+fn the_plain_elbo_has_the_same_bits_by_hand_and_on_the_tape() {
+    for scale in [PosteriorScale::LogVariance, PosteriorScale::LogSigma] {
+        for activation in [Activation::Relu, Activation::Tanh] {
+            let mut spec = spec(ModelKind::Vae, "37-20-7-3", activation);
+            spec.posterior_scale = scale;
+            let problem = Problem::new(spec, 11, 3);
+            let (_, hand) = problem.gradient(Gradients::Hand, 2);
+            let (_, tape) = problem.gradient(Gradients::Tape, 2);
+            assert_eq!(hand, tape, "{scale} {activation}");
         }
     }
 }
@@ -112,8 +212,14 @@ fn gradients_do_not_depend_on_threads_or_row_blocks() {
 fn padding_has_no_gradient_and_a_smaller_batch_leaves_nothing_behind() {
     let problem = Problem::new(spec(ModelKind::Vae, "37-20-3", Activation::Relu), 9, 4);
     let pool = ThreadPool::new(2).unwrap();
-    let mut workspace =
-        GradientWorkspace::new(&problem.spec, problem.layout.clone(), Gradients::Hand, 9, 2);
+    let mut workspace = GradientWorkspace::new(
+        &problem.spec,
+        &problem.objective,
+        problem.layout.clone(),
+        Gradients::Hand,
+        9,
+        2,
+    );
     let mut gradient = Parameters::zeros(problem.layout.clone());
     let few = ValueBatch {
         rows: 3,
@@ -153,6 +259,7 @@ fn single_precision_follows_double() {
         let pool = ThreadPool::new(1).unwrap();
         let mut workspace = GradientWorkspace::<f32>::new(
             &problem.spec,
+            &problem.objective,
             problem.layout.clone(),
             Gradients::Hand,
             problem.rows,

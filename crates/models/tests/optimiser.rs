@@ -13,6 +13,7 @@ fn model() -> Model {
         kind: ModelKind::Ae,
         architecture: "20-18-3".parse().unwrap(),
         likelihood: Likelihood::Bernoulli,
+        posterior_scale: Default::default(),
     };
     Model::new(spec, Initialisation::PyTorchUniform, 4).unwrap()
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use models::{
     AdamConstants, GradientWorkspace, Gradients, Layout, Model, ModelKind, ModelSpec, Moments,
-    NamedTensor, Parameters, ValueBatch,
+    NamedTensor, Objective, Parameters, PosteriorScale, ValueBatch,
 };
 use ndarray::ArrayView2;
 use reference::{largest_magnitude, spec};
@@ -20,6 +20,7 @@ use tensor_ops::parallel::ThreadPool;
 struct Fixture {
     name: String,
     spec: ModelSpec,
+    objective: Objective,
     tensors: BTreeMap<String, (Vec<usize>, Vec<f64>)>,
 }
 
@@ -43,17 +44,31 @@ impl Fixture {
             .iter()
             .map(|(key, view)| (key.to_owned(), (view.shape().to_vec(), values(&view))))
             .collect();
-        let [kind, architecture, activation] = name.split('_').collect::<Vec<_>>()[..] else {
-            panic!("{name}: not <model>_<architecture>_<activation>");
-        };
-        let spec = spec(
-            kind.parse().unwrap(),
-            architecture,
-            activation.parse().unwrap(),
+        let (_, header) = SafeTensors::read_metadata(&bytes).unwrap();
+        let metadata = header.metadata().clone().unwrap();
+        let entry = |key: &str| metadata.get(key).map_or("-", String::as_str);
+        let mut spec = spec(
+            entry("model").parse().unwrap(),
+            entry("architecture"),
+            entry("activation").parse().unwrap(),
         );
+        let mut objective = Objective::ELBO;
+        if name.starts_with("objective_") {
+            objective = Objective {
+                bound: entry("objective").parse().unwrap(),
+                samples: entry("samples").parse().unwrap(),
+                beta: entry("beta").parse().unwrap(),
+                free_bits: entry("free_bits").parse().unwrap(),
+                ..objective
+            };
+            if entry("head") == "log_sigma" {
+                spec.posterior_scale = PosteriorScale::LogSigma;
+            }
+        }
         Self {
             name,
             spec,
+            objective,
             tensors,
         }
     }
@@ -83,8 +98,14 @@ impl Fixture {
             panic!("{}: pixels", self.name)
         };
         assert_eq!(steps, 10);
-        let mut workspace =
-            GradientWorkspace::<T>::new(&self.spec, layout.clone(), gradients, batch, 2);
+        let mut workspace = GradientWorkspace::<T>::new(
+            &self.spec,
+            &Objective::ELBO,
+            layout.clone(),
+            gradients,
+            batch,
+            2,
+        );
         let mut parameters = self.parameters::<T>("initial", &layout);
         let mut moments = Moments::zeros(&layout);
         for step in 0..steps {
@@ -130,6 +151,58 @@ impl Fixture {
         }
     }
 
+    /// One forward and backward pass under the fixture's own objective.
+    fn compare_objective<T: Float>(&self, gradients: Gradients, tolerance: f64) {
+        let layout = Arc::new(Layout::new(&self.spec));
+        let pool = ThreadPool::new(2).unwrap();
+        let samples = self.objective.samples;
+        let (batch, latent) = (self.tensors["x"].0[0], layout.latent());
+        let cast = |values: &[f64]| values.iter().map(|&v| T::from_f64(v)).collect::<Vec<_>>();
+        let pixels = cast(self.values("x"));
+        // [samples, batch, latent] there, the samples of an image together here.
+        let noise = cast(self.values("noise"));
+        let noise: Vec<T> = (0..batch * samples)
+            .flat_map(|code| {
+                let (image, sample) = (code / samples, code % samples);
+                noise[(sample * batch + image) * latent..][..latent].to_vec()
+            })
+            .collect();
+        let source = ValueBatch {
+            rows: batch,
+            pixels: &pixels,
+            noise: &noise,
+        };
+        let mut workspace = GradientWorkspace::<T>::new(
+            &self.spec,
+            &self.objective,
+            layout.clone(),
+            gradients,
+            batch,
+            2,
+        );
+        let parameters = self.parameters::<T>("initial", &layout);
+        let mut gradient = Parameters::zeros(layout.clone());
+        let losses = pool.install(|| {
+            let sums = workspace.forward_backward(&pool, &parameters, &source);
+            workspace.gradient(&pool, &mut gradient);
+            sums.means()
+        });
+        self.check("loss", &[losses.loss], self.values("loss"), tolerance);
+        let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
+        let log_likelihood = mean(self.values("forward.log_likelihood"));
+        self.check(
+            "forward.log_likelihood",
+            &[losses.reconstruction],
+            &[-log_likelihood],
+            tolerance,
+        );
+        if self.tensors.contains_key("image.kl") {
+            let kl = mean(self.values("image.kl"));
+            self.check("image.kl", &[losses.kl], &[kl], tolerance);
+        }
+        self.check_tensors("gradient", &gradient, tolerance);
+    }
+
     fn check_tensors<T: Float>(&self, prefix: &str, found: &Parameters<T>, tolerance: f64) {
         for tensor in found.named_tensors() {
             let found: Vec<f64> = tensor.values.iter().map(|v| v.to_f64()).collect();
@@ -155,19 +228,52 @@ impl Fixture {
     }
 }
 
-fn fixtures() -> Vec<Fixture> {
+fn fixtures_named(belongs: impl Fn(&str) -> bool) -> Vec<Fixture> {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/pytorch");
     let mut paths: Vec<PathBuf> = std::fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().path())
         .filter(|path| {
             let name = path.file_name().unwrap().to_str().unwrap();
-            name.ends_with(".safetensors") && (name.starts_with("ae") || name.starts_with("vae"))
+            name.ends_with(".safetensors") && belongs(name)
         })
         .collect();
     paths.sort();
-    assert!(paths.len() >= 20, "only {} fixtures found", paths.len());
     paths.into_iter().map(Fixture::read).collect()
+}
+
+fn fixtures() -> Vec<Fixture> {
+    let fixtures = fixtures_named(|name| name.starts_with("ae") || name.starts_with("vae"));
+    assert!(
+        fixtures.len() >= 20,
+        "only {} fixtures found",
+        fixtures.len()
+    );
+    fixtures
+}
+
+fn objective_fixtures() -> Vec<Fixture> {
+    let fixtures = fixtures_named(|name| {
+        name.starts_with("objective_") && !name.contains("gaussian") && !name.contains("continuous")
+    });
+    assert_eq!(fixtures.len(), 8, "fixtures of objectives");
+    fixtures
+}
+
+#[test]
+fn objectives_agree_to_1e_10_in_double_precision() {
+    for fixture in objective_fixtures() {
+        fixture.compare_objective::<f64>(Gradients::Hand, 1e-10);
+        fixture.compare_objective::<f64>(Gradients::Tape, 1e-10);
+    }
+}
+
+#[test]
+fn objectives_agree_to_1e_5_in_single_precision() {
+    for fixture in objective_fixtures() {
+        fixture.compare_objective::<f32>(Gradients::Hand, 1e-5);
+        fixture.compare_objective::<f32>(Gradients::Tape, 1e-5);
+    }
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use models::{
     Activation, DataTreatment, EpochLosses, Gradients, Initialisation, Likelihood, Model,
-    ModelKind, ModelSpec, Schedule, Trainer, TrainerError, TrainingConfig,
+    ModelKind, ModelSpec, Objective, Schedule, Trainer, TrainerError, TrainingConfig,
 };
 use rand::Rng;
 use tensor_ops::random::Stream;
@@ -35,6 +35,7 @@ fn model(kind: ModelKind, hidden: &str, activation: Activation) -> Model {
         kind,
         architecture: format!("{}-{hidden}", SIDE * SIDE).parse().unwrap(),
         likelihood: Likelihood::Bernoulli,
+        posterior_scale: Default::default(),
     };
     spec.architecture.activation = activation;
     Model::new(spec, Initialisation::PyTorchUniform, 5).unwrap()
@@ -85,6 +86,170 @@ fn saved(trainer: &Trainer, folder: &Path, name: &str) -> (Vec<u8>, Vec<u8>) {
     trainer.model().save(&model, &BTreeMap::new()).unwrap();
     trainer.save_state(&state).unwrap();
     (fs::read(model).unwrap(), fs::read(state).unwrap())
+}
+
+/// Objectives that take other ways through a step than the plain ELBO.
+fn objectives() -> [Objective; 5] {
+    let warm_up = Objective {
+        beta: 2.0,
+        beta_warm_up_epochs: 3,
+        ..Objective::ELBO
+    };
+    let free_bits = Objective {
+        free_bits: 0.4,
+        ..warm_up
+    };
+    let several = Objective {
+        samples: 3,
+        ..warm_up
+    };
+    [
+        warm_up,
+        free_bits,
+        several,
+        Objective {
+            samples: 2,
+            ..free_bits
+        },
+        Objective::iwae(4),
+    ]
+}
+
+#[test]
+fn every_objective_gives_the_same_bytes_on_any_number_of_threads() {
+    let folder = tempfile::tempdir().unwrap();
+    for gradients in [Gradients::Hand, Gradients::Tape] {
+        for objective in objectives() {
+            let run = |threads| {
+                let mut trainer = trainer(TrainingConfig {
+                    threads,
+                    gradients,
+                    objective,
+                    ..config()
+                });
+                let losses = epochs(&mut trainer, 2);
+                let losses = losses.into_iter().map(|e| (e.loss, e.reconstruction, e.kl));
+                (
+                    losses.collect::<Vec<_>>(),
+                    saved(&trainer, folder.path(), "run"),
+                )
+            };
+            let one = run(1);
+            for threads in [2, 3] {
+                assert!(
+                    run(threads) == one,
+                    "{objective}: {gradients}, {threads} threads"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn every_objective_resumes_to_the_same_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join("state.safetensors");
+    for objective in objectives() {
+        let config = || TrainingConfig {
+            objective,
+            ..config()
+        };
+        let mut whole = trainer(config());
+        let whole_losses = epochs(&mut whole, 3);
+        // In the middle of the warm-up, and of an epoch.
+        let mut first = trainer(config());
+        epochs(&mut first, 1);
+        for _ in 0..4 {
+            first.step().unwrap();
+        }
+        first.save_state(&state).unwrap();
+        let mut second = trainer(config());
+        second.load_state(&state).unwrap();
+        let losses = epochs(&mut second, 2);
+        assert_eq!(losses[0].loss, whole_losses[1].loss, "{objective}");
+        assert!(
+            saved(&second, folder.path(), "resumed") == saved(&whole, folder.path(), "whole"),
+            "{objective}"
+        );
+
+        let mut other = trainer(with_one_more_sample(objective));
+        let error = other.load_state(&state).unwrap_err().to_string();
+        assert!(error.contains("objective"), "{error}");
+    }
+}
+
+fn with_one_more_sample(objective: Objective) -> TrainingConfig {
+    let objective = Objective {
+        samples: objective.samples + 1,
+        ..objective
+    };
+    TrainingConfig {
+        objective,
+        ..config()
+    }
+}
+
+/// The first step of a warm-up weighs the KL with 0, the last with β.
+#[test]
+fn warm_up_changes_the_weight_of_the_kl_with_every_step() {
+    let objective = Objective {
+        beta: 2.0,
+        beta_warm_up_epochs: 1,
+        ..Objective::ELBO
+    };
+    let mut trainer = trainer(TrainingConfig {
+        objective,
+        ..config()
+    });
+    let steps = trainer.steps_in_epoch() as f64;
+    for step in 0..trainer.steps_in_epoch() + 3 {
+        let losses = trainer.step().unwrap().losses;
+        let beta = (losses.loss - losses.reconstruction) / losses.kl;
+        let expected = 2.0 * (step as f64 / steps).min(1.0);
+        assert!((beta - expected).abs() < 1e-9, "step {step}: {beta}");
+    }
+}
+
+#[test]
+fn importance_weights_tighten_the_bound() {
+    let mut trained = trainer(TrainingConfig {
+        learning_rate: 1e-2,
+        ..config()
+    });
+    epochs(&mut trained, 20);
+    let model = trained.into_model();
+    // With a step size of 0 the bounds of one model are compared: in
+    // expectation ELBO = IWAE₁ ≤ IWAE₅ ≤ IWAE₅₀ (Burda et al. 2016, theorem 1).
+    let bound = |objective| {
+        let config = TrainingConfig {
+            objective,
+            learning_rate: 0.0,
+            ..config()
+        };
+        let mut trainer = Trainer::new(model.clone(), config, images(250)).unwrap();
+        let losses = epochs(&mut trainer, 8);
+        -losses.iter().map(|losses| losses.loss).sum::<f64>() / 8.0
+    };
+    let (elbo, one) = (bound(Objective::ELBO), bound(Objective::iwae(1)));
+    let (five, fifty) = (bound(Objective::iwae(5)), bound(Objective::iwae(50)));
+    assert!((elbo - one).abs() < 0.2, "{elbo} {one}");
+    assert!(
+        one + 0.2 < five && five + 0.05 < fifty,
+        "{one} {five} {fifty}"
+    );
+}
+
+#[test]
+fn an_objective_the_model_cannot_have_is_refused() {
+    for kind in [ModelKind::Ae, ModelKind::AeL2] {
+        let config = TrainingConfig {
+            objective: Objective::iwae(5),
+            ..config()
+        };
+        let refused = Trainer::new(model(kind, "3", Activation::Relu), config, images(3));
+        let error = refused.unwrap_err().to_string();
+        assert!(error.contains("iwae") && error.contains("vae"), "{error}");
+    }
 }
 
 #[test]

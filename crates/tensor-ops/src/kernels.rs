@@ -11,7 +11,10 @@ use crate::isa::Available;
 use crate::linear::forward::Forward;
 use crate::linear::input_gradient::InputGradient;
 use crate::linear::weight_gradient::WeightGradient;
+use crate::loss::continuous_bernoulli::{ContinuousBernoulli, Moments};
+use crate::loss::gaussian::{PerColumn, PerElement};
 use crate::loss::kernel::Bce;
+use crate::loss::rows::{self, RowLosses};
 use crate::panels::bytes::PackBytes;
 use crate::panels::support::Masks;
 use crate::random::deviates::{Normal, Uniform};
@@ -67,6 +70,16 @@ kernels! {
     masks: Masks<'_, Self>;
     /// See [`crate::loss`].
     bce: Bce<'_, Self>;
+    /// See [`crate::loss::bernoulli`].
+    bernoulli_rows: RowLosses<'_, Self, rows::Bernoulli>;
+    /// See [`crate::loss::continuous_bernoulli::with_logits`].
+    continuous_bernoulli_rows: RowLosses<'_, Self, ContinuousBernoulli>;
+    /// See [`crate::loss::continuous_bernoulli::means_in_place`].
+    continuous_bernoulli_moments: Moments<'_, Self>;
+    /// See [`crate::loss::gaussian::per_column`].
+    gaussian_per_column: RowLosses<'_, Self, PerColumn<'_, Self>>;
+    /// See [`crate::loss::gaussian::per_element`].
+    gaussian_per_element: RowLosses<'_, Self, PerElement<'_, Self>>;
     /// See [`crate::adam::update`].
     adam: adam::kernel::Update<'_, Self>;
     /// See [`crate::vector::exp`].

@@ -93,6 +93,29 @@ impl Panels {
         }
     }
 
+    /// Multiplies every row by its factor.
+    ///
+    /// # Panics
+    /// If a slice has another length than the shape needs.
+    pub fn scale_rows<T: Float>(self, factors: &[T], panels: &mut [T]) {
+        assert!(
+            factors.len() == self.rows && panels.len() == self.len(),
+            "scale_rows: {} factors and {} elements do not fit {self:?}",
+            factors.len(),
+            panels.len()
+        );
+        if self.rows == 0 {
+            return;
+        }
+        for panel in panels.chunks_exact_mut(self.panel_len()) {
+            for (line, &factor) in panel.as_chunks_mut::<LANES>().0.iter_mut().zip(factors) {
+                for value in line {
+                    *value *= factor;
+                }
+            }
+        }
+    }
+
     /// Packs the transpose of the row-major `[cols, rows]` matrix `source`,
     /// zeroing the padding. A PyTorch weight `[out, in]` becomes the
     /// `[in, out]` panels of [`crate::linear`].

@@ -74,6 +74,7 @@ impl Recipe {
             kind: ModelKind::Vae,
             architecture,
             likelihood: Likelihood::Bernoulli,
+            posterior_scale: Default::default(),
         })
     }
 

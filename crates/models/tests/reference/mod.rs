@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use models::{
-    Activation, GradientWorkspace, Gradients, Layout, Likelihood, LossSums, ModelKind, ModelSpec,
-    NamedTensor, Parameters, ValueBatch,
+    Activation, Bound, GradientWorkspace, Gradients, Layout, Likelihood, LossSums, ModelKind,
+    ModelSpec, NamedTensor, Objective, Parameters, PosteriorScale, ValueBatch,
 };
 use rand::Rng;
 use tensor_ops::parallel::ThreadPool;
@@ -20,6 +20,7 @@ pub(crate) fn spec(kind: ModelKind, architecture: &str, activation: Activation) 
         kind,
         architecture: architecture.parse().unwrap(),
         likelihood: Likelihood::Bernoulli,
+        posterior_scale: Default::default(),
     };
     spec.architecture.activation = activation;
     spec
@@ -29,6 +30,7 @@ pub(crate) fn spec(kind: ModelKind, architecture: &str, activation: Activation) 
 #[derive(Clone)]
 pub(crate) struct Problem {
     pub(crate) spec: ModelSpec,
+    pub(crate) objective: Objective,
     pub(crate) layout: Arc<Layout>,
     pub(crate) parameters: Parameters<f64>,
     pub(crate) rows: usize,
@@ -38,6 +40,15 @@ pub(crate) struct Problem {
 
 impl Problem {
     pub(crate) fn new(spec: ModelSpec, rows: usize, seed: u64) -> Self {
+        Self::with_objective(spec, Objective::ELBO, rows, seed)
+    }
+
+    pub(crate) fn with_objective(
+        spec: ModelSpec,
+        objective: Objective,
+        rows: usize,
+        seed: u64,
+    ) -> Self {
         let layout = Arc::new(Layout::new(&spec));
         let mut rng = Stream::new(seed, 1).rng(0);
         let tensors: Vec<_> = layout
@@ -71,10 +82,11 @@ impl Problem {
                 }
             })
             .collect();
-        let mut noise = vec![0.0; rows * layout.latent()];
+        let mut noise = vec![0.0; rows * objective.samples * layout.latent()];
         fill_normal(&mut noise, Stream::new(seed, 2), 0);
         Self {
             spec,
+            objective,
             layout,
             parameters,
             rows,
@@ -100,6 +112,7 @@ impl Problem {
         let pool = ThreadPool::new(threads).unwrap();
         let mut workspace = GradientWorkspace::new(
             &self.spec,
+            &self.objective,
             self.layout.clone(),
             gradients,
             self.rows,
@@ -122,116 +135,208 @@ impl Problem {
             .collect()
     }
 
+    /// The objective at other parameters, image by image and sample by sample.
     pub(crate) fn evaluate(&self, tensors: &BTreeMap<String, NamedTensor<f64>>) -> Evaluation {
-        let Problem {
-            spec,
-            rows,
-            pixels,
-            noise,
-            layout,
-            ..
-        } = self;
-        let hidden = spec.architecture.hidden.len();
-        let activation = spec.architecture.activation;
         let mut evaluation = Evaluation {
             kink_distance: f64::INFINITY,
             ..Evaluation::default()
         };
-        let layer = |name: String, x: &[f64]| -> Vec<f64> {
-            let (weight, bias) = (
-                &tensors[&format!("{name}.weight")],
-                &tensors[&format!("{name}.bias")],
-            );
-            let inputs = weight.shape[1];
-            let row = |(w, b): (&[f64], &f64)| w.iter().zip(x).map(|(w, x)| w * x).sum::<f64>() + b;
-            weight
-                .values
-                .chunks_exact(inputs)
-                .zip(&bias.values)
-                .map(row)
-                .collect()
-        };
-        for i in 0..*rows {
-            let x = &pixels[i * layout.inputs()..(i + 1) * layout.inputs()];
-            let mut nonlinear = |a: Vec<f64>| -> Vec<f64> {
-                let distance = a.iter().fold(f64::INFINITY, |d, a| d.min(a.abs()));
-                evaluation.kink_distance = evaluation.kink_distance.min(distance);
-                a.into_iter()
-                    .map(|a| {
-                        if activation == Activation::Relu {
-                            a.max(0.0)
-                        } else {
-                            a.tanh()
-                        }
-                    })
-                    .collect()
-            };
-            let mut h = x.to_vec();
-            for l in 0..hidden {
-                h = nonlinear(layer(format!("encoder.{}", 2 * l), &h));
+        let latent = self.layout.latent();
+        let samples = self.objective.samples;
+        let mut kl_of_batch = vec![0.0; latent];
+        for (i, x) in self.pixels.chunks_exact(self.layout.inputs()).enumerate() {
+            let posterior = self.encode(tensors, x, &mut evaluation);
+            let (mut losses, mut log_weights) = (Vec::new(), Vec::new());
+            for s in 0..samples {
+                let epsilon = &self.noise[(i * samples + s) * latent..][..latent];
+                let z = posterior.sample(epsilon);
+                let loss = self.decode(tensors, &z, x, &mut evaluation);
+                losses.push(loss);
+                log_weights.push(posterior.log_ratio(&z) - loss);
+                evaluation.codes.extend(z);
             }
-            let (code, kl) = match spec.kind {
-                ModelKind::Vae => {
-                    let mu = layer("mu".into(), &h);
-                    let log_variance = layer("log_var".into(), &h);
-                    let epsilon = &noise[i * layout.latent()..];
-                    let z = (0..mu.len())
-                        .map(|j| mu[j] + (0.5 * log_variance[j]).exp() * epsilon[j])
-                        .collect();
-                    let term = |(m, l): (&f64, &f64)| 0.5 * (m * m + l.exp() - l - 1.0);
-                    let kl = mu.iter().zip(&log_variance).map(term).sum();
-                    evaluation.mu.extend(mu);
-                    evaluation.log_variance.extend(log_variance);
-                    (z, kl)
-                }
-                kind => {
-                    let z: Vec<f64> = layer("code".into(), &h);
-                    let square: f64 = z.iter().map(|z| z * z).sum();
-                    evaluation.mu.extend(&z);
-                    (
-                        z,
-                        if kind == ModelKind::AeL2 {
-                            0.5 * square
-                        } else {
-                            0.0
-                        },
-                    )
-                }
-            };
-            evaluation.codes.extend(&code);
-            let mut h = code;
-            for l in 0..hidden {
-                h = nonlinear(layer(format!("decoder.{}", 2 * l), &h));
+            let mean_loss = losses.iter().sum::<f64>() / samples as f64;
+            let kl = posterior.kl(self.spec.kind);
+            for (sum, kl) in kl_of_batch.iter_mut().zip(&kl) {
+                *sum += kl / self.rows as f64;
             }
-            let logits = layer(format!("decoder.{}", 2 * hidden), &h);
-            let term = |(a, t): (&f64, &f64)| a.max(0.0) + (-a.abs()).exp().ln_1p() - a * t;
+            evaluation.reconstruction.push(mean_loss);
+            evaluation.kl.push(kl.iter().sum());
+            let weights: f64 = log_weights.iter().map(|w| (w - log_weights[0]).exp()).sum();
             evaluation
-                .reconstruction
-                .push(logits.iter().zip(x).map(term).sum());
-            evaluation.logits.extend(logits);
-            evaluation.kl.push(kl);
+                .bound
+                .push((weights / samples as f64).ln() + log_weights[0]);
+            evaluation.mu.extend(posterior.mu);
+            evaluation
+                .log_variance
+                .extend(posterior.log_variance.iter().flatten());
         }
+        let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
+        let Objective {
+            beta, free_bits, ..
+        } = self.objective;
+        evaluation.loss = match self.objective.bound {
+            Bound::Elbo => {
+                let distance = |kl: &f64| (kl - free_bits).abs();
+                let near = kl_of_batch
+                    .iter()
+                    .map(distance)
+                    .fold(f64::INFINITY, f64::min);
+                if free_bits > 0.0 {
+                    evaluation.kink_distance = evaluation.kink_distance.min(near);
+                }
+                let penalty: f64 = kl_of_batch.iter().map(|kl| kl.max(free_bits)).sum();
+                mean(&evaluation.reconstruction) + beta * penalty
+            }
+            Bound::Iwae => -mean(&evaluation.bound),
+        };
+        evaluation.kl_by_dimension = kl_of_batch;
         evaluation
+    }
+
+    fn encode(
+        &self,
+        tensors: &BTreeMap<String, NamedTensor<f64>>,
+        x: &[f64],
+        evaluation: &mut Evaluation,
+    ) -> Posterior {
+        let hidden = self.spec.architecture.hidden.len();
+        let mut h = x.to_vec();
+        for l in 0..hidden {
+            h = self.nonlinear(
+                linear(tensors, &format!("encoder.{}", 2 * l), &h),
+                evaluation,
+            );
+        }
+        match (self.spec.kind, self.spec.posterior_scale) {
+            (ModelKind::Vae, PosteriorScale::LogVariance) => Posterior {
+                mu: linear(tensors, "mu", &h),
+                log_variance: Some(linear(tensors, "log_var", &h)),
+            },
+            (ModelKind::Vae, PosteriorScale::LogSigma) => {
+                let log_sigma = linear(tensors, "log_sigma", &h);
+                Posterior {
+                    mu: linear(tensors, "mu", &h),
+                    log_variance: Some(log_sigma.iter().map(|s| 2.0 * s).collect()),
+                }
+            }
+            (ModelKind::Ae | ModelKind::AeL2, _) => Posterior {
+                mu: linear(tensors, "code", &h),
+                log_variance: None,
+            },
+        }
+    }
+
+    /// −log p(x|z).
+    fn decode(
+        &self,
+        tensors: &BTreeMap<String, NamedTensor<f64>>,
+        z: &[f64],
+        x: &[f64],
+        evaluation: &mut Evaluation,
+    ) -> f64 {
+        let hidden = self.spec.architecture.hidden.len();
+        let mut h = z.to_vec();
+        for l in 0..hidden {
+            h = self.nonlinear(
+                linear(tensors, &format!("decoder.{}", 2 * l), &h),
+                evaluation,
+            );
+        }
+        let logits = linear(tensors, &format!("decoder.{}", 2 * hidden), &h);
+        let term = |(a, t): (&f64, &f64)| a.max(0.0) + (-a.abs()).exp().ln_1p() - a * t;
+        let loss = logits.iter().zip(x).map(term).sum();
+        evaluation.logits.extend(logits);
+        loss
+    }
+
+    fn nonlinear(&self, a: Vec<f64>, evaluation: &mut Evaluation) -> Vec<f64> {
+        let distance = a.iter().fold(f64::INFINITY, |d, a| d.min(a.abs()));
+        evaluation.kink_distance = evaluation.kink_distance.min(distance);
+        let activation = self.spec.architecture.activation;
+        a.into_iter()
+            .map(|a| {
+                if activation == Activation::Relu {
+                    a.max(0.0)
+                } else {
+                    a.tanh()
+                }
+            })
+            .collect()
+    }
+}
+
+fn linear(tensors: &BTreeMap<String, NamedTensor<f64>>, name: &str, x: &[f64]) -> Vec<f64> {
+    let (weight, bias) = (
+        &tensors[&format!("{name}.weight")],
+        &tensors[&format!("{name}.bias")],
+    );
+    let row = |(w, b): (&[f64], &f64)| w.iter().zip(x).map(|(w, x)| w * x).sum::<f64>() + b;
+    let rows = weight.values.chunks_exact(weight.shape[1]);
+    rows.zip(&bias.values).map(row).collect()
+}
+
+/// q(z|x) of one image, or its code.
+struct Posterior {
+    mu: Vec<f64>,
+    log_variance: Option<Vec<f64>>,
+}
+
+impl Posterior {
+    fn sample(&self, epsilon: &[f64]) -> Vec<f64> {
+        let Some(log_variance) = &self.log_variance else {
+            return self.mu.clone();
+        };
+        (0..self.mu.len())
+            .map(|j| self.mu[j] + (0.5 * log_variance[j]).exp() * epsilon[j])
+            .collect()
+    }
+
+    /// log p(z) − log q(z|x), from the two densities.
+    fn log_ratio(&self, z: &[f64]) -> f64 {
+        let Some(log_variance) = &self.log_variance else {
+            return 0.0;
+        };
+        let log_normal = |x: f64, mean: f64, log_variance: f64| {
+            let log_tau = std::f64::consts::TAU.ln();
+            -0.5 * ((x - mean).powi(2) / log_variance.exp() + log_variance + log_tau)
+        };
+        (0..z.len())
+            .map(|j| log_normal(z[j], 0.0, 0.0) - log_normal(z[j], self.mu[j], log_variance[j]))
+            .sum()
+    }
+
+    /// The penalty by dimension.
+    fn kl(&self, kind: ModelKind) -> Vec<f64> {
+        match (&self.log_variance, kind) {
+            (Some(log_variance), _) => {
+                let term = |(m, l): (&f64, &f64)| 0.5 * (m * m + l.exp() - l - 1.0);
+                self.mu.iter().zip(log_variance).map(term).collect()
+            }
+            (None, ModelKind::AeL2) => self.mu.iter().map(|z| 0.5 * z * z).collect(),
+            (None, _) => vec![0.0; self.mu.len()],
+        }
     }
 }
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Evaluation {
+    /// By image: the mean over its samples.
     pub(crate) reconstruction: Vec<f64>,
     pub(crate) kl: Vec<f64>,
+    /// log (1/k) Σ w by image.
+    pub(crate) bound: Vec<f64>,
     pub(crate) mu: Vec<f64>,
     pub(crate) log_variance: Vec<f64>,
     pub(crate) codes: Vec<f64>,
     pub(crate) logits: Vec<f64>,
-    /// The smallest |pre-activation| of any hidden unit.
+    /// Mean over the batch.
+    pub(crate) kl_by_dimension: Vec<f64>,
+    /// What is minimised.
+    pub(crate) loss: f64,
+    /// The smallest |pre-activation| of any hidden unit, and the smallest
+    /// distance of a dimension's KL from the free bits.
     pub(crate) kink_distance: f64,
-}
-
-impl Evaluation {
-    pub(crate) fn mean_loss(&self) -> f64 {
-        let total: f64 = self.reconstruction.iter().chain(&self.kl).sum();
-        total / self.kl.len() as f64
-    }
 }
 
 /// Largest |a − b| / max(|a|, |b|, floor).

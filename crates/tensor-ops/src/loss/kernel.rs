@@ -106,7 +106,7 @@ fn add_terms<T: Float>(sum: &mut [T; LANES], terms: [T; LANES]) {
 
 /// The sum of the lanes as a balanced tree.
 #[inline(always)]
-fn sum_lanes<T: Float>(mut lanes: [T; LANES]) -> T {
+pub(super) fn sum_lanes<T: Float>(mut lanes: [T; LANES]) -> T {
     let mut width = LANES / 2;
     while width > 0 {
         for lane in 0..width {

@@ -1,4 +1,9 @@
-//! Bernoulli cross-entropy with logits.
+//! Negative log-likelihoods of rows of pixels.
+//!
+//! The Bernoulli cross-entropy with logits is here, the
+//! [continuous Bernoulli](continuous_bernoulli) and the [Gaussian](gaussian)
+//! in modules of their own. All take rows that share their targets, as the
+//! samples of one image do ([`SampledRows`]).
 //!
 //! For a logit x and a target t in \[0, 1\], −log p(t | x) = softplus(x) − x·t
 //! and its derivative by x is σ(x) − t. Both come from one exponential:
@@ -6,9 +11,13 @@
 //! σ(x) = (x > 0 ? 1 : e) / (1 + e). The familiar form (1−t)·x + log(1 + e⁻ˣ)
 //! overflows for x < −88.7 in f32; this one never does.
 
+pub mod continuous_bernoulli;
+pub mod gaussian;
 pub(crate) mod kernel;
+pub(crate) mod rows;
 
 use kernel::{Bce, Logits};
+use rows::RowLosses;
 
 use crate::Float;
 use crate::isa::Available;
@@ -76,6 +85,91 @@ pub fn bce_with_logits_loss<T: Float>(
             logits: Logits::Keep(logits),
             targets,
             row_loss,
+        },
+    );
+}
+
+/// The rows of a block of which `samples` consecutive ones are about the same
+/// image: row r belongs to image r / `samples`.
+///
+/// Targets are given once per image, in panels of
+/// [`targets`](SampledRows::targets).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct SampledRows {
+    /// Layout of the outputs: `[images · samples, cols]`.
+    pub shape: Panels,
+    /// Rows of each image, at least 1.
+    pub samples: usize,
+}
+
+impl SampledRows {
+    /// Layout of the targets: `[images, cols]`.
+    pub const fn targets(self) -> Panels {
+        Panels::new(self.shape.rows / self.samples, self.shape.cols)
+    }
+
+    fn check<T>(self, operation: &str, outputs: &[T], targets: &[T], row_loss: &[T]) {
+        assert!(
+            self.samples > 0 && self.shape.rows.is_multiple_of(self.samples),
+            "{operation}: {} rows are no whole number of images of {} samples",
+            self.shape.rows,
+            self.samples
+        );
+        assert!(
+            outputs.len() == self.shape.len()
+                && targets.len() == self.targets().len()
+                && row_loss.len() == self.shape.rows,
+            "{operation}: outputs {}, targets {}, row_loss {} elements do not fit {self:?}",
+            outputs.len(),
+            targets.len(),
+            row_loss.len()
+        );
+    }
+}
+
+/// [`bce_with_logits`] of rows that share their targets.
+///
+/// # Panics
+/// If a slice has another length than the rows need.
+pub fn bernoulli<T: Float>(rows: SampledRows, logits: &mut [T], targets: &[T], row_loss: &mut [T]) {
+    rows.check("loss::bernoulli", logits, targets, row_loss);
+    if rows.samples == 1 {
+        return bce_with_logits(rows.shape, logits, targets, row_loss);
+    }
+    T::bernoulli_rows(
+        Available::current(),
+        RowLosses {
+            rows,
+            outputs: Logits::Replace(logits),
+            targets,
+            row_loss,
+            pixel: rows::Bernoulli,
+        },
+    );
+}
+
+/// The loss of [`bernoulli`] alone; `logits` stay as they are.
+///
+/// # Panics
+/// If a slice has another length than the rows need.
+pub fn bernoulli_loss<T: Float>(
+    rows: SampledRows,
+    logits: &[T],
+    targets: &[T],
+    row_loss: &mut [T],
+) {
+    rows.check("loss::bernoulli_loss", logits, targets, row_loss);
+    if rows.samples == 1 {
+        return bce_with_logits_loss(rows.shape, logits, targets, row_loss);
+    }
+    T::bernoulli_rows(
+        Available::current(),
+        RowLosses {
+            rows,
+            outputs: Logits::Keep(logits),
+            targets,
+            row_loss,
+            pixel: rows::Bernoulli,
         },
     );
 }

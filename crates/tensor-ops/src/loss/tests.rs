@@ -114,6 +114,33 @@ fn a_row_has_the_same_bits_in_any_block() {
 }
 
 #[test]
+fn samples_of_an_image_share_its_targets() {
+    let (images, samples, cols) = (3, 11, 37);
+    let rows = SampledRows {
+        shape: Panels::new(images * samples, cols),
+        samples,
+    };
+    let (logits, targets) = case::<f32>(rows.shape, 5.0);
+    let mut shared = vec![0.0; rows.targets().len()];
+    let mut repeated = vec![0.0; rows.shape.len()];
+    for row in 0..rows.shape.rows {
+        for col in 0..cols {
+            let value = targets[rows.shape.index(row / samples, col)];
+            shared[rows.targets().index(row / samples, col)] = value;
+            repeated[rows.shape.index(row, col)] = value;
+        }
+    }
+    let (mut expected, mut found) = (logits.clone(), logits.clone());
+    let (mut expected_loss, mut loss, mut alone) =
+        (vec![0.0; 33], vec![f32::NAN; 33], vec![f32::NAN; 33]);
+    bce_with_logits(rows.shape, &mut expected, &repeated, &mut expected_loss);
+    bernoulli(rows, &mut found, &shared, &mut loss);
+    bernoulli_loss(rows, &logits, &shared, &mut alone);
+    assert_eq!((&found, &loss), (&expected, &expected_loss));
+    assert_eq!(alone, loss);
+}
+
+#[test]
 fn extreme_logits_stay_finite_and_nan_shows() {
     let shape = Panels::new(1, 4);
     for isa in Isa::ALL.into_iter().filter_map(Available::new) {

@@ -1,0 +1,245 @@
+//! What is minimised: the bound on log p(x), its samples, and the weight of
+//! the KL.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::configuration::ConfigurationError;
+use crate::spec::ModelKind;
+
+/// The most samples of z per image: beyond it a typing error is far likelier
+/// than an objective.
+pub const MAXIMUM_SAMPLES: usize = 1 << 16;
+
+/// Which lower bound of log p(x) is raised.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Bound {
+    /// E_q\[log p(x|z)\] − KL(q(z|x) ‖ p(z)), the expectation over k samples and
+    /// the KL in closed form (Kingma & Welling 2014, arXiv 1312.6114, eq. 7).
+    #[default]
+    Elbo,
+    /// log (1/k) Σ_s p(x, z_s) / q(z_s|x) (Burda, Grosse & Salakhutdinov 2016,
+    /// arXiv 1509.00519, eq. 8).
+    Iwae,
+}
+
+impl Bound {
+    /// The name used on the command line and in files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Bound::Elbo => "elbo",
+            Bound::Iwae => "iwae",
+        }
+    }
+}
+
+impl fmt::Display for Bound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for Bound {
+    type Err = ConfigurationError;
+
+    fn from_str(text: &str) -> Result<Self, ConfigurationError> {
+        match text {
+            "elbo" => Ok(Bound::Elbo),
+            "iwae" => Ok(Bound::Iwae),
+            _ => Err(ConfigurationError::Bound(text.to_owned())),
+        }
+    }
+}
+
+/// The function of a batch that training minimises.
+///
+/// With the ELBO, and means over the images of the batch,
+///
+/// ```text
+/// L = mean reconstruction + β · Σ_j max(λ, mean KL_j)
+/// ```
+///
+/// where λ are the free bits of every latent dimension j (Kingma et al. 2016,
+/// arXiv 1606.04934, appendix C.8) and β weighs the KL (Higgins et al. 2017).
+/// With λ = 0 the sum is the mean KL. For `ae-l2` the KL is its penalty
+/// ½‖z‖², for `ae` there is none. The importance-weighted bound has neither
+/// β nor λ: its KL is no term of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Objective {
+    /// Which bound.
+    pub bound: Bound,
+    /// Samples of z per image, k.
+    pub samples: usize,
+    /// Weight of the KL.
+    pub beta: f64,
+    /// Epochs over which the weight rises linearly from 0 to `beta`, a little
+    /// with every step; 0 for none.
+    pub beta_warm_up_epochs: usize,
+    /// λ: nats of KL per latent dimension that cost nothing.
+    pub free_bits: f64,
+}
+
+impl Objective {
+    /// The ELBO with one sample and the KL as it stands.
+    pub const ELBO: Objective = Objective {
+        bound: Bound::Elbo,
+        samples: 1,
+        beta: 1.0,
+        beta_warm_up_epochs: 0,
+        free_bits: 0.0,
+    };
+
+    /// The importance-weighted bound with `samples` samples.
+    pub const fn iwae(samples: usize) -> Self {
+        Objective {
+            bound: Bound::Iwae,
+            samples,
+            ..Objective::ELBO
+        }
+    }
+
+    /// Checks every value, and that the model has what the objective needs.
+    ///
+    /// # Errors
+    /// The first value out of range, with the range; importance weights,
+    /// several samples or free bits without a posterior to sample from; β
+    /// where there is nothing for it to weigh.
+    pub fn validate(&self, kind: ModelKind) -> Result<(), ConfigurationError> {
+        let refuse = |option, found: String, expected| {
+            Err(ConfigurationError::OutOfRange {
+                option,
+                found,
+                expected,
+            })
+        };
+        if self.samples == 0 || self.samples > MAXIMUM_SAMPLES {
+            return refuse("samples", self.samples.to_string(), "between 1 and 65536");
+        }
+        for (option, value) in [("beta", self.beta), ("free bits", self.free_bits)] {
+            if !(value.is_finite() && value >= 0.0) {
+                return refuse(option, value.to_string(), "finite and not negative");
+            }
+        }
+        let unsuitable =
+            |what: String, reason| Err(ConfigurationError::Objective { what, kind, reason });
+        let weighs_kl = self.beta != 1.0 || self.beta_warm_up_epochs > 0;
+        if !kind.is_variational() {
+            let no_posterior = "it samples no z; expected the model vae";
+            if self.bound == Bound::Iwae {
+                return unsuitable("the objective iwae".to_owned(), no_posterior);
+            }
+            if self.samples > 1 {
+                return unsuitable(format!("samples = {}", self.samples), no_posterior);
+            }
+            if self.free_bits > 0.0 {
+                return unsuitable(format!("free bits of {}", self.free_bits), no_posterior);
+            }
+            if kind == ModelKind::Ae && weighs_kl {
+                return unsuitable(
+                    format!("beta {} or its warm-up", self.beta),
+                    "it has no KL to weigh; expected beta 1 without warm-up",
+                );
+            }
+        }
+        if self.bound == Bound::Iwae && (weighs_kl || self.free_bits > 0.0) {
+            return unsuitable(
+                format!(
+                    "the objective iwae with beta {}, {} epochs of warm-up and free bits {}",
+                    self.beta, self.beta_warm_up_epochs, self.free_bits
+                ),
+                "the importance-weighted bound has no KL term; expected beta 1, no warm-up and no free bits",
+            );
+        }
+        Ok(())
+    }
+
+    /// The weight of the KL in the step after `step` others: a function of
+    /// the counters alone, so that a resumed run goes on as if never stopped.
+    pub fn beta_at(&self, step: u64, steps_in_epoch: usize) -> f64 {
+        let total = self.beta_warm_up_epochs as f64 * steps_in_epoch as f64;
+        if (step as f64) < total {
+            self.beta * (step as f64 / total)
+        } else {
+            self.beta
+        }
+    }
+}
+
+impl fmt::Display for Objective {
+    /// Every value: `elbo, samples 1, beta 1, warm-up 0 epochs, free bits 0`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{}, samples {}, beta {}, warm-up {} epochs, free bits {}",
+            self.bound, self.samples, self.beta, self.beta_warm_up_epochs, self.free_bits
+        )
+    }
+}
+
+impl Default for Objective {
+    fn default() -> Self {
+        Self::ELBO
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_and_models_that_do_not_fit_are_named() {
+        let refused = |kind, change: fn(&mut Objective)| {
+            let mut objective = Objective::ELBO;
+            change(&mut objective);
+            objective.validate(kind).unwrap_err().to_string()
+        };
+        for kind in ModelKind::ALL {
+            assert_eq!(Objective::ELBO.validate(kind), Ok(()));
+        }
+        assert_eq!(Objective::iwae(50).validate(ModelKind::Vae), Ok(()));
+        let vae = ModelKind::Vae;
+        assert_eq!(
+            refused(vae, |o| o.samples = 0),
+            "samples is 0; expected between 1 and 65536"
+        );
+        assert_eq!(
+            refused(vae, |o| o.beta = -0.5),
+            "beta is -0.5; expected finite and not negative"
+        );
+        assert!(refused(vae, |o| o.beta = f64::NAN).starts_with("beta is NaN"));
+        assert!(refused(vae, |o| o.free_bits = -1.0).starts_with("free bits is -1"));
+        for kind in [ModelKind::Ae, ModelKind::AeL2] {
+            assert!(refused(kind, |o| o.bound = Bound::Iwae).contains("iwae"));
+            assert!(refused(kind, |o| o.samples = 2).contains("samples = 2"));
+            assert!(refused(kind, |o| o.free_bits = 0.1).contains("free bits of 0.1"));
+        }
+        assert!(refused(ModelKind::Ae, |o| o.beta = 2.0).contains("no KL to weigh"));
+        let halved = Objective {
+            beta: 0.5,
+            ..Objective::ELBO
+        };
+        assert_eq!(halved.validate(ModelKind::AeL2), Ok(()));
+        let weighted = Objective {
+            beta: 0.5,
+            ..Objective::iwae(5)
+        };
+        let message = weighted.validate(vae).unwrap_err().to_string();
+        assert!(message.contains("no KL term"), "{message}");
+    }
+
+    #[test]
+    fn warm_up_is_linear_in_the_steps() {
+        let objective = Objective {
+            beta: 4.0,
+            beta_warm_up_epochs: 2,
+            ..Objective::ELBO
+        };
+        let betas = [0, 1, 5, 19, 20, 1000].map(|step| objective.beta_at(step, 10));
+        assert_eq!(betas, [0.0, 0.2, 1.0, 3.8, 4.0, 4.0]);
+        assert_eq!(Objective::ELBO.beta_at(0, 10), 1.0);
+    }
+}

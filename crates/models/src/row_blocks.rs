@@ -1,0 +1,194 @@
+//! The row blocks of a batch: the hand-derived gradient.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use tensor_ops::Float;
+use tensor_ops::adam::Parameters as PanelParameters;
+use tensor_ops::linear::{RowBlock, weight_gradient, weight_gradient_adam};
+use tensor_ops::parallel::ThreadPool;
+
+use crate::batch::BatchSource;
+use crate::configuration::MAXIMUM_THREADS;
+use crate::gradient::{ImageLosses, block_rows};
+use crate::layout::{Layout, LinearLayer};
+use crate::objective::Objective;
+use crate::optimiser::OptimiserStep;
+use crate::panel_groups::LayerGradients;
+use crate::parameters::Parameters;
+use crate::row_block::RowBlockWorkspace;
+use crate::spec::ModelSpec;
+
+/// One workspace per block of consecutive images.
+#[derive(Debug)]
+pub(crate) struct RowBlocks<T: Float> {
+    layout: Arc<Layout>,
+    blocks: Vec<RowBlockWorkspace<T>>,
+    free_bits: Option<FreeBits>,
+    /// Weight of the KL of every latent dimension in the gradient.
+    kl_weights: Vec<T>,
+}
+
+/// KL per dimension that costs nothing.
+#[derive(Debug)]
+struct FreeBits {
+    /// λ.
+    nats: f64,
+    /// Mean KL of every dimension over the batch.
+    kl: Vec<f64>,
+}
+
+impl<T: Float> RowBlocks<T> {
+    /// `blocks` blocks of up to `capacity` images each.
+    pub(crate) fn new(
+        spec: &ModelSpec,
+        objective: &Objective,
+        layout: Arc<Layout>,
+        blocks: usize,
+        capacity: usize,
+    ) -> Self {
+        let blocks = (0..blocks)
+            .map(|_| RowBlockWorkspace::new(spec, objective, &layout, capacity))
+            .collect();
+        let free_bits = (objective.free_bits > 0.0).then(|| FreeBits {
+            nats: objective.free_bits,
+            kl: vec![0.0; layout.latent()],
+        });
+        Self {
+            kl_weights: vec![T::ONE; layout.latent()],
+            layout,
+            blocks,
+            free_bits,
+        }
+    }
+
+    /// Forward pass, losses and activation gradients of a batch; the mean
+    /// penalty Σ_j max(λ, mean KL_j) if some of the KL is free.
+    ///
+    /// Without free bits each block goes through by itself. With them the
+    /// gradient of one image's KL depends on the whole batch's: the blocks
+    /// meet between forward and backward pass, and the KL is summed image by
+    /// image, whatever the blocks.
+    pub(crate) fn run(
+        &mut self,
+        pool: &ThreadPool,
+        parameters: &Parameters<T>,
+        batch: &impl BatchSource<T>,
+        beta: f64,
+    ) -> Option<f64> {
+        let count = self.blocks.len();
+        let rows = |index| block_rows(batch.rows(), count, index);
+        self.kl_weights.fill(T::from_f64(beta));
+        let Some(free_bits) = &mut self.free_bits else {
+            let kl_weights = &self.kl_weights;
+            pool.for_each(&mut self.blocks, |index, block| {
+                block.forward(parameters, batch, rows(index));
+                block.backward(parameters, kl_weights);
+            });
+            return None;
+        };
+        pool.for_each(&mut self.blocks, |index, block| {
+            block.forward(parameters, batch, rows(index));
+        });
+        free_bits.kl.fill(0.0);
+        for block in &self.blocks {
+            block.add_kl_by_dimension(&mut free_bits.kl);
+        }
+        let mut penalty = 0.0;
+        for (kl, weight) in free_bits.kl.iter_mut().zip(&mut self.kl_weights) {
+            *kl /= batch.rows() as f64;
+            if *kl < free_bits.nats {
+                *weight = T::ZERO;
+            }
+            penalty += if kl.is_nan() {
+                *kl
+            } else {
+                kl.max(free_bits.nats)
+            };
+        }
+        let kl_weights = &self.kl_weights;
+        pool.for_each(&mut self.blocks, |_, block| {
+            block.backward(parameters, kl_weights);
+        });
+        Some(penalty)
+    }
+
+    /// Calls `each` with the losses of every image, in order.
+    pub(crate) fn for_each_image(&self, mut each: impl FnMut(ImageLosses<T>)) {
+        for block in &self.blocks {
+            block.for_each_image(&mut each);
+        }
+    }
+
+    /// Index of the first layer, in forward order, whose output is not finite.
+    pub(crate) fn first_non_finite_output(&self) -> Option<usize> {
+        self.blocks
+            .iter()
+            .filter_map(|block| block.first_non_finite_output(&self.layout))
+            .min()
+    }
+
+    /// Calls `work` with what the gradient of a layer is contracted from, in
+    /// ascending order of rows.
+    fn with_gradient_terms(&self, layer: usize, work: impl FnOnce(&[RowBlock<'_, T>])) {
+        let mut terms = [RowBlock {
+            rows: 0,
+            x: &[],
+            dy: &[],
+            support: None,
+        }; MAXIMUM_THREADS];
+        let mut count = 0;
+        for block in self.blocks.iter().filter(|block| !block.is_empty()) {
+            terms[count] = block.gradient_terms(&self.layout, layer);
+            count += 1;
+        }
+        work(&terms[..count]);
+    }
+}
+
+impl<T: Float> LayerGradients<T> for RowBlocks<T> {
+    /// ∂L/∂W = Σ h ᵀδ over the rows of all blocks in ascending order.
+    fn layer_gradient(
+        &self,
+        layer: usize,
+        panels: Range<usize>,
+        scale: T,
+        dw: &mut [T],
+        db: &mut [T],
+    ) {
+        let LinearLayer {
+            inputs, outputs, ..
+        } = self.layout.layers()[layer];
+        self.with_gradient_terms(layer, |terms| {
+            weight_gradient(inputs, outputs, panels, terms, scale, dw, db);
+        });
+    }
+
+    /// The same, with Adam applied to each tile of the gradient while it is in
+    /// registers.
+    fn layer_step(
+        &self,
+        layer: usize,
+        panels: Range<usize>,
+        scale: T,
+        mut target: [PanelParameters<'_, T>; 2],
+        step: &OptimiserStep<T>,
+        _scratch: [&mut [T]; 2],
+    ) {
+        let LinearLayer {
+            inputs, outputs, ..
+        } = self.layout.layers()[layer];
+        let [weight, bias] = target.each_mut().map(|part| PanelParameters {
+            values: &mut *part.values,
+            m: &mut *part.m,
+            v: &mut *part.v,
+        });
+        self.with_gradient_terms(layer, |terms| {
+            let adam = step.adam();
+            weight_gradient_adam(inputs, outputs, panels, terms, scale, weight, bias, adam);
+        });
+        for part in &mut target {
+            step.flush(part.m, part.v);
+        }
+    }
+}
