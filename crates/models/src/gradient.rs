@@ -13,7 +13,8 @@ use crate::configuration::{Gradients, MAXIMUM_THREADS};
 use crate::layout::Layout;
 use crate::objective::{Bound, Objective};
 use crate::optimiser::{Moments, OptimiserStep};
-use crate::panel_groups::{AdamSink, GradientSink, PanelGroup, StoreSink, run_groups};
+use crate::panel_groups::{AdamSink, GradientSink, MAXIMUM_RUNS, PanelGroups, StoreSink};
+use crate::panel_halves::{self, PanelHalves, owned_panels};
 use crate::parameters::Parameters;
 use crate::row_blocks::RowBlocks;
 use crate::spec::ModelSpec;
@@ -127,7 +128,8 @@ pub(crate) struct ImageLosses<T> {
 ///
 /// [`forward_backward`](Self::forward_backward) cuts the batch into one
 /// contiguous block of rows per thread and takes each through forward pass,
-/// loss and all δ. [`gradient`](Self::gradient) and
+/// loss and all δ (on two threads, where the weights weigh more, the panels
+/// are cut already there: see `panel_halves.rs`). [`gradient`](Self::gradient) and
 /// [`adam`](Self::adam) then cut the *output panels* of all layers among the
 /// threads; each thread contracts over the rows of all blocks in ascending
 /// order and stores, or feeds to Adam, what it has while it is in cache.
@@ -143,7 +145,7 @@ pub struct GradientWorkspace<T: Float> {
     layout: Arc<Layout>,
     capacity: usize,
     engine: Engine<T>,
-    groups: Vec<PanelGroup<T>>,
+    groups: PanelGroups<T>,
     rows: usize,
     bound: Bound,
     beta: f64,
@@ -152,6 +154,7 @@ pub struct GradientWorkspace<T: Float> {
 #[derive(Debug)]
 enum Engine<T: Float> {
     Hand(RowBlocks<T>),
+    Halves(PanelHalves<T>),
     Tape(TapeBlocks<T>),
 }
 
@@ -174,7 +177,14 @@ impl<T: Float> GradientWorkspace<T> {
         let threads = threads.clamp(1, MAXIMUM_THREADS);
         let blocks = threads.min(capacity.max(1));
         let rows = capacity.div_ceil(blocks);
+        let halves = gradients == Gradients::Hand
+            && threads == panel_halves::THREADS
+            && PanelHalves::<T>::takes(spec, objective)
+            && layout.layers().len() * threads <= MAXIMUM_RUNS;
         let engine = match gradients {
+            Gradients::Hand if halves => {
+                Engine::Halves(PanelHalves::new(spec, layout.clone(), capacity))
+            }
             Gradients::Hand => Engine::Hand(RowBlocks::new(
                 spec,
                 objective,
@@ -190,7 +200,11 @@ impl<T: Float> GradientWorkspace<T> {
                 rows,
             )),
         };
-        let groups = PanelGroup::split(&layout, threads);
+        let groups = if halves {
+            PanelGroups::owned(&layout, threads, owned_panels)
+        } else {
+            PanelGroups::split(&layout, threads)
+        };
         Self {
             layout,
             capacity,
@@ -232,6 +246,10 @@ impl<T: Float> GradientWorkspace<T> {
         };
         let penalty = match &mut self.engine {
             Engine::Hand(blocks) => blocks.run(pool, parameters, batch, self.beta),
+            Engine::Halves(halves) => {
+                halves.run(pool, parameters, batch, self.beta);
+                None
+            }
             Engine::Tape(blocks) => blocks.run(pool, parameters, batch, self.beta),
         };
         let mut negative_bound = 0.0;
@@ -298,7 +316,7 @@ impl<T: Float> GradientWorkspace<T> {
                 step,
             );
             let (groups, layout) = (&mut self.groups, self.layout.as_ref());
-            run_groups(pool, groups, layout, &*clipped, scale, sink);
+            groups.run(pool, layout, &*clipped, scale, sink);
         }
         norm
     }
@@ -342,8 +360,9 @@ impl<T: Float> GradientWorkspace<T> {
         let scale = T::from_f64(1.0 / self.rows as f64);
         let (groups, layout) = (&mut self.groups, self.layout.as_ref());
         match &self.engine {
-            Engine::Hand(blocks) => run_groups(pool, groups, layout, blocks, scale, sink),
-            Engine::Tape(blocks) => run_groups(pool, groups, layout, blocks, scale, sink),
+            Engine::Hand(blocks) => groups.run(pool, layout, blocks, scale, sink),
+            Engine::Halves(halves) => groups.run(pool, layout, halves, scale, sink),
+            Engine::Tape(blocks) => groups.run(pool, layout, blocks, scale, sink),
         }
     }
 }
@@ -352,6 +371,7 @@ impl<T: Float> Engine<T> {
     fn first_non_finite_output(&self) -> Option<usize> {
         match self {
             Engine::Hand(blocks) => blocks.first_non_finite_output(),
+            Engine::Halves(halves) => halves.first_non_finite_output(),
             Engine::Tape(blocks) => blocks.first_non_finite_output(),
         }
     }
@@ -359,6 +379,7 @@ impl<T: Float> Engine<T> {
     fn for_each_image(&self, each: &mut dyn FnMut(ImageLosses<T>)) {
         match self {
             Engine::Hand(blocks) => blocks.for_each_image(each),
+            Engine::Halves(halves) => halves.for_each_image(each),
             Engine::Tape(blocks) => blocks.for_each_image(each),
         }
     }

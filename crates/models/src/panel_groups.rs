@@ -2,6 +2,7 @@
 //! panels, each consumed while it is still in cache.
 
 use std::ops::Range;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tensor_ops::Float;
 use tensor_ops::adam::Parameters as PanelParameters;
@@ -18,18 +19,38 @@ use crate::optimiser::OptimiserStep;
 /// gradient to stay in the second-level cache until the optimiser reads it.
 const PANELS_AT_ONCE: usize = 4;
 
-/// The panels one thread works on: a run of consecutive output panels, so
-/// that its weights and its biases are one contiguous range each.
+/// All output panels of a layout, cut among threads.
 #[derive(Debug)]
-pub(crate) struct PanelGroup<T> {
+pub(crate) struct PanelGroups<T> {
+    groups: Vec<PanelGroup<T>>,
+    /// Elements of the weights and of the biases of every run, in the order of
+    /// memory.
+    runs: Vec<[usize; 2]>,
+}
+
+/// The panels one thread works on, in runs of consecutive output panels.
+#[derive(Debug)]
+struct PanelGroup<T> {
+    runs: Vec<Run>,
+    weight_scratch: AlignedBuffer<T>,
+    bias_scratch: AlignedBuffer<T>,
+}
+
+/// Consecutive output panels, of one layer or across several: their weights
+/// and their biases are one contiguous range each.
+#[derive(Debug, PartialEq, Eq)]
+struct Run {
     /// In the weights' part of the flat buffer.
     weights: Range<usize>,
     /// In the biases' part of the flat buffer, counted from its start.
     biases: Range<usize>,
+    /// Its place among all runs in the order of memory.
+    place: usize,
     parts: Vec<GroupPart>,
-    weight_scratch: AlignedBuffer<T>,
-    bias_scratch: AlignedBuffer<T>,
 }
+
+/// The most runs of all groups together.
+pub(crate) const MAXIMUM_RUNS: usize = MAXIMUM_THREADS;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct GroupPart {
@@ -113,10 +134,10 @@ pub(crate) struct StoreSink<'a, T> {
     biases: &'a mut [T],
 }
 
-impl<T: Float> PanelGroup<T> {
+impl<T: Float> PanelGroups<T> {
     /// Cuts all output panels of a layout into `threads` groups of about
-    /// equal work.
-    pub(crate) fn split(layout: &Layout, threads: usize) -> Vec<Self> {
+    /// equal work, of one run each.
+    pub(crate) fn split(layout: &Layout, threads: usize) -> Self {
         let units: Vec<(usize, usize)> = (0..layout.layers().len())
             .flat_map(|layer| {
                 (0..layout.layers()[layer].panels().panel_count()).map(move |panel| (layer, panel))
@@ -125,7 +146,7 @@ impl<T: Float> PanelGroup<T> {
         let cost = |&(layer, _): &(usize, usize)| layout.layers()[layer].inputs as u64 + 1;
         let total: u64 = units.iter().map(cost).sum();
         let mut groups = Vec::with_capacity(threads);
-        let (mut taken, mut spent, mut weights, mut biases) = (0, 0, 0, 0);
+        let (mut taken, mut spent) = (0, 0);
         for group in 1..=threads as u64 {
             let target = total * group / threads as u64;
             let first = taken;
@@ -135,10 +156,7 @@ impl<T: Float> PanelGroup<T> {
                 taken += 1;
             }
             let mut parts: Vec<GroupPart> = Vec::new();
-            let (first_weight, first_bias) = (weights, biases);
             for &(layer, panel) in &units[first..taken] {
-                weights += layout.layers()[layer].inputs * LANES;
-                biases += LANES;
                 match parts.last_mut() {
                     Some(part) if part.layer == layer => part.panels.end = panel + 1,
                     _ => parts.push(GroupPart {
@@ -147,18 +165,81 @@ impl<T: Float> PanelGroup<T> {
                     }),
                 }
             }
-            let scratch = |part: &GroupPart| {
-                layout.layers()[part.layer].inputs * LANES * part.panels.len().min(PANELS_AT_ONCE)
-            };
-            groups.push(Self {
-                weights: first_weight..weights,
-                biases: first_bias..biases,
-                weight_scratch: AlignedBuffer::zeroed(parts.iter().map(scratch).max().unwrap_or(0)),
-                bias_scratch: AlignedBuffer::zeroed(PANELS_AT_ONCE * LANES),
-                parts,
-            });
+            groups.push(PanelGroup::new(layout, vec![Run::new(layout, parts)]));
         }
-        groups
+        Self::new(groups)
+    }
+
+    /// One group for each of `threads` threads, of the panels that `owned`
+    /// gives for each layer and thread; one run a layer.
+    pub(crate) fn owned(
+        layout: &Layout,
+        threads: usize,
+        owned: impl Fn(usize, usize, usize) -> Range<usize>,
+    ) -> Self {
+        let groups = (0..threads)
+            .map(|thread| {
+                let runs = layout.layers().iter().enumerate().map(|(layer, linear)| {
+                    let panels = owned(layer, linear.outputs, thread);
+                    Run::new(layout, vec![GroupPart { layer, panels }])
+                });
+                PanelGroup::new(layout, runs.collect())
+            })
+            .collect();
+        Self::new(groups)
+    }
+
+    fn new(mut groups: Vec<PanelGroup<T>>) -> Self {
+        let mut runs: Vec<&mut Run> = groups
+            .iter_mut()
+            .flat_map(|group| &mut group.runs)
+            .collect();
+        runs.sort_by_key(|run| (run.weights.start, run.weights.end));
+        assert!(runs.len() <= MAXIMUM_RUNS, "{} runs of panels", runs.len());
+        for (place, run) in runs.iter_mut().enumerate() {
+            run.place = place;
+        }
+        let runs = runs
+            .iter()
+            .map(|run| [run.weights.len(), run.biases.len()])
+            .collect();
+        Self { groups, runs }
+    }
+
+    /// Computes the whole gradient, `scale` times the sum over all images, in
+    /// parallel over the groups, and hands it to the sink piece by piece.
+    pub(crate) fn run<S: GradientSink<T>>(
+        &mut self,
+        pool: &ThreadPool,
+        layout: &Layout,
+        gradients: &impl LayerGradients<T>,
+        scale: T,
+        sink: S,
+    ) {
+        let sinks: [Mutex<Option<S>>; MAXIMUM_RUNS] = [const { Mutex::new(None) }; MAXIMUM_RUNS];
+        let mut rest = sink;
+        for ([weights, biases], slot) in self.runs.iter().zip(&sinks) {
+            let (own, others) = rest.split_at(*weights, *biases);
+            rest = others;
+            *lock(slot) = Some(own);
+        }
+        pool.together(&mut self.groups, |_, group, _| {
+            group.run(layout, gradients, scale, &sinks);
+        });
+    }
+}
+
+impl<T: Float> PanelGroup<T> {
+    fn new(layout: &Layout, runs: Vec<Run>) -> Self {
+        let scratch = |part: &GroupPart| {
+            layout.layers()[part.layer].inputs * LANES * part.panels.len().min(PANELS_AT_ONCE)
+        };
+        let parts = runs.iter().flat_map(|run| &run.parts);
+        Self {
+            weight_scratch: AlignedBuffer::zeroed(parts.map(scratch).max().unwrap_or(0)),
+            bias_scratch: AlignedBuffer::zeroed(PANELS_AT_ONCE * LANES),
+            runs,
+        }
     }
 
     fn run(
@@ -166,54 +247,61 @@ impl<T: Float> PanelGroup<T> {
         layout: &Layout,
         gradients: &impl LayerGradients<T>,
         scale: T,
-        sink: &mut impl GradientSink<T>,
+        sinks: &[Mutex<Option<impl GradientSink<T>>>],
     ) {
-        let (mut weights, mut biases) = (0, 0);
-        for part in &self.parts {
-            let layer = &layout.layers()[part.layer];
-            let mut first = part.panels.start;
-            while first < part.panels.end {
-                let panels = first..part.panels.end.min(first + PANELS_AT_ONCE);
-                first = panels.end;
-                let dw = &mut self.weight_scratch[..panels.len() * layer.inputs * LANES];
-                let db = &mut self.bias_scratch[..panels.len() * LANES];
-                let piece = Piece {
-                    layer: part.layer,
-                    panels,
-                    weights: weights..weights + dw.len(),
-                    biases: biases..biases + db.len(),
-                };
-                (weights, biases) = (piece.weights.end, piece.biases.end);
-                sink.take(piece, scale, gradients, [dw, db]);
+        for run in &self.runs {
+            let Some(mut sink) = lock(&sinks[run.place]).take() else {
+                continue;
+            };
+            let (mut weights, mut biases) = (0, 0);
+            for part in &run.parts {
+                let layer = &layout.layers()[part.layer];
+                let mut first = part.panels.start;
+                while first < part.panels.end {
+                    let panels = first..part.panels.end.min(first + PANELS_AT_ONCE);
+                    first = panels.end;
+                    let dw = &mut self.weight_scratch[..panels.len() * layer.inputs * LANES];
+                    let db = &mut self.bias_scratch[..panels.len() * LANES];
+                    let piece = Piece {
+                        layer: part.layer,
+                        panels,
+                        weights: weights..weights + dw.len(),
+                        biases: biases..biases + db.len(),
+                    };
+                    (weights, biases) = (piece.weights.end, piece.biases.end);
+                    sink.take(piece, scale, gradients, [dw, db]);
+                }
             }
         }
     }
 }
 
-/// Computes the whole gradient, `scale` times the sum over all images, in
-/// parallel over `groups`, and hands it to the sink piece by piece.
-pub(crate) fn run_groups<T: Float, S: GradientSink<T>>(
-    pool: &ThreadPool,
-    groups: &mut [PanelGroup<T>],
-    layout: &Layout,
-    gradients: &impl LayerGradients<T>,
-    scale: T,
-    sink: S,
-) {
-    let mut tasks: [Option<(&mut PanelGroup<T>, S)>; MAXIMUM_THREADS] =
-        [const { None }; MAXIMUM_THREADS];
-    let count = groups.len();
-    let mut rest = sink;
-    for (group, task) in groups.iter_mut().zip(&mut tasks) {
-        let (own, others) = rest.split_at(group.weights.len(), group.biases.len());
-        rest = others;
-        *task = Some((group, own));
-    }
-    pool.for_each(&mut tasks[..count], |_, task| {
-        if let Some((group, sink)) = task {
-            group.run(layout, gradients, scale, sink);
+impl Run {
+    /// The run of `parts`, consecutive in the layout.
+    fn new(layout: &Layout, parts: Vec<GroupPart>) -> Self {
+        let (mut weights, mut biases) = (0..0, 0..0);
+        for (index, part) in parts.iter().enumerate() {
+            let layer = &layout.layers()[part.layer];
+            let panel = layer.panels().panel_len();
+            let first_bias = layer.bias.start - layout.weights_len();
+            if index == 0 {
+                weights.start = layer.weight.start + part.panels.start * panel;
+                biases.start = first_bias + part.panels.start * LANES;
+            }
+            weights.end = layer.weight.start + part.panels.end * panel;
+            biases.end = first_bias + part.panels.end * LANES;
         }
-    });
+        Self {
+            weights,
+            biases,
+            place: 0,
+            parts,
+        }
+    }
+}
+
+fn lock<S>(slot: &Mutex<S>) -> MutexGuard<'_, S> {
+    slot.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl<'a, T: Float> AdamSink<'a, T> {
@@ -319,6 +407,7 @@ impl<T: Float> GradientSink<T> for StoreSink<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::panel_halves::owned_panels;
     use crate::spec::{Likelihood, ModelKind, ModelSpec};
 
     #[test]
@@ -330,31 +419,52 @@ mod tests {
             posterior_scale: Default::default(),
         });
         for threads in [1, 2, 3, 7, 64] {
-            let groups = PanelGroup::<f32>::split(&layout, threads);
-            assert_eq!(groups.len(), threads);
-            let (mut weights, mut biases) = (0, 0);
-            for group in &groups {
-                assert_eq!((group.weights.start, group.biases.start), (weights, biases));
-                (weights, biases) = (group.weights.end, group.biases.end);
-                let parts = group.parts.iter();
-                let len: usize = parts
-                    .map(|p| p.panels.len() * layout.layers()[p.layer].inputs * LANES)
-                    .sum();
-                assert_eq!(len, group.weights.len());
-            }
-            assert_eq!(
-                (weights, weights + biases),
-                (layout.weights_len(), layout.len())
-            );
+            let groups = PanelGroups::<f32>::split(&layout, threads);
+            assert_covers(&layout, &groups, threads);
             if threads <= 3 {
                 let fair = layout.weights_len() / threads;
                 assert!(
                     groups
+                        .groups
                         .iter()
-                        .all(|g| g.weights.len().abs_diff(fair) <= 784 * LANES),
+                        .all(|g| g.runs[0].weights.len().abs_diff(fair) <= 784 * LANES),
                     "{threads} threads"
                 );
             }
         }
+        let groups = PanelGroups::<f32>::owned(&layout, 2, owned_panels);
+        assert_covers(&layout, &groups, 2);
+        let [first, second] = [0, 1].map(|thread| -> usize {
+            let runs = groups.groups[thread].runs.iter();
+            runs.map(|run| run.weights.len()).sum()
+        });
+        assert!(
+            first.abs_diff(second) <= 784 * LANES,
+            "{first} and {second}"
+        );
+    }
+
+    fn assert_covers(layout: &Layout, groups: &PanelGroups<f32>, threads: usize) {
+        assert_eq!(groups.groups.len(), threads);
+        let mut runs: Vec<&Run> = groups.groups.iter().flat_map(|group| &group.runs).collect();
+        runs.sort_by_key(|run| run.place);
+        let (mut weights, mut biases) = (0, 0);
+        for (run, lengths) in runs.into_iter().zip(&groups.runs) {
+            assert_eq!([run.weights.len(), run.biases.len()], *lengths);
+            if run.weights.is_empty() {
+                continue;
+            }
+            assert_eq!((run.weights.start, run.biases.start), (weights, biases));
+            (weights, biases) = (run.weights.end, run.biases.end);
+            let parts = run.parts.iter();
+            let len: usize = parts
+                .map(|p| p.panels.len() * layout.layers()[p.layer].inputs * LANES)
+                .sum();
+            assert_eq!(len, run.weights.len());
+        }
+        assert_eq!(
+            (weights, weights + biases),
+            (layout.weights_len(), layout.len())
+        );
     }
 }

@@ -5,6 +5,12 @@
 //! `[rows / 16][outputs][16]`; lanes are then batch rows, W gives the
 //! broadcasts as x does in the forward product, and the result, transposed
 //! back, is multiplied by act'(h).
+//!
+//! The contraction is cut in two halves whose results are added: two threads
+//! that own a half of W each can then do it without reading each other's
+//! weights, see [`super::input_gradient_half`].
+
+use std::ops::Range;
 
 use super::LinearShape;
 use crate::Activation;
@@ -13,17 +19,30 @@ use crate::panels::{LANES, Panels};
 use crate::simd::{Line, Operation};
 use crate::tile::{Tiled, accumulate, run_tiles};
 
-/// dx = (dy · Wᵀ) ⊙ act'(h); lengths have been checked, and the scratch has
-/// those of [`transposed_dy`] and [`transposed_dx`].
-pub struct InputGradient<'a, T> {
+/// One half of the contraction: `partial` = dxᵀ over some consecutive outputs
+/// alone, or that added to it; lengths have been checked.
+///
+/// `shape.outputs` counts those outputs, and `dy` and `weight` hold just their
+/// panels.
+pub struct Contraction<'a, T> {
     pub shape: LinearShape,
     pub dy: &'a [T],
     pub weight: &'a [T],
+    pub add: bool,
+    pub partial: &'a mut [T],
+    pub transposed_dy: &'a mut [T],
+}
+
+/// dx = (Σ partials)ᵀ ⊙ act'(h) for some panels of inputs; `h` and `dx` hold
+/// just those, and lengths have been checked.
+pub struct Completion<'a, T> {
+    pub shape: LinearShape,
+    pub panels: Range<usize>,
+    pub first: &'a [T],
+    pub second: Option<&'a [T]>,
     pub h: &'a [T],
     pub activation: Activation,
     pub dx: &'a mut [T],
-    pub transposed_dy: &'a mut [T],
-    pub transposed_dx: &'a mut [T],
 }
 
 /// Layout of dyᵀ: lanes are rows of the block.
@@ -36,7 +55,7 @@ pub(crate) const fn transposed_dx(shape: LinearShape) -> Panels {
     Panels::new(shape.inputs, shape.rows)
 }
 
-impl<T: Float> Operation<T> for InputGradient<'_, T> {
+impl<T: Float> Operation<T> for Contraction<'_, T> {
     type Result = ();
 
     #[inline(always)]
@@ -45,23 +64,25 @@ impl<T: Float> Operation<T> for InputGradient<'_, T> {
             shape,
             dy,
             weight,
-            h,
-            activation,
-            dx,
+            add,
+            partial,
             transposed_dy,
-            transposed_dx,
         } = self;
         // SAFETY: features by the caller; the buffers have the shapes' lengths.
         unsafe {
-            transpose::<T, L>(shape.y(), dy.as_ptr(), |line, at| {
-                line.store(transposed_dy.as_mut_ptr().add(at));
-            });
+            transpose::<T, L>(
+                shape.y(),
+                0..shape.rows,
+                |at| L::load(dy.as_ptr().add(at)),
+                |line, at| line.store(transposed_dy.as_mut_ptr().add(at)),
+            );
         }
         let job = Job {
             shape,
             weight: weight.as_ptr(),
             transposed_dy: transposed_dy.as_ptr(),
-            transposed_dx: transposed_dx.as_mut_ptr(),
+            partial: partial.as_mut_ptr(),
+            add,
         };
         // SAFETY: features by the caller; dxᵀ has `inputs` lines in each row panel.
         unsafe {
@@ -72,49 +93,80 @@ impl<T: Float> Operation<T> for InputGradient<'_, T> {
                 L::TILE_PANELS,
             );
         }
-        let back = Panels::new(shape.inputs, shape.rows);
-        // SAFETY: features by the caller; dxᵀ, h and dx have the shapes' lengths.
+    }
+}
+
+impl<T: Float> Operation<T> for Completion<'_, T> {
+    type Result = ();
+
+    #[inline(always)]
+    unsafe fn run<L: Line<T>>(self) {
+        let Self {
+            shape,
+            panels,
+            first,
+            second,
+            h,
+            activation,
+            dx,
+        } = self;
+        let back = transposed_dx(shape);
+        let inputs = panels.start * LANES..(panels.end * LANES).min(shape.inputs);
+        let before = panels.start * shape.rows * LANES;
+        // SAFETY: features by the caller; the partials have the shape's length,
+        // h and dx that of its panels `panels`, `before` elements into the whole.
+        let emit = |line: L, at: usize| unsafe {
+            let h = L::load(h.as_ptr().add(at - before));
+            let line = match activation {
+                Activation::Identity => line,
+                Activation::Relu => line.keep_positive(h),
+                Activation::Tanh => line.mul(L::splat(T::ONE).sub(h.mul(h))),
+            };
+            line.store(dx.as_mut_ptr().add(at - before));
+        };
+        // SAFETY: as above.
         unsafe {
-            transpose::<T, L>(back, transposed_dx.as_ptr(), |line, at| {
-                let h = L::load(h.as_ptr().add(at));
-                let line = match activation {
-                    Activation::Identity => line,
-                    Activation::Relu => line.keep_positive(h),
-                    Activation::Tanh => line.mul(L::splat(T::ONE).sub(h.mul(h))),
-                };
-                line.store(dx.as_mut_ptr().add(at));
-            });
+            let first = |at| L::load(first.as_ptr().add(at));
+            match second {
+                None => transpose::<T, L>(back, inputs, first, emit),
+                Some(second) => {
+                    let sum = |at| first(at).add(L::load(second.as_ptr().add(at)));
+                    transpose::<T, L>(back, inputs, sum, emit);
+                }
+            }
         }
     }
 }
 
-/// Calls `emit(line, at)` for every line of the transpose of the panel matrix
-/// `source` of shape `shape`; `at` is the line's place in the layout
+/// Calls `emit(line, at)` for every line of the transpose of the rows `rows`
+/// (from a multiple of 16 on) of a panel matrix of shape `shape`, whose line at
+/// each place `load` gives; `at` is the line's place in the layout
 /// `[cols, rows]`. Padding lanes of the transpose are zero.
 ///
 /// # Safety
-/// Features of `L`; `source` has the shape's length.
+/// Features of `L`; `load` may be called for every line of those rows.
 #[inline(always)]
 unsafe fn transpose<T: Float, L: Line<T>>(
     shape: Panels,
-    source: *const T,
+    rows: Range<usize>,
+    load: impl Fn(usize) -> L,
     mut emit: impl FnMut(L, usize),
 ) {
     for panel in 0..shape.panel_count() {
         let width = LANES.min(shape.cols - panel * LANES);
-        for row in (0..shape.rows).step_by(LANES) {
-            let height = LANES.min(shape.rows - row);
-            // SAFETY: the square's `height` lines lie inside the source.
+        for row in rows.clone().step_by(LANES) {
+            let height = LANES.min(rows.end - row);
+            let from = (panel * shape.rows + row) * LANES;
+            // SAFETY: features by the caller.
             let square = unsafe {
-                let from = source.add((panel * shape.rows + row) * LANES);
                 let mut square = [L::zero(); LANES];
                 if height == LANES {
                     for (i, line) in square.iter_mut().enumerate() {
-                        *line = L::load(from.add(i * LANES));
+                        *line = load(from + i * LANES);
                     }
                 } else {
                     for (i, line) in square.iter_mut().enumerate().take(height) {
-                        *line = L::load(from.add(i * LANES));
+                        *line = load(from + i * LANES);
                     }
                 }
                 L::transpose(square)
@@ -137,7 +189,8 @@ struct Job<T> {
     shape: LinearShape,
     weight: *const T,
     transposed_dy: *const T,
-    transposed_dx: *mut T,
+    partial: *mut T,
+    add: bool,
 }
 
 impl<T: Float, L: Line<T>> Tiled<T, L> for Job<T> {
@@ -161,11 +214,15 @@ impl<T: Float, L: Line<T>> Tiled<T, L> for Job<T> {
                 left -= count;
             }
             for n in 0..N {
-                let dx = self
-                    .transposed_dx
-                    .add(((panel + n) * inputs + input) * LANES);
+                let dx = self.partial.add(((panel + n) * inputs + input) * LANES);
                 for (m, acc) in acc.iter().enumerate() {
-                    acc[n].store(dx.add(m * LANES));
+                    let dx = dx.add(m * LANES);
+                    let line = if self.add {
+                        L::load(dx).add(acc[n])
+                    } else {
+                        acc[n]
+                    };
+                    line.store(dx);
                 }
             }
         }

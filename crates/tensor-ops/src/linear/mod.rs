@@ -10,8 +10,9 @@
 //!
 //! The functions are single-threaded and work on one block of batch rows; the
 //! caller owns threads and scratch. Each element of a result is one chain of
-//! multiply-adds in ascending contraction index starting from +0, so that the
-//! bits do not depend on how rows or panels are grouped.
+//! multiply-adds in ascending contraction index starting from +0 (of
+//! [`input_gradient`], two such chains, one for each of the [`halves`]), so
+//! that the bits do not depend on how rows or panels are grouped.
 
 use std::ops::Range;
 
@@ -27,7 +28,7 @@ pub mod reference;
 pub(crate) mod weight_gradient;
 
 use forward::Forward;
-use input_gradient::{InputGradient, transposed_dx, transposed_dy};
+use input_gradient::{Completion, Contraction, transposed_dx, transposed_dy};
 use weight_gradient::{Target, WeightGradient};
 
 /// The shape of one layer applied to one block of rows.
@@ -171,12 +172,30 @@ pub fn forward_sparse<T: Float>(
     );
 }
 
+/// The output panels of a layer in two halves, the second larger by one when
+/// their number is odd; the first of a single panel is empty.
+///
+/// [`input_gradient`] contracts over each half by itself, and so may two
+/// threads.
+///
+/// ```
+/// assert_eq!(tensor_ops::linear::halves(784), [0..24, 24..49]);
+/// assert_eq!(tensor_ops::linear::halves(4), [0..0, 0..1]);
+/// ```
+pub fn halves(outputs: usize) -> [Range<usize>; 2] {
+    let panels = outputs.div_ceil(LANES);
+    [0..panels / 2, panels / 2..panels]
+}
+
 /// `dx = (dy · Wᵀ) ⊙ act'(h)`.
 ///
 /// `dy` is `[rows, outputs]`, `weight` `[inputs, outputs]`; `h` is the saved
 /// *output* `[rows, inputs]` of the `activation` that produced this layer's
 /// input, and `dx`, of the same shape, becomes the gradient by that
 /// activation's argument. The padding of `dx` becomes zero; `dx` is never read.
+///
+/// Each element of `dy · Wᵀ` is the sum of two chains, one over each of the
+/// [`halves`].
 ///
 /// # Panics
 /// If a slice has another length than the shape needs.
@@ -200,22 +219,171 @@ pub fn input_gradient<T: Float>(
         h.len(),
         dx.len()
     );
+    run_input_gradient(
+        Available::current(),
+        shape,
+        (dy, weight, h),
+        activation,
+        dx,
+        scratch,
+    );
+}
+
+fn run_input_gradient<T: Float>(
+    isa: Available,
+    shape: LinearShape,
+    (dy, weight, h): (&[T], &[T], &[T]),
+    activation: Activation,
+    dx: &mut [T],
+    scratch: &mut LinearScratch<T>,
+) {
     scratch.reserve(shape);
     let (transposed_dy, rest) = scratch.buffer.split_at_mut(transposed_dy(shape).len());
-    let transposed_dx = &mut rest[..transposed_dx(shape).len()];
-    T::input_gradient(
-        Available::current(),
-        InputGradient {
+    let partial = &mut rest[..transposed_dx(shape).len()];
+    let mut add = false;
+    for half in halves(shape.outputs) {
+        if half.is_empty() {
+            continue;
+        }
+        let shape = half_shape(shape, &half);
+        T::contraction(
+            isa,
+            Contraction {
+                shape,
+                dy: &dy[half.start * shape.y().panel_len()..half.end * shape.y().panel_len()],
+                weight: &weight[half.start * shape.weight().panel_len()
+                    ..half.end * shape.weight().panel_len()],
+                add,
+                partial,
+                transposed_dy: &mut transposed_dy[..transposed_dy_len(shape)],
+            },
+        );
+        add = true;
+    }
+    if !add {
+        partial.fill(T::ZERO);
+    }
+    T::completion(
+        isa,
+        Completion {
             shape,
-            dy,
-            weight,
+            panels: 0..shape.x().panel_count(),
+            first: partial,
+            second: None,
             h,
             activation,
             dx,
-            transposed_dy,
-            transposed_dx,
         },
     );
+}
+
+/// The part of [`input_gradient`]'s contraction over one of the [`halves`] of
+/// the outputs; [`complete_input_gradient`] makes dx of both.
+///
+/// `dy` and `weight` hold the panels of that half alone. `partial`, of
+/// `input_gradient_partial_len(shape)` elements in an order that only
+/// [`complete_input_gradient`] knows, is never read.
+///
+/// # Panics
+/// If a slice has another length than the shape needs, or the half is empty.
+pub fn input_gradient_half<T: Float>(
+    shape: LinearShape,
+    half: &Range<usize>,
+    dy: &[T],
+    weight: &[T],
+    partial: &mut [T],
+    scratch: &mut LinearScratch<T>,
+) {
+    let whole = shape;
+    let shape = half_shape(whole, half);
+    assert!(
+        !half.is_empty()
+            && dy.len() == shape.y().len()
+            && weight.len() == shape.weight().len()
+            && partial.len() == input_gradient_partial_len(shape),
+        "linear::input_gradient_half: dy {}, weight {}, partial {} elements do not fit panels \
+         {half:?} of {whole:?}",
+        dy.len(),
+        weight.len(),
+        partial.len()
+    );
+    scratch.reserve(shape);
+    T::contraction(
+        Available::current(),
+        Contraction {
+            shape,
+            dy,
+            weight,
+            add: false,
+            partial,
+            transposed_dy: &mut scratch.buffer[..transposed_dy_len(shape)],
+        },
+    );
+}
+
+/// Elements of a partial of [`input_gradient_half`].
+pub const fn input_gradient_partial_len(shape: LinearShape) -> usize {
+    transposed_dx(shape).len()
+}
+
+/// dx of [`input_gradient`], for the input panels `panels` alone, from what
+/// [`input_gradient_half`] made of the halves of the outputs: of the first and
+/// the second in this order, or of the second alone when the first is empty.
+///
+/// `h` and `dx` hold just those panels. The bits are those of
+/// [`input_gradient`].
+///
+/// # Panics
+/// If a slice has another length than the shape needs, or `panels` reaches
+/// beyond the inputs'.
+pub fn complete_input_gradient<T: Float>(
+    shape: LinearShape,
+    panels: Range<usize>,
+    partials: (&[T], Option<&[T]>),
+    h: &[T],
+    activation: Activation,
+    dx: &mut [T],
+) {
+    let (first, second) = partials;
+    let len = panels.len() * shape.x().panel_len();
+    let partial = input_gradient_partial_len(shape);
+    assert!(
+        panels.end <= shape.x().panel_count()
+            && first.len() == partial
+            && second.is_none_or(|second| second.len() == partial)
+            && h.len() == len
+            && dx.len() == len,
+        "linear::complete_input_gradient: partials {} and {:?}, h {}, dx {} elements do not fit \
+         input panels {panels:?} of {shape:?}",
+        first.len(),
+        second.map(<[T]>::len),
+        h.len(),
+        dx.len()
+    );
+    T::completion(
+        Available::current(),
+        Completion {
+            shape,
+            panels,
+            first,
+            second,
+            h,
+            activation,
+            dx,
+        },
+    );
+}
+
+/// The layer of some output panels of `shape`'s.
+fn half_shape(shape: LinearShape, panels: &Range<usize>) -> LinearShape {
+    LinearShape {
+        outputs: shape.outputs.min(panels.end * LANES) - panels.start * LANES,
+        ..shape
+    }
+}
+
+fn transposed_dy_len(shape: LinearShape) -> usize {
+    transposed_dy(shape).len()
 }
 
 /// `dw = scale · Σ_blocks xᵀ · dy` and `db = scale · Σ_blocks Σ_rows dy`, for

@@ -144,6 +144,59 @@ fn bits<T: Float>(x: &[T]) -> Vec<u64> {
     x.iter().map(|x| x.to_f64().to_bits()).collect()
 }
 
+/// The same by the parts that two threads call, each completing the panels of
+/// one half of the inputs.
+fn input_gradient_by_halves<T: Float>(
+    isa: Available,
+    shape: LinearShape,
+    (dy, weight, h): (&[T], &[T], &[T]),
+    activation: Activation,
+) -> Vec<T> {
+    fn of(panels: &Range<usize>, layout: Panels) -> Range<usize> {
+        panels.start * layout.panel_len()..panels.end * layout.panel_len()
+    }
+    let mut partials = Vec::new();
+    for half in halves(shape.outputs) {
+        if half.is_empty() {
+            continue;
+        }
+        let own = half_shape(shape, &half);
+        let mut partial = vec![T::NAN; input_gradient_partial_len(shape)];
+        T::contraction(
+            isa,
+            Contraction {
+                shape: own,
+                dy: &dy[of(&half, shape.y())],
+                weight: &weight[of(&half, shape.weight())],
+                add: false,
+                partial: &mut partial,
+                transposed_dy: &mut vec![T::NAN; transposed_dy(own).len()],
+            },
+        );
+        partials.push(partial);
+    }
+    if partials.is_empty() {
+        partials.push(vec![T::ZERO; input_gradient_partial_len(shape)]);
+    }
+    let mut dx = vec![T::NAN; shape.x().len()];
+    for panels in halves(shape.inputs) {
+        let own = of(&panels, shape.x());
+        T::completion(
+            isa,
+            Completion {
+                shape,
+                panels,
+                first: &partials[0],
+                second: partials.get(1).map(Vec::as_slice),
+                h: &h[own.clone()],
+                activation,
+                dx: &mut dx[own],
+            },
+        );
+    }
+    dx
+}
+
 fn input_gradient_property<T: Float>(isa: Available, shape: LinearShape, activation: Activation) {
     let dy = panels::<T>(shape.y(), 3, 0);
     let weight = panels::<T>(shape.weight(), 4, 0);
@@ -154,19 +207,12 @@ fn input_gradient_property<T: Float>(isa: Available, shape: LinearShape, activat
     let mut dx = vec![T::NAN; shape.x().len()];
     let mut scratch = LinearScratch::new();
     scratch.buffer = vec![T::NAN; transposed_dy(shape).len() + transposed_dx(shape).len()];
-    let (transposed_dy, transposed_dx) = scratch.buffer.split_at_mut(transposed_dy(shape).len());
-    T::input_gradient(
-        isa,
-        InputGradient {
-            shape,
-            dy: &dy,
-            weight: &weight,
-            h: &h,
-            activation,
-            dx: &mut dx,
-            transposed_dy,
-            transposed_dx,
-        },
+    let given = (&dy[..], &weight[..], &h[..]);
+    run_input_gradient(isa, shape, given, activation, &mut dx, &mut scratch);
+    assert_eq!(
+        bits(&dx),
+        bits(&input_gradient_by_halves(isa, shape, given, activation)),
+        "{shape:?}"
     );
     let (dy, weight, h) = (to_f64(&dy), to_f64(&weight), to_f64(&h));
     let mut exact = vec![f64::NAN; dx.len()];
@@ -421,23 +467,9 @@ fn rows_have_the_same_bits_in_any_block() {
             let (x, dy) = (cut(whole.x(), &x), cut(whole.y(), &dy));
             let y = run_forward(isa, shape, &x, false, &weight, &bias, Activation::Tanh);
             let mut dx = vec![f32::NAN; shape.x().len()];
-            let mut transposed = (
-                vec![f32::NAN; transposed_dy(shape).len()],
-                vec![f32::NAN; transposed_dx(shape).len()],
-            );
-            f32::input_gradient(
-                isa,
-                InputGradient {
-                    shape,
-                    dy: &dy,
-                    weight: &weight,
-                    h: &x,
-                    activation: Activation::Tanh,
-                    dx: &mut dx,
-                    transposed_dy: &mut transposed.0,
-                    transposed_dx: &mut transposed.1,
-                },
-            );
+            let given = (&dy[..], &weight[..], &x[..]);
+            let mut scratch = LinearScratch::new();
+            run_input_gradient(isa, shape, given, Activation::Tanh, &mut dx, &mut scratch);
             let dense = |layout: Panels, packed: &[f32]| {
                 let mut dense = vec![0.0; layout.rows * layout.cols];
                 layout.unpack_row_major(packed, &mut dense);

@@ -10,6 +10,8 @@ pub struct Bce<'a, T> {
     pub logits: Logits<'a, T>,
     pub targets: &'a [T],
     pub row_loss: &'a mut [T],
+    /// Panels whose terms are summed first, the others after them.
+    pub first_half: usize,
 }
 
 /// Whether the logits become their gradient.
@@ -32,12 +34,19 @@ impl<T: Float> Operation<T> for Bce<'_, T> {
             mut logits,
             targets,
             row_loss,
+            first_half,
         } = self;
         let whole_panels = shape.cols / LANES;
         let mut first = 0;
         for row_loss in row_loss.chunks_mut(ROW_GROUP) {
             let mut sums = [[T::ZERO; LANES]; ROW_GROUP];
+            let mut first_sums = [T::ZERO; ROW_GROUP];
             for panel in 0..shape.panel_count() {
+                if panel == first_half {
+                    for (first, sums) in first_sums.iter_mut().zip(&mut sums) {
+                        *first = sum_lanes(std::mem::replace(sums, [T::ZERO; LANES]));
+                    }
+                }
                 let at = (panel * shape.rows + first) * LANES;
                 let range = at..at + row_loss.len() * LANES;
                 let targets = targets[range.clone()].as_chunks::<LANES>().0;
@@ -53,8 +62,8 @@ impl<T: Float> Operation<T> for Bce<'_, T> {
                     add_panel::<T, L, false>(lines, targets, &mut sums, shape.cols % LANES);
                 }
             }
-            for (loss, sums) in row_loss.iter_mut().zip(sums) {
-                *loss = sum_lanes(sums);
+            for ((loss, first), sums) in row_loss.iter_mut().zip(first_sums).zip(sums) {
+                *loss = first + sum_lanes(sums);
             }
             first += row_loss.len();
         }

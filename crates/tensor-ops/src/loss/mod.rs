@@ -21,13 +21,15 @@ use rows::RowLosses;
 
 use crate::Float;
 use crate::isa::Available;
+use crate::linear::halves;
 use crate::panels::Panels;
 
 /// Loss and gradient in one pass over a block of rows in panel layout.
 ///
 /// `logits` becomes the gradient σ(x) − t by the logits (unscaled, padding
 /// zero); `row_loss[r]` becomes Σ_columns (softplus(x) − x·t) of row r, in
-/// nats. The sum of a row has a fixed order that does not depend on `rows`.
+/// nats. The sum of a row has a fixed order that does not depend on `rows`: one
+/// sum over each of the [`halves`] of the columns' panels, added.
 ///
 /// # Panics
 /// If a slice has another length than the shape needs.
@@ -57,6 +59,39 @@ pub fn bce_with_logits<T: Float>(
             logits: Logits::Replace(logits),
             targets,
             row_loss,
+            first_half: halves(shape.cols)[0].end,
+        },
+    );
+}
+
+/// [`bce_with_logits`] of one of the [`halves`] of the columns: `shape`,
+/// `logits` and `targets` are those of that half's panels alone.
+///
+/// The row losses of both halves add up to those of the whole, bit for bit.
+///
+/// # Panics
+/// If a slice has another length than the shape needs.
+pub fn bce_with_logits_half<T: Float>(
+    shape: Panels,
+    logits: &mut [T],
+    targets: &[T],
+    row_loss: &mut [T],
+) {
+    check(
+        "loss::bce_with_logits_half",
+        shape,
+        logits,
+        targets,
+        row_loss,
+    );
+    T::bce(
+        Available::current(),
+        Bce {
+            shape,
+            logits: Logits::Replace(logits),
+            targets,
+            row_loss,
+            first_half: 0,
         },
     );
 }
@@ -85,6 +120,7 @@ pub fn bce_with_logits_loss<T: Float>(
             logits: Logits::Keep(logits),
             targets,
             row_loss,
+            first_half: halves(shape.cols)[0].end,
         },
     );
 }

@@ -32,6 +32,7 @@ fn check<T: Float>(isa: Available, shape: Panels, spread: f64, tolerance: f64) {
         logits: replace,
         targets: &targets,
         row_loss: &mut loss,
+        first_half: halves(shape.cols)[0].end,
     };
     T::bce(isa, operation);
     let mut alone = vec![T::NAN; shape.rows];
@@ -43,11 +44,38 @@ fn check<T: Float>(isa: Available, shape: Panels, spread: f64, tolerance: f64) {
             logits: keep,
             targets: &targets,
             row_loss: &mut alone,
+            first_half: halves(shape.cols)[0].end,
         },
     );
     assert!(
         loss == alone,
         "the loss depends on whether the gradient is computed"
+    );
+    let mut by_halves = vec![T::ZERO; shape.rows];
+    let mut half_gradients = logits.clone();
+    for half in halves(shape.cols) {
+        let own = half.start * shape.panel_len()..half.end * shape.panel_len();
+        let mut row_loss = vec![T::NAN; shape.rows];
+        T::bce(
+            isa,
+            Bce {
+                shape: Panels::new(
+                    shape.rows,
+                    shape.cols.min(half.end * LANES) - half.start * LANES,
+                ),
+                logits: Logits::Replace(&mut half_gradients[own.clone()]),
+                targets: &targets[own],
+                row_loss: &mut row_loss,
+                first_half: 0,
+            },
+        );
+        for (sum, loss) in by_halves.iter_mut().zip(row_loss) {
+            *sum += loss;
+        }
+    }
+    assert!(
+        loss == by_halves && gradient == half_gradients,
+        "the halves of {shape:?} do not add up to the whole"
     );
 
     for row in 0..shape.rows {
@@ -158,6 +186,7 @@ fn extreme_logits_stay_finite_and_nan_shows() {
                 logits: replace,
                 targets: &targets,
                 row_loss: &mut loss,
+                first_half: 0,
             },
         );
         assert_eq!(loss, [0.0]);
@@ -171,6 +200,7 @@ fn extreme_logits_stay_finite_and_nan_shows() {
                 logits: replace,
                 targets: &targets,
                 row_loss: &mut loss,
+                first_half: 0,
             },
         );
         assert!(loss[0].is_nan() && logits[2].is_nan());

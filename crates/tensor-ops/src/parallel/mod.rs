@@ -2,8 +2,11 @@
 
 use rayon::ThreadPoolBuilder;
 
+mod barrier;
 mod team;
 
+pub use barrier::Barrier;
+use barrier::BreakOnPanic;
 use team::Team;
 
 /// A pool could not be started.
@@ -95,6 +98,42 @@ impl ThreadPool {
             operation(index, unsafe { &mut *tasks.0.add(index) });
         });
     }
+
+    /// Calls `operation(index, own, barrier)` once on every thread of the pool,
+    /// at the same time, each with its own element of `owned`; returns when all
+    /// are done.
+    ///
+    /// Element i goes to the same thread in every call (0 to the calling one),
+    /// whose caches may still hold what it refers to, and the threads can wait
+    /// for each other at the barrier. [`for_each`](Self::for_each) allows
+    /// neither: its tasks may run on any thread, one after the other. Waits
+    /// while another thread is in a region of this pool.
+    ///
+    /// # Panics
+    /// If there is not one element for each thread; with the panic of a thread,
+    /// once all have returned; and when called inside a region of this pool,
+    /// where its threads are not free.
+    pub fn together<T: Send>(
+        &self,
+        owned: &mut [T],
+        operation: impl Fn(usize, &mut T, &Barrier) + Sync,
+    ) {
+        assert!(
+            owned.len() == self.threads(),
+            "ThreadPool::together: {} elements for {} threads",
+            owned.len(),
+            self.threads()
+        );
+        let barrier = Barrier::new(self.threads());
+        let owned = Tasks(owned.as_mut_ptr());
+        let owned = &owned;
+        self.team.run_together(&|index| {
+            let _guard = BreakOnPanic(&barrier);
+            // SAFETY: the team calls every index below the number of threads
+            // exactly once and returns before the borrow ends; T is Send.
+            operation(index, unsafe { &mut *owned.0.add(index) }, &barrier);
+        });
+    }
 }
 
 struct Tasks<T>(*mut T);
@@ -166,6 +205,70 @@ mod tests {
         let mut values = [0; 4];
         pool.for_each(&mut values, |index, value| *value = index);
         assert_eq!(values, [0, 1, 2, 3]);
+    }
+
+    #[test]
+    fn threads_together_meet_at_the_barrier() {
+        let rounds = if cfg!(miri) { 3 } else { 500 };
+        for threads in 1..4 {
+            let pool = ThreadPool::new(threads).unwrap();
+            let arrivals = AtomicUsize::new(0);
+            let mut calls = vec![(0, None); threads];
+            for region in 1..=3 {
+                pool.together(&mut calls, |_, (calls, thread), barrier| {
+                    *calls += 1;
+                    let this = std::thread::current().id();
+                    assert_eq!(*thread.get_or_insert(this), this, "another thread");
+                    for _ in 0..rounds {
+                        let before = arrivals.fetch_add(1, Ordering::SeqCst) / threads;
+                        barrier.wait();
+                        assert_eq!(arrivals.load(Ordering::SeqCst), threads * (before + 1));
+                        barrier.wait();
+                    }
+                });
+                assert!(calls.iter().all(|&(calls, _)| calls == region));
+                // Regions of both kinds follow each other.
+                let mut tasks = [0; 5];
+                pool.for_each(&mut tasks, |index, task| *task = index);
+                assert_eq!(tasks, [0, 1, 2, 3, 4]);
+            }
+        }
+    }
+
+    #[test]
+    fn a_panic_at_a_barrier_reaches_everyone() {
+        let pool = ThreadPool::new(2).unwrap();
+        for which in 0..2 {
+            let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+                pool.together(&mut [(), ()], |index, (), barrier| {
+                    assert!(index != which, "one thread");
+                    barrier.wait();
+                });
+            }));
+            assert!(caught.is_err());
+            let mut met = [false; 2];
+            pool.together(&mut met, |_, met, barrier| {
+                barrier.wait();
+                *met = true;
+            });
+            assert_eq!(met, [true; 2]);
+        }
+    }
+
+    #[test]
+    fn a_region_of_all_threads_inside_a_region_is_refused() {
+        let pool = ThreadPool::new(2).unwrap();
+        let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            pool.together(&mut [(), ()], |_, (), _| {
+                pool.together(&mut [(), ()], |_, (), _| ());
+            });
+        }));
+        let message = caught.unwrap_err();
+        assert!(
+            message
+                .downcast_ref::<&str>()
+                .is_some_and(|text| text.contains("inside a region"))
+        );
     }
 
     #[test]

@@ -5,7 +5,7 @@
 //! the next region for [`SPIN`] before they sleep.
 
 use std::any::Any;
-use std::cell::UnsafeCell;
+use std::cell::{Cell, UnsafeCell};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -29,11 +29,21 @@ pub(super) struct Team {
     region: Mutex<()>,
 }
 
+thread_local! {
+    /// Address of the team whose task the thread is in, 0 outside.
+    static REGION_OF: Cell<usize> = const { Cell::new(0) };
+}
+
+/// In place of a number of tasks: every thread has one.
+const ONE_EACH: u32 = u32::MAX;
+
 type Task<'a> = &'a (dyn Fn(usize) + Sync);
 
 struct Shared {
     /// Region number (upper half) and tasks not yet taken (lower half). A task
-    /// is taken by lowering the count of the *same* region.
+    /// is taken by lowering the count of the *same* region; where the lower
+    /// half is [`ONE_EACH`], each thread takes the task of its own number, once
+    /// in the region.
     state: AtomicU64,
     /// The region's function. Written between regions only; read only by a
     /// thread that has taken a task of the region, which lasts until that task
@@ -75,7 +85,7 @@ impl Team {
             let shared = Arc::clone(&team.shared);
             let worker = thread::Builder::new()
                 .name(format!("tensor-ops-team-{index}"))
-                .spawn(move || shared.work())?;
+                .spawn(move || shared.work(index))?;
             team.workers.push(worker);
         }
         Ok(team)
@@ -96,6 +106,27 @@ impl Team {
             (0..count).for_each(task);
             return;
         };
+        assert!(count < ONE_EACH as usize, "{count} tasks in one region");
+        self.share(count as u32, task);
+    }
+
+    /// Calls `task(i)` on thread i, the caller being thread 0, at the same time.
+    pub(super) fn run_together(&self, task: Task<'_>) {
+        assert!(
+            !self.shared.is_inside(),
+            "ThreadPool::together was called inside a region of the same pool, \
+             whose threads are taken"
+        );
+        if self.workers.is_empty() {
+            task(0);
+            return;
+        }
+        let _region = self.region.lock().unwrap_or_else(PoisonError::into_inner);
+        self.share(ONE_EACH, task);
+    }
+
+    /// Shares the tasks among the threads. The caller holds the region's lock.
+    fn share(&self, count: u32, task: Task<'_>) {
         let shared = &*self.shared;
         // SAFETY: only the lifetime changes. The reference is used by threads
         // that have taken a task, all tasks are finished before this function
@@ -104,17 +135,26 @@ impl Team {
         // SAFETY: no task of an earlier region is unfinished and none of this
         // one can be taken yet, so that no one reads the cell.
         unsafe { *shared.task.get() = Some(task) };
-        shared.unfinished.store(count, Ordering::Relaxed);
+        let tasks = if count == ONE_EACH {
+            self.threads()
+        } else {
+            count as usize
+        };
+        shared.unfinished.store(tasks, Ordering::Relaxed);
         let region = (shared.state.load(Ordering::Relaxed) >> 32) + 1;
         shared
             .state
-            .store(region << 32 | count as u64, Ordering::SeqCst);
+            .store(region << 32 | u64::from(count), Ordering::SeqCst);
         if shared.sleepers.load(Ordering::SeqCst) > 0 {
             for worker in &self.workers {
                 worker.thread().unpark();
             }
         }
-        while shared.take_and_run() {}
+        if count == ONE_EACH {
+            shared.finish(0);
+        } else {
+            while shared.take_and_run(0, &mut 0) {}
+        }
         let mut looks = 0_usize;
         while shared.unfinished.load(Ordering::Acquire) > 0 {
             looks += 1;
@@ -123,6 +163,7 @@ impl Team {
             }
             std::hint::spin_loop();
         }
+        shared.state.store(region << 32, Ordering::Relaxed);
         let panic = shared
             .panic
             .lock()
@@ -146,12 +187,19 @@ impl Drop for Team {
 }
 
 impl Shared {
-    fn work(&self) {
+    /// What thread `index` does until the team is dropped.
+    fn work(&self, index: usize) {
+        let mut region = 0;
         loop {
-            let start = Instant::now();
-            while start.elapsed() < SPIN {
+            // Counted from the end of the last task: a task may itself take
+            // longer than the watch.
+            let mut idle_since = Instant::now();
+            while idle_since.elapsed() < SPIN {
                 for _ in 0..LOOKS {
-                    while self.take_and_run() {}
+                    if self.take_and_run(index, &mut region) {
+                        while self.take_and_run(index, &mut region) {}
+                        idle_since = Instant::now();
+                    }
                     std::hint::spin_loop();
                 }
                 if self.closing.load(Ordering::Relaxed) {
@@ -172,13 +220,27 @@ impl Shared {
         }
     }
 
-    /// Takes one task of the current region and runs it; false if there is none.
-    fn take_and_run(&self) -> bool {
+    /// The calling thread is in a task of this team.
+    fn is_inside(&self) -> bool {
+        REGION_OF.get() == std::ptr::from_ref(self).addr()
+    }
+
+    /// Takes one task of the current region and runs it; false if there is
+    /// none for the calling thread, of number `index`. `region` is the last
+    /// region in which that thread had a task of its own.
+    fn take_and_run(&self, index: usize, region: &mut u64) -> bool {
         let mut state = self.state.load(Ordering::Acquire);
         loop {
             let left = state as u32;
             if left == 0 {
                 return false;
+            }
+            if left == ONE_EACH {
+                if std::mem::replace(region, state >> 32) == state >> 32 {
+                    return false;
+                }
+                self.finish(index);
+                return true;
             }
             let taken = self.state.compare_exchange_weak(
                 state,
@@ -198,11 +260,17 @@ impl Shared {
 
     fn finish(&self, index: usize) {
         // SAFETY: this thread has taken a task of the region that wrote the
-        // cell before publishing its state, and has not finished it.
+        // cell before publishing its state, or has one of its own in it, and
+        // has not finished it.
         let task = unsafe { *self.task.get() };
-        if let Some(task) = task
-            && let Err(panic) = catch_unwind(AssertUnwindSafe(|| task(index)))
-        {
+        let outer = REGION_OF.replace(std::ptr::from_ref(self).addr());
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            if let Some(task) = task {
+                task(index);
+            }
+        }));
+        REGION_OF.set(outer);
+        if let Err(panic) = outcome {
             let mut first = self.panic.lock().unwrap_or_else(PoisonError::into_inner);
             first.get_or_insert(panic);
         }
