@@ -1,5 +1,6 @@
 //! Progress of long work: a bar on a terminal, a line per epoch when piped.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use atlas::run_folder::EpochMetrics;
@@ -76,5 +77,55 @@ impl atlas::training::Observer for TrainingProgress {
 
     fn finished(&mut self) {
         self.bar.finish_and_clear();
+    }
+}
+
+/// Shows how many images of a long evaluation are done: a bar on a terminal,
+/// a line per tenth when piped.
+pub(crate) struct ImageProgress {
+    output: Output,
+    bar: ProgressBar,
+    images: AtomicUsize,
+    done: AtomicUsize,
+}
+
+impl ImageProgress {
+    pub(crate) fn new(output: Output) -> Self {
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
+        bar.set_style(
+            ProgressStyle::with_template(
+                "{bar:32} {pos}/{len} images  {elapsed} elapsed, {eta} left",
+            )
+            .expect("the template is well formed"),
+        );
+        Self {
+            output,
+            bar,
+            images: AtomicUsize::new(0),
+            done: AtomicUsize::new(0),
+        }
+    }
+}
+
+impl atlas::report::Observer for ImageProgress {
+    fn sampling(&self, images: usize) {
+        if self.output.is_interactive() {
+            self.bar
+                .set_draw_target(ProgressDrawTarget::stderr_with_hz(10));
+        }
+        self.bar.set_length(images as u64);
+        self.images.store(images, Ordering::Relaxed);
+    }
+
+    fn sampled(&self) {
+        self.bar.inc(1);
+        let done = self.done.fetch_add(1, Ordering::Relaxed) + 1;
+        let all = self.images.load(Ordering::Relaxed);
+        if done == all {
+            self.bar.finish_and_clear();
+        } else if !self.output.is_interactive() && done.is_multiple_of(all.div_ceil(10)) {
+            self.output
+                .note(&format!("importance sampling: {done} of {all} images"));
+        }
     }
 }

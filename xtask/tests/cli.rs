@@ -260,6 +260,82 @@ fn evaluation_prints_and_writes_the_same_numbers() {
 }
 
 #[test]
+fn likelihoods_are_bounded_by_importance_sampling() {
+    let folder = folder();
+    train(folder.path(), "vae", &[]);
+    train(folder.path(), "ae", &["--model", "ae"]);
+    let eval = |threads: &str| {
+        let options = ["--subset", "200", "--nll-samples", "100", "--seed", "3"];
+        json(&succeed(
+            xtask(folder.path())
+                .args(["eval", "vae", "--json", "--quiet", "--threads", threads])
+                .args(options),
+        ))
+    };
+    let document = eval("1");
+    assert_eq!(document, eval("2"));
+    let number = |value: &Value| value.as_f64().expect("a number");
+    let nll = |samples: &str| number(&document["nll"][samples]["value"]);
+    assert!(nll("1") > nll("10") && nll("10") > nll("100"), "{document}");
+    assert!(number(&document["nll"]["100"]["standard_error"]) > 0.0);
+    // K = 1 is the ELBO with other draws.
+    assert!(
+        (nll("1") + number(&document["elbo"])).abs() < 1.0,
+        "{document}"
+    );
+    assert_eq!(document["nll_is_likelihood"], false);
+    assert!(number(&document["effective_sample_size"]["mean"]) > 1.0);
+    let parts = number(&document["mutual_information"]) + number(&document["marginal_kl"]);
+    assert!((parts - number(&document["kl"])).abs() < 1e-9);
+    assert!(document["total_correlation"].is_f64());
+    // A gap is one of whole splits.
+    assert!(document["train_test_gap"].is_null());
+    let whole = json(&succeed(
+        xtask(folder.path()).args(["eval", "vae", "--json", "--quiet"]),
+    ));
+    assert!(whole["train_test_gap"]["loss"].is_f64() && whole["nll"].is_null());
+    let table = succeed(xtask(folder.path()).args([
+        "eval",
+        "vae",
+        "--quiet",
+        "--subset",
+        "20",
+        "--nll-samples",
+        "10",
+    ]));
+    assert!(
+        table.contains("K = 10") && table.contains("not a likelihood"),
+        "{table}"
+    );
+    let binary = json(&succeed(xtask(folder.path()).args([
+        "eval",
+        "vae",
+        "--json",
+        "--quiet",
+        "--subset",
+        "20",
+        "--nll-samples",
+        "10",
+        "--data-treatment",
+        "binarised-once",
+    ])));
+    assert_eq!(binary["data_treatment"], "binarised-once");
+    assert_eq!(binary["training_data_treatment"], "grey");
+    assert_eq!(
+        (&binary["data_seed"], &binary["entropy_floor"]),
+        (&json("0"), &json("0.0"))
+    );
+    assert_eq!(binary["nll_is_likelihood"], true);
+    for (run, samples, expected) in [("vae", "0", "--nll-samples is 0"), ("ae", "5", "kind vae")] {
+        let message = fail(
+            xtask(folder.path()).args(["eval", run, "--quiet", "--nll-samples", samples]),
+            2,
+        );
+        assert!(message.contains(expected), "{message}");
+    }
+}
+
+#[test]
 fn a_damaged_checkpoint_is_named() {
     let folder = folder();
     train(folder.path(), "run", &[]);

@@ -67,6 +67,8 @@ pub struct ModelConfiguration {
     pub activation: String,
     /// `bernoulli`.
     pub likelihood: String,
+    /// What the encoder computes besides μ: `log-variance` or `log-sigma`.
+    pub posterior_scale: String,
     /// `pytorch` (PyTorch's default for `Linear`) or `glorot`.
     pub initialisation: String,
     /// The decoder's last bias at the start: `initialisation` (as all others)
@@ -78,6 +80,16 @@ pub struct ModelConfiguration {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrainingConfiguration {
+    /// What is raised: `elbo` or `iwae`, the importance-weighted bound.
+    pub objective: String,
+    /// Samples of z per image.
+    pub samples: usize,
+    /// Weight of the KL in the ELBO.
+    pub beta: f64,
+    /// Epochs over which that weight rises from 0 to `beta`.
+    pub beta_warm_up_epochs: usize,
+    /// Nats of KL per latent dimension that cost nothing.
+    pub free_bits: f64,
     /// Passes over the training images.
     pub epochs: usize,
     /// Images in a minibatch; the last one of an epoch may be smaller.
@@ -141,10 +153,16 @@ impl Default for Configuration {
                 latent: 2,
                 activation: "relu".into(),
                 likelihood: "bernoulli".into(),
+                posterior_scale: "log-variance".into(),
                 initialisation: "pytorch".into(),
                 output_bias: "initialisation".into(),
             },
             training: TrainingConfiguration {
+                objective: "elbo".into(),
+                samples: 1,
+                beta: 1.0,
+                beta_warm_up_epochs: 0,
+                free_bits: 0.0,
                 epochs: 10,
                 batch: 128,
                 learning_rate: 1e-3,
@@ -352,12 +370,37 @@ impl Configuration {
         }
     }
 
+    /// What training minimises.
+    ///
+    /// # Errors
+    /// An unknown name, or an objective the model has not what it needs for.
+    pub fn objective(&self) -> Result<Objective, Error> {
+        let settings = &self.training;
+        let objective = Objective {
+            bound: settings.objective.parse().map_err(|_| {
+                Error::Configuration(format!(
+                    "training.objective is '{}', but must be 'elbo' or 'iwae'",
+                    settings.objective
+                ))
+            })?,
+            samples: settings.samples,
+            beta: settings.beta,
+            beta_warm_up_epochs: settings.beta_warm_up_epochs,
+            free_bits: settings.free_bits,
+        };
+        objective
+            .validate(self.model_spec()?.kind)
+            .map_err(|error| Error::Configuration(format!("[training]: {error}")))?;
+        Ok(objective)
+    }
+
     /// How the model is trained, on `threads` threads.
     ///
     /// # Errors
     /// An unknown name, or a value that training refuses.
     pub fn training_config(&self, threads: usize) -> Result<TrainingConfig, Error> {
         let settings = &self.training;
+        let objective = self.objective()?;
         let config = TrainingConfig {
             batch: settings.batch,
             learning_rate: settings.learning_rate,
@@ -377,7 +420,7 @@ impl Configuration {
                     )));
                 }
             },
-            objective: Objective::ELBO,
+            objective,
             shuffle: settings.shuffle,
             treatment: self.treatment()?,
             schedule: self.schedule()?,
@@ -449,6 +492,13 @@ impl Configuration {
             .likelihood
             .parse()
             .map_err(|_| parse_error("model.likelihood", &model.likelihood, "'bernoulli'"))?;
+        let posterior_scale: PosteriorScale = model.posterior_scale.parse().map_err(|_| {
+            parse_error(
+                "model.posterior_scale",
+                &model.posterior_scale,
+                "'log-variance' or 'log-sigma'",
+            )
+        })?;
         self.initialisation()?;
         Ok(ModelSpec {
             kind,
@@ -459,7 +509,7 @@ impl Configuration {
                 activation,
             },
             likelihood,
-            posterior_scale: PosteriorScale::LogVariance,
+            posterior_scale,
         })
     }
 
@@ -735,6 +785,11 @@ mod tests {
             ("model.hidden=[0]", "at least 1"),
             ("model.activation=gelu", "'relu' or 'tanh'"),
             ("training.gradients=magic", "'hand' or 'tape'"),
+            ("training.objective=vi", "'elbo' or 'iwae'"),
+            ("training.samples=0", "samples is 0"),
+            ("training.beta=-1", "beta is -1"),
+            ("training.free_bits=-0.5", "free bits is -0.5"),
+            ("model.posterior_scale=sigma", "'log-sigma'"),
             ("data.treatment=binary", "'binarised-once'"),
             ("model.output_bias=mean", "'train-mean'"),
             ("training.schedule=linear", "'cosine'"),

@@ -3,14 +3,19 @@
 use std::path::PathBuf;
 
 use datasets::{Dataset, Lookup};
+use evaluation::EvaluationError;
 use evaluation::elbo::{Evaluation, EvaluationOptions, evaluate};
-use models::Model;
-use ndarray::s;
+use evaluation::likelihood::{LikelihoodBounds, likelihood_bounds};
+use evaluation::rates::{RateDecomposition, rate_decomposition};
+use models::{DataTreatment, Model};
+use ndarray::{CowArray, Ix2, s};
+use serde::Serialize;
 
 use crate::atomic_file;
 use crate::environment::threads;
 use crate::error::Error;
 use crate::run_folder::RunFolder;
+use crate::run_images::treated;
 
 /// What to evaluate, and on which images.
 #[derive(Clone, Debug)]
@@ -23,6 +28,11 @@ pub struct Request {
     pub subset: Option<usize>,
     /// Seed of the sampled codes.
     pub seed: u64,
+    /// What to do to the images' pixels; `None` for what the run's
+    /// configuration does to its test images.
+    pub treatment: Option<DataTreatment>,
+    /// Importance samples per image of −log p(x); `None` for no such bound.
+    pub nll_samples: Option<usize>,
     /// Threads to use; `None` for all cores.
     pub threads: Option<usize>,
     /// Where data sets are looked up.
@@ -48,6 +58,14 @@ impl SplitName {
         }
     }
 
+    /// The one it is held against.
+    fn other(self) -> Self {
+        match self {
+            Self::Test => Self::Train,
+            Self::Train => Self::Test,
+        }
+    }
+
     fn of(self, dataset: &Dataset) -> &datasets::Split {
         match self {
             Self::Test => &dataset.test,
@@ -56,18 +74,81 @@ impl SplitName {
     }
 }
 
+/// The document of `eval.json`.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// The terms of the loss and the moments of the codes.
+    #[serde(flatten)]
+    pub evaluation: Evaluation,
+    /// What training did to its images' pixels.
+    pub training_data_treatment: DataTreatment,
+    /// Seed of the draw that binarised the evaluated images; `None` where
+    /// nothing was drawn.
+    pub data_seed: Option<u64>,
+    /// −log p(x) by importance sampling: `nll` by number of samples and
+    /// `effective_sample_size`, where asked for. The seed is that of the codes.
+    #[serde(flatten)]
+    pub likelihood: Option<LikelihoodBounds>,
+    /// Whether `nll` bounds the negative log-likelihood of the very images:
+    /// not where grey pixels stand in for binary ones. Absent without `nll`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub nll_is_likelihood: Option<bool>,
+    /// What the KL is made of; a variational autoencoder's only.
+    #[serde(flatten)]
+    pub rates: Option<RateDecomposition>,
+    /// Test minus train; absent when a split has been cut to a subset.
+    pub train_test_gap: Option<Gap>,
+}
+
+/// How much worse the terms of the loss are on test images than on training
+/// images, nats per image; both splits whole and under the same treatment.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Gap {
+    /// Of the loss: −ELBO for a variational autoencoder.
+    pub loss: f64,
+    /// Of the reconstruction.
+    pub reconstruction: f64,
+    /// Of the KL or penalty.
+    pub kl: Option<f64>,
+}
+
+/// Hears how far an evaluation has come.
+pub trait Observer: Sync {
+    /// Importance sampling begins over this many images.
+    fn sampling(&self, _images: usize) {}
+    /// One more of them is done; called from any thread.
+    fn sampled(&self) {}
+}
+
+/// Hears nothing.
+impl Observer for () {}
+
 /// Evaluates the weights of a run's last checkpoint and writes `eval.json`.
 ///
 /// # Errors
 /// When the folder is no run or has no checkpoint yet, the data set is not the
-/// one it was trained on, the subset is empty or larger than the split, or
-/// the file cannot be written.
+/// one it was trained on, the subset is empty or larger than the split, a
+/// likelihood is asked of a model that has none or with no samples, or the
+/// file cannot be written.
 pub fn write(
     request: &Request,
     download: &mut dyn FnMut(datasets::Progress<'_>),
-) -> Result<(Evaluation, PathBuf), Error> {
+    observer: &dyn Observer,
+) -> Result<(Report, PathBuf), Error> {
     let folder = &request.folder;
     let configuration = folder.configuration()?;
+    let spec = configuration.model_spec()?;
+    match request.nll_samples {
+        Some(0) => {
+            return Err(Error::Configuration(
+                "--nll-samples is 0, but must be at least 1".into(),
+            ));
+        }
+        Some(_) if !spec.kind.is_variational() => {
+            return Err(EvaluationError::NotVariational.into());
+        }
+        _ => {}
+    }
     if !folder.model().exists() {
         return Err(Error::RunFolder(format!(
             "{} has no model.safetensors yet; let the run reach its first checkpoint, or continue it with --resume",
@@ -75,7 +156,7 @@ pub fn write(
         )));
     }
     let model = Model::load(&folder.model())?;
-    if *model.spec() != configuration.model_spec()? {
+    if *model.spec() != spec {
         return Err(Error::RunFolder(format!(
             "{} holds a model {}, but config.toml beside it describes another one; expected the files of one run",
             folder.model().display(),
@@ -96,13 +177,101 @@ pub fn write(
     }
     let pool = tensor_ops::parallel::ThreadPool::new(threads(request.threads))
         .map_err(models::TrainerError::from)?;
-    let options = EvaluationOptions {
-        split: request.split.name().into(),
-        seed: request.seed,
+    let trained = configuration.treatment()?;
+    let treatment = request.treatment.unwrap_or(trained).of_evaluation();
+    let data_seed = configuration.data.test_seed;
+    let subject = Subject {
+        model: &model,
+        trained,
+        treatment,
+        data_seed: (treatment == DataTreatment::BinarisedOnce).then_some(data_seed),
+        // A row's draw depends on its index alone: the first n of all.
+        images: treated(
+            treatment,
+            CowArray::from(split.images().slice_move(s![..n, ..])),
+            data_seed,
+        ),
+        other: (n == split.len()).then(|| {
+            let images = request.split.other().of(&dataset).images();
+            treated(treatment, CowArray::from(images), data_seed)
+        }),
     };
-    let images = split.images();
-    let evaluation = pool.install(|| evaluate(&model, images.slice(s![..n, ..]), &options))?;
+    let report = pool.install(|| measure(request, &subject, observer))?;
     let path = folder.evaluation();
-    atomic_file::write_json(&path, &evaluation)?;
-    Ok((evaluation, path))
+    atomic_file::write_json(&path, &report)?;
+    Ok((report, path))
+}
+
+/// What is measured.
+struct Subject<'a> {
+    model: &'a Model,
+    trained: DataTreatment,
+    treatment: DataTreatment,
+    data_seed: Option<u64>,
+    /// The images of the request, after the treatment.
+    images: CowArray<'a, u8, Ix2>,
+    /// All images of the other split, if those of the request are all of theirs.
+    other: Option<CowArray<'a, u8, Ix2>>,
+}
+
+fn measure(
+    request: &Request,
+    subject: &Subject<'_>,
+    observer: &dyn Observer,
+) -> Result<Report, Error> {
+    let (model, images) = (subject.model, subject.images.view());
+    let options = |split: SplitName| EvaluationOptions {
+        split: split.name().into(),
+        seed: request.seed,
+        data_treatment: subject.treatment,
+    };
+    let evaluation = evaluate(model, images, &options(request.split))?;
+    let train_test_gap = match &subject.other {
+        None => None,
+        Some(images) => {
+            let other = evaluate(model, images.view(), &options(request.split.other()))?;
+            Some(match request.split {
+                SplitName::Test => Gap::between(&evaluation, &other),
+                SplitName::Train => Gap::between(&other, &evaluation),
+            })
+        }
+    };
+    let rates = if model.spec().kind.is_variational() {
+        Some(rate_decomposition(&model.encode(images), request.seed)?)
+    } else {
+        None
+    };
+    let likelihood = match request.nll_samples {
+        None => None,
+        Some(samples) => {
+            observer.sampling(images.nrows());
+            let progress = || observer.sampled();
+            Some(likelihood_bounds(
+                model,
+                images,
+                samples,
+                request.seed,
+                &progress,
+            )?)
+        }
+    };
+    Ok(Report {
+        nll_is_likelihood: likelihood.as_ref().map(|_| subject.treatment.is_binary()),
+        training_data_treatment: subject.trained,
+        data_seed: subject.data_seed,
+        evaluation,
+        likelihood,
+        rates,
+        train_test_gap,
+    })
+}
+
+impl Gap {
+    fn between(test: &Evaluation, train: &Evaluation) -> Self {
+        Self {
+            loss: test.loss - train.loss,
+            reconstruction: test.reconstruction - train.reconstruction,
+            kl: test.kl.zip(train.kl).map(|(test, train)| test - train),
+        }
+    }
 }

@@ -72,7 +72,7 @@ impl<'a> RunImages<'a> {
 }
 
 /// Images [n, 784] as a model of this treatment is evaluated on them.
-fn treated(
+pub(crate) fn treated(
     treatment: DataTreatment,
     images: CowArray<'_, u8, Ix2>,
     seed: u64,

@@ -72,7 +72,7 @@ pub struct Outcome {
 
 /// Hears how far training has come.
 pub trait Observer {
-    /// Training begins or goes on; `statement` says on what.
+    /// Training begins or goes on; `statement` says on what, or what for.
     fn began(&mut self, _statement: &str) {}
     /// Training goes on after this many epochs.
     fn resumed(&mut self, _epochs: usize) {}
@@ -286,6 +286,8 @@ impl Run<'_> {
         let patience = self.configuration.training.patience;
         let mut stopping = EarlyStopping::begin(patience, &metrics, &self.folder)?;
         observer.began(&images.statement());
+        let objective = &trainer.config().objective;
+        observer.began(&objective.statement(trainer.model().spec()));
         let mut checkpointed = Instant::now();
         while (trainer.epoch() as usize) < epochs && !stopping.is_due(trainer.epoch()) {
             match self.epoch(&mut trainer, &mut trajectories, interrupt, observer) {

@@ -27,14 +27,17 @@ pub struct EvaluationOptions {
     pub split: String,
     /// Seed of the ε that z = μ + σε is sampled with.
     pub seed: u64,
+    /// What has been done to the images' pixels: stated beside the numbers.
+    pub data_treatment: DataTreatment,
 }
 
 impl Default for EvaluationOptions {
-    /// The test images, seed 0.
+    /// The test images as they are, seed 0.
     fn default() -> Self {
         Self {
             split: "test".to_owned(),
             seed: 0,
+            data_treatment: DataTreatment::Grey,
         }
     }
 }
@@ -90,7 +93,7 @@ pub struct Evaluation {
     /// Dimensions with more than 0.01 nats of `kl_per_dimension`; differs from
     /// `active_units` only near the thresholds.
     pub active_units_by_kl: Option<usize>,
-    /// The lowest reconstruction these grey images allow.
+    /// The lowest reconstruction these images allow: 0 of binary ones.
     pub entropy_floor: f64,
     /// `reconstruction` above that floor: what the model loses.
     pub excess_over_floor: f64,
@@ -139,7 +142,7 @@ pub fn evaluate(
     Ok(Evaluation {
         split: options.split.clone(),
         n: images.nrows(),
-        data_treatment: DataTreatment::Grey,
+        data_treatment: options.data_treatment,
         seed: options.seed,
         loss: reconstruction + kl.unwrap_or(0.0),
         reconstruction,

@@ -49,6 +49,11 @@ pub enum EvaluationError {
         /// Its range.
         expected: &'static str,
     },
+    /// A measurement of q(z|x) on a model that has none.
+    #[error(
+        "the model has no posterior q(z|x), which a likelihood bound and its rate are measured with; expected a model of kind vae"
+    )]
+    NotVariational,
     /// A matrix that must be positive definite is not.
     #[error(
         "the covariance of {what} is singular (smallest eigenvalue {smallest:e}), expected full rank; a dimension has collapsed, so leave it out"

@@ -9,6 +9,8 @@
 //! | question | module |
 //! |---|---|
 //! | reconstruction, KL, ELBO, active units: `eval.json` | [`elbo`], [`entropy_floor`] |
+//! | −log p(x) by importance sampling | [`likelihood`] |
+//! | what is the KL made of | [`rates`] |
 //! | what is on the decoded map, how fast does it change | [`classifier`], [`map`], [`class_areas`], [`stretch`] |
 //! | where are the codes | [`codes`], [`gaps`], [`sphericity`], [`knn`] |
 //! | how do q(z) and the prior differ | [`aggregate_posterior`], [`variance_law`], [`overlap`], [`mmd`] |
@@ -32,10 +34,12 @@ mod error;
 pub mod frechet;
 pub mod gaps;
 pub mod knn;
+pub mod likelihood;
 pub mod map;
 pub mod mmd;
 pub mod overlap;
 pub mod prdc;
+pub mod rates;
 pub mod round_trip;
 pub mod sphericity;
 pub mod statistics;

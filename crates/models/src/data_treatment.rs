@@ -64,6 +64,16 @@ impl DataTreatment {
         self != DataTreatment::Grey
     }
 
+    /// What [`evaluation_images`](Self::evaluation_images) does to them: every
+    /// treatment that draws draws once.
+    #[must_use]
+    pub fn of_evaluation(self) -> Self {
+        match self {
+            DataTreatment::Grey | DataTreatment::Threshold => self,
+            _ => DataTreatment::BinarisedOnce,
+        }
+    }
+
     /// The images to evaluate a model of this treatment on, as bytes: `images`
     /// themselves if grey, thresholded, or, for all treatments that draw, one
     /// draw fixed by `seed`. `images` are rows of `pixels` bytes from the first
@@ -145,6 +155,9 @@ mod tests {
             assert_eq!(treatment.name().parse(), Ok(treatment));
             let json = serde_json::to_string(&treatment).unwrap();
             assert_eq!(json, format!("{:?}", treatment.name()));
+            let evaluated = treatment.of_evaluation();
+            assert_eq!(evaluated.is_binary(), treatment.is_binary());
+            assert_eq!(evaluated.draw(1, 0, 0), None);
         }
         let message = "gray".parse::<DataTreatment>().unwrap_err().to_string();
         assert!(message.starts_with("the data treatment is \"gray\"; expected grey,"));

@@ -38,6 +38,7 @@ mod configuration;
 mod data_treatment;
 mod exchange;
 mod gradient;
+mod image_decoder;
 mod importance;
 mod inference;
 mod initialisation;
@@ -67,6 +68,7 @@ pub use configuration::{
 };
 pub use data_treatment::DataTreatment;
 pub use gradient::{GradientWorkspace, LossSums, Losses};
+pub use image_decoder::ImageDecoder;
 pub use inference::{Codes, Images};
 pub use initialisation::{Initialisation, UnknownInitialisation};
 pub use layout::{Layout, LinearLayer, TensorSlot};

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::configuration::ConfigurationError;
-use crate::spec::ModelKind;
+use crate::spec::{ModelKind, ModelSpec};
 
 /// The most samples of z per image: beyond it a typing error is far likelier
 /// than an objective.
@@ -157,6 +157,46 @@ impl Objective {
         Ok(())
     }
 
+    /// One sentence that says how the KL and the reconstruction are weighed
+    /// against each other. Summing one of them and averaging the other is the
+    /// commonest mistake in published code, and shows as an effective β of
+    /// hundreds or thousandths.
+    pub fn statement(&self, spec: &ModelSpec) -> String {
+        let pixels = spec.architecture.inputs;
+        let of_samples = match self.samples {
+            1 => String::new(),
+            samples => format!(" (mean of {samples} samples)"),
+        };
+        let summed = format!("reconstruction{of_samples} summed over {pixels} pixels");
+        match (self.bound, spec.kind) {
+            (Bound::Iwae, _) => format!(
+                "importance-weighted bound of {} samples, log p(x|z) summed over {pixels} pixels: effective beta = 1 per image",
+                self.samples
+            ),
+            (Bound::Elbo, ModelKind::Ae) => format!("no KL term; {summed}"),
+            (Bound::Elbo, kind) => {
+                let term = match kind {
+                    ModelKind::AeL2 => "weight of the penalty",
+                    ModelKind::Ae | ModelKind::Vae => "KL weight",
+                };
+                let mut text = format!(
+                    "{term} {beta} against {summed}: effective beta = {beta} per image",
+                    beta = self.beta
+                );
+                if self.beta_warm_up_epochs > 0 {
+                    text += &format!(", reached from 0 after {} epochs", self.beta_warm_up_epochs);
+                }
+                if self.free_bits > 0.0 {
+                    text += &format!(
+                        "; {} nats of KL per latent dimension are free",
+                        self.free_bits
+                    );
+                }
+                text
+            }
+        }
+    }
+
     /// The weight of the KL in the step after `step` others: a function of
     /// the counters alone, so that a resumed run goes on as if never stopped.
     pub fn beta_at(&self, step: u64, steps_in_epoch: usize) -> f64 {
@@ -189,6 +229,7 @@ impl Default for Objective {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::spec::{Likelihood, PosteriorScale};
 
     #[test]
     fn values_and_models_that_do_not_fit_are_named() {
@@ -229,6 +270,41 @@ mod tests {
         };
         let message = weighted.validate(vae).unwrap_err().to_string();
         assert!(message.contains("no KL term"), "{message}");
+    }
+
+    #[test]
+    fn the_statement_says_what_weighs_what() {
+        let spec = |kind| ModelSpec {
+            kind,
+            architecture: "784-20".parse().unwrap(),
+            likelihood: Likelihood::Bernoulli,
+            posterior_scale: PosteriorScale::LogVariance,
+        };
+        let vae = spec(ModelKind::Vae);
+        assert_eq!(
+            Objective::ELBO.statement(&vae),
+            "KL weight 1 against reconstruction summed over 784 pixels: effective beta = 1 per image"
+        );
+        let elaborate = Objective {
+            samples: 3,
+            beta: 4.0,
+            beta_warm_up_epochs: 10,
+            free_bits: 0.5,
+            ..Objective::ELBO
+        };
+        assert_eq!(
+            elaborate.statement(&vae),
+            "KL weight 4 against reconstruction (mean of 3 samples) summed over 784 pixels: \
+             effective beta = 4 per image, reached from 0 after 10 epochs; \
+             0.5 nats of KL per latent dimension are free"
+        );
+        assert!(
+            Objective::iwae(50)
+                .statement(&vae)
+                .contains("of 50 samples")
+        );
+        let ae = Objective::ELBO.statement(&spec(ModelKind::Ae));
+        assert!(ae.starts_with("no KL term"), "{ae}");
     }
 
     #[test]

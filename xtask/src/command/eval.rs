@@ -3,13 +3,14 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use atlas::report::{self, Request, SplitName};
+use atlas::report::{self, Report, Request, SplitName};
 use atlas::run_folder::RunFolder;
 use clap::{Args, ValueEnum};
-use evaluation::elbo::Evaluation;
+use models::DataTreatment;
 
 use super::source::{DownloadProgress, SourceOptions};
 use crate::output::Output;
+use crate::progress::ImageProgress;
 
 /// Evaluate a run: writes RUN/eval.json and prints the table.
 #[derive(Debug, Args)]
@@ -17,9 +18,14 @@ use crate::output::Output;
 All numbers are nats per image: reconstruction summed over pixels, KL over latent dimensions,
 averaged over images. 'z sampled' draws one z per image, 'z = mean' takes the posterior's mean.
 
+With --nll-samples K, −log p(x) is bounded by importance sampling with 1, 10, 100, … and K samples
+from q(z|x). It is a likelihood of binary images only; for grey ones the number is printed with
+that remark.
+
 Examples:
   cargo xtask eval runs/g1
   cargo xtask eval runs/g1 --split train --subset 10000
+  cargo xtask eval runs/g1 --nll-samples 5000 --subset 1000
   cargo xtask eval runs/g1 --json")]
 pub(crate) struct Eval {
     /// The run folder.
@@ -32,6 +38,15 @@ pub(crate) struct Eval {
     /// Only the first N images.
     #[arg(long, value_name = "N")]
     subset: Option<usize>,
+
+    /// What to do to the images: grey, binarised-once or threshold; by default
+    /// what the run does to its test images.
+    #[arg(long, value_name = "TREATMENT")]
+    data_treatment: Option<DataTreatment>,
+
+    /// Importance samples per image to bound −log p(x) with.
+    #[arg(long, value_name = "K")]
+    nll_samples: Option<usize>,
 
     /// Seed of the sampled codes.
     #[arg(long, value_name = "N", default_value_t = 0)]
@@ -61,63 +76,188 @@ impl Eval {
             },
             subset: self.subset,
             seed: self.seed,
+            treatment: self.data_treatment,
+            nll_samples: self.nll_samples,
             threads: self.threads,
             lookup: self.source.lookup(),
         };
         let mut downloads = DownloadProgress::new(*output);
-        let (evaluation, path) = report::write(&request, &mut |event| downloads.report(event))?;
+        let mut download = |event: datasets::Progress<'_>| downloads.report(event);
+        let progress = ImageProgress::new(*output);
+        let (report, path) = report::write(&request, &mut download, &progress)?;
         output.note(&format!("wrote {}", path.display()));
-        output.result(&evaluation, &table(&evaluation))
+        output.result(&report, &table(&report))
     }
 }
 
-fn table(evaluation: &Evaluation) -> String {
-    let number = |value: Option<f64>| value.map_or_else(|| "–".into(), |v| format!("{v:.2}"));
+fn table(report: &Report) -> String {
+    let evaluation = &report.evaluation;
     let mut text = format!(
-        "{} images of the {} split, grey values; nats per image\n\n",
-        evaluation.n, evaluation.split
+        "{} images of the {} split, {}; nats per image\n\n",
+        evaluation.n,
+        evaluation.split,
+        treatment(report)
     );
-    let mut row = |name: &str, sampled: String, at_mean: String| {
-        let _ = writeln!(text, "{name:<28}{sampled:>12}{at_mean:>12}");
+    write_terms(&mut text, report);
+    write_likelihood(&mut text, report);
+    write_rates(&mut text, report);
+    let _ = writeln!(
+        text,
+        "\nactive units: {} of {} (variance of the mean over images above 0.01){}\n",
+        evaluation.active_units,
+        evaluation.variance_of_mu.len(),
+        evaluation
+            .active_units_by_kl
+            .map_or_else(String::new, |units| format!(", {units} by KL above 0.01"))
+    );
+    write_dimensions(&mut text, report);
+    text
+}
+
+/// What was done to the images, and to those of training where that differs.
+fn treatment(report: &Report) -> String {
+    let evaluated = report.evaluation.data_treatment;
+    let mut text = match report.data_seed {
+        Some(seed) => format!("{evaluated} (seed {seed})"),
+        None => evaluated.to_string(),
     };
-    row("", "z sampled".into(), "z = mean".into());
+    if report.training_data_treatment != evaluated {
+        let _ = write!(text, ", trained on {}", report.training_data_treatment);
+    }
+    text
+}
+
+/// A number with two decimals, a dash where there is none.
+fn number(value: Option<f64>) -> String {
+    value.map_or_else(|| "–".into(), |value| format!("{value:.2}"))
+}
+
+fn write_terms(text: &mut String, report: &Report) {
+    let evaluation = &report.evaluation;
+    let mut row = |name: &str, sampled: String, at_mean: String, gap: String| {
+        let _ = writeln!(text, "{name:<28}{sampled:>12}{at_mean:>12}{gap:>14}");
+    };
+    let gap = |of: fn(&report::Gap) -> Option<f64>| match &report.train_test_gap {
+        Some(gap) => of(gap).map_or_else(|| "–".into(), |value| format!("{value:+.2}")),
+        None => String::new(),
+    };
+    row(
+        "",
+        "z sampled".into(),
+        "z = mean".into(),
+        report
+            .train_test_gap
+            .map_or_else(String::new, |_| "test − train".into()),
+    );
     row(
         "reconstruction",
         number(Some(evaluation.reconstruction)),
         number(Some(evaluation.at_mean.reconstruction)),
+        gap(|gap| Some(gap.reconstruction)),
     );
-    row("KL", number(evaluation.kl), number(evaluation.at_mean.kl));
-    row("ELBO", number(evaluation.elbo), String::new());
+    row(
+        "KL",
+        number(evaluation.kl),
+        number(evaluation.at_mean.kl),
+        gap(|gap| gap.kl),
+    );
+    row(
+        "loss",
+        number(Some(evaluation.loss)),
+        String::new(),
+        gap(|gap| Some(gap.loss)),
+    );
+    row(
+        "ELBO",
+        number(evaluation.elbo),
+        String::new(),
+        String::new(),
+    );
     row(
         "entropy floor",
         number(Some(evaluation.entropy_floor)),
+        String::new(),
         String::new(),
     );
     row(
         "reconstruction above floor",
         number(Some(evaluation.excess_over_floor)),
         String::new(),
+        String::new(),
     );
+}
+
+fn write_likelihood(text: &mut String, report: &Report) {
+    let Some(likelihood) = &report.likelihood else {
+        return;
+    };
     let _ = writeln!(
         text,
-        "\nactive units: {} of {} (variance of the mean over images above 0.01)\n",
-        evaluation.active_units,
-        evaluation.variance_of_mu.len()
+        "\n{:<28}{:>12}{:>18}",
+        "−log p(x) from K samples", "at most", "standard error"
     );
+    for (samples, estimate) in &likelihood.nll {
+        let _ = writeln!(
+            text,
+            "{:<28}{:>12.2}{:>18.2}",
+            format!("K = {samples}"),
+            estimate.value,
+            estimate.standard_error
+        );
+    }
+    let sizes = likelihood.effective_sample_size;
     let _ = writeln!(
         text,
-        "{:<10}{:>14}{:>14}{:>14}",
-        "dimension", "mean of μ", "variance of μ", "KL"
+        "effective sample size: {:.1} on average, median {:.1}, lowest {:.1}",
+        sizes.mean, sizes.median, sizes.lowest
+    );
+    if report.nll_is_likelihood == Some(false) {
+        let _ = writeln!(
+            text,
+            "not a likelihood: the pixels are grey, a Bernoulli variable is not; train and evaluate\non binarised images to compare with published values"
+        );
+    }
+}
+
+fn write_rates(text: &mut String, report: &Report) {
+    let Some(rates) = &report.rates else {
+        return;
+    };
+    let (least, most) = if rates.mutual_information_saturated {
+        ("≥ ", "≤ ")
+    } else {
+        ("", "")
+    };
+    let _ = writeln!(
+        text,
+        "\nKL = mutual information {least}{:.2} + marginal KL {most}{:.2}; total correlation {most}{:.2}\n\
+         (mutual information from {} images is at most log {} = {:.2})",
+        rates.mutual_information,
+        rates.marginal_kl,
+        rates.total_correlation,
+        report.evaluation.n,
+        report.evaluation.n,
+        rates.mutual_information_cap
+    );
+}
+
+fn write_dimensions(text: &mut String, report: &Report) {
+    let evaluation = &report.evaluation;
+    let _ = writeln!(
+        text,
+        "{:<10}{:>14}{:>14}{:>16}{:>14}",
+        "dimension", "mean of μ", "variance of μ", "variance law", "KL"
     );
     for (dimension, variance) in evaluation.variance_of_mu.iter().enumerate() {
         let kl = evaluation.kl_per_dimension.as_ref().map(|kl| kl[dimension]);
+        let law = evaluation.variance_law.as_ref().map(|law| law[dimension]);
         let _ = writeln!(
             text,
-            "{:<10}{:>14.3}{variance:>14.3}{:>14}",
+            "{:<10}{:>14.3}{variance:>14.3}{:>16}{:>14}",
             format!("z{}", dimension + 1),
             evaluation.mean_of_mu[dimension],
+            number(law),
             number(kl)
         );
     }
-    text
 }

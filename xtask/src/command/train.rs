@@ -51,6 +51,26 @@ pub(crate) struct Train {
     #[arg(long, value_name = "A")]
     activation: Option<String>,
 
+    /// What is raised: elbo, or iwae (the importance-weighted bound).
+    #[arg(long, value_name = "O")]
+    objective: Option<String>,
+
+    /// Samples of z per image.
+    #[arg(long, value_name = "K", allow_negative_numbers = true)]
+    samples: Option<String>,
+
+    /// Weight of the KL in the ELBO.
+    #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    beta: Option<String>,
+
+    /// Epochs over which that weight rises from 0.
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    beta_warm_up: Option<String>,
+
+    /// Nats of KL per latent dimension that cost nothing.
+    #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    free_bits: Option<String>,
+
     /// Passes over the training images.
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     epochs: Option<String>,
@@ -93,7 +113,7 @@ pub(crate) struct Train {
     /// --epochs, go on to more epochs than it was meant to have.
     #[arg(long, value_name = "DIR", conflicts_with_all = [
         "preset", "config", "set", "dataset", "model", "hidden", "latent", "activation",
-        "batch", "lr", "seed", "treatment", "schedule", "gradients",
+        "objective", "samples", "beta", "beta_warm_up", "free_bits", "batch", "lr", "seed", "treatment", "schedule", "gradients",
     ])]
     resume: Option<PathBuf>,
 
@@ -228,6 +248,15 @@ impl Train {
             ("--hidden", "model.hidden", hidden),
             ("--latent", "model.latent", self.latent.clone()),
             ("--activation", "model.activation", quoted(&self.activation)),
+            ("--objective", "training.objective", quoted(&self.objective)),
+            ("--samples", "training.samples", self.samples.clone()),
+            ("--beta", "training.beta", self.beta.clone()),
+            (
+                "--beta-warm-up",
+                "training.beta_warm_up_epochs",
+                self.beta_warm_up.clone(),
+            ),
+            ("--free-bits", "training.free_bits", self.free_bits.clone()),
             ("--epochs", "training.epochs", self.epochs.clone()),
             ("--batch", "training.batch", self.batch.clone()),
             ("--lr", "training.learning_rate", self.lr.clone()),
