@@ -13,10 +13,13 @@ use crate::page;
 
 /// Folder of the pictures, beside the Markdown file.
 const IMAGES: &str = "images";
+/// Copies are at most this wide: code hosts show text in columns of about
+/// this width and shrink what is wider.
+const WIDEST: usize = 1000;
 /// Colours of a copy, at most: one of 16 takes half a byte a pixel, and few see
-/// the difference in grey digits; plots shade ten colours.
+/// the difference in grey digits; plots mix ten colours with each other.
 const GREYS: usize = 16;
-const COLOURS: usize = 64;
+const COLOURS: usize = 256;
 /// Difference of a pixel's channels up to which it counts as grey.
 const INK: u8 = 40;
 
@@ -47,8 +50,9 @@ pub fn write(figures: &Path, path: &Path) -> Result<Vec<PathBuf>, Error> {
             // `mnist/lab/maps.png` becomes `mnist-lab-maps.png`.
             let name = link.source.replace('/', "-");
             let copy = images.join(&name);
-            // As large as on the page: charts are drawn at twice that.
-            let image = shrunk(&still(&figures.join(&link.source))?, link.size.0);
+            // As large as on the page, where charts stand at half of their pixels.
+            let width = link.size.0.min(WIDEST);
+            let image = shrunk(&still(&figures.join(&link.source))?, width);
             let colours = if is_grey(&image) { GREYS } else { COLOURS };
             link.size = (image.width(), image.height());
             link.source = format!("{IMAGES}/{name}");

@@ -166,8 +166,8 @@ fn lead(parts: &[Part], several: bool) -> Vec<Text> {
              rule that decides about it.",
         ),
         Text::from(
-            "Each picture has a JSON file of the same name beside it with the numbers it draws and \
-             the configuration that made it. Losses are in nats per image: summed over pixels, \
+            "With each picture, cargo xtask figures writes a JSON file with the numbers it draws \
+             and the configuration that made it. Losses are in nats per image: summed over pixels, \
              averaged over images.",
         ),
     ];

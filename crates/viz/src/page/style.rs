@@ -21,7 +21,7 @@ code{font:.88em ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;background:
 padding:.1em .3em;border-radius:4px}\
 .subtitle{color:var(--soft);margin-top:0}\
 nav{margin-top:2rem;font-size:.95rem}\
-nav ol{margin:.3rem 0;padding-left:1.4rem;columns:2 18rem}\
+nav ol{margin:.3rem 0;padding-left:1.4rem;columns:2 18rem;column-gap:2.6rem}\
 blockquote{margin-top:1.2rem;margin-bottom:1.2rem;padding:.2rem 0 .2rem 1.1rem;\
 border-left:3px solid var(--line);color:var(--soft)}\
 blockquote p{margin:.3rem 0}\
