@@ -5,5 +5,6 @@ pub(crate) mod ci;
 pub(crate) mod data;
 pub(crate) mod eval;
 pub(crate) mod figures;
+pub(crate) mod reproduce;
 pub(crate) mod source;
 pub(crate) mod train;

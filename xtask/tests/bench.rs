@@ -80,6 +80,8 @@ fn products_are_reported_with_the_documented_keys() {
         "gemm",
         "--only",
         "vector",
+        "--only",
+        "nll",
         "--threads",
         "1",
         "--json",
@@ -104,6 +106,14 @@ fn products_are_reported_with_the_documented_keys() {
         let rate = 1e9 / positive(&row["nanoseconds_per_element"]);
         assert!((positive(&row["elements_per_second"]) / rate - 1.0).abs() < 1e-9);
     }
+    let row = &document["likelihood"][0];
+    assert_eq!(
+        (&row["samples"], &row["threads"]),
+        (&5000.into(), &1.into())
+    );
+    let share = positive(&row["gflops"]) / peak;
+    assert!((positive(&row["share_of_peak"]) / share - 1.0).abs() < 1e-9);
+    assert!(positive(&row["seconds_per_image"]) > 0.0);
     for key in ["training", "peers", "unavailable"] {
         assert_eq!(document[key], json("[]"), "{key}");
     }

@@ -16,6 +16,7 @@ pub mod markdown;
 mod page;
 pub mod presets;
 pub mod report;
+pub mod reproduce;
 pub mod run_folder;
 mod run_images;
 pub mod study;

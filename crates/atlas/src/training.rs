@@ -1,5 +1,6 @@
 //! Training one model into a run folder: start, resume, checkpoint, finish.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -319,8 +320,10 @@ impl Run<'_> {
         }
         stopping.write(&self.folder)?;
         self.checkpoint(&trainer, &trajectories)?;
-        if let Some(best) = stopping.best_model() {
-            best.save(&self.folder.model(), &Default::default())?;
+        if let (Some(best), Some(epoch)) = (stopping.best_model(), stopping.best_epoch()) {
+            let epoch = epoch as u64;
+            let metadata = progress_metadata(epoch, epoch * trainer.steps_in_epoch() as u64);
+            best.save(&self.folder.model(), &metadata)?;
         }
         let result = RunResult {
             status: Status::Done,
@@ -414,9 +417,10 @@ impl Run<'_> {
         // The state comes last: what was written before it without it is cut
         // back or replaced when the run is resumed from the older state.
         trajectories.write(&self.folder.trajectories())?;
-        trainer
-            .model()
-            .save(&self.folder.model(), &Default::default())?;
+        trainer.model().save(
+            &self.folder.model(),
+            &progress_metadata(trainer.epoch(), trainer.steps()),
+        )?;
         trainer.save_state(&self.folder.state())?;
         Ok(())
     }
@@ -441,4 +445,11 @@ impl Run<'_> {
         observer.finished();
         Ok(self.diverged(text))
     }
+}
+
+/// What `model.safetensors` says about how far its weights are.
+fn progress_metadata(epochs: u64, steps: u64) -> BTreeMap<String, String> {
+    [("epoch", epochs), ("step", steps)]
+        .map(|(key, value)| (key.to_owned(), value.to_string()))
+        .into()
 }

@@ -14,8 +14,8 @@ use crate::output::Output;
 /// Where `--peers` finds Python when no `--python` is given.
 const PYTHON_VARIABLE: &str = "LATENT_ATLAS_PYTHON";
 
-/// Measure the machine's FMA peak, layer products, elementwise work and whole
-/// training epochs.
+/// Measure the machine's FMA peak, layer products, elementwise work, importance
+/// sampling and whole training epochs.
 #[derive(Debug, Args)]
 #[command(after_long_help = after_help(), args_override_self = true)]
 pub(crate) struct Bench {
@@ -65,6 +65,7 @@ pub(crate) struct Bench {
 enum PartName {
     Gemm,
     Vector,
+    Nll,
     Training,
 }
 
@@ -116,6 +117,7 @@ impl Bench {
         let part = |name: &PartName| match name {
             PartName::Gemm => Part::Gemm,
             PartName::Vector => Part::Vector,
+            PartName::Nll => Part::Likelihood,
             PartName::Training => Part::Training,
         };
         self.only.iter().map(part).collect()

@@ -22,6 +22,7 @@ use crate::environment::Environment;
 use crate::error::Error;
 
 mod gemm;
+mod likelihood;
 mod peak;
 mod peers;
 mod startup;
@@ -31,6 +32,7 @@ mod training;
 mod vector;
 
 pub use gemm::{Form, GemmRow, PRODUCTS, Product};
+pub use likelihood::LikelihoodRow;
 pub use peak::PeakRates;
 pub use peers::{PeerEpoch, PeerRow, Peers, SCRIPTS, Script, Unavailable};
 pub use startup::{Startup, probe};
@@ -45,13 +47,15 @@ pub enum Part {
     Gemm,
     /// Elementwise functions, the loss, the optimiser and normal deviates.
     Vector,
+    /// Importance sampling of −log p(x).
+    Likelihood,
     /// Whole training epochs, peak memory and the time to the first step.
     Training,
 }
 
 impl Part {
     /// Every part, in the order they are measured.
-    pub const ALL: [Self; 3] = [Self::Gemm, Self::Vector, Self::Training];
+    pub const ALL: [Self; 4] = [Self::Gemm, Self::Vector, Self::Likelihood, Self::Training];
 }
 
 /// What to measure.
@@ -111,6 +115,8 @@ pub struct Report {
     pub unavailable: Vec<Unavailable>,
     /// Elementwise work.
     pub vector: Vec<VectorRow>,
+    /// Importance sampling of −log p(x).
+    pub likelihood: Vec<LikelihoodRow>,
     /// The data set trained on.
     pub dataset: Option<String>,
     /// Its training images.
@@ -185,6 +191,12 @@ pub fn run(
         observer.measuring("elementwise functions");
         vector = vector::measure(sampling);
     }
+    let mut likelihood = Vec::new();
+    if request.parts.contains(&Part::Likelihood) {
+        observer.measuring("importance sampling");
+        let repetitions = if request.quick { 3 } else { 8 };
+        likelihood = likelihood::measure(&thread_counts, repetitions, &mut peaks)?;
+    }
     let mut training = Vec::new();
     if let (true, Some(dataset)) = (trains, &dataset) {
         for recipe in &recipes {
@@ -220,6 +232,10 @@ pub fn run(
         peers: peer_rows,
         unavailable,
         vector,
+        likelihood: likelihood
+            .into_iter()
+            .map(|measured| LikelihoodRow::new(measured, &peaks))
+            .collect(),
         environment: Environment::describe(request.threads, fingerprint),
         images: dataset.as_ref().map(|dataset| dataset.train.len()),
         dataset: dataset.map(|dataset| dataset.name),

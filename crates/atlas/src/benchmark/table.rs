@@ -16,6 +16,7 @@ impl fmt::Display for Report {
         }
         self.gemm_table(f)?;
         self.vector_table(f)?;
+        self.likelihood_table(f)?;
         self.training_table(f)?;
         self.peer_table(f)
     }
@@ -72,6 +73,31 @@ impl Report {
                 row.function,
                 row.nanoseconds_per_element,
                 row.elements_per_second / 1e9
+            )?;
+        }
+        Ok(())
+    }
+
+    fn likelihood_table(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.likelihood.is_empty() {
+            return Ok(());
+        }
+        writeln!(
+            f,
+            "\nImportance sampling of −log p(x)\n{:<16}{:>9}{:>9}{:>12}{:>18}{:>9}{:>7}",
+            "architecture", "samples", "threads", "ms/image", "s/10,000 images", "GFLOP/s", "peak"
+        )?;
+        for row in &self.likelihood {
+            writeln!(
+                f,
+                "{:<16}{:>9}{:>9}{:>12.2}{:>18.1}{:>9.1}{:>7}",
+                row.architecture,
+                row.samples,
+                row.threads,
+                1e3 * row.seconds_per_image,
+                1e4 * row.seconds_per_image,
+                row.gflops,
+                percent(row.share_of_peak)
             )?;
         }
         Ok(())

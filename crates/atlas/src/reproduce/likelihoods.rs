@@ -1,0 +1,299 @@
+//! Table 1 of Burda, Grosse & Salakhutdinov, *Importance Weighted
+//! Autoencoders* (ICLR 2016), one stochastic layer.
+//!
+//! Recipe: 784-200-200-50, tanh, Glorot weights, the output bias at the logit
+//! of the mean image, MNIST shuffled and binarised anew in every minibatch of
+//! 20, Adam (0.9, 0.999, ε 1e-4) along the mean gradient, 3ⁱ epochs at
+//! 1e-3·10^(−i/7) for i = 0 … 7. The paper's text and its published code differ
+//! (first-moment decay, sum or mean of the gradient, shuffling); this is the
+//! text's, with the code's output bias.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use datasets::Progress;
+use models::{DataTreatment, Model, iwae_epochs};
+use serde::{Deserialize, Serialize};
+
+use super::{Table, Workshop, read_row, write_row};
+use crate::error::Error;
+use crate::report::{self, SplitName};
+use crate::run_folder::RunFolder;
+
+/// Stages of the whole schedule.
+const STAGES: u32 = 8;
+
+/// The published row of a number of samples.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PublishedLikelihood {
+    /// −log p(x) of the importance-weighted autoencoder, K = 5000.
+    pub nll: f64,
+    /// Its active units.
+    pub active_units: usize,
+    /// −log p(x) of the autoencoder with as many samples of the plain bound.
+    pub vae_nll: f64,
+    /// Its active units.
+    pub vae_active_units: usize,
+    /// Epochs both were trained for.
+    pub epochs: usize,
+}
+
+/// One measured row.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LikelihoodRow {
+    /// Samples of the bound in training; 1 is the plain ELBO.
+    pub k: usize,
+    /// Epochs completed.
+    pub epochs: usize,
+    /// Optimiser steps made.
+    pub steps: u64,
+    /// K → −L_K, nats per image.
+    pub nll: BTreeMap<usize, f64>,
+    /// Standard error over images of the value with the most samples.
+    pub standard_error: f64,
+    /// Units whose posterior mean varies between images by more than 0.01.
+    pub active_units: usize,
+    /// −ELBO with one sample, nats per image.
+    pub negative_elbo: f64,
+    /// The published row; absent for other data or numbers of samples.
+    pub published: Option<PublishedLikelihood>,
+    /// The images: name of the set, and how many of its test images.
+    pub dataset: String,
+    /// How many of its test images.
+    pub images: usize,
+    /// What was done to them.
+    pub data_treatment: DataTreatment,
+    /// Seed of the draw that made them binary.
+    pub data_seed: u64,
+    /// Seed of the run.
+    pub seed: u64,
+    /// Seconds of training, all calls together.
+    pub training_seconds: f64,
+}
+
+/// One row for every number of samples asked for.
+pub(super) fn rows(
+    workshop: &Workshop<'_>,
+    download: &mut dyn FnMut(Progress<'_>),
+) -> Result<Vec<LikelihoodRow>, Error> {
+    let request = workshop.request;
+    if !(1..=STAGES).contains(&request.stages) {
+        return Err(Error::Configuration(format!(
+            "--stages is {}, but must lie between 1 and {STAGES}",
+            request.stages
+        )));
+    }
+    if request.nll_samples == 0 {
+        return Err(Error::Configuration(
+            "--nll-samples is 0, but must be at least 1".into(),
+        ));
+    }
+    let available = workshop.dataset.test.len();
+    let images = request.subset.unwrap_or(available);
+    if images == 0 || images > available {
+        return Err(Error::Configuration(format!(
+            "--subset is {images}, but must lie between 1 and the {available} test images of {}",
+            workshop.dataset.name
+        )));
+    }
+    let repeated = |(at, k): (usize, &usize)| request.samples[..at].contains(k);
+    if let Some((_, k)) = request
+        .samples
+        .iter()
+        .enumerate()
+        .find(|&one| repeated(one))
+    {
+        return Err(Error::Configuration(format!(
+            "--k has {k} twice, but makes one row of each number"
+        )));
+    }
+    // A mistake in any of them is found before the first is trained.
+    let configurations = request
+        .samples
+        .iter()
+        .map(|&k| configuration(workshop, k))
+        .collect::<Result<Vec<_>, _>>()?;
+    let mut rows = Vec::new();
+    for (&k, configuration) in request.samples.iter().zip(&configurations) {
+        let name = format!("k = {k}");
+        let folder = RunFolder::at(workshop.folder.join(format!("k{k}")));
+        let trained = request.trains.then_some(configuration.training.epochs);
+        if let Some(row) = trained
+            .map(|epochs| read_row(&row_path(workshop, k, epochs, images)))
+            .transpose()?
+            .flatten()
+            .filter(|row| is_of(row, workshop))
+        {
+            rows.push(row);
+            continue;
+        }
+        if request.trains {
+            workshop.train(&name, configuration, &folder)?;
+        } else if !folder.exists() {
+            return Err(Error::RunFolder(format!(
+                "{} is not there to be measured; train it without --no-training",
+                folder.path().display()
+            )));
+        }
+        let row = measure(workshop, k, &folder, &name, download)?;
+        write_row(&row_path(workshop, k, row.epochs, images), &row)?;
+        rows.push(row);
+        if workshop.interrupt.requested() && rows.len() < request.samples.len() {
+            return Err(workshop.interrupted());
+        }
+    }
+    Ok(rows)
+}
+
+fn configuration(
+    workshop: &Workshop<'_>,
+    k: usize,
+) -> Result<crate::configuration::Configuration, Error> {
+    let epochs = iwae_epochs(workshop.request.stages).to_string();
+    let mut settings = vec![("training.epochs", epochs)];
+    if k != 1 {
+        settings.push(("training.objective", "iwae".into()));
+        settings.push(("training.samples", k.to_string()));
+    }
+    workshop.configuration(&settings)
+}
+
+fn row_path(workshop: &Workshop<'_>, k: usize, epochs: usize, images: usize) -> std::path::PathBuf {
+    workshop
+        .folder
+        .join(format!("k{k}-{epochs}-epochs-{images}-images.json"))
+}
+
+/// Whether a stored row answers this request; its file name has the rest.
+fn is_of(row: &LikelihoodRow, workshop: &Workshop<'_>) -> bool {
+    let request = workshop.request;
+    row.seed == request.seed
+        && row.dataset == workshop.dataset.name
+        && row.nll.keys().next_back() == Some(&request.nll_samples)
+}
+
+fn measure(
+    workshop: &Workshop<'_>,
+    k: usize,
+    folder: &RunFolder,
+    name: &str,
+    download: &mut dyn FnMut(Progress<'_>),
+) -> Result<LikelihoodRow, Error> {
+    let request = workshop.request;
+    let steps = steps_of(&folder.model())?;
+    let metrics = folder.read_metrics()?;
+    let done = metrics.iter().take_while(|line| line.step <= steps);
+    let report = {
+        let observer = workshop.observer.measuring(name);
+        let request = report::Request {
+            folder: folder.clone(),
+            split: SplitName::Test,
+            subset: request.subset,
+            seed: 0,
+            treatment: None,
+            nll_samples: Some(request.nll_samples),
+            threads: request.threads,
+            lookup: request.lookup.clone(),
+        };
+        report::write(&request, download, observer.as_ref())?.0
+    };
+    let Some(likelihood) = report.likelihood else {
+        unreachable!("a likelihood was asked for");
+    };
+    let largest = likelihood.nll.values().next_back();
+    Ok(LikelihoodRow {
+        k,
+        epochs: done.clone().count(),
+        steps,
+        standard_error: largest.map_or(0.0, |estimate| estimate.standard_error),
+        nll: likelihood
+            .nll
+            .iter()
+            .map(|(&samples, estimate)| (samples, estimate.value))
+            .collect(),
+        active_units: report.evaluation.active_units,
+        negative_elbo: report.evaluation.loss,
+        published: published(k).filter(|_| workshop.dataset.name == "mnist"),
+        dataset: workshop.dataset.name.clone(),
+        images: report.evaluation.n,
+        data_treatment: report.evaluation.data_treatment,
+        data_seed: folder.configuration()?.data.test_seed,
+        seed: request.seed,
+        training_seconds: done.map(|line| line.seconds).sum(),
+    })
+}
+
+/// Optimiser steps behind the weights in a run's model file.
+fn steps_of(path: &Path) -> Result<u64, Error> {
+    let (_, metadata) = Model::load_with_metadata(path)?;
+    metadata
+        .get("step")
+        .and_then(|step| step.parse().ok())
+        .ok_or_else(|| {
+            Error::RunFolder(format!(
+                "{} does not say how many steps its weights have had; continue the run for a step, or choose another --out",
+                path.display()
+            ))
+        })
+}
+
+/// Table 1, one stochastic layer.
+fn published(k: usize) -> Option<PublishedLikelihood> {
+    let (nll, active_units, vae_nll, vae_active_units) = match k {
+        1 => (86.76, 19, 86.76, 19),
+        5 => (85.54, 22, 86.47, 20),
+        50 => (84.78, 25, 86.35, 20),
+        _ => return None,
+    };
+    Some(PublishedLikelihood {
+        nll,
+        active_units,
+        vae_nll,
+        vae_active_units,
+        epochs: iwae_epochs(STAGES) as usize,
+    })
+}
+
+pub(super) fn table(rows: &[LikelihoodRow]) -> Table {
+    let cells = |row: &LikelihoodRow| {
+        let (samples, nll) = row
+            .nll
+            .iter()
+            .next_back()
+            .map_or((0, f64::NAN), |(&samples, &nll)| (samples, nll));
+        let published = |of: fn(&PublishedLikelihood) -> (f64, usize)| {
+            row.published.as_ref().map_or_else(
+                || "–".to_owned(),
+                |published| {
+                    let (nll, units) = of(published);
+                    format!("{nll:.2} ({units})")
+                },
+            )
+        };
+        vec![
+            row.k.to_string(),
+            format!("{} of {}", row.epochs, iwae_epochs(STAGES)),
+            format!("{nll:.2} ± {:.2} (K = {samples})", row.standard_error),
+            row.active_units.to_string(),
+            format!("{:.2}", row.negative_elbo),
+            format!("{} of {}, seed {}", row.images, row.dataset, row.seed),
+            format!("{:.0}", row.training_seconds / 60.0),
+            published(|row| (row.nll, row.active_units)),
+            published(|row| (row.vae_nll, row.vae_active_units)),
+        ]
+    };
+    Table {
+        columns: vec![
+            "k",
+            "epochs",
+            "−log p(x)",
+            "active",
+            "−ELBO",
+            "test images",
+            "minutes",
+            "published IWAE (active)",
+            "published VAE (active)",
+        ],
+        rows: rows.iter().map(cells).collect(),
+    }
+}

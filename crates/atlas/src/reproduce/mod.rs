@@ -1,0 +1,307 @@
+//! Published results made again: the recipe trained, measured as the source
+//! measures, and set beside its numbers.
+//!
+//! A reproduction keeps its runs and one small result file per row in its own
+//! folder, so that calling it again trains and measures only what is missing,
+//! a longer schedule continues the runs of a shorter one, and the
+//! [document](document::write) is made of what has been run and nothing else.
+
+pub mod document;
+mod likelihoods;
+mod losses;
+mod table;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use datasets::{Dataset, Lookup};
+use serde::{Deserialize, Serialize};
+
+use crate::configuration::{Configuration, Override};
+use crate::environment::threads;
+use crate::error::Error;
+use crate::interrupt::Interrupt;
+use crate::run_folder::RunFolder;
+use crate::training::{self, Run};
+use crate::{atomic_file, report};
+
+pub use likelihoods::{LikelihoodRow, PublishedLikelihood};
+pub use losses::{LossRow, PublishedLoss};
+pub use table::Table;
+
+/// A published result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reproduction {
+    /// Burda et al. 2016, Table 1, one stochastic layer.
+    IwaeTable1,
+    /// The VAE among PyTorch's examples.
+    PyTorchExample,
+    /// The two-dimensional VAE of the Keras notebooks.
+    Keras2d,
+}
+
+impl Reproduction {
+    /// All of them, in the order of the help.
+    pub const ALL: [Reproduction; 3] = [
+        Reproduction::IwaeTable1,
+        Reproduction::PyTorchExample,
+        Reproduction::Keras2d,
+    ];
+
+    /// The name on the command line, of the folder and of the preset.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::IwaeTable1 => "iwae-table1",
+            Self::PyTorchExample => "pytorch-example",
+            Self::Keras2d => "keras-2d",
+        }
+    }
+
+    /// One line for the help and the document.
+    #[must_use]
+    pub fn about(self) -> &'static str {
+        match self {
+            Self::IwaeTable1 => {
+                "Burda et al. 2016, Table 1: −log p(x) of binarised MNIST, one stochastic layer, k samples in training"
+            }
+            Self::PyTorchExample => {
+                "PyTorch's VAE example, 784-400-20: test loss on grey MNIST after 10 epochs"
+            }
+            Self::Keras2d => {
+                "the two-dimensional VAE of the Keras notebooks, 784-256-2: test loss on grey MNIST after 10 and 30 epochs"
+            }
+        }
+    }
+
+    /// The one called `name`.
+    ///
+    /// # Errors
+    /// When there is none; the message names the nearest.
+    pub fn find(name: &str) -> Result<Self, Error> {
+        Self::ALL
+            .into_iter()
+            .find(|one| one.name() == name)
+            .ok_or_else(|| {
+                let nearest = Self::ALL
+                    .into_iter()
+                    .min_by_key(|one| strsim::damerau_levenshtein(name, one.name()))
+                    .map_or("", Self::name);
+                Error::Configuration(format!(
+                    "there is no reproduction '{name}'; did you mean '{nearest}'?"
+                ))
+            })
+    }
+}
+
+impl fmt::Display for Reproduction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// What to reproduce, and how much of it.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// Which result.
+    pub reproduction: Reproduction,
+    /// The images; the published ones are MNIST.
+    pub dataset: String,
+    /// Stages of the IWAE schedule, 1 to 8: (3ⁿ − 1)/2 epochs.
+    pub stages: u32,
+    /// Samples in training, one row each.
+    pub samples: Vec<usize>,
+    /// Measure −log p(x) on the first so many test images; `None` for all.
+    pub subset: Option<usize>,
+    /// Importance samples of −log p(x).
+    pub nll_samples: usize,
+    /// Seed of the runs.
+    pub seed: u64,
+    /// Train what is missing; otherwise measure the runs as they stand.
+    pub trains: bool,
+    /// Folder of the reproductions.
+    pub out: PathBuf,
+    /// Threads to use; `None` for all cores.
+    pub threads: Option<usize>,
+    /// Where data sets are looked up.
+    pub lookup: Lookup,
+    /// The command as typed, for the runs and for what to repeat.
+    pub command: String,
+}
+
+/// Hears how far a reproduction has come.
+pub trait Observer {
+    /// The run of a row is trained for up to so many epochs.
+    fn training(&self, row: &str, epochs: usize) -> Box<dyn training::Observer + '_>;
+    /// Its −log p(x) is measured.
+    fn measuring(&self, row: &str) -> Box<dyn report::Observer + '_>;
+}
+
+/// The rows of a reproduction, ours and the published numbers.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum Rows {
+    /// Likelihoods by number of samples in training.
+    Likelihoods(Vec<LikelihoodRow>),
+    /// Test losses by number of epochs.
+    Losses(Vec<LossRow>),
+}
+
+impl Rows {
+    /// The rows as text, for a terminal or a document.
+    #[must_use]
+    pub fn table(&self) -> Table {
+        match self {
+            Self::Likelihoods(rows) => likelihoods::table(rows),
+            Self::Losses(rows) => losses::table(rows),
+        }
+    }
+}
+
+/// Trains and measures what is missing, and gives all rows asked for.
+///
+/// # Errors
+/// A request out of range, anything that training or evaluation refuses, or a
+/// stop asked for by a signal, after a checkpoint.
+pub fn run(
+    request: &Request,
+    interrupt: &Interrupt,
+    download: &mut dyn FnMut(datasets::Progress<'_>),
+    observer: &dyn Observer,
+) -> Result<Rows, Error> {
+    let dataset = datasets::load(&request.dataset, &request.lookup, download)?;
+    let workshop = Workshop {
+        request,
+        dataset: &dataset,
+        folder: request.out.join(request.reproduction.name()),
+        interrupt,
+        observer,
+    };
+    match request.reproduction {
+        Reproduction::IwaeTable1 => likelihoods::rows(&workshop, download).map(Rows::Likelihoods),
+        one => losses::rows(&workshop, one).map(Rows::Losses),
+    }
+}
+
+/// What the rows of one reproduction are made with.
+struct Workshop<'a> {
+    request: &'a Request,
+    dataset: &'a Dataset,
+    folder: PathBuf,
+    interrupt: &'a Interrupt,
+    observer: &'a dyn Observer,
+}
+
+impl Workshop<'_> {
+    /// The recipe's preset on the data set and seed of the request, with
+    /// further settings.
+    fn configuration(&self, settings: &[(&str, String)]) -> Result<Configuration, Error> {
+        let quoted = toml::Value::String(self.request.dataset.clone()).to_string();
+        let common = [
+            ("data.dataset", quoted),
+            ("training.seed", self.request.seed.to_string()),
+        ];
+        let overrides: Vec<Override> = common
+            .iter()
+            .chain(settings)
+            .map(|(key, value)| Override {
+                key: (*key).into(),
+                value: value.clone(),
+                origin: "the recipe".into(),
+            })
+            .collect();
+        Configuration::resolve(Some(self.request.reproduction.name()), None, &overrides)
+    }
+
+    /// Brings the run in `folder` to the end of `configuration`: a new one, or
+    /// one that was interrupted, finished, or meant to be shorter.
+    fn train(
+        &self,
+        row: &str,
+        configuration: &Configuration,
+        folder: &RunFolder,
+    ) -> Result<(), Error> {
+        if folder.exists() {
+            folder.check_dataset(self.dataset)?;
+            let found = folder.configuration()?;
+            if configuration.extends(&found) {
+                folder.extend(configuration)?;
+            } else if found != *configuration {
+                let why = if found.extends(configuration) {
+                    format!(
+                        "a run of {} epochs, more than the {} asked for",
+                        found.training.epochs, configuration.training.epochs
+                    )
+                } else {
+                    "a run with other settings".into()
+                };
+                return Err(Error::RunFolder(format!(
+                    "{} holds {why}; choose another --out",
+                    folder.path().display()
+                )));
+            }
+        }
+        let run = Run {
+            configuration,
+            dataset: self.dataset,
+            threads: threads(self.request.threads),
+            folder: folder.clone(),
+        };
+        let mut observer = self.observer.training(row, configuration.training.epochs);
+        run.complete(&self.request.command, self.interrupt, observer.as_mut())
+            .map(drop)
+            .map_err(|error| match error {
+                Error::Stopped { .. } => self.interrupted(),
+                other => other,
+            })
+    }
+
+    fn interrupted(&self) -> Error {
+        Error::Interrupted {
+            command: self.request.command.clone(),
+        }
+    }
+}
+
+/// Writes the result file of a row.
+fn write_row(path: &Path, row: &impl Serialize) -> Result<(), Error> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).map_err(|source| Error::Write {
+            path: folder.into(),
+            source,
+        })?;
+    }
+    atomic_file::write_json(path, row)
+}
+
+/// Reads the result file of a row; `None` when there is none.
+fn read_row<R: for<'a> Deserialize<'a>>(path: &Path) -> Result<Option<R>, Error> {
+    match std::fs::read(path) {
+        Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|error| {
+            Error::RunFolder(format!(
+                "{} is damaged ({error}); delete it and repeat the command",
+                path.display()
+            ))
+        }),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(Error::Read {
+            path: path.into(),
+            source,
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reproduction_has_its_preset() {
+        for one in Reproduction::ALL {
+            assert_eq!(Reproduction::find(one.name()).expect("its own name"), one);
+            Configuration::resolve(Some(one.name()), None, &[]).expect("a preset of that name");
+        }
+        let message = Reproduction::find("iwae-table").unwrap_err().to_string();
+        assert!(message.contains("'iwae-table1'"), "{message}");
+    }
+}

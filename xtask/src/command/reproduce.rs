@@ -1,0 +1,140 @@
+//! `cargo xtask reproduce`: published results made again.
+
+use std::path::PathBuf;
+
+use atlas::interrupt::Interrupt;
+use atlas::reproduce::{self, Reproduction, Request, document};
+use atlas::{report, training};
+use clap::Args;
+use indicatif::MultiProgress;
+use serde_json::json;
+
+use super::source::{DownloadProgress, SourceOptions};
+use crate::output::Output;
+use crate::progress::{ImageProgress, TrainingProgress};
+
+/// Make a published result again: our figures beside the published ones.
+#[derive(Debug, Args)]
+#[command(after_long_help = after_help())]
+pub(crate) struct Reproduce {
+    /// Which result (listed below).
+    name: String,
+
+    /// Stages of the IWAE schedule: 1 to 8, for (3^S - 1)/2 epochs. A run of
+    /// fewer stages goes on where it ended.
+    #[arg(long, value_name = "S", default_value_t = 8)]
+    stages: u32,
+
+    /// Samples of the bound in training, one row each.
+    #[arg(long = "k", value_name = "K", value_delimiter = ',', default_values_t = [1, 5, 50])]
+    samples: Vec<usize>,
+
+    /// Measure on the first N test images only.
+    #[arg(long, value_name = "N")]
+    subset: Option<usize>,
+
+    /// Importance samples per image to bound −log p(x) with.
+    #[arg(long, value_name = "K", default_value_t = 5000)]
+    nll_samples: usize,
+
+    /// The images: the published numbers are of mnist; see train --dataset.
+    #[arg(long, value_name = "D", default_value = "mnist")]
+    dataset: String,
+
+    /// Seed of the runs.
+    #[arg(long, value_name = "N", default_value_t = 42)]
+    seed: u64,
+
+    /// Measure the runs as they stand; a row says how many epochs its run had.
+    #[arg(long)]
+    no_training: bool,
+
+    /// Folder of the runs and results; what is finished there is not repeated.
+    #[arg(long, value_name = "DIR", default_value = "reproductions")]
+    out: PathBuf,
+
+    /// Also write the document of everything reproduced so far.
+    #[arg(long, value_name = "FILE")]
+    markdown: Option<PathBuf>,
+
+    /// Threads to use; all cores by default. Never changes the result.
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
+
+    #[command(flatten)]
+    source: SourceOptions,
+}
+
+fn after_help() -> String {
+    let mut text = String::from("Results:\n");
+    for one in Reproduction::ALL {
+        text.push_str(&format!("  {:<16} {}\n", one.name(), one.about()));
+    }
+    text.push_str(
+        "\nA signal stops training after a checkpoint (exit code 75); the same command goes on.\n\
+         \nExamples:\n  \
+         cargo xtask reproduce pytorch-example\n  \
+         cargo xtask reproduce iwae-table1 --stages 4 --k 1 --subset 1000\n  \
+         cargo xtask reproduce iwae-table1 --k 1 --markdown docs/RESULTS.md",
+    );
+    text
+}
+
+impl Reproduce {
+    pub(crate) fn run(&self, output: &Output, typed: &str) -> anyhow::Result<()> {
+        let interrupt = Interrupt::install()?;
+        let request = Request {
+            reproduction: Reproduction::find(&self.name)?,
+            dataset: self.dataset.clone(),
+            stages: self.stages,
+            samples: self.samples.clone(),
+            subset: self.subset,
+            nll_samples: self.nll_samples,
+            seed: self.seed,
+            trains: !self.no_training,
+            out: self.out.clone(),
+            threads: self.threads,
+            lookup: self.source.lookup(),
+            command: typed.into(),
+        };
+        let mut downloads = DownloadProgress::new(*output);
+        let mut download = |event: datasets::Progress<'_>| downloads.report(event);
+        let progress = RowProgress {
+            output: *output,
+            bars: MultiProgress::new(),
+        };
+        let rows = reproduce::run(&request, &interrupt, &mut download, &progress)?;
+        if let Some(path) = &self.markdown {
+            document::write(&self.out, path)?;
+            output.note(&format!("wrote {}", path.display()));
+        }
+        let text = format!(
+            "{}\n\n{}",
+            request.reproduction.about(),
+            rows.table().text()
+        );
+        output.result(&json!({ "rows": rows }), &text)
+    }
+}
+
+struct RowProgress {
+    output: Output,
+    bars: MultiProgress,
+}
+
+impl reproduce::Observer for RowProgress {
+    fn training(&self, row: &str, epochs: usize) -> Box<dyn training::Observer + '_> {
+        let prefix = format!("{row}  ");
+        Box::new(TrainingProgress::among(
+            &self.bars,
+            self.output,
+            &prefix,
+            epochs,
+        ))
+    }
+
+    fn measuring(&self, row: &str) -> Box<dyn report::Observer + '_> {
+        self.output.note(&format!("measuring {row}"));
+        Box::new(ImageProgress::new(self.output))
+    }
+}

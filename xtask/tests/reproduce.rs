@@ -1,0 +1,326 @@
+//! Published recipes on a tiny data set, and the training options they need:
+//! runs that are extended, stopped early and stopped by a signal.
+
+use std::fs;
+use std::path::Path;
+
+use assert_cmd::Command;
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// A folder with a data set `tiny` of 120 + 40 images: bright rectangles on
+/// black whose edges are grey, so that binarised draws differ.
+fn folder() -> TempDir {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let tiny = folder.path().join("tiny");
+    fs::create_dir(&tiny).expect("writable");
+    for (split, count) in [("train", 120_u32), ("t10k", 40)] {
+        let mut images = Vec::new();
+        for number in [0x0803, count, 28, 28] {
+            images.extend(number.to_be_bytes());
+        }
+        let mut labels = Vec::new();
+        for number in [0x0801, count] {
+            labels.extend(number.to_be_bytes());
+        }
+        for image in 0..count {
+            labels.push((image % 10) as u8);
+            let (left, top) = (image * 7 % 15, image * 5 % 17);
+            images.extend((0..28 * 28).map(|at| {
+                let (x, y) = (at % 28, at / 28);
+                let inside = (left..left + 10).contains(&x) && (top..top + 8).contains(&y);
+                let grey = (100 + (image * 13 + at * 29) % 150) as u8;
+                if inside { grey } else { 0 }
+            }));
+        }
+        for (name, bytes) in [("images-idx3", images), ("labels-idx1", labels)] {
+            fs::write(tiny.join(format!("{split}-{name}-ubyte")), bytes).expect("writable");
+        }
+    }
+    folder
+}
+
+fn xtask(folder: &Path) -> Command {
+    let mut command = Command::cargo_bin("xtask").expect("cargo built it");
+    command
+        .current_dir(folder)
+        .env_remove("LATENT_ATLAS_DATA")
+        .env_remove("SLURM_CPUS_PER_TASK");
+    command
+}
+
+fn succeed(command: &mut Command) -> String {
+    let output = command.output().expect("the program starts");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?}: {stderr}");
+    String::from_utf8(output.stdout).expect("output is UTF-8")
+}
+
+fn fail(command: &mut Command) -> String {
+    let output = command.output().expect("the program starts");
+    let stderr = String::from_utf8(output.stderr).expect("output is UTF-8");
+    assert_eq!(output.status.code(), Some(2), "{command:?}: {stderr}");
+    stderr
+}
+
+fn json(text: &str) -> Value {
+    serde_json::from_str(text).expect("one JSON document")
+}
+
+fn read(path: impl AsRef<Path>) -> Vec<u8> {
+    fs::read(path.as_ref()).unwrap_or_else(|error| panic!("{}: {error}", path.as_ref().display()))
+}
+
+const TABLE: [&str; 12] = [
+    "reproduce",
+    "iwae-table1",
+    "--k",
+    "1",
+    "--dataset",
+    "idx:tiny",
+    "--nll-samples",
+    "20",
+    "--subset",
+    "30",
+    "--quiet",
+    "--json",
+];
+
+/// The only row of the table in `out` after so many stages.
+fn row(folder: &Path, out: &str, stages: &str, more: &[&str]) -> Value {
+    let document = json(&succeed(
+        xtask(folder)
+            .args(TABLE)
+            .args(["--out", out, "--stages", stages])
+            .args(more),
+    ));
+    let rows = document["rows"].as_array().expect("a list");
+    assert_eq!(rows.len(), 1, "{document}");
+    rows[0].clone()
+}
+
+#[test]
+fn a_table_grows_by_stages_without_training_again() {
+    let folder = folder();
+    let first = row(folder.path(), "out", "1", &[]);
+    assert_eq!((&first["k"], &first["epochs"]), (&1.into(), &1.into()));
+    assert_eq!(first["images"], 30);
+    assert_eq!(first["data_treatment"], "binarised-once");
+    for key in ["1", "10", "20"] {
+        assert!(first["nll"][key].is_f64(), "{first}");
+    }
+    for key in ["standard_error", "active_units"] {
+        assert!(first[key].is_number(), "{first}");
+    }
+    // No published number is of these images.
+    assert!(first["published"].is_null(), "{first}");
+
+    let second = row(folder.path(), "out", "2", &[]);
+    assert_eq!(second["epochs"], 4);
+    row(folder.path(), "whole", "2", &["--threads", "1"]);
+    let [grown, whole] = ["out", "whole"].map(|out| {
+        read(
+            folder
+                .path()
+                .join(out)
+                .join("iwae-table1/k1/model.safetensors"),
+        )
+    });
+    assert!(grown == whole, "four epochs depend on where they were cut");
+
+    // Rows are kept: of the shorter run too, whose weights are gone.
+    fs::remove_file(folder.path().join("out/iwae-table1/k1/model.safetensors")).expect("removed");
+    assert_eq!(row(folder.path(), "out", "1", &[]), first);
+    assert_eq!(row(folder.path(), "out", "2", &[]), second);
+    let document = folder.path().join("RESULTS.md");
+    row(folder.path(), "out", "2", &["--markdown", "RESULTS.md"]);
+    let text = String::from_utf8(read(document)).expect("UTF-8");
+    assert!(
+        text.contains("| 1 | 1 of 3280 |") && text.contains("| 1 | 4 of 3280 |"),
+        "{text}"
+    );
+}
+
+#[test]
+fn runs_are_measured_as_they_stand() {
+    let folder = folder();
+    let trained = row(folder.path(), "out", "2", &[]);
+    let mut stands = row(folder.path(), "out", "8", &["--no-training"]);
+    assert_eq!(stands, trained);
+    let run = folder.path().join("out/iwae-table1/k1");
+    succeed(
+        xtask(folder.path())
+            .args(["train", "--quiet", "--epochs", "6", "--resume"])
+            .arg(&run),
+    );
+    stands = row(folder.path(), "out", "2", &["--no-training"]);
+    assert_eq!(stands["epochs"], 6);
+    // Without that option, a longer run cannot stand for a shorter one.
+    let shorter = [&TABLE[..], &["--out", "out", "--stages", "1"]].concat();
+    let message = fail(xtask(folder.path()).args(shorter));
+    assert!(message.contains("more than the 1 asked for"), "{message}");
+}
+
+#[test]
+fn test_losses_stand_beside_the_published_ones() {
+    let folder = folder();
+    let mut command = xtask(folder.path());
+    command.args(["reproduce", "keras-2d", "--dataset", "idx:tiny", "--quiet"]);
+    let text = succeed(&mut command);
+    assert!(text.contains("elsewhere"), "{text}");
+    let document = json(&succeed(command.arg("--json")));
+    let epochs: Vec<_> = document["rows"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|row| row["epochs"].as_u64().expect("a count"))
+        .collect();
+    assert_eq!(epochs, [10, 30]);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_signal_checkpoints_and_the_same_command_goes_on() {
+    let folder = folder();
+    let arguments = [&TABLE[..], &["--out", "out", "--stages", "8"]].concat();
+    let mut child = std::process::Command::new(assert_cmd::cargo::cargo_bin!("xtask"))
+        .current_dir(folder.path())
+        .args(&arguments)
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    let metrics = folder.path().join("out/iwae-table1/k1/metrics.jsonl");
+    while fs::metadata(&metrics).map_or(0, |file| file.len()) == 0 {
+        let ended = child.try_wait().expect("a child");
+        assert!(ended.is_none(), "the run ended early");
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    let killed = std::process::Command::new("kill")
+        .args(["-TERM", &child.id().to_string()])
+        .status();
+    assert!(killed.expect("kill starts").success());
+    let output = child.wait_with_output().expect("a child");
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(75), "{stderr}");
+    assert!(stderr.contains("reproduce iwae-table1"), "{stderr}");
+    let stands = row(folder.path(), "out", "8", &["--no-training"]);
+    assert!(stands["epochs"].as_u64().expect("a count") < 3280);
+}
+
+/// A run that stops early for want of progress on held-out images.
+const EARLY: [&str; 18] = [
+    "train",
+    "--quiet",
+    "--dataset",
+    "idx:tiny",
+    "--hidden",
+    "30",
+    "--latent",
+    "4",
+    "--batch",
+    "10",
+    "--lr",
+    "0.02",
+    "--treatment",
+    "binarised-per-epoch",
+    "--set",
+    "data.validation=40",
+    "--set",
+    "training.patience=3",
+];
+
+#[test]
+fn early_stopping_keeps_the_best_weights_and_resumes_to_them() {
+    let folder = folder();
+    let train = |out: &str, epochs: &str| {
+        succeed(
+            xtask(folder.path())
+                .args(EARLY)
+                .args(["--epochs", epochs, "--out", out]),
+        );
+    };
+    train("whole", "300");
+    let run = |name: &str, file: &str| folder.path().join(name).join(file);
+    let text = |path: &Path| String::from_utf8(read(path)).expect("UTF-8");
+    let result = json(&text(&run("whole", "result.json")));
+    let epochs = result["epochs"].as_u64().expect("a count") as usize;
+    let best = result["best_epoch"].as_u64().expect("a count") as usize;
+    assert!(epochs < 300 && epochs == best + 3, "{result}");
+    let lines = text(&run("whole", "metrics.jsonl"));
+    let losses: Vec<f64> = lines
+        .lines()
+        .map(|line| json(line)["validation"]["loss"].as_f64().expect("a number"))
+        .collect();
+    let lowest = losses.iter().copied().fold(f64::INFINITY, f64::min);
+    assert_eq!(losses[best - 1], lowest);
+    assert!(lines.contains("\"data_treatment\":\"binarised-per-epoch\""));
+
+    // The weights kept are those of a run that ends there.
+    train("short", &best.to_string());
+    let weights = |name: &str| {
+        let bytes = read(run(name, "best.safetensors"));
+        assert!(!bytes.is_empty());
+        bytes
+    };
+    assert!(weights("whole") == weights("short"));
+
+    // Cut after the best epoch and resumed, the run ends with the same files.
+    train("cut", "300");
+    for file in ["state.safetensors", "trajectories.npz", "best.safetensors"] {
+        fs::copy(run("short", file), run("cut", file)).expect("copied");
+    }
+    fs::remove_file(run("cut", "result.json")).expect("removed");
+    fs::remove_file(run("cut", "model.safetensors")).expect("removed");
+    succeed(xtask(folder.path()).args(["train", "--quiet", "--resume", "cut"]));
+    for file in ["model.safetensors", "state.safetensors", "best.safetensors"] {
+        assert!(
+            read(run("whole", file)) == read(run("cut", file)),
+            "{file} differs after resuming"
+        );
+    }
+}
+
+#[test]
+fn wrong_usage_is_refused_before_anything_is_written() {
+    let folder = folder();
+    let tiny = ["--dataset", "idx:tiny"];
+    for (arguments, expected) in [
+        (vec!["reproduce", "iwae"], "did you mean 'iwae-table1'"),
+        (
+            vec!["reproduce", "iwae-table1", "--stages", "0"],
+            "--stages is 0",
+        ),
+        (
+            vec!["reproduce", "iwae-table1", "--stages", "9"],
+            "--stages is 9",
+        ),
+        (
+            vec!["reproduce", "iwae-table1", "--subset", "41"],
+            "--subset is 41",
+        ),
+        (
+            vec!["reproduce", "iwae-table1", "--nll-samples", "0"],
+            "--nll-samples is 0",
+        ),
+        (vec!["reproduce", "iwae-table1", "--k", "0"], "training"),
+        (vec!["reproduce", "iwae-table1", "--k", "1,1"], "1 twice"),
+        (
+            vec!["reproduce", "iwae-table1", "--k", "1", "--no-training"],
+            "without --no-training",
+        ),
+        (vec!["train", "--treatment", "binary"], "'binarised-once'"),
+        (
+            vec!["train", "--set", "data.validation=120"],
+            "below the 120",
+        ),
+    ] {
+        let message = fail(xtask(folder.path()).args(&arguments).args(tiny));
+        assert!(message.contains(expected), "{arguments:?}: {message}");
+    }
+    let left: Vec<_> = fs::read_dir(folder.path())
+        .expect("readable")
+        .map(|entry| entry.expect("readable").file_name())
+        .collect();
+    assert_eq!(left, ["tiny"], "something was written");
+}
