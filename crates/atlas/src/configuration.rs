@@ -20,6 +20,9 @@ use tensor_ops::Activation;
 use crate::error::Error;
 use crate::presets;
 
+/// `model.sigma` where nothing else is asked for.
+const DEFAULT_SIGMA: &str = "scalar";
+
 /// Pixels of one image: every data set of the atlas is 28 × 28.
 pub const PIXELS: usize = 784;
 
@@ -65,8 +68,12 @@ pub struct ModelConfiguration {
     pub latent: usize,
     /// `relu` or `tanh`.
     pub activation: String,
-    /// `bernoulli`.
+    /// `bernoulli`, `continuous-bernoulli`, `gaussian` (its mean the sigmoid of
+    /// the decoder's output) or `gaussian-identity` (the output itself).
     pub likelihood: String,
+    /// A Gaussian's standard deviation: a number, `scalar` (learned, one for
+    /// all pixels), `per-pixel` (learned) or `decoder`.
+    pub sigma: String,
     /// What the encoder computes besides μ: `log-variance` or `log-sigma`.
     pub posterior_scale: String,
     /// `pytorch` (PyTorch's default for `Linear`) or `glorot`.
@@ -153,6 +160,7 @@ impl Default for Configuration {
                 latent: 2,
                 activation: "relu".into(),
                 likelihood: "bernoulli".into(),
+                sigma: DEFAULT_SIGMA.into(),
                 posterior_scale: "log-variance".into(),
                 initialisation: "pytorch".into(),
                 output_bias: "initialisation".into(),
@@ -335,7 +343,13 @@ impl Configuration {
                 training.patience
             )));
         }
-        self.treatment()?;
+        let treatment = self.treatment()?;
+        if treatment.is_binary() && self.likelihood()?.is_density() {
+            return Err(Error::Configuration(format!(
+                "data.treatment is '{treatment}', but the likelihood '{}' is a density of grey values; set data.treatment to 'grey' or model.likelihood to 'bernoulli'",
+                self.model.likelihood
+            )));
+        }
         self.output_bias_is_train_mean()?;
         self.training_config(1)?;
         Ok(())
@@ -488,10 +502,7 @@ impl Configuration {
             "tanh" => Activation::Tanh,
             other => return Err(parse_error("model.activation", other, "'relu' or 'tanh'")),
         };
-        let likelihood: Likelihood = model
-            .likelihood
-            .parse()
-            .map_err(|_| parse_error("model.likelihood", &model.likelihood, "'bernoulli'"))?;
+        let likelihood = self.likelihood()?;
         let posterior_scale: PosteriorScale = model.posterior_scale.parse().map_err(|_| {
             parse_error(
                 "model.posterior_scale",
@@ -510,6 +521,37 @@ impl Configuration {
             },
             likelihood,
             posterior_scale,
+        })
+    }
+
+    /// The distribution of the pixels given the code.
+    ///
+    /// # Errors
+    /// An unknown name, a σ that is none, or a σ for a likelihood without.
+    pub fn likelihood(&self) -> Result<Likelihood, Error> {
+        let ModelConfiguration {
+            likelihood: name,
+            sigma,
+            ..
+        } = &self.model;
+        let text = match name.as_str() {
+            "gaussian" | "gaussian-identity" => format!("{name}/{sigma}"),
+            "bernoulli" | "continuous-bernoulli" if sigma == DEFAULT_SIGMA => name.clone(),
+            "bernoulli" | "continuous-bernoulli" => {
+                return Err(Error::Configuration(format!(
+                    "model.sigma is '{sigma}', but only a Gaussian has one; set model.likelihood to 'gaussian' or 'gaussian-identity'"
+                )));
+            }
+            _ => {
+                return Err(Error::Configuration(format!(
+                    "model.likelihood is '{name}', but must be 'bernoulli', 'continuous-bernoulli', 'gaussian' or 'gaussian-identity'"
+                )));
+            }
+        };
+        text.parse().map_err(|_| {
+            Error::Configuration(format!(
+                "model.sigma is '{sigma}', but must be a positive number, 'scalar', 'per-pixel' or 'decoder'"
+            ))
         })
     }
 
@@ -695,7 +737,8 @@ fn parse_value(text: &str) -> toml::Value {
 }
 
 /// Takes `value` if its type is that of the default; integers may stand for
-/// floating-point numbers.
+/// floating-point numbers, and numbers for a text, which then has to make
+/// sense of them.
 fn fit(
     slot: &toml::Value,
     value: toml::Value,
@@ -705,6 +748,9 @@ fn fit(
     let value = match (slot, value) {
         (toml::Value::Float(_), toml::Value::Integer(integer)) => {
             toml::Value::Float(integer as f64)
+        }
+        (toml::Value::String(_), value) if value.is_integer() || value.is_float() => {
+            toml::Value::String(value.to_string())
         }
         (_, value) => value,
     };
@@ -786,6 +832,8 @@ mod tests {
             ("model.activation=gelu", "'relu' or 'tanh'"),
             ("training.gradients=magic", "'hand' or 'tape'"),
             ("training.objective=vi", "'elbo' or 'iwae'"),
+            ("model.likelihood=poisson", "'continuous-bernoulli'"),
+            ("model.sigma=0.1", "only a Gaussian"),
             ("training.samples=0", "samples is 0"),
             ("training.beta=-1", "beta is -1"),
             ("training.free_bits=-0.5", "free bits is -0.5"),
@@ -820,6 +868,41 @@ mod tests {
             .expect("valid")
         };
         assert!(!cosine("13").extends(&cosine("4")));
+    }
+
+    #[test]
+    fn a_likelihood_and_its_sigma_go_together() {
+        let likelihood = |sets: &[&str]| {
+            let configuration = resolve(sets)?;
+            Ok::<_, Error>(configuration.likelihood()?.to_string())
+        };
+        for (sets, expected) in [
+            (&["model.likelihood=gaussian"][..], "gaussian/scalar"),
+            (
+                &["model.likelihood=gaussian", "model.sigma=0.1"],
+                "gaussian/0.1",
+            ),
+            (
+                &[
+                    "model.likelihood=gaussian-identity",
+                    "model.sigma=per-pixel",
+                ],
+                "gaussian-identity/per-pixel",
+            ),
+            (
+                &["model.likelihood=continuous-bernoulli"],
+                "continuous-bernoulli",
+            ),
+        ] {
+            assert_eq!(likelihood(sets).expect("valid"), expected);
+        }
+        for sigma in ["0", "-0.1", "wide"] {
+            let sigma = format!("model.sigma={sigma}");
+            let message = likelihood(&["model.likelihood=gaussian", &sigma]).unwrap_err();
+            assert!(message.to_string().contains("positive"), "{message}");
+        }
+        let message = likelihood(&["model.likelihood=gaussian", "data.treatment=threshold"]);
+        assert!(message.unwrap_err().to_string().contains("grey"));
     }
 
     #[test]

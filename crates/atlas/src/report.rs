@@ -80,6 +80,10 @@ pub struct Report {
     /// The terms of the loss and the moments of the codes.
     #[serde(flatten)]
     pub evaluation: Evaluation,
+    /// The distribution of the pixels given the code.
+    pub pixel_likelihood: models::Likelihood,
+    /// One sentence about what training minimised and the effective β.
+    pub objective: String,
     /// What training did to its images' pixels.
     pub training_data_treatment: DataTreatment,
     /// Seed of the draw that binarised the evaluated images; `None` where
@@ -179,9 +183,16 @@ pub fn write(
         .map_err(models::TrainerError::from)?;
     let trained = configuration.treatment()?;
     let treatment = request.treatment.unwrap_or(trained).of_evaluation();
+    if treatment.is_binary() && spec.likelihood.is_density() {
+        return Err(Error::Configuration(format!(
+            "--treatment is {treatment}, but the likelihood {} is a density of grey values; expected grey",
+            spec.likelihood
+        )));
+    }
     let data_seed = configuration.data.test_seed;
     let subject = Subject {
         model: &model,
+        objective: configuration.objective()?.statement(&spec),
         trained,
         treatment,
         data_seed: (treatment == DataTreatment::BinarisedOnce).then_some(data_seed),
@@ -205,6 +216,8 @@ pub fn write(
 /// What is measured.
 struct Subject<'a> {
     model: &'a Model,
+    /// What training minimised, in a sentence.
+    objective: String,
     trained: DataTreatment,
     treatment: DataTreatment,
     data_seed: Option<u64>,
@@ -256,7 +269,11 @@ fn measure(
         }
     };
     Ok(Report {
-        nll_is_likelihood: likelihood.as_ref().map(|_| subject.treatment.is_binary()),
+        nll_is_likelihood: likelihood
+            .as_ref()
+            .map(|_| subject.treatment.is_binary() || model.spec().likelihood.is_density()),
+        pixel_likelihood: model.spec().likelihood,
+        objective: subject.objective.clone(),
         training_data_treatment: subject.trained,
         data_seed: subject.data_seed,
         evaluation,

@@ -22,6 +22,8 @@ pub(crate) struct RunImages<'a> {
     /// The test images, treated.
     pub(crate) test: CowArray<'a, u8, Ix2>,
     test_seed: u64,
+    /// Whether the likelihood is a density of grey values.
+    is_density: bool,
 }
 
 impl<'a> RunImages<'a> {
@@ -54,12 +56,14 @@ impl<'a> RunImages<'a> {
             validation,
             test,
             test_seed: seed,
+            is_density: configuration.likelihood()?.is_density(),
         })
     }
 
     /// One line that says which pixels the numbers of the run are about.
     pub(crate) fn statement(&self) -> String {
         let test = match self.treatment {
+            DataTreatment::Grey if self.is_density => "grey values under a density".to_owned(),
             DataTreatment::Grey => "grey values as targets of a Bernoulli term".to_owned(),
             DataTreatment::Threshold => "test images likewise".to_owned(),
             _ => format!("test images binarised once with seed {}", self.test_seed),

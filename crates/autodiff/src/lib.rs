@@ -40,7 +40,7 @@
 //! | family | methods of [`Tape`] |
 //! |---|---|
 //! | leaves | [`parameter`](Tape::parameter), [`constant`](Tape::constant), [`scalar`](Tape::scalar), [`constant_with`](Tape::constant_with), [`constant_panels`](Tape::constant_panels), [`sparse_constant_panels`](Tape::sparse_constant_panels), [`bound_parameter`](Tape::bound_parameter), [`bound_panels`](Tape::bound_panels) |
-//! | of one value | [`neg`](Tape::neg), [`scale`](Tape::scale), [`offset`](Tape::offset), [`relu`](Tape::relu), [`tanh`](Tape::tanh), [`sigmoid`](Tape::sigmoid), [`softplus`](Tape::softplus), [`exp`](Tape::exp), [`log`](Tape::log), [`square`](Tape::square), [`sqrt`](Tape::sqrt), [`clamp`](Tape::clamp), [`stop_gradient`](Tape::stop_gradient) |
+//! | of one value | [`neg`](Tape::neg), [`scale`](Tape::scale), [`offset`](Tape::offset), [`relu`](Tape::relu), [`tanh`](Tape::tanh), [`sigmoid`](Tape::sigmoid), [`softplus`](Tape::softplus), [`exp`](Tape::exp), [`log`](Tape::log), [`square`](Tape::square), [`sqrt`](Tape::sqrt), [`clamp`](Tape::clamp), [`continuous_bernoulli_log_partition`](Tape::continuous_bernoulli_log_partition), [`stop_gradient`](Tape::stop_gradient) |
 //! | of two values, broadcast | [`add`](Tape::add), [`sub`](Tape::sub), [`mul`](Tape::mul), [`div`](Tape::div), [`bce_with_logits`](Tape::bce_with_logits) |
 //! | reductions | [`sum`](Tape::sum), [`mean`](Tape::mean), [`sum_axes`](Tape::sum_axes), [`mean_axes`](Tape::mean_axes), [`logsumexp`](Tape::logsumexp) |
 //! | structure | [`slice`](Tape::slice), [`concatenate`](Tape::concatenate), [`reshape`](Tape::reshape), [`insert_axis`](Tape::insert_axis), [`broadcast_to`](Tape::broadcast_to) |

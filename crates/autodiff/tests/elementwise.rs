@@ -35,6 +35,12 @@ fn functions(extents: &[usize]) -> Vec<Case> {
         ("log", |t, x| t.log(x), positive.clone(), f64::ln),
         ("square", |t, x| t.square(x), any.clone(), |x| x * x),
         ("sqrt", |t, x| t.sqrt(x), positive, f64::sqrt),
+        (
+            "continuous_bernoulli_log_partition",
+            |t, x| t.continuous_bernoulli_log_partition(x),
+            any.clone(),
+            |x| (x.exp_m1() / x).ln(),
+        ),
         // No datum within 0.002 of ±0.61: see `clamp_data_avoid_the_kinks`.
         (
             "clamp",

@@ -93,10 +93,11 @@ pub struct Evaluation {
     /// Dimensions with more than 0.01 nats of `kl_per_dimension`; differs from
     /// `active_units` only near the thresholds.
     pub active_units_by_kl: Option<usize>,
-    /// The lowest reconstruction these images allow: 0 of binary ones.
-    pub entropy_floor: f64,
+    /// The lowest reconstruction a Bernoulli allows for these images: 0 of
+    /// binary ones; `None` under a density, which has no such floor.
+    pub entropy_floor: Option<f64>,
     /// `reconstruction` above that floor: what the model loses.
-    pub excess_over_floor: f64,
+    pub excess_over_floor: Option<f64>,
 }
 
 /// Evaluates a model on images [n, pixels] of bytes.
@@ -138,7 +139,11 @@ pub fn evaluate(
         .as_ref()
         .map(|terms| terms.iter().sum::<f64>());
     let moments = CodeMoments::new(&codes)?;
-    let floor = entropy_floor(images)?;
+    let floor = if model.spec().likelihood.is_density() {
+        None
+    } else {
+        Some(entropy_floor(images)?)
+    };
     Ok(Evaluation {
         split: options.split.clone(),
         n: images.nrows(),
@@ -167,7 +172,7 @@ pub fn evaluate(
         variance_of_mu: moments.variance,
         variance_law: moments.total,
         entropy_floor: floor,
-        excess_over_floor: reconstruction - floor,
+        excess_over_floor: floor.map(|floor| reconstruction - floor),
     })
 }
 
@@ -396,7 +401,7 @@ mod tests {
         assert!((found.elbo.unwrap() + expected + kl).abs() < 1e-5);
         assert_eq!(found.variance_of_mu, vec![0.25]);
         assert_eq!((found.active_units, found.active_units_by_kl), (1, Some(1)));
-        assert_eq!(found.entropy_floor, 0.0);
+        assert_eq!(found.entropy_floor, Some(0.0));
     }
 
     #[test]

@@ -77,7 +77,8 @@ impl DecoderNetwork {
     pub fn of_model(model: &Model) -> Self {
         let parameters = model.parameters();
         let layout = parameters.layout();
-        let layers = (layout.head() + 1..layout.layers().len())
+        let layers = layout
+            .decoder()
             .map(|index| {
                 let layer = &layout.layers()[index];
                 let mut weight = vec![0.0f32; layer.inputs * layer.outputs];

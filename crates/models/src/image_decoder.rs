@@ -3,12 +3,12 @@
 use std::ops::Range;
 
 use tensor_ops::linear::{LinearShape, forward};
-use tensor_ops::loss::{self, SampledRows};
+use tensor_ops::loss::SampledRows;
 use tensor_ops::panels::Panels;
 
 use crate::aligned::AlignedBuffer;
+use crate::likelihood::{PixelLikelihood, output_panels, pixel_panels};
 use crate::model::Model;
-use crate::spec::Likelihood;
 
 /// Decodes blocks of codes of one image at a time and gives log p(x|z) of
 /// each, on the calling thread and in memory allocated once.
@@ -43,6 +43,7 @@ use crate::spec::Likelihood;
 pub struct ImageDecoder<'a> {
     model: &'a Model,
     decoder: Range<usize>,
+    likelihood: PixelLikelihood<f32>,
     block: usize,
     target: AlignedBuffer<f32>,
     /// The input of every layer of the decoder, then the output of the last.
@@ -53,7 +54,9 @@ impl<'a> ImageDecoder<'a> {
     /// A decoder of at most `block` codes at a time.
     pub fn new(model: &'a Model, block: usize) -> Self {
         let layout = model.parameters().layout();
-        let decoder = layout.head() + 1..layout.layers().len();
+        let decoder = layout.decoder();
+        let mut likelihood = PixelLikelihood::new(model.spec());
+        likelihood.read(model.parameters());
         let layers = &layout.layers()[decoder.clone()];
         let widths = layers.iter().map(|layer| layer.inputs);
         let outputs = layers.last().map(|layer| layer.outputs);
@@ -61,6 +64,7 @@ impl<'a> ImageDecoder<'a> {
         Self {
             model,
             decoder,
+            likelihood,
             block,
             target: panels(1, layout.inputs()),
             activations: widths
@@ -139,21 +143,14 @@ impl<'a> ImageDecoder<'a> {
                 &mut above[0][..shape.y().len()],
             );
         }
-        let shape = Panels {
-            rows,
-            cols: parameters.layout().inputs(),
+        let shape = pixel_panels(parameters.layout(), rows);
+        let outputs = output_panels(parameters.layout(), rows).len();
+        let outputs = &self.activations[self.decoder.len()][..outputs];
+        let rows = SampledRows {
+            shape,
+            samples: rows.max(1),
         };
-        let output = &self.activations[self.decoder.len()];
-        match self.model.spec().likelihood {
-            Likelihood::Bernoulli => {
-                let logits = &output[..shape.len()];
-                let rows = SampledRows {
-                    shape,
-                    samples: rows.max(1),
-                };
-                loss::bernoulli_loss(rows, logits, &self.target, out);
-            }
-        }
+        self.likelihood.losses(rows, outputs, &self.target, out);
         for value in out {
             *value = -*value;
         }

@@ -1,13 +1,17 @@
 //! Using a model: codes, images and reconstruction losses, in row blocks over
 //! the threads of the current pool.
 
+use std::ops::Range;
+
 use ndarray::{Array2, ArrayView2, Axis, CowArray, Ix2, s};
 use rayon::prelude::*;
 use tensor_ops::linear::{LinearShape, forward};
-use tensor_ops::panels::Panels;
-use tensor_ops::{loss, vector};
+use tensor_ops::loss::SampledRows;
+use tensor_ops::panels::{LANES, Panels};
+use tensor_ops::vector;
 
 use crate::aligned::AlignedBuffer;
+use crate::likelihood::{PixelLikelihood, output_panels, pixel_panels};
 use crate::model::Model;
 use crate::spec::PosteriorScale;
 
@@ -61,6 +65,26 @@ impl Images<'_> {
             Images::Bytes(bytes) => shape.pack_bytes(&contiguous(bytes)[range], panels),
         }
     }
+
+    /// Packs rows `first..` of a matrix that holds every image `times` times.
+    fn pack_repeated(&self, first: usize, times: usize, shape: Panels, panels: &mut [f32]) {
+        if times == 1 {
+            return self.pack(first, shape, panels);
+        }
+        let one = Panels { rows: 1, ..shape };
+        let mut image = vec![0.0; one.len()];
+        let mut packed = None;
+        for row in 0..shape.rows {
+            let index = (first + row) / times;
+            if packed != Some(index) {
+                self.pack(index, one, &mut image);
+                packed = Some(index);
+            }
+            for (panel, line) in image.chunks_exact(LANES).enumerate() {
+                panels[(panel * shape.rows + row) * LANES..][..LANES].copy_from_slice(line);
+            }
+        }
+    }
 }
 
 impl Model {
@@ -106,7 +130,9 @@ impl Model {
         }
     }
 
-    /// Decodes codes `[n, latent]` into logits `[n, inputs]`.
+    /// Decodes codes `[n, latent]` into the decoder's outputs `[n, inputs]`:
+    /// logits of a Bernoulli or continuous Bernoulli, what a Gaussian's means
+    /// are made from (without its ln σ).
     ///
     /// # Panics
     /// If the codes have not the model's latent dimension.
@@ -114,16 +140,19 @@ impl Model {
         self.decode_rows("decode_logits", codes, |_| {})
     }
 
-    /// Decodes codes `[n, latent]` into pixel probabilities `[n, inputs]`.
+    /// Decodes codes `[n, latent]` into mean images `[n, inputs]`, the mean of
+    /// every pixel under the likelihood: its probability for a Bernoulli.
     ///
     /// # Panics
     /// If the codes have not the model's latent dimension.
     pub fn decode(&self, codes: ArrayView2<'_, f32>) -> Array2<f32> {
-        self.decode_rows("decode", codes, vector::sigmoid_in_place)
+        let likelihood = self.spec().likelihood;
+        self.decode_rows("decode", codes, |outputs| {
+            likelihood.means_in_place(outputs);
+        })
     }
 
-    /// Encodes images and decodes their means: pixel probabilities
-    /// `[n, inputs]`.
+    /// Encodes images and decodes their means: mean images `[n, inputs]`.
     ///
     /// # Panics
     /// If the images have not as many pixels as the model has inputs.
@@ -141,27 +170,60 @@ impl Model {
         codes: ArrayView2<'_, f32>,
         images: impl Into<Images<'a>>,
     ) -> Vec<f32> {
-        let images = images.into();
+        self.losses_of_samples("reconstruction_losses", codes, images.into(), 1)
+    }
+
+    /// log p(x|z) of each image under `samples` codes each, in nats: `codes`
+    /// are `[n · samples, latent]`, those of an image one after the other, and
+    /// so are the results.
+    ///
+    /// A log-density under a continuous likelihood, and no log-probability of
+    /// anything for grey images under a Bernoulli.
+    ///
+    /// # Panics
+    /// If there are not `samples` codes for each image, or either has the
+    /// wrong width.
+    pub fn log_likelihoods<'a>(
+        &self,
+        codes: ArrayView2<'_, f32>,
+        images: impl Into<Images<'a>>,
+        samples: usize,
+    ) -> Vec<f32> {
+        let mut losses = self.losses_of_samples("log_likelihoods", codes, images.into(), samples);
+        for loss in &mut losses {
+            *loss = -*loss;
+        }
+        losses
+    }
+
+    fn losses_of_samples(
+        &self,
+        operation: &str,
+        codes: ArrayView2<'_, f32>,
+        images: Images<'_>,
+        samples: usize,
+    ) -> Vec<f32> {
         let layout = self.parameters().layout();
-        self.check_columns("reconstruction_losses", images.dim(), layout.inputs());
-        self.check_columns("reconstruction_losses", codes.dim(), layout.latent());
-        let count = images.dim().0;
+        self.check_columns(operation, images.dim(), layout.inputs());
+        self.check_columns(operation, codes.dim(), layout.latent());
+        let count = codes.nrows();
         assert!(
-            codes.nrows() == count,
-            "reconstruction_losses: {} codes for {count} images",
-            codes.nrows()
+            count == images.dim().0 * samples,
+            "{operation}: {count} codes for {} images of {samples} samples",
+            images.dim().0
         );
+        let mut likelihood = PixelLikelihood::new(self.spec());
+        likelihood.read(self.parameters());
         let codes = standard(codes);
         let losses = self.map_rows(count, 1, |first, rows, buffers, out| {
             let output = self.run_decoder(contiguous(&codes), first, rows, buffers);
-            let pixels = Panels {
-                rows,
-                cols: layout.inputs(),
-            };
+            let shape = pixel_panels(layout, rows);
             let (before, after) = buffers.split_at_mut(output);
-            let targets = &mut before[0][..pixels.len()];
-            images.pack(first, pixels, targets);
-            loss::bce_with_logits_loss(pixels, &after[0][..pixels.len()], targets, out);
+            let targets = &mut before[0][..shape.len()];
+            images.pack_repeated(first, samples, shape, targets);
+            let outputs = output_panels(layout, rows).len();
+            let rows = SampledRows { shape, samples: 1 };
+            likelihood.losses(rows, &after[0][..outputs], targets, out);
         });
         losses.into_raw_vec_and_offset().0
     }
@@ -178,10 +240,7 @@ impl Model {
         let codes = standard(codes);
         self.map_rows(count, layout.inputs(), |first, rows, buffers, out| {
             let output = self.run_decoder(contiguous(&codes), first, rows, buffers);
-            let shape = Panels {
-                rows,
-                cols: layout.inputs(),
-            };
+            let shape = pixel_panels(layout, rows);
             shape.unpack_row_major(&buffers[output][..shape.len()], out);
             link(out);
         })
@@ -196,7 +255,7 @@ impl Model {
         buffers: &mut [AlignedBuffer<f32>],
     ) -> usize {
         let layout = self.parameters().layout();
-        let (start, end) = (layout.head() + 1, layout.layers().len());
+        let Range { start, end } = layout.decoder();
         let shape = Panels {
             rows,
             cols: layout.latent(),
@@ -208,12 +267,7 @@ impl Model {
     }
 
     /// Runs consecutive layers: layer l reads buffer l and writes buffer l + 1.
-    fn run_layers(
-        &self,
-        layers: std::ops::Range<usize>,
-        rows: usize,
-        buffers: &mut [AlignedBuffer<f32>],
-    ) {
+    fn run_layers(&self, layers: Range<usize>, rows: usize, buffers: &mut [AlignedBuffer<f32>]) {
         for index in layers {
             let layer = &self.parameters().layout().layers()[index];
             let shape = LinearShape {
@@ -330,7 +384,7 @@ impl Codes {
     }
 
     /// The codes of a range of images.
-    pub fn slice(&self, range: std::ops::Range<usize>) -> Codes {
+    pub fn slice(&self, range: Range<usize>) -> Codes {
         Codes {
             mean: self.mean.slice(s![range.clone(), ..]).to_owned(),
             log_variance: self

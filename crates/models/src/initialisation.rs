@@ -13,6 +13,7 @@ use thiserror::Error;
 use crate::layout::Layout;
 use crate::model::Model;
 use crate::parameters::Parameters;
+use crate::spec::{GaussianMean, Likelihood};
 use crate::streams::{Purpose, stream};
 
 /// How weights and biases are drawn.
@@ -34,6 +35,10 @@ pub enum Initialisation {
 #[error("the initialisation is {0:?}; expected pytorch or glorot")]
 pub struct UnknownInitialisation(pub String);
 
+/// ln σ of a Gaussian at the start: σ = 0.37 is a little more than the standard
+/// deviation of MNIST's pixels, 0.31.
+const LOG_SIGMA: f32 = -1.0;
+
 impl Initialisation {
     /// The name used on the command line and in files.
     pub fn name(self) -> &'static str {
@@ -50,7 +55,12 @@ impl Initialisation {
         let mut parameters = Parameters::zeros(layout.clone());
         for (index, slot) in layout.tensors().iter().enumerate() {
             let fan_in = layout.layers()[slot.layer].inputs;
-            let fan_out = slot.columns.len();
+            let fan_out = slot.shape[0];
+            if layout.log_sigma() == Some(slot.layer) {
+                let values = vec![LOG_SIGMA; fan_out];
+                layout.import(slot, &values, parameters.as_mut_slice());
+                continue;
+            }
             let bound = match self {
                 Initialisation::PyTorchUniform => (fan_in as f32).sqrt().recip(),
                 Initialisation::Glorot if slot.is_bias => continue,
@@ -74,7 +84,8 @@ impl Model {
     /// Sets the bias of the decoder's last layer to the logit of the mean
     /// image, each pixel's mean kept within [0.001, 0.999]: a decoder that has
     /// learned nothing then gives the mean image, as in the published code of
-    /// Burda et al. (2016). `images` are rows of bytes, each standing for
+    /// Burda et al. (2016). Where the outputs are means themselves it is the
+    /// mean image. `images` are rows of bytes, each standing for
     /// b / 255.
     ///
     /// # Panics
@@ -93,12 +104,23 @@ impl Model {
                 *sum += u64::from(byte);
             }
         }
+        let outputs_are_means = matches!(
+            self.spec().likelihood,
+            Likelihood::Gaussian {
+                mean: GaussianMean::Identity,
+                ..
+            }
+        );
         let whole = 255.0 * (images.len() / inputs) as f64;
-        let last = &layout.layers()[layout.layers().len() - 1];
+        let last = &layout.layers()[layout.decoder().end - 1];
         let bias = &mut self.parameters_mut().as_mut_slice()[last.bias.clone()];
         for (bias, sum) in bias.iter_mut().zip(sums) {
             let mean = (sum as f64 / whole).clamp(0.001, 0.999);
-            *bias = (mean / (1.0 - mean)).ln() as f32;
+            *bias = if outputs_are_means {
+                mean as f32
+            } else {
+                (mean / (1.0 - mean)).ln() as f32
+            };
         }
     }
 }

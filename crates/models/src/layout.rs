@@ -10,7 +10,8 @@ use crate::spec::{Architecture, ModelSpec, PosteriorScale};
 /// One linear layer: y = act(x·W + b), W stored as [inputs, outputs] panels.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LinearLayer {
-    /// Columns of x.
+    /// Columns of x; 0 for parameters that no input weighs, which are the b of
+    /// a layer without W.
     pub inputs: usize,
     /// Columns of y.
     pub outputs: usize,
@@ -40,8 +41,10 @@ pub struct TensorSlot {
     pub name: String,
     /// Index into [`Layout::layers`].
     pub layer: usize,
-    /// Columns of the layer's W or b.
-    pub columns: Range<usize>,
+    /// Columns of the layer's W or b: those of the first range, then those of
+    /// the second, which is empty but for the two halves of a decoder that
+    /// computes means and ln σ.
+    pub columns: [Range<usize>; 2],
     /// A bias rather than a weight matrix.
     pub is_bias: bool,
     /// `[out, in]` for a weight matrix, `[out]` for a bias.
@@ -61,6 +64,9 @@ pub struct Layout {
     layers: Vec<LinearLayer>,
     tensors: Vec<TensorSlot>,
     head: usize,
+    /// Index of the layer that holds ln σ.
+    log_sigma: Option<usize>,
+    inputs: usize,
     latent: usize,
     weights_len: usize,
     len: usize,
@@ -88,7 +94,19 @@ impl Layout {
             widths.push((fan_in, width, *activation));
             fan_in = width;
         }
-        widths.push((fan_in, *inputs, Activation::Identity));
+        // Means and ln σ begin in panels of their own: the columns between are
+        // padding, whose weights are zero and stay so.
+        let outputs = if spec.likelihood.doubles_outputs() {
+            inputs.next_multiple_of(LANES) + inputs
+        } else {
+            *inputs
+        };
+        widths.push((fan_in, outputs, Activation::Identity));
+        let log_sigma_len = spec.likelihood.log_sigma_len(*inputs);
+        let log_sigma = log_sigma_len.map(|len| {
+            widths.push((0, len, Activation::Identity));
+            widths.len() - 1
+        });
 
         let mut offset = 0;
         let mut layers: Vec<LinearLayer> = widths
@@ -121,6 +139,8 @@ impl Layout {
             layers,
             tensors: Vec::new(),
             head,
+            log_sigma,
+            inputs: *inputs,
             latent: *latent,
             weights_len,
             len: offset,
@@ -129,7 +149,8 @@ impl Layout {
         layout
     }
 
-    /// The layers in forward order: encoder, head, decoder.
+    /// The layers in forward order: encoder, head, decoder; last, as a layer
+    /// without inputs, the ln σ of a Gaussian that learns them.
     pub fn layers(&self) -> &[LinearLayer] {
         &self.layers
     }
@@ -140,6 +161,17 @@ impl Layout {
         self.head
     }
 
+    /// Indices of the decoder's layers.
+    pub fn decoder(&self) -> Range<usize> {
+        self.head + 1..self.log_sigma.unwrap_or(self.layers.len())
+    }
+
+    /// Index of the layer without inputs whose b is the learned ln σ of a
+    /// Gaussian likelihood: one for all pixels or one for each.
+    pub fn log_sigma(&self) -> Option<usize> {
+        self.log_sigma
+    }
+
     /// Dimensions of the code.
     pub fn latent(&self) -> usize {
         self.latent
@@ -147,7 +179,7 @@ impl Layout {
 
     /// Values per image.
     pub fn inputs(&self) -> usize {
-        self.layers[0].inputs
+        self.inputs
     }
 
     /// The named tensors in forward order, each weight before its bias.
@@ -172,10 +204,11 @@ impl Layout {
 
     /// Trainable parameters, padding excluded.
     pub fn parameter_count(&self) -> usize {
-        self.layers
+        let sizes = self
+            .tensors
             .iter()
-            .map(|layer| (layer.inputs + 1) * layer.outputs)
-            .sum()
+            .map(|slot| slot.shape.iter().product::<usize>());
+        sizes.sum()
     }
 
     /// Floating-point operations of one training step per image, counted as
@@ -231,7 +264,7 @@ impl Layout {
             }
             let offset = position - range.start;
             let column = offset / (rows * LANES) * LANES + offset % LANES;
-            slot.columns.contains(&column)
+            slot.columns.iter().any(|range| range.contains(&column))
         };
         self.tensors
             .iter()
@@ -240,7 +273,7 @@ impl Layout {
     }
 
     /// Flat positions of a tensor's elements in PyTorch's row-major order.
-    fn positions(&self, slot: &TensorSlot) -> impl Iterator<Item = usize> {
+    fn positions<'a>(&self, slot: &'a TensorSlot) -> impl Iterator<Item = usize> + use<'a> {
         let layer = &self.layers[slot.layer];
         let (start, rows) = if slot.is_bias {
             (layer.bias.start, 1)
@@ -251,20 +284,20 @@ impl Layout {
             rows,
             cols: layer.outputs,
         };
-        slot.columns
-            .clone()
-            .flat_map(move |column| (0..rows).map(move |row| start + panels.index(row, column)))
+        let columns = slot.columns.iter().cloned().flatten();
+        columns.flat_map(move |column| (0..rows).map(move |row| start + panels.index(row, column)))
     }
 
     fn name_tensors(&mut self, spec: &ModelSpec) {
         let mut tensors = Vec::new();
         for (index, layer) in self.layers.iter().enumerate() {
-            let mut slots = |name: String, columns: Range<usize>| {
+            let mut slots = |name: String, columns: [Range<usize>; 2]| {
+                let outputs = columns.iter().map(ExactSizeIterator::len).sum();
                 for is_bias in [false, true] {
                     let shape = if is_bias {
-                        vec![columns.len()]
+                        vec![outputs]
                     } else {
-                        vec![columns.len(), layer.inputs]
+                        vec![outputs, layer.inputs]
                     };
                     let suffix = if is_bias { "bias" } else { "weight" };
                     tensors.push(TensorSlot {
@@ -278,22 +311,33 @@ impl Layout {
             };
             // As in an `nn.Sequential` of linear layers and activations, the
             // indices count the activations too.
+            let decoder = self.decoder();
             if index < self.head {
-                slots(format!("encoder.{}", 2 * index), 0..layer.outputs);
+                slots(format!("encoder.{}", 2 * index), [0..layer.outputs, 0..0]);
+            } else if decoder.contains(&index) {
+                let columns = if index + 1 == decoder.end && layer.outputs > self.inputs {
+                    [0..self.inputs, layer.outputs - self.inputs..layer.outputs]
+                } else {
+                    [0..layer.outputs, 0..0]
+                };
+                slots(format!("decoder.{}", 2 * (index - decoder.start)), columns);
             } else if index > self.head {
-                slots(
-                    format!("decoder.{}", 2 * (index - self.head - 1)),
-                    0..layer.outputs,
-                );
+                tensors.push(TensorSlot {
+                    name: "likelihood.log_sigma".to_owned(),
+                    layer: index,
+                    columns: [0..layer.outputs, 0..0],
+                    is_bias: true,
+                    shape: vec![layer.outputs],
+                });
             } else if spec.kind.is_variational() {
                 let scale = match spec.posterior_scale {
                     PosteriorScale::LogVariance => "log_var",
                     PosteriorScale::LogSigma => "log_sigma",
                 };
-                slots("mu".to_owned(), 0..self.latent);
-                slots(scale.to_owned(), self.latent..2 * self.latent);
+                slots("mu".to_owned(), [0..self.latent, 0..0]);
+                slots(scale.to_owned(), [self.latent..2 * self.latent, 0..0]);
             } else {
-                slots("code".to_owned(), 0..self.latent);
+                slots("code".to_owned(), [0..self.latent, 0..0]);
             }
         }
         self.tensors = tensors;
@@ -358,12 +402,21 @@ mod tests {
 
     #[test]
     fn tensors_partition_the_unpadded_buffer() {
-        for (kind, architecture) in [
-            (ModelKind::Vae, "37-19-5"),
-            (ModelKind::Ae, "37-2"),
-            (ModelKind::AeL2, "20-33-17-9"),
+        for (kind, architecture, likelihood) in [
+            (ModelKind::Vae, "37-19-5", "bernoulli"),
+            (ModelKind::Ae, "37-2", "bernoulli"),
+            (ModelKind::AeL2, "20-33-17-9", "bernoulli"),
+            (ModelKind::Vae, "37-19-5", "gaussian/scalar"),
+            (ModelKind::Vae, "37-19-5", "gaussian/per-pixel"),
+            (ModelKind::Vae, "37-19-5", "gaussian/decoder"),
+            (ModelKind::Ae, "32-2", "gaussian-identity/decoder"),
         ] {
-            let layout = layout(kind, architecture);
+            let layout = Layout::new(&ModelSpec {
+                kind,
+                architecture: architecture.parse().unwrap(),
+                likelihood: likelihood.parse().unwrap(),
+                posterior_scale: PosteriorScale::LogVariance,
+            });
             let mut flat = vec![0_u32; layout.len()];
             for (index, slot) in layout.tensors().iter().enumerate() {
                 let len: usize = slot.shape.iter().product();

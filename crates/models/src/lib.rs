@@ -44,6 +44,7 @@ mod inference;
 mod initialisation;
 mod latent;
 mod layout;
+mod likelihood;
 mod model;
 mod objective;
 mod optimiser;
@@ -78,7 +79,7 @@ pub use optimiser::{Moments, OptimiserStep};
 pub use parameters::{NamedTensor, Parameters, TensorError};
 pub use schedule::{Schedule, iwae_epochs};
 pub use spec::{
-    Activation, Architecture, Likelihood, MAXIMUM_WIDTH, ModelKind, ModelSpec, PosteriorScale,
-    SpecError,
+    Activation, Architecture, GaussianMean, GaussianSigma, Likelihood, MAXIMUM_WIDTH, ModelKind,
+    ModelSpec, PosteriorScale, SpecError,
 };
 pub use trainer::{Diverged, EpochLosses, Progress, Trainer, TrainerError};

@@ -173,7 +173,11 @@ impl Checkpoint {
                 "architecture",
                 "widths joined by hyphens, as in 784-256-2",
             )?,
-            likelihood: self.entry(path, "likelihood", "bernoulli")?,
+            likelihood: self.entry(
+                path,
+                "likelihood",
+                "bernoulli, continuous-bernoulli, or gaussian or gaussian-identity with a sigma, as in gaussian/scalar",
+            )?,
             // Files from before there was a choice do not say.
             posterior_scale: if self.metadata.contains_key("posterior_scale") {
                 self.entry(path, "posterior_scale", "log-variance or log-sigma")?

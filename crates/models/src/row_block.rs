@@ -5,7 +5,7 @@ use std::ops::Range;
 use tensor_ops::linear::{
     LinearScratch, LinearShape, RowBlock, forward, forward_sparse, input_gradient,
 };
-use tensor_ops::loss::{self, SampledRows};
+use tensor_ops::loss::SampledRows;
 use tensor_ops::panels::{Panels, Support};
 use tensor_ops::{Activation, Float, reduce};
 
@@ -15,6 +15,7 @@ use crate::gradient::ImageLosses;
 use crate::importance::{importance_head_gradient, importance_weights};
 use crate::latent::{LatentShape, add_kl_by_dimension, code_and_penalty, head_gradient};
 use crate::layout::Layout;
+use crate::likelihood::{PixelLikelihood, pixel_panels};
 use crate::objective::{Bound, Objective};
 use crate::parameters::Parameters;
 use crate::spec::ModelSpec;
@@ -30,10 +31,11 @@ pub(crate) struct RowBlockWorkspace<T: Float> {
     /// The latent pass of the batch in hand.
     latent: LatentShape,
     bound: Bound,
+    likelihood: PixelLikelihood<T>,
     /// The input of each layer in forward order: x, h₁, …, z, d₁, …
     inputs: Vec<AlignedBuffer<T>>,
-    /// The gradient by each layer's pre-activation output. The last holds the
-    /// logits until the loss turns them into their gradient.
+    /// The gradient by each layer's pre-activation output. The decoder's last
+    /// holds the outputs until the loss turns them into their gradient.
     output_gradients: Vec<AlignedBuffer<T>>,
     head: AlignedBuffer<T>,
     code_gradient: AlignedBuffer<T>,
@@ -111,6 +113,7 @@ impl<T: Float> RowBlockWorkspace<T> {
             .collect();
         Self {
             bound: objective.bound,
+            likelihood: PixelLikelihood::new(spec),
             inputs,
             output_gradients,
             head: AlignedBuffer::zeroed(latent.head().len()),
@@ -156,9 +159,10 @@ impl<T: Float> RowBlockWorkspace<T> {
     /// With a_l the pre-activation output of layer l, h_l = act(a_l) and
     /// δ_l = ∂L_i/∂a_l for the image's own loss L_i:
     ///
-    /// * output layer: R = Σ softplus(a) − t·a, so δ = v_s·(σ(a) − t) with
-    ///   v_s = ∂L_i/∂R_s of the sample: 1 of one sample, 1/k of k, w̃_s under
-    ///   importance weights;
+    /// * output layer: δ = v_s·∂R_s/∂a, for the Bernoulli R = Σ softplus(a) − t·a
+    ///   and ∂R/∂a = σ(a) − t, with v_s = ∂L_i/∂R_s of the sample: 1 of one
+    ///   sample, 1/k of k, w̃_s under importance weights; a learned ln σ is the
+    ///   bias of a layer without inputs, with a δ of its own;
     /// * each layer below: ∂L_i/∂h_{l−1} = δ_l·W_lᵀ and
     ///   δ_{l−1} = (δ_l·W_lᵀ) ⊙ act'(h_{l−1});
     /// * codes and head: see [`head_gradient`] and
@@ -172,7 +176,7 @@ impl<T: Float> RowBlockWorkspace<T> {
         }
         let layout = parameters.layout().as_ref();
         let head = layout.head();
-        for layer in (1..layout.layers().len()).rev() {
+        for layer in (1..layout.decoder().end).rev() {
             if layer == head {
                 self.backward_through_codes(layout, kl_weights);
             }
@@ -238,14 +242,15 @@ impl<T: Float> RowBlockWorkspace<T> {
 
     /// Index of the first layer, in forward order, whose output is not finite.
     pub(crate) fn first_non_finite_output(&self, layout: &Layout) -> Option<usize> {
-        (0..layout.layers().len()).find(|&layer| {
+        let decoder = layout.decoder();
+        (0..decoder.end).find(|&layer| {
             let shape = layer_shape(layout, layer, self.latent).y();
             let output = if layer == layout.head() {
                 &self.head
-            } else if let Some(next) = self.inputs.get(layer + 1) {
-                next
-            } else {
+            } else if layer + 1 == decoder.end {
                 &self.output_gradients[layer]
+            } else {
+                &self.inputs[layer + 1]
             };
             output[..shape.len()].iter().any(|value| !value.is_finite())
         })
@@ -303,8 +308,9 @@ impl<T: Float> RowBlockWorkspace<T> {
 
     fn decode(&mut self, parameters: &Parameters<T>) {
         let layout = parameters.layout().as_ref();
-        let last = layout.layers().len() - 1;
-        for layer in layout.head() + 1..=last {
+        let decoder = layout.decoder();
+        let last = decoder.end - 1;
+        for layer in decoder {
             let shape = layer_shape(layout, layer, self.latent);
             let (below, above) = self.inputs.split_at_mut(layer + 1);
             let x = &below[layer][..shape.x().len()];
@@ -323,25 +329,35 @@ impl<T: Float> RowBlockWorkspace<T> {
                 &mut y[..shape.y().len()],
             );
         }
+        let codes = self.latent.code().rows;
         let rows = SampledRows {
-            shape: layer_shape(layout, last, self.latent).y(),
+            shape: pixel_panels(layout, codes),
             samples: self.latent.samples,
         };
-        let outputs = &mut self.output_gradients[last][..rows.shape.len()];
-        loss::bernoulli(
+        let outputs = layer_shape(layout, last, self.latent).y().len();
+        let (decoder, rest) = self.output_gradients.split_at_mut(last + 1);
+        let log_sigma_gradient = match (layout.log_sigma(), rest) {
+            (Some(layer), [gradient, ..]) => {
+                &mut gradient[..layer_shape(layout, layer, self.latent).y().len()]
+            }
+            _ => &mut [],
+        };
+        self.likelihood.read(parameters);
+        self.likelihood.losses_and_gradients(
             rows,
-            outputs,
+            &mut decoder[last][..outputs],
+            log_sigma_gradient,
             &self.inputs[0][..rows.targets().len()],
-            &mut self.reconstruction[..rows.shape.rows],
+            &mut self.reconstruction[..codes],
         );
         self.weigh_samples(layout);
     }
 
-    /// Weighs the reconstruction of every code, in the gradient that
-    /// [`decode`](Self::decode) has left by the outputs.
+    /// Weighs the reconstruction of every code, in the gradients that
+    /// [`decode`](Self::decode) has left by the outputs and by ln σ.
     fn weigh_samples(&mut self, layout: &Layout) {
         let latent = self.latent;
-        let (codes, last) = (latent.code().rows, layout.layers().len() - 1);
+        let codes = latent.code().rows;
         let samples = &mut self.samples;
         if self.bound == Bound::Iwae {
             importance_weights(
@@ -356,9 +372,11 @@ impl<T: Float> RowBlockWorkspace<T> {
             );
         }
         if !samples.weights.is_empty() {
-            let outputs = layer_shape(layout, last, latent).y();
-            let gradient = &mut self.output_gradients[last][..outputs.len()];
-            outputs.scale_rows(&samples.weights[..codes], gradient);
+            for layer in layout.decoder().end - 1..layout.layers().len() {
+                let outputs = layer_shape(layout, layer, latent).y();
+                let gradient = &mut self.output_gradients[layer][..outputs.len()];
+                outputs.scale_rows(&samples.weights[..codes], gradient);
+            }
         }
     }
 

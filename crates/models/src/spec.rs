@@ -70,28 +70,142 @@ impl FromStr for ModelKind {
     }
 }
 
-/// The distribution p(x|z) of the pixels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+/// The distribution p(x|z) of the pixels, independent of each other given z.
+///
+/// Written as on the command line and in files, with a Gaussian's σ after a
+/// stroke:
+///
+/// ```
+/// use models::Likelihood;
+///
+/// for text in ["bernoulli", "continuous-bernoulli", "gaussian/0.1", "gaussian-identity/scalar"] {
+///     assert_eq!(text.parse::<Likelihood>()?.to_string(), text);
+/// }
+/// # Ok::<(), models::SpecError>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub enum Likelihood {
-    /// Independent Bernoulli pixels with logits from the decoder. On grey
-    /// values this is the cross-entropy of the tutorials, on binary pixels a
-    /// true likelihood.
+    /// Bernoulli pixels with logits from the decoder. On grey values this is
+    /// the cross-entropy of the tutorials, on binary pixels a true likelihood.
     Bernoulli,
+    /// Continuous Bernoulli pixels with logits from the decoder
+    /// (Loaiza-Ganem & Cunningham 2019, arXiv 1907.06845): the Bernoulli
+    /// normalised to a density on \[0, 1\].
+    ContinuousBernoulli,
+    /// Gaussian pixels.
+    Gaussian {
+        /// How the mean comes from the decoder's output.
+        mean: GaussianMean,
+        /// Where the standard deviation comes from.
+        sigma: GaussianSigma,
+    },
+}
+
+/// How a Gaussian pixel's mean comes from the decoder's output a.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum GaussianMean {
+    /// a itself.
+    Identity,
+    /// 1/(1 + e⁻ᵃ), within \[0, 1\] as the pixels are.
+    Sigmoid,
+}
+
+/// Where a Gaussian pixel's standard deviation σ comes from.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum GaussianSigma {
+    /// A given number.
+    Fixed(f64),
+    /// One learned number for all pixels (Rybkin, Daniilidis & Levine 2021,
+    /// arXiv 2006.13202); the tensor is `likelihood.log_sigma` \[1\].
+    Scalar,
+    /// A learned number for every pixel; `likelihood.log_sigma` \[inputs\].
+    PerPixel,
+    /// The decoder's: its last layer computes the means of all pixels, then
+    /// their ln σ.
+    Decoder,
 }
 
 impl Likelihood {
-    /// The name used on the command line and in files.
+    /// The name used on the command line and in files, without σ.
     pub fn name(self) -> &'static str {
         match self {
             Likelihood::Bernoulli => "bernoulli",
+            Likelihood::ContinuousBernoulli => "continuous-bernoulli",
+            Likelihood::Gaussian {
+                mean: GaussianMean::Sigmoid,
+                ..
+            } => "gaussian",
+            Likelihood::Gaussian {
+                mean: GaussianMean::Identity,
+                ..
+            } => "gaussian-identity",
         }
+    }
+
+    /// Whether p(x|z) is a density of grey values, which may exceed 1, rather
+    /// than a probability of binary ones.
+    pub fn is_density(self) -> bool {
+        self != Likelihood::Bernoulli
+    }
+
+    /// Learned numbers σ outside the decoder.
+    pub(crate) fn log_sigma_len(self, inputs: usize) -> Option<usize> {
+        let Likelihood::Gaussian { sigma, .. } = self else {
+            return None;
+        };
+        match sigma {
+            GaussianSigma::Scalar => Some(1),
+            GaussianSigma::PerPixel => Some(inputs),
+            GaussianSigma::Fixed(_) | GaussianSigma::Decoder => None,
+        }
+    }
+
+    /// Whether the decoder computes ln σ beside the means.
+    pub(crate) fn doubles_outputs(self) -> bool {
+        matches!(
+            self,
+            Likelihood::Gaussian {
+                sigma: GaussianSigma::Decoder,
+                ..
+            }
+        )
     }
 }
 
 impl fmt::Display for Likelihood {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
+        match self {
+            Likelihood::Gaussian { sigma, .. } => f.pad(&format!("{}/{sigma}", self.name())),
+            _ => f.pad(self.name()),
+        }
+    }
+}
+
+impl fmt::Display for GaussianSigma {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            GaussianSigma::Fixed(sigma) => write!(f, "{sigma}"),
+            GaussianSigma::Scalar => f.pad("scalar"),
+            GaussianSigma::PerPixel => f.pad("per-pixel"),
+            GaussianSigma::Decoder => f.pad("decoder"),
+        }
+    }
+}
+
+impl FromStr for GaussianSigma {
+    type Err = SpecError;
+
+    fn from_str(text: &str) -> Result<Self, SpecError> {
+        match text {
+            "scalar" => Ok(GaussianSigma::Scalar),
+            "per-pixel" => Ok(GaussianSigma::PerPixel),
+            "decoder" => Ok(GaussianSigma::Decoder),
+            number => match number.parse::<f64>() {
+                Ok(sigma) if sigma.is_finite() && sigma > 0.0 => Ok(GaussianSigma::Fixed(sigma)),
+                _ => Err(SpecError::Sigma(text.to_owned())),
+            },
+        }
     }
 }
 
@@ -99,10 +213,32 @@ impl FromStr for Likelihood {
     type Err = SpecError;
 
     fn from_str(text: &str) -> Result<Self, SpecError> {
-        match text {
-            "bernoulli" => Ok(Likelihood::Bernoulli),
-            _ => Err(SpecError::Likelihood(text.to_owned())),
+        let unknown = || SpecError::Likelihood(text.to_owned());
+        let gaussian = |mean, sigma: &str| {
+            let sigma = sigma.parse()?;
+            Ok(Likelihood::Gaussian { mean, sigma })
+        };
+        match text.split_once('/') {
+            None if text == "bernoulli" => Ok(Likelihood::Bernoulli),
+            None if text == "continuous-bernoulli" => Ok(Likelihood::ContinuousBernoulli),
+            Some(("gaussian", sigma)) => gaussian(GaussianMean::Sigmoid, sigma),
+            Some(("gaussian-identity", sigma)) => gaussian(GaussianMean::Identity, sigma),
+            _ => Err(unknown()),
         }
+    }
+}
+
+impl From<Likelihood> for String {
+    fn from(likelihood: Likelihood) -> Self {
+        likelihood.to_string()
+    }
+}
+
+impl TryFrom<String> for Likelihood {
+    type Error = SpecError;
+
+    fn try_from(text: String) -> Result<Self, SpecError> {
+        text.parse()
     }
 }
 
@@ -243,7 +379,7 @@ impl FromStr for Architecture {
 }
 
 /// Everything that fixes the shape and the meaning of a model's weights.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct ModelSpec {
     /// Which autoencoder.
     pub kind: ModelKind,
@@ -256,11 +392,19 @@ pub struct ModelSpec {
 }
 
 impl ModelSpec {
-    /// Checks the architecture.
+    /// Checks the architecture and a fixed σ.
     ///
     /// # Errors
-    /// As [`Architecture::validate`].
+    /// As [`Architecture::validate`]; a σ that is not finite and positive.
     pub fn validate(&self) -> Result<(), SpecError> {
+        if let Likelihood::Gaussian {
+            sigma: GaussianSigma::Fixed(sigma),
+            ..
+        } = self.likelihood
+            && !(sigma.is_finite() && sigma > 0.0)
+        {
+            return Err(SpecError::Sigma(sigma.to_string()));
+        }
         self.architecture.validate()
     }
 }
@@ -272,8 +416,14 @@ pub enum SpecError {
     #[error("the model is {0:?}; expected one of ae, vae, ae-l2")]
     Kind(String),
     /// Not the name of a likelihood.
-    #[error("the likelihood is {0:?}; expected bernoulli")]
+    #[error(
+        "the likelihood is {0:?}; expected bernoulli, continuous-bernoulli, or gaussian or \
+         gaussian-identity with its sigma, as in gaussian/0.1"
+    )]
     Likelihood(String),
+    /// Not a standard deviation.
+    #[error("sigma is {0:?}; expected a positive number, scalar, per-pixel or decoder")]
+    Sigma(String),
     /// Not the name of a posterior's scale.
     #[error("the posterior's scale is {0:?}; expected log-variance or log-sigma")]
     PosteriorScale(String),
@@ -314,6 +464,34 @@ mod tests {
             "vea".parse::<ModelKind>(),
             Err(SpecError::Kind("vea".into()))
         );
+    }
+
+    #[test]
+    fn likelihoods_round_trip_and_nonsense_is_refused() {
+        for text in [
+            "bernoulli",
+            "continuous-bernoulli",
+            "gaussian/0.3",
+            "gaussian/per-pixel",
+            "gaussian-identity/scalar",
+            "gaussian-identity/decoder",
+        ] {
+            let likelihood: Likelihood = text.parse().unwrap();
+            assert_eq!(likelihood.to_string(), text);
+            let json = serde_json::to_string(&likelihood).unwrap();
+            assert_eq!(
+                serde_json::from_str::<Likelihood>(&json).unwrap(),
+                likelihood
+            );
+        }
+        for text in ["gaussian", "bernoulli/0.1", "poisson", "laplace/1", ""] {
+            let error = text.parse::<Likelihood>().unwrap_err();
+            assert_eq!(error, SpecError::Likelihood(text.into()), "{text}");
+        }
+        for sigma in ["0", "-1", "inf", "NaN", "pixel", ""] {
+            let error = format!("gaussian/{sigma}").parse::<Likelihood>();
+            assert_eq!(error, Err(SpecError::Sigma(sigma.into())), "{sigma}");
+        }
     }
 
     #[test]

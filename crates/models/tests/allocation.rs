@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Barrier};
 
 use models::{
-    DataTreatment, Gradients, Initialisation, Likelihood, Model, ModelKind, ModelSpec, Objective,
-    Schedule, Trainer, TrainingConfig,
+    DataTreatment, Gradients, Initialisation, Model, ModelKind, ModelSpec, Objective, Schedule,
+    Trainer, TrainingConfig,
 };
 
 /// Counts every allocation of the process, on any thread.
@@ -76,21 +76,37 @@ fn steps_after_the_first_allocate_nothing() {
             objective: Objective::iwae(5),
             ..elaborate.clone()
         },
+        TrainingConfig {
+            objective: Objective::iwae(2),
+            ..plain.clone()
+        },
+        plain.clone(),
         plain,
         elaborate,
+    ];
+    let likelihoods = [
+        "bernoulli",
+        "bernoulli",
+        "gaussian/per-pixel",
+        "gaussian-identity/decoder",
+        "continuous-bernoulli",
+        "bernoulli",
     ];
     // All threads start before any counting and live to its end: starting and
     // ending, they allocate on their own time.
     let mut trainers: Vec<Trainer> = cases
         .into_iter()
-        .flat_map(|case| configs.clone().map(|config| (case, config)))
-        .map(|((gradients, threads), config)| {
+        .flat_map(|case| {
+            let configs = configs.clone().into_iter().zip(likelihoods);
+            configs.map(move |(config, likelihood)| (case, config, likelihood))
+        })
+        .map(|((gradients, threads), config, likelihood)| {
             let config = TrainingConfig {
                 gradients,
                 threads,
                 ..config
             };
-            trainer(images.clone(), config)
+            trainer(images.clone(), config, likelihood)
         })
         .collect();
     trainers.iter().for_each(wake_every_thread);
@@ -120,11 +136,11 @@ fn steps_after_the_first_allocate_nothing() {
     assert!(ALLOCATIONS.load(Ordering::Relaxed) > 0);
 }
 
-fn trainer(images: Arc<[u8]>, config: TrainingConfig) -> Trainer {
+fn trainer(images: Arc<[u8]>, config: TrainingConfig, likelihood: &str) -> Trainer {
     let spec = ModelSpec {
         kind: ModelKind::Vae,
         architecture: "784-64-20-2".parse().unwrap(),
-        likelihood: Likelihood::Bernoulli,
+        likelihood: likelihood.parse().unwrap(),
         posterior_scale: Default::default(),
     };
     let model = Model::new(spec, Initialisation::PyTorchUniform, 1).unwrap();

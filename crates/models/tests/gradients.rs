@@ -3,8 +3,8 @@
 mod reference;
 
 use models::{
-    Activation, GradientWorkspace, Gradients, ModelKind, Objective, Parameters, PosteriorScale,
-    ValueBatch,
+    Activation, GradientWorkspace, Gradients, ModelKind, ModelSpec, Objective, Parameters,
+    PosteriorScale, ValueBatch,
 };
 use reference::{Problem, largest_magnitude, largest_relative_error, spec};
 use tensor_ops::parallel::ThreadPool;
@@ -51,28 +51,63 @@ fn every_objective(kind: ModelKind) -> Vec<(PosteriorScale, Objective)> {
     }
 }
 
-fn every_problem() -> impl Iterator<Item = Problem> {
-    let of_kind = |kind| {
-        every_objective(kind)
-            .into_iter()
-            .map(move |case| (kind, case))
-    };
-    let cases = ModelKind::ALL.into_iter().flat_map(of_kind);
-    cases.flat_map(|(kind, (scale, objective))| {
-        let activations = [Activation::Relu, Activation::Tanh].into_iter();
-        activations.flat_map(move |activation| {
-            ARCHITECTURES.into_iter().map(move |architecture| {
+/// The likelihoods besides the Bernoulli.
+const LIKELIHOODS: [&str; 9] = [
+    "continuous-bernoulli",
+    "gaussian/0.3",
+    "gaussian/scalar",
+    "gaussian/per-pixel",
+    "gaussian/decoder",
+    "gaussian-identity/0.3",
+    "gaussian-identity/scalar",
+    "gaussian-identity/per-pixel",
+    "gaussian-identity/decoder",
+];
+
+/// Every model and objective: for the Bernoulli with every activation and
+/// architecture, for the other likelihoods with one pair after the other, so
+/// that each likelihood meets all eight.
+fn every_case() -> Vec<(ModelSpec, Objective)> {
+    let activations = [Activation::Relu, Activation::Tanh];
+    let shapes: Vec<_> = activations
+        .into_iter()
+        .flat_map(|activation| ARCHITECTURES.map(|architecture| (architecture, activation)))
+        .collect();
+    let mut cases = Vec::new();
+    for kind in ModelKind::ALL {
+        for (scale, objective) in every_objective(kind) {
+            for &(architecture, activation) in &shapes {
                 let mut spec = spec(kind, architecture, activation);
                 spec.posterior_scale = scale;
-                // The first seed whose hidden units all stay clear of relu's
-                // kink, and KLs of free bits', under the differences below.
-                let mut problems =
-                    (0..1000).map(|seed| Problem::with_objective(spec.clone(), objective, 5, seed));
-                problems
-                    .find(|problem| problem.evaluate(&problem.tensors()).kink_distance > 4e-3)
-                    .unwrap()
-            })
-        })
+                cases.push((spec, objective));
+            }
+        }
+    }
+    for (offset, likelihood) in LIKELIHOODS.into_iter().enumerate() {
+        let objectives = ModelKind::ALL.into_iter().flat_map(|kind| {
+            let of_kind = every_objective(kind).into_iter();
+            of_kind.map(move |(scale, objective)| (kind, scale, objective))
+        });
+        for (index, (kind, scale, objective)) in objectives.enumerate() {
+            let (architecture, activation) = shapes[(index + 3 * offset) % shapes.len()];
+            let mut spec = spec(kind, architecture, activation);
+            spec.posterior_scale = scale;
+            spec.likelihood = likelihood.parse().unwrap();
+            cases.push((spec, objective));
+        }
+    }
+    cases
+}
+
+fn every_problem() -> impl Iterator<Item = Problem> {
+    every_case().into_iter().map(|(spec, objective)| {
+        // The first seed whose hidden units all stay clear of relu's kink, and
+        // KLs of free bits', under the differences below.
+        let mut problems =
+            (0..1000).map(|seed| Problem::with_objective(spec.clone(), objective, 5, seed));
+        problems
+            .find(|problem| problem.evaluate(&problem.tensors()).kink_distance > 4e-3)
+            .unwrap()
     })
 }
 
@@ -175,18 +210,19 @@ fn hand_derived_gradients_are_those_of_finite_differences() {
 #[test]
 fn gradients_do_not_depend_on_threads_or_row_blocks() {
     for gradients in [Gradients::Hand, Gradients::Tape] {
-        for (scale, objective) in every_objective(ModelKind::Vae) {
-            let mut spec = spec(ModelKind::Vae, "37-20-7-3", Activation::Tanh);
-            spec.posterior_scale = scale;
-            let problem = Problem::with_objective(spec, objective, 11, 3);
-            let (sums, one) = problem.gradient(gradients, 1);
-            for threads in [2, 3, 4, 16] {
-                let (more_sums, more) = problem.gradient(gradients, threads);
-                assert_eq!(
-                    sums, more_sums,
-                    "{objective}: {gradients}, {threads} threads"
-                );
-                assert_eq!(one, more, "{objective}: {gradients}, {threads} threads");
+        for likelihood in ["bernoulli"].into_iter().chain(LIKELIHOODS) {
+            for (scale, objective) in every_objective(ModelKind::Vae) {
+                let mut spec = spec(ModelKind::Vae, "37-20-7-3", Activation::Tanh);
+                spec.posterior_scale = scale;
+                spec.likelihood = likelihood.parse().unwrap();
+                let problem = Problem::with_objective(spec, objective, 11, 3);
+                let (sums, one) = problem.gradient(gradients, 1);
+                for threads in [2, 3, 4, 16] {
+                    let (more_sums, more) = problem.gradient(gradients, threads);
+                    let case = format!("{likelihood} {objective}: {gradients}, {threads} threads");
+                    assert_eq!(sums, more_sums, "{case}");
+                    assert_eq!(one, more, "{case}");
+                }
             }
         }
     }

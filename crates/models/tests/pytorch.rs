@@ -8,13 +8,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use models::{
-    AdamConstants, GradientWorkspace, Gradients, Layout, Model, ModelKind, ModelSpec, Moments,
-    NamedTensor, Objective, Parameters, PosteriorScale, ValueBatch,
+    AdamConstants, GaussianMean, GradientWorkspace, Gradients, Layout, Likelihood, Model,
+    ModelKind, ModelSpec, Moments, NamedTensor, Objective, Parameters, PosteriorScale, ValueBatch,
 };
 use ndarray::ArrayView2;
 use reference::{largest_magnitude, spec};
 use safetensors::{Dtype, SafeTensors};
 use tensor_ops::Float;
+use tensor_ops::loss::continuous_bernoulli;
 use tensor_ops::parallel::ThreadPool;
 
 struct Fixture {
@@ -64,6 +65,16 @@ impl Fixture {
             if entry("head") == "log_sigma" {
                 spec.posterior_scale = PosteriorScale::LogSigma;
             }
+            let sigma = match entry("sigma") {
+                "fixed" => entry("fixed_sigma"),
+                sigma => sigma,
+            };
+            let likelihood = match (entry("likelihood"), entry("mean")) {
+                ("gaussian", "sigmoid") => format!("gaussian/{sigma}"),
+                ("gaussian", _) => format!("gaussian-identity/{sigma}"),
+                (likelihood, _) => likelihood.to_owned(),
+            };
+            spec.likelihood = likelihood.parse().unwrap();
         }
         Self {
             name,
@@ -252,11 +263,43 @@ fn fixtures() -> Vec<Fixture> {
     fixtures
 }
 
+/// ln C = ln(1 + eᵃ) − A(a) and E[x] to fifty digits, rounded.
+#[test]
+fn the_continuous_bernoulli_is_normalised_to_1e_10() {
+    let fixtures = fixtures_of_normaliser();
+    let [logits, log_normaliser, mean] =
+        ["logits", "log_normaliser", "mean"].map(|key| fixtures[key].clone());
+    let (mut partitions, mut means) = (logits.clone(), logits.clone());
+    continuous_bernoulli::log_partitions_in_place(&mut partitions);
+    continuous_bernoulli::means_in_place(&mut means);
+    assert_eq!(logits.len(), 61);
+    for (index, &a) in logits.iter().enumerate() {
+        let softplus = a.max(0.0) + (-a.abs()).exp().ln_1p();
+        let found = softplus - partitions[index];
+        assert!(
+            (found - log_normaliser[index]).abs() < 1e-10,
+            "{a}: {found}"
+        );
+        assert!((means[index] - mean[index]).abs() < 1e-10, "{a}: {found}");
+    }
+}
+
+fn fixtures_of_normaliser() -> BTreeMap<String, Vec<f64>> {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/pytorch");
+    let bytes = std::fs::read(folder.join("continuous-bernoulli-normaliser.safetensors")).unwrap();
+    let file = SafeTensors::deserialize(&bytes).unwrap();
+    let values = |data: &[u8]| {
+        let numbers = data.as_chunks().0.iter();
+        numbers.map(|b| f64::from_le_bytes(*b)).collect()
+    };
+    file.iter()
+        .map(|(key, view)| (key.to_owned(), values(view.data())))
+        .collect()
+}
+
 fn objective_fixtures() -> Vec<Fixture> {
-    let fixtures = fixtures_named(|name| {
-        name.starts_with("objective_") && !name.contains("gaussian") && !name.contains("continuous")
-    });
-    assert_eq!(fixtures.len(), 8, "fixtures of objectives");
+    let fixtures = fixtures_named(|name| name.starts_with("objective_"));
+    assert_eq!(fixtures.len(), 18, "fixtures of objectives");
     fixtures
 }
 
@@ -289,6 +332,69 @@ fn single_precision_agrees_to_1e_5() {
     for fixture in fixtures() {
         fixture.compare::<f32>(Gradients::Hand, 1e-5);
         fixture.compare::<f32>(Gradients::Tape, 1e-5);
+    }
+}
+
+/// log p(x|z) and the mean image of each likelihood, after training.
+#[test]
+fn inference_under_every_likelihood_agrees_to_1e_5() {
+    for fixture in objective_fixtures() {
+        let layout = Arc::new(Layout::new(&fixture.spec));
+        let tensors = fixture
+            .parameters::<f32>("initial", &layout)
+            .named_tensors();
+        let model = Model::from_named_tensors(fixture.spec.clone(), tensors).unwrap();
+        let single = |values: &[f64]| values.iter().map(|&v| v as f32).collect::<Vec<_>>();
+        let (batch, inputs) = (fixture.tensors["x"].0[0], layout.inputs());
+        let (samples, latent) = (fixture.objective.samples, layout.latent());
+        let x = single(fixture.values("x"));
+        let images = ArrayView2::from_shape((batch, inputs), &x).unwrap();
+        let check = |what: &str, found: &[f32], expected: &[f64]| {
+            let found: Vec<f64> = found.iter().map(|&v| f64::from(v)).collect();
+            fixture.check(what, &found, expected, 1e-5);
+        };
+        let codes = model.encode(images);
+        let log_variance = codes.log_variance.as_ref().unwrap();
+        check(
+            "forward.log_var",
+            log_variance.as_slice().unwrap(),
+            fixture.values("forward.log_var"),
+        );
+        // The fixture has one sample of all images after the other; here the
+        // samples of an image stand together.
+        let z = single(fixture.values("forward.z"));
+        let z: Vec<f32> = (0..batch * samples)
+            .flat_map(|code| {
+                let (image, sample) = (code / samples, code % samples);
+                z[(sample * batch + image) * latent..][..latent].to_vec()
+            })
+            .collect();
+        let z = ArrayView2::from_shape((batch * samples, latent), &z).unwrap();
+        let found = model.log_likelihoods(z, images, samples);
+        let expected = fixture.values("forward.log_likelihood");
+        let expected: Vec<f64> = (0..batch * samples)
+            .map(|code| expected[code % samples * batch + code / samples])
+            .collect();
+        check("forward.log_likelihood", &found, &expected);
+
+        let mean = |a: f64| match fixture.spec.likelihood {
+            Likelihood::Gaussian {
+                mean: GaussianMean::Identity,
+                ..
+            } => a,
+            Likelihood::ContinuousBernoulli => 1.0 / (1.0 - (-a).exp()) - 1.0 / a,
+            Likelihood::Bernoulli | Likelihood::Gaussian { .. } => 1.0 / (1.0 + (-a).exp()),
+        };
+        let outputs = fixture.values("forward.outputs");
+        let width = outputs.len() / (batch * samples);
+        let expected: Vec<f64> = (0..batch * samples)
+            .flat_map(|code| {
+                let row = (code % samples) * batch + code / samples;
+                outputs[row * width..][..inputs].iter().map(|&a| mean(a))
+            })
+            .collect();
+        let decoded = model.decode(z);
+        check("the mean images", decoded.as_slice().unwrap(), &expected);
     }
 }
 

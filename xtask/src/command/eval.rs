@@ -93,10 +93,13 @@ impl Eval {
 fn table(report: &Report) -> String {
     let evaluation = &report.evaluation;
     let mut text = format!(
-        "{} images of the {} split, {}; nats per image\n\n",
+        "{} images of the {} split, {}; nats per image\n\
+         likelihood {}; trained with {}\n\n",
         evaluation.n,
         evaluation.split,
-        treatment(report)
+        treatment(report),
+        report.pixel_likelihood,
+        report.objective
     );
     write_terms(&mut text, report);
     write_likelihood(&mut text, report);
@@ -175,13 +178,13 @@ fn write_terms(text: &mut String, report: &Report) {
     );
     row(
         "entropy floor",
-        number(Some(evaluation.entropy_floor)),
+        number(evaluation.entropy_floor),
         String::new(),
         String::new(),
     );
     row(
         "reconstruction above floor",
-        number(Some(evaluation.excess_over_floor)),
+        number(evaluation.excess_over_floor),
         String::new(),
         String::new(),
     );

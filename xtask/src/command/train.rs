@@ -51,6 +51,14 @@ pub(crate) struct Train {
     #[arg(long, value_name = "A")]
     activation: Option<String>,
 
+    /// bernoulli, continuous-bernoulli, gaussian, or gaussian-identity.
+    #[arg(long, value_name = "P")]
+    likelihood: Option<String>,
+
+    /// A Gaussian's standard deviation: a number, scalar, per-pixel or decoder.
+    #[arg(long, value_name = "S", allow_negative_numbers = true)]
+    sigma: Option<String>,
+
     /// What is raised: elbo, or iwae (the importance-weighted bound).
     #[arg(long, value_name = "O")]
     objective: Option<String>,
@@ -113,7 +121,7 @@ pub(crate) struct Train {
     /// --epochs, go on to more epochs than it was meant to have.
     #[arg(long, value_name = "DIR", conflicts_with_all = [
         "preset", "config", "set", "dataset", "model", "hidden", "latent", "activation",
-        "objective", "samples", "beta", "beta_warm_up", "free_bits", "batch", "lr", "seed", "treatment", "schedule", "gradients",
+        "likelihood", "sigma", "objective", "samples", "beta", "beta_warm_up", "free_bits", "batch", "lr", "seed", "treatment", "schedule", "gradients",
     ])]
     resume: Option<PathBuf>,
 
@@ -248,6 +256,8 @@ impl Train {
             ("--hidden", "model.hidden", hidden),
             ("--latent", "model.latent", self.latent.clone()),
             ("--activation", "model.activation", quoted(&self.activation)),
+            ("--likelihood", "model.likelihood", quoted(&self.likelihood)),
+            ("--sigma", "model.sigma", quoted(&self.sigma)),
             ("--objective", "training.objective", quoted(&self.objective)),
             ("--samples", "training.samples", self.samples.clone()),
             ("--beta", "training.beta", self.beta.clone()),

@@ -1,6 +1,7 @@
 //! Functions of one value, element by element.
 
 use tensor_ops::Float;
+use tensor_ops::loss::continuous_bernoulli;
 use tensor_ops::vector::{self, scalar};
 
 use crate::backward::Gradients;
@@ -23,6 +24,7 @@ pub(crate) enum Unary<T> {
     Square,
     Sqrt,
     Clamp { low: T, high: T },
+    ContinuousBernoulliLogPartition,
 }
 
 impl<T: Float> Tape<'_, T> {
@@ -124,6 +126,17 @@ impl<T: Float> Tape<'_, T> {
         self.unary("clamp", x, Unary::Clamp { low, high })
     }
 
+    /// ln((eˣ − 1)/x), by which a continuous Bernoulli variable with logit x is
+    /// normalised; the derivative is its mean, 1/(1 − e⁻ˣ) − 1/x. Both are safe
+    /// around x = 0, see [`tensor_ops::loss::continuous_bernoulli`].
+    ///
+    /// # Errors
+    /// As [`neg`](Self::neg).
+    pub fn continuous_bernoulli_log_partition(&mut self, x: Var) -> Result<Var, Error> {
+        const OP: &str = "continuous_bernoulli_log_partition";
+        self.unary(OP, x, Unary::ContinuousBernoulliLogPartition)
+    }
+
     /// The value of `x` as a constant: no gradient passes.
     ///
     /// # Errors
@@ -172,6 +185,10 @@ fn forward<T: Float>(function: Unary<T>, x: &[T], y: &mut [T]) {
                 x
             }
         }),
+        Unary::ContinuousBernoulliLogPartition => {
+            y.copy_from_slice(x);
+            continuous_bernoulli::log_partitions_in_place(y);
+        }
     }
 }
 
@@ -204,6 +221,13 @@ pub(crate) fn backward<T: Float>(
         Unary::Sqrt => target.add(zip(upstream, y).map(|(g, y)| g / (y + y))),
         Unary::Clamp { low, high } => {
             target.add(zip(upstream, x).map(|(g, x)| select(x > low && x < high, g)));
+        }
+        Unary::ContinuousBernoulliLogPartition => {
+            target.add(zip(upstream, x).map(|(g, x)| {
+                let mut mean = [x];
+                continuous_bernoulli::means_in_place(&mut mean);
+                g * mean[0]
+            }));
         }
     }
 }

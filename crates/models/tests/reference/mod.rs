@@ -8,8 +8,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use models::{
-    Activation, Bound, GradientWorkspace, Gradients, Layout, Likelihood, LossSums, ModelKind,
-    ModelSpec, NamedTensor, Objective, Parameters, PosteriorScale, ValueBatch,
+    Activation, Bound, GaussianMean, GaussianSigma, GradientWorkspace, Gradients, Layout,
+    Likelihood, LossSums, ModelKind, ModelSpec, NamedTensor, Objective, Parameters, PosteriorScale,
+    ValueBatch,
 };
 use rand::Rng;
 use tensor_ops::parallel::ThreadPool;
@@ -243,11 +244,40 @@ impl Problem {
                 evaluation,
             );
         }
-        let logits = linear(tensors, &format!("decoder.{}", 2 * hidden), &h);
-        let term = |(a, t): (&f64, &f64)| a.max(0.0) + (-a.abs()).exp().ln_1p() - a * t;
-        let loss = logits.iter().zip(x).map(term).sum();
-        evaluation.logits.extend(logits);
+        let outputs = linear(tensors, &format!("decoder.{}", 2 * hidden), &h);
+        let learned = tensors.get("likelihood.log_sigma");
+        let loss = (0..x.len())
+            .map(|pixel| self.pixel_loss(pixel, &outputs, learned, x[pixel]))
+            .sum();
+        evaluation.logits.extend(outputs);
         loss
+    }
+
+    /// −log p(x|z) of one pixel.
+    fn pixel_loss(
+        &self,
+        pixel: usize,
+        outputs: &[f64],
+        learned: Option<&NamedTensor<f64>>,
+        x: f64,
+    ) -> f64 {
+        let a = outputs[pixel];
+        let (mean, sigma) = match self.spec.likelihood {
+            Likelihood::Bernoulli => return a.max(0.0) + (-a.abs()).exp().ln_1p() - a * x,
+            Likelihood::ContinuousBernoulli => return (a.exp_m1() / a).ln() - a * x,
+            Likelihood::Gaussian { mean, sigma } => (mean, sigma),
+        };
+        let mean = match mean {
+            GaussianMean::Identity => a,
+            GaussianMean::Sigmoid => 1.0 / (1.0 + (-a).exp()),
+        };
+        let sigma = match (sigma, learned) {
+            (GaussianSigma::Fixed(sigma), _) => sigma,
+            (GaussianSigma::Decoder, _) => outputs[self.layout.inputs() + pixel].exp(),
+            (GaussianSigma::Scalar, learned) => learned.unwrap().values[0].exp(),
+            (GaussianSigma::PerPixel, learned) => learned.unwrap().values[pixel].exp(),
+        };
+        0.5 * ((x - mean) / sigma).powi(2) + (sigma * std::f64::consts::TAU.sqrt()).ln()
     }
 
     fn nonlinear(&self, a: Vec<f64>, evaluation: &mut Evaluation) -> Vec<f64> {

@@ -1,0 +1,195 @@
+//! −log p(x|z) of the decoder's outputs under every likelihood, and its
+//! gradients.
+
+use tensor_ops::Float;
+use tensor_ops::loss::{self, SampledRows, continuous_bernoulli, gaussian};
+use tensor_ops::panels::Panels;
+use tensor_ops::vector;
+
+use crate::aligned::AlignedBuffer;
+use crate::layout::Layout;
+use crate::parameters::Parameters;
+use crate::spec::{GaussianMean, GaussianSigma, Likelihood, ModelSpec};
+
+/// A likelihood with the parameters it has outside the decoder.
+#[derive(Debug)]
+pub(crate) struct PixelLikelihood<T> {
+    likelihood: Likelihood,
+    inputs: usize,
+    /// 1/σ² by pixel of a Gaussian whose σ does not come from the decoder.
+    inverse_variance: AlignedBuffer<T>,
+    /// What the loss of every row has besides ½ Σ d²/σ² (+ Σ ln σ).
+    constant: T,
+}
+
+impl<T: Float> PixelLikelihood<T> {
+    /// The likelihood of a model; [`read`](Self::read) brings its parameters.
+    pub(crate) fn new(spec: &ModelSpec) -> Self {
+        let inputs = spec.architecture.inputs;
+        let shared = match spec.likelihood {
+            Likelihood::Gaussian { sigma, .. } if sigma != GaussianSigma::Decoder => {
+                Panels::new(1, inputs).len()
+            }
+            _ => 0,
+        };
+        Self {
+            likelihood: spec.likelihood,
+            inputs,
+            inverse_variance: AlignedBuffer::zeroed(shared),
+            constant: T::ZERO,
+        }
+    }
+
+    /// Takes σ from the parameters, as it is in this step.
+    pub(crate) fn read(&mut self, parameters: &Parameters<T>) {
+        let Likelihood::Gaussian { sigma, .. } = self.likelihood else {
+            return;
+        };
+        let half_log_tau = 0.5 * std::f64::consts::TAU.ln();
+        let learned = parameters
+            .layout()
+            .log_sigma()
+            .map(|layer| parameters.bias(layer));
+        let log_sigma = |pixel: usize| match (sigma, learned) {
+            (GaussianSigma::Fixed(sigma), _) => T::from_f64(sigma.ln()),
+            (GaussianSigma::Scalar, Some(values)) => values[0],
+            (_, Some(values)) => values[pixel],
+            (_, None) => T::ZERO,
+        };
+        let mut total = half_log_tau * self.inputs as f64;
+        let minus_two = T::from_f64(-2.0);
+        if !self.inverse_variance.is_empty() {
+            for pixel in 0..self.inputs {
+                let log_sigma = log_sigma(pixel);
+                total += log_sigma.to_f64();
+                self.inverse_variance[pixel] = minus_two * log_sigma;
+            }
+            vector::exp_in_place(&mut self.inverse_variance[..self.inputs]);
+        }
+        self.constant = T::from_f64(total);
+    }
+
+    /// −log p(x|z) of every row in nats; `outputs` become its gradient by the
+    /// outputs.
+    ///
+    /// `log_sigma_gradient` receives the gradient by every row's ln σ where σ
+    /// is learned outside the decoder. One ln σ for all pixels gets the sum
+    /// over them, Σ (1 − d²/σ²) = pixels − 2·(½ Σ d²/σ²).
+    pub(crate) fn losses_and_gradients(
+        &self,
+        rows: SampledRows,
+        outputs: &mut [T],
+        log_sigma_gradient: &mut [T],
+        targets: &[T],
+        row_loss: &mut [T],
+    ) {
+        match self.likelihood {
+            Likelihood::Bernoulli => loss::bernoulli(rows, outputs, targets, row_loss),
+            Likelihood::ContinuousBernoulli => {
+                continuous_bernoulli::with_logits(rows, outputs, targets, row_loss);
+            }
+            Likelihood::Gaussian { mean, sigma } => {
+                let mean = mean.into();
+                if sigma == GaussianSigma::Decoder {
+                    let (means, log_sigma) = outputs.split_at_mut(rows.shape.len());
+                    let log_sigma = &mut log_sigma[..rows.shape.len()];
+                    gaussian::per_element(rows, mean, means, log_sigma, targets, row_loss);
+                } else {
+                    let by_pixel =
+                        (sigma == GaussianSigma::PerPixel).then_some(&mut *log_sigma_gradient);
+                    let precision = &self.inverse_variance;
+                    gaussian::per_column(
+                        rows, mean, precision, outputs, by_pixel, targets, row_loss,
+                    );
+                }
+                if sigma == GaussianSigma::Scalar {
+                    let (pixels, two) = (T::from_usize(self.inputs), T::from_f64(2.0));
+                    let panels = Panels::new(rows.shape.rows, 1);
+                    for (row, &half_squares) in row_loss.iter().enumerate() {
+                        log_sigma_gradient[panels.index(row, 0)] = pixels - two * half_squares;
+                    }
+                }
+                self.add_constant(row_loss);
+            }
+        }
+    }
+
+    /// −log p(x|z) of every row in nats, alone.
+    pub(crate) fn losses(
+        &self,
+        rows: SampledRows,
+        outputs: &[T],
+        targets: &[T],
+        row_loss: &mut [T],
+    ) {
+        match self.likelihood {
+            Likelihood::Bernoulli => loss::bernoulli_loss(rows, outputs, targets, row_loss),
+            Likelihood::ContinuousBernoulli => {
+                continuous_bernoulli::with_logits_loss(rows, outputs, targets, row_loss);
+            }
+            Likelihood::Gaussian { mean, sigma } => {
+                let mean = mean.into();
+                if sigma == GaussianSigma::Decoder {
+                    let (means, log_sigma) = outputs.split_at(rows.shape.len());
+                    let log_sigma = &log_sigma[..rows.shape.len()];
+                    gaussian::per_element_loss(rows, mean, means, log_sigma, targets, row_loss);
+                } else {
+                    let precision = &self.inverse_variance;
+                    gaussian::per_column_loss(rows, mean, precision, outputs, targets, row_loss);
+                }
+                self.add_constant(row_loss);
+            }
+        }
+    }
+
+    fn add_constant(&self, row_loss: &mut [T]) {
+        for loss in row_loss {
+            *loss += self.constant;
+        }
+    }
+}
+
+impl Likelihood {
+    /// Turns the decoder's outputs into the mean E\[x|z\] of each pixel.
+    pub(crate) fn means_in_place(self, outputs: &mut [f32]) {
+        match self {
+            Likelihood::Bernoulli
+            | Likelihood::Gaussian {
+                mean: GaussianMean::Sigmoid,
+                ..
+            } => vector::sigmoid_in_place(outputs),
+            Likelihood::ContinuousBernoulli => continuous_bernoulli::means_in_place(outputs),
+            Likelihood::Gaussian {
+                mean: GaussianMean::Identity,
+                ..
+            } => {}
+        }
+    }
+}
+
+impl From<GaussianMean> for gaussian::Mean {
+    fn from(mean: GaussianMean) -> Self {
+        match mean {
+            GaussianMean::Identity => gaussian::Mean::Identity,
+            GaussianMean::Sigmoid => gaussian::Mean::Sigmoid,
+        }
+    }
+}
+
+/// The pixels of a block of decoder outputs: a Gaussian's means without the
+/// ln σ that may stand beside them.
+pub(crate) fn pixel_panels(layout: &Layout, rows: usize) -> Panels {
+    Panels {
+        rows,
+        cols: layout.inputs(),
+    }
+}
+
+/// A block of decoder outputs whole, with the ln σ that may stand beside the
+/// means.
+pub(crate) fn output_panels(layout: &Layout, rows: usize) -> Panels {
+    Panels {
+        rows,
+        cols: layout.layers()[layout.decoder().end - 1].outputs,
+    }
+}
