@@ -178,20 +178,20 @@ fn test_losses_stand_beside_the_published_ones() {
     assert_eq!(epochs, [10, 30]);
 }
 
+/// Starts a reproduction, sends it SIGTERM once `file` of its run has
+/// something in it, and checks that it says how to go on.
 #[cfg(unix)]
-#[test]
-fn a_signal_checkpoints_and_the_same_command_goes_on() {
-    let folder = folder();
-    let arguments = [&TABLE[..], &["--out", "out", "--stages", "8"]].concat();
+fn stopped(folder: &Path, more: &[&str], file: &str) {
+    let arguments = [&TABLE[..TABLE.len() - 2], &["--out", "out"], more].concat();
     let mut child = std::process::Command::new(assert_cmd::cargo::cargo_bin!("xtask"))
-        .current_dir(folder.path())
+        .current_dir(folder)
         .args(&arguments)
         .stdout(std::process::Stdio::null())
         .stderr(std::process::Stdio::piped())
         .spawn()
         .expect("the program starts");
-    let metrics = folder.path().join("out/iwae-table1/k1/metrics.jsonl");
-    while fs::metadata(&metrics).map_or(0, |file| file.len()) == 0 {
+    let awaited = folder.join("out/iwae-table1/k1").join(file);
+    while fs::metadata(&awaited).map_or(0, |file| file.len()) == 0 {
         let ended = child.try_wait().expect("a child");
         assert!(ended.is_none(), "the run ended early");
         std::thread::sleep(std::time::Duration::from_millis(5));
@@ -204,8 +204,25 @@ fn a_signal_checkpoints_and_the_same_command_goes_on() {
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(75), "{stderr}");
     assert!(stderr.contains("reproduce iwae-table1"), "{stderr}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_signal_checkpoints_and_the_same_command_goes_on() {
+    let folder = folder();
+    stopped(folder.path(), &["--stages", "8"], "metrics.jsonl");
     let stands = row(folder.path(), "out", "8", &["--no-training"]);
     assert!(stands["epochs"].as_u64().expect("a count") < 3280);
+
+    // While −log p(x) is measured, a signal is answered as well.
+    let folder = self::folder();
+    let stages = ["--stages", "1"];
+    stopped(
+        folder.path(),
+        &[&stages[..], &["--nll-samples", "100000"]].concat(),
+        "result.json",
+    );
+    assert_eq!(row(folder.path(), "out", "1", &[])["epochs"], 1);
 }
 
 /// A run that stops early for want of progress on held-out images.

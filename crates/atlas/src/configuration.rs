@@ -373,11 +373,15 @@ impl Configuration {
     /// Whether the decoder's last bias starts at the logit of the mean image.
     ///
     /// # Errors
-    /// An unknown name.
+    /// An unknown name, or a likelihood without probabilities of pixels.
     pub fn output_bias_is_train_mean(&self) -> Result<bool, Error> {
         match self.model.output_bias.as_str() {
             "initialisation" => Ok(false),
-            "train-mean" => Ok(true),
+            "train-mean" if self.model.likelihood == "bernoulli" => Ok(true),
+            "train-mean" => Err(Error::Configuration(format!(
+                "model.output_bias is 'train-mean', the logit of a pixel's probability, but model.likelihood is '{}'; expected 'bernoulli'",
+                self.model.likelihood
+            ))),
             other => Err(Error::Configuration(format!(
                 "model.output_bias is '{other}', but must be 'initialisation' or 'train-mean'"
             ))),
@@ -850,6 +854,17 @@ mod tests {
             assert!(message.contains(expected), "{text}: {message}");
             assert!(!message.contains('\n'), "{text}: {message}");
         }
+    }
+
+    #[test]
+    fn the_mean_image_is_a_bias_of_probabilities_only() {
+        let sets = [
+            "model.output_bias=train-mean",
+            "model.likelihood=continuous-bernoulli",
+        ];
+        assert!(resolve(&sets[..1]).is_ok());
+        let message = resolve(&sets).unwrap_err().to_string();
+        assert!(message.ends_with("expected 'bernoulli'"), "{message}");
     }
 
     #[test]

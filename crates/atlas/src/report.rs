@@ -185,7 +185,7 @@ pub fn write(
     let treatment = request.treatment.unwrap_or(trained).of_evaluation();
     if treatment.is_binary() && spec.likelihood.is_density() {
         return Err(Error::Configuration(format!(
-            "--treatment is {treatment}, but the likelihood {} is a density of grey values; expected grey",
+            "--data-treatment is {treatment}, but the likelihood {} is a density of grey values; expected grey",
             spec.likelihood
         )));
     }

@@ -31,15 +31,21 @@ impl<T: Float> Moments<T> {
 /// Steps between two sweeps for vanished moments, see [`OptimiserStep`].
 const FLUSH_INTERVAL: u64 = 16;
 
+/// First moments below 2⁻¹⁰⁰ and second moments below 2⁻¹²⁰ have vanished.
+const SMALLEST_FIRST: f32 = f32::from_bits(27 << 23);
+const SMALLEST_SECOND: f32 = f32::from_bits(7 << 23);
+
 /// One step of Adam, ready to be applied to any part of the parameters.
 ///
 /// The moments of a weight whose gradient has become exactly zero (a hidden
-/// unit that no image activates any more) decay until they are subnormal,
-/// where arithmetic is many times slower: on MNIST a quarter of the first
-/// layer gets there within three epochs, and a step then takes half as long
-/// again. Every sixteenth step therefore sets moments below the smallest
-/// normal f32 to zero. Such a moment moves its weight by at most
-/// lr·1.2e-38/ε, which no weight of a size that matters can represent.
+/// unit that no image activates any more) decay until they, or their product
+/// with the step size, are subnormal, where arithmetic is many times slower:
+/// on MNIST a quarter of the first layer gets there within three epochs, and a
+/// step then takes half as long again. Every sixteenth step therefore sets
+/// first moments below 2⁻¹⁰⁰ and second moments below 2⁻¹²⁰ to zero, well
+/// before that. Such a first moment moves its weight by at most lr·8e-31/ε,
+/// and such a second one is less than 1e-18 beside ε: neither is more than
+/// rounding to any weight of a size that matters.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct OptimiserStep<T> {
     adam: AdamStep<T>,
@@ -81,10 +87,12 @@ impl<T: Float> OptimiserStep<T> {
     /// Sets vanished moments to zero, when it is time to.
     pub(crate) fn flush(&self, m: &mut [T], v: &mut [T]) {
         if self.flushes {
-            let smallest = T::from_f32(f32::MIN_POSITIVE);
-            for moment in m.iter_mut().chain(v) {
-                if moment.abs() < smallest {
-                    *moment = T::ZERO;
+            for (moments, smallest) in [(m, SMALLEST_FIRST), (v, SMALLEST_SECOND)] {
+                let smallest = T::from_f32(smallest);
+                for moment in moments {
+                    if moment.abs() < smallest {
+                        *moment = T::ZERO;
+                    }
                 }
             }
         }
@@ -115,8 +123,12 @@ mod tests {
 
     #[test]
     fn vanished_moments_become_zero_and_no_others() {
-        let tiny = 1e-39_f32;
-        let (mut p, mut m, mut v) = ([1.0; 3], [tiny, -tiny, 1e-30], [tiny, 0.0, 1e-30]);
+        assert_eq!(
+            (SMALLEST_FIRST, SMALLEST_SECOND),
+            (2.0_f32.powi(-100), 2.0_f32.powi(-120))
+        );
+        let (tiny, tinier) = (5e-31_f32, 5e-37);
+        let (mut p, mut m, mut v) = ([1.0; 3], [tiny, -tiny, 1e-28], [tinier, 0.0, 1e-35]);
         let constants = AdamConstants::STANDARD;
         constants
             .step(1e-3, 15)

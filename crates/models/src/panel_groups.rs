@@ -14,10 +14,11 @@ use crate::configuration::MAXIMUM_THREADS;
 use crate::layout::Layout;
 use crate::optimiser::OptimiserStep;
 
-/// Output panels of one layer whose gradients are computed together: enough
-/// for a register tile to reuse what it loads of x, few enough for the
-/// gradient to stay in the second-level cache until the optimiser reads it.
-const PANELS_AT_ONCE: usize = 4;
+/// Output panels of one layer whose gradients are computed together: two whole
+/// register tiles of AVX-512, so that what a tile loads of x is reused, and few
+/// enough for a stored gradient to stay in the second-level cache until the
+/// optimiser reads it.
+const PANELS_AT_ONCE: usize = 6;
 
 /// All output panels of a layout, cut among threads.
 #[derive(Debug)]

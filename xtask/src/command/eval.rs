@@ -19,8 +19,8 @@ All numbers are nats per image: reconstruction summed over pixels, KL over laten
 averaged over images. 'z sampled' draws one z per image, 'z = mean' takes the posterior's mean.
 
 With --nll-samples K, −log p(x) is bounded by importance sampling with 1, 10, 100, … and K samples
-from q(z|x). It is a likelihood of binary images only; for grey ones the number is printed with
-that remark.
+from q(z|x). Under a Bernoulli it is a likelihood of binary images only; for grey ones the number
+is printed with that remark.
 
 Examples:
   cargo xtask eval runs/g1

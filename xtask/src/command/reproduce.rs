@@ -15,7 +15,7 @@ use crate::progress::{ImageProgress, TrainingProgress};
 
 /// Make a published result again: our figures beside the published ones.
 #[derive(Debug, Args)]
-#[command(after_long_help = after_help())]
+#[command(after_long_help = after_help(), args_override_self = true)]
 pub(crate) struct Reproduce {
     /// Which result (listed below).
     name: String,
@@ -102,6 +102,8 @@ impl Reproduce {
         let progress = RowProgress {
             output: *output,
             bars: MultiProgress::new(),
+            interrupt: interrupt.clone(),
+            command: typed.into(),
         };
         let rows = reproduce::run(&request, &interrupt, &mut download, &progress)?;
         if let Some(path) = &self.markdown {
@@ -120,6 +122,8 @@ impl Reproduce {
 struct RowProgress {
     output: Output,
     bars: MultiProgress,
+    interrupt: Interrupt,
+    command: String,
 }
 
 impl reproduce::Observer for RowProgress {
@@ -135,6 +139,36 @@ impl reproduce::Observer for RowProgress {
 
     fn measuring(&self, row: &str) -> Box<dyn report::Observer + '_> {
         self.output.note(&format!("measuring {row}"));
-        Box::new(ImageProgress::new(self.output))
+        Box::new(Measuring {
+            progress: ImageProgress::new(self.output),
+            interrupt: self.interrupt.clone(),
+            command: self.command.clone(),
+        })
+    }
+}
+
+/// Shows a measurement, and ends the process when a signal asks for it.
+struct Measuring {
+    progress: ImageProgress,
+    interrupt: Interrupt,
+    command: String,
+}
+
+impl report::Observer for Measuring {
+    fn sampling(&self, images: usize) {
+        self.progress.sampling(images);
+    }
+
+    fn sampled(&self) {
+        if self.interrupt.requested() {
+            // A measurement has nothing to checkpoint and nothing half-written:
+            // its run is done, and its row is written at the end.
+            let stopped = atlas::Error::Interrupted {
+                command: self.command.clone(),
+            };
+            eprintln!("error: {stopped}");
+            std::process::exit(i32::from(stopped.exit_code()));
+        }
+        self.progress.sampled();
     }
 }

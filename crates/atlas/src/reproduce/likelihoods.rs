@@ -277,7 +277,6 @@ pub(super) fn table(rows: &[LikelihoodRow]) -> Table {
             row.active_units.to_string(),
             format!("{:.2}", row.negative_elbo),
             format!("{} of {}, seed {}", row.images, row.dataset, row.seed),
-            format!("{:.0}", row.training_seconds / 60.0),
             published(|row| (row.nll, row.active_units)),
             published(|row| (row.vae_nll, row.vae_active_units)),
         ]
@@ -290,7 +289,6 @@ pub(super) fn table(rows: &[LikelihoodRow]) -> Table {
             "active",
             "−ELBO",
             "test images",
-            "minutes",
             "published IWAE (active)",
             "published VAE (active)",
         ],

@@ -151,6 +151,122 @@ fn a_decoder_that_ignores_the_code_has_a_known_likelihood() {
     );
 }
 
+/// Pixels W z + b + σ·noise with z ~ N(0, I): log p(x) is that of
+/// N(b, W Wᵀ + σ² I), and the encoder is the exact posterior's mean slightly
+/// off, with a diagonal scale that the exact posterior has not.
+#[test]
+fn a_linear_gaussian_autoencoder_gives_its_known_log_likelihood() {
+    let (weight, bias, sigma) = (
+        [[0.20_f32, -0.05], [0.10, 0.15], [-0.12, 0.10], [0.05, 0.18]],
+        0.5_f32,
+        0.1,
+    );
+    let exact = LinearGaussian {
+        weight: Array2::from_shape_fn((4, 2), |(i, j)| f64::from(weight[i][j])),
+        bias: f64::from(bias),
+        sigma,
+    };
+    let (gain, variances) = exact.posterior();
+    let spec = ModelSpec {
+        kind: ModelKind::Vae,
+        architecture: "4-2".parse().unwrap(),
+        likelihood: Likelihood::Gaussian {
+            mean: models::GaussianMean::Identity,
+            sigma: models::GaussianSigma::Fixed(sigma),
+        },
+        posterior_scale: Default::default(),
+    };
+    let tensor = |name: &str, shape: &[usize], values: Vec<f32>| models::NamedTensor {
+        name: name.into(),
+        shape: shape.to_vec(),
+        values,
+    };
+    let gain: Vec<f32> = gain.iter().map(|&g| 0.97 * g as f32).collect();
+    let offsets = gain.chunks(4).map(|row| -bias * row.iter().sum::<f32>());
+    let tensors = [
+        tensor("mu.bias", &[2], offsets.collect()),
+        tensor("mu.weight", &[2, 4], gain),
+        tensor("log_var.weight", &[2, 4], vec![0.0; 8]),
+        tensor(
+            "log_var.bias",
+            &[2],
+            variances.iter().map(|v| (1.2 * v).ln() as f32).collect(),
+        ),
+        tensor("decoder.0.weight", &[4, 2], weight.concat()),
+        tensor("decoder.0.bias", &[4], vec![bias; 4]),
+    ];
+    let model = Model::from_named_tensors(spec, tensors).unwrap();
+    let mut noise = vec![0.0_f64; 40 * 6];
+    fill_normal(&mut noise, Stream::new(8, 8), 0);
+    let mut errors = Vec::new();
+    for (seed, noise) in noise.chunks_exact(6).enumerate() {
+        let pixels = Array2::from_shape_fn((1, 4), |(_, i)| {
+            let mean: f64 = (0..2).map(|j| exact.weight[[i, j]] * noise[j]).sum();
+            let value = exact.bias + mean + sigma * noise[2 + i];
+            (255.0 * value).round().clamp(0.0, 255.0) as u8
+        });
+        // Seeds of their own, so that the errors are independent.
+        let found = bounds(&model, &pixels, 5000, seed as u64);
+        let x: Vec<f64> = pixels.iter().map(|&b| f64::from(b) / 255.0).collect();
+        errors.push(-found.nll[&5000].value - exact.log_density(&x));
+    }
+    let n = errors.len() as f64;
+    let mean = errors.iter().sum::<f64>() / n;
+    let variance = errors.iter().map(|e| (e - mean).powi(2)).sum::<f64>() / (n - 1.0);
+    let standard_error = (variance / n).sqrt();
+    assert!(standard_error < 0.01, "{standard_error}");
+    assert!(
+        mean.abs() < 3.0 * standard_error,
+        "{mean} ± {standard_error}"
+    );
+}
+
+/// A linear decoder of two dimensions with Gaussian pixels.
+struct LinearGaussian {
+    weight: Array2<f64>,
+    bias: f64,
+    sigma: f64,
+}
+
+impl LinearGaussian {
+    /// (I + WᵀW/σ²)⁻¹, the posterior's covariance.
+    fn covariance(&self) -> [[f64; 2]; 2] {
+        let gram = self.weight.t().dot(&self.weight) / self.sigma.powi(2);
+        let (a, b, d) = (1.0 + gram[[0, 0]], gram[[0, 1]], 1.0 + gram[[1, 1]]);
+        let determinant = a * d - b * b;
+        [[d, -b], [-b, a]].map(|row| row.map(|value| value / determinant))
+    }
+
+    /// The matrix that takes x − b to the posterior's mean, [2, pixels], and
+    /// the posterior's variances.
+    fn posterior(&self) -> (Array2<f64>, [f64; 2]) {
+        let covariance = self.covariance();
+        let matrix = Array2::from_shape_fn((2, 2), |(i, j)| covariance[i][j]);
+        let gain = matrix.dot(&self.weight.t()) / self.sigma.powi(2);
+        (gain, [covariance[0][0], covariance[1][1]])
+    }
+
+    /// log N(x; b, WWᵀ + σ²I) by the matrix inversion and determinant lemmas:
+    /// the quadratic form is (‖d‖² − dᵀW C Wᵀd/σ²)/σ² with the posterior's
+    /// covariance C, the determinant σ^(2·pixels) / det C.
+    fn log_density(&self, x: &[f64]) -> f64 {
+        let covariance = self.covariance();
+        let difference = ndarray::Array1::from_iter(x.iter().map(|x| x - self.bias));
+        let projected = self.weight.t().dot(&difference);
+        let mut explained = 0.0;
+        for i in 0..2 {
+            for j in 0..2 {
+                explained += projected[i] * covariance[i][j] * projected[j];
+            }
+        }
+        let variance = self.sigma.powi(2);
+        let quadratic = (difference.dot(&difference) - explained / variance) / variance;
+        let determinant = covariance[0][0] * covariance[1][1] - covariance[0][1].powi(2);
+        let ln_determinant = x.len() as f64 * variance.ln() - determinant.ln();
+        -0.5 * (quadratic + ln_determinant + x.len() as f64 * std::f64::consts::TAU.ln())
+    }
+}
+
 #[test]
 fn threads_subsets_and_further_samples_do_not_change_a_bound() {
     let model = model(ModelKind::Vae, "37-21-3");

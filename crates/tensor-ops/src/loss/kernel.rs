@@ -22,7 +22,7 @@ pub enum Logits<'a, T> {
 
 /// Rows whose running sums are kept together: their lines of one panel are
 /// neighbours in memory.
-const ROW_GROUP: usize = 8;
+pub(super) const ROW_GROUP: usize = 8;
 
 impl<T: Float> Operation<T> for Bce<'_, T> {
     type Result = ();
@@ -43,9 +43,7 @@ impl<T: Float> Operation<T> for Bce<'_, T> {
             let mut first_sums = [T::ZERO; ROW_GROUP];
             for panel in 0..shape.panel_count() {
                 if panel == first_half {
-                    for (first, sums) in first_sums.iter_mut().zip(&mut sums) {
-                        *first = sum_lanes(std::mem::replace(sums, [T::ZERO; LANES]));
-                    }
+                    end_half(&mut sums, &mut first_sums);
                 }
                 let at = (panel * shape.rows + first) * LANES;
                 let range = at..at + row_loss.len() * LANES;
@@ -110,6 +108,18 @@ fn add_panel<T: Float, L: Line<T>, const WHOLE: bool>(
 fn add_terms<T: Float>(sum: &mut [T; LANES], terms: [T; LANES]) {
     for (sum, term) in sum.iter_mut().zip(terms) {
         *sum += term;
+    }
+}
+
+/// Puts the sums of the first half of the columns away and begins those of the
+/// second.
+#[inline(always)]
+pub(super) fn end_half<T: Float>(
+    sums: &mut [[T; LANES]; ROW_GROUP],
+    first_sums: &mut [T; ROW_GROUP],
+) {
+    for (first, sums) in first_sums.iter_mut().zip(sums) {
+        *first = sum_lanes(std::mem::replace(sums, [T::ZERO; LANES]));
     }
 }
 

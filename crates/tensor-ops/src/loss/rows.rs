@@ -1,8 +1,9 @@
 //! Kernel of the row losses: any density of a pixel, several rows to a target.
 
 use crate::Float;
+use crate::linear::halves;
 use crate::loss::SampledRows;
-use crate::loss::kernel::{Logits, sum_lanes};
+use crate::loss::kernel::{Logits, ROW_GROUP, end_half, sum_lanes};
 use crate::panels::LANES;
 use crate::simd::{Line, Operation};
 
@@ -43,10 +44,6 @@ pub struct RowLosses<'a, T, P> {
     pub pixel: P,
 }
 
-/// Rows whose running sums are kept together: their lines of one panel are
-/// neighbours in memory.
-const ROW_GROUP: usize = 8;
-
 impl<T: Float, P: PixelLoss<T>> Operation<T> for RowLosses<'_, T, P> {
     type Result = ();
 
@@ -60,12 +57,17 @@ impl<T: Float, P: PixelLoss<T>> Operation<T> for RowLosses<'_, T, P> {
             mut pixel,
         } = self;
         let images = shape.rows / samples.max(1);
+        let first_half = halves(shape.cols)[0].end;
         let targets = targets.as_chunks::<LANES>().0;
         let mut first = 0;
         for row_loss in row_loss.chunks_mut(ROW_GROUP) {
             let mut sums = [[T::ZERO; LANES]; ROW_GROUP];
+            let mut first_sums = [T::ZERO; ROW_GROUP];
             let images_of: [usize; ROW_GROUP] = std::array::from_fn(|row| (first + row) / samples);
             for panel in 0..shape.panel_count() {
+                if panel == first_half {
+                    end_half(&mut sums, &mut first_sums);
+                }
                 let width = LANES.min(shape.cols - panel * LANES);
                 for (row, sum) in sums[..row_loss.len()].iter_mut().enumerate() {
                     let line = panel * shape.rows + first + row;
@@ -90,8 +92,8 @@ impl<T: Float, P: PixelLoss<T>> Operation<T> for RowLosses<'_, T, P> {
                     }
                 }
             }
-            for (loss, sums) in row_loss.iter_mut().zip(sums) {
-                *loss = sum_lanes(sums);
+            for ((loss, first), sums) in row_loss.iter_mut().zip(first_sums).zip(sums) {
+                *loss = first + sum_lanes(sums);
             }
             first += row_loss.len();
         }

@@ -1,7 +1,7 @@
 //! Kernel of [`super::Panels::pack_bytes`].
 
 use super::{LANES, Panels};
-use crate::simd::{Line, Operation};
+use crate::simd::{Line, Operation, prefetch};
 
 /// b / 255 for rows of bytes; lengths and indices have been checked.
 pub struct PackBytes<'a> {
@@ -16,6 +16,9 @@ pub struct PackBytes<'a> {
 /// rows one by one would write to addresses that share few cache sets.
 const ROW_GROUP: usize = 8;
 
+/// Bytes of a cache line.
+const LINE_BYTES: usize = 64;
+
 impl<T> Operation<T> for PackBytes<'_> {
     type Result = ();
 
@@ -28,13 +31,21 @@ impl<T> Operation<T> for PackBytes<'_> {
             panels,
         } = self;
         let Panels { rows, cols } = shape;
+        let image_of = |row: usize| indices.map_or(row, |indices| indices[row] as usize);
         for first in (0..rows).step_by(ROW_GROUP) {
+            // Rows picked at random are in no cache, and no pattern tells the
+            // processor which come next.
+            for row in rows.min(first + ROW_GROUP)..rows.min(first + 2 * ROW_GROUP) {
+                let image = &images[image_of(row) * cols..][..cols];
+                for byte in image.iter().step_by(LINE_BYTES) {
+                    prefetch(byte);
+                }
+            }
             for panel in 0..shape.panel_count() {
                 let column = panel * LANES;
                 let width = LANES.min(cols - column);
                 for row in first..rows.min(first + ROW_GROUP) {
-                    let image = indices.map_or(row, |indices| indices[row] as usize);
-                    let bytes = &images[image * cols + column..][..width];
+                    let bytes = &images[image_of(row) * cols + column..][..width];
                     let line = &mut panels[(panel * rows + row) * LANES..][..LANES];
                     let mut block = [0; LANES];
                     if width == LANES {
