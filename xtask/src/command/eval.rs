@@ -36,7 +36,7 @@ pub(crate) struct Eval {
     split: Split,
 
     /// Only the first N images.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     subset: Option<usize>,
 
     /// What to do to the images: grey, binarised-once or threshold; by default
@@ -45,7 +45,7 @@ pub(crate) struct Eval {
     data_treatment: Option<DataTreatment>,
 
     /// Importance samples per image to bound −log p(x) with.
-    #[arg(long, value_name = "K")]
+    #[arg(long, value_name = "K", allow_negative_numbers = true)]
     nll_samples: Option<usize>,
 
     /// Seed of the sampled codes.
