@@ -59,10 +59,43 @@ impl Measured {
         }
     }
 
+    /// A quantity that all seeds give together, such as a ratio of spreads, or
+    /// one that no seed changes, such as a floor.
+    #[must_use]
+    pub fn together(name: impl Into<String>, interval: Option<Interval>) -> Self {
+        Self {
+            name: name.into(),
+            by_seed: BTreeMap::new(),
+            interval,
+            diverged: Vec::new(),
+        }
+    }
+
     /// The mean over seeds; NaN without any.
     #[must_use]
     pub fn mean(&self) -> f64 {
         self.interval.map_or(f64::NAN, |interval| interval.mean)
+    }
+
+    /// For a table: the mean with its interval, or alone when a single seed
+    /// finished.
+    #[must_use]
+    pub fn cell(&self, decimals: usize) -> viz::page::Cell {
+        match self.interval {
+            None => viz::page::Cell::Missing,
+            Some(interval) => match (interval.lower, interval.upper) {
+                (Some(low), Some(high)) => viz::page::Cell::Interval {
+                    mean: interval.mean,
+                    low,
+                    high,
+                    decimals,
+                },
+                _ => viz::page::Cell::Number {
+                    value: interval.mean,
+                    decimals,
+                },
+            },
+        }
     }
 
     /// This minus `other`, seed by seed, over the seeds both have.

@@ -117,7 +117,7 @@ pub fn draw(
         let mut drawing = Drawing::new(&dataset, &runs, &diverged, scale, &request.runs, &folder);
         let report = pool.install(|| study.draw(&mut drawing))?;
         outcome.figures.append(&mut drawing.written());
-        page::write_section(&folder, study, &dataset, report)?;
+        page::write_section(&folder, study, &dataset, scale, report)?;
         if interrupt.requested() {
             return Err(stopped(request));
         }
@@ -325,3 +325,6 @@ fn create_folder(path: &Path) -> Result<(), Error> {
         source,
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,6 +12,7 @@ pub mod environment;
 mod error;
 pub mod figures;
 pub mod interrupt;
+pub mod markdown;
 mod page;
 pub mod presets;
 pub mod report;

@@ -66,6 +66,54 @@ pub fn t_interval(values: &[f64], level: f64) -> Result<Interval> {
     })
 }
 
+/// Share of successes with its exact two-sided interval (Clopper & Pearson
+/// 1934), written with quantiles of the F distribution.
+///
+/// Exact means that it covers at least as often as `level` says, for any share
+/// and any n; with few trials it is wide, and it should be.
+///
+/// # Errors
+/// No trials, more successes than trials, or a level outside (0, 1).
+///
+/// ```
+/// let share = evaluation::statistics::proportion_interval(5, 5, 0.95)?;
+/// assert_eq!((share.mean, share.upper), (1.0, Some(1.0)));
+/// assert!((share.lower.unwrap() - 0.025_f64.powf(0.2)).abs() < 1e-9);
+/// # Ok::<(), evaluation::EvaluationError>(())
+/// ```
+pub fn proportion_interval(successes: usize, trials: usize, level: f64) -> Result<Interval> {
+    require_rows("the list of trials", trials, 1)?;
+    require_level(level)?;
+    if successes > trials {
+        return Err(EvaluationError::Parameter {
+            what: "the number of successes",
+            found: successes.to_string(),
+            expected: "no more than trials",
+        });
+    }
+    let (k, n) = (successes as f64, trials as f64);
+    let tail = 0.5 * (1.0 - level);
+    let lower = if successes == 0 {
+        0.0
+    } else {
+        let f = fisher_quantile(tail, 2.0 * k, 2.0 * (n - k + 1.0));
+        1.0 / (1.0 + (n - k + 1.0) / (k * f))
+    };
+    let upper = if successes == trials {
+        1.0
+    } else {
+        let f = fisher_quantile(1.0 - tail, 2.0 * (k + 1.0), 2.0 * (n - k));
+        1.0 / (1.0 + (n - k) / ((k + 1.0) * f))
+    };
+    Ok(Interval {
+        n: trials,
+        mean: k / n,
+        standard_deviation: None,
+        lower: Some(lower),
+        upper: Some(upper),
+    })
+}
+
 /// Difference of two models trained with the same seeds.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct PairedDifference {
@@ -302,6 +350,25 @@ mod tests {
         assert!(t_interval(&[], 0.95).is_err());
         assert!(t_interval(&[f64::NAN], 0.95).is_err());
         assert!(t_interval(&[1.0], 1.0).is_err());
+    }
+
+    #[test]
+    fn exact_interval_of_a_proportion() {
+        // R: binom.test(2, 5)$conf.int = 0.05274495 0.85336720.
+        let share = proportion_interval(2, 5, 0.95).unwrap();
+        assert!(
+            (share.lower.unwrap() - 0.052_744_95).abs() < 1e-7,
+            "{share:?}"
+        );
+        assert!(
+            (share.upper.unwrap() - 0.853_367_20).abs() < 1e-7,
+            "{share:?}"
+        );
+        let none = proportion_interval(0, 5, 0.95).unwrap();
+        assert_eq!((none.mean, none.lower), (0.0, Some(0.0)));
+        assert!((none.upper.unwrap() - (1.0 - 0.025_f64.powf(0.2))).abs() < 1e-9);
+        assert!(proportion_interval(0, 0, 0.95).is_err());
+        assert!(proportion_interval(2, 1, 0.95).is_err());
     }
 
     #[test]

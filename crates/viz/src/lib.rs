@@ -45,6 +45,7 @@ mod plot;
 mod plotters_canvas;
 mod png_file;
 mod sidecar;
+mod small_png;
 mod theme;
 
 pub use animation::{Animation, AnimationColours, Frames, decode_apng};
@@ -67,3 +68,4 @@ pub use montage::{
 pub use plot::{Aspect, Frame, LegendAt, Plot};
 pub use png_file::{decode_png, encode_png, write_png};
 pub use sidecar::{Sidecar, write_figure};
+pub use small_png::{encode_small_png, write_small_png};

@@ -46,6 +46,11 @@ pub(crate) struct Figures {
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
 
+    /// Also write the article as Markdown to this file, with small copies of
+    /// the pictures in images/ beside it.
+    #[arg(long, value_name = "FILE")]
+    markdown: Option<PathBuf>,
+
     #[command(flatten)]
     source: SourceOptions,
 }
@@ -59,7 +64,8 @@ fn after_help() -> String {
         "\nExamples:\n  \
          cargo xtask figures\n  \
          cargo xtask figures --dataset fashion-mnist --study lab\n  \
-         cargo xtask figures --dataset mnist --data-dir ~/datasets --out mnist-figures",
+         cargo xtask figures --dataset mnist --data-dir ~/datasets --out mnist-figures\n  \
+         cargo xtask figures --dataset mnist --seeds 5 --markdown docs/ATLAS.md",
     );
     text
 }
@@ -85,6 +91,10 @@ impl Figures {
             bars: MultiProgress::new(),
         };
         let outcome = figures::draw(&request, &interrupt, &mut download, &progress)?;
+        if let Some(path) = &self.markdown {
+            atlas::markdown::write(&self.out, path)?;
+            output.note(&format!("wrote {}", path.display()));
+        }
         let text = format!(
             "{} figures of {} runs ({} trained now)\n{}\n",
             outcome.figures.len(),
@@ -95,6 +105,7 @@ impl Figures {
         let runs: Vec<_> = outcome.runs.iter().map(|run| run.path()).collect();
         let document = json!({
             "page": outcome.page,
+            "markdown": self.markdown,
             "figures": outcome.figures,
             "runs": runs,
             "trained": outcome.trained,

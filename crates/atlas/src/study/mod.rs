@@ -2,10 +2,13 @@
 //! answer it.
 
 mod autoencoder;
+mod dimensions;
 mod drawing;
 mod figure_data;
+mod image_quality;
 mod lab;
 mod plane_map;
+mod random_codes;
 mod sampling;
 mod trained_run;
 mod trajectories;
@@ -27,6 +30,7 @@ pub const STUDIES: &[Study] = &[
     autoencoder::STUDY,
     trajectories::STUDY,
     sampling::STUDY,
+    dimensions::STUDY,
 ];
 
 /// A question, the runs it needs and the figures that answer it.

@@ -40,12 +40,28 @@ impl TrainedRun {
     /// Loads a finished run.
     ///
     /// # Errors
-    /// When a file of the run folder is missing or damaged.
+    /// When a file of the run folder is missing or damaged, or its model is
+    /// not the one that was planned, such as one of another latent size.
     pub fn load(planned: PlannedRun, folder: RunFolder) -> Result<Self, Error> {
+        let model = Model::load(&folder.model())?;
+        let (found, expected) = (model.spec(), planned.configuration.model_spec()?);
+        if *found != expected {
+            return Err(Error::RunFolder(format!(
+                "{} holds the model {} {} with {} latent variables, but the study needs {} {} with {}; delete the folder {} to train it again",
+                folder.model().display(),
+                found.kind,
+                found.architecture,
+                found.architecture.latent,
+                expected.kind,
+                expected.architecture,
+                expected.architecture.latent,
+                folder.path().display(),
+            )));
+        }
         Ok(Self {
             key: planned.key,
             configuration: planned.configuration,
-            model: Model::load(&folder.model())?,
+            model,
             metrics: folder.read_metrics()?,
             folder,
         })

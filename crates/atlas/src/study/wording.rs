@@ -1,8 +1,17 @@
 //! Words that captions share.
 
 use viz::number::decimal;
+use viz::page::{Block, Text};
 
 use super::TrainedRun;
+
+/// What a source document says, as a quotation.
+pub(super) fn said(document: &str, text: &str) -> Block {
+    Block::Quotation {
+        text: Text::from(text),
+        source: format!("Document {document}"),
+    }
+}
 
 /// `10 000`, with thin spaces from ten thousand on.
 pub(super) fn count(n: usize) -> String {

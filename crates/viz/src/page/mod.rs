@@ -1,5 +1,6 @@
 //! The single-file page that reads like a short article: text, figures and number tables.
 
+mod markdown;
 mod render;
 mod style;
 
@@ -69,6 +70,9 @@ pub enum Block {
     Figures(Vec<FigureLink>),
     /// A table of numbers.
     Table(Table),
+    /// A table of sentences, such as statements with their verdicts: it takes the page's whole
+    /// width, and where that is too narrow for columns each row becomes a card.
+    Statements(Table),
 }
 
 impl Block {
@@ -105,6 +109,8 @@ pub enum Span {
         /// Where it leads.
         to: String,
     },
+    /// The end of a line.
+    Break,
 }
 
 impl From<&str> for Text {
@@ -123,6 +129,24 @@ impl From<Vec<Span>> for Text {
     fn from(spans: Vec<Span>) -> Text {
         Text(spans)
     }
+}
+
+/// The anchor of the first section with this heading: its letters and digits in lower case joined
+/// by dashes.
+///
+/// ```
+/// assert_eq!(viz::page::anchor("Every statement, measured"), "every-statement-measured");
+/// ```
+pub fn anchor(heading: &str) -> String {
+    let lower = heading.to_lowercase();
+    let words: Vec<&str> = lower
+        .split(|c: char| !c.is_ascii_alphanumeric())
+        .filter(|word| !word.is_empty())
+        .collect();
+    if words.is_empty() {
+        return "section".to_string();
+    }
+    words.join("-")
 }
 
 /// A picture file shown in the page.
@@ -240,6 +264,16 @@ impl Page {
     /// cells than columns.
     pub fn to_html(&self) -> Result<String, VizError> {
         render::page(self)
+    }
+
+    /// The page as Markdown in the dialect of code hosts (GFM): headings, quotations, tables with
+    /// pipes, and `img` elements for the figures.
+    ///
+    /// # Errors
+    ///
+    /// As [`Page::to_html`].
+    pub fn to_markdown(&self) -> Result<String, VizError> {
+        markdown::page(self)
     }
 
     /// Writes the page atomically.

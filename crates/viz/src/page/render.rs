@@ -2,9 +2,12 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use super::style::STYLE;
-use super::{Block, Cell, FigureLink, Page, Section, Span, Table, Text};
+use super::{Block, Cell, FigureLink, Page, Section, Span, Table, Text, anchor};
 use crate::VizError;
 use crate::number::decimal;
+
+/// What stays as it is in the address of a link.
+pub(super) const LINK_BYTES: &[u8] = b"-._~/#:?=%&";
 
 pub(super) fn page(page: &Page) -> Result<String, VizError> {
     let anchors = anchors(&page.sections);
@@ -81,18 +84,14 @@ fn block(html: &mut String, block: &Block) -> Result<(), VizError> {
             }
             html.push_str("</div>\n");
         }
-        Block::Table(content) => table(html, content)?,
+        Block::Table(content) => table(html, content, Kind::Numbers)?,
+        Block::Statements(content) => table(html, content, Kind::Statements)?,
     }
     Ok(())
 }
 
 fn figure(html: &mut String, figure: &FigureLink) -> Result<(), VizError> {
-    if !is_relative(&figure.source) {
-        return Err(VizError::Link {
-            link: figure.source.clone(),
-        });
-    }
-    let source = address(&figure.source, b"-._~/");
+    let source = picture_address(figure)?;
     let (width, height) = figure.size;
     // The caption keeps to the picture's width but never gets too narrow to read.
     let _ = write!(
@@ -113,8 +112,9 @@ fn figure(html: &mut String, figure: &FigureLink) -> Result<(), VizError> {
     Ok(())
 }
 
-fn table(html: &mut String, table: &Table) -> Result<(), VizError> {
-    html.push_str("<div class=\"table\">\n<table>\n");
+fn table(html: &mut String, table: &Table, kind: Kind) -> Result<(), VizError> {
+    check_rows(table)?;
+    let _ = writeln!(html, "<div class=\"{}\">\n<table>", kind.class());
     if !table.caption.0.is_empty() {
         let _ = writeln!(html, "<caption>{}</caption>", inline(&table.caption)?);
     }
@@ -135,16 +135,16 @@ fn table(html: &mut String, table: &Table) -> Result<(), VizError> {
     }
     html.push_str("</tr>\n</thead>\n<tbody>\n");
     for row in &table.rows {
-        if row.len() != table.columns.len() {
-            return Err(VizError::shape(
-                "cells of a table row",
-                row.len(),
-                table.columns.len(),
-            ));
-        }
         html.push_str("<tr>");
-        for content in row {
-            cell(html, content)?;
+        for (content, column) in row.iter().zip(&table.columns) {
+            // A card has no heads: each cell names its column itself.
+            let label = match kind {
+                Kind::Statements if !column.name.is_empty() => {
+                    format!(" data-label=\"{}\"", escape(&column.name))
+                }
+                _ => String::new(),
+            };
+            cell(html, content, &label)?;
         }
         html.push_str("</tr>\n");
     }
@@ -152,12 +152,43 @@ fn table(html: &mut String, table: &Table) -> Result<(), VizError> {
     Ok(())
 }
 
-fn cell(html: &mut String, cell: &Cell) -> Result<(), VizError> {
+/// Whether a table's cells are numbers or sentences.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Numbers,
+    Statements,
+}
+
+impl Kind {
+    fn class(self) -> &'static str {
+        match self {
+            Kind::Numbers => "table",
+            Kind::Statements => "table statements",
+        }
+    }
+}
+
+pub(super) fn check_rows(table: &Table) -> Result<(), VizError> {
+    match table
+        .rows
+        .iter()
+        .find(|row| row.len() != table.columns.len())
+    {
+        Some(row) => Err(VizError::shape(
+            "cells of a table row",
+            row.len(),
+            table.columns.len(),
+        )),
+        None => Ok(()),
+    }
+}
+
+fn cell(html: &mut String, cell: &Cell, label: &str) -> Result<(), VizError> {
     let _ = match cell {
-        Cell::Text(text) => write!(html, "<td>{}</td>", inline(text)?),
+        Cell::Text(text) => write!(html, "<td{label}>{}</td>", inline(text)?),
         Cell::Number { value, decimals } => write!(
             html,
-            "<td class=\"number\">{}</td>",
+            "<td class=\"number\"{label}>{}</td>",
             decimal(*value, *decimals)
         ),
         Cell::Interval {
@@ -167,17 +198,17 @@ fn cell(html: &mut String, cell: &Cell) -> Result<(), VizError> {
             decimals,
         } => write!(
             html,
-            "<td class=\"number\">{} <span class=\"interval\">[{}, {}]</span></td>",
+            "<td class=\"number\"{label}>{} <span class=\"interval\">[{}, {}]</span></td>",
             decimal(*mean, *decimals),
             decimal(*low, *decimals),
             decimal(*high, *decimals)
         ),
         Cell::Verdict(verdict) => write!(
             html,
-            "<td><span class=\"verdict {0}\">{0}</span></td>",
+            "<td{label}><span class=\"verdict {0}\">{0}</span></td>",
             verdict.name()
         ),
-        Cell::Missing => write!(html, "<td class=\"number\">–</td>"),
+        Cell::Missing => write!(html, "<td class=\"number\"{label}>–</td>"),
     };
     Ok(())
 }
@@ -190,14 +221,13 @@ fn inline(text: &Text) -> Result<String, VizError> {
             Span::Emphasis(text) => write!(html, "<em>{}</em>", escape(text)),
             Span::Strong(text) => write!(html, "<strong>{}</strong>", escape(text)),
             Span::Code(text) => write!(html, "<code>{}</code>", escape(text)),
+            Span::Break => write!(html, "<br>"),
             Span::Link { text, to } => {
-                if !(is_relative(to) || to.starts_with('#') || to.starts_with("https://")) {
-                    return Err(VizError::Link { link: to.clone() });
-                }
+                check_link(to)?;
                 write!(
                     html,
                     "<a href=\"{}\">{}</a>",
-                    address(to, b"-._~/#:?=%&"),
+                    address(to, LINK_BYTES),
                     escape(text)
                 )
             }
@@ -206,7 +236,26 @@ fn inline(text: &Text) -> Result<String, VizError> {
     Ok(html)
 }
 
-fn escape(text: &str) -> String {
+/// The figure's path as it stands in an attribute.
+pub(super) fn picture_address(figure: &FigureLink) -> Result<String, VizError> {
+    if !is_relative(&figure.source) {
+        return Err(VizError::Link {
+            link: figure.source.clone(),
+        });
+    }
+    Ok(address(&figure.source, b"-._~/"))
+}
+
+pub(super) fn check_link(to: &str) -> Result<(), VizError> {
+    if is_relative(to) || to.starts_with('#') || to.starts_with("https://") {
+        return Ok(());
+    }
+    Err(VizError::Link {
+        link: to.to_string(),
+    })
+}
+
+pub(super) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
@@ -231,7 +280,7 @@ fn is_relative(path: &str) -> bool {
 }
 
 /// Percent-encodes everything but ASCII letters, digits and the bytes in `kept` (RFC 3986).
-fn address(link: &str, kept: &[u8]) -> String {
+pub(super) fn address(link: &str, kept: &[u8]) -> String {
     let mut encoded = String::with_capacity(link.len());
     for byte in link.bytes() {
         if byte == b'&' && kept.contains(&byte) {
@@ -245,22 +294,13 @@ fn address(link: &str, kept: &[u8]) -> String {
     encoded
 }
 
-/// One anchor a section: the heading's letters and digits in lower case joined by dashes, with a
-/// number behind when it repeats.
-fn anchors(sections: &[Section]) -> Vec<String> {
+/// One anchor a section, with a number behind when it repeats.
+pub(super) fn anchors(sections: &[Section]) -> Vec<String> {
     let mut seen: BTreeMap<String, usize> = BTreeMap::new();
     sections
         .iter()
         .map(|section| {
-            let lower = section.heading.to_lowercase();
-            let words: Vec<&str> = lower
-                .split(|c: char| !c.is_ascii_alphanumeric())
-                .filter(|word| !word.is_empty())
-                .collect();
-            let mut anchor = words.join("-");
-            if anchor.is_empty() {
-                anchor.push_str("section");
-            }
+            let mut anchor = anchor(&section.heading);
             let count = seen.entry(anchor.clone()).or_insert(0);
             *count += 1;
             if *count > 1 {
@@ -410,6 +450,19 @@ mod tests {
             ..Page::default()
         };
         assert!(matches!(page.to_html(), Err(VizError::Link { .. })));
+    }
+
+    #[test]
+    fn statements_name_their_columns_in_every_cell() {
+        let mut page = sample();
+        let Block::Table(table) = page.sections[1].blocks.remove(0) else {
+            panic!("the sample holds a table");
+        };
+        page.sections[1].blocks.push(Block::Statements(table));
+        let html = page.to_html().unwrap();
+        assert!(html.contains("<div class=\"table statements\">"));
+        assert!(html.contains("<td data-label=\"Claim\">fast</td>"));
+        assert!(html.contains("<td data-label=\"Verdict\"><span class=\"verdict refuted\">"));
     }
 
     #[test]

@@ -21,7 +21,7 @@ code{font:.88em ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;background:
 padding:.1em .3em;border-radius:4px}\
 .subtitle{color:var(--soft);margin-top:0}\
 nav{margin-top:2rem;font-size:.95rem}\
-nav ol{margin:.3rem 0;padding-left:1.4rem;columns:2 18rem}\
+nav ol{margin:.3rem 0;padding-left:1.4rem;columns:2 18rem;column-gap:2.6rem}\
 blockquote{margin-top:1.2rem;margin-bottom:1.2rem;padding:.2rem 0 .2rem 1.1rem;\
 border-left:3px solid var(--line);color:var(--soft)}\
 blockquote p{margin:.3rem 0}\
@@ -40,12 +40,26 @@ thead th{border-bottom:2px solid var(--line);font-weight:600;vertical-align:bott
 th .unit{display:block;font-weight:400;color:var(--soft);font-size:.85em}\
 td.number,th.number{text-align:right;white-space:nowrap}\
 td .interval{color:var(--soft);font-size:.9em}\
+.statements table{width:100%;font-size:.88rem}\
+.statements th,.statements td{padding:.6rem .7rem}\
+.statements td{min-width:5.5rem;overflow-wrap:break-word}\
+.statements td:first-child{min-width:0;white-space:nowrap;color:var(--soft)}\
+.statements td em{font-style:normal;color:var(--soft)}\
 .verdict{display:inline-block;padding:.05rem .6rem;border-radius:1rem;font-size:.85rem;\
 font-weight:600;white-space:nowrap}\
 .supported{background:#d9f0e0;color:#145a2c}.refuted{background:#fbdcd5;color:#8f1a01}\
 .mixed{background:#ffeccb;color:#7a4d00}.undecided{background:#e4e7eb;color:#414a55}\
 footer{margin-top:3.5rem;padding-top:1rem;border-top:1px solid var(--line);\
 color:var(--soft);font-size:.88rem}\
+@media (max-width:56rem){.statements table,.statements tbody,.statements caption,.statements tr,.statements td{display:block}\
+.statements thead{display:none}\
+.statements tr{border:1px solid var(--line);border-radius:8px;padding:.5rem .9rem;margin:0 0 1rem}\
+.statements td{border:0;padding:.25rem 0;min-width:0;text-align:left}\
+.statements td:first-child{white-space:normal}\
+.statements td[data-label]::before{content:attr(data-label);display:block;color:var(--soft);font-size:.8rem;\
+text-transform:uppercase;letter-spacing:.05em}}\
+@media (max-width:34rem){body{font-size:16px}main{padding:1.6rem 1rem 3rem}h1{font-size:1.7rem}\
+h2{font-size:1.3rem}.table{margin-left:-1rem;margin-right:-1rem;padding:0 1rem}}\
 @media print{:root{color-scheme:light;--paper:#fff;--ink:#000;--soft:#444;--line:#bbb;\
 --tint:#f5f5f5;--link:#000}body{font-size:10.5pt}main{max-width:none;padding:0}nav{display:none}\
 h2,h3{break-after:avoid}figure,tr,blockquote{break-inside:avoid}\

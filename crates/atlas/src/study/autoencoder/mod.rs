@@ -6,8 +6,9 @@ mod codes;
 mod decoding;
 mod measures;
 
-use viz::page::{Block, Section, Text};
+use viz::page::{Block, Section};
 
+use super::wording::said;
 use super::{Drawing, PlannedRun, Report, Scale, Study};
 use crate::configuration::{Configuration, Override};
 use crate::error::Error;
@@ -54,7 +55,8 @@ fn draw(drawing: &mut Drawing<'_>) -> Result<Report, Error> {
             vae.title(),
         )),
         Block::Subheading("Where the codes are".into()),
-        quotation(
+        said(
+            "002",
             "The plot is not symmetrical about (0, 0), or bounded. Some digits take a very small \
              area and others a much larger one. There are large gaps that contain few points.",
         ),
@@ -65,7 +67,8 @@ fn draw(drawing: &mut Drawing<'_>) -> Result<Report, Error> {
     blocks.push(codes::numbers(drawing, &runs)?);
 
     blocks.push(Block::Subheading("Random points".into()));
-    blocks.push(quotation(
+    blocks.push(said(
+        "002",
         "None of the images decoded from random points is particularly well formed; even points \
          right in the middle of the domain may not be.",
     ));
@@ -78,7 +81,8 @@ fn draw(drawing: &mut Drawing<'_>) -> Result<Report, Error> {
     blocks.push(decoding::maps(drawing, &runs)?);
 
     blocks.push(Block::Subheading("Neighbouring codes".into()));
-    blocks.push(quotation(
+    blocks.push(said(
+        "002",
         "Even though (2, −2) might be decoded to a satisfactory 4, no mechanism ensures that \
          (2.1, −2.1) also gives one.",
     ));
@@ -93,11 +97,4 @@ fn draw(drawing: &mut Drawing<'_>) -> Result<Report, Error> {
         },
         claims,
     })
-}
-
-fn quotation(text: &str) -> Block {
-    Block::Quotation {
-        text: Text::from(text),
-        source: "Document 002".into(),
-    }
 }

@@ -12,10 +12,11 @@ mod posteriors;
 mod training;
 mod variety;
 
-use viz::page::{Block, Section, Text};
+use viz::page::{Block, Section};
 
 use super::plane_map::PlaneMap;
 use super::wording::percent;
+use super::wording::said;
 use super::{Drawing, PlannedRun, Report, Scale, Study, TrainedRun};
 use crate::configuration::{Configuration, Override};
 use crate::error::Error;
@@ -69,7 +70,7 @@ fn draw(drawing: &mut Drawing<'_>) -> Result<Report, Error> {
     let mut blocks = introduction(drawing, &runs);
 
     blocks.push(Block::Subheading("The maps".into()));
-    blocks.push(quotation(
+    blocks.push(said(
         "000",
         "On the VAE's figure images change quite fast, with at least 8 kinds of object on the \
          range; on the AE's they remain almost unchanged, and it includes only 4 kinds.",
@@ -87,7 +88,7 @@ fn draw(drawing: &mut Drawing<'_>) -> Result<Report, Error> {
     blocks.push(training::codes(drawing, &runs)?);
 
     blocks.push(Block::Subheading("Posteriors and their overlap".into()));
-    blocks.push(quotation(
+    blocks.push(said(
         "000",
         "At the zero point there is high overlap of different p(Z|X), making it the greatest point \
          of p(Z), and also making it most various.",
@@ -98,7 +99,7 @@ fn draw(drawing: &mut Drawing<'_>) -> Result<Report, Error> {
     blocks.push(maps::at_quantiles(drawing, &runs)?);
 
     blocks.push(Block::Subheading("Smoothness and coverage".into()));
-    blocks.push(quotation(
+    blocks.push(said(
         "001",
         "The VAE's latent space captures a larger number of the trained images than the AE's, and \
          its transitions between them are smoother.",
@@ -121,13 +122,6 @@ fn draw(drawing: &mut Drawing<'_>) -> Result<Report, Error> {
         },
         claims,
     })
-}
-
-fn quotation(document: &str, text: &str) -> Block {
-    Block::Quotation {
-        text: Text::from(text),
-        source: format!("Document {document}"),
-    }
 }
 
 fn introduction(drawing: &Drawing<'_>, runs: &[&TrainedRun]) -> Vec<Block> {

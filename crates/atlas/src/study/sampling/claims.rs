@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use evaluation::statistics::Claim::{AtLeast, AtMost};
 use evaluation::statistics::combined_verdict;
 
-use super::quality::{self, Generation, Shape};
 use super::reconstruction;
+use super::shape::{Shape, shape};
 use super::{DEEP, Pair, SHALLOW, SPACE};
 use crate::claims::{Claim, Measured};
 use crate::error::Error;
 use crate::study::Drawing;
+use crate::study::image_quality::{ImageQuality, Source, image_quality};
 
 /// A quantity of both models of an architecture.
 struct Compared {
@@ -26,7 +27,7 @@ impl Compared {
 
     /// Without over with sampling, seed by seed.
     fn ratio(&self, name: &str) -> Measured {
-        self.paired(name, |without, with| without / with)
+        self.without.over(&self.with, name)
     }
 
     fn paired(&self, name: &str, combine: impl Fn(f64, f64) -> f64) -> Measured {
@@ -74,19 +75,18 @@ impl Measure<'_, '_> {
         what: &str,
         value: impl Fn(&Shape) -> f64,
     ) -> Result<Compared, Error> {
-        self.compared(pair, what, |run| {
-            Ok(value(&quality::shape(self.drawing, run)?))
-        })
+        self.compared(pair, what, |run| Ok(value(&shape(self.drawing, run)?)))
     }
 
     fn generation(
         &self,
         pair: Pair,
         what: &str,
-        value: impl Fn(&Generation) -> f64,
+        source: Source,
+        value: impl Fn(&ImageQuality) -> f64,
     ) -> Result<Compared, Error> {
         self.compared(pair, what, |run| {
-            Ok(value(&quality::generation(self.drawing, run)?))
+            Ok(value(&image_quality(self.drawing, run, source)?))
         })
     }
 }
@@ -120,8 +120,9 @@ fn missing_as_nan(value: Option<f64>) -> f64 {
 
 fn shallow_hardly_changes(measure: &Measure<'_, '_>) -> Result<Claim, Error> {
     let gaps = measure.shape(SHALLOW, "gaps", |shape| missing_as_nan(shape.gaps))?;
-    let frechet =
-        measure.generation(SHALLOW, "Fréchet distance", |images| images.prior.frechet)?;
+    let frechet = measure.generation(SHALLOW, "Fréchet distance", Source::Prior, |images| {
+        images.frechet
+    })?;
     let change = gaps.paired("change of the gaps", |without, with| (without - with).abs());
     let worse = factor(&frechet.ratio(""), "factor of the Fréchet distance");
     Ok(Claim {
@@ -170,8 +171,11 @@ fn deep_less_uniform(measure: &Measure<'_, '_>) -> Result<Claim, Error> {
 }
 
 fn deep_more_distorted(measure: &Measure<'_, '_>) -> Result<Claim, Error> {
-    let frechet = measure.generation(DEEP, "Fréchet distance", |images| images.prior.frechet)?;
-    let precision = measure.generation(DEEP, "precision", |images| images.prior.precision)?;
+    let frechet = measure.generation(DEEP, "Fréchet distance", Source::Prior, |images| {
+        images.frechet
+    })?;
+    let precision =
+        measure.generation(DEEP, "precision", Source::Prior, |images| images.precision)?;
     let farther = frechet.difference("difference of the distance");
     let less = precision.difference("difference of the precision");
     let mut measured = listed([frechet.measured(), precision.measured()], [farther, less]);
@@ -179,9 +183,12 @@ fn deep_more_distorted(measure: &Measure<'_, '_>) -> Result<Claim, Error> {
         measured[2].verdict(AtLeast, 0.0),
         measured[5].verdict(AtMost, 0.0),
     ]);
-    let fitted = measure.generation(DEEP, "Fréchet distance, fitted normal", |images| {
-        images.fitted.frechet
-    })?;
+    let fitted = measure.generation(
+        DEEP,
+        "Fréchet distance, fitted normal",
+        Source::Fitted,
+        |images| images.frechet,
+    )?;
     measured.extend(fitted.measured());
     Ok(Claim {
         id: "003.6".into(),
@@ -285,8 +292,11 @@ fn space_more_spherical(measure: &Measure<'_, '_>) -> Result<Claim, Error> {
 }
 
 fn space_very_bad(measure: &Measure<'_, '_>) -> Result<Claim, Error> {
-    let frechet = measure.generation(SPACE, "Fréchet distance", |images| images.prior.frechet)?;
-    let coverage = measure.generation(SPACE, "coverage", |images| images.prior.coverage)?;
+    let frechet = measure.generation(SPACE, "Fréchet distance", Source::Prior, |images| {
+        images.frechet
+    })?;
+    let coverage =
+        measure.generation(SPACE, "coverage", Source::Prior, |images| images.coverage)?;
     let farther = frechet.ratio("ratio of the distance");
     let less = coverage.ratio("ratio of the coverage");
     let mut measured = listed([frechet.measured(), coverage.measured()], [farther, less]);
@@ -294,9 +304,12 @@ fn space_very_bad(measure: &Measure<'_, '_>) -> Result<Claim, Error> {
         measured[2].verdict(AtLeast, 2.0),
         measured[5].verdict(AtMost, 0.5),
     ]);
-    let fitted = measure.generation(SPACE, "Fréchet distance, fitted normal", |images| {
-        images.fitted.frechet
-    })?;
+    let fitted = measure.generation(
+        SPACE,
+        "Fréchet distance, fitted normal",
+        Source::Fitted,
+        |images| images.frechet,
+    )?;
     measured.extend(fitted.measured());
     Ok(Claim {
         id: "003.10".into(),

@@ -5,7 +5,8 @@ use viz::charts::ClassScatter;
 use viz::page::{Block, Cell, Column, Table, Text};
 use viz::{Ellipse, Ellipses, Figure, Layer, Panel, Plot, class_colour, number::decimal};
 
-use super::{Shown, both, quality};
+use super::shape::shape;
+use super::{Shown, both};
 use crate::error::Error;
 use crate::study::figure_data::{points, rounded};
 use crate::study::{Described, Drawing, TrainedRun};
@@ -133,7 +134,7 @@ pub(super) fn table(drawing: &Drawing<'_>, shown: &[Shown<'_>]) -> Result<Block,
         |value: Option<f64>, decimals| value.map_or(Cell::Missing, |value| number(value, decimals));
     let mut rows = Vec::new();
     for run in both(shown) {
-        let shape = quality::shape(drawing, run)?;
+        let shape = shape(drawing, run)?;
         let deviations: Vec<String> = shape
             .standard_deviation
             .iter()
@@ -177,7 +178,7 @@ pub(super) fn table(drawing: &Drawing<'_>, shown: &[Shown<'_>]) -> Result<Block,
 pub(super) fn collapsed(drawing: &Drawing<'_>) -> Result<Option<Block>, Error> {
     let mut found = Vec::new();
     for run in drawing.runs {
-        let shape = quality::shape(drawing, run)?;
+        let shape = shape(drawing, run)?;
         if shape.is_flat() {
             let deviations: Vec<String> = shape
                 .standard_deviation

@@ -4,13 +4,14 @@ use ndarray::Array2;
 use serde_json::json;
 use viz::charts::{Strip, StripChart};
 use viz::page::{Block, Cell, Column, Table, Text};
-use viz::{Figure, Grid, Panel, Rgb, Scale, TilePanel, montage, number::decimal};
+use viz::{Figure, Grid, Panel, Rgb, Scale, TilePanel, montage};
 
-use super::quality::{self, Fitted, Floor, Images, prior_codes};
 use super::{PAIRS, Shown, both};
 use crate::claims::Measured;
 use crate::error::Error;
 use crate::study::figure_data::rounded;
+use crate::study::image_quality::{self, ImageQuality, Quantity, Source, image_quality};
+use crate::study::random_codes::{Fitted, prior_codes};
 use crate::study::trained_run::grey_bytes;
 use crate::study::{Described, Drawing, TrainedRun};
 
@@ -106,50 +107,46 @@ pub(super) fn rounded_rows(codes: &Array2<f32>) -> Vec<Vec<f64>> {
 }
 
 /// Title, unit and scale of a chart, and what it shows.
-type Quantity = (&'static str, &'static str, Scale, fn(&Images) -> f64);
+type Chart = (&'static str, &'static str, Scale, Quantity);
 
-/// A source of images of a model, and how its quality is read.
-struct Source {
+/// A model with a source of codes.
+struct Sampled {
     key: &'static str,
     name: String,
     colour: Rgb,
-    select: fn(&quality::Generation) -> Images,
+    source: Source,
 }
 
 /// Every model with the sources of codes it is measured with.
-fn sources(drawing: &Drawing<'_>) -> Result<Vec<Source>, Error> {
+fn sources(drawing: &Drawing<'_>) -> Result<Vec<Sampled>, Error> {
     let mut sources = Vec::new();
     for pair in PAIRS {
         let with = drawing.run(pair.with)?.title();
         let without = drawing.run(pair.without)?.title();
-        let mut add = |key, name: String, colour, select| {
-            sources.push(Source {
+        let fitted = format!("{without}, fitted");
+        for (key, name, colour, source) in [
+            (pair.with, with, 0x3f90da, Source::Prior),
+            (pair.without, without, 0xe76300, Source::Prior),
+            (pair.without, fitted, 0xffa90e, Source::Fitted),
+        ] {
+            sources.push(Sampled {
                 key,
                 name,
                 colour: Rgb::hex(colour),
-                select,
+                source,
             });
-        };
-        add(pair.with, with, 0x3f90da, |images: &quality::Generation| {
-            images.prior
-        });
-        add(pair.without, without.clone(), 0xe76300, |images| {
-            images.prior
-        });
-        add(
-            pair.without,
-            format!("{without}, fitted"),
-            0xffa90e,
-            |images| images.fitted,
-        );
+        }
     }
     Ok(sources)
 }
 
 /// Fréchet distance and coverage of every model's samples over seeds.
-pub(super) fn quality_figure(drawing: &mut Drawing<'_>, floor: &Floor) -> Result<Block, Error> {
+pub(super) fn quality_figure(
+    drawing: &mut Drawing<'_>,
+    floor: &ImageQuality,
+) -> Result<Block, Error> {
     let sources = sources(drawing)?;
-    let charts: [Quantity; 3] = [
+    let charts: [Chart; 3] = [
         (
             "Fréchet distance (less is better)",
             "distance",
@@ -172,7 +169,7 @@ pub(super) fn quality_figure(drawing: &mut Drawing<'_>, floor: &Floor) -> Result
         let mut strips = Vec::new();
         for source in &sources {
             let measured = drawing.over_seeds(source.key, &source.name, |run| {
-                Ok(value(&(source.select)(&quality::generation(drawing, run)?)))
+                Ok(value(&image_quality(drawing, run, source.source)?))
             })?;
             data.push(
                 json!({"quantity": title, "model": source.name, "by_seed": measured.by_seed}),
@@ -184,7 +181,7 @@ pub(super) fn quality_figure(drawing: &mut Drawing<'_>, floor: &Floor) -> Result
             label,
             strips: &strips,
             scale,
-            rules: &[(value(&floor.images), "real".into())],
+            rules: &[(value(floor), "real".into())],
         }
         .plot();
         plot.size = [270.0, 34.0 * sources.len() as f64];
@@ -194,18 +191,12 @@ pub(super) fn quality_figure(drawing: &mut Drawing<'_>, floor: &Floor) -> Result
         panels.push(plot.into());
     }
     let runs: Vec<&TrainedRun> = drawing.runs.iter().collect();
-    let n = drawing.dataset.test.len().div_ceil(2);
     let caption = format!(
-        "Images from {n} random codes against {n} test images, on the features of a classifier of \
-         {} test accuracy; every seed a point. Codes from N(0, I); \"fitted\": from a normal \
-         distribution with the codes' own mean and covariance. The line is the other half of the \
-         test images. Blurred images lie nearer to the middle of the real ones than these do \
-         themselves, so that precision may exceed that of real images.",
-        floor.accuracy.map_or_else(
-            || "unknown".into(),
-            |share| format!("{} %", decimal(100.0 * share, 1))
-        ),
-        n = decimal(n as f64, 0),
+        "{}; every seed a point. Codes from N(0, I); \"fitted\": from a normal distribution with \
+         the codes' own mean and covariance. The line is the other half of the test images. \
+         Blurred images lie nearer to the middle of the real ones than these do themselves, so \
+         that precision may exceed that of real images.",
+        image_quality::in_words(drawing, floor)?,
     );
     let figure = Figure {
         title: format!("Quality of random images, {}", drawing.dataset.name),
@@ -240,33 +231,33 @@ fn strip(measured: &Measured, colour: Rgb) -> Strip {
 pub(super) fn table(
     drawing: &Drawing<'_>,
     shown: &[Shown<'_>],
-    floor: &Floor,
+    floor: &ImageQuality,
 ) -> Result<Block, Error> {
     let mut rows = Vec::new();
-    let mut n = 0;
     for pair in shown {
         for run in [pair.with, pair.without] {
-            let measured = quality::generation(drawing, run)?;
-            n = measured.n;
-            rows.push(row(&run.title(), "N(0, I)", &measured.prior));
-            rows.push(row(&run.title(), "fitted normal", &measured.fitted));
-            rows.push(row(
-                &run.title(),
-                "reconstructions",
-                &measured.reconstructions,
-            ));
+            for (name, source) in [
+                ("N(0, I)", Source::Prior),
+                ("fitted normal", Source::Fitted),
+                ("reconstructions", Source::Reconstructions),
+            ] {
+                rows.push(row(
+                    &run.title(),
+                    name,
+                    &image_quality(drawing, run, source)?,
+                ));
+            }
         }
     }
-    rows.push(row("real images", "test", &floor.images));
+    rows.push(row("real images", "test", floor));
     Ok(Block::Table(Table {
         caption: Text::from(format!(
-            "Quality of images on the classifier's features, seed {}: {n} images against every \
-             second test image. Reconstructions are of the other test images at z = μ, real \
-             images these themselves. Precision, recall, density and coverage with five \
-             neighbours; confidence is the classifier's mean probability of the most probable \
-             class.",
+            "Seed {}: {}. Reconstructions are of the other test images at z = μ, real images \
+             these themselves. Precision, recall, density and coverage with {} neighbours; \
+             confidence is the classifier's mean probability of the most probable class.",
             shown[0].with.configuration.training.seed,
-            n = decimal(n as f64, 0),
+            image_quality::in_words(drawing, floor)?,
+            image_quality::NEIGHBOURS,
         )),
         columns: [
             "model",
@@ -284,7 +275,7 @@ pub(super) fn table(
     }))
 }
 
-fn row(model: &str, codes: &str, images: &Images) -> Vec<Cell> {
+fn row(model: &str, codes: &str, images: &ImageQuality) -> Vec<Cell> {
     let number = |value: f64, decimals| Cell::Number { value, decimals };
     vec![
         Cell::text(model),

@@ -6,14 +6,14 @@
 mod claims;
 mod codes;
 mod generation;
-mod quality;
 mod reconstruction;
+mod shape;
 mod space;
 
-use viz::page::{Block, Section, Text};
+use viz::page::{Block, Section};
 
-use self::quality::Floor;
-use super::{Drawing, PlannedRun, Report, Scale, Study, TrainedRun};
+use super::wording::said;
+use super::{Drawing, PlannedRun, Report, Scale, Study, TrainedRun, image_quality};
 use crate::configuration::Configuration;
 use crate::error::Error;
 
@@ -95,7 +95,7 @@ fn draw(drawing: &mut Drawing<'_>) -> Result<Report, Error> {
     }
     let flat = &shown[..2];
     let space = shown[2];
-    let floor = Floor::measure(drawing, shown[0].with)?;
+    let floor = image_quality::floor(drawing)?;
     let mut blocks = vec![Block::paragraph(
         "Sampling z from N(μ, σ²) while training makes every image occupy a region around its \
          code. What is it good for? Beside each VAE stands the same network without sampling, \
@@ -104,6 +104,7 @@ fn draw(drawing: &mut Drawing<'_>) -> Result<Report, Error> {
     )];
     blocks.push(Block::Subheading("Two latent variables".into()));
     blocks.push(said(
+        "003",
         "The effect of sampling is, in the net 784-256-2, not so evident, neither on the \
          distribution in the latent space nor in the quality of the random generation. In \
          784-256-32-8-2 the distribution of points is sensibly less uniform without sampling, \
@@ -120,6 +121,7 @@ fn draw(drawing: &mut Drawing<'_>) -> Result<Report, Error> {
     blocks.push(generation::figure(drawing, &shown)?);
     blocks.push(Block::Subheading("Three latent variables".into()));
     blocks.push(said(
+        "003",
         "With 784-256-32-8-3 the digits have a much better spherical disposition in the case with \
          sampling; without, random sampling from the latent space generates very bad results.",
     ));
@@ -133,6 +135,7 @@ fn draw(drawing: &mut Drawing<'_>) -> Result<Report, Error> {
     blocks.push(generation::table(drawing, &shown, &floor)?);
     blocks.push(Block::Subheading("Reconstruction".into()));
     blocks.push(said(
+        "003",
         "With respect to the shallower net, both deeper models sensibly improve the \
          reconstruction loss; there the network without sampling is even slightly better than the \
          variational one.",
@@ -146,14 +149,6 @@ fn draw(drawing: &mut Drawing<'_>) -> Result<Report, Error> {
         },
         claims: claims::claims(drawing)?,
     })
-}
-
-/// What document 003 says.
-fn said(text: &str) -> Block {
-    Block::Quotation {
-        text: Text::from(text),
-        source: "Document 003".into(),
-    }
 }
 
 /// Both models of every architecture, one after the other.

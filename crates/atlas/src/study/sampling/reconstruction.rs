@@ -89,21 +89,6 @@ fn at_mean(drawing: &Drawing<'_>, run: &TrainedRun) -> Result<f64, Error> {
 
 /// Losses after the last epoch.
 pub(super) fn table(drawing: &Drawing<'_>) -> Result<Block, Error> {
-    let cell = |measured: &Measured| match measured.interval {
-        None => Cell::Missing,
-        Some(interval) => match (interval.lower, interval.upper) {
-            (Some(low), Some(high)) => Cell::Interval {
-                mean: interval.mean,
-                low,
-                high,
-                decimals: 2,
-            },
-            _ => Cell::Number {
-                value: interval.mean,
-                decimals: 2,
-            },
-        },
-    };
     let mut rows = Vec::new();
     for key in PAIRS.iter().flat_map(|pair| [pair.with, pair.without]) {
         let of = |value: fn(&TrainedRun) -> Option<f64>| {
@@ -112,10 +97,10 @@ pub(super) fn table(drawing: &Drawing<'_>) -> Result<Block, Error> {
         let mean = drawing.over_seeds(key, "", |run| at_mean(drawing, run))?;
         rows.push(vec![
             Cell::text(drawing.run(key)?.title()),
-            cell(&measured(drawing, key)?),
-            cell(&mean),
-            cell(&of(|run| Some(run.last()?.test.kl))?),
-            cell(&of(|run| Some(run.last()?.test.loss))?),
+            measured(drawing, key)?.cell(2),
+            mean.cell(2),
+            of(|run| Some(run.last()?.test.kl))?.cell(2),
+            of(|run| Some(run.last()?.test.loss))?.cell(2),
         ]);
     }
     Ok(Block::Table(Table {

@@ -11,9 +11,9 @@ use viz::{Figure, LegendEntry, Panel, RgbImage, number::decimal};
 
 use super::Shown;
 use super::generation::{rounded_rows, tiles};
-use super::quality::Fitted;
 use crate::error::Error;
 use crate::study::figure_data::points;
+use crate::study::random_codes::Fitted;
 use crate::study::{Animated, Described, Drawing, TrainedRun};
 
 /// Changes when the drawing of the frames does.

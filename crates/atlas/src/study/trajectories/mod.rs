@@ -14,6 +14,7 @@ use viz::number::decimal;
 use viz::page::{Block, Cell, Column, Section, Table, Text};
 
 use self::courses::Course;
+use super::wording::said;
 use super::{Drawing, PlannedRun, Report, Scale, Study};
 use crate::configuration::Configuration;
 use crate::error::Error;
@@ -69,12 +70,14 @@ fn draw(drawing: &mut Drawing<'_>) -> Result<Report, Error> {
              two variances.",
         ),
         said(
+            "003",
             "Ten randomly chosen digits, one of each kind, over the first five epochs. The \
              radius is initially close to 1, but it rapidly decreases.",
         ),
     ];
     blocks.push(moments::ten(drawing, run, &course, &ten)?);
     blocks.push(said(
+        "003",
         "All digits progressively distribute around the centre, in a Gaussian-like \
          distribution; better seen with six digits of each kind, from the second epoch to the \
          end of the tenth.",
@@ -91,6 +94,7 @@ fn draw(drawing: &mut Drawing<'_>) -> Result<Report, Error> {
     let settled = cloud::measure(drawing, run)?;
     blocks.push(cloud::figure(drawing, run, &settled)?);
     blocks.push(said(
+        "003",
         "The radius must eventually be small, since 60000 different digits have to be \
          accommodated.",
     ));
@@ -110,14 +114,6 @@ fn draw(drawing: &mut Drawing<'_>) -> Result<Report, Error> {
         },
         claims: claims::claims(drawing)?,
     })
-}
-
-/// What document 003 says.
-fn said(text: &str) -> Block {
-    Block::Quotation {
-        text: Text::from(text),
-        source: "Document 003".into(),
-    }
 }
 
 /// Positions of `per_class` tracked images of every class, class by class, in

@@ -1,0 +1,223 @@
+use evaluation::statistics::Verdict;
+use viz::page::FigureLink;
+
+use super::*;
+
+fn claim(id: &str, verdict: Verdict) -> Claim {
+    Claim {
+        id: id.into(),
+        statement: format!("Statement {id} <of> a document."),
+        quantity: "nats".into(),
+        measured: vec![
+            Measured::new("VAE", [(0, 8.0), (1, 8.5), (2, 9.0)].into(), Vec::new()),
+            Measured::new("AE", [(0, 3.0)].into(), vec![1, 2]),
+        ],
+        rule: format!("Rule of {id}."),
+        verdict,
+    }
+}
+
+fn store(out: &Path, dataset: &str, study: &str, seeds: usize, claims: Vec<Claim>) {
+    let folder = out.join(dataset).join(study);
+    fs::create_dir_all(&folder).unwrap();
+    let stored = StoredSection {
+        study: study.into(),
+        dataset: dataset.into(),
+        attribution: "made for a test".into(),
+        quick: false,
+        seeds,
+        section: Section {
+            heading: format!("About {study}"),
+            blocks: vec![Block::figure(FigureLink {
+                source: "map.png".into(),
+                size: (10, 10),
+                ..FigureLink::default()
+            })],
+        },
+        claims,
+    };
+    atomic_file::write_json(&folder.join(SECTION_FILE), &stored).unwrap();
+}
+
+fn html(out: &Path) -> String {
+    write_index(out).unwrap();
+    fs::read_to_string(out.join("index.html")).unwrap()
+}
+
+#[test]
+fn the_page_has_the_studies_in_their_order_and_all_statements() {
+    let out = tempfile::tempdir().unwrap();
+    // Stored in another order than the page's.
+    store(
+        out.path(),
+        "mnist",
+        "dimensions",
+        1,
+        vec![
+            claim("003.10", Verdict::Undecided),
+            claim("003.9", Verdict::Supported),
+        ],
+    );
+    store(
+        out.path(),
+        "mnist",
+        "lab",
+        1,
+        vec![claim("000.1", Verdict::Refuted)],
+    );
+    let html = html(out.path());
+    let at = |text: &str| {
+        html.find(text)
+            .unwrap_or_else(|| panic!("{text} is not in {html}"))
+    };
+    assert!(at("<h2>About lab</h2>") < at("<h2>About dimensions</h2>"));
+    assert!(at("<h2>About dimensions</h2>") < at("<h2>Every statement, measured</h2>"));
+    assert!(html.contains("src=\"mnist/lab/map.png\""));
+    // The table has the numbers, their interval, the rule and the verdict.
+    let table = &html[at("<h2>Every statement, measured</h2>")..];
+    let inside = |text: &str| {
+        table
+            .find(text)
+            .unwrap_or_else(|| panic!("{text} is not in {table}"))
+    };
+    assert!(inside("000.1") < inside("003.9") && inside("003.9") < inside("003.10"));
+    assert!(table.contains("Statement 003.9 &lt;of&gt; a document."));
+    assert!(table.contains("VAE: 8.50 [7.26, 9.74]"), "{table}");
+    assert!(table.contains("AE: 3 (diverged: seed 1, 2)"), "{table}");
+    assert!(table.contains("Rule of 003.10."));
+    // The lead counts the verdicts and leads to the table.
+    let lead = &html[..at("<nav")];
+    assert!(lead.contains("mnist, one seed a model."), "{lead}");
+    assert!(
+        lead.contains(
+            "<a href=\"#every-statement-measured\">1 is supported, 1 is refuted and 1 is undecided</a>"
+        ),
+        "{lead}"
+    );
+    assert!(html.contains("id=\"every-statement-measured\""));
+    let claims: Vec<Claim> =
+        serde_json::from_slice(&fs::read(out.path().join("mnist/claims.json")).unwrap()).unwrap();
+    let ids: Vec<&str> = claims.iter().map(|claim| claim.id.as_str()).collect();
+    assert_eq!(ids, ["000.1", "003.9", "003.10"]);
+}
+
+#[test]
+fn several_data_sets_are_told_apart_the_fullest_first() {
+    let out = tempfile::tempdir().unwrap();
+    store(
+        out.path(),
+        "fashion-mnist",
+        "lab",
+        5,
+        vec![claim("000.1", Verdict::Supported)],
+    );
+    store(
+        out.path(),
+        "mnist",
+        "lab",
+        5,
+        vec![claim("000.1", Verdict::Mixed)],
+    );
+    store(out.path(), "mnist", "dimensions", 5, Vec::new());
+    // A folder that is not a data set's is left alone.
+    fs::create_dir_all(out.path().join("notes")).unwrap();
+    let html = html(out.path());
+    let at = |text: &str| {
+        html.find(text)
+            .unwrap_or_else(|| panic!("{text} is not in {html}"))
+    };
+    assert!(at("<h2>About lab — mnist</h2>") < at("<h2>About lab — fashion-mnist</h2>"));
+    for dataset in ["mnist", "fashion-mnist"] {
+        let anchor = format!("every-statement-measured-{dataset}");
+        assert!(html.contains(&format!("id=\"{anchor}\"")), "{html}");
+        assert!(html.contains(&format!("href=\"#{anchor}\"")), "{html}");
+        assert!(out.path().join(dataset).join("claims.json").exists());
+    }
+    assert!(html.contains("fashion-mnist, 5 seeds a model."));
+}
+
+#[test]
+fn a_damaged_section_is_named() {
+    let out = tempfile::tempdir().unwrap();
+    store(out.path(), "mnist", "lab", 1, Vec::new());
+    let path = out.path().join("mnist/lab/section.json");
+    fs::write(&path, "{\"study\": \"lab\"").unwrap();
+    let error = write_index(out.path()).unwrap_err();
+    let message = error.to_string();
+    assert!(message.contains("section.json is damaged"), "{message}");
+    assert!(message.contains("draw its study again"), "{message}");
+    assert_eq!(error.exit_code(), 2);
+}
+
+#[test]
+fn a_statement_about_one_seed_says_so() {
+    let text = |claim: &Claim| Text(measurements(claim));
+    let several = claim("000.1", Verdict::Supported);
+    let one = Claim {
+        measured: several.measured[1..].to_vec(),
+        ..several.clone()
+    };
+    let words = Span::Strong(" (one seed)".into());
+    assert!(text(&one).0.contains(&words));
+    assert!(!text(&several).0.contains(&words));
+}
+
+#[test]
+fn effort_and_outcome_read_well() {
+    let of = |seeds: &[usize], quick| {
+        let sections: Vec<StoredSection> = seeds
+            .iter()
+            .map(|&seeds| StoredSection {
+                study: "lab".into(),
+                dataset: "mnist".into(),
+                attribution: String::new(),
+                quick,
+                seeds,
+                section: Section::default(),
+                claims: Vec::new(),
+            })
+            .collect();
+        effort(&sections)
+    };
+    assert_eq!(of(&[1, 1], false), "one seed a model");
+    assert_eq!(of(&[5, 2], false), "2 to 5 seeds a model");
+    assert_eq!(
+        of(&[5], true),
+        "5 seeds a model, trained briefly for a first look"
+    );
+    let claims = |verdicts: &[Verdict]| -> Vec<Claim> {
+        verdicts
+            .iter()
+            .map(|verdict| claim("000.1", *verdict))
+            .collect()
+    };
+    assert_eq!(outcome(&claims(&[Verdict::Mixed])), "1 is mixed");
+    assert_eq!(
+        outcome(&claims(&[
+            Verdict::Refuted,
+            Verdict::Supported,
+            Verdict::Supported
+        ])),
+        "2 are supported and 1 is refuted"
+    );
+}
+
+#[test]
+fn numbers_have_the_digits_they_need() {
+    let of = |mean, ends: Option<[f64; 2]>| {
+        let interval = evaluation::statistics::Interval {
+            n: 2,
+            mean,
+            standard_deviation: None,
+            lower: ends.map(|ends| ends[0]),
+            upper: ends.map(|ends| ends[1]),
+        };
+        in_words(&Measured::together("m", Some(interval)))
+    };
+    assert_eq!(of(131.0004, None), "m: 131.0");
+    assert_eq!(of(0.0, None), "m: 0");
+    assert_eq!(of(0.0, Some([0.0, 0.978])), "m: 0.00 [0.00, 0.98]");
+    assert_eq!(of(0.0123, None), "m: 0.012");
+    assert_eq!(of(2.0, Some([-1.5, 5.5])), "m: 2.00 [−1.50, 5.50]");
+    assert_eq!(in_words(&Measured::together("m", None)), "m: –");
+}

@@ -1,0 +1,103 @@
+//! Losses, variables in use and the distance from the prior of every model,
+//! over seeds.
+
+use evaluation::Evaluation;
+use evaluation::mmd::mmd_to_prior;
+use ndarray::{Array2, Zip, s};
+use tensor_ops::random::{Stream, fill_normal};
+use viz::page::{Block, Cell, Column, Table, Text};
+
+use super::super::wording::count;
+use super::super::{Drawing, TrainedRun};
+use super::{CASES, evaluation, final_loss, seeds_in_words};
+use crate::error::Error;
+
+/// Stream of the deviates of the codes drawn here; those of training lie below.
+const CODES: u64 = 0x4154_4d4d_0000;
+/// Codes of the discrepancy, at most, and rows and draws of its null
+/// distribution.
+const ROWS: usize = 5000;
+const NULL: (usize, usize) = (300, 400);
+
+/// The table of all models.
+pub(super) fn table(drawing: &Drawing<'_>) -> Result<Block, Error> {
+    let mut rows = Vec::new();
+    for case in CASES {
+        let value = |of: &dyn Fn(&Evaluation) -> f64| {
+            drawing.over_seeds(case.key, "", |run| Ok(of(&evaluation(drawing, run)?)))
+        };
+        let law = |e: &Evaluation| {
+            let total = e.variance_law.as_deref().unwrap_or_default();
+            total.iter().sum::<f64>() / total.len() as f64
+        };
+        rows.push(vec![
+            Cell::text(case.name),
+            final_loss(drawing, case)?.cell(2),
+            value(&|e| e.reconstruction)?.cell(2),
+            value(&|e| e.kl.unwrap_or(f64::NAN))?.cell(2),
+            value(&|e| e.active_units as f64)?.cell(1),
+            value(&|e| {
+                e.active_units_by_kl
+                    .map_or(f64::NAN, |active| active as f64)
+            })?
+            .cell(1),
+            value(&law)?.cell(2),
+            drawing
+                .over_seeds(case.key, "", |run| discrepancy(drawing, run))?
+                .cell(1),
+        ]);
+    }
+    Ok(Block::Table(Table {
+        caption: Text::from(format!(
+            "Test images, n = {}, {}: mean over seeds{}. Active by variance: Var(μ) above 0.01; by \
+             KL: more than 0.01 nats. Variance: Var(μ) + E[σ²], that of the codes, mean over \
+             variables; the prior's is 1. Discrepancy: MMD² of {} codes z drawn from q(z|x) to the \
+             prior, in units of what chance exceeds in one case of twenty.",
+            count(drawing.dataset.test.len()),
+            seeds_in_words(drawing.scale),
+            if drawing.scale.seeds > 1 {
+                " with its 95 % interval"
+            } else {
+                ""
+            },
+            count(ROWS.min(drawing.dataset.test.len())),
+        )),
+        columns: vec![
+            Column::new("model", ""),
+            Column::new("final loss", "nats"),
+            Column::new("reconstruction", "nats"),
+            Column::new("KL", "nats"),
+            Column::new("active", "by variance"),
+            Column::new("active", "by KL"),
+            Column::new("variance", "Var(μ) + E[σ²]"),
+            Column::new("discrepancy", ""),
+        ],
+        rows,
+    }))
+}
+
+/// How far the aggregate posterior is from the prior.
+fn discrepancy(drawing: &Drawing<'_>, run: &TrainedRun) -> Result<f64, Error> {
+    let version = format!("1, {ROWS} codes, null {NULL:?}");
+    drawing.measure(run, "dimensions-discrepancy", &version, || {
+        let images = drawing.dataset.test.images();
+        let some = images.slice(s![..images.nrows().min(ROWS), ..]);
+        let codes = run.encode(some);
+        let sampled = match &codes.log_variance {
+            None => codes.mean,
+            Some(log_variance) => {
+                let mut sampled = Array2::<f32>::zeros(codes.mean.raw_dim());
+                if let Some(values) = sampled.as_slice_mut() {
+                    fill_normal(values, Stream::new(0, CODES), 0);
+                }
+                Zip::from(&mut sampled)
+                    .and(&codes.mean)
+                    .and(log_variance)
+                    .for_each(|z, mean, log_variance| *z = mean + (0.5 * log_variance).exp() * *z);
+                sampled
+            }
+        };
+        let (rows, draws) = NULL;
+        Ok(mmd_to_prior(sampled.view(), rows.min(some.nrows()), draws, 0)?.ratio)
+    })
+}

@@ -1,0 +1,207 @@
+//! What the models generate: a lattice of four dimensions, and draws from the
+//! prior.
+
+use evaluation::distributions::normal_quantile;
+use ndarray::Array2;
+use serde_json::json;
+use viz::page::Block;
+use viz::{Figure, Grid, Panel, TilePanel, montage};
+
+use super::super::random_codes::{CODES_SEED, prior_codes};
+use super::super::trained_run::grey_bytes;
+use super::super::{Described, Drawing, TrainedRun};
+use super::{DEEP_4, DEEP_8, DEEP_16, PAIRS, SHALLOW_4, SHALLOW_8, SHALLOW_16, epochs};
+use crate::error::Error;
+
+const SIDE: usize = 28;
+/// Points a dimension of the lattice.
+const POINTS: usize = 3;
+/// Samples a side of the square of draws.
+const SAMPLES: usize = 10;
+
+/// The 81 images of both four-dimensional models.
+pub(super) fn lattices(drawing: &mut Drawing<'_>) -> Result<Block, Error> {
+    let runs = [drawing.run(DEEP_4.key)?, drawing.run(SHALLOW_4.key)?];
+    let axis = quantiles();
+    let codes = lattice_of_four(&axis);
+    let mut panels = Vec::new();
+    for run in runs {
+        let tiles = grey_bytes(run.model.decode(codes.view()).view());
+        panels.push(Panel::from(nested(&run.title(), &tiles, &axis)?));
+    }
+    let step = viz::number::decimal(axis[2], 2);
+    let caption = format!(
+        "Four latent variables, three points each: {} images a model at −{step}, 0 and {step}, the \
+         prior's quantiles 1/6, 1/2 and 5/6. The blocks follow z₁ to the right and z₂ upwards; \
+         inside each block z₃ goes to the right and z₄ upwards. Seed {}, {} epochs.",
+        codes.nrows(),
+        runs[0].configuration.training.seed,
+        epochs(&runs),
+    );
+    let figure = Figure {
+        title: format!("81 images from four dimensions, {}", drawing.dataset.name),
+        caption: caption.clone(),
+        ..Figure::row(panels)
+    };
+    let link = drawing.write(
+        "four-dimensions",
+        &figure.render(),
+        Described {
+            caption: &caption,
+            runs: &runs,
+            data: json!({
+                "points_per_dimension": axis,
+                "order": "blocks row-major from the top left over z1 (right) and z2 (up), in each block over z3 (right) and z4 (up)",
+            }),
+            bare: false,
+        },
+    )?;
+    Ok(Block::figure(link))
+}
+
+/// A hundred images of each model with 8 and 16 latent variables.
+pub(super) fn from_the_prior(drawing: &mut Drawing<'_>) -> Result<Block, Error> {
+    let mut runs: Vec<&TrainedRun> = Vec::new();
+    let mut rows = Vec::new();
+    for pair in &PAIRS[1..] {
+        let mut panels = Vec::new();
+        for case in pair {
+            let run = drawing.run(case.key)?;
+            let codes = prior_codes(SAMPLES * SAMPLES, case.latent);
+            let tiles = grey_bytes(run.model.decode(codes.view()).view());
+            panels.push(Panel::from(TilePanel {
+                title: run.title(),
+                image: montage(&square(), &tiles)?.into(),
+                grid: square(),
+                row_heads: Vec::new(),
+                column_heads: Vec::new(),
+                pixel: 1.5,
+            }));
+            runs.push(run);
+        }
+        rows.push(panels);
+    }
+    let caption = format!(
+        "{} images decoded from codes drawn from the prior: {} and {} with 8 latent variables, {} \
+         and {} with 16; the deeper net at the left. The same codes for both nets of a row. Seed \
+         {}, {} epochs.",
+        SAMPLES * SAMPLES,
+        DEEP_8.name,
+        SHALLOW_8.name,
+        DEEP_16.name,
+        SHALLOW_16.name,
+        runs[0].configuration.training.seed,
+        epochs(&runs),
+    );
+    let figure = Figure {
+        title: format!("Samples from the prior, {}", drawing.dataset.name),
+        caption: caption.clone(),
+        ..Figure::grid(rows)
+    };
+    let link = drawing.write(
+        "samples",
+        &figure.render(),
+        Described {
+            caption: &caption,
+            runs: &runs,
+            data: json!({"samples": SAMPLES * SAMPLES, "codes": format!("normal deviates of seed {CODES_SEED} and the stream of the number of dimensions, row-major from the top left")}),
+            bare: false,
+        },
+    )?;
+    Ok(Block::figure(link))
+}
+
+fn square() -> Grid {
+    Grid::new(SAMPLES, SAMPLES, SIDE, SIDE)
+}
+
+/// The prior's quantiles at the middles of three equal shares: 1/6, 1/2, 5/6.
+fn quantiles() -> [f64; POINTS] {
+    let outer = normal_quantile(5.0 / 6.0);
+    [-outer, 0.0, outer]
+}
+
+/// The codes [81, 4] in the order of the picture: blocks row by row from the
+/// top left, with z₁ to the right and z₂ upwards, and in each block z₃ and z₄
+/// alike.
+fn lattice_of_four(axis: &[f64; POINTS]) -> Array2<f32> {
+    let plane = viz::lattice_of(axis, axis);
+    let mut codes = Array2::zeros((plane.len() * plane.len(), 4));
+    for (block, outer) in plane.iter().enumerate() {
+        for (tile, inner) in plane.iter().enumerate() {
+            let row = block * plane.len() + tile;
+            for (column, value) in outer.iter().chain(inner).enumerate() {
+                codes[[row, column]] = *value as f32;
+            }
+        }
+    }
+    codes
+}
+
+/// Blocks of 3 × 3 tiles in 3 × 3, with the blocks' codes at the border.
+fn nested(title: &str, tiles: &[u8], axis: &[f64; POINTS]) -> Result<TilePanel, Error> {
+    let inner = Grid::new(POINTS, POINTS, SIDE, SIDE);
+    let block_bytes = POINTS * POINTS * SIDE * SIDE;
+    let mut blocks = Vec::new();
+    for block in tiles.chunks_exact(block_bytes) {
+        blocks.extend_from_slice(montage(&inner, block)?.pixels());
+    }
+    let grid = Grid {
+        gutter: 6,
+        background: 255,
+        ..Grid::new(POINTS, POINTS, inner.height(), inner.width())
+    };
+    let head = |name: &str, value: f64| {
+        let decimals = if value == 0.0 { 0 } else { 2 };
+        format!("{name} = {}", viz::number::decimal(value, decimals))
+    };
+    Ok(TilePanel {
+        title: title.into(),
+        image: montage(&grid, &blocks)?.into(),
+        grid,
+        row_heads: axis.iter().rev().map(|&value| head("z₂", value)).collect(),
+        column_heads: axis.iter().map(|&value| head("z₁", value)).collect(),
+        pixel: 1.5,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lattice_runs_as_the_caption_says() {
+        let axis = quantiles();
+        assert_eq!(axis[1], 0.0);
+        assert!((axis[2] - 0.967_421_566).abs() < 1e-8 && (axis[0] + axis[2]).abs() < 1e-12);
+        let codes = lattice_of_four(&axis);
+        let (low, high) = (axis[0] as f32, axis[2] as f32);
+        assert_eq!(codes.dim(), (81, 4));
+        assert_eq!(codes.row(0).to_vec(), [low, high, low, high]);
+        assert_eq!(
+            codes.row(1).to_vec(),
+            [low, high, 0.0, high],
+            "z₃ goes right in a block"
+        );
+        assert_eq!(
+            codes.row(9).to_vec(),
+            [0.0, high, low, high],
+            "z₁ goes right over blocks"
+        );
+        assert_eq!(codes.row(40).to_vec(), [0.0; 4]);
+        assert_eq!(codes.row(80).to_vec(), [high, low, high, low]);
+    }
+
+    #[test]
+    fn blocks_keep_their_tiles_together() {
+        // Tile t is filled with the byte t.
+        let tiles: Vec<u8> = (0..81_u8).flat_map(|t| [t; SIDE * SIDE]).collect();
+        let panel = nested("", &tiles, &quantiles()).unwrap();
+        let image = panel.image.as_ref();
+        let at = |x: usize, y: usize| image.get(x, y).0;
+        let block = 3 * SIDE + 6;
+        assert_eq!((at(0, 0), at(SIDE, 0), at(0, SIDE)), (0, 1, 3));
+        assert_eq!((at(block, 0), at(0, block)), (9, 27));
+        assert_eq!(at(3 * SIDE, 0), 255, "the gutter");
+    }
+}

@@ -1,0 +1,86 @@
+//! The shape of the codes, in numbers.
+
+use evaluation::codes::whiten;
+use evaluation::gaps::gaps;
+use evaluation::mmd::mmd_to_prior;
+use evaluation::sphericity::sphericity;
+use ndarray::s;
+use serde::{Deserialize, Serialize};
+
+use crate::error::Error;
+use crate::study::random_codes::CODES_SEED;
+use crate::study::{Drawing, TrainedRun};
+
+/// Codes of the discrepancy, and rows and draws of its null distribution.
+const DISCREPANCY: (usize, usize, usize) = (2000, 300, 400);
+/// Cells along each side when gaps are counted, and the share left out.
+const GAPS: (usize, f64) = (50, 0.01);
+
+/// A smaller ratio of eigenvalues of the codes' covariance means that a
+/// dimension has collapsed.
+const COLLAPSED: f64 = 1e-3;
+
+/// The shape of a model's test codes; for a VAE, of the posterior means.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Shape {
+    pub(super) n: usize,
+    /// Along each axis.
+    pub(super) standard_deviation: Vec<f64>,
+    /// Smallest over largest eigenvalue of the covariance.
+    pub(super) eigenvalue_ratio: f64,
+    /// Kolmogorov–Smirnov distance of ‖z‖, after one scaling for all axes, to
+    /// that of a normal distribution.
+    pub(super) radius_distance: f64,
+    /// Bingham's statistic of the directions, per code.
+    pub(super) bingham: f64,
+    /// In the plane: share of empty cells above that of as many normal codes.
+    pub(super) gaps: Option<f64>,
+    /// MMD² of the whitened codes to N(0, I) over the value that one case in
+    /// twenty of the prior's own samples exceeds; this and the gaps are absent
+    /// when a dimension has collapsed.
+    pub(super) discrepancy: Option<f64>,
+}
+
+impl Shape {
+    /// Whether a dimension has collapsed.
+    pub(super) fn is_flat(&self) -> bool {
+        self.eigenvalue_ratio < COLLAPSED
+    }
+}
+
+/// Measures the shape of a run's codes, once.
+pub(super) fn shape(drawing: &Drawing<'_>, run: &TrainedRun) -> Result<Shape, Error> {
+    drawing.measure(run, "sampling-shape", "2", || {
+        let codes = run.encode(drawing.dataset.test.images()).mean;
+        let round = sphericity(codes.view())?;
+        let flat = round.eigenvalue_ratio < COLLAPSED;
+        let gaps = if codes.ncols() == 2 && !flat {
+            let counted = gaps(codes.view(), GAPS.0, GAPS.1, CODES_SEED)?;
+            Some(counted.empty_share - counted.normal_reference)
+        } else {
+            None
+        };
+        let discrepancy = if flat {
+            None
+        } else {
+            let (rows, null_rows, null_draws) = DISCREPANCY;
+            let rows = rows.min(codes.nrows());
+            let white = whiten(codes.view())?;
+            let some = white.slice(s![..rows, ..]);
+            Some(mmd_to_prior(some, null_rows.min(rows), null_draws, CODES_SEED)?.ratio)
+        };
+        Ok(Shape {
+            n: round.n,
+            standard_deviation: codes
+                .columns()
+                .into_iter()
+                .map(|axis| f64::from(axis.std(0.0)))
+                .collect(),
+            eigenvalue_ratio: round.eigenvalue_ratio,
+            radius_distance: round.radius_distance,
+            bingham: round.bingham,
+            gaps,
+            discrepancy,
+        })
+    })
+}
