@@ -1,9 +1,19 @@
 //! Stopping in an orderly way: the first SIGINT, SIGTERM or SIGUSR1 asks the
 //! run to checkpoint and stop, a second SIGINT or SIGTERM ends the process at
 //! once.
+//!
+//! `timeout` and some schedulers send one request to a process and then to its
+//! whole group, so that it arrives twice; a signal close behind the first is
+//! therefore part of it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+#[cfg(unix)]
+use std::time::Duration;
+
+/// Signals this close to the first repeat it.
+#[cfg(unix)]
+const REPETITION: Duration = Duration::from_millis(500);
 
 /// A request to stop, shared between the signal handlers and a run.
 #[derive(Clone, Debug, Default)]
@@ -15,23 +25,30 @@ impl Interrupt {
     /// Installs the handlers of the process and returns their flag.
     ///
     /// # Errors
-    /// When the operating system refuses a handler.
+    /// When the operating system refuses a handler or the thread that waits for
+    /// signals.
     #[cfg(unix)]
     pub fn install() -> std::io::Result<Self> {
+        use std::time::Instant;
+
         use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
+        use signal_hook::iterator::Signals;
+
+        let mut signals = Signals::new([SIGINT, SIGTERM, SIGUSR1])?;
         let interrupt = Self::default();
-        for signal in [SIGINT, SIGTERM] {
-            // Registered first, so that it sees the flag as the previous
-            // signal left it.
-            signal_hook::flag::register_conditional_shutdown(
-                signal,
-                128 + signal,
-                Arc::clone(&interrupt.requested),
-            )?;
-        }
-        for signal in [SIGINT, SIGTERM, SIGUSR1] {
-            signal_hook::flag::register(signal, Arc::clone(&interrupt.requested))?;
-        }
+        let asked = interrupt.clone();
+        std::thread::Builder::new()
+            .name("signals".into())
+            .spawn(move || {
+                let mut first: Option<Instant> = None;
+                for signal in signals.forever() {
+                    asked.request();
+                    let since = first.get_or_insert_with(Instant::now).elapsed();
+                    if signal != SIGUSR1 && since >= REPETITION {
+                        std::process::exit(128 + signal);
+                    }
+                }
+            })?;
         Ok(interrupt)
     }
 
