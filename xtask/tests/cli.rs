@@ -369,6 +369,48 @@ fn figures_are_drawn_and_finished_runs_used_again() {
 }
 
 #[test]
+fn objectives_and_likelihoods_are_stated_and_evaluated() {
+    let folder = folder();
+    let output = xtask(folder.path())
+        .args(["train", "--out", "iwae", "--objective", "iwae"])
+        .args(["--samples", "3"])
+        .args(SMALL)
+        .output()
+        .expect("the program starts");
+    let log = String::from_utf8(output.stderr).expect("UTF-8");
+    assert!(output.status.success(), "{log}");
+    assert!(
+        log.contains("bound of 3 samples") && log.contains("effective beta = 1 per image"),
+        "{log}"
+    );
+    let gaussian = ["--likelihood", "gaussian", "--sigma", "per-pixel"];
+    train(folder.path(), "gaussian", &gaussian);
+    let evaluation = json(&succeed(xtask(folder.path()).args([
+        "eval",
+        "gaussian",
+        "--json",
+        "--quiet",
+        "--subset",
+        "50",
+        "--nll-samples",
+        "20",
+    ])));
+    assert_eq!(evaluation["pixel_likelihood"], "gaussian/per-pixel");
+    assert!(evaluation["entropy_floor"].is_null());
+    assert_eq!(evaluation["nll_is_likelihood"], true);
+    let statement = evaluation["objective"].as_str().expect("a text");
+    assert!(
+        statement.contains("effective beta = 1 per image"),
+        "{statement}"
+    );
+    // A density of mostly black images: its ELBO is above that of any
+    // probability.
+    let elbo = evaluation["elbo"].as_f64().expect("a number");
+    let nll = evaluation["nll"]["20"]["value"].as_f64().expect("a number");
+    assert!(elbo > 0.0 && -nll >= elbo - 1.0, "{elbo} {nll}");
+}
+
+#[test]
 fn wrong_usage_is_one_sentence_and_exit_code_2() {
     let folder = folder();
     for (arguments, expected) in [
@@ -382,6 +424,28 @@ fn wrong_usage_is_one_sentence_and_exit_code_2() {
         (vec!["train", "--hidden", "256,x"], "--hidden"),
         (vec!["train", "--lr", "-1"], "learning_rate"),
         (vec!["train", "--model", "gan"], "'ae', 'vae' or 'ae-l2'"),
+        (vec!["train", "--samples", "0"], "samples is 0"),
+        (vec!["train", "--beta", "-1"], "beta is -1"),
+        (vec!["train", "--free-bits", "-1"], "free bits is -1"),
+        (
+            vec!["train", "--model", "ae", "--objective", "iwae"],
+            "expected the model vae",
+        ),
+        (
+            vec!["train", "--likelihood", "gaussian", "--sigma", "-1"],
+            "positive number",
+        ),
+        (vec!["train", "--sigma", "0.1"], "only a Gaussian"),
+        (
+            vec![
+                "train",
+                "--likelihood",
+                "gaussian",
+                "--treatment",
+                "threshold",
+            ],
+            "grey",
+        ),
         (vec!["train", "--dataset", "cifar"], "cifar"),
         (vec!["train", "--preset", "lab"], "did you mean"),
         (vec!["train", "--config", "absent.toml"], "absent.toml"),

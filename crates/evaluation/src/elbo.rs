@@ -68,7 +68,8 @@ pub struct Evaluation {
     pub data_treatment: DataTreatment,
     /// Seed of the sampled codes.
     pub seed: u64,
-    /// The training loss: reconstruction plus the penalty, if there is one.
+    /// Reconstruction plus the penalty, if there is one: what training minimises
+    /// unless its objective is another.
     pub loss: f64,
     /// −log p(x|z), with one z ~ q(z|x) per image; z is the code itself for
     /// models that do not sample.

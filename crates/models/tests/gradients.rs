@@ -6,6 +6,7 @@ use models::{
     Activation, GradientWorkspace, Gradients, ModelKind, ModelSpec, Objective, Parameters,
     PosteriorScale, ValueBatch,
 };
+use rayon::prelude::*;
 use reference::{Problem, largest_magnitude, largest_relative_error, spec};
 use tensor_ops::parallel::ThreadPool;
 
@@ -175,9 +176,13 @@ fn hand_derived_and_tape_gradients_agree() {
 #[test]
 fn hand_derived_gradients_are_those_of_finite_differences() {
     const STEP: f64 = 5e-4;
-    for problem in every_problem() {
-        let (_, hand) = problem.gradient(Gradients::Hand, 1);
-        let hand = hand.named_tensors();
+    let problems: Vec<_> = every_problem()
+        .map(|problem| {
+            let (_, hand) = problem.gradient(Gradients::Hand, 1);
+            (problem, hand.named_tensors())
+        })
+        .collect();
+    problems.into_par_iter().for_each(|(problem, hand)| {
         let scale = hand
             .iter()
             .map(|tensor| largest_magnitude(&tensor.values))
@@ -204,7 +209,7 @@ fn hand_derived_gradients_are_those_of_finite_differences() {
                 gradient.name
             );
         }
-    }
+    });
 }
 
 #[test]
