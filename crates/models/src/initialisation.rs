@@ -13,7 +13,6 @@ use thiserror::Error;
 use crate::layout::Layout;
 use crate::model::Model;
 use crate::parameters::Parameters;
-use crate::spec::{GaussianMean, Likelihood};
 use crate::streams::{Purpose, stream};
 
 /// How weights and biases are drawn.
@@ -81,11 +80,11 @@ impl Initialisation {
 }
 
 impl Model {
-    /// Sets the bias of the decoder's last layer to the logit of the mean
-    /// image, each pixel's mean kept within [0.001, 0.999]: a decoder that has
+    /// Sets the bias of the decoder's last layer to the outputs whose mean
+    /// under the likelihood is the mean image — its logit for a Bernoulli —
+    /// each pixel's mean kept within [0.001, 0.999]: a decoder that has
     /// learned nothing then gives the mean image, as in the published code of
-    /// Burda et al. (2016). Where the outputs are means themselves it is the
-    /// mean image. `images` are rows of bytes, each standing for
+    /// Burda et al. (2016). `images` are rows of bytes, each standing for
     /// b / 255.
     ///
     /// # Panics
@@ -104,23 +103,13 @@ impl Model {
                 *sum += u64::from(byte);
             }
         }
-        let outputs_are_means = matches!(
-            self.spec().likelihood,
-            Likelihood::Gaussian {
-                mean: GaussianMean::Identity,
-                ..
-            }
-        );
+        let likelihood = self.spec().likelihood;
         let whole = 255.0 * (images.len() / inputs) as f64;
         let last = &layout.layers()[layout.decoder().end - 1];
         let bias = &mut self.parameters_mut().as_mut_slice()[last.bias.clone()];
         for (bias, sum) in bias.iter_mut().zip(sums) {
             let mean = (sum as f64 / whole).clamp(0.001, 0.999);
-            *bias = if outputs_are_means {
-                mean as f32
-            } else {
-                (mean / (1.0 - mean)).ln() as f32
-            };
+            *bias = likelihood.output_of_mean(mean) as f32;
         }
     }
 }

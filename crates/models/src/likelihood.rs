@@ -167,6 +167,40 @@ impl Likelihood {
     }
 }
 
+impl Likelihood {
+    /// The decoder's output whose pixel has the mean `mean`, within (0, 1).
+    pub(crate) fn output_of_mean(self, mean: f64) -> f64 {
+        match self {
+            Likelihood::Bernoulli
+            | Likelihood::Gaussian {
+                mean: GaussianMean::Sigmoid,
+                ..
+            } => (mean / (1.0 - mean)).ln(),
+            Likelihood::Gaussian {
+                mean: GaussianMean::Identity,
+                ..
+            } => mean,
+            // E[x] rises with the logit and has no inverse in closed form; for
+            // large |a| it is within 1/|a| of 0 or 1.
+            Likelihood::ContinuousBernoulli => {
+                let reach = 1.0 + 1.0 / mean.min(1.0 - mean);
+                let (mut low, mut high) = (-reach, reach);
+                for _ in 0..f64::MANTISSA_DIGITS + 12 {
+                    let mut middle = [0.5 * (low + high)];
+                    let logit = middle[0];
+                    continuous_bernoulli::means_in_place(&mut middle);
+                    if middle[0] < mean {
+                        low = logit;
+                    } else {
+                        high = logit;
+                    }
+                }
+                0.5 * (low + high)
+            }
+        }
+    }
+}
+
 impl From<GaussianMean> for gaussian::Mean {
     fn from(mean: GaussianMean) -> Self {
         match mean {
@@ -191,5 +225,28 @@ pub(crate) fn output_panels(layout: &Layout, rows: usize) -> Panels {
     Panels {
         rows,
         cols: layout.layers()[layout.decoder().end - 1].outputs,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn outputs_have_the_mean_they_were_made_for() {
+        for likelihood in [
+            "bernoulli",
+            "continuous-bernoulli",
+            "gaussian/1",
+            "gaussian-identity/1",
+        ] {
+            let likelihood: Likelihood = likelihood.parse().unwrap();
+            for mean in [0.001, 0.02, 0.3, 0.5, 0.9, 0.999] {
+                let mut output = [likelihood.output_of_mean(mean) as f32];
+                likelihood.means_in_place(&mut output);
+                let error = (f64::from(output[0]) - mean).abs();
+                assert!(error < 1e-6, "{likelihood}: {mean} {}", output[0]);
+            }
+        }
     }
 }
