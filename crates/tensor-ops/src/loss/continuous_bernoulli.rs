@@ -58,17 +58,22 @@ fn partition_and_mean<T: Float, L: Line<T>>(a: T) -> (T, T, T) {
     let e = T::fast_exp::<L>(-b);
     let rest = T::ONE - e;
     let lower = T::ONE / b - e / rest;
-    let (far_start, far_mean) = if a > T::ZERO {
-        (a, T::ONE - lower)
-    } else {
-        (T::ZERO, lower)
-    };
+    let far_start = select(a > T::ZERO, a, T::ZERO);
+    let far_mean = select(a > T::ZERO, T::ONE - lower, lower);
     let far_rest = T::fast_ln::<L>(rest / b);
-    if b < T::ONE {
-        (half * a, square * even, half + a * odd)
-    } else {
-        (far_start, far_rest, far_mean)
-    }
+    let near = b < T::ONE;
+    (
+        select(near, half * a, far_start),
+        select(near, square * even, far_rest),
+        select(near, half + a * odd, far_mean),
+    )
+}
+
+/// Both values are computed: a branch would keep the loops out of vector
+/// registers.
+#[inline(always)]
+fn select<T: Float>(condition: bool, a: T, b: T) -> T {
+    if condition { a } else { b }
 }
 
 /// The kernel of one line.
@@ -83,11 +88,11 @@ impl<T: Float> PixelLoss<T> for ContinuousBernoulli {
         targets: &[T; LANES],
         terms: &mut [T; LANES],
     ) {
-        for lane in 0..LANES {
-            let (a, x) = (outputs[lane], targets[lane]);
+        for ((output, &x), term) in outputs.iter_mut().zip(targets).zip(terms) {
+            let a = *output;
             let (start, rest, mean) = partition_and_mean::<T, L>(a);
-            terms[lane] = (start - a * x) + rest;
-            outputs[lane] = mean - x;
+            *term = (start - a * x) + rest;
+            *output = mean - x;
         }
     }
 }

@@ -36,16 +36,18 @@ impl fmt::Display for Mean {
     }
 }
 
-/// m and dm/da of a line.
+/// m and dm/da of a line: `outputs` becomes m.
 #[inline(always)]
-fn means<T: Float, L: Line<T>>(mean: Mean, outputs: &[T; LANES]) -> [(T, T); LANES] {
-    match mean {
-        Mean::Identity => outputs.map(|a| (a, T::ONE)),
-        Mean::Sigmoid => outputs.map(|a| {
-            let m = T::fast_sigmoid::<L>(a);
-            (m, m * (T::ONE - m))
-        }),
+fn means_and_slopes<T: Float, L: Line<T>>(mean: Mean, outputs: &mut [T; LANES]) -> [T; LANES] {
+    let mut slopes = [T::ONE; LANES];
+    if mean == Mean::Sigmoid {
+        for (output, slope) in outputs.iter_mut().zip(&mut slopes) {
+            let m = T::fast_sigmoid::<L>(*output);
+            *output = m;
+            *slope = m * (T::ONE - m);
+        }
     }
+    slopes
 }
 
 /// Kernel with a σ for every column.
@@ -67,15 +69,14 @@ impl<T: Float> PixelLoss<T> for PerColumn<'_, T> {
     ) {
         let half = T::from_f64(0.5);
         let precision = &self.inverse_variance.as_chunks::<LANES>().0[at.panel];
-        let means = means::<T, L>(self.mean, outputs);
+        let slopes = means_and_slopes::<T, L>(self.mean, outputs);
         let mut squares = [T::ZERO; LANES];
         for lane in 0..LANES {
-            let (m, slope) = means[lane];
-            let d = m - targets[lane];
+            let d = outputs[lane] - targets[lane];
             let by_mean = d * precision[lane];
             squares[lane] = d * by_mean;
             terms[lane] = half * squares[lane];
-            outputs[lane] = by_mean * slope;
+            outputs[lane] = by_mean * slopes[lane];
         }
         if let Some(gradient) = &mut self.log_sigma_gradient {
             let gradient = &mut gradient.as_chunks_mut::<LANES>().0[at.line];
@@ -107,16 +108,15 @@ impl<T: Float> PixelLoss<T> for PerElement<'_, T> {
             Logits::Keep(lines) => lines.as_chunks::<LANES>().0[at.line],
             Logits::Replace(lines) => lines.as_chunks::<LANES>().0[at.line],
         };
-        let means = means::<T, L>(self.mean, outputs);
+        let slopes = means_and_slopes::<T, L>(self.mean, outputs);
         let mut squares = [T::ZERO; LANES];
         for lane in 0..LANES {
             let precision = T::fast_exp::<L>(-(two * log_sigma[lane]));
-            let (m, slope) = means[lane];
-            let d = m - targets[lane];
+            let d = outputs[lane] - targets[lane];
             let by_mean = d * precision;
             squares[lane] = d * by_mean;
             terms[lane] = half * squares[lane] + log_sigma[lane];
-            outputs[lane] = by_mean * slope;
+            outputs[lane] = by_mean * slopes[lane];
         }
         if let Logits::Replace(lines) = &mut self.log_sigma {
             let gradient = &mut lines.as_chunks_mut::<LANES>().0[at.line];
