@@ -97,8 +97,7 @@ pub struct GemmRow {
     pub threads: usize,
     /// 10⁹ operations a second.
     pub gflops: f64,
-    /// The same as a share of the multiply-add peak of as many threads, measured
-    /// around it.
+    /// The same as a share of the multiply-add peak of as many threads.
     pub share_of_peak: f64,
     /// Seconds of one product.
     pub seconds: f64,
@@ -111,17 +110,15 @@ pub(super) struct Measured {
     form: Form,
     threads: usize,
     seconds: f64,
-    peak: f64,
 }
 
 impl GemmRow {
-    pub(super) fn new(measured: Measured) -> Self {
+    pub(super) fn new(measured: Measured, peaks: &PeakRates) -> Self {
         let Measured {
             product,
             form,
             threads,
             seconds,
-            peak,
         } = measured;
         let gflops = product.flops() as f64 / seconds / 1e9;
         Self {
@@ -131,7 +128,7 @@ impl GemmRow {
             form,
             threads,
             gflops,
-            share_of_peak: gflops / peak,
+            share_of_peak: peaks.share(threads, gflops),
             seconds,
         }
     }
@@ -149,18 +146,17 @@ pub(super) fn measure(
         for product in PRODUCTS {
             let mut layer = Layer::new(product, threads);
             for form in Form::ALL {
-                let (seconds, peak) = peaks.around(threads, || {
-                    Ok(sampling.seconds_per_call(|| layer.compute(form, &pool)))
-                })?;
+                peaks.measure(threads)?;
+                let seconds = sampling.seconds_per_call(|| layer.compute(form, &pool));
                 rows.push(Measured {
                     product,
                     form,
                     threads,
                     seconds,
-                    peak,
                 });
             }
         }
+        peaks.measure(threads)?;
     }
     Ok(rows)
 }
@@ -293,13 +289,17 @@ mod tests {
         let product = product(128, 784, 256);
         // 2 · 128 · 784 · 256
         assert_eq!(product.flops(), 51_380_224);
-        let row = GemmRow::new(Measured {
-            product,
-            form: Form::Forward,
-            threads: 2,
-            seconds: 51_380_224.0 / 100e9,
-            peak: 200.0,
-        });
+        let mut peaks = PeakRates::default();
+        peaks.record(2, 200.0);
+        let row = GemmRow::new(
+            Measured {
+                product,
+                form: Form::Forward,
+                threads: 2,
+                seconds: 51_380_224.0 / 100e9,
+            },
+            &peaks,
+        );
         assert!((row.gflops - 100.0).abs() < 1e-9, "{row:?}");
         assert!((row.share_of_peak - 0.5).abs() < 1e-12, "{row:?}");
     }

@@ -35,8 +35,7 @@ pub struct LikelihoodRow {
     pub seconds_per_image: f64,
     /// 10⁹ operations of the decoder's products a second.
     pub gflops: f64,
-    /// The same as a share of the multiply-add peak of as many threads, measured
-    /// around it.
+    /// The same as a share of the multiply-add peak of as many threads.
     pub share_of_peak: f64,
 }
 
@@ -46,11 +45,10 @@ pub(super) struct Measured {
     threads: usize,
     seconds_per_image: f64,
     flops_per_image: u64,
-    peak: f64,
 }
 
 impl LikelihoodRow {
-    pub(super) fn new(measured: Measured) -> Self {
+    pub(super) fn new(measured: Measured, peaks: &PeakRates) -> Self {
         let gflops = measured.flops_per_image as f64 / measured.seconds_per_image / 1e9;
         Self {
             architecture: ARCHITECTURE.into(),
@@ -58,7 +56,7 @@ impl LikelihoodRow {
             threads: measured.threads,
             seconds_per_image: measured.seconds_per_image,
             gflops,
-            share_of_peak: gflops / measured.peak,
+            share_of_peak: peaks.share(measured.threads, gflops),
         }
     }
 }
@@ -85,23 +83,18 @@ pub(super) fn measure(
         let images = Array2::from_shape_fn((count, model.spec().architecture.inputs), |(i, j)| {
             255 * u8::from((7 * i + 13 * j) % 5 == 0)
         });
-        let mut fastest = (f64::INFINITY, f64::NAN);
+        let mut seconds = f64::INFINITY;
         for _ in 0..repetitions {
-            let (seconds, peak) = peaks.around(threads, || {
-                let began = Instant::now();
-                pool.install(|| likelihood_bounds(&model, images.view(), SAMPLES, 0, &|| {}))?;
-                Ok(began.elapsed().as_secs_f64())
-            })?;
-            if seconds < fastest.0 {
-                fastest = (seconds, peak);
-            }
+            peaks.measure(threads)?;
+            let began = Instant::now();
+            pool.install(|| likelihood_bounds(&model, images.view(), SAMPLES, 0, &|| {}))?;
+            seconds = seconds.min(began.elapsed().as_secs_f64());
         }
-        let (seconds, peak) = fastest;
+        peaks.measure(threads)?;
         measured.push(Measured {
             threads,
             seconds_per_image: seconds / count as f64,
             flops_per_image,
-            peak,
         });
     }
     Ok(measured)
@@ -125,10 +118,9 @@ mod tests {
     #[test]
     fn rates_are_of_the_decoder_alone() {
         let measured = measure(&[1], 1, &mut PeakRates::default()).unwrap();
-        let row = LikelihoodRow::new(Measured {
-            peak: 100.0,
-            ..measured[0]
-        });
+        let mut peaks = PeakRates::default();
+        peaks.record(1, 100.0);
+        let row = LikelihoodRow::new(measured[0], &peaks);
         let flops = 2.0 * (50.0 * 200.0 + 200.0 * 200.0 + 200.0 * 784.0) * 5000.0;
         assert!((row.gflops * row.seconds_per_image * 1e9 / flops - 1.0).abs() < 1e-12);
         assert!((row.share_of_peak - row.gflops / 100.0).abs() < 1e-12);

@@ -224,12 +224,18 @@ pub fn run(
     }
     let fingerprint = dataset.as_ref().map_or("", |dataset| &dataset.fingerprint);
     Ok(Report {
-        gemm: gemm.into_iter().map(GemmRow::new).collect(),
-        training: training::rows(&training),
+        gemm: gemm
+            .into_iter()
+            .map(|measured| GemmRow::new(measured, &peaks))
+            .collect(),
+        training: training::rows(&training, &peaks),
         peers: peer_rows,
         unavailable,
         vector,
-        likelihood: likelihood.into_iter().map(LikelihoodRow::new).collect(),
+        likelihood: likelihood
+            .into_iter()
+            .map(|measured| LikelihoodRow::new(measured, &peaks))
+            .collect(),
         environment: Environment::describe(request.threads, fingerprint),
         images: dataset.as_ref().map(|dataset| dataset.train.len()),
         dataset: dataset.map(|dataset| dataset.name),

@@ -19,38 +19,26 @@ pub struct PeakRates {
 }
 
 impl PeakRates {
-    /// Measures the rate of `threads` threads once more, keeps the larger and
-    /// gives the new one.
+    /// Measures the rate of `threads` threads once more and keeps the larger.
     ///
     /// # Errors
     /// When the threads cannot be started.
-    pub fn measure(&mut self, threads: usize) -> Result<f64, Error> {
+    pub fn measure(&mut self, threads: usize) -> Result<(), Error> {
         let rate = tensor_ops::peak::fma_peak_gflops(threads, RUNS).map_err(TrainerError::from)?;
         self.record(threads, rate);
-        Ok(rate)
-    }
-
-    /// Measures the rate of `threads` threads before and after `operation`, and
-    /// gives what that gives with the larger of the two: the limit of the
-    /// moment. The clock of a shared machine moves by a quarter within seconds,
-    /// and a rate says something only beside a limit under the same clock.
-    ///
-    /// # Errors
-    /// When the threads cannot be started, or as the operation.
-    pub fn around<R>(
-        &mut self,
-        threads: usize,
-        operation: impl FnOnce() -> Result<R, Error>,
-    ) -> Result<(R, f64), Error> {
-        let before = self.measure(threads)?;
-        let result = operation()?;
-        Ok((result, self.measure(threads)?.max(before)))
+        Ok(())
     }
 
     /// The largest rate of `threads` threads; 0 when never measured.
     #[must_use]
     pub fn gflops(&self, threads: usize) -> f64 {
         self.by_threads.get(&threads).copied().unwrap_or(0.0)
+    }
+
+    /// `gflops` as a share of the rate of as many threads.
+    #[must_use]
+    pub fn share(&self, threads: usize, gflops: f64) -> f64 {
+        gflops / self.gflops(threads)
     }
 
     /// Every thread count with its rate, ascending.
@@ -77,7 +65,8 @@ mod tests {
             peaks.record(1, rate);
         }
         peaks.record(2, 200.0);
-        assert_eq!((peaks.gflops(1), peaks.gflops(2)), (100.0, 200.0));
+        assert_eq!(peaks.share(1, 50.0), 0.5);
+        assert_eq!(peaks.share(2, 50.0), 0.25);
         assert_eq!(
             serde_json::to_string(&peaks).unwrap(),
             r#"{"1":100.0,"2":200.0}"#

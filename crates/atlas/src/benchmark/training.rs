@@ -130,9 +130,7 @@ pub struct TrainingRow {
     pub images_per_second: f64,
     /// 10⁹ operations a second in it; see [`training_gflops`].
     pub gflops: f64,
-    /// Operations a second of an epoch as a share of the multiply-add peak of as
-    /// many threads, measured right before and after it; of the median epoch in
-    /// this respect.
+    /// The same as a share of the multiply-add peak of as many threads.
     pub share_of_peak: f64,
     /// What computed the gradient.
     pub gradients: &'static str,
@@ -155,8 +153,6 @@ pub(super) struct Measured {
     images: usize,
     flops_per_image: u64,
     seconds: Vec<f64>,
-    /// The multiply-add peak around each epoch.
-    peaks: Vec<f64>,
 }
 
 /// 10⁹ operations a second of a training epoch of `spec` over `images` images
@@ -196,16 +192,15 @@ pub(super) fn measure(
                 images: dataset.train.len(),
                 flops_per_image: layout.training_flops_per_image(),
                 seconds: Vec::new(),
-                peaks: Vec::new(),
             };
             variants.push((recipe.trainer(dataset, threads, gradients)?, measured));
         }
     }
     for _ in 0..epochs {
         for (trainer, measured) in &mut variants {
-            let (seconds, peak) = peaks.around(measured.threads, || epoch_seconds(trainer))?;
-            measured.seconds.push(seconds);
-            measured.peaks.push(peak);
+            peaks.measure(measured.threads)?;
+            measured.seconds.push(epoch_seconds(trainer)?);
+            peaks.measure(measured.threads)?;
         }
     }
     Ok(variants.into_iter().map(|(_, measured)| measured).collect())
@@ -220,7 +215,7 @@ pub(super) fn epoch_seconds(trainer: &mut Trainer) -> Result<f64, Error> {
     Ok(began.elapsed().as_secs_f64())
 }
 
-pub(super) fn rows(measured: &[Measured]) -> Vec<TrainingRow> {
+pub(super) fn rows(measured: &[Measured], peaks: &PeakRates) -> Vec<TrainingRow> {
     let seconds_of = |recipe: Recipe, threads: usize, gradients: Gradients| {
         measured
             .iter()
@@ -240,13 +235,7 @@ pub(super) fn rows(measured: &[Measured]) -> Vec<TrainingRow> {
                 images,
                 ..
             } = *measured;
-            let rate = |seconds| gflops(measured.flops_per_image, images, seconds);
-            let shares: Vec<f64> = measured
-                .seconds
-                .iter()
-                .zip(&measured.peaks)
-                .map(|(&seconds, peak)| rate(seconds) / peak)
-                .collect();
+            let gflops = gflops(measured.flops_per_image, images, seconds);
             TrainingRow {
                 architecture: recipe.architecture,
                 activation: recipe.activation.name(),
@@ -254,8 +243,8 @@ pub(super) fn rows(measured: &[Measured]) -> Vec<TrainingRow> {
                 threads,
                 seconds_per_epoch: seconds,
                 images_per_second: images as f64 / seconds,
-                gflops: rate(seconds),
-                share_of_peak: median(&shares),
+                gflops,
+                share_of_peak: peaks.share(threads, gflops),
                 gradients: gradients.name(),
                 epochs: measured.seconds.len(),
                 median_seconds_per_epoch: median(&measured.seconds),
@@ -303,14 +292,18 @@ mod tests {
             images: 1000,
             flops_per_image: 2_000_000,
             seconds: seconds.to_vec(),
-            // An epoch has 2 · 10⁹ operations: half of each peak.
-            peaks: seconds.iter().map(|seconds| 4.0 / seconds).collect(),
         };
-        let rows = rows(&[
-            measured(1, Gradients::Hand, &[1.5, 1.0, 2.0]),
-            measured(1, Gradients::Tape, &[1.25]),
-            measured(2, Gradients::Hand, &[0.5]),
-        ]);
+        let mut peaks = PeakRates::default();
+        peaks.record(1, 4.0);
+        peaks.record(2, 8.0);
+        let rows = rows(
+            &[
+                measured(1, Gradients::Hand, &[1.5, 1.0, 2.0]),
+                measured(1, Gradients::Tape, &[1.25]),
+                measured(2, Gradients::Hand, &[0.5]),
+            ],
+            &peaks,
+        );
         assert_eq!(rows[0].gflops, 2.0);
         assert_eq!(rows[0].share_of_peak, 0.5);
         assert_eq!(rows[0].median_seconds_per_epoch, 1.5);
