@@ -19,14 +19,15 @@ pub struct PeakRates {
 }
 
 impl PeakRates {
-    /// Measures the rate of `threads` threads once more and keeps the larger.
+    /// Measures the rate of `threads` threads once more, keeps the larger and
+    /// gives the new one.
     ///
     /// # Errors
     /// When the threads cannot be started.
-    pub fn measure(&mut self, threads: usize) -> Result<(), Error> {
+    pub fn measure(&mut self, threads: usize) -> Result<f64, Error> {
         let rate = tensor_ops::peak::fma_peak_gflops(threads, RUNS).map_err(TrainerError::from)?;
         self.record(threads, rate);
-        Ok(())
+        Ok(rate)
     }
 
     /// The largest rate of `threads` threads; 0 when never measured.

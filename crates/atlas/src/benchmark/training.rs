@@ -132,6 +132,11 @@ pub struct TrainingRow {
     pub gflops: f64,
     /// The same as a share of the multiply-add peak of as many threads.
     pub share_of_peak: f64,
+    /// The median over the epochs of each one's operations a second as a share
+    /// of the peak right before and after it. Where the clock moves by a quarter
+    /// within seconds, as on shared machines, the best peak of a whole run says
+    /// little about the limit under which an epoch ran.
+    pub share_of_peak_around: f64,
     /// What computed the gradient.
     pub gradients: &'static str,
     /// Epochs measured.
@@ -153,6 +158,8 @@ pub(super) struct Measured {
     images: usize,
     flops_per_image: u64,
     seconds: Vec<f64>,
+    /// The multiply-add peak around each epoch.
+    peaks: Vec<f64>,
 }
 
 /// 10⁹ operations a second of a training epoch of `spec` over `images` images
@@ -192,15 +199,17 @@ pub(super) fn measure(
                 images: dataset.train.len(),
                 flops_per_image: layout.training_flops_per_image(),
                 seconds: Vec::new(),
+                peaks: Vec::new(),
             };
             variants.push((recipe.trainer(dataset, threads, gradients)?, measured));
         }
     }
     for _ in 0..epochs {
         for (trainer, measured) in &mut variants {
-            peaks.measure(measured.threads)?;
+            let before = peaks.measure(measured.threads)?;
             measured.seconds.push(epoch_seconds(trainer)?);
-            peaks.measure(measured.threads)?;
+            let after = peaks.measure(measured.threads)?;
+            measured.peaks.push(after.max(before));
         }
     }
     Ok(variants.into_iter().map(|(_, measured)| measured).collect())
@@ -235,7 +244,12 @@ pub(super) fn rows(measured: &[Measured], peaks: &PeakRates) -> Vec<TrainingRow>
                 images,
                 ..
             } = *measured;
-            let gflops = gflops(measured.flops_per_image, images, seconds);
+            let rate = |seconds| gflops(measured.flops_per_image, images, seconds);
+            let gflops = rate(seconds);
+            let epochs = measured.seconds.iter().zip(&measured.peaks);
+            let around: Vec<f64> = epochs
+                .map(|(&seconds, peak)| rate(seconds) / peak)
+                .collect();
             TrainingRow {
                 architecture: recipe.architecture,
                 activation: recipe.activation.name(),
@@ -245,6 +259,7 @@ pub(super) fn rows(measured: &[Measured], peaks: &PeakRates) -> Vec<TrainingRow>
                 images_per_second: images as f64 / seconds,
                 gflops,
                 share_of_peak: peaks.share(threads, gflops),
+                share_of_peak_around: median(&around),
                 gradients: gradients.name(),
                 epochs: measured.seconds.len(),
                 median_seconds_per_epoch: median(&measured.seconds),
@@ -292,6 +307,8 @@ mod tests {
             images: 1000,
             flops_per_image: 2_000_000,
             seconds: seconds.to_vec(),
+            // An epoch has 2 · 10⁹ operations: half of each peak.
+            peaks: seconds.iter().map(|seconds| 4.0 / seconds).collect(),
         };
         let mut peaks = PeakRates::default();
         peaks.record(1, 4.0);
@@ -306,6 +323,7 @@ mod tests {
         );
         assert_eq!(rows[0].gflops, 2.0);
         assert_eq!(rows[0].share_of_peak, 0.5);
+        assert_eq!(rows[0].share_of_peak_around, 0.5);
         assert_eq!(rows[0].median_seconds_per_epoch, 1.5);
         assert_eq!(rows[0].images_per_second, 1000.0);
         assert_eq!(rows[1].ratio_to_hand, 1.25);
