@@ -6,12 +6,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tensor_ops::Float;
 use tensor_ops::adam::Parameters as PanelParameters;
+use tensor_ops::linear::{RowBlock, weight_gradient_adam};
 use tensor_ops::panels::LANES;
 use tensor_ops::parallel::ThreadPool;
 
 use crate::aligned::AlignedBuffer;
 use crate::configuration::MAXIMUM_THREADS;
-use crate::layout::Layout;
+use crate::layout::{Layout, LinearLayer};
 use crate::optimiser::OptimiserStep;
 
 /// Output panels of one layer whose gradients are computed together: two whole
@@ -89,6 +90,29 @@ pub(crate) trait LayerGradients<T: Float>: Sync {
         for (target, gradient) in target.iter_mut().zip([&*dw, &*db]) {
             step.apply(target.values, target.m, target.v, gradient);
         }
+    }
+}
+
+/// One optimiser step of some output panels of a layer, along the gradient
+/// contracted from the rows of `terms` in order; each tile of it is used while
+/// it is in registers.
+pub(crate) fn fused_step<T: Float>(
+    layer: &LinearLayer,
+    panels: Range<usize>,
+    terms: &[RowBlock<'_, T>],
+    scale: T,
+    mut target: [PanelParameters<'_, T>; 2],
+    step: &OptimiserStep<T>,
+) {
+    let [weight, bias] = target.each_mut().map(|part| PanelParameters {
+        values: &mut *part.values,
+        m: &mut *part.m,
+        v: &mut *part.v,
+    });
+    let (inputs, outputs, adam) = (layer.inputs, layer.outputs, step.adam());
+    weight_gradient_adam(inputs, outputs, panels, terms, scale, weight, bias, adam);
+    for part in &mut target {
+        step.flush(part.m, part.v);
     }
 }
 

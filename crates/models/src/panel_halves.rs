@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tensor_ops::adam::Parameters as PanelParameters;
 use tensor_ops::linear::{
     LinearScratch, LinearShape, RowBlock, complete_input_gradient, forward, forward_sparse, halves,
-    input_gradient_half, input_gradient_partial_len, weight_gradient, weight_gradient_adam,
+    input_gradient_half, input_gradient_partial_len, weight_gradient,
 };
 use tensor_ops::panels::{LANES, Panels, Support};
 use tensor_ops::parallel::{Barrier, ThreadPool};
@@ -21,7 +21,7 @@ use crate::latent::{LatentShape, code_and_penalty, head_gradient};
 use crate::layout::{Layout, LinearLayer};
 use crate::objective::{Bound, Objective};
 use crate::optimiser::OptimiserStep;
-use crate::panel_groups::LayerGradients;
+use crate::panel_groups::{LayerGradients, fused_step};
 use crate::parameters::Parameters;
 use crate::spec::{Likelihood, ModelSpec};
 
@@ -253,24 +253,13 @@ impl<T: Float> LayerGradients<T> for PanelHalves<T> {
         layer: usize,
         panels: Range<usize>,
         scale: T,
-        mut target: [PanelParameters<'_, T>; 2],
+        target: [PanelParameters<'_, T>; 2],
         step: &OptimiserStep<T>,
         _scratch: [&mut [T]; 2],
     ) {
-        let LinearLayer {
-            inputs, outputs, ..
-        } = self.layout.layers()[layer];
-        let [weight, bias] = target.each_mut().map(|part| PanelParameters {
-            values: &mut *part.values,
-            m: &mut *part.m,
-            v: &mut *part.v,
-        });
+        let linear = &self.layout.layers()[layer];
         let terms = [self.gradient_terms(layer, &panels)];
-        let adam = step.adam();
-        weight_gradient_adam(inputs, outputs, panels, &terms, scale, weight, bias, adam);
-        for part in &mut target {
-            step.flush(part.m, part.v);
-        }
+        fused_step(linear, panels, &terms, scale, target, step);
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tensor_ops::Float;
 use tensor_ops::adam::Parameters as PanelParameters;
-use tensor_ops::linear::{RowBlock, weight_gradient, weight_gradient_adam};
+use tensor_ops::linear::{RowBlock, weight_gradient};
 use tensor_ops::parallel::ThreadPool;
 
 use crate::batch::BatchSource;
@@ -14,7 +14,7 @@ use crate::gradient::{ImageLosses, block_rows};
 use crate::layout::{Layout, LinearLayer};
 use crate::objective::Objective;
 use crate::optimiser::OptimiserStep;
-use crate::panel_groups::LayerGradients;
+use crate::panel_groups::{LayerGradients, fused_step};
 use crate::parameters::Parameters;
 use crate::row_block::RowBlockWorkspace;
 use crate::spec::ModelSpec;
@@ -171,24 +171,13 @@ impl<T: Float> LayerGradients<T> for RowBlocks<T> {
         layer: usize,
         panels: Range<usize>,
         scale: T,
-        mut target: [PanelParameters<'_, T>; 2],
+        target: [PanelParameters<'_, T>; 2],
         step: &OptimiserStep<T>,
         _scratch: [&mut [T]; 2],
     ) {
-        let LinearLayer {
-            inputs, outputs, ..
-        } = self.layout.layers()[layer];
-        let [weight, bias] = target.each_mut().map(|part| PanelParameters {
-            values: &mut *part.values,
-            m: &mut *part.m,
-            v: &mut *part.v,
-        });
+        let linear = &self.layout.layers()[layer];
         self.with_gradient_terms(layer, |terms| {
-            let adam = step.adam();
-            weight_gradient_adam(inputs, outputs, panels, terms, scale, weight, bias, adam);
+            fused_step(linear, panels, terms, scale, target, step);
         });
-        for part in &mut target {
-            step.flush(part.m, part.v);
-        }
     }
 }
