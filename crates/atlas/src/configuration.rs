@@ -7,18 +7,19 @@
 //!
 //! The number of threads is absent on purpose: it never changes a result.
 
+mod layers;
+mod typed;
+
 use std::path::Path;
 
-use models::{
-    AdamConstants, Architecture, DataTreatment, Gradients, Initialisation, Likelihood, ModelKind,
-    ModelSpec, Objective, PosteriorScale, Schedule, TrainingConfig,
-};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use tensor_ops::Activation;
 
 use crate::error::Error;
 use crate::presets;
+
+pub use layers::Override;
+use layers::{merge, set};
 
 /// `model.sigma` where nothing else is asked for.
 const DEFAULT_SIGMA: &str = "scalar";
@@ -196,36 +197,6 @@ impl Default for Configuration {
     }
 }
 
-/// One `key=value` as given by `--set` or implied by a flag.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Override {
-    /// Dotted key, such as `training.batch`.
-    pub key: String,
-    /// The value in TOML's notation; a bare word is taken as a string.
-    pub value: String,
-    /// How the user wrote it, for messages: `--batch` or `--set training.batch`.
-    pub origin: String,
-}
-
-impl Override {
-    /// Reads the argument of `--set`.
-    ///
-    /// # Errors
-    /// When the text has no `=`.
-    pub fn parse(text: &str) -> Result<Self, Error> {
-        let (key, value) = text.split_once('=').ok_or_else(|| {
-            Error::Configuration(format!(
-                "--set was given '{text}', but expects key=value, such as --set training.batch=64"
-            ))
-        })?;
-        Ok(Self {
-            key: key.trim().into(),
-            value: value.trim().into(),
-            origin: format!("--set {}", key.trim()),
-        })
-    }
-}
-
 impl Configuration {
     /// Builds a configuration from its layers and validates it.
     ///
@@ -355,127 +326,6 @@ impl Configuration {
         Ok(())
     }
 
-    /// What is done to pixels before the likelihood sees them.
-    ///
-    /// # Errors
-    /// An unknown name.
-    pub fn treatment(&self) -> Result<DataTreatment, Error> {
-        self.data.treatment.parse().map_err(|_| {
-            let names = DataTreatment::ALL.map(|treatment| format!("'{treatment}'"));
-            Error::Configuration(format!(
-                "data.treatment is '{}', but must be one of {}",
-                self.data.treatment,
-                names.join(", ")
-            ))
-        })
-    }
-
-    /// Whether the decoder's last bias starts at the logit of the mean image.
-    ///
-    /// # Errors
-    /// An unknown name, or a likelihood without probabilities of pixels.
-    pub fn output_bias_is_train_mean(&self) -> Result<bool, Error> {
-        match self.model.output_bias.as_str() {
-            "initialisation" => Ok(false),
-            "train-mean" if self.model.likelihood == "bernoulli" => Ok(true),
-            "train-mean" => Err(Error::Configuration(format!(
-                "model.output_bias is 'train-mean', the logit of a pixel's probability, but model.likelihood is '{}'; expected 'bernoulli'",
-                self.model.likelihood
-            ))),
-            other => Err(Error::Configuration(format!(
-                "model.output_bias is '{other}', but must be 'initialisation' or 'train-mean'"
-            ))),
-        }
-    }
-
-    /// What training minimises.
-    ///
-    /// # Errors
-    /// An unknown name, or an objective the model has not what it needs for.
-    pub fn objective(&self) -> Result<Objective, Error> {
-        let settings = &self.training;
-        let objective = Objective {
-            bound: settings.objective.parse().map_err(|_| {
-                Error::Configuration(format!(
-                    "training.objective is '{}', but must be 'elbo' or 'iwae'",
-                    settings.objective
-                ))
-            })?,
-            samples: settings.samples,
-            beta: settings.beta,
-            beta_warm_up_epochs: settings.beta_warm_up_epochs,
-            free_bits: settings.free_bits,
-        };
-        objective
-            .validate(self.model_spec()?.kind)
-            .map_err(|error| Error::Configuration(format!("[training]: {error}")))?;
-        Ok(objective)
-    }
-
-    /// How the model is trained, on `threads` threads.
-    ///
-    /// # Errors
-    /// An unknown name, or a value that training refuses.
-    pub fn training_config(&self, threads: usize) -> Result<TrainingConfig, Error> {
-        let settings = &self.training;
-        let objective = self.objective()?;
-        let config = TrainingConfig {
-            batch: settings.batch,
-            learning_rate: settings.learning_rate,
-            adam: AdamConstants {
-                beta1: settings.beta1,
-                beta2: settings.beta2,
-                epsilon: settings.epsilon,
-            },
-            seed: settings.seed,
-            threads,
-            gradients: match settings.gradients.as_str() {
-                "hand" => Gradients::Hand,
-                "tape" => Gradients::Tape,
-                other => {
-                    return Err(Error::Configuration(format!(
-                        "training.gradients is '{other}', but must be 'hand' or 'tape'"
-                    )));
-                }
-            },
-            objective,
-            shuffle: settings.shuffle,
-            treatment: self.treatment()?,
-            schedule: self.schedule()?,
-            warm_up_epochs: settings.warm_up_epochs,
-            weight_decay: settings.weight_decay,
-            clip_norm: Some(settings.clip_norm).filter(|&norm| norm > 0.0),
-        };
-        config
-            .validate()
-            .map_err(|error| Error::Configuration(format!("[training]: {error}")))?;
-        Ok(config)
-    }
-
-    fn schedule(&self) -> Result<Schedule, Error> {
-        let settings = &self.training;
-        Ok(match settings.schedule.as_str() {
-            "constant" => Schedule::Constant,
-            "iwae" => Schedule::Iwae,
-            "step" => Schedule::Step {
-                epochs: settings.schedule_epochs,
-                factor: settings.schedule_factor,
-            },
-            "cosine" => Schedule::Cosine {
-                epochs: match settings.schedule_epochs {
-                    0 => settings.epochs as u64,
-                    epochs => epochs,
-                },
-                last: settings.schedule_factor,
-            },
-            other => {
-                return Err(Error::Configuration(format!(
-                    "training.schedule is '{other}', but must be 'constant', 'iwae', 'step' or 'cosine'"
-                )));
-            }
-        })
-    }
-
     /// Whether this is the course of `shorter` with more epochs: a run of
     /// `shorter` can then go on as a run of this configuration.
     #[must_use]
@@ -486,91 +336,6 @@ impl Configuration {
             && self.training.epochs > shorter.training.epochs
             // A descent over the run's own epochs is another one when they change.
             && self.schedule().ok() == shorter.schedule().ok()
-    }
-
-    /// The model this configuration describes.
-    ///
-    /// # Errors
-    /// An unknown kind, activation, likelihood or initialisation.
-    pub fn model_spec(&self) -> Result<ModelSpec, Error> {
-        let parse_error = |key: &str, value: &str, expected: &str| {
-            Error::Configuration(format!("{key} is '{value}', but must be {expected}"))
-        };
-        let model = &self.model;
-        let kind: ModelKind = model
-            .kind
-            .parse()
-            .map_err(|_| parse_error("model.kind", &model.kind, "'ae', 'vae' or 'ae-l2'"))?;
-        let activation: Activation = match model.activation.as_str() {
-            "relu" => Activation::Relu,
-            "tanh" => Activation::Tanh,
-            other => return Err(parse_error("model.activation", other, "'relu' or 'tanh'")),
-        };
-        let likelihood = self.likelihood()?;
-        let posterior_scale: PosteriorScale = model.posterior_scale.parse().map_err(|_| {
-            parse_error(
-                "model.posterior_scale",
-                &model.posterior_scale,
-                "'log-variance' or 'log-sigma'",
-            )
-        })?;
-        self.initialisation()?;
-        Ok(ModelSpec {
-            kind,
-            architecture: Architecture {
-                inputs: PIXELS,
-                hidden: model.hidden.clone(),
-                latent: model.latent,
-                activation,
-            },
-            likelihood,
-            posterior_scale,
-        })
-    }
-
-    /// The distribution of the pixels given the code.
-    ///
-    /// # Errors
-    /// An unknown name, a σ that is none, or a σ for a likelihood without.
-    pub fn likelihood(&self) -> Result<Likelihood, Error> {
-        let ModelConfiguration {
-            likelihood: name,
-            sigma,
-            ..
-        } = &self.model;
-        let text = match name.as_str() {
-            "gaussian" | "gaussian-identity" => format!("{name}/{sigma}"),
-            "bernoulli" | "continuous-bernoulli" if sigma == DEFAULT_SIGMA => name.clone(),
-            "bernoulli" | "continuous-bernoulli" => {
-                return Err(Error::Configuration(format!(
-                    "model.sigma is '{sigma}', but only a Gaussian has one; set model.likelihood to 'gaussian' or 'gaussian-identity'"
-                )));
-            }
-            _ => {
-                return Err(Error::Configuration(format!(
-                    "model.likelihood is '{name}', but must be 'bernoulli', 'continuous-bernoulli', 'gaussian' or 'gaussian-identity'"
-                )));
-            }
-        };
-        text.parse().map_err(|_| {
-            Error::Configuration(format!(
-                "model.sigma is '{sigma}', but must be a positive number, 'scalar', 'per-pixel' or 'decoder'"
-            ))
-        })
-    }
-
-    /// How the weights start.
-    ///
-    /// # Errors
-    /// An unknown name.
-    pub fn initialisation(&self) -> Result<Initialisation, Error> {
-        match self.model.initialisation.as_str() {
-            "pytorch" => Ok(Initialisation::PyTorchUniform),
-            "glorot" => Ok(Initialisation::Glorot),
-            other => Err(Error::Configuration(format!(
-                "model.initialisation is '{other}', but must be 'pytorch' or 'glorot'"
-            ))),
-        }
     }
 
     /// The text of `config.toml`.
@@ -635,144 +400,6 @@ const RESULT_FORMAT: &[u8] = b"latent-atlas results 1";
 
 fn internal(error: impl std::fmt::Display) -> Error {
     Error::Configuration(format!("the configuration cannot be written: {error}"))
-}
-
-/// Every leaf key of the default configuration, dotted.
-fn known_keys() -> Vec<String> {
-    fn walk(prefix: &str, table: &toml::Table, keys: &mut Vec<String>) {
-        for (key, value) in table {
-            let path = if prefix.is_empty() {
-                key.clone()
-            } else {
-                format!("{prefix}.{key}")
-            };
-            match value {
-                toml::Value::Table(inner) => walk(&path, inner, keys),
-                _ => keys.push(path),
-            }
-        }
-    }
-    let mut keys = Vec::new();
-    let defaults = toml::Table::try_from(Configuration::default())
-        .expect("the default configuration is plain data");
-    walk("", &defaults, &mut keys);
-    keys
-}
-
-/// The sentence for a key nobody knows.
-fn unknown_key(key: &str, origin: &str) -> Error {
-    let last = |path: &str| path.rsplit('.').next().unwrap_or(path).to_owned();
-    let nearest = known_keys().into_iter().min_by_key(|candidate| {
-        // Most slips are in the last part or in leaving the section out.
-        strsim::damerau_levenshtein(key, candidate)
-            .min(strsim::damerau_levenshtein(&last(key), &last(candidate)))
-    });
-    Error::Configuration(match nearest {
-        Some(nearest) => {
-            format!("{origin} has the unknown key '{key}'; did you mean '{nearest}'?")
-        }
-        None => format!("{origin} has the unknown key '{key}'"),
-    })
-}
-
-fn merge(base: &mut toml::Table, layer: toml::Table, origin: &str) -> Result<(), Error> {
-    fn walk(
-        prefix: &str,
-        base: &mut toml::Table,
-        layer: toml::Table,
-        origin: &str,
-    ) -> Result<(), Error> {
-        for (key, value) in layer {
-            let path = if prefix.is_empty() {
-                key.clone()
-            } else {
-                format!("{prefix}.{key}")
-            };
-            match (base.get_mut(&key), value) {
-                (None, _) => return Err(unknown_key(&path, origin)),
-                (Some(toml::Value::Table(inner)), toml::Value::Table(layer)) => {
-                    walk(&path, inner, layer, origin)?;
-                }
-                (Some(slot), value) => *slot = fit(slot, value, &path, origin)?,
-            }
-        }
-        Ok(())
-    }
-    walk("", base, layer, origin)
-}
-
-fn set(table: &mut toml::Table, item: &Override) -> Result<(), Error> {
-    let value = parse_value(&item.value);
-    let mut parts = item.key.split('.').peekable();
-    let mut table = table;
-    while let Some(part) = parts.next() {
-        let slot = table
-            .get_mut(part)
-            .ok_or_else(|| unknown_key(&item.key, &item.origin))?;
-        let is_last = parts.peek().is_none();
-        if is_last && !slot.is_table() {
-            *slot = fit(slot, value, &item.key, &item.origin)?;
-            return Ok(());
-        }
-        let toml::Value::Table(inner) = slot else {
-            return Err(unknown_key(&item.key, &item.origin));
-        };
-        if is_last {
-            return Err(Error::Configuration(format!(
-                "{} names the section '{}', but expects one of its keys, such as {}.{}",
-                item.origin,
-                item.key,
-                item.key,
-                inner.keys().next().map_or("", String::as_str)
-            )));
-        }
-        table = inner;
-    }
-    Err(unknown_key(&item.key, &item.origin))
-}
-
-/// TOML where it parses as a value, otherwise the text itself.
-fn parse_value(text: &str) -> toml::Value {
-    format!("value = {text}")
-        .parse::<toml::Table>()
-        .ok()
-        .and_then(|mut table| table.remove("value"))
-        .unwrap_or_else(|| toml::Value::String(text.into()))
-}
-
-/// Takes `value` if its type is that of the default; integers may stand for
-/// floating-point numbers, and numbers for a text, which then has to make
-/// sense of them.
-fn fit(
-    slot: &toml::Value,
-    value: toml::Value,
-    key: &str,
-    origin: &str,
-) -> Result<toml::Value, Error> {
-    let value = match (slot, value) {
-        (toml::Value::Float(_), toml::Value::Integer(integer)) => {
-            toml::Value::Float(integer as f64)
-        }
-        (toml::Value::String(_), value) if value.is_integer() || value.is_float() => {
-            toml::Value::String(value.to_string())
-        }
-        (_, value) => value,
-    };
-    let negative =
-        matches!((slot, &value), (toml::Value::Integer(_), toml::Value::Integer(i)) if *i < 0);
-    if slot.same_type(&value) && !negative {
-        return Ok(value);
-    }
-    let expected = match slot {
-        toml::Value::Integer(_) => "a non-negative whole number",
-        toml::Value::Float(_) => "a number",
-        toml::Value::Boolean(_) => "true or false",
-        toml::Value::Array(_) => "a list of whole numbers, such as [256, 32, 8]",
-        _ => "a text",
-    };
-    Err(Error::Configuration(format!(
-        "{origin} sets {key} to {value}, but expects {expected}"
-    )))
 }
 
 #[cfg(test)]
