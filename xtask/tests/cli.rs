@@ -139,6 +139,14 @@ fn a_run_is_repeated_from_its_configuration_and_not_trained_twice() {
         2,
     );
     assert!(message.contains("another configuration"), "{message}");
+
+    // What a version with other results would have left behind.
+    let path = folder.path().join("second/result.json");
+    let mut result = json(&String::from_utf8(read(&path)).expect("UTF-8"));
+    result["digest"] = "0".repeat(64).into();
+    fs::write(&path, result.to_string()).expect("writable");
+    let message = fail(xtask(folder.path()).args(repeat), 2);
+    assert!(message.contains("gives other results"), "{message}");
 }
 
 #[test]

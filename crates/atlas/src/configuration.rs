@@ -396,7 +396,7 @@ impl Configuration {
 
 /// Changes when a change of the code changes what a configuration results in,
 /// so that older finished runs are not taken for current ones.
-const RESULT_FORMAT: &[u8] = b"latent-atlas results 1";
+const RESULT_FORMAT: &[u8] = b"latent-atlas results 2";
 
 fn internal(error: impl std::fmt::Display) -> Error {
     Error::Configuration(format!("the configuration cannot be written: {error}"))

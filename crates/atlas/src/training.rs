@@ -211,16 +211,25 @@ impl Run<'_> {
     }
 
     /// The outcome, if the run has ended; an error if the folder holds the
-    /// run of another configuration or data set.
+    /// run of another configuration or data set, or of a version of this
+    /// program that gives other results.
     fn finished(&self) -> Result<Option<Outcome>, Error> {
         let Some(result) = self.folder.read_result()? else {
             return Ok(None);
         };
         if result.digest != self.digest() {
-            return Err(Error::RunFolder(format!(
-                "{} holds the finished run of another configuration or data set; choose another --out",
-                self.folder.path().display()
-            )));
+            let path = self.folder.path().display();
+            let is_older = self.folder.configuration()? == *self.configuration
+                && self.folder.check_dataset(self.dataset).is_ok();
+            return Err(Error::RunFolder(if is_older {
+                format!(
+                    "{path} holds this run as a version that gives other results finished it; delete the folder or choose another --out to train it again"
+                )
+            } else {
+                format!(
+                    "{path} holds the finished run of another configuration or data set; choose another --out"
+                )
+            }));
         }
         match result.status {
             Status::Done => Ok(Some(Outcome {

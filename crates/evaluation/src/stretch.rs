@@ -1,11 +1,12 @@
 //! Local stretch of a decoder: how much area of image space a piece of latent
 //! space is mapped to.
 
-use models::{Activation, Model};
-use ndarray::{Array1, Array2, Array3, ArrayView2, Axis, s};
+use models::{Activation, GaussianMean, GaussianSigma, Likelihood, Model};
+use ndarray::{Array1, Array2, Array3, ArrayView1, ArrayView2, Axis, s};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use tensor_ops::gemm::{GemmScratch, GemmShape, Output, nn};
+use tensor_ops::loss::continuous_bernoulli;
 
 use crate::error::{Result, require_columns, require_finite, require_length, require_rows};
 use crate::symmetric::SymmetricEigen;
@@ -21,23 +22,31 @@ pub struct DenseLayer {
     pub activation: Activation,
 }
 
-/// A decoder from codes to logits, with forward-mode derivatives.
+/// A decoder from codes to the outputs its likelihood is made of, with
+/// forward-mode derivatives.
 #[derive(Debug, Clone)]
 pub struct DecoderNetwork {
     layers: Vec<DenseLayer>,
+    likelihood: Likelihood,
+    /// Pixels; from the decoder of a Gaussian's σ come more outputs.
+    pixels: usize,
+    /// ln σ by pixel of a Gaussian whose σ does not come from the decoder.
+    log_sigma: Vec<f64>,
 }
 
 /// The metric of image space that a stretch is measured in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ImageMetric {
-    /// Euclidean distance of pixel probabilities p: what the eye sees, and zero
-    /// where pixels saturate.
-    Probabilities,
-    /// Euclidean distance of logits l: not blinded by saturation.
-    Logits,
-    /// Fisher–Rao metric of Bernoulli pixels, Jₗᵀ diag(p(1−p)) Jₗ: counts
-    /// changes in how well neighbouring codes can be told apart from images.
+    /// Euclidean distance of the mean images E\[x|z\], the probabilities of
+    /// Bernoulli pixels: what the eye sees, and zero where pixels saturate.
+    MeanImages,
+    /// Euclidean distance of the decoder's outputs for the pixels, the logits
+    /// of a Bernoulli: not blinded by saturation.
+    Outputs,
+    /// Fisher–Rao metric of the pixels' likelihood, JᵀIJ with the Fisher
+    /// information I about the decoder's outputs: counts changes in how well
+    /// neighbouring codes can be told apart from images.
     FisherRao,
 }
 
@@ -53,7 +62,7 @@ pub struct Stretch {
 }
 
 impl DecoderNetwork {
-    /// A decoder from its layers, first to last.
+    /// A decoder of Bernoulli pixels from its layers, first to last.
     ///
     /// # Errors
     /// No layers, or layers that do not fit onto each other.
@@ -70,13 +79,46 @@ impl DecoderNetwork {
                 require_length("the input of a decoder layer", layer.weight.nrows(), below)?;
             }
         }
-        Ok(Self { layers })
+        let pixels = layers.last().map_or(0, |layer| layer.weight.ncols());
+        Ok(Self {
+            layers,
+            likelihood: Likelihood::Bernoulli,
+            pixels,
+            log_sigma: Vec::new(),
+        })
     }
 
-    /// The decoder of a model, up to its logits.
+    /// The decoder of a model, with its likelihood.
     pub fn of_model(model: &Model) -> Self {
         let parameters = model.parameters();
         let layout = parameters.layout();
+        let pixels = layout.inputs();
+        let likelihood = model.spec().likelihood;
+        let learned = layout.log_sigma().map(|layer| parameters.bias(layer));
+        let log_sigma = match (likelihood, learned) {
+            (Likelihood::Gaussian { sigma, .. }, Some(learned)) => {
+                let at = |pixel| {
+                    if sigma == GaussianSigma::Scalar {
+                        0
+                    } else {
+                        pixel
+                    }
+                };
+                (0..pixels)
+                    .map(|pixel| f64::from(learned[at(pixel)]))
+                    .collect()
+            }
+            (
+                Likelihood::Gaussian {
+                    sigma: GaussianSigma::Fixed(sigma),
+                    ..
+                },
+                None,
+            ) => {
+                vec![sigma.ln(); pixels]
+            }
+            _ => Vec::new(),
+        };
         let layers = layout
             .decoder()
             .map(|index| {
@@ -97,7 +139,12 @@ impl DecoderNetwork {
                 }
             })
             .collect();
-        Self { layers }
+        Self {
+            layers,
+            likelihood,
+            pixels,
+            log_sigma,
+        }
     }
 
     /// Latent dimensions.
@@ -105,8 +152,10 @@ impl DecoderNetwork {
         self.layers[0].weight.nrows()
     }
 
-    /// Logits [n, pixels] and Jacobian [n, L, pixels] of codes [n, L], entry
-    /// (i, j, k) being ∂logit_k/∂z_j at code i.
+    /// Outputs [n, K] and Jacobian [n, L, K] of codes [n, L], entry (i, j, k)
+    /// being ∂a_k/∂z_j at code i. The first outputs are those of the pixels,
+    /// the logits of a Bernoulli; the last ones, where they come from the
+    /// decoder, the ln σ of a Gaussian.
     ///
     /// Forward mode: with h = act(x·W + b), a tangent ẋ becomes
     /// ḣ = act'(·) ⊙ (ẋ·W). All L unit tangents of a code travel along with it as
@@ -152,12 +201,12 @@ impl DecoderNetwork {
                 }
             }
         }
-        let pixels = state.ncols();
-        let logits = Array2::from_shape_fn((n, pixels), |(i, k)| state[[i * stride, k]]);
-        let jacobian = Array3::from_shape_fn((n, latent, pixels), |(i, j, k)| {
+        let width = state.ncols();
+        let outputs = Array2::from_shape_fn((n, width), |(i, k)| state[[i * stride, k]]);
+        let jacobian = Array3::from_shape_fn((n, latent, width), |(i, j, k)| {
             state[[i * stride + 1 + j, k]]
         });
-        Ok((logits, jacobian))
+        Ok((outputs, jacobian))
     }
 
     /// Local stretch at each code [n, L]: singular values of the Jacobian in the
@@ -180,25 +229,72 @@ impl DecoderNetwork {
             .map(|start| {
                 let end = (start + 64).min(codes.nrows());
                 let block = codes.slice(s![start..end, ..]).mapv(f64::from);
-                let (logits, jacobian) = self.jacobian(block.view())?;
+                let (outputs, jacobian) = self.jacobian(block.view())?;
                 Ok(jacobian
                     .outer_iter()
-                    .zip(logits.rows())
-                    .map(|(tangents, logits)| {
-                        let weights = logits.mapv(|l| {
-                            let p = 1.0 / (1.0 + (-l).exp());
-                            match metric {
-                                ImageMetric::Logits => 1.0,
-                                ImageMetric::Probabilities => (p * (1.0 - p)).powi(2),
-                                ImageMetric::FisherRao => p * (1.0 - p),
-                            }
-                        });
+                    .zip(outputs.rows())
+                    .map(|(tangents, outputs)| {
+                        let weights = self.weights(outputs, metric);
                         stretch_of_metric(&pulled_back(tangents, &weights))
                     })
                     .collect())
             })
             .collect();
         Ok(blocks?.into_iter().flatten().collect())
+    }
+
+    /// What the square of every output's tangent counts in a metric, at the
+    /// outputs of one code.
+    ///
+    /// With m = E\[x\] the mean images have the weight (dm/da)². The Fisher
+    /// information about a is dm/da of the exponential families with natural
+    /// parameter a, the Bernoulli and the continuous Bernoulli (both have
+    /// dm/da = Var\[x\]); that of a Gaussian is (dm/da)²/σ² about a and 2 about
+    /// ln σ.
+    fn weights(&self, outputs: ArrayView1<'_, f64>, metric: ImageMetric) -> Array1<f64> {
+        // What lies between the pixels and their ln σ is padding.
+        let log_sigma = outputs.slice(s![outputs.len() - self.pixels..]);
+        let scale_comes_from_decoder = outputs.len() > self.pixels;
+        Array1::from_shape_fn(outputs.len(), |k| {
+            if k >= self.pixels {
+                let is_log_sigma = k >= outputs.len() - self.pixels;
+                let counts = metric == ImageMetric::FisherRao && is_log_sigma;
+                return if counts { 2.0 } else { 0.0 };
+            }
+            let slope = mean_slope(self.likelihood, outputs[k]);
+            match (metric, self.likelihood) {
+                (ImageMetric::Outputs, _) => 1.0,
+                (ImageMetric::MeanImages, _) => slope.powi(2),
+                (ImageMetric::FisherRao, Likelihood::Gaussian { .. }) => {
+                    let log_sigma = if scale_comes_from_decoder {
+                        log_sigma[k]
+                    } else {
+                        self.log_sigma[k]
+                    };
+                    slope.powi(2) * (-2.0 * log_sigma).exp()
+                }
+                (ImageMetric::FisherRao, _) => slope,
+            }
+        })
+    }
+}
+
+/// dm/da of a pixel's mean m = E\[x\] at the decoder's output a.
+fn mean_slope(likelihood: Likelihood, output: f64) -> f64 {
+    match likelihood {
+        Likelihood::Bernoulli
+        | Likelihood::Gaussian {
+            mean: GaussianMean::Sigmoid,
+            ..
+        } => {
+            let m = 1.0 / (1.0 + (-output).exp());
+            m * (1.0 - m)
+        }
+        Likelihood::ContinuousBernoulli => continuous_bernoulli::variance(output),
+        Likelihood::Gaussian {
+            mean: GaussianMean::Identity,
+            ..
+        } => 1.0,
     }
 }
 
@@ -242,114 +338,4 @@ fn product(a: &Array2<f64>, b: &Array2<f64>, scratch: &mut GemmScratch<f64>) -> 
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::draws::standard_normals;
-    use models::{Initialisation, Likelihood, ModelKind, ModelSpec};
-    use ndarray::array;
-
-    fn random_network(widths: &[usize], activation: Activation) -> DecoderNetwork {
-        let layers = widths
-            .windows(2)
-            .enumerate()
-            .map(|(i, w)| DenseLayer {
-                weight: standard_normals(i as u64 + 1, w[0], w[1]).mapv(|v| 0.7 * f64::from(v)),
-                bias: standard_normals(i as u64 + 90, 1, w[1])
-                    .row(0)
-                    .mapv(f64::from),
-                activation: if i + 2 == widths.len() {
-                    Activation::Identity
-                } else {
-                    activation
-                },
-            })
-            .collect();
-        DecoderNetwork::new(layers).unwrap()
-    }
-
-    #[test]
-    fn jacobian_agrees_with_central_differences() {
-        for activation in [Activation::Tanh, Activation::Relu] {
-            let network = random_network(&[3, 8, 5, 11], activation);
-            let codes = standard_normals(7, 6, 3).mapv(f64::from);
-            let (_, jacobian) = network.jacobian(codes.view()).unwrap();
-            let h = 1e-6;
-            for j in 0..3 {
-                let shifted = |sign: f64| {
-                    let mut moved = codes.clone();
-                    moved.column_mut(j).mapv_inplace(|z| z + sign * h);
-                    network.jacobian(moved.view()).unwrap().0
-                };
-                let difference = (shifted(1.0) - shifted(-1.0)) / (2.0 * h);
-                for ((i, k), expected) in difference.indexed_iter() {
-                    let found = jacobian[[i, j, k]];
-                    assert!(
-                        (found - expected).abs() < 1e-8,
-                        "{activation}: {found} {expected}"
-                    );
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn a_linear_decoder_stretches_by_its_singular_values() {
-        let network = DecoderNetwork::new(vec![DenseLayer {
-            weight: array![[3.0, 0.0, 0.0], [0.0, 0.6, 0.8]],
-            bias: array![0.0, 0.0, 0.0],
-            activation: Activation::Identity,
-        }])
-        .unwrap();
-        let codes = array![[0.0f32, 0.0]];
-        let at = |metric| network.stretch(codes.view(), metric).unwrap()[0];
-        let logits = at(ImageMetric::Logits);
-        assert!((logits.volume - 3.0).abs() < 1e-12);
-        assert!((logits.largest - 3.0).abs() < 1e-12 && (logits.smallest - 1.0).abs() < 1e-12);
-        // At logit 0, p(1−p) = ¼ scales G once for Fisher–Rao and twice for p.
-        assert!((at(ImageMetric::FisherRao).volume - 3.0 / 4.0).abs() < 1e-12);
-        assert!((at(ImageMetric::Probabilities).volume - 3.0 / 16.0).abs() < 1e-12);
-    }
-
-    #[test]
-    fn a_models_decoder_is_taken_over_whole() {
-        let spec = ModelSpec {
-            kind: ModelKind::Vae,
-            architecture: "40-20-9-2".parse().unwrap(),
-            likelihood: Likelihood::Bernoulli,
-            posterior_scale: Default::default(),
-        };
-        let model = Model::new(spec, Initialisation::PyTorchUniform, 3).unwrap();
-        let network = DecoderNetwork::of_model(&model);
-        let codes = standard_normals(1, 70, 2);
-        let (logits, _) = network.jacobian(codes.mapv(f64::from).view()).unwrap();
-        let expected = model.decode_logits(codes.view());
-        for (found, expected) in logits.iter().zip(&expected) {
-            assert!((found - f64::from(*expected)).abs() < 1e-5);
-        }
-        // Probabilities: against differences of decoded images.
-        let stretch = network
-            .stretch(codes.view(), ImageMetric::Probabilities)
-            .unwrap();
-        assert_eq!(stretch.len(), 70);
-        let image = |z: &[f64; 2]| {
-            let z = Array2::from_shape_fn((1, 2), |(_, j)| z[j]);
-            network
-                .jacobian(z.view())
-                .unwrap()
-                .0
-                .mapv(|l| 1.0 / (1.0 + (-l).exp()))
-        };
-        let z = [f64::from(codes[[69, 0]]), f64::from(codes[[69, 1]])];
-        let h = 1e-6;
-        let dx = (image(&[z[0] + h, z[1]]) - image(&[z[0] - h, z[1]])) / (2.0 * h);
-        let dy = (image(&[z[0], z[1] + h]) - image(&[z[0], z[1] - h])) / (2.0 * h);
-        let dot = |a: &Array2<f64>, b: &Array2<f64>| (a * b).sum();
-        let volume = (dot(&dx, &dx) * dot(&dy, &dy) - dot(&dx, &dy).powi(2)).sqrt();
-        assert!((stretch[69].volume / volume - 1.0).abs() < 1e-6);
-        assert!(
-            network
-                .stretch(Array2::zeros((1, 3)).view(), ImageMetric::Logits)
-                .is_err()
-        );
-    }
-}
+mod tests;

@@ -552,6 +552,33 @@ fn divergence_names_epoch_step_and_tensor() {
     }
 }
 
+/// σ² and the KL are just finite, but the squares of most codes are not.
+#[test]
+fn log_weights_that_diverge_are_named() {
+    let plain = model(ModelKind::Vae, "1", Activation::Relu);
+    let spec = plain.spec().clone();
+    let tensors = plain.named_tensors().into_iter().map(|mut tensor| {
+        match tensor.name.as_str() {
+            "log_var.weight" => tensor.values.fill(0.0),
+            "log_var.bias" => tensor.values.fill(88.6),
+            _ => {}
+        }
+        tensor
+    });
+    let model = Model::from_named_tensors(spec, tensors).unwrap();
+    for gradients in [Gradients::Hand, Gradients::Tape] {
+        let config = TrainingConfig {
+            objective: Objective::iwae(1),
+            gradients,
+            ..config()
+        };
+        let mut trainer = Trainer::new(model.clone(), config, images(24)).unwrap();
+        let error = trainer.step().unwrap_err();
+        assert_eq!((error.epoch, error.step), (1, 1), "{gradients}: {error}");
+        assert_eq!(error.tensor, "log weights", "{gradients}: {error}");
+    }
+}
+
 #[test]
 fn images_that_do_not_fit_are_refused() {
     let refused = |bytes: usize| {

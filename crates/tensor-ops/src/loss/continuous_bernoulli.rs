@@ -152,6 +152,30 @@ pub fn log_partitions_in_place<T: Float>(logits: &mut [T]) {
     T::continuous_bernoulli_moments(Available::current(), Moments { moment, values });
 }
 
+/// Var\[x\] = A″(a) of a logit, the slope of the mean and the Fisher
+/// information about a.
+///
+/// Term by term from the series of A′ below |a| = 1, and elsewhere
+/// A″(a) = 1/b² − e⁻ᵇ/(1 − e⁻ᵇ)² with b = |a|.
+///
+/// ```
+/// use tensor_ops::loss::continuous_bernoulli::variance;
+///
+/// // The uniform distribution.
+/// assert!((variance(0.0) - 1.0 / 12.0).abs() < 1e-16);
+/// ```
+pub fn variance(logit: f64) -> f64 {
+    let (b, square) = (logit.abs(), logit * logit);
+    if b < 1.0 {
+        let terms = COEFFICIENTS.iter().enumerate().rev();
+        return terms.fold(0.0, |sum, (n, coefficient)| {
+            sum * square + (2 * n + 1) as f64 * coefficient
+        });
+    }
+    let e = (-b).exp();
+    1.0 / square - e / (1.0 - e).powi(2)
+}
+
 /// Loss and gradient in one pass, as [`super::bernoulli`]: `logits` becomes
 /// E\[x\] − x, `row_loss[r]` Σ_columns (A(a) − a·x), which may be negative, as
 /// a density may exceed 1.
@@ -235,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn partition_and_mean_are_the_integrals() {
+    fn partition_mean_and_variance_are_the_integrals() {
         for isa in Isa::ALL.into_iter().filter_map(Available::new) {
             let moments = |moment| {
                 let mut values = logits();
@@ -253,6 +277,8 @@ mod tests {
                 assert!((partition - expected).abs() < 1e-12, "{a}: {partition}");
                 let expected = integral(a, 1) / total;
                 assert!((mean - expected).abs() < 1e-12, "{a}: {mean}");
+                let expected = integral(a, 2) / total - expected.powi(2);
+                assert!((variance(a) - expected).abs() < 1e-12, "{a}");
             }
         }
     }

@@ -50,6 +50,16 @@ fn means_and_slopes<T: Float, L: Line<T>>(mean: Mean, outputs: &mut [T; LANES]) 
     slopes
 }
 
+/// 1 − d²/σ² of a line, given its d²/σ²; padding becomes zero.
+#[inline(always)]
+fn write_log_sigma_gradient<T: Float>(at: LineAt, squares: [T; LANES], gradient: &mut [T]) {
+    let gradient = &mut gradient.as_chunks_mut::<LANES>().0[at.line];
+    for (gradient, square) in gradient.iter_mut().zip(squares) {
+        *gradient = T::ONE - square;
+    }
+    gradient[at.width..].fill(T::ZERO);
+}
+
 /// Kernel with a σ for every column.
 pub struct PerColumn<'a, T> {
     mean: Mean,
@@ -79,11 +89,7 @@ impl<T: Float> PixelLoss<T> for PerColumn<'_, T> {
             outputs[lane] = by_mean * slopes[lane];
         }
         if let Some(gradient) = &mut self.log_sigma_gradient {
-            let gradient = &mut gradient.as_chunks_mut::<LANES>().0[at.line];
-            for (gradient, square) in gradient.iter_mut().zip(squares) {
-                *gradient = T::ONE - square;
-            }
-            gradient[at.width..].fill(T::ZERO);
+            write_log_sigma_gradient(at, squares, gradient);
         }
     }
 }
@@ -104,10 +110,7 @@ impl<T: Float> PixelLoss<T> for PerElement<'_, T> {
         terms: &mut [T; LANES],
     ) {
         let (half, two) = (T::from_f64(0.5), T::from_f64(2.0));
-        let log_sigma = match &self.log_sigma {
-            Logits::Keep(lines) => lines.as_chunks::<LANES>().0[at.line],
-            Logits::Replace(lines) => lines.as_chunks::<LANES>().0[at.line],
-        };
+        let log_sigma = self.log_sigma.values().as_chunks::<LANES>().0[at.line];
         let slopes = means_and_slopes::<T, L>(self.mean, outputs);
         let mut squares = [T::ZERO; LANES];
         for lane in 0..LANES {
@@ -118,12 +121,8 @@ impl<T: Float> PixelLoss<T> for PerElement<'_, T> {
             terms[lane] = half * squares[lane] + log_sigma[lane];
             outputs[lane] = by_mean * slopes[lane];
         }
-        if let Logits::Replace(lines) = &mut self.log_sigma {
-            let gradient = &mut lines.as_chunks_mut::<LANES>().0[at.line];
-            for (gradient, square) in gradient.iter_mut().zip(squares) {
-                *gradient = T::ONE - square;
-            }
-            gradient[at.width..].fill(T::ZERO);
+        if let Logits::Replace(gradient) = &mut self.log_sigma {
+            write_log_sigma_gradient(at, squares, gradient);
         }
     }
 }
@@ -253,10 +252,7 @@ fn run_per_element<T: Float>(
     targets: &[T],
     row_loss: &mut [T],
 ) {
-    let len = match &pixel.log_sigma {
-        Logits::Keep(values) => values.len(),
-        Logits::Replace(values) => values.len(),
-    };
+    let len = pixel.log_sigma.values().len();
     assert!(
         len == rows.shape.len(),
         "loss::gaussian: {len} values of log_sigma for {rows:?}"

@@ -20,6 +20,17 @@ pub enum Logits<'a, T> {
     Replace(&'a mut [T]),
 }
 
+impl<T> Logits<'_, T> {
+    /// The values themselves.
+    #[inline(always)]
+    pub fn values(&self) -> &[T] {
+        match self {
+            Logits::Keep(values) => values,
+            Logits::Replace(values) => values,
+        }
+    }
+}
+
 /// Rows whose running sums are kept together: their lines of one panel are
 /// neighbours in memory.
 pub(super) const ROW_GROUP: usize = 8;

@@ -51,16 +51,13 @@ pub fn bce_with_logits<T: Float>(
     targets: &[T],
     row_loss: &mut [T],
 ) {
-    check("loss::bce_with_logits", shape, logits, targets, row_loss);
-    T::bce(
-        Available::current(),
-        Bce {
-            shape,
-            logits: Logits::Replace(logits),
-            targets,
-            row_loss,
-            first_half: halves(shape.cols)[0].end,
-        },
+    bce(
+        "loss::bce_with_logits",
+        shape,
+        halves(shape.cols)[0].end,
+        Logits::Replace(logits),
+        targets,
+        row_loss,
     );
 }
 
@@ -77,22 +74,13 @@ pub fn bce_with_logits_half<T: Float>(
     targets: &[T],
     row_loss: &mut [T],
 ) {
-    check(
+    bce(
         "loss::bce_with_logits_half",
         shape,
-        logits,
+        0,
+        Logits::Replace(logits),
         targets,
         row_loss,
-    );
-    T::bce(
-        Available::current(),
-        Bce {
-            shape,
-            logits: Logits::Replace(logits),
-            targets,
-            row_loss,
-            first_half: 0,
-        },
     );
 }
 
@@ -106,22 +94,13 @@ pub fn bce_with_logits_loss<T: Float>(
     targets: &[T],
     row_loss: &mut [T],
 ) {
-    check(
+    bce(
         "loss::bce_with_logits_loss",
         shape,
-        logits,
+        halves(shape.cols)[0].end,
+        Logits::Keep(logits),
         targets,
         row_loss,
-    );
-    T::bce(
-        Available::current(),
-        Bce {
-            shape,
-            logits: Logits::Keep(logits),
-            targets,
-            row_loss,
-            first_half: halves(shape.cols)[0].end,
-        },
     );
 }
 
@@ -210,13 +189,33 @@ pub fn bernoulli_loss<T: Float>(
     );
 }
 
-fn check<T>(operation: &str, shape: Panels, logits: &[T], targets: &[T], row_loss: &[T]) {
+/// Checks the lengths and runs the cross-entropy's kernel, which sums the
+/// terms of the panels below `first_half` first.
+#[inline]
+fn bce<T: Float>(
+    operation: &str,
+    shape: Panels,
+    first_half: usize,
+    logits: Logits<'_, T>,
+    targets: &[T],
+    row_loss: &mut [T],
+) {
+    let len = logits.values().len();
     assert!(
-        logits.len() == shape.len() && targets.len() == shape.len() && row_loss.len() == shape.rows,
-        "{operation}: logits {}, targets {}, row_loss {} elements do not fit {shape:?}",
-        logits.len(),
+        len == shape.len() && targets.len() == shape.len() && row_loss.len() == shape.rows,
+        "{operation}: logits {len}, targets {}, row_loss {} elements do not fit {shape:?}",
         targets.len(),
         row_loss.len()
+    );
+    T::bce(
+        Available::current(),
+        Bce {
+            shape,
+            logits,
+            targets,
+            row_loss,
+            first_half,
+        },
     );
 }
 

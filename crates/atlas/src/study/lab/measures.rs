@@ -229,7 +229,7 @@ pub(super) fn stretch(drawing: &Drawing<'_>, run: &TrainedRun) -> Result<Vec<f64
             let codes =
                 Array2::from_shape_fn((codes.len(), 2), |(row, axis)| codes[row][axis] as f32);
             let decoder = DecoderNetwork::of_model(&run.model);
-            let found = decoder.stretch(codes.view(), ImageMetric::Probabilities)?;
+            let found = decoder.stretch(codes.view(), ImageMetric::MeanImages)?;
             let logs: Vec<f64> = found
                 .iter()
                 .map(|at| at.volume.max(1e-12).log10())
