@@ -9,7 +9,7 @@ use crate::binarise::kernel::{BinariseBytes, PackBinarised};
 use crate::gemm::kernel::{PackTransposed, Product};
 use crate::isa::Available;
 use crate::linear::forward::Forward;
-use crate::linear::input_gradient::{Completion, Contraction};
+use crate::linear::input_gradient::{Completion, Contraction, InputGradient};
 use crate::linear::weight_gradient::WeightGradient;
 use crate::loss::continuous_bernoulli::{ContinuousBernoulli, Moments};
 use crate::loss::gaussian::{PerColumn, PerElement};
@@ -48,6 +48,8 @@ macro_rules! kernels {
 kernels! {
     /// See [`crate::linear::forward`].
     forward: Forward<'_, Self>;
+    /// See [`crate::linear::input_gradient`].
+    input_gradient: InputGradient<'_, Self>;
     /// See [`crate::linear::input_gradient_half`].
     contraction: Contraction<'_, Self>;
     /// See [`crate::linear::complete_input_gradient`].

@@ -25,7 +25,7 @@ pub(crate) trait Tiled<T, L: Line<T>> {
     /// # Safety
     /// The processor must have the features of `L`, and the tile must lie
     /// inside the result.
-    unsafe fn tile<const M: usize, const N: usize>(&self, row: usize, panel: usize);
+    unsafe fn tile<const M: usize, const N: usize>(&mut self, row: usize, panel: usize);
 }
 
 /// Cuts the result into tiles of at most `L::TILE_ROWS` rows and
@@ -36,7 +36,7 @@ pub(crate) trait Tiled<T, L: Line<T>> {
 /// `rows` rows and `panels` panels.
 #[inline(always)]
 pub(crate) unsafe fn run_tiles<T, L: Line<T>, J: Tiled<T, L>>(
-    job: &J,
+    job: &mut J,
     rows: usize,
     panels: usize,
     panels_of_tile: usize,
@@ -56,7 +56,7 @@ pub(crate) unsafe fn run_tiles<T, L: Line<T>, J: Tiled<T, L>>(
 /// As [`Tiled::tile`].
 #[inline(always)]
 pub(crate) unsafe fn run_tile<T, L: Line<T>, J: Tiled<T, L>>(
-    job: &J,
+    job: &mut J,
     (row, rows): (usize, usize),
     (panel, panels): (usize, usize),
 ) {

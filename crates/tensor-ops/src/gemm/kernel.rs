@@ -47,7 +47,7 @@ impl<T: Float> Operation<T> for Product<T> {
     type Result = ();
 
     #[inline(always)]
-    unsafe fn run<L: Line<T>>(self) {
+    unsafe fn run<L: Line<T>>(mut self) {
         let (first_row, row_count) = self.rows;
         let (first_panel, panel_count) = self.panels;
         let tail =
@@ -58,7 +58,7 @@ impl<T: Float> Operation<T> for Product<T> {
                 // SAFETY: features and places by the caller.
                 unsafe {
                     run_tile::<T, L, _>(
-                        &self,
+                        &mut self,
                         (first_row + row, rows),
                         (first_panel + panel, panels),
                     );
@@ -69,7 +69,11 @@ impl<T: Float> Operation<T> for Product<T> {
             for (row, rows) in even_parts(row_count, L::TILE_ROWS[0]) {
                 // SAFETY: as above.
                 unsafe {
-                    run_tile::<T, L, _>(&self, (first_row + row, rows), (first_panel + whole, 1));
+                    run_tile::<T, L, _>(
+                        &mut self,
+                        (first_row + row, rows),
+                        (first_panel + whole, 1),
+                    );
                 }
             }
         }
@@ -78,7 +82,7 @@ impl<T: Float> Operation<T> for Product<T> {
 
 impl<T: Float, L: Line<T>> Tiled<T, L> for Product<T> {
     #[inline(always)]
-    unsafe fn tile<const M: usize, const N: usize>(&self, row: usize, panel: usize) {
+    unsafe fn tile<const M: usize, const N: usize>(&mut self, row: usize, panel: usize) {
         let GemmShape { k, n, .. } = self.shape;
         // SAFETY: the caller promises that rows and panels lie inside C, that
         // A has the matching rows, and that the lines of B are readable; the

@@ -47,22 +47,22 @@ impl<T: Float> Operation<T> for Forward<'_, T> {
         unsafe {
             match support {
                 None => {
-                    let job = Dense {
+                    let mut job = Dense {
                         target,
                         x: x.as_ptr(),
                     };
-                    run_tiles::<T, L, _>(&job, rows, panels, L::TILE_PANELS);
+                    run_tiles::<T, L, _>(&mut job, rows, panels, L::TILE_PANELS);
                 }
                 Some(support) => {
                     for panels in even_parts(panels, L::TILE_PANELS) {
                         for (tile, rows) in even_parts(rows, sparse_rows::<T, L>()).enumerate() {
                             let list = support.row_tile(tile);
-                            let job = Sparse {
+                            let mut job = Sparse {
                                 target: &target,
                                 list,
                                 x,
                             };
-                            run_tile::<T, L, _>(&job, rows, panels);
+                            run_tile::<T, L, _>(&mut job, rows, panels);
                         }
                     }
                 }
@@ -127,7 +127,7 @@ struct Dense<T> {
 
 impl<T: Float, L: Line<T>> Tiled<T, L> for Dense<T> {
     #[inline(always)]
-    unsafe fn tile<const M: usize, const N: usize>(&self, row: usize, panel: usize) {
+    unsafe fn tile<const M: usize, const N: usize>(&mut self, row: usize, panel: usize) {
         let LinearShape { rows, inputs, .. } = self.target.shape;
         // SAFETY: x has lines `row .. row + M` in each of its panels, the
         // weight `inputs` lines in each of the N panels from `panel` on.
@@ -158,7 +158,7 @@ struct Sparse<'a, T> {
 
 impl<T: Float, L: Line<T>> Tiled<T, L> for Sparse<'_, T> {
     #[inline(always)]
-    unsafe fn tile<const M: usize, const N: usize>(&self, row: usize, panel: usize) {
+    unsafe fn tile<const M: usize, const N: usize>(&mut self, row: usize, panel: usize) {
         let LinearShape { rows, inputs, .. } = self.target.shape;
         // SAFETY: the indices of a support are below the inputs of its shape,
         // which was checked to be that of x; the rest as in the dense tile.

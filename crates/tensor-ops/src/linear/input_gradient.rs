@@ -8,7 +8,8 @@
 //!
 //! The contraction is cut in two halves whose results are added: two threads
 //! that own a half of W each can then do it without reading each other's
-//! weights, see [`super::input_gradient_half`].
+//! weights, see [`super::input_gradient_half`]. One thread alone does both
+//! halves of a tile, and transposes it back, before it goes to the next.
 
 use std::ops::Range;
 
@@ -17,10 +18,22 @@ use crate::Activation;
 use crate::Float;
 use crate::panels::{LANES, Panels};
 use crate::simd::{Line, Operation};
-use crate::tile::{Tiled, accumulate, run_tiles};
+use crate::tile::{Tiled, accumulate, even_parts, run_tile, run_tiles};
+
+/// dx = (dy · Wᵀ) ⊙ act'(h), both halves of the outputs; lengths have been
+/// checked.
+pub struct InputGradient<'a, T> {
+    pub shape: LinearShape,
+    pub dy: &'a [T],
+    pub weight: &'a [T],
+    pub h: &'a [T],
+    pub activation: Activation,
+    pub dx: &'a mut [T],
+    pub transposed_dy: &'a mut [T],
+}
 
 /// One half of the contraction: `partial` = dxᵀ over some consecutive outputs
-/// alone, or that added to it; lengths have been checked.
+/// alone; lengths have been checked.
 ///
 /// `shape.outputs` counts those outputs, and `dy` and `weight` hold just their
 /// panels.
@@ -28,7 +41,6 @@ pub struct Contraction<'a, T> {
     pub shape: LinearShape,
     pub dy: &'a [T],
     pub weight: &'a [T],
-    pub add: bool,
     pub partial: &'a mut [T],
     pub transposed_dy: &'a mut [T],
 }
@@ -55,6 +67,62 @@ pub(crate) const fn transposed_dx(shape: LinearShape) -> Panels {
     Panels::new(shape.inputs, shape.rows)
 }
 
+/// Most row panels of a tile.
+const TILE_PANELS: usize = 4;
+
+impl<T: Float> Operation<T> for InputGradient<'_, T> {
+    type Result = ();
+
+    #[inline(always)]
+    unsafe fn run<L: Line<T>>(self) {
+        let Self {
+            shape,
+            dy,
+            weight,
+            h,
+            activation,
+            dx,
+            transposed_dy,
+        } = self;
+        // SAFETY: features by the caller; the buffers have the shapes' lengths,
+        // the tiles lie inside dxᵀ, and the lines of h and dx inside those.
+        unsafe {
+            transpose_dy::<T, L>(shape, dy, transposed_dy);
+            let mut job = Whole {
+                factors: Factors {
+                    shape,
+                    weight: weight.as_ptr(),
+                    transposed_dy: transposed_dy.as_ptr(),
+                },
+                first_input: 0,
+                panel: [[L::zero(); LANES]; TILE_PANELS],
+            };
+            let mut gate = Gate { activation, h, dx };
+            for (panel, panels) in even_parts(shape.rows.div_ceil(LANES), L::TILE_PANELS) {
+                for input in (0..shape.inputs).step_by(LANES) {
+                    let width = LANES.min(shape.inputs - input);
+                    job.first_input = input;
+                    if width < LANES {
+                        job.panel = [[L::zero(); LANES]; TILE_PANELS];
+                    }
+                    for (start, inputs) in even_parts(width, L::TILE_ROWS[panels - 1]) {
+                        run_tile::<T, L, _>(&mut job, (input + start, inputs), (panel, panels));
+                    }
+                    for (n, square) in job.panel[..panels].iter().enumerate() {
+                        let row = (panel + n) * LANES;
+                        let height = LANES.min(shape.rows - row);
+                        let lines = L::transpose(*square);
+                        let at = (input * shape.rows) + row * LANES;
+                        for (i, line) in lines.into_iter().enumerate().take(height) {
+                            gate.store(line, at + i * LANES);
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
 impl<T: Float> Operation<T> for Contraction<'_, T> {
     type Result = ();
 
@@ -64,30 +132,23 @@ impl<T: Float> Operation<T> for Contraction<'_, T> {
             shape,
             dy,
             weight,
-            add,
             partial,
             transposed_dy,
         } = self;
         // SAFETY: features by the caller; the buffers have the shapes' lengths.
-        unsafe {
-            transpose::<T, L>(
-                shape.y(),
-                0..shape.rows,
-                |at| L::load(dy.as_ptr().add(at)),
-                |line, at| line.store(transposed_dy.as_mut_ptr().add(at)),
-            );
-        }
-        let job = Job {
-            shape,
-            weight: weight.as_ptr(),
-            transposed_dy: transposed_dy.as_ptr(),
+        unsafe { transpose_dy::<T, L>(shape, dy, transposed_dy) };
+        let mut job = Half {
+            factors: Factors {
+                shape,
+                weight: weight.as_ptr(),
+                transposed_dy: transposed_dy.as_ptr(),
+            },
             partial: partial.as_mut_ptr(),
-            add,
         };
         // SAFETY: features by the caller; dxᵀ has `inputs` lines in each row panel.
         unsafe {
             run_tiles::<T, L, _>(
-                &job,
+                &mut job,
                 shape.inputs,
                 shape.rows.div_ceil(LANES),
                 L::TILE_PANELS,
@@ -113,17 +174,10 @@ impl<T: Float> Operation<T> for Completion<'_, T> {
         let back = transposed_dx(shape);
         let inputs = panels.start * LANES..(panels.end * LANES).min(shape.inputs);
         let before = panels.start * shape.rows * LANES;
+        let mut gate = Gate { activation, h, dx };
         // SAFETY: features by the caller; the partials have the shape's length,
         // h and dx that of its panels `panels`, `before` elements into the whole.
-        let emit = |line: L, at: usize| unsafe {
-            let h = L::load(h.as_ptr().add(at - before));
-            let line = match activation {
-                Activation::Identity => line,
-                Activation::Relu => line.keep_positive(h),
-                Activation::Tanh => line.mul(L::splat(T::ONE).sub(h.mul(h))),
-            };
-            line.store(dx.as_mut_ptr().add(at - before));
-        };
+        let emit = |line: L, at: usize| unsafe { gate.store(line, at - before) };
         // SAFETY: as above.
         unsafe {
             let first = |at| L::load(first.as_ptr().add(at));
@@ -185,46 +239,152 @@ unsafe fn transpose<T: Float, L: Line<T>>(
     }
 }
 
-struct Job<T> {
+/// # Safety
+/// Features of `L`; the buffers have the lengths of the shape.
+#[inline(always)]
+unsafe fn transpose_dy<T: Float, L: Line<T>>(shape: LinearShape, dy: &[T], out: &mut [T]) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        transpose::<T, L>(
+            shape.y(),
+            0..shape.rows,
+            |at| L::load(dy.as_ptr().add(at)),
+            |line, at| line.store(out.as_mut_ptr().add(at)),
+        );
+    }
+}
+
+/// What a tile of dxᵀ is contracted from.
+struct Factors<T> {
+    /// That of the outputs contracted over, if not of all.
     shape: LinearShape,
     weight: *const T,
     transposed_dy: *const T,
-    partial: *mut T,
-    add: bool,
 }
 
-impl<T: Float, L: Line<T>> Tiled<T, L> for Job<T> {
+impl<T: Float> Factors<T> {
+    /// Σ_o W(input + m, o) · dyᵀ(o, panel + n) for ascending o in `outputs`,
+    /// which start at a panel.
+    ///
+    /// # Safety
+    /// Features of `L`; the weight has lines `input .. input + M` in each
+    /// panel, and dyᵀ lines `outputs` in each of the N row panels.
     #[inline(always)]
-    unsafe fn tile<const M: usize, const N: usize>(&self, input: usize, panel: usize) {
-        let LinearShape {
-            inputs, outputs, ..
-        } = self.shape;
-        // SAFETY: the weight has lines `input .. input + M` in each panel,
-        // dyᵀ `outputs` and dxᵀ `inputs` lines in each of the N row panels.
+    unsafe fn contract<L: Line<T>, const M: usize, const N: usize>(
+        &self,
+        input: usize,
+        panel: usize,
+        outputs: Range<usize>,
+    ) -> [[L; N]; M] {
+        let panel_len = self.shape.outputs * LANES;
+        // SAFETY: the caller's promise.
         unsafe {
             let mut acc = [[L::zero(); N]; M];
-            let mut weight = self.weight.add(input * LANES);
-            let mut dy = self.transposed_dy.add(panel * outputs * LANES);
-            let mut left = outputs;
+            let mut weight = self
+                .weight
+                .wrapping_add(outputs.start * self.shape.inputs + input * LANES);
+            let mut dy = self
+                .transposed_dy
+                .add(panel * panel_len + outputs.start * LANES);
+            let mut left = outputs.len();
             while left > 0 {
                 let count = left.min(LANES);
-                accumulate(&mut acc, (weight, LANES, 1), (dy, outputs * LANES), count);
-                weight = weight.wrapping_add(inputs * LANES);
+                accumulate(&mut acc, (weight, LANES, 1), (dy, panel_len), count);
+                weight = weight.wrapping_add(self.shape.inputs * LANES);
                 dy = dy.add(count * LANES);
                 left -= count;
             }
+            acc
+        }
+    }
+}
+
+/// One half of the contraction, for two threads.
+struct Half<T> {
+    factors: Factors<T>,
+    partial: *mut T,
+}
+
+impl<T: Float, L: Line<T>> Tiled<T, L> for Half<T> {
+    #[inline(always)]
+    unsafe fn tile<const M: usize, const N: usize>(&mut self, input: usize, panel: usize) {
+        let LinearShape {
+            inputs, outputs, ..
+        } = self.factors.shape;
+        // SAFETY: the tile lies inside dxᵀ, which has `inputs` lines in each
+        // of the N row panels.
+        unsafe {
+            let acc = self.factors.contract::<L, M, N>(input, panel, 0..outputs);
             for n in 0..N {
-                let dx = self.partial.add(((panel + n) * inputs + input) * LANES);
+                let partial = self.partial.add(((panel + n) * inputs + input) * LANES);
                 for (m, acc) in acc.iter().enumerate() {
-                    let dx = dx.add(m * LANES);
-                    let line = if self.add {
-                        L::load(dx).add(acc[n])
-                    } else {
-                        acc[n]
-                    };
-                    line.store(dx);
+                    acc[n].store(partial.add(m * LANES));
                 }
             }
+        }
+    }
+}
+
+/// Both halves of the contraction, for sixteen inputs.
+struct Whole<T, L> {
+    factors: Factors<T>,
+    first_input: usize,
+    /// Those inputs' lines of dxᵀ, for each row panel of the tile.
+    panel: [[L; LANES]; TILE_PANELS],
+}
+
+impl<T: Float, L: Line<T>> Tiled<T, L> for Whole<T, L> {
+    #[inline(always)]
+    unsafe fn tile<const M: usize, const N: usize>(&mut self, input: usize, panel: usize) {
+        let outputs = self.factors.shape.outputs;
+        let line = input - self.first_input;
+        let middle = super::halves(outputs)[1].start * LANES;
+        // SAFETY: the tile lies inside dxᵀ.
+        unsafe {
+            if middle > 0 {
+                let first = self.factors.contract::<L, M, N>(input, panel, 0..middle);
+                for (m, first) in first.into_iter().enumerate() {
+                    for (n, first) in first.into_iter().enumerate() {
+                        self.panel[n][line + m] = first;
+                    }
+                }
+            }
+            let second = self
+                .factors
+                .contract::<L, M, N>(input, panel, middle..outputs);
+            for (m, second) in second.into_iter().enumerate() {
+                for (n, second) in second.into_iter().enumerate() {
+                    let sum = &mut self.panel[n][line + m];
+                    *sum = if middle > 0 { sum.add(second) } else { second };
+                }
+            }
+        }
+    }
+}
+
+/// Multiplication by act'(h).
+struct Gate<'a, T> {
+    activation: Activation,
+    h: &'a [T],
+    dx: &'a mut [T],
+}
+
+impl<T: Float> Gate<'_, T> {
+    /// Stores `line` ⊙ act'(h) at `at`.
+    ///
+    /// # Safety
+    /// Features of `L`; h and dx have sixteen elements from there on.
+    #[inline(always)]
+    unsafe fn store<L: Line<T>>(&mut self, line: L, at: usize) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let h = L::load(self.h.as_ptr().add(at));
+            let line = match self.activation {
+                Activation::Identity => line,
+                Activation::Relu => line.keep_positive(h),
+                Activation::Tanh => line.mul(L::splat(T::ONE).sub(h.mul(h))),
+            };
+            line.store(self.dx.as_mut_ptr().add(at));
         }
     }
 }

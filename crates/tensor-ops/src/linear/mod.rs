@@ -28,7 +28,7 @@ pub mod reference;
 pub(crate) mod weight_gradient;
 
 use forward::Forward;
-use input_gradient::{Completion, Contraction, transposed_dx, transposed_dy};
+use input_gradient::{Completion, Contraction, InputGradient, transposed_dx, transposed_dy};
 use weight_gradient::{Target, WeightGradient};
 
 /// The shape of one layer applied to one block of rows.
@@ -65,6 +65,9 @@ pub struct LinearScratch<T> {
     buffer: Vec<T>,
 }
 
+/// Bytes of a cache line.
+const CACHE_LINE: usize = 64;
+
 impl<T: Float> LinearScratch<T> {
     /// Empty scratch.
     pub fn new() -> Self {
@@ -73,10 +76,18 @@ impl<T: Float> LinearScratch<T> {
 
     /// Grows the scratch to what `shape` needs, so that no later call allocates.
     pub fn reserve(&mut self, shape: LinearShape) {
-        let needed = transposed_dy(shape).len() + transposed_dx(shape).len();
+        let needed = transposed_dy(shape).len() + CACHE_LINE / size_of::<T>();
         if self.buffer.len() < needed {
             self.buffer.resize(needed, T::ZERO);
         }
+    }
+
+    /// Room for the transpose of the shape's dy, from a cache line's start on,
+    /// so that no load of sixteen f32 touches two.
+    fn transposed_dy(&mut self, shape: LinearShape) -> &mut [T] {
+        self.reserve(shape);
+        let start = self.buffer.as_ptr().align_offset(CACHE_LINE);
+        &mut self.buffer[start..][..transposed_dy(shape).len()]
     }
 }
 
@@ -237,42 +248,16 @@ fn run_input_gradient<T: Float>(
     dx: &mut [T],
     scratch: &mut LinearScratch<T>,
 ) {
-    scratch.reserve(shape);
-    let (transposed_dy, rest) = scratch.buffer.split_at_mut(transposed_dy(shape).len());
-    let partial = &mut rest[..transposed_dx(shape).len()];
-    let mut add = false;
-    for half in halves(shape.outputs) {
-        if half.is_empty() {
-            continue;
-        }
-        let shape = half_shape(shape, &half);
-        T::contraction(
-            isa,
-            Contraction {
-                shape,
-                dy: &dy[half.start * shape.y().panel_len()..half.end * shape.y().panel_len()],
-                weight: &weight[half.start * shape.weight().panel_len()
-                    ..half.end * shape.weight().panel_len()],
-                add,
-                partial,
-                transposed_dy: &mut transposed_dy[..transposed_dy_len(shape)],
-            },
-        );
-        add = true;
-    }
-    if !add {
-        partial.fill(T::ZERO);
-    }
-    T::completion(
+    T::input_gradient(
         isa,
-        Completion {
+        InputGradient {
             shape,
-            panels: 0..shape.x().panel_count(),
-            first: partial,
-            second: None,
+            dy,
+            weight,
             h,
             activation,
             dx,
+            transposed_dy: scratch.transposed_dy(shape),
         },
     );
 }
@@ -307,16 +292,14 @@ pub fn input_gradient_half<T: Float>(
         weight.len(),
         partial.len()
     );
-    scratch.reserve(shape);
     T::contraction(
         Available::current(),
         Contraction {
             shape,
             dy,
             weight,
-            add: false,
             partial,
-            transposed_dy: &mut scratch.buffer[..transposed_dy_len(shape)],
+            transposed_dy: scratch.transposed_dy(shape),
         },
     );
 }
@@ -380,10 +363,6 @@ fn half_shape(shape: LinearShape, panels: &Range<usize>) -> LinearShape {
         outputs: shape.outputs.min(panels.end * LANES) - panels.start * LANES,
         ..shape
     }
-}
-
-fn transposed_dy_len(shape: LinearShape) -> usize {
-    transposed_dy(shape).len()
 }
 
 /// `dw = scale · Σ_blocks xᵀ · dy` and `db = scale · Σ_blocks Σ_rows dy`, for

@@ -168,7 +168,6 @@ fn input_gradient_by_halves<T: Float>(
                 shape: own,
                 dy: &dy[of(&half, shape.y())],
                 weight: &weight[of(&half, shape.weight())],
-                add: false,
                 partial: &mut partial,
                 transposed_dy: &mut vec![T::NAN; transposed_dy(own).len()],
             },

@@ -52,7 +52,7 @@ impl<T: Float> Operation<T> for WeightGradient<'_, T> {
                 (Sink::Adam { p, m, v, step }, BiasSink::Adam(bias, step))
             }
         };
-        let job = Job {
+        let mut job = Job {
             inputs,
             first_panel: panels.start,
             blocks,
@@ -65,7 +65,7 @@ impl<T: Float> Operation<T> for WeightGradient<'_, T> {
                 // factors lie in one line.
                 for (start, len) in even_parts(LANES.min(inputs - input), tile_inputs::<T, L>()) {
                     // SAFETY: features by the caller; the parts lie inside the target.
-                    unsafe { run_tile::<T, L, _>(&job, (input + start, len), group) };
+                    unsafe { run_tile::<T, L, _>(&mut job, (input + start, len), group) };
                 }
             }
         }
@@ -127,7 +127,7 @@ struct Job<'a, T> {
 
 impl<T: Float, L: Line<T>> Tiled<T, L> for Job<'_, T> {
     #[inline(always)]
-    unsafe fn tile<const M: usize, const N: usize>(&self, input: usize, panel: usize) {
+    unsafe fn tile<const M: usize, const N: usize>(&mut self, input: usize, panel: usize) {
         let lines_at = |n: usize| ((panel + n) * self.inputs + input) * LANES;
         // SAFETY: every block has `rows` lines in each panel of x and dy, and
         // inputs `input .. input + M` lie in one line of x; the target has
