@@ -164,6 +164,33 @@ impl<T: Float, S: Sync> BlockTapes<T, S> {
                 return Err(length(found, expected));
             }
         }
+        let (inputs, outputs) = (layer.inputs, layer.outputs);
+        self.with_row_blocks(layer, |row_blocks| {
+            linear::weight_gradient(inputs, outputs, panels.clone(), row_blocks, scale, dw, db);
+        });
+        self.add_leaves(&layer.weight, panels.start * whole.panel_len(), scale, dw);
+        self.add_leaves(&layer.bias, panels.start * LANES, scale, db);
+        Ok(())
+    }
+
+    /// Whether the gradient of `layer` is all in its
+    /// [row blocks](Self::with_row_blocks): its weight and bias are used by
+    /// [`Tape::linear_panels`] alone.
+    #[must_use]
+    pub fn is_deferred(&self, layer: &PanelLayer) -> bool {
+        self.leaves().all(|(_, node, _)| {
+            !matches!(&node.storage, Storage::Bound(range)
+                if *range == layer.weight || *range == layer.bias)
+        })
+    }
+
+    /// What the gradient of `layer` is contracted from, in the order of the
+    /// blocks: for a caller who uses each tile of it while it is in registers.
+    pub fn with_row_blocks<R>(
+        &self,
+        layer: &PanelLayer,
+        use_row_blocks: impl FnOnce(&[RowBlock<'_, T>]) -> R,
+    ) -> R {
         let uses = || {
             self.uses()
                 .filter(|(tape, index)| {
@@ -186,20 +213,9 @@ impl<T: Float, S: Sync> BlockTapes<T, S> {
             &stack[..count]
         } else {
             heap = uses().collect();
-            &heap
+            heap.as_slice()
         };
-        linear::weight_gradient(
-            layer.inputs,
-            layer.outputs,
-            panels.clone(),
-            row_blocks,
-            scale,
-            dw,
-            db,
-        );
-        self.add_leaves(&layer.weight, panels.start * whole.panel_len(), scale, dw);
-        self.add_leaves(&layer.bias, panels.start * LANES, scale, db);
-        Ok(())
+        use_row_blocks(row_blocks)
     }
 
     /// Writes `scale` · the whole gradient to `flat`, laid out as the bound

@@ -81,15 +81,27 @@ pub(crate) trait LayerGradients<T: Float>: Sync {
         layer: usize,
         panels: Range<usize>,
         scale: T,
-        mut target: [PanelParameters<'_, T>; 2],
+        target: [PanelParameters<'_, T>; 2],
         step: &OptimiserStep<T>,
         scratch: [&mut [T]; 2],
     ) {
-        let [dw, db] = scratch;
-        self.layer_gradient(layer, panels, scale, dw, db);
-        for (target, gradient) in target.iter_mut().zip([&*dw, &*db]) {
-            step.apply(target.values, target.m, target.v, gradient);
-        }
+        stored_step(self, layer, panels, scale, target, step, scratch);
+    }
+}
+
+/// [`LayerGradients::layer_step`] by way of the stored gradient.
+pub(crate) fn stored_step<T: Float>(
+    gradients: &(impl LayerGradients<T> + ?Sized),
+    layer: usize,
+    panels: Range<usize>,
+    scale: T,
+    mut target: [PanelParameters<'_, T>; 2],
+    step: &OptimiserStep<T>,
+    [dw, db]: [&mut [T]; 2],
+) {
+    gradients.layer_gradient(layer, panels, scale, dw, db);
+    for (target, gradient) in target.iter_mut().zip([&*dw, &*db]) {
+        step.apply(target.values, target.m, target.v, gradient);
     }
 }
 

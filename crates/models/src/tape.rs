@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use autodiff::{BlockTapes, Error, PanelLayer, Tape, Var};
 use tensor_ops::Float;
+use tensor_ops::adam::Parameters as PanelParameters;
 use tensor_ops::panels::{LANES, Panels};
 use tensor_ops::parallel::ThreadPool;
 
@@ -17,7 +18,8 @@ use crate::batch::BatchSource;
 use crate::gradient::{ImageLosses, block_rows};
 use crate::layout::Layout;
 use crate::objective::{Bound, Objective};
-use crate::panel_groups::LayerGradients;
+use crate::optimiser::OptimiserStep;
+use crate::panel_groups::{LayerGradients, fused_step, stored_step};
 use crate::parameters::Parameters;
 use crate::spec::{GaussianMean, GaussianSigma, Likelihood, ModelKind, ModelSpec};
 
@@ -159,6 +161,27 @@ impl<T: Float> LayerGradients<T> for TapeBlocks<T> {
             self.blocks
                 .layer_gradient(&self.layers[layer], panels, scale, dw, db),
         );
+    }
+
+    /// The same, with Adam applied to each tile of the gradient while it is in
+    /// registers, as in the hand-derived step.
+    fn layer_step(
+        &self,
+        layer: usize,
+        panels: Range<usize>,
+        scale: T,
+        target: [PanelParameters<'_, T>; 2],
+        step: &OptimiserStep<T>,
+        scratch: [&mut [T]; 2],
+    ) {
+        let of_tape = &self.layers[layer];
+        if !self.blocks.is_deferred(of_tape) {
+            return stored_step(self, layer, panels, scale, target, step, scratch);
+        }
+        let linear = &self.program.layout.layers()[layer];
+        self.blocks.with_row_blocks(of_tape, |terms| {
+            fused_step(linear, panels, terms, scale, target, step);
+        });
     }
 }
 
