@@ -42,6 +42,7 @@ impl Isa {
             #[cfg(all(target_arch = "x86_64", not(miri)))]
             Self::Avx512 => {
                 Self::Avx2.is_available()
+                    && is_x86_feature_detected!("popcnt")
                     && is_x86_feature_detected!("avx512f")
                     && is_x86_feature_detected!("avx512bw")
                     && is_x86_feature_detected!("avx512dq")

@@ -16,7 +16,7 @@ use crate::loss::gaussian::{PerColumn, PerElement};
 use crate::loss::kernel::Bce;
 use crate::loss::rows::{self, RowLosses};
 use crate::panels::bytes::PackBytes;
-use crate::panels::support::Masks;
+use crate::panels::support::Scan;
 use crate::random::deviates::{Normal, Uniform};
 use crate::simd::{Lines, dispatch};
 use crate::vector::elementary::Elementary;
@@ -71,7 +71,7 @@ kernels! {
     /// See [`crate::random::fill_normal`].
     normal: Normal<'_, Self>;
     /// See [`crate::panels::Support::scan`].
-    masks: Masks<'_, Self>;
+    scan: Scan<'_, Self>;
     /// See [`crate::loss`].
     bce: Bce<'_, Self>;
     /// See [`crate::loss::bernoulli`].

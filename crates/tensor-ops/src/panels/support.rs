@@ -38,13 +38,30 @@ struct Lists {
 }
 
 impl Lists {
-    /// Empties the lists and makes room for `most` indices.
+    /// Empties the lists and makes room for `most` indices, and for the
+    /// places written beyond the last.
     fn reset(&mut self, most: usize, lists: usize) {
-        if self.indices.len() < most {
-            self.indices.resize(most, 0);
+        if self.indices.len() < most + LANES {
+            self.indices.resize(most + LANES, 0);
         }
         self.ends.clear();
         self.ends.reserve(lists);
+    }
+
+    /// Writes `first` + l for every bit l of `mask`, ascending, from place
+    /// `end` on; their number. Whether a pixel is zero cannot be predicted, so
+    /// sixteen places are written whatever the mask.
+    ///
+    /// # Safety
+    /// The processor must have the features of `L`.
+    #[inline(always)]
+    unsafe fn write<T, L: Line<T>>(&mut self, end: usize, mask: u16, first: usize) -> usize {
+        let places = &mut self.indices[end..end + LANES];
+        if let Some(places) = places.first_chunk_mut() {
+            // SAFETY: the caller's promise.
+            unsafe { L::write_indices(mask, first as u32, places) };
+        }
+        mask.count_ones() as usize
     }
 
     #[inline(always)]
@@ -76,60 +93,14 @@ impl Support {
             "Support::scan: {} elements for {shape:?}",
             x.len()
         );
-        let (row_tile, input_tile) = tile_heights::<T>(isa.isa());
-        self.shape = Some(shape);
-        self.tiles = (row_tile, input_tile);
-        T::masks(
+        T::scan(
             isa,
-            Masks {
+            Scan {
+                support: self,
+                shape,
                 x,
-                masks: &mut self.masks,
             },
         );
-        let Panels { rows, .. } = shape;
-        let row_tiles = rows.div_ceil(row_tile);
-        // One more than can be in use: an absent candidate is written too.
-        self.row_tiles
-            .reset(row_tiles * shape.padded_cols() + 1, row_tiles);
-        let mut end = 0;
-        for (row, height) in even_parts(rows, row_tile) {
-            for panel in 0..shape.panel_count() {
-                let lines = &self.masks[panel * rows + row..][..height];
-                let union = lines.iter().fold(0, |union, &mask| union | mask);
-                // Sixteen places are written and those of zeros written over:
-                // whether a pixel is zero cannot be predicted.
-                let places = &mut self.row_tiles.indices[end..end + LANES];
-                let mut used = 0;
-                for lane in 0..LANES {
-                    places[used.min(LANES - 1)] = (panel * LANES + lane) as u32;
-                    used += usize::from(union >> lane & 1);
-                }
-                end += used;
-            }
-            self.row_tiles.ends.push(end);
-        }
-
-        let input_tiles = shape.panel_count() * LANES.div_ceil(input_tile);
-        self.input_tiles.reset(input_tiles * rows + 1, input_tiles);
-        self.input_tile_of.clear();
-        let mut end = 0;
-        for panel in 0..shape.panel_count() {
-            let width = LANES.min(shape.cols - panel * LANES);
-            for (start, len) in even_parts(width, input_tile) {
-                let list = self.input_tiles.ends.len() as u32;
-                self.input_tile_of.extend(std::iter::repeat_n(list, len));
-                let lanes = (u32::MAX >> (32 - len) << start) as u16;
-                let masks = &self.masks[panel * rows..][..rows];
-                let places = &mut self.input_tiles.indices[end..=end + rows];
-                let mut used = 0;
-                for (row, mask) in masks.iter().enumerate() {
-                    places[used] = row as u32;
-                    used += usize::from(mask & lanes != 0);
-                }
-                end += used;
-                self.input_tiles.ends.push(end);
-            }
-        }
     }
 
     /// The scanned shape, `None` before the first scan.
@@ -165,23 +136,68 @@ impl Support {
     }
 }
 
-/// Finds the nonzero lanes of every line.
-pub struct Masks<'a, T> {
+/// Fills a support from `x`, of the length of `shape`.
+pub struct Scan<'a, T> {
+    support: &'a mut Support,
+    shape: Panels,
     x: &'a [T],
-    masks: &'a mut Vec<u16>,
 }
 
-impl<T: Float> Operation<T> for Masks<'_, T> {
+impl<T: Float> Operation<T> for Scan<'_, T> {
     type Result = ();
 
     #[inline(always)]
     unsafe fn run<L: Line<T>>(self) {
-        self.masks.clear();
-        self.masks.reserve(self.x.len() / LANES);
-        for line in self.x.chunks_exact(LANES) {
+        let Self { support, shape, x } = self;
+        let Panels { rows, .. } = shape;
+        let (row_tile, input_tile) = (sparse_rows::<T, L>(), tile_inputs::<T, L>());
+        support.shape = Some(shape);
+        support.tiles = (row_tile, input_tile);
+        let masks = &mut support.masks;
+        masks.resize(x.len() / LANES, 0);
+        for (mask, line) in masks.iter_mut().zip(x.as_chunks::<LANES>().0) {
             // SAFETY: features by the caller; the chunk has 16 elements.
-            self.masks
-                .push(unsafe { L::load(line.as_ptr()).nonzero_mask() });
+            *mask = unsafe { L::load(line.as_ptr()).nonzero_mask() };
+        }
+
+        let row_tiles = rows.div_ceil(row_tile);
+        let lists = &mut support.row_tiles;
+        lists.reset(row_tiles * shape.padded_cols(), row_tiles);
+        let mut end = 0;
+        for (row, height) in even_parts(rows, row_tile) {
+            for panel in 0..shape.panel_count() {
+                let lines = &masks[panel * rows + row..][..height];
+                let union = lines.iter().fold(0, |union, &mask| union | mask);
+                // SAFETY: features by the caller.
+                end += unsafe { lists.write::<T, L>(end, union, panel * LANES) };
+            }
+            lists.ends.push(end);
+        }
+
+        let input_tiles = shape.panel_count() * LANES.div_ceil(input_tile);
+        let lists = &mut support.input_tiles;
+        lists.reset(input_tiles * rows, input_tiles);
+        support.input_tile_of.clear();
+        let mut end = 0;
+        for panel in 0..shape.panel_count() {
+            let width = LANES.min(shape.cols - panel * LANES);
+            let (whole, rest) = masks[panel * rows..][..rows].as_chunks::<LANES>();
+            let mut last = [0; LANES];
+            last[..rest.len()].copy_from_slice(rest);
+            let last = (!rest.is_empty()).then_some(&last);
+            for (start, len) in even_parts(width, input_tile) {
+                let list = lists.ends.len() as u32;
+                support.input_tile_of.extend(std::iter::repeat_n(list, len));
+                let lanes = (u32::MAX >> (32 - len) << start) as u16;
+                for (group, masks) in whole.iter().chain(last).enumerate() {
+                    // SAFETY: features by the caller.
+                    end += unsafe {
+                        let meeting = L::masks_meeting(masks, lanes);
+                        lists.write::<T, L>(end, meeting, group * LANES)
+                    };
+                }
+                lists.ends.push(end);
+            }
         }
     }
 }

@@ -13,7 +13,7 @@ pub struct F32(__m512);
 #[derive(Clone, Copy)]
 pub struct F64([__m512d; 2]);
 
-// SAFETY of all blocks in this file: the features (AVX-512 F, DQ) are promised
+// SAFETY of all blocks in this file: the features (AVX-512 F, BW, DQ, VL) are promised
 // by the callers of the trait's methods, and loads and stores touch the 16
 // elements that they promise to own.
 
@@ -68,6 +68,16 @@ impl Line<f32> for F32 {
     unsafe fn nonzero_mask(self) -> u16 {
         // SAFETY: see above.
         unsafe { _mm512_cmp_ps_mask::<_CMP_NEQ_UQ>(self.0, _mm512_setzero_ps()) }
+    }
+    #[inline(always)]
+    unsafe fn masks_meeting(masks: &[u16; LANES], lanes: u16) -> u16 {
+        // SAFETY: see above.
+        unsafe { masks_meeting(masks, lanes) }
+    }
+    #[inline(always)]
+    unsafe fn write_indices(mask: u16, first: u32, to: &mut [u32; LANES]) {
+        // SAFETY: see above.
+        unsafe { write_indices(mask, first, to) };
     }
     #[inline(always)]
     unsafe fn relu(self) -> Self {
@@ -203,6 +213,16 @@ impl Line<f64> for F64 {
         }
     }
     #[inline(always)]
+    unsafe fn masks_meeting(masks: &[u16; LANES], lanes: u16) -> u16 {
+        // SAFETY: see above.
+        unsafe { masks_meeting(masks, lanes) }
+    }
+    #[inline(always)]
+    unsafe fn write_indices(mask: u16, first: u32, to: &mut [u32; LANES]) {
+        // SAFETY: see above.
+        unsafe { write_indices(mask, first, to) };
+    }
+    #[inline(always)]
     unsafe fn relu(self) -> Self {
         let mut out = self;
         for half in &mut out.0 {
@@ -225,5 +245,27 @@ impl Line<f64> for F64 {
             };
         }
         out
+    }
+}
+
+/// Bit l: `masks[l]` and `lanes` have a bit in common.
+#[inline(always)]
+unsafe fn masks_meeting(masks: &[u16; LANES], lanes: u16) -> u16 {
+    // SAFETY: see above; the array has 32 bytes.
+    unsafe {
+        let masks = _mm256_loadu_si256(masks.as_ptr().cast());
+        _mm256_test_epi16_mask(masks, _mm256_set1_epi16(lanes as i16))
+    }
+}
+
+/// `first` + l for every bit l of `mask`, and zeros in the places left.
+#[inline(always)]
+unsafe fn write_indices(mask: u16, first: u32, to: &mut [u32; LANES]) {
+    // SAFETY: see above; the array has 64 bytes.
+    unsafe {
+        let lanes = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+        let indices = _mm512_add_epi32(lanes, _mm512_set1_epi32(first as i32));
+        let found = _mm512_maskz_compress_epi32(mask, indices);
+        _mm512_storeu_si512(to.as_mut_ptr().cast(), found);
     }
 }

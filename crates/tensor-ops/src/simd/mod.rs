@@ -50,6 +50,23 @@ pub trait Line<T>: Copy {
     unsafe fn mul_add(self, factor: Self, addend: Self) -> Self;
     /// Bit l: lane l is not zero (a NaN is not).
     unsafe fn nonzero_mask(self) -> u16;
+    /// Bit l: `masks[l]` and `lanes` have a bit in common.
+    #[inline(always)]
+    unsafe fn masks_meeting(masks: &[u16; LANES], lanes: u16) -> u16 {
+        let meets = |mask: &u16| u16::from(mask & lanes != 0);
+        let bits = masks.iter().enumerate();
+        bits.fold(0, |bits, (l, mask)| bits | meets(mask) << l)
+    }
+    /// Writes `first` + l for every bit l of `mask`, ascending, and anything
+    /// to the places left.
+    #[inline(always)]
+    unsafe fn write_indices(mask: u16, first: u32, to: &mut [u32; LANES]) {
+        let mut used = 0;
+        for l in 0..LANES {
+            to[used.min(LANES - 1)] = first + l as u32;
+            used += usize::from(mask >> l & 1);
+        }
+    }
     /// max(self, 0) with +0 for −0 and NaN kept.
     unsafe fn relu(self) -> Self;
     /// Lanes of self where `sign` > 0, +0 elsewhere.
@@ -159,9 +176,9 @@ unsafe fn run_avx2<T: Lines, O: Operation<T>>(operation: O) -> O::Result {
 }
 
 /// # Safety
-/// The processor must have AVX2, FMA and AVX-512 F, BW, DQ, VL.
+/// The processor must have POPCNT, AVX2, FMA and AVX-512 F, BW, DQ, VL.
 #[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl")]
+#[target_feature(enable = "popcnt,avx2,fma,avx512f,avx512bw,avx512dq,avx512vl")]
 unsafe fn run_avx512<T: Lines, O: Operation<T>>(operation: O) -> O::Result {
     // SAFETY: the features of `T::Avx512` are those of this function.
     unsafe { operation.run::<T::Avx512>() }
