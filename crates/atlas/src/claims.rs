@@ -1,6 +1,6 @@
 //! Statements of the source documents beside what was measured about them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use evaluation::statistics::{Interval, Verdict, t_interval};
 use serde::{Deserialize, Serialize};
@@ -98,26 +98,40 @@ impl Measured {
         }
     }
 
-    /// This minus `other`, seed by seed, over the seeds both have.
+    /// This minus `other`, seed by seed, over the seeds both have; what
+    /// diverged in either is missing.
     #[must_use]
     pub fn minus(&self, other: &Self, name: impl Into<String>) -> Self {
-        let differences = self
-            .by_seed
-            .iter()
-            .filter_map(|(seed, value)| Some((*seed, value - other.by_seed.get(seed)?)))
-            .collect();
-        Self::new(name, differences, Vec::new())
+        self.paired(other, name, |own, others| own - others)
     }
 
-    /// This divided by `other`, seed by seed, over the seeds both have.
+    /// This divided by `other`, seed by seed, over the seeds both have; what
+    /// diverged in either is missing.
     #[must_use]
     pub fn over(&self, other: &Self, name: impl Into<String>) -> Self {
-        let ratios = self
+        self.paired(other, name, |own, others| own / others)
+    }
+
+    /// Any number of this and `other`, seed by seed, over the seeds both have.
+    #[must_use]
+    pub fn paired(
+        &self,
+        other: &Self,
+        name: impl Into<String>,
+        combine: impl Fn(f64, f64) -> f64,
+    ) -> Self {
+        let values = self
             .by_seed
             .iter()
-            .filter_map(|(seed, value)| Some((*seed, value / other.by_seed.get(seed)?)))
+            .filter_map(|(seed, own)| Some((*seed, combine(*own, *other.by_seed.get(seed)?))))
             .collect();
-        Self::new(name, ratios, Vec::new())
+        let diverged: BTreeSet<u64> = self
+            .diverged
+            .iter()
+            .chain(&other.diverged)
+            .copied()
+            .collect();
+        Self::new(name, values, diverged.into_iter().collect())
     }
 
     /// The verdict on "at least (at most) `threshold`"; undecided without a
@@ -181,6 +195,7 @@ mod tests {
         let difference = first.minus(&second, "a − b");
         assert_eq!(difference.by_seed, [(0, 1.0), (1, 4.0)].into());
         assert_eq!(difference.mean(), 2.5);
+        assert_eq!(difference.diverged, [4]);
         let ratio = first.over(&second, "a / b");
         assert_eq!(ratio.by_seed, [(0, 1.5), (1, 5.0)].into());
     }

@@ -40,6 +40,15 @@ pub struct Request {
     pub command: String,
 }
 
+impl Request {
+    fn scale(&self) -> Scale {
+        Scale {
+            quick: self.quick,
+            seeds: self.seeds,
+        }
+    }
+}
+
 /// What was made.
 #[derive(Clone, Debug)]
 pub struct Outcome {
@@ -51,6 +60,9 @@ pub struct Outcome {
     pub runs: Vec<RunFolder>,
     /// How many of them had to be trained.
     pub trained: usize,
+    /// Those of them that diverged; figures and numbers leave them out, and
+    /// the page names them.
+    pub diverged: Vec<RunFolder>,
 }
 
 /// Hears how far the figures have come.
@@ -70,8 +82,8 @@ pub trait Observer {
 /// Makes the figures.
 ///
 /// # Errors
-/// An unknown study, a missing data set, an unwritable folder, a diverged run
-/// or a stop asked for by a signal.
+/// An unknown study, a missing data set, an unwritable folder or a stop asked
+/// for by a signal. A run that diverges is no error: the page reports it.
 pub fn draw(
     request: &Request,
     interrupt: &Interrupt,
@@ -88,10 +100,23 @@ pub fn draw(
     for study in &studies {
         study.check(&dataset)?;
     }
-    let scale = Scale {
-        quick: request.quick,
-        seeds: request.seeds,
-    };
+    let scale = request.scale();
+    let planned = studies
+        .into_iter()
+        .map(|study| (study, study.runs(&dataset, scale)))
+        .collect();
+    draw_planned(request, &dataset, planned, interrupt, observer)
+}
+
+/// Trains the runs of each study and draws it.
+fn draw_planned(
+    request: &Request,
+    dataset: &Dataset,
+    planned: Vec<(Study, Vec<PlannedRun>)>,
+    interrupt: &Interrupt,
+    observer: &(dyn Observer + Sync),
+) -> Result<Outcome, Error> {
+    let scale = request.scale();
     let threads = threads(request.threads);
     let pool =
         tensor_ops::parallel::ThreadPool::new(threads).map_err(models::TrainerError::from)?;
@@ -100,24 +125,26 @@ pub fn draw(
         figures: Vec::new(),
         runs: Vec::new(),
         trained: 0,
+        diverged: Vec::new(),
     };
-    let planned: Vec<Vec<PlannedRun>> = studies
-        .iter()
-        .map(|study| study.runs(&dataset, scale))
-        .collect();
-    let queue = Queue::new(planned.iter().flatten(), &dataset, request);
+    let queue = Queue::new(planned.iter().flat_map(|(_, runs)| runs), dataset, request);
     let results = queue.train(threads, interrupt, observer)?;
     outcome.trained = results.values().filter(|ended| ended.trained_now).count();
     outcome.runs = results.values().map(|ended| ended.folder.clone()).collect();
-    for (study, planned) in studies.iter().zip(planned) {
-        observer.drawing(study);
-        let folder = request.out.join(folder_name(&dataset)).join(study.name);
+    outcome.diverged = results
+        .values()
+        .filter(|ended| ended.divergence.is_some())
+        .map(|ended| ended.folder.clone())
+        .collect();
+    for (study, planned) in planned {
+        observer.drawing(&study);
+        let folder = request.out.join(folder_name(dataset)).join(study.name);
         create_folder(&folder)?;
-        let (runs, diverged) = collect(planned, &results, &dataset)?;
-        let mut drawing = Drawing::new(&dataset, &runs, &diverged, scale, &request.runs, &folder);
+        let (runs, diverged) = collect(planned, &results, dataset)?;
+        let mut drawing = Drawing::new(dataset, &runs, &diverged, scale, &request.runs, &folder);
         let report = pool.install(|| study.draw(&mut drawing))?;
         outcome.figures.append(&mut drawing.written());
-        page::write_section(&folder, study, &dataset, scale, report)?;
+        page::write_section(&folder, &study, dataset, scale, report)?;
         if interrupt.requested() {
             return Err(stopped(request));
         }
@@ -279,6 +306,7 @@ fn collect(
             None => runs.push(TrainedRun::load(planned, ended.folder.clone())?),
             Some(divergence) => diverged.push(DivergedRun {
                 key: planned.key,
+                title: study::title(&planned.configuration.model_spec()?),
                 seed: planned.configuration.training.seed,
                 folder: ended.folder.clone(),
                 divergence: divergence.clone(),

@@ -17,9 +17,10 @@ const IMAGES: &str = "images";
 /// this width and shrink what is wider.
 const WIDEST: usize = 1000;
 /// Colours of a copy, at most: one of 16 takes half a byte a pixel, and few see
-/// the difference in grey digits; plots mix ten colours with each other.
+/// the difference in grey digits. Plots mix ten colours with each other, and
+/// 64 of them take two thirds of the bytes that 256 take.
 const GREYS: usize = 16;
-const COLOURS: usize = 256;
+const COLOURS: usize = 64;
 /// Difference of a pixel's channels up to which it counts as grey.
 const INK: u8 = 40;
 

@@ -14,7 +14,7 @@ use viz::page::{Block, Cell, Column, Page, Section, Span, Table, Text, anchor};
 use crate::atomic_file;
 use crate::claims::{Claim, Measured, badge};
 use crate::error::Error;
-use crate::study::{Report, STUDIES, Scale, Study};
+use crate::study::{self, Report, STUDIES, Scale, Study};
 
 const SECTION_FILE: &str = "section.json";
 const CLAIMS_FILE: &str = "claims.json";
@@ -53,7 +53,7 @@ pub(crate) fn write_section(
 ) -> Result<(), Error> {
     let stored = StoredSection {
         study: study.name.into(),
-        dataset: dataset.name.clone(),
+        dataset: study::name_of(dataset),
         attribution: dataset.attribution.clone(),
         quick: scale.quick,
         seeds: scale.seeds,
@@ -355,7 +355,13 @@ fn in_words(measured: &Measured) -> String {
     };
     if !measured.diverged.is_empty() {
         let seeds: Vec<String> = measured.diverged.iter().map(u64::to_string).collect();
-        text.push_str(&format!(" (diverged: seed {})", seeds.join(", ")));
+        let which = if measured.by_seed.is_empty() {
+            "every run diverged"
+        } else {
+            "diverged"
+        };
+        let unit = if seeds.len() == 1 { "seed" } else { "seeds" };
+        text.push_str(&format!(" ({which}: {unit} {})", seeds.join(", ")));
     }
     text
 }

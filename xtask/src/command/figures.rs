@@ -95,20 +95,26 @@ impl Figures {
             atlas::markdown::write(&self.out, path)?;
             output.note(&format!("wrote {}", path.display()));
         }
+        let diverged = match outcome.diverged.len() {
+            0 => String::new(),
+            count => format!(", {count} diverged"),
+        };
         let text = format!(
-            "{} figures of {} runs ({} trained now)\n{}\n",
+            "{} figures of {} runs ({} trained now{diverged})\n{}\n",
             outcome.figures.len(),
             outcome.runs.len(),
             outcome.trained,
             outcome.page.display()
         );
         let runs: Vec<_> = outcome.runs.iter().map(|run| run.path()).collect();
+        let diverged_runs: Vec<_> = outcome.diverged.iter().map(|run| run.path()).collect();
         let document = json!({
             "page": outcome.page,
             "markdown": self.markdown,
             "figures": outcome.figures,
             "runs": runs,
             "trained": outcome.trained,
+            "diverged": diverged_runs,
         });
         output.result(&document, &text)
     }

@@ -166,14 +166,108 @@ fn a_diverged_run_is_reported_and_not_averaged_in() {
         assert_eq!(measured.mean(), 1.0);
         assert_eq!(measured.diverged, [1]);
         assert_eq!(drawing.run("vae").unwrap().configuration.training.seed, 0);
-        let error = drawing.run("wild").unwrap_err();
-        assert_eq!(error.exit_code(), 3);
-        assert!(
-            error
-                .to_string()
-                .contains("every run of the model 'wild' diverged"),
-            "{error}"
-        );
+        assert!(drawing.run("wild").is_none());
+        assert_eq!(drawing.title("wild"), "VAE 784-16-2");
+    }
+}
+
+/// Draws a study whose runs of the models `wild` diverge; all of its models
+/// for an empty list. Returns what was made, its claims and the page.
+fn drawn_with_divergence(
+    request: &Request,
+    study: &str,
+    wild: &[&str],
+) -> (Outcome, Vec<crate::claims::Claim>, String) {
+    let dataset = load(&request.dataset);
+    let study = study::select(&[study.into()]).unwrap()[0];
+    let mut planned = study.runs(&dataset, request.scale());
+    for run in &mut planned {
+        if wild.is_empty() || wild.contains(&run.key) {
+            run.configuration.training.learning_rate = 1e30;
+        }
+    }
+    let watch = Watch::default();
+    let planned = vec![(study, planned)];
+    let outcome = draw_planned(request, &dataset, planned, &watch.interrupt, &watch).unwrap();
+    let folder = request.out.join(folder_name(&dataset));
+    let claims = fs::read(folder.join("claims.json")).unwrap();
+    let page = fs::read_to_string(&outcome.page).unwrap();
+    (outcome, serde_json::from_slice(&claims).unwrap(), page)
+}
+
+#[test]
+fn studies_draw_what_they_can_without_a_model() {
+    use evaluation::statistics::Verdict::Undecided;
+    let folder = tempfile::tempdir().unwrap();
+    let name = small_set(&folder.path().join("set"), 10);
+    // Models that diverge, a figure that remains, one that is left out and a
+    // statement that needs them.
+    let cases: [(&str, &[&str], &str, &str, &str); 7] = [
+        ("lab", &["vae"], "maps", "posteriors", "000.4"),
+        ("lab", &["lab-ae"], "posteriors", "lab-ae-map", "000.2"),
+        ("autoencoder", &["ae"], "codes", "random-points-ae", "002.1"),
+        ("autoencoder", &["vae"], "pairs", "random-points-vae", ""),
+        ("sampling", &["vae-3d"], "codes", "space", "003.10"),
+        (
+            "sampling",
+            &["ae-l2-shallow", "vae-deep"],
+            "space",
+            "codes",
+            "003.4",
+        ),
+        (
+            "dimensions",
+            &["4-deep", "4"],
+            "samples",
+            "four-dimensions",
+            "003.16",
+        ),
+    ];
+    for (index, (study, wild, remains, left_out, undecided)) in cases.into_iter().enumerate() {
+        let request = Request {
+            out: folder.path().join(format!("figures-{index}")),
+            ..request(folder.path(), &name)
+        };
+        let (outcome, claims, page) = drawn_with_divergence(&request, study, wild);
+        assert_eq!(outcome.diverged.len(), wild.len());
+        let figures: Vec<_> = outcome
+            .figures
+            .iter()
+            .filter_map(|path| path.file_stem()?.to_str())
+            .collect();
+        assert!(figures.contains(&remains), "{study}: {figures:?}");
+        assert!(!figures.contains(&left_out), "{study}: {figures:?}");
+        assert!(page.contains("Runs that diverged"), "{study}");
+        for claim in claims.iter().filter(|claim| claim.id == undecided) {
+            assert_eq!(claim.verdict, Undecided, "{claim:?}");
+            let missing = claim.measured.iter().filter(|m| m.diverged == [0]);
+            assert!(missing.count() > 0, "{claim:?}");
+        }
+        if !undecided.is_empty() {
+            assert!(claims.iter().any(|claim| claim.id == undecided));
+            assert!(page.contains("(every run diverged: seed 0)"), "{study}");
+        }
+    }
+}
+
+#[test]
+fn a_study_without_a_finished_run_is_still_reported() {
+    let folder = tempfile::tempdir().unwrap();
+    let name = small_set(&folder.path().join("set"), 10);
+    for study in study::STUDIES {
+        let request = Request {
+            out: folder.path().join(study.name),
+            ..request(folder.path(), &name)
+        };
+        let (outcome, claims, page) = drawn_with_divergence(&request, study.name, &[]);
+        assert_eq!(outcome.figures, Vec::<PathBuf>::new());
+        assert_eq!(outcome.diverged.len(), outcome.runs.len());
+        assert!(!claims.is_empty());
+        for claim in &claims {
+            let undecided = evaluation::statistics::Verdict::Undecided;
+            assert_eq!(claim.verdict, undecided, "{claim:?}");
+        }
+        assert!(page.contains("Runs that diverged"), "{}", study.name);
     }
 }
 

@@ -11,9 +11,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
-use viz::page::{FigureLink, Text};
-use viz::{Animation, ImageRef, RgbImage, Sidecar};
+use viz::page::{Block, FigureLink, Text};
+use viz::{Animation, Figure, ImageRef, RgbImage, Sidecar};
 
+use super::wording::{listed, name_of, unbroken};
 use super::{DivergedRun, Scale, TrainedRun};
 use crate::atomic_file;
 use crate::claims::Measured;
@@ -71,21 +72,44 @@ impl<'a> Drawing<'a> {
     }
 
     /// The run of the model called `key` that figures show: that of the
-    /// lowest seed that did not diverge.
-    ///
-    /// # Errors
-    /// When all its runs diverged.
-    pub fn run(&self, key: &str) -> Result<&'a TrainedRun, Error> {
-        self.runs.iter().find(|run| run.key == key).ok_or_else(|| {
-            let diverged = self.diverged.iter().find(|run| run.key == key);
-            Error::Diverged {
-                run: diverged.map_or_else(PathBuf::new, |run| run.folder.path().into()),
-                divergence: format!(
-                    "every run of the model '{key}' diverged, so it cannot be drawn ({})",
-                    diverged.map_or("none was planned", |run| &run.divergence)
-                ),
-            }
-        })
+    /// lowest seed that did not diverge; none when all diverged.
+    #[must_use]
+    pub fn run(&self, key: &str) -> Option<&'a TrainedRun> {
+        self.runs.iter().find(|run| run.key == key)
+    }
+
+    /// The run to show of each of some models, those left out of which every
+    /// run diverged.
+    #[must_use]
+    pub fn shown(&self, keys: &[&str]) -> Vec<&'a TrainedRun> {
+        keys.iter().filter_map(|key| self.run(key)).collect()
+    }
+
+    /// `VAE 784-512-2`: the model called `key`, whether its runs finished or
+    /// diverged.
+    #[must_use]
+    pub fn title(&self, key: &str) -> String {
+        let diverged = self.diverged.iter().find(|run| run.key == key);
+        self.run(key).map_or_else(
+            || diverged.map_or_else(|| key.to_string(), |run| run.title.clone()),
+            TrainedRun::title,
+        )
+    }
+
+    /// What stands in the place of something that cannot be drawn because all
+    /// runs of a model diverged: what it is, and which of the models it needs
+    /// are missing.
+    #[must_use]
+    pub fn left_out(&self, what: &str, needed: &[&str]) -> Block {
+        let missing: Vec<String> = needed
+            .iter()
+            .filter(|key| self.run(key).is_none())
+            .map(|key| self.title(key))
+            .collect();
+        Block::paragraph(format!(
+            "Left out: {what}, because every run of {} diverged.",
+            listed(&missing)
+        ))
     }
 
     /// A number for every finished seed of the model called `key`.
@@ -169,6 +193,47 @@ impl<'a> Drawing<'a> {
             classifier
         };
         Ok(self.classifier.get_or_init(|| classifier))
+    }
+
+    /// Writes a chart with its data beside it, a block of the page. Its title
+    /// gets the name of the data set, and its caption is that of the page too.
+    ///
+    /// # Errors
+    /// When the files cannot be written.
+    pub fn chart(
+        &mut self,
+        name: &str,
+        figure: Figure,
+        runs: &[&TrainedRun],
+        data: Value,
+    ) -> Result<Block, Error> {
+        Ok(Block::figure(self.chart_link(name, figure, runs, data)?))
+    }
+
+    /// As [`Drawing::chart`], for a block of several figures.
+    ///
+    /// # Errors
+    /// When the files cannot be written.
+    pub fn chart_link(
+        &mut self,
+        name: &str,
+        figure: Figure,
+        runs: &[&TrainedRun],
+        data: Value,
+    ) -> Result<FigureLink, Error> {
+        let image = Figure {
+            title: format!("{}, {}", figure.title, name_of(self.dataset)),
+            caption: unbroken(&figure.caption),
+            ..figure
+        }
+        .render();
+        let described = Described {
+            caption: &figure.caption,
+            runs,
+            data,
+            bare: false,
+        };
+        self.write(name, &image, described)
     }
 
     /// Writes one figure with its data beside it, and returns the link for the
@@ -264,7 +329,7 @@ impl<'a> Drawing<'a> {
             source,
             size: (size.0 / shrink, size.1 / shrink),
             alternative: figure.caption.into(),
-            caption: Text::from(figure.caption),
+            caption: Text::from(unbroken(figure.caption)),
         }
     }
 }

@@ -3,6 +3,7 @@
 
 mod autoencoder;
 mod dimensions;
+mod divergence;
 mod drawing;
 mod figure_data;
 mod image_quality;
@@ -15,10 +16,12 @@ mod trajectories;
 mod wording;
 
 use datasets::Dataset;
-use viz::page::Section;
+use viz::page::{Block, Section};
 
 pub use drawing::{Animated, Described, Drawing};
+pub(crate) use trained_run::title;
 pub use trained_run::{DivergedRun, TrainedRun};
+pub(crate) use wording::name_of;
 
 use crate::claims::Claim;
 use crate::configuration::Configuration;
@@ -43,7 +46,10 @@ pub struct Study {
     /// One line for `--help`.
     pub about: &'static str,
     plan: fn(&Dataset, Scale) -> Vec<PlannedRun>,
-    draw: fn(&mut Drawing<'_>) -> Result<Report, Error>,
+    /// Its figures and text; called with at least one finished run.
+    draw: fn(&mut Drawing<'_>) -> Result<Vec<Block>, Error>,
+    /// Its statements, also when runs they need are missing.
+    claims: fn(&Drawing<'_>) -> Result<Vec<Claim>, Error>,
 }
 
 /// What a study says.
@@ -99,12 +105,23 @@ impl Study {
         Ok(())
     }
 
-    /// Draws its figures and writes its section.
+    /// Draws its figures and writes its section. What needs a model of which
+    /// every run diverged is left out; the section names these runs first.
     ///
     /// # Errors
     /// When a figure cannot be made or written.
     pub fn draw(&self, drawing: &mut Drawing<'_>) -> Result<Report, Error> {
-        (self.draw)(drawing)
+        let mut blocks: Vec<Block> = divergence::table(drawing.diverged).into_iter().collect();
+        if !drawing.runs.is_empty() {
+            blocks.extend((self.draw)(drawing)?);
+        }
+        Ok(Report {
+            section: Section {
+                heading: self.title.into(),
+                blocks,
+            },
+            claims: (self.claims)(drawing)?,
+        })
     }
 }
 

@@ -1,6 +1,6 @@
 //! A finished run, loaded for a study.
 
-use models::{Codes, Model};
+use models::{Codes, Model, ModelKind, ModelSpec};
 use ndarray::{Array2, ArrayView2};
 
 use super::PlannedRun;
@@ -28,6 +28,8 @@ pub struct TrainedRun {
 pub struct DivergedRun {
     /// The study's name for the model.
     pub key: &'static str,
+    /// `VAE 784-512-2`.
+    pub title: String,
     /// Its seed.
     pub seed: u64,
     /// Where it is kept.
@@ -70,12 +72,7 @@ impl TrainedRun {
     /// `VAE 784-512-2`.
     #[must_use]
     pub fn title(&self) -> String {
-        let kind = match self.configuration.model.kind.as_str() {
-            "ae" => "AE",
-            "vae" => "VAE",
-            _ => "AE-L2",
-        };
-        format!("{kind} {}", self.model.spec().architecture)
+        title(self.model.spec())
     }
 
     /// Whether the codes are distributions.
@@ -109,6 +106,17 @@ impl TrainedRun {
     pub fn decode_bytes(&self, codes: &[[f64; 2]]) -> Vec<u8> {
         grey_bytes(self.decode(codes).view())
     }
+}
+
+/// `VAE 784-512-2`: what figures and tables call a model.
+#[must_use]
+pub(crate) fn title(spec: &ModelSpec) -> String {
+    let kind = match spec.kind {
+        ModelKind::Ae => "AE",
+        ModelKind::Vae => "VAE",
+        ModelKind::AeL2 => "AE-L2",
+    };
+    format!("{kind} {}", spec.architecture)
 }
 
 /// Probabilities as grey bytes, rounded to the nearest.

@@ -1,8 +1,8 @@
 use crate::charts::class_scatter::class_legend;
 use crate::number::nice_ticks;
 use crate::{
-    Aspect, Axis, ColourBar, ColourMap, Field, Frame, Label, Labels, Layer, Plot, Point, Points,
-    Polygon, Rgb, Segments, VizError, Weight, class_colour, text_width, theme,
+    Aspect, Axis, ColourMap, Field, Frame, Label, Labels, Layer, Plot, Point, Points, Polygon, Rgb,
+    Segments, VizError, Weight, class_colour, text_width, theme,
 };
 
 /// A parallel projection of the box around the data.
@@ -228,24 +228,52 @@ impl<'a> Surface3d<'a> {
                 ));
             }
         }
+        faces.extend(self.sides(&unit));
         faces.sort_by(|a, b| a.0.total_cmp(&b.0));
         let mut layers = box_layers(&axes, self.camera);
         let faces = faces.into_iter().map(|(_, polygon)| polygon).collect();
         layers.insert(2, Layer::Polygons(faces));
         Plot {
             title: self.title.to_string(),
-            colour_bar: Some(ColourBar {
-                label: self.labels[2].to_string(),
-                map: self.map,
-                limits: [low, top],
-            }),
             ..space_plot(layers, self.camera)
         }
+    }
+
+    /// Walls from the floor to the surface's edges, with their depths: where
+    /// the surface does not end on the floor, there is no looking below it.
+    fn sides(&self, unit: &dyn Fn(usize, usize) -> [f64; 3]) -> Vec<(f64, Polygon)> {
+        let (last_column, last_row) = (self.field.columns - 1, self.field.rows - 1);
+        let along_rows = (0..last_row).flat_map(|row| {
+            [0, last_column].map(|column| [unit(column, row), unit(column, row + 1)])
+        });
+        let along_columns = (0..last_column)
+            .flat_map(|column| [0, last_row].map(|row| [unit(column, row), unit(column + 1, row)]));
+        along_rows
+            .chain(along_columns)
+            .filter(|edge| edge.iter().flatten().all(|v| v.is_finite()))
+            .map(|[a, b]| {
+                let floor = |[x, y, _]: [f64; 3]| [x, y, -1.0];
+                let corners = [a, b, floor(b), floor(a)].map(|corner| self.camera.project(corner));
+                let foot = |[x, y, _]: [f64; 3]| self.camera.project([x, y, 0.0])[2];
+                let colour = self
+                    .map
+                    .at(0.25 * (a[2] + b[2] + 2.0))
+                    .mix(Rgb::BLACK, 0.15);
+                let polygon = Polygon {
+                    corners: corners.iter().map(|p| [p[0], p[1]]).collect(),
+                    colour,
+                    alpha: 1.0,
+                    edge: Some((colour, 0.6)),
+                };
+                // As much as a face of four corners there.
+                (2.0 * (foot(a) + foot(b)), polygon)
+            })
+            .collect()
     }
 }
 
 /// Lambert shading of a face by light from the upper left front, kept weak so that colours stay
-/// readable against the colour bar.
+/// those of the heights.
 fn shade(colour: Rgb, corners: &[[f64; 3]; 4]) -> Rgb {
     let a = [0, 1, 2].map(|i| corners[1][i] - corners[3][i]);
     let b = [0, 1, 2].map(|i| corners[0][i] - corners[2][i]);
@@ -269,6 +297,8 @@ fn shade(colour: Rgb, corners: &[[f64; 3]; 4]) -> Rgb {
 /// to both sides, the rest is for ticks and names.
 const SIZE: f64 = 430.0;
 const WIDTH: f64 = 3.8;
+/// What two labels keep free between them, in units of the plot's axes.
+const AIR: f64 = 0.06;
 
 fn space_plot(layers: Vec<Layer>, camera: Camera) -> Plot {
     // Room for the box at any azimuth, its ticks and names, so that a turning
@@ -364,8 +394,9 @@ fn box_layers(axes: &[Axis; 3], camera: Camera) -> Vec<Layer> {
                 let half = half_extent(label);
                 let covered = words.iter().any(|(other, text, _)| {
                     let other_half = half_extent(text);
-                    (0..2)
-                        .all(|side| (at[side] - other[side]).abs() < half[side] + other_half[side])
+                    (0..2).all(|side| {
+                        (at[side] - other[side]).abs() < half[side] + other_half[side] + AIR
+                    })
                 });
                 if !covered {
                     words.push((at, label.clone(), theme::SOFT));

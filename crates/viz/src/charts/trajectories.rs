@@ -4,6 +4,9 @@ use crate::{
     VizError, class_colour,
 };
 
+/// Distance below which two positions crowd, as a share of the axis' range.
+const CROWDED: f64 = 0.035;
+
 /// One moment of codes that move during training: a circle of the posterior's radius around each
 /// position, and the path behind it.
 #[derive(Clone, Debug)]
@@ -18,7 +21,8 @@ pub struct Trajectories<'a> {
     pub classes: &'a [u8],
     /// Names of the classes for the legend; empty for no legend.
     pub class_names: &'a [String],
-    /// Words at the positions; empty for none.
+    /// Words at the positions; empty for none. Where positions crowd, words
+    /// would cover each other and are left out.
     pub words: &'a [String],
     /// Ranges of both axes; without them, the extent of the paths.
     pub ranges: Option<[[f64; 2]; 2]>,
@@ -124,6 +128,12 @@ impl Trajectories<'_> {
             layers.push(Layer::Labels(Labels {
                 labels: now
                     .iter()
+                    .filter(|(index, at)| {
+                        let near = |other: &[f64; 2]| {
+                            (at[0] - other[0]).hypot(at[1] - other[1]) < CROWDED * (x.high - x.low)
+                        };
+                        now.iter().all(|(other, at)| other == index || !near(at))
+                    })
                     .map(|&(index, at)| Label {
                         at,
                         text: self.words[index].clone(),

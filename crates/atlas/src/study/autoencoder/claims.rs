@@ -5,6 +5,7 @@ use evaluation::statistics::Claim::AtLeast;
 use evaluation::statistics::combined_verdict;
 
 use super::measures::{CodeNumbers, Decoded, Form, code_numbers, decoded};
+use super::{AE, VAE};
 use crate::claims::{Claim, Measured};
 use crate::error::Error;
 use crate::study::Drawing;
@@ -37,12 +38,12 @@ fn of_codes(
     value: impl Fn(&CodeNumbers) -> f64,
 ) -> Result<[Measured; 2], Error> {
     let over = |key: &'static str| -> Result<Measured, Error> {
-        let title = drawing.run(key)?.title();
+        let title = drawing.title(key);
         drawing.over_seeds(key, &title, |run| {
             code_numbers(drawing, run).map(|found| value(&found))
         })
     };
-    Ok([over("ae")?, over("vae")?])
+    Ok([over(AE)?, over(VAE)?])
 }
 
 fn of_decoded(
@@ -51,12 +52,12 @@ fn of_decoded(
     value: impl Fn(&Decoded) -> f64,
 ) -> Result<[Measured; 2], Error> {
     let over = |key: &'static str| -> Result<Measured, Error> {
-        let title = drawing.run(key)?.title();
+        let title = drawing.title(key);
         drawing.over_seeds(key, &format!("{title}{suffix}"), |run| {
             decoded(drawing, run).map(|found| value(&found))
         })
     };
-    Ok([over("ae")?, over("vae")?])
+    Ok([over(AE)?, over(VAE)?])
 }
 
 fn codes(drawing: &Drawing<'_>) -> Result<Vec<Claim>, Error> {

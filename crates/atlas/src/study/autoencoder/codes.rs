@@ -11,7 +11,7 @@ use super::measures::{AREA_LEVEL, GAP_CELLS, TRIM, code_numbers};
 use crate::error::Error;
 use crate::study::plane_map::{points, ranges_with_window, rounded, rounded_points};
 use crate::study::wording::{count, percent, seed_and_epochs};
-use crate::study::{Described, Drawing, TrainedRun};
+use crate::study::{Drawing, TrainedRun};
 
 const DARK: Rgb = Rgb::hex(0x2b3038);
 /// Half-width of the square that the lab's maps show.
@@ -63,22 +63,17 @@ pub(super) fn by_class(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Resul
         seed_and_epochs(runs[0]),
     );
     let figure = Figure {
-        title: format!("Codes by class, {}", drawing.dataset.name),
-        caption: caption.clone(),
+        title: "Codes by class".into(),
+        caption,
         legend,
         ..Figure::row(panels)
     };
-    let link = drawing.write(
+    drawing.chart(
         "codes",
-        &figure.render(),
-        Described {
-            caption: &caption,
-            runs,
-            data: json!({"split": "test", "labels": test.labels(), "models": data}),
-            bare: false,
-        },
-    )?;
-    Ok(Block::figure(link))
+        figure,
+        runs,
+        json!({"split": "test", "labels": test.labels(), "models": data}),
+    )
 }
 
 /// The area of each class.
@@ -121,21 +116,16 @@ pub(super) fn areas(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Result<B
         seed_and_epochs(runs[0]),
     );
     let figure = Figure {
-        title: format!("Areas of the classes, {}", drawing.dataset.name),
-        caption: caption.clone(),
+        title: "Areas of the classes".into(),
+        caption,
         ..Figure::of(plot)
     };
-    let link = drawing.write(
+    drawing.chart(
         "areas",
-        &figure.render(),
-        Described {
-            caption: &caption,
-            runs,
-            data: json!({"classes": names, "models": data}),
-            bare: false,
-        },
-    )?;
-    Ok(Block::figure(link))
+        figure,
+        runs,
+        json!({"classes": names, "models": data}),
+    )
 }
 
 /// Cells with and without codes, inside of the codes' hull.
@@ -199,21 +189,16 @@ pub(super) fn gaps(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Result<Bl
         seed_and_epochs(runs[0]),
     );
     let figure = Figure {
-        title: format!("Gaps between the codes, {}", drawing.dataset.name),
-        caption: caption.clone(),
+        title: "Gaps between the codes".into(),
+        caption,
         ..Figure::row(panels)
     };
-    let link = drawing.write(
+    drawing.chart(
         "gaps",
-        &figure.render(),
-        Described {
-            caption: &caption,
-            runs,
-            data: json!({"cells": GAP_CELLS, "models": data}),
-            bare: false,
-        },
-    )?;
-    Ok(Block::figure(link))
+        figure,
+        runs,
+        json!({"cells": GAP_CELLS, "models": data}),
+    )
 }
 
 /// log₁₀ of the number of points in each cell of a rectangle; NaN for none.

@@ -13,7 +13,7 @@ use super::measures::{
 use crate::error::Error;
 use crate::study::plane_map::{PlaneMap, points, rounded_points};
 use crate::study::wording::{count, percent, seed_and_epochs};
-use crate::study::{Described, Drawing, TrainedRun};
+use crate::study::{Drawing, TrainedRun};
 
 const SIDE: usize = 28;
 /// Rows and columns of the random points.
@@ -104,29 +104,21 @@ pub(super) fn random_points(
         seed_and_epochs(run),
     );
     let figure = Figure {
-        title: format!(
-            "Random points and what they decode to, {}",
-            drawing.dataset.name
-        ),
-        caption: caption.clone(),
+        title: "Random points and what they decode to".into(),
+        caption,
         legend,
         ..Figure::row(vec![plot.into(), tiles.into()])
     };
-    let link = drawing.write(
+    drawing.chart(
         &name,
-        &figure.render(),
-        Described {
-            caption: &caption,
-            runs: &[run],
-            data: json!({
-                "points": rounded_points(&chosen),
-                "names": (0..chosen.len()).map(place).collect::<Vec<_>>(),
-                "codes": "codes.json",
-            }),
-            bare: false,
-        },
-    )?;
-    Ok(Block::figure(link))
+        figure,
+        &[run],
+        json!({
+            "points": rounded_points(&chosen),
+            "names": (0..chosen.len()).map(place).collect::<Vec<_>>(),
+            "codes": "codes.json",
+        }),
+    )
 }
 
 /// A range with a margin for marks at its ends.
@@ -148,7 +140,7 @@ fn place(index: usize) -> String {
 /// Maps over each model's codes, bare and with the codes overlaid.
 pub(super) fn maps(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Result<Block, Error> {
     let test = &drawing.dataset.test;
-    let mut panels = Vec::new();
+    let mut rows: Vec<Vec<Panel>> = Vec::new();
     let mut data = Vec::new();
     let mut legend = Vec::new();
     for run in runs {
@@ -156,7 +148,7 @@ pub(super) fn maps(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Result<Bl
         let map = PlaneMap::covering(run, TILES, ranges);
         let codes = points(run.encode(test.images()).mean.view());
         let bare = map.plot(&run.title(), PIXEL)?;
-        let mut overlaid = map.plot("with the codes", PIXEL)?;
+        let mut overlaid = map.plot(&format!("{}, with the codes", run.title()), PIXEL)?;
         overlaid.layers.push(Layer::Points(Points {
             points: codes
                 .iter()
@@ -179,7 +171,7 @@ pub(super) fn maps(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Result<Bl
             legend = scatter.plot()?.legend;
         }
         data.push(json!({"model": run.key, "map": map.data()}));
-        panels.extend([Panel::from(bare), Panel::from(overlaid)]);
+        rows.push(vec![bare.into(), overlaid.into()]);
     }
     let caption = format!(
         "Maps over the rectangle that holds 99 % of each model's codes on each axis, at most \
@@ -189,22 +181,17 @@ pub(super) fn maps(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Result<Bl
         seed_and_epochs(runs[0]),
     );
     let figure = Figure {
-        title: format!("Maps over the codes' extent, {}", drawing.dataset.name),
-        caption: caption.clone(),
+        title: "Maps over the codes' extent".into(),
+        caption,
         legend,
-        ..Figure::row(panels)
+        ..Figure::grid(rows)
     };
-    let link = drawing.write(
+    drawing.chart(
         "maps",
-        &figure.render(),
-        Described {
-            caption: &caption,
-            runs,
-            data: json!({"models": data, "codes": "codes.json"}),
-            bare: false,
-        },
-    )?;
-    Ok(Block::figure(link))
+        figure,
+        runs,
+        json!({"models": data, "codes": "codes.json"}),
+    )
 }
 
 /// z, z + 0.1 and what is different, for random pairs and for pairs of
@@ -258,21 +245,16 @@ pub(super) fn pairs(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Result<B
         seed_and_epochs(runs[0]),
     );
     let figure = Figure {
-        title: format!("Neighbouring codes, {}", drawing.dataset.name),
-        caption: caption.clone(),
+        title: "Neighbouring codes".into(),
+        caption,
         ..Figure::grid(rows)
     };
-    let link = drawing.write(
+    drawing.chart(
         "pairs",
-        &figure.render(),
-        Described {
-            caption: &caption,
-            runs,
-            data: json!({"step": super::measures::STEP, "models": data}),
-            bare: false,
-        },
-    )?;
-    Ok(Block::figure(link))
+        figure,
+        runs,
+        json!({"step": super::measures::STEP, "models": data}),
+    )
 }
 
 /// What a step of 0.1 means for both models.

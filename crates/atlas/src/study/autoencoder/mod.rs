@@ -6,10 +6,10 @@ mod codes;
 mod decoding;
 mod measures;
 
-use viz::page::{Block, Section};
+use viz::page::Block;
 
 use super::wording::said;
-use super::{Drawing, PlannedRun, Report, Scale, Study};
+use super::{Drawing, PlannedRun, Scale, Study};
 use crate::configuration::{Configuration, Override};
 use crate::error::Error;
 use decoding::Source;
@@ -20,8 +20,11 @@ pub(super) const STUDY: Study = Study {
     about: "codes, class areas, gaps and random points of a 2-D AE beside those of a VAE",
     plan,
     draw,
+    claims: claims::claims,
 };
 
+const AE: &str = "ae";
+const VAE: &str = "vae";
 /// Epochs of both models: as many as the studies that share the VAE.
 const EPOCHS: usize = 20;
 const QUICK_EPOCHS: usize = 3;
@@ -29,7 +32,7 @@ const QUICK_EPOCHS: usize = 3;
 fn plan(dataset: &datasets::Dataset, scale: Scale) -> Vec<PlannedRun> {
     let mut runs = Vec::new();
     for seed in 0..scale.seeds {
-        for key in ["ae", "vae"] {
+        for key in [AE, VAE] {
             let mut configuration =
                 Configuration::resolve(Some("vae-2d"), None, &[] as &[Override])
                     .expect("presets are valid, as a test shows");
@@ -43,16 +46,15 @@ fn plan(dataset: &datasets::Dataset, scale: Scale) -> Vec<PlannedRun> {
     runs
 }
 
-fn draw(drawing: &mut Drawing<'_>) -> Result<Report, Error> {
-    let runs = [drawing.run("ae")?, drawing.run("vae")?];
-    let [ae, vae] = runs;
+fn draw(drawing: &mut Drawing<'_>) -> Result<Vec<Block>, Error> {
+    let runs = drawing.shown(&[AE, VAE]);
     let mut blocks = vec![
         Block::paragraph(format!(
             "The document trains an autoencoder with a code of two numbers on handwritten digits and \
              looks at how it uses the plane, to motivate the VAE. Here {} and {} share everything \
              but the sampling and the penalty, and every picture of the one has its twin.",
-            ae.title(),
-            vae.title(),
+            drawing.title(AE),
+            drawing.title(VAE),
         )),
         Block::Subheading("Where the codes are".into()),
         said(
@@ -72,12 +74,18 @@ fn draw(drawing: &mut Drawing<'_>) -> Result<Report, Error> {
         "None of the images decoded from random points is particularly well formed; even points \
          right in the middle of the domain may not be.",
     ));
-    blocks.push(decoding::random_points(drawing, ae, Source::Extent)?);
-    blocks.push(decoding::random_points(drawing, vae, Source::Extent)?);
-    blocks.push(Block::paragraph(
-        "A VAE need not be asked for points of a rectangle: it names the distribution to draw from.",
-    ));
-    blocks.push(decoding::random_points(drawing, vae, Source::Prior)?);
+    for run in &runs {
+        blocks.push(decoding::random_points(drawing, run, Source::Extent)?);
+    }
+    if let Some(vae) = drawing.run(VAE) {
+        blocks.push(Block::paragraph(
+            "A VAE need not be asked for points of a rectangle: it names the distribution to draw \
+             from.",
+        ));
+        blocks.push(decoding::random_points(drawing, vae, Source::Prior)?);
+    } else {
+        blocks.push(drawing.left_out("points drawn from the prior", &[VAE]));
+    }
     blocks.push(decoding::maps(drawing, &runs)?);
 
     blocks.push(Block::Subheading("Neighbouring codes".into()));
@@ -87,14 +95,9 @@ fn draw(drawing: &mut Drawing<'_>) -> Result<Report, Error> {
          (2.1, −2.1) also gives one.",
     ));
     blocks.push(decoding::pairs(drawing, &runs)?);
-    blocks.push(decoding::scale_of_the_step(drawing, ae, vae)?);
+    if let (Some(ae), Some(vae)) = (drawing.run(AE), drawing.run(VAE)) {
+        blocks.push(decoding::scale_of_the_step(drawing, ae, vae)?);
+    }
     blocks.extend(decoding::numbers(drawing, &runs)?);
-    let claims = claims::claims(drawing)?;
-    Ok(Report {
-        section: Section {
-            heading: STUDY.title.into(),
-            blocks,
-        },
-        claims,
-    })
+    Ok(blocks)
 }

@@ -9,7 +9,7 @@ use viz::{Figure, Grid, Panel, TilePanel, montage};
 
 use super::super::random_codes::{CODES_SEED, prior_codes};
 use super::super::trained_run::grey_bytes;
-use super::super::{Described, Drawing, TrainedRun};
+use super::super::{Drawing, TrainedRun};
 use super::{DEEP_4, DEEP_8, DEEP_16, PAIRS, SHALLOW_4, SHALLOW_8, SHALLOW_16, epochs};
 use crate::error::Error;
 
@@ -21,11 +21,15 @@ const SAMPLES: usize = 10;
 
 /// The 81 images of both four-dimensional models.
 pub(super) fn lattices(drawing: &mut Drawing<'_>) -> Result<Block, Error> {
-    let runs = [drawing.run(DEEP_4.key)?, drawing.run(SHALLOW_4.key)?];
+    let keys = [DEEP_4, SHALLOW_4].map(|case| case.key);
+    let runs = drawing.shown(&keys);
+    let Some(first) = runs.first() else {
+        return Ok(drawing.left_out("lattices of four dimensions", &keys));
+    };
     let axis = quantiles();
     let codes = lattice_of_four(&axis);
     let mut panels = Vec::new();
-    for run in runs {
+    for run in &runs {
         let tiles = grey_bytes(run.model.decode(codes.view()).view());
         panels.push(Panel::from(nested(&run.title(), &tiles, &axis)?));
     }
@@ -35,28 +39,18 @@ pub(super) fn lattices(drawing: &mut Drawing<'_>) -> Result<Block, Error> {
          prior's quantiles 1/6, 1/2 and 5/6. The blocks follow z₁ to the right and z₂ upwards; \
          inside each block z₃ goes to the right and z₄ upwards. Seed {}, {} epochs.",
         codes.nrows(),
-        runs[0].configuration.training.seed,
+        first.configuration.training.seed,
         epochs(&runs),
     );
     let figure = Figure {
-        title: format!("81 images from four dimensions, {}", drawing.dataset.name),
-        caption: caption.clone(),
+        title: "81 images from four dimensions".into(),
+        caption,
         ..Figure::row(panels)
     };
-    let link = drawing.write(
-        "four-dimensions",
-        &figure.render(),
-        Described {
-            caption: &caption,
-            runs: &runs,
-            data: json!({
+    drawing.chart("four-dimensions", figure, &runs, json!({
                 "points_per_dimension": axis,
                 "order": "blocks row-major from the top left over z1 (right) and z2 (up), in each block over z3 (right) and z4 (up)",
-            }),
-            bare: false,
-        },
-    )?;
-    Ok(Block::figure(link))
+            }))
 }
 
 /// A hundred images of each model with 8 and 16 latent variables.
@@ -66,7 +60,9 @@ pub(super) fn from_the_prior(drawing: &mut Drawing<'_>) -> Result<Block, Error> 
     for pair in &PAIRS[1..] {
         let mut panels = Vec::new();
         for case in pair {
-            let run = drawing.run(case.key)?;
+            let Some(run) = drawing.run(case.key) else {
+                continue;
+            };
             let codes = prior_codes(SAMPLES * SAMPLES, case.latent);
             let tiles = grey_bytes(run.model.decode(codes.view()).view());
             panels.push(Panel::from(TilePanel {
@@ -79,8 +75,14 @@ pub(super) fn from_the_prior(drawing: &mut Drawing<'_>) -> Result<Block, Error> 
             }));
             runs.push(run);
         }
-        rows.push(panels);
+        if !panels.is_empty() {
+            rows.push(panels);
+        }
     }
+    let Some(first) = runs.first() else {
+        let keys: Vec<&str> = PAIRS[1..].iter().flatten().map(|case| case.key).collect();
+        return Ok(drawing.left_out("samples from the prior", &keys));
+    };
     let caption = format!(
         "{} images decoded from codes drawn from the prior: {} and {} with 8 latent variables, {} \
          and {} with 16; the deeper net at the left. The same codes for both nets of a row. Seed \
@@ -90,25 +92,15 @@ pub(super) fn from_the_prior(drawing: &mut Drawing<'_>) -> Result<Block, Error> 
         SHALLOW_8.name,
         DEEP_16.name,
         SHALLOW_16.name,
-        runs[0].configuration.training.seed,
+        first.configuration.training.seed,
         epochs(&runs),
     );
     let figure = Figure {
-        title: format!("Samples from the prior, {}", drawing.dataset.name),
-        caption: caption.clone(),
+        title: "Samples from the prior".into(),
+        caption,
         ..Figure::grid(rows)
     };
-    let link = drawing.write(
-        "samples",
-        &figure.render(),
-        Described {
-            caption: &caption,
-            runs: &runs,
-            data: json!({"samples": SAMPLES * SAMPLES, "codes": format!("normal deviates of seed {CODES_SEED} and the stream of the number of dimensions, row-major from the top left")}),
-            bare: false,
-        },
-    )?;
-    Ok(Block::figure(link))
+    drawing.chart("samples", figure, &runs, json!({"samples": SAMPLES * SAMPLES, "codes": format!("normal deviates of seed {CODES_SEED} and the stream of the number of dimensions, row-major from the top left")}))
 }
 
 fn square() -> Grid {

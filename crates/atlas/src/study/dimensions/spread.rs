@@ -6,7 +6,7 @@ use viz::charts::{Strip, StripChart};
 use viz::page::{Block, Cell, Column, Table, Text};
 use viz::{Figure, Panel, Rgb, class_colour};
 
-use super::super::{Described, Drawing};
+use super::super::Drawing;
 use super::seeds_in_words;
 use super::{CASES, Case, DEEP_2, DEEP_4, SHALLOW_2, SHALLOW_4, collapsed, evaluation, final_loss};
 use crate::claims::{LEVEL, Measured};
@@ -94,8 +94,8 @@ pub(super) fn blocks(drawing: &mut Drawing<'_>) -> Result<Vec<Block>, Error> {
         diverged_in_words(&losses),
     );
     let figure = Figure {
-        title: format!("From seed to seed, {}", drawing.dataset.name),
-        caption: caption.clone(),
+        title: "From seed to seed".into(),
+        caption,
         ..Figure::row(panels)
     };
     let data: Vec<Value> = losses
@@ -111,17 +111,8 @@ pub(super) fn blocks(drawing: &mut Drawing<'_>) -> Result<Vec<Block>, Error> {
             })
         })
         .collect();
-    let link = drawing.write(
-        "seeds",
-        &figure.render(),
-        Described {
-            caption: &caption,
-            runs: &runs,
-            data: json!({"split": "test", "models": data}),
-            bare: false,
-        },
-    )?;
-    let mut blocks = vec![Block::figure(link)];
+    let data = json!({"split": "test", "models": data});
+    let mut blocks = vec![drawing.chart("seeds", figure, &runs, data)?];
     if several {
         blocks.push(comparison_table(drawing)?);
     } else {

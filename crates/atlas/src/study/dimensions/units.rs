@@ -5,7 +5,7 @@ use viz::charts::{BarChart, BarSeries};
 use viz::page::Block;
 use viz::{Figure, Panel, Rgb, Scale, Ticks, class_colour};
 
-use super::super::{Described, Drawing, TrainedRun};
+use super::super::{Drawing, TrainedRun};
 use super::{Case, PAIRS, epochs, evaluation};
 use crate::error::Error;
 
@@ -51,12 +51,21 @@ pub(super) fn bars(drawing: &mut Drawing<'_>) -> Result<Block, Error> {
     for pair in PAIRS {
         let mut row = Vec::new();
         for case in pair {
-            let run = drawing.run(case.key)?;
+            let Some(run) = drawing.run(case.key) else {
+                continue;
+            };
             row.push((case, Units::of(drawing, run)?));
             runs.push(run);
         }
-        rows.push(row);
+        if !row.is_empty() {
+            rows.push(row);
+        }
     }
+    let Some(first) = runs.first() else {
+        let keys = PAIRS.as_flattened();
+        let keys: Vec<&str> = keys.iter().map(|case| case.key).collect();
+        return Ok(drawing.left_out("the latent variables in use", &keys));
+    };
     let range = decades(rows.iter().flatten().map(|(_, units)| units));
     let colours = [class_colour(0), class_colour(1)];
     let mut legend = Vec::new();
@@ -81,12 +90,12 @@ pub(super) fn bars(drawing: &mut Drawing<'_>) -> Result<Block, Error> {
          latent variable, the largest KL first; the deeper nets at the left. Pale bars lie at or \
          below the threshold of 0.01. Logarithmic scale. Seed {}, {} epochs.",
         viz::number::decimal(drawing.dataset.test.len() as f64, 0),
-        runs[0].configuration.training.seed,
+        first.configuration.training.seed,
         epochs(&runs),
     );
     let figure = Figure {
-        title: format!("Latent variables in use, {}", drawing.dataset.name),
-        caption: caption.clone(),
+        title: "Latent variables in use".into(),
+        caption,
         legend,
         ..Figure::grid(panels)
     };
@@ -102,17 +111,12 @@ pub(super) fn bars(drawing: &mut Drawing<'_>) -> Result<Block, Error> {
             })
         })
         .collect();
-    let link = drawing.write(
+    drawing.chart(
         "units",
-        &figure.render(),
-        Described {
-            caption: &caption,
-            runs: &runs,
-            data: json!({"split": "test", "threshold": THRESHOLD, "models": data}),
-            bare: false,
-        },
-    )?;
-    Ok(Block::figure(link))
+        figure,
+        &runs,
+        json!({"split": "test", "threshold": THRESHOLD, "models": data}),
+    )
 }
 
 fn chart(case: Case, units: &Units, colours: [Rgb; 2]) -> Result<viz::Plot, Error> {

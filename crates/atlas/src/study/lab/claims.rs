@@ -38,7 +38,7 @@ fn of_each(
     value: fn(&MapNumbers) -> f64,
 ) -> Result<[Measured; 3], Error> {
     let over = |key: &'static str| -> Result<Measured, Error> {
-        let title = drawing.run(key)?.title();
+        let title = drawing.title(key);
         drawing.over_seeds(key, &format!("{title}{suffix}"), |run| {
             map(drawing, run).map(|numbers| value(&numbers))
         })
@@ -159,7 +159,7 @@ fn of_overlap(
 
 fn variety(drawing: &Drawing<'_>) -> Result<Claim, Error> {
     let rings = |name: &str, value: fn(&super::measures::Ring) -> f64| {
-        let title = drawing.run("vae")?.title();
+        let title = drawing.title("vae");
         drawing.over_seeds("vae", &format!("{title}, {name}"), |run| {
             let rings: Vec<f64> = fine_map(drawing, run)?.rings.iter().map(value).collect();
             Ok(excess_at_origin(&rings))

@@ -9,7 +9,7 @@ use super::measures::CENTRE;
 use super::{RANGE, STEPS};
 use crate::error::Error;
 use crate::study::plane_map::{PlaneMap, prior_quantiles};
-use crate::study::wording::{listed, seed_and_epochs};
+use crate::study::wording::{name_of, seed_and_epochs, unbroken};
 use crate::study::{Described, Drawing, TrainedRun};
 
 const SIDE: usize = 28;
@@ -53,11 +53,11 @@ pub(super) fn labelled(
         let caption = format!(
             "{} on {}: the map with its axes, every tile centred on its code; {}.",
             run.title(),
-            drawing.dataset.name,
+            name_of(drawing.dataset),
             seed_and_epochs(run),
         );
         let figure = Figure {
-            caption: caption.clone(),
+            caption: unbroken(&caption),
             ..Figure::of(map.plot(&run.title(), 1.0)?)
         };
         drawing.write(
@@ -72,14 +72,14 @@ pub(super) fn labelled(
         )?;
     }
     let caption = format!(
-        "The three maps side by side, every tile centred on its code. Same data, same range of \
-         codes; the first two models share an architecture, the last two a loss; {}.",
+        "The maps side by side, every tile centred on its code. Same data, same range of codes; \
+         the VAE and the second model share an architecture, both AEs a loss; {}.",
         seed_and_epochs(runs[0]),
     );
     side_by_side(
         drawing,
         "maps",
-        &format!("Maps of the latent plane, {}", drawing.dataset.name),
+        "Maps of the latent plane",
         &caption,
         runs,
         maps,
@@ -107,7 +107,7 @@ pub(super) fn at_quantiles(
     side_by_side(
         drawing,
         "quantile-maps",
-        &format!("Maps at the prior's quantiles, {}", drawing.dataset.name),
+        "Maps at the prior's quantiles",
         &caption,
         runs,
         &maps,
@@ -132,17 +132,7 @@ fn side_by_side(
         caption: caption.into(),
         ..Figure::row(panels?.into_iter().map(Panel::from).collect())
     };
-    let link = drawing.write(
-        name,
-        &figure.render(),
-        Described {
-            caption,
-            runs,
-            data: maps[0].data(),
-            bare: false,
-        },
-    )?;
-    Ok(Block::figure(link))
+    drawing.chart(name, figure, runs, maps[0].data())
 }
 
 /// The 4 × 4 tiles around the origin: bare pictures, and side by side.
@@ -194,9 +184,4 @@ pub(super) fn centres(
         )?);
     }
     Ok(Block::Figures(figures))
-}
-
-/// `VAE 784-512-2, AE 784-512-2 and AE 784-2`.
-pub(super) fn titles(runs: &[&TrainedRun]) -> String {
-    listed(&runs.iter().map(|run| run.title()).collect::<Vec<_>>())
 }

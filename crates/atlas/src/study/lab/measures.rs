@@ -57,6 +57,11 @@ impl MapNumbers {
         self.whole.mean_distance / self.typical_distance
     }
 
+    /// Largest change in the centre, in the same unit.
+    pub(super) fn largest_centre_change(&self) -> f64 {
+        self.centre.largest_distance / self.typical_distance
+    }
+
     /// Mean change in the centre, in the same unit.
     pub(super) fn centre_change(&self) -> f64 {
         self.centre.mean_distance / self.typical_distance

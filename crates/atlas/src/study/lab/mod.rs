@@ -12,12 +12,11 @@ mod posteriors;
 mod training;
 mod variety;
 
-use viz::page::{Block, Section};
+use viz::page::Block;
 
 use super::plane_map::PlaneMap;
-use super::wording::percent;
-use super::wording::said;
-use super::{Drawing, PlannedRun, Report, Scale, Study, TrainedRun};
+use super::wording::{listed, name_of, percent, said};
+use super::{Drawing, PlannedRun, Scale, Study, TrainedRun};
 use crate::configuration::{Configuration, Override};
 use crate::error::Error;
 
@@ -28,17 +27,22 @@ pub(super) const STUDY: Study = Study {
             layer, posteriors and their overlap",
     plan,
     draw,
+    claims: claims::claims,
 };
 
 /// Codes per side of the map, and the map's half-width: the exercise's own.
 const STEPS: usize = 21;
 const RANGE: f64 = 4.0;
+/// Side of a panel, so that three beside each other are readable at half size.
+const PANEL: f64 = 300.0;
 /// Share of the tiles that a class needs to count as a kind of object.
 const MINIMUM_SHARE: f64 = 0.01;
 
+/// The only model with posteriors.
+const VAE: &str = "vae";
 /// Key and preset of each model.
 const MODELS: [(&str, &str); 3] = [
-    ("vae", "lab-vae"),
+    (VAE, "lab-vae"),
     ("ae", "lab-ae-deep"),
     ("lab-ae", "lab-ae"),
 ];
@@ -60,14 +64,13 @@ fn plan(dataset: &datasets::Dataset, scale: Scale) -> Vec<PlannedRun> {
     runs
 }
 
-fn draw(drawing: &mut Drawing<'_>) -> Result<Report, Error> {
-    let runs = [
-        drawing.run("vae")?,
-        drawing.run("ae")?,
-        drawing.run("lab-ae")?,
-    ];
-    let maps = runs.map(|run| PlaneMap::square(run, STEPS, RANGE));
-    let mut blocks = introduction(drawing, &runs);
+fn draw(drawing: &mut Drawing<'_>) -> Result<Vec<Block>, Error> {
+    let runs = drawing.shown(&MODELS.map(|(key, _)| key));
+    let maps: Vec<PlaneMap> = runs
+        .iter()
+        .map(|run| PlaneMap::square(run, STEPS, RANGE))
+        .collect();
+    let mut blocks = introduction(drawing);
 
     blocks.push(Block::Subheading("The maps".into()));
     blocks.push(said(
@@ -93,9 +96,13 @@ fn draw(drawing: &mut Drawing<'_>) -> Result<Report, Error> {
         "At the zero point there is high overlap of different p(Z|X), making it the greatest point \
          of p(Z), and also making it most various.",
     ));
-    blocks.extend(posteriors::ellipses_and_surfaces(drawing, runs[0])?);
-    blocks.push(posteriors::by_radius(drawing, &runs)?);
-    blocks.push(against_the_prior(drawing, runs[0])?);
+    if let Some(vae) = drawing.run(VAE) {
+        blocks.extend(posteriors::ellipses_and_surfaces(drawing, vae)?);
+        blocks.push(posteriors::by_radius(drawing, vae, &runs)?);
+        blocks.push(against_the_prior(drawing, vae)?);
+    } else {
+        blocks.push(drawing.left_out("the posteriors and their overlap", &[VAE]));
+    }
     blocks.push(maps::at_quantiles(drawing, &runs)?);
 
     blocks.push(Block::Subheading("Smoothness and coverage".into()));
@@ -113,30 +120,23 @@ fn draw(drawing: &mut Drawing<'_>) -> Result<Report, Error> {
 
     blocks.push(Block::Subheading("Training".into()));
     blocks.push(training::curves(drawing, &runs)?);
-    blocks.push(training::losses(drawing, &runs));
-    let claims = claims::claims(drawing)?;
-    Ok(Report {
-        section: Section {
-            heading: STUDY.title.into(),
-            blocks,
-        },
-        claims,
-    })
+    blocks.push(training::losses(&runs));
+    Ok(blocks)
 }
 
-fn introduction(drawing: &Drawing<'_>, runs: &[&TrainedRun]) -> Vec<Block> {
+fn introduction(drawing: &Drawing<'_>) -> Vec<Block> {
     let mut text = format!(
         "Two students answer the same exercise: decode the codes from −4 to 4 on both axes, \
          z = (−4, 4) at the top left and (4, −4) at the bottom right, with a VAE's decoder and with \
          an autoencoder's, and compare. The exercise's VAE has a hidden layer and its autoencoder \
          none; a third model has the VAE's layers and the autoencoder's loss. Here: {}.",
-        maps::titles(runs),
+        listed(&MODELS.map(|(key, _)| drawing.title(key))),
     );
     if drawing.dataset.name != "fashion-mnist" {
         text.push_str(&format!(
             " The documents use Fashion-MNIST; this section repeats their exercise on {}, where \
              their counts of kinds need not hold.",
-            drawing.dataset.name
+            name_of(drawing.dataset)
         ));
     }
     vec![Block::paragraph(text)]
@@ -158,7 +158,7 @@ fn window(drawing: &Drawing<'_>, runs: &[&TrainedRun]) -> Result<Block, Error> {
          images). An autoencoder's codes have no reason to stay in it, so its map is a cut-out, \
          and how fast that cut-out changes says as much about the scale of the codes as about the \
          model.",
-        super::wording::listed(&parts),
+        listed(&parts),
     )))
 }
 

@@ -13,7 +13,7 @@ use super::measures::{Aggregate, DENSITY_CELLS, aggregate, fine_map};
 use crate::error::Error;
 use crate::study::plane_map::{points, rounded, rounded_points};
 use crate::study::wording::{count, listed, seed_and_epochs};
-use crate::study::{Described, Drawing, TrainedRun};
+use crate::study::{Drawing, TrainedRun};
 
 /// Half-width of the window about the origin.
 const NEAR: f64 = 1.0;
@@ -222,31 +222,26 @@ fn ellipses(
         seed_and_epochs(run),
     );
     let figure = Figure {
-        title: format!("Posteriors of single images, {}", drawing.dataset.name),
-        caption: caption.clone(),
+        title: "Posteriors of single images".into(),
+        caption,
         legend,
         ..Figure::row(panels)
     };
-    let link = drawing.write(
+    drawing.chart(
         "posteriors",
-        &figure.render(),
-        Described {
-            caption: &caption,
-            runs: &[run],
-            data: json!({
-                "reaching_the_origin": covering.len(),
-                "panels": data,
-                "aggregate_density": {
-                    "columns": aggregate.columns,
-                    "rows": aggregate.rows,
-                    "range": rounded(&aggregate.x, 4),
-                    "values": rounded(&aggregate.values, 4),
-                },
-            }),
-            bare: false,
-        },
-    )?;
-    Ok(Block::figure(link))
+        figure,
+        &[run],
+        json!({
+            "reaching_the_origin": covering.len(),
+            "panels": data,
+            "aggregate_density": {
+                "columns": aggregate.columns,
+                "rows": aggregate.rows,
+                "range": rounded(&aggregate.x, 4),
+                "values": rounded(&aggregate.values, 4),
+            },
+        }),
+    )
 }
 
 /// At most `most` of the items, evenly spaced.
@@ -283,7 +278,9 @@ fn surfaces(
             camera,
             ..Surface3d::new(field)
         };
-        Panel::from(surface.plot())
+        let mut plot = surface.plot();
+        plot.size = [370.0; 2];
+        Panel::from(plot)
     };
     let panels = vec![
         surface("Three posteriors at the origin", &near),
@@ -301,8 +298,8 @@ fn surfaces(
         seed_and_epochs(run),
     );
     let figure = Figure {
-        title: format!("Posteriors as density surfaces, {}", drawing.dataset.name),
-        caption: caption.clone(),
+        title: "Posteriors as density surfaces".into(),
+        caption,
         ..Figure::row(panels)
     };
     let describe = |images: &[usize]| {
@@ -315,27 +312,25 @@ fn surfaces(
             "standard_deviations": pick(&posteriors.deviations),
         })
     };
-    let link = drawing.write(
+    drawing.chart(
         "posterior-surfaces",
-        &figure.render(),
-        Described {
-            caption: &caption,
-            runs: &[run],
-            data: json!({
-                "three_at_the_origin": describe(&three),
-                "one_of_each_class": describe(&chosen),
-                "aggregate": "aggregate_density of posteriors.json",
-            }),
-            bare: false,
-        },
-    )?;
-    Ok(Block::figure(link))
+        figure,
+        &[run],
+        json!({
+            "three_at_the_origin": describe(&three),
+            "one_of_each_class": describe(&chosen),
+            "aggregate": "aggregate_density of posteriors.json",
+        }),
+    )
 }
 
 /// Overlap, density and variety by distance from the origin.
-pub(super) fn by_radius(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Result<Block, Error> {
-    let run = runs[0];
-    let found = aggregate(drawing, run)?;
+pub(super) fn by_radius(
+    drawing: &mut Drawing<'_>,
+    vae: &TrainedRun,
+    runs: &[&TrainedRun],
+) -> Result<Block, Error> {
+    let found = aggregate(drawing, vae)?;
     let series = |name: &str, index: usize, dash, points| Series {
         name: name.into(),
         points,
@@ -408,13 +403,13 @@ pub(super) fn by_radius(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Resu
          much the decoded image changes for one unit of code, by rings {} wide. Means over all \
          directions; {}.",
         count(drawing.dataset.test.len()),
-        run.title(),
+        vae.title(),
         decimal(super::measures::RING, 1),
-        seed_and_epochs(run),
+        seed_and_epochs(vae),
     );
     let figure = Figure {
-        title: format!("Overlap and variety by distance, {}", drawing.dataset.name),
-        caption: caption.clone(),
+        title: "Overlap and variety by distance".into(),
+        caption,
         ..Figure::row(vec![
             chart("Overlap of posteriors", "posteriors covering z", &covering),
             chart("Density", "density", &densities),
@@ -425,17 +420,12 @@ pub(super) fn by_radius(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Resu
             ),
         ])
     };
-    let link = drawing.write(
+    drawing.chart(
         "by-radius",
-        &figure.render(),
-        Described {
-            caption: &caption,
-            runs,
-            data: json!({"overlap": found.overlap, "models": data}),
-            bare: false,
-        },
-    )?;
-    Ok(Block::figure(link))
+        figure,
+        runs,
+        json!({"overlap": found.overlap, "models": data}),
+    )
 }
 
 #[cfg(test)]

@@ -5,12 +5,12 @@ use viz::charts::{ClassScatter, LineChart, Series, extent};
 use viz::page::{Block, Cell, Column, Table, Text};
 use viz::{Dash, Figure, LegendAt, Panel, Rgb, class_colour};
 
-use super::RANGE;
+use super::{PANEL, RANGE};
 use crate::error::Error;
 use crate::run_folder::Losses;
 use crate::study::plane_map::{points, ranges_with_window, rounded_points};
 use crate::study::wording::{count, seed_and_epochs};
-use crate::study::{Described, Drawing, TrainedRun};
+use crate::study::{Drawing, TrainedRun};
 
 /// Codes coloured by class, each model over its own extent.
 pub(super) fn codes(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Result<Block, Error> {
@@ -30,6 +30,7 @@ pub(super) fn codes(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Result<B
             ..ClassScatter::default()
         }
         .plot()?;
+        plot.size = [PANEL; 2];
         let window = [-RANGE, RANGE];
         plot.layers.push(extent(window, window, Rgb::hex(0x2b3038)));
         legend = std::mem::take(&mut plot.legend);
@@ -44,22 +45,17 @@ pub(super) fn codes(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Result<B
         seed_and_epochs(runs[0]),
     );
     let figure = Figure {
-        title: format!("Codes by class, {}", drawing.dataset.name),
-        caption: caption.clone(),
+        title: "Codes by class".into(),
+        caption,
         legend,
         ..Figure::row(panels)
     };
-    let link = drawing.write(
+    drawing.chart(
         "codes",
-        &figure.render(),
-        Described {
-            caption: &caption,
-            runs,
-            data: json!({"split": "test", "labels": test.labels(), "models": data}),
-            bare: false,
-        },
-    )?;
-    Ok(Block::figure(link))
+        figure,
+        runs,
+        json!({"split": "test", "labels": test.labels(), "models": data}),
+    )
 }
 
 /// Losses by epoch, one panel with its own range for each model: the
@@ -134,8 +130,8 @@ pub(super) fn curves(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Result<
         seed_and_epochs(runs[0]),
     );
     let figure = Figure {
-        title: format!("Training, {}", drawing.dataset.name),
-        caption: caption.clone(),
+        title: "Training".into(),
+        caption,
         legend,
         ..Figure::row(panels)
     };
@@ -143,21 +139,11 @@ pub(super) fn curves(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Result<
         .iter()
         .map(|run| json!({"model": run.key, "metrics": run.metrics}))
         .collect();
-    let link = drawing.write(
-        "training",
-        &figure.render(),
-        Described {
-            caption: &caption,
-            runs,
-            data: json!(data),
-            bare: false,
-        },
-    )?;
-    Ok(Block::figure(link))
+    drawing.chart("training", figure, runs, json!(data))
 }
 
 /// Losses after the last epoch.
-pub(super) fn losses(drawing: &Drawing<'_>, runs: &[&TrainedRun]) -> Block {
+pub(super) fn losses(runs: &[&TrainedRun]) -> Block {
     let number = |value: f64| Cell::Number { value, decimals: 2 };
     let rows = runs
         .iter()
@@ -183,15 +169,8 @@ pub(super) fn losses(drawing: &Drawing<'_>, runs: &[&TrainedRun]) -> Block {
     let seed = runs
         .first()
         .map_or(0, |run| run.configuration.training.seed);
-    let mut caption = format!("Losses after the last epoch, seed {seed}.");
-    for diverged in drawing.diverged {
-        caption.push_str(&format!(
-            " The run of '{}' with seed {} diverged ({}) and is in none of the numbers.",
-            diverged.key, diverged.seed, diverged.divergence
-        ));
-    }
     Block::Table(Table {
-        caption: Text::from(caption),
+        caption: Text::from(format!("Losses after the last epoch, seed {seed}.")),
         columns: vec![
             Column::new("model", ""),
             Column::new("epochs", ""),

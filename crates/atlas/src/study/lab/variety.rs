@@ -9,10 +9,10 @@ use viz::{Field, Figure, Panel};
 use super::measures::{
     FINE_STEPS, MapNumbers, STRETCH_STEPS, fine_map, on_own_codes, on_the_map, stretch,
 };
-use super::{MINIMUM_SHARE, RANGE, STEPS};
+use super::{MINIMUM_SHARE, PANEL, RANGE, STEPS};
 use crate::error::Error;
 use crate::study::wording::{count, percent, seed_and_epochs};
-use crate::study::{Described, Drawing, TrainedRun};
+use crate::study::{Drawing, TrainedRun};
 
 /// Which object is drawn where.
 pub(super) fn regions(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Result<Block, Error> {
@@ -34,6 +34,7 @@ pub(super) fn regions(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Result
             class_names: &drawing.dataset.class_names,
         }
         .plot()?;
+        plot.size = [PANEL; 2];
         legend = std::mem::take(&mut plot.legend);
         panels.push(Panel::from(plot));
         data.push(json!({
@@ -53,22 +54,17 @@ pub(super) fn regions(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Result
         seed_and_epochs(runs[0]),
     );
     let figure = Figure {
-        title: format!("Which object is drawn where, {}", drawing.dataset.name),
-        caption: caption.clone(),
+        title: "Which object is drawn where".into(),
+        caption,
         legend,
         ..Figure::row(panels)
     };
-    let link = drawing.write(
+    drawing.chart(
         "regions",
-        &figure.render(),
-        Described {
-            caption: &caption,
-            runs,
-            data: json!({"columns": FINE_STEPS, "rows": FINE_STEPS, "models": data}),
-            bare: false,
-        },
-    )?;
-    Ok(Block::figure(link))
+        figure,
+        runs,
+        json!({"columns": FINE_STEPS, "rows": FINE_STEPS, "models": data}),
+    )
 }
 
 fn kinds_word(kinds: usize) -> &'static str {
@@ -123,8 +119,14 @@ pub(super) fn change(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Result<
             contours: 0,
             ..DensityMap::new(stretch)
         };
-        rows[0].push(Panel::from(change.plot()));
-        rows[1].push(Panel::from(stretch.plot()));
+        for (row, mut plot) in rows.iter_mut().zip([change.plot(), stretch.plot()]) {
+            plot.size = [PANEL; 2];
+            // One bar at the end of a row says it for all of it.
+            if run.key != runs[runs.len() - 1].key {
+                plot.colour_bar = None;
+            }
+            row.push(Panel::from(plot));
+        }
     }
     let caption = format!(
         "Above: mean distance between a tile and its neighbours on the {STEPS} × {STEPS} map, in \
@@ -135,8 +137,8 @@ pub(super) fn change(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Result<
         seed_and_epochs(runs[0]),
     );
     let figure = Figure {
-        title: format!("How fast the images change, {}", drawing.dataset.name),
-        caption: caption.clone(),
+        title: "How fast the images change".into(),
+        caption,
         ..Figure::grid(rows.into())
     };
     let data: Vec<_> = runs
@@ -150,22 +152,17 @@ pub(super) fn change(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Result<
             })
         })
         .collect();
-    let link = drawing.write(
+    drawing.chart(
         "change",
-        &figure.render(),
-        Described {
-            caption: &caption,
-            runs,
-            data: json!({
-                "range": [-RANGE, RANGE],
-                "change_steps": STEPS,
-                "stretch_steps": STRETCH_STEPS,
-                "models": data,
-            }),
-            bare: false,
-        },
-    )?;
-    Ok(Block::figure(link))
+        figure,
+        runs,
+        json!({
+            "range": [-RANGE, RANGE],
+            "change_steps": STEPS,
+            "stretch_steps": STRETCH_STEPS,
+            "models": data,
+        }),
+    )
 }
 
 fn square_field(steps: usize, values: Vec<f64>) -> Result<Field, Error> {
@@ -214,6 +211,7 @@ pub(super) fn numbers(drawing: &Drawing<'_>, runs: &[&TrainedRun]) -> Result<Vec
                 Column::new("mean change", "%"),
                 Column::new("in the centre", "%"),
                 Column::new("largest", "%"),
+                Column::new("largest in the centre", "%"),
                 Column::new("largest/mean", ""),
                 Column::new("explained", "%"),
             ],
@@ -237,6 +235,7 @@ fn row(run: &TrainedRun, numbers: &MapNumbers) -> Vec<Cell> {
         number(100.0 * numbers.mean_change(), 1),
         number(100.0 * numbers.centre_change(), 1),
         number(100.0 * numbers.largest_change(), 1),
+        number(100.0 * numbers.largest_centre_change(), 1),
         number(numbers.unevenness(), 1),
         number(100.0 * numbers.explained, 1),
     ]

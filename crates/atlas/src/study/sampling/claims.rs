@@ -1,9 +1,7 @@
 //! What document 003 says about sampling, held against the numbers.
 
-use std::collections::BTreeMap;
-
 use evaluation::statistics::Claim::{AtLeast, AtMost};
-use evaluation::statistics::combined_verdict;
+use evaluation::statistics::{Verdict, combined_verdict};
 
 use super::reconstruction;
 use super::shape::{Shape, shape};
@@ -11,7 +9,7 @@ use super::{DEEP, Pair, SHALLOW, SPACE};
 use crate::claims::{Claim, Measured};
 use crate::error::Error;
 use crate::study::Drawing;
-use crate::study::image_quality::{ImageQuality, Source, image_quality};
+use crate::study::image_quality::{Quantity, Source, image_quality};
 
 /// A quantity of both models of an architecture.
 struct Compared {
@@ -28,18 +26,6 @@ impl Compared {
     /// Without over with sampling, seed by seed.
     fn ratio(&self, name: &str) -> Measured {
         self.without.over(&self.with, name)
-    }
-
-    fn paired(&self, name: &str, combine: impl Fn(f64, f64) -> f64) -> Measured {
-        let values: BTreeMap<u64, f64> = self
-            .without
-            .by_seed
-            .iter()
-            .filter_map(|(seed, without)| {
-                Some((*seed, combine(*without, *self.with.by_seed.get(seed)?)))
-            })
-            .collect();
-        Measured::new(name, values, Vec::new())
     }
 
     fn measured(self) -> [Measured; 2] {
@@ -59,7 +45,7 @@ impl Measure<'_, '_> {
         value: impl Fn(&crate::study::TrainedRun) -> Result<f64, Error>,
     ) -> Result<Compared, Error> {
         let of = |key: &str| {
-            let title = self.drawing.run(key)?.title();
+            let title = self.drawing.title(key);
             self.drawing
                 .over_seeds(key, &format!("{what}, {title}"), &value)
         };
@@ -83,7 +69,7 @@ impl Measure<'_, '_> {
         pair: Pair,
         what: &str,
         source: Source,
-        value: impl Fn(&ImageQuality) -> f64,
+        value: Quantity,
     ) -> Result<Compared, Error> {
         self.compared(pair, what, |run| {
             Ok(value(&image_quality(self.drawing, run, source)?))
@@ -123,7 +109,11 @@ fn shallow_hardly_changes(measure: &Measure<'_, '_>) -> Result<Claim, Error> {
     let frechet = measure.generation(SHALLOW, "Fréchet distance", Source::Prior, |images| {
         images.frechet
     })?;
-    let change = gaps.paired("change of the gaps", |without, with| (without - with).abs());
+    let change = gaps
+        .without
+        .paired(&gaps.with, "change of the gaps", |without, with| {
+            (without - with).abs()
+        });
     let worse = factor(&frechet.ratio(""), "factor of the Fréchet distance");
     Ok(Claim {
         id: "003.4".into(),
@@ -171,25 +161,12 @@ fn deep_less_uniform(measure: &Measure<'_, '_>) -> Result<Claim, Error> {
 }
 
 fn deep_more_distorted(measure: &Measure<'_, '_>) -> Result<Claim, Error> {
-    let frechet = measure.generation(DEEP, "Fréchet distance", Source::Prior, |images| {
-        images.frechet
-    })?;
-    let precision =
-        measure.generation(DEEP, "precision", Source::Prior, |images| images.precision)?;
-    let farther = frechet.difference("difference of the distance");
-    let less = precision.difference("difference of the precision");
-    let mut measured = listed([frechet.measured(), precision.measured()], [farther, less]);
-    let verdict = combined_verdict(&[
-        measured[2].verdict(AtLeast, 0.0),
-        measured[5].verdict(AtMost, 0.0),
-    ]);
-    let fitted = measure.generation(
+    let samples = samples(
+        measure,
         DEEP,
-        "Fréchet distance, fitted normal",
-        Source::Fitted,
-        |images| images.frechet,
+        ("precision", |images| images.precision),
+        ("difference", Compared::difference),
     )?;
-    measured.extend(fitted.measured());
     Ok(Claim {
         id: "003.6".into(),
         statement: "It generates more distorted digits without sampling.".into(),
@@ -197,8 +174,8 @@ fn deep_more_distorted(measure: &Measure<'_, '_>) -> Result<Claim, Error> {
                    features; beside them the distance of samples from a normal distribution \
                    fitted to the codes"
             .into(),
-        verdict,
-        measured,
+        verdict: samples.verdict(0.0, 0.0),
+        measured: samples.measured(),
         rule: "supported if, from N(0, I), the distance is larger and the precision smaller \
                without sampling; refuted if both are the other way round; mixed if they disagree"
             .into(),
@@ -292,25 +269,12 @@ fn space_more_spherical(measure: &Measure<'_, '_>) -> Result<Claim, Error> {
 }
 
 fn space_very_bad(measure: &Measure<'_, '_>) -> Result<Claim, Error> {
-    let frechet = measure.generation(SPACE, "Fréchet distance", Source::Prior, |images| {
-        images.frechet
-    })?;
-    let coverage =
-        measure.generation(SPACE, "coverage", Source::Prior, |images| images.coverage)?;
-    let farther = frechet.ratio("ratio of the distance");
-    let less = coverage.ratio("ratio of the coverage");
-    let mut measured = listed([frechet.measured(), coverage.measured()], [farther, less]);
-    let verdict = combined_verdict(&[
-        measured[2].verdict(AtLeast, 2.0),
-        measured[5].verdict(AtMost, 0.5),
-    ]);
-    let fitted = measure.generation(
+    let samples = samples(
+        measure,
         SPACE,
-        "Fréchet distance, fitted normal",
-        Source::Fitted,
-        |images| images.frechet,
+        ("coverage", |images| images.coverage),
+        ("ratio", Compared::ratio),
     )?;
-    measured.extend(fitted.measured());
     Ok(Claim {
         id: "003.10".into(),
         statement: "There, random sampling without having sampled in training generates very bad \
@@ -320,12 +284,70 @@ fn space_very_bad(measure: &Measure<'_, '_>) -> Result<Claim, Error> {
                    features, without over with sampling; beside them the distance of samples from \
                    a normal distribution fitted to the codes"
             .into(),
-        verdict,
-        measured,
+        verdict: samples.verdict(2.0, 0.5),
+        measured: samples.measured(),
         rule: "supported if, from N(0, I), the distance is at least twice and the coverage at \
                most half that with sampling; refuted if neither holds; mixed if one"
             .into(),
     })
+}
+
+/// The samples of both models of an architecture.
+struct Samples {
+    frechet: Compared,
+    /// Of a quantity that is the smaller the worse.
+    share: Compared,
+    /// Without sampling against with it, for the distance and the share.
+    derived: [Measured; 2],
+    /// The distance of samples from a normal distribution fitted to the codes.
+    fitted: Compared,
+}
+
+/// Measures the samples of an architecture by their Fréchet distance and a
+/// second quantity, and holds the models against each other.
+fn samples(
+    measure: &Measure<'_, '_>,
+    pair: Pair,
+    (share_name, share): (&str, Quantity),
+    (against_name, against): (&str, fn(&Compared, &str) -> Measured),
+) -> Result<Samples, Error> {
+    let distance: Quantity = |images| images.frechet;
+    let frechet = measure.generation(pair, "Fréchet distance", Source::Prior, distance)?;
+    let share = measure.generation(pair, share_name, Source::Prior, share)?;
+    Ok(Samples {
+        derived: [
+            against(&frechet, &format!("{against_name} of the distance")),
+            against(&share, &format!("{against_name} of the {share_name}")),
+        ],
+        frechet,
+        share,
+        fitted: measure.generation(
+            pair,
+            "Fréchet distance, fitted normal",
+            Source::Fitted,
+            distance,
+        )?,
+    })
+}
+
+impl Samples {
+    /// The verdict on "worse without sampling": the distance at least and the
+    /// share at most so much against that with sampling.
+    fn verdict(&self, distance: f64, share: f64) -> Verdict {
+        combined_verdict(&[
+            self.derived[0].verdict(AtLeast, distance),
+            self.derived[1].verdict(AtMost, share),
+        ])
+    }
+
+    fn measured(self) -> Vec<Measured> {
+        let mut measured = listed(
+            [self.frechet.measured(), self.share.measured()],
+            self.derived,
+        );
+        measured.extend(self.fitted.measured());
+        measured
+    }
 }
 
 /// Each pair of measurements followed by what was derived from it.

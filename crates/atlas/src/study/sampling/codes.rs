@@ -9,7 +9,7 @@ use super::shape::shape;
 use super::{Shown, both};
 use crate::error::Error;
 use crate::study::figure_data::{points, rounded};
-use crate::study::{Described, Drawing, TrainedRun};
+use crate::study::{Drawing, TrainedRun};
 
 /// Every so many codes are drawn.
 const DRAW_EVERY: usize = 2;
@@ -58,22 +58,17 @@ pub(super) fn figure(drawing: &mut Drawing<'_>, shown: &[Shown<'_>]) -> Result<B
         runs[0].configuration.training.seed,
     );
     let figure = Figure {
-        title: format!("Codes with and without sampling, {}", drawing.dataset.name),
-        caption: caption.clone(),
+        title: "Codes with and without sampling".into(),
+        caption,
         legend,
         ..Figure::grid(rows)
     };
-    let link = drawing.write(
+    drawing.chart(
         "codes",
-        &figure.render(),
-        Described {
-            caption: &caption,
-            runs: &runs,
-            data: json!({"split": "test", "labels": labels, "models": data}),
-            bare: false,
-        },
-    )?;
-    Ok(Block::figure(link))
+        figure,
+        &runs,
+        json!({"split": "test", "labels": labels, "models": data}),
+    )
 }
 
 fn panel(drawing: &Drawing<'_>, run: &TrainedRun) -> Result<(Plot, Value), Error> {

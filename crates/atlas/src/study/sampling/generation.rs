@@ -13,7 +13,7 @@ use crate::study::figure_data::rounded;
 use crate::study::image_quality::{self, ImageQuality, Quantity, Source, image_quality};
 use crate::study::random_codes::{Fitted, prior_codes};
 use crate::study::trained_run::grey_bytes;
-use crate::study::{Described, Drawing, TrainedRun};
+use crate::study::{Drawing, TrainedRun};
 
 const SIDE: usize = 28;
 /// Rows and columns of random images.
@@ -51,24 +51,11 @@ pub(super) fn figure(drawing: &mut Drawing<'_>, shown: &[Shown<'_>]) -> Result<B
         runs[0].configuration.training.seed,
     );
     let figure = Figure {
-        title: format!(
-            "Random generation with and without sampling, {}",
-            drawing.dataset.name
-        ),
-        caption: caption.clone(),
+        title: "Random generation with and without sampling".into(),
+        caption,
         ..Figure::grid(rows.into())
     };
-    let link = drawing.write(
-        "generation",
-        &figure.render(),
-        Described {
-            caption: &caption,
-            runs: &runs,
-            data: json!(data),
-            bare: false,
-        },
-    )?;
-    Ok(Block::figure(link))
+    drawing.chart("generation", figure, &runs, json!(data))
 }
 
 /// Decoded codes in rows of `columns`.
@@ -121,8 +108,8 @@ struct Sampled {
 fn sources(drawing: &Drawing<'_>) -> Result<Vec<Sampled>, Error> {
     let mut sources = Vec::new();
     for pair in PAIRS {
-        let with = drawing.run(pair.with)?.title();
-        let without = drawing.run(pair.without)?.title();
+        let with = drawing.title(pair.with);
+        let without = drawing.title(pair.without);
         let fitted = format!("{without}, fitted");
         for (key, name, colour, source) in [
             (pair.with, with, 0x3f90da, Source::Prior),
@@ -199,21 +186,16 @@ pub(super) fn quality_figure(
         image_quality::in_words(drawing, floor)?,
     );
     let figure = Figure {
-        title: format!("Quality of random images, {}", drawing.dataset.name),
-        caption: caption.clone(),
+        title: "Quality of random images".into(),
+        caption,
         ..Figure::row(panels)
     };
-    let link = drawing.write(
+    drawing.chart(
         "quality",
-        &figure.render(),
-        Described {
-            caption: &caption,
-            runs: &runs,
-            data: json!({"floor": floor, "measured": data}),
-            bare: false,
-        },
-    )?;
-    Ok(Block::figure(link))
+        figure,
+        &runs,
+        json!({"floor": floor, "measured": data}),
+    )
 }
 
 fn strip(measured: &Measured, colour: Rgb) -> Strip {

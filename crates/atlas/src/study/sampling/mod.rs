@@ -10,10 +10,10 @@ mod reconstruction;
 mod shape;
 mod space;
 
-use viz::page::{Block, Section};
+use viz::page::Block;
 
 use super::wording::said;
-use super::{Drawing, PlannedRun, Report, Scale, Study, TrainedRun, image_quality};
+use super::{Drawing, PlannedRun, Scale, Study, TrainedRun, image_quality};
 use crate::configuration::Configuration;
 use crate::error::Error;
 
@@ -23,6 +23,7 @@ pub(super) const STUDY: Study = Study {
     about: "VAE beside the same network without sampling: 784-256-2, 784-256-32-8-2, 784-256-32-8-3",
     plan,
     draw,
+    claims: claims::claims,
 };
 
 const EPOCHS: usize = 20;
@@ -35,6 +36,7 @@ struct Pair {
     with: &'static str,
     /// Not sampled: the penalised autoencoder.
     without: &'static str,
+    architecture: &'static str,
     preset: &'static str,
     latent: usize,
 }
@@ -42,18 +44,21 @@ struct Pair {
 const SHALLOW: Pair = Pair {
     with: "vae-shallow",
     without: "ae-l2-shallow",
+    architecture: "784-256-2",
     preset: "vae-2d",
     latent: 2,
 };
 const DEEP: Pair = Pair {
     with: "vae-deep",
     without: "ae-l2-deep",
+    architecture: "784-256-32-8-2",
     preset: "vae-2d-deep",
     latent: 2,
 };
 const SPACE: Pair = Pair {
     with: "vae-3d",
     without: "ae-l2-3d",
+    architecture: "784-256-32-8-3",
     preset: "vae-2d-deep",
     latent: 3,
 };
@@ -64,6 +69,20 @@ const PAIRS: [Pair; 3] = [SHALLOW, DEEP, SPACE];
 struct Shown<'a> {
     with: &'a TrainedRun,
     without: &'a TrainedRun,
+}
+
+impl<'a> Shown<'a> {
+    /// The models of a pair, unless every run of one of them diverged.
+    fn of(drawing: &Drawing<'a>, pair: Pair) -> Option<Self> {
+        Some(Self {
+            with: drawing.run(pair.with)?,
+            without: drawing.run(pair.without)?,
+        })
+    }
+
+    fn latent(&self) -> usize {
+        self.with.configuration.model.latent
+    }
 }
 
 fn plan(dataset: &datasets::Dataset, scale: Scale) -> Vec<PlannedRun> {
@@ -85,16 +104,16 @@ fn plan(dataset: &datasets::Dataset, scale: Scale) -> Vec<PlannedRun> {
     runs
 }
 
-fn draw(drawing: &mut Drawing<'_>) -> Result<Report, Error> {
-    let mut shown = Vec::new();
-    for pair in PAIRS {
-        shown.push(Shown {
-            with: drawing.run(pair.with)?,
-            without: drawing.run(pair.without)?,
-        });
-    }
-    let flat = &shown[..2];
-    let space = shown[2];
+fn draw(drawing: &mut Drawing<'_>) -> Result<Vec<Block>, Error> {
+    let shown: Vec<Shown<'_>> = PAIRS
+        .iter()
+        .filter_map(|pair| Shown::of(drawing, *pair))
+        .collect();
+    let flat: Vec<Shown<'_>> = shown
+        .iter()
+        .filter(|pair| pair.latent() == 2)
+        .copied()
+        .collect();
     let floor = image_quality::floor(drawing)?;
     let mut blocks = vec![Block::paragraph(
         "Sampling z from N(μ, σ²) while training makes every image occupy a region around its \
@@ -110,29 +129,45 @@ fn draw(drawing: &mut Drawing<'_>) -> Result<Report, Error> {
          784-256-32-8-2 the distribution of points is sensibly less uniform without sampling, \
          resulting in the generation of more distorted digits.",
     ));
-    blocks.push(codes::figure(drawing, flat)?);
-    blocks.push(codes::table(drawing, &shown)?);
+    for pair in PAIRS {
+        if Shown::of(drawing, pair).is_none() {
+            let what = format!("figures of {} with and without sampling", pair.architecture);
+            blocks.push(drawing.left_out(&what, &[pair.with, pair.without]));
+        }
+    }
+    if !flat.is_empty() {
+        blocks.push(codes::figure(drawing, &flat)?);
+    }
+    if !shown.is_empty() {
+        blocks.push(codes::table(drawing, &shown)?);
+    }
     blocks.extend(codes::collapsed(drawing)?);
     blocks.push(Block::paragraph(
         "New images are made from the prior N(0, I). Without sampling nothing asks the codes to \
          fill it, only to stay small; so the penalised autoencoder is also given codes from a \
          normal distribution fitted to its own.",
     ));
-    blocks.push(generation::figure(drawing, &shown)?);
+    if !shown.is_empty() {
+        blocks.push(generation::figure(drawing, &shown)?);
+    }
     blocks.push(Block::Subheading("Three latent variables".into()));
     blocks.push(said(
         "003",
         "With 784-256-32-8-3 the digits have a much better spherical disposition in the case with \
          sampling; without, random sampling from the latent space generates very bad results.",
     ));
-    blocks.push(space::rotating(drawing, space)?);
-    blocks.push(space::projections(drawing, space)?);
-    blocks.push(space::slices(drawing, space)?);
+    if let Some(space) = Shown::of(drawing, SPACE) {
+        blocks.push(space::rotating(drawing, space)?);
+        blocks.push(space::projections(drawing, space)?);
+        blocks.push(space::slices(drawing, space)?);
+    }
     blocks.push(Block::Subheading(
         "How good the generated images are".into(),
     ));
     blocks.push(generation::quality_figure(drawing, &floor)?);
-    blocks.push(generation::table(drawing, &shown, &floor)?);
+    if !shown.is_empty() {
+        blocks.push(generation::table(drawing, &shown, &floor)?);
+    }
     blocks.push(Block::Subheading("Reconstruction".into()));
     blocks.push(said(
         "003",
@@ -140,15 +175,11 @@ fn draw(drawing: &mut Drawing<'_>) -> Result<Report, Error> {
          reconstruction loss; there the network without sampling is even slightly better than the \
          variational one.",
     ));
-    blocks.push(reconstruction::figure(drawing, &shown)?);
+    if !shown.is_empty() {
+        blocks.push(reconstruction::figure(drawing, &shown)?);
+    }
     blocks.push(reconstruction::table(drawing)?);
-    Ok(Report {
-        section: Section {
-            heading: STUDY.title.into(),
-            blocks,
-        },
-        claims: claims::claims(drawing)?,
-    })
+    Ok(blocks)
 }
 
 /// Both models of every architecture, one after the other.

@@ -9,7 +9,7 @@ use super::{PAIRS, Shown, both};
 use crate::claims::Measured;
 use crate::error::Error;
 use crate::study::figure_data::rounded;
-use crate::study::{Described, Drawing, TrainedRun};
+use crate::study::{Drawing, TrainedRun};
 
 /// One colour for each architecture.
 const COLOURS: [u32; 3] = [0x3f90da, 0xe76300, 0x832db6];
@@ -33,7 +33,6 @@ pub(super) fn figure(drawing: &mut Drawing<'_>, shown: &[Shown<'_>]) -> Result<B
         }
     }
     let plot = LineChart {
-        title: "Reconstruction of the test images",
         y_label: "nats per image",
         series: &series,
         ..LineChart::default()
@@ -46,30 +45,20 @@ pub(super) fn figure(drawing: &mut Drawing<'_>, shown: &[Shown<'_>]) -> Result<B
         runs[0].configuration.training.seed
     );
     let figure = Figure {
-        title: format!("Reconstruction, {}", drawing.dataset.name),
-        caption: caption.clone(),
+        title: "Reconstruction of the test images".into(),
+        caption,
         ..Figure::of(plot)
     };
     let data: Vec<Value> = series
         .iter()
         .map(|series| json!({"model": series.name, "reconstruction": series.points}))
         .collect();
-    let link = drawing.write(
-        "reconstruction",
-        &figure.render(),
-        Described {
-            caption: &caption,
-            runs: &runs,
-            data: json!(data),
-            bare: false,
-        },
-    )?;
-    Ok(Block::figure(link))
+    drawing.chart("reconstruction", figure, &runs, json!(data))
 }
 
 /// Test reconstruction of a model after the last epoch, over seeds.
 pub(super) fn measured(drawing: &Drawing<'_>, key: &str) -> Result<Measured, Error> {
-    let name = drawing.run(key)?.title();
+    let name = drawing.title(key);
     drawing.over_seeds(key, &name, |run| {
         Ok(run
             .last()
@@ -96,7 +85,7 @@ pub(super) fn table(drawing: &Drawing<'_>) -> Result<Block, Error> {
         };
         let mean = drawing.over_seeds(key, "", |run| at_mean(drawing, run))?;
         rows.push(vec![
-            Cell::text(drawing.run(key)?.title()),
+            Cell::text(drawing.title(key)),
             measured(drawing, key)?.cell(2),
             mean.cell(2),
             of(|run| Some(run.last()?.test.kl))?.cell(2),

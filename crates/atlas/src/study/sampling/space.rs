@@ -14,10 +14,11 @@ use super::generation::{rounded_rows, tiles};
 use crate::error::Error;
 use crate::study::figure_data::points;
 use crate::study::random_codes::Fitted;
+use crate::study::wording::{name_of, unbroken};
 use crate::study::{Animated, Described, Drawing, TrainedRun};
 
 /// Changes when the drawing of the frames does.
-const FRAMES_VERSION: &str = "1";
+const FRAMES_VERSION: &str = "2";
 /// Frames of a full turn.
 const FRAMES: usize = 72;
 /// Every so many codes turn, and lie in the projections.
@@ -63,7 +64,7 @@ fn clouds<'a>(drawing: &Drawing<'_>, pair: Shown<'a>, every: usize) -> [Cloud<'a
 pub(super) fn rotating(drawing: &mut Drawing<'_>, pair: Shown<'_>) -> Result<Block, Error> {
     let clouds = clouds(drawing, pair, TURN_EVERY);
     let names = &drawing.dataset.class_names;
-    let title = format!("Codes in three dimensions, {}", drawing.dataset.name);
+    let title = format!("Codes in three dimensions, {}", name_of(drawing.dataset));
     let caption = format!(
         "Codes of {} test images after {} epochs, seed {}: left with sampling (μ), right without. \
          Each box is a cube about the origin that holds its codes; far points are paler.",
@@ -93,7 +94,7 @@ pub(super) fn rotating(drawing: &mut Drawing<'_>, pair: Shown<'_>) -> Result<Blo
         }
         Ok(Figure {
             title: title.clone(),
-            caption: caption.clone(),
+            caption: unbroken(&caption),
             legend,
             scale: 1.25,
             ..Figure::row(panels)
@@ -162,23 +163,18 @@ pub(super) fn projections(drawing: &mut Drawing<'_>, pair: Shown<'_>) -> Result<
         decimal(clouds[0].codes.len() as f64, 0),
     );
     let figure = Figure {
-        title: format!("Three projections, {}", drawing.dataset.name),
-        caption: caption.clone(),
+        title: "Three projections".into(),
+        caption,
         legend,
         ..Figure::grid(rows)
     };
     let data: Vec<Value> = clouds.iter().map(Cloud::data).collect();
-    let link = drawing.write(
+    drawing.chart(
         "projections",
-        &figure.render(),
-        Described {
-            caption: &caption,
-            runs: &[pair.with, pair.without],
-            data: json!({"split": "test", "models": data}),
-            bare: false,
-        },
-    )?;
-    Ok(Block::figure(link))
+        figure,
+        &[pair.with, pair.without],
+        json!({"split": "test", "models": data}),
+    )
 }
 
 /// Five horizontal slices of 25 images of each model.
@@ -215,21 +211,11 @@ pub(super) fn slices(drawing: &mut Drawing<'_>, pair: Shown<'_>) -> Result<Block
         values.join(", "),
     );
     let figure = Figure {
-        title: format!("Generation in three dimensions, {}", drawing.dataset.name),
-        caption: caption.clone(),
+        title: "Generation in three dimensions".into(),
+        caption,
         ..Figure::grid(rows.into())
     };
-    let link = drawing.write(
-        "slices",
-        &figure.render(),
-        Described {
-            caption: &caption,
-            runs: &[pair.with, pair.without],
-            data: json!(data),
-            bare: false,
-        },
-    )?;
-    Ok(Block::figure(link))
+    drawing.chart("slices", figure, &[pair.with, pair.without], json!(data))
 }
 
 /// The middles, by probability, of equally probable parts of N(0, 1).

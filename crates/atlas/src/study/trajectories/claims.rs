@@ -21,7 +21,7 @@ pub(super) fn claims(drawing: &Drawing<'_>) -> Result<Vec<Claim>, Error> {
     for run in drawing.runs.iter().filter(|run| run.key == KEY) {
         courses.insert(run.configuration.training.seed, Course::read(run)?);
     }
-    let name = drawing.run(KEY)?.title();
+    let name = drawing.title(KEY);
     let of_course = |what: &str, value: &dyn Fn(&Course) -> f64| {
         drawing.over_seeds(KEY, &format!("{name}, {what}"), |run: &TrainedRun| {
             Ok(courses

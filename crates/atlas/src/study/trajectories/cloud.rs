@@ -13,7 +13,7 @@ use viz::{Figure, Rgb};
 
 use crate::error::Error;
 use crate::study::figure_data::{points, rounded};
-use crate::study::{Described, Drawing, TrainedRun};
+use crate::study::{Drawing, TrainedRun};
 
 /// Every so many codes are drawn; all are measured.
 const DRAW_EVERY: usize = 2;
@@ -153,8 +153,8 @@ pub(super) fn figure(
         n = viz::number::decimal(settled.n as f64, 0),
     );
     let figure = Figure {
-        title: format!("Where the codes have settled, {}", drawing.dataset.name),
-        caption: caption.clone(),
+        title: "Where the codes have settled".into(),
+        caption,
         legend,
         ..Figure::row(vec![scatter.into(), histogram.into()])
     };
@@ -162,17 +162,7 @@ pub(super) fn figure(
         .iter()
         .map(|series| json!({"name": series.name, "density_in_40_bins_from_-4_to_4": density(&series.values)}))
         .collect();
-    let link = drawing.write(
-        "cloud",
-        &figure.render(),
-        Described {
-            caption: &caption,
-            runs: &[run],
-            data: json!({"split": "test", "labels": labels, "codes": drawn, "whitened": counted, "measured": settled}),
-            bare: false,
-        },
-    )?;
-    Ok(Block::figure(link))
+    drawing.chart("cloud", figure, &[run], json!({"split": "test", "labels": labels, "codes": drawn, "whitened": counted, "measured": settled}))
 }
 
 /// The bins that the histogram draws.

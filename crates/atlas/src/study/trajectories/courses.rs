@@ -11,7 +11,7 @@ use viz::{Dash, Figure, Rgb, Scale};
 use super::moments::radius_ticks;
 use crate::error::Error;
 use crate::study::figure_data::rounded;
-use crate::study::{Described, Drawing, TrainedRun};
+use crate::study::{Drawing, TrainedRun};
 use crate::trajectories::TrackedCodes;
 
 /// The recorded images of a run and what they say together.
@@ -210,11 +210,8 @@ pub(super) fn figure(
         course.tracked.index.len(),
     );
     let figure = Figure {
-        title: format!(
-            "Radius, path and distance by epoch, {}",
-            drawing.dataset.name
-        ),
-        caption: caption.clone(),
+        title: "Radius, path and distance by epoch".into(),
+        caption,
         ..Figure::row(panels.into_iter().map(Into::into).collect())
     };
     let data = json!({
@@ -225,17 +222,7 @@ pub(super) fn figure(
         "path_so_far": ends.iter().map(|end| [end.epoch as f64, rounded(end.path)]).collect::<Vec<_>>(),
         "distance_from_origin": distance.points,
     });
-    let link = drawing.write(
-        "by-epoch",
-        &figure.render(),
-        Described {
-            caption: &caption,
-            runs: &[run],
-            data,
-            bare: false,
-        },
-    )?;
-    Ok(Block::figure(link))
+    drawing.chart("by-epoch", figure, &[run], data)
 }
 
 #[cfg(test)]

@@ -11,11 +11,11 @@ mod moments;
 
 use tensor_ops::random::{Stream, fill_uniform};
 use viz::number::decimal;
-use viz::page::{Block, Cell, Column, Section, Table, Text};
+use viz::page::{Block, Cell, Column, Table, Text};
 
 use self::courses::Course;
 use super::wording::said;
-use super::{Drawing, PlannedRun, Report, Scale, Study};
+use super::{Drawing, PlannedRun, Scale, Study};
 use crate::configuration::Configuration;
 use crate::error::Error;
 
@@ -25,6 +25,7 @@ pub(super) const STUDY: Study = Study {
     about: "ten and sixty test images while a VAE 784-256-2 is trained: position, radius, path",
     plan,
     draw,
+    claims: claims::claims,
 };
 
 /// The study's only model.
@@ -55,8 +56,10 @@ fn plan(dataset: &datasets::Dataset, scale: Scale) -> Vec<PlannedRun> {
         .collect()
 }
 
-fn draw(drawing: &mut Drawing<'_>) -> Result<Report, Error> {
-    let run = drawing.run(KEY)?;
+fn draw(drawing: &mut Drawing<'_>) -> Result<Vec<Block>, Error> {
+    let Some(run) = drawing.run(KEY) else {
+        return Ok(Vec::new());
+    };
     let course = Course::read(run)?;
     let classes = drawing.dataset.classes();
     let chosen = choose(&course.tracked.label, classes, PER_CLASS, CHOICE_SEED);
@@ -107,13 +110,7 @@ fn draw(drawing: &mut Drawing<'_>) -> Result<Report, Error> {
         decimal(settled.root_mean_square_radius, 3),
         decimal(settled.cover, 1),
     )));
-    Ok(Report {
-        section: Section {
-            heading: STUDY.title.into(),
-            blocks,
-        },
-        claims: claims::claims(drawing)?,
-    })
+    Ok(blocks)
 }
 
 /// Positions of `per_class` tracked images of every class, class by class, in

@@ -3,6 +3,7 @@
 
 use std::ops::Range;
 
+use datasets::Dataset;
 use rayon::prelude::*;
 use serde_json::{Value, json};
 use viz::charts::{LineChart, Series, Trajectories};
@@ -15,10 +16,11 @@ use super::courses::Course;
 use super::{FIRST_PERIOD, SECOND_PERIOD};
 use crate::error::Error;
 use crate::study::figure_data::rounded;
+use crate::study::wording::{name_of, unbroken};
 use crate::study::{Animated, Described, Drawing, TrainedRun};
 
 /// Changes when the drawing of the frames does.
-const FRAMES_VERSION: &str = "2";
+const FRAMES_VERSION: &str = "3";
 /// Every so many recorded moments make a frame of the second animation, whose
 /// images move slowly.
 const EVERY_OF_SECOND: usize = 2;
@@ -238,7 +240,7 @@ pub(super) fn ten(
 ) -> Result<Block, Error> {
     let dataset = drawing.dataset;
     let scene = Scene::new(course, chosen, FIRST_PERIOD, 1, &dataset.class_names);
-    let title = format!("One test image of each class, {}", dataset.name);
+    let title = "One test image of each class";
     let explained = format!(
         "{}, seed {}. Dot: posterior mean μ; circle: radius r, r² the geometric mean of the two \
          variances; trail: the way so far. Dashed: one and two standard deviations of the prior.",
@@ -250,7 +252,7 @@ pub(super) fn ten(
         let mut plane = scene.plane(moment, &format!("epoch {epoch}"), usize::MAX, true)?;
         let legend = std::mem::take(&mut plane.legend);
         let panels = vec![plane.into(), scene.radius_so_far(moment).into()];
-        Ok(frame_of(&title, &explained, legend, panels))
+        Ok(frame_of(dataset, title, &explained, legend, panels))
     };
     let animation = animate(drawing, run, "ten", &scene, &explained, 70, frame)?;
     let last = scene.epochs.last().copied().unwrap_or(0.0);
@@ -260,7 +262,7 @@ pub(super) fn ten(
         run,
         "ten-stills",
         &scene,
-        &title,
+        title,
         &explained,
         &moments,
         usize::MAX,
@@ -283,7 +285,7 @@ pub(super) fn sixty(
         EVERY_OF_SECOND,
         &dataset.class_names,
     );
-    let title = format!("Six test images of each class, {}", dataset.name);
+    let title = "Six test images of each class";
     // A whole path of sixty images is a tangle: the last epoch of it is shown.
     let tail = run.configuration.tracking.snapshots_per_epoch / EVERY_OF_SECOND;
     let explained = format!(
@@ -298,7 +300,13 @@ pub(super) fn sixty(
         let mut plane = scene.plane(moment, &format!("epoch {epoch}"), tail, false)?;
         plane.size = [500.0, 500.0];
         let legend = std::mem::take(&mut plane.legend);
-        Ok(frame_of(&title, &explained, legend, vec![plane.into()]))
+        Ok(frame_of(
+            dataset,
+            title,
+            &explained,
+            legend,
+            vec![plane.into()],
+        ))
     };
     let animation = animate(drawing, run, "sixty", &scene, &explained, 90, frame)?;
     let [first, last] =
@@ -312,7 +320,7 @@ pub(super) fn sixty(
         run,
         "sixty-stills",
         &scene,
-        &title,
+        title,
         &explained,
         &moments,
         tail,
@@ -320,10 +328,16 @@ pub(super) fn sixty(
     Ok(Block::Figures(vec![animation, stills]))
 }
 
-fn frame_of(title: &str, caption: &str, legend: Vec<LegendEntry>, panels: Vec<Panel>) -> RgbImage {
+fn frame_of(
+    dataset: &Dataset,
+    title: &str,
+    caption: &str,
+    legend: Vec<LegendEntry>,
+    panels: Vec<Panel>,
+) -> RgbImage {
     Figure {
-        title: title.into(),
-        caption: caption.into(),
+        title: format!("{title}, {}", name_of(dataset)),
+        caption: unbroken(caption),
         legend,
         scale: 1.5,
         ..Figure::row(panels)
@@ -409,20 +423,11 @@ fn stills(
     );
     let figure = Figure {
         title: title.into(),
-        caption: caption.clone(),
+        caption,
         legend,
         ..Figure::grid(rows)
     };
-    drawing.write(
-        name,
-        &figure.render(),
-        Described {
-            caption: &caption,
-            runs: &[run],
-            data: scene.data(moments),
-            bare: false,
-        },
-    )
+    drawing.chart_link(name, figure, &[run], scene.data(moments))
 }
 
 #[cfg(test)]
