@@ -83,7 +83,7 @@ fn the_page_has_the_studies_in_their_order_and_all_statements() {
     assert!(inside("000.1") < inside("003.9") && inside("003.9") < inside("003.10"));
     assert!(table.contains("Statement 003.9 &lt;of&gt; a document."));
     assert!(table.contains("VAE: 8.50 [7.26, 9.74]"), "{table}");
-    assert!(table.contains("AE: 3 (diverged: seed 1, 2)"), "{table}");
+    assert!(table.contains("AE: 3 (diverged: seeds 1, 2)"), "{table}");
     assert!(table.contains("Rule of 003.10."));
     // The lead counts the verdicts and leads to the table.
     let lead = &html[..at("<nav")];
