@@ -15,12 +15,12 @@ use crate::page;
 const IMAGES: &str = "images";
 /// Copies are at most this wide: code hosts show text in columns of about
 /// this width and shrink what is wider.
-const WIDEST: usize = 1000;
+const WIDEST: usize = 900;
 /// Colours of a copy, at most: one of 16 takes half a byte a pixel, and few see
-/// the difference in grey digits. Plots mix ten colours with each other, and
-/// 64 of them take two thirds of the bytes that 256 take.
+/// the difference in grey digits. Plots mix ten colours with each other: with
+/// 64 of them classes can no longer be told apart, 256 take a tenth more bytes.
 const GREYS: usize = 16;
-const COLOURS: usize = 64;
+const COLOURS: usize = 128;
 /// Difference of a pixel's channels up to which it counts as grey.
 const INK: u8 = 40;
 

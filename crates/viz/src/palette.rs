@@ -25,7 +25,9 @@ impl Palette {
             .filter(|(_, count)| **count > 0)
             .map(|(code, &count)| Weighted {
                 colour: Rgb::hex(code as u32),
-                weight: f64::from(count),
+                // The root: a few pixels of a class colour, such as those of
+                // a legend, count beside the many of a pale background.
+                weight: f64::from(count).sqrt(),
             })
             .collect();
         let mut index = vec![0u8; 1 << 24];

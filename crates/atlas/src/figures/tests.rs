@@ -409,7 +409,7 @@ fn every_figure_has_its_data_and_every_claim_its_verdict() {
             let image = viz::decode_png(&fs::read(path).unwrap()).unwrap();
             image.as_ref().width()
         };
-        assert_eq!(width(picture), (width(figure) / 2).min(1000), "{name}");
+        assert_eq!(width(picture), (width(figure) / 2).min(900), "{name}");
         let size = |path: &Path| fs::metadata(path).unwrap().len();
         assert!(size(picture) < size(figure), "{name} is no smaller");
     }

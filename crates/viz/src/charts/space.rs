@@ -297,8 +297,8 @@ fn shade(colour: Rgb, corners: &[[f64; 3]; 4]) -> Rgb {
 /// to both sides, the rest is for ticks and names.
 const SIZE: f64 = 430.0;
 const WIDTH: f64 = 3.8;
-/// What two labels keep free between them, in units of the plot's axes.
-const AIR: f64 = 0.06;
+/// What two labels beside each other keep free, in units of the plot's axes.
+const AIR: [f64; 2] = [0.06, 0.0];
 
 fn space_plot(layers: Vec<Layer>, camera: Camera) -> Plot {
     // Room for the box at any azimuth, its ticks and names, so that a turning
@@ -395,7 +395,7 @@ fn box_layers(axes: &[Axis; 3], camera: Camera) -> Vec<Layer> {
                 let covered = words.iter().any(|(other, text, _)| {
                     let other_half = half_extent(text);
                     (0..2).all(|side| {
-                        (at[side] - other[side]).abs() < half[side] + other_half[side] + AIR
+                        (at[side] - other[side]).abs() < half[side] + other_half[side] + AIR[side]
                     })
                 });
                 if !covered {

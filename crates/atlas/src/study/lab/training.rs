@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use viz::charts::{ClassScatter, LineChart, Series, extent};
 use viz::page::{Block, Cell, Column, Table, Text};
-use viz::{Dash, Figure, LegendAt, Panel, Rgb, class_colour};
+use viz::{Dash, Figure, Layer, LegendAt, Panel, Rgb, class_colour};
 
 use super::{PANEL, RANGE};
 use crate::error::Error;
@@ -31,6 +31,10 @@ pub(super) fn codes(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Result<B
         }
         .plot()?;
         plot.size = [PANEL; 2];
+        // Names as long as `Ankle boot` cover much of a panel of this size.
+        if let Some(Layer::Labels(labels)) = plot.layers.last_mut() {
+            labels.size = 10.5;
+        }
         let window = [-RANGE, RANGE];
         plot.layers.push(extent(window, window, Rgb::hex(0x2b3038)));
         legend = std::mem::take(&mut plot.legend);
