@@ -103,6 +103,9 @@ pub struct GemmRow {
     pub seconds: f64,
 }
 
+/// Times that every product is measured.
+const ROUNDS: usize = 4;
+
 /// One product's time.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Measured {
@@ -134,7 +137,9 @@ impl GemmRow {
     }
 }
 
-/// Times every product in every form with every number of threads.
+/// Times every product in every form with every number of threads: the best of
+/// several rounds over all of them, since a machine that slows down for a
+/// second would otherwise do so for one product alone.
 pub(super) fn measure(
     thread_counts: &[usize],
     sampling: Sampling,
@@ -143,20 +148,26 @@ pub(super) fn measure(
     let mut rows = Vec::new();
     for &threads in thread_counts {
         let pool = ThreadPool::new(threads).map_err(TrainerError::from)?;
+        let first = rows.len();
         for product in PRODUCTS {
-            let mut layer = Layer::new(product, threads);
-            for form in Form::ALL {
-                peaks.measure(threads)?;
-                let seconds = sampling.seconds_per_call(|| layer.compute(form, &pool));
-                rows.push(Measured {
-                    product,
-                    form,
-                    threads,
-                    seconds,
-                });
-            }
+            rows.extend(Form::ALL.map(|form| Measured {
+                product,
+                form,
+                threads,
+                seconds: f64::INFINITY,
+            }));
         }
-        peaks.measure(threads)?;
+        for _ in 0..ROUNDS {
+            for rows in rows[first..].chunks_mut(Form::ALL.len()) {
+                let mut layer = Layer::new(rows[0].product, threads);
+                for row in rows {
+                    peaks.measure(threads)?;
+                    let seconds = sampling.seconds_per_call(|| layer.compute(row.form, &pool));
+                    row.seconds = row.seconds.min(seconds);
+                }
+            }
+            peaks.measure(threads)?;
+        }
     }
     Ok(rows)
 }
