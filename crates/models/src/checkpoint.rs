@@ -212,6 +212,20 @@ impl Checkpoint {
             })
     }
 
+    /// Checks the metadata entry `format`.
+    pub(crate) fn require_format(&self, path: &Path, format: &str) -> Result<(), CheckpointError> {
+        let found: String = self.entry(path, "format", format)?;
+        if found == format {
+            return Ok(());
+        }
+        Err(CheckpointError::Metadata {
+            path: path.to_owned(),
+            key: "format".to_owned(),
+            found: format!("{found:?}"),
+            expected: format!("{format:?}"),
+        })
+    }
+
     /// Takes the tensors whose name starts with `prefix`, prefix removed.
     pub(crate) fn take_f32(
         &mut self,

@@ -33,7 +33,6 @@ pub(crate) fn importance_weights<T: Float>(
     negative_bounds: &mut [T],
 ) {
     let code_panels = shape.code();
-    let log_samples = (shape.samples as f64).ln();
     for (image, negative_bound) in negative_bounds.iter_mut().enumerate() {
         let log_sigma: f64 = (0..shape.latent)
             .map(|j| shape.log_sigma_factor * head[shape.scale_at(image, j)].to_f64())
@@ -49,18 +48,24 @@ pub(crate) fn importance_weights<T: Float>(
             }
             *log_weight = 0.5 * ratio + log_sigma - losses[row].to_f64();
         }
-        // Relative to the largest, so that nothing overflows and the
-        // normalised weights keep their digits however small all w are.
-        let largest = reduce::max(log_weights);
-        for weight in &mut *log_weights {
-            *weight = (*weight - largest).exp();
-        }
-        let total = reduce::sum(log_weights);
-        for (normalised, weight) in weights[rows].iter_mut().zip(&*log_weights) {
-            *normalised = T::from_f64(weight / total);
-        }
-        *negative_bound = T::from_f64(log_samples - (largest + total.ln()));
+        *negative_bound = T::from_f64(normalise(log_weights, &mut weights[rows]));
     }
+}
+
+/// Normalises the weights of one image's samples: gives −log (1/k) Σ w and
+/// writes w̃ to `normalised`; `log_weights` are used up.
+pub(crate) fn normalise<T: Float>(log_weights: &mut [f64], normalised: &mut [T]) -> f64 {
+    // Relative to the largest, so that nothing overflows and the normalised
+    // weights keep their digits however small all w are.
+    let largest = reduce::max(log_weights);
+    for weight in &mut *log_weights {
+        *weight = (*weight - largest).exp();
+    }
+    let total = reduce::sum(log_weights);
+    for (normalised, weight) in normalised.iter_mut().zip(&*log_weights) {
+        *normalised = T::from_f64(weight / total);
+    }
+    (log_weights.len() as f64).ln() - (largest + total.ln())
 }
 
 /// Gradient of −log (1/k) Σ_s w_s by the head's outputs, given

@@ -13,6 +13,7 @@ use thiserror::Error;
 use crate::layout::Layout;
 use crate::model::Model;
 use crate::parameters::Parameters;
+use crate::spec::Likelihood;
 use crate::streams::{Purpose, stream};
 
 /// How weights and biases are drawn.
@@ -90,27 +91,38 @@ impl Model {
     /// # Panics
     /// If `images` is no positive whole number of the model's rows.
     pub fn set_output_bias_to_mean(&mut self, images: &[u8]) {
-        let layout = self.parameters().layout().clone();
-        let inputs = layout.inputs();
-        assert!(
-            !images.is_empty() && images.len().is_multiple_of(inputs),
-            "set_output_bias_to_mean: {} bytes are not rows of {inputs}",
-            images.len()
-        );
-        let mut sums = vec![0_u64; inputs];
-        for image in images.chunks_exact(inputs) {
-            for (sum, &byte) in sums.iter_mut().zip(image) {
-                *sum += u64::from(byte);
-            }
-        }
         let likelihood = self.spec().likelihood;
-        let whole = 255.0 * (images.len() / inputs) as f64;
-        let last = &layout.layers()[layout.decoder().end - 1];
-        let bias = &mut self.parameters_mut().as_mut_slice()[last.bias.clone()];
-        for (bias, sum) in bias.iter_mut().zip(sums) {
-            let mean = (sum as f64 / whole).clamp(0.001, 0.999);
-            *bias = likelihood.output_of_mean(mean) as f32;
+        let last = self.parameters().layout().decoder().end - 1;
+        set_bias_to_mean(self.parameters_mut(), last, likelihood, images);
+    }
+}
+
+/// [`Model::set_output_bias_to_mean`] of the layer `last` of any parameters.
+pub(crate) fn set_bias_to_mean(
+    parameters: &mut Parameters<f32>,
+    last: usize,
+    likelihood: Likelihood,
+    images: &[u8],
+) {
+    let layout = parameters.layout().clone();
+    let inputs = layout.inputs();
+    assert!(
+        !images.is_empty() && images.len().is_multiple_of(inputs),
+        "set_output_bias_to_mean: {} bytes are not rows of {inputs}",
+        images.len()
+    );
+    let mut sums = vec![0_u64; inputs];
+    for image in images.chunks_exact(inputs) {
+        for (sum, &byte) in sums.iter_mut().zip(image) {
+            *sum += u64::from(byte);
         }
+    }
+    let whole = 255.0 * (images.len() / inputs) as f64;
+    let bias = layout.layers()[last].bias.clone();
+    let bias = &mut parameters.as_mut_slice()[bias];
+    for (bias, sum) in bias.iter_mut().zip(sums) {
+        let mean = (sum as f64 / whole).clamp(0.001, 0.999);
+        *bias = likelihood.output_of_mean(mean) as f32;
     }
 }
 
@@ -135,7 +147,7 @@ impl FromStr for Initialisation {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::spec::{Likelihood, ModelKind, ModelSpec};
+    use crate::spec::{ModelKind, ModelSpec};
 
     fn drawn(initialisation: Initialisation, seed: u64) -> Parameters<f32> {
         let spec = ModelSpec {

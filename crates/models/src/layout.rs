@@ -108,6 +108,20 @@ impl Layout {
             widths.len() - 1
         });
 
+        let mut layout = Self::of_layers(widths, *inputs, *latent);
+        layout.head = head;
+        layout.log_sigma = log_sigma;
+        layout.name_tensors(spec);
+        layout
+    }
+
+    /// The layout of layers of the given inputs, outputs and activations, in
+    /// forward order; no tensor has a name yet.
+    pub(crate) fn of_layers(
+        widths: Vec<(usize, usize, Activation)>,
+        inputs: usize,
+        latent: usize,
+    ) -> Self {
         let mut offset = 0;
         let mut layers: Vec<LinearLayer> = widths
             .into_iter()
@@ -135,18 +149,36 @@ impl Layout {
             offset += len;
         }
 
-        let mut layout = Self {
+        Self {
             layers,
             tensors: Vec::new(),
-            head,
-            log_sigma,
-            inputs: *inputs,
-            latent: *latent,
+            head: 0,
+            log_sigma: None,
+            inputs,
+            latent,
             weights_len,
             len: offset,
-        };
-        layout.name_tensors(spec);
-        layout
+        }
+    }
+
+    /// Names some columns of a layer: `NAME.weight` and `NAME.bias`.
+    pub(crate) fn name_layer(&mut self, index: usize, name: &str, columns: &[Range<usize>; 2]) {
+        let outputs = columns.iter().map(ExactSizeIterator::len).sum();
+        for is_bias in [false, true] {
+            let shape = if is_bias {
+                vec![outputs]
+            } else {
+                vec![outputs, self.layers[index].inputs]
+            };
+            let suffix = if is_bias { "bias" } else { "weight" };
+            self.tensors.push(TensorSlot {
+                name: format!("{name}.{suffix}"),
+                layer: index,
+                columns: columns.clone(),
+                is_bias,
+                shape,
+            });
+        }
     }
 
     /// The layers in forward order: encoder, head, decoder; last, as a layer
@@ -289,58 +321,45 @@ impl Layout {
     }
 
     fn name_tensors(&mut self, spec: &ModelSpec) {
-        let mut tensors = Vec::new();
-        for (index, layer) in self.layers.iter().enumerate() {
-            let mut slots = |name: String, columns: [Range<usize>; 2]| {
-                let outputs = columns.iter().map(ExactSizeIterator::len).sum();
-                for is_bias in [false, true] {
-                    let shape = if is_bias {
-                        vec![outputs]
-                    } else {
-                        vec![outputs, layer.inputs]
-                    };
-                    let suffix = if is_bias { "bias" } else { "weight" };
-                    tensors.push(TensorSlot {
-                        name: format!("{name}.{suffix}"),
-                        layer: index,
-                        columns: columns.clone(),
-                        is_bias,
-                        shape,
-                    });
-                }
-            };
+        let (inputs, latent) = (self.inputs, self.latent);
+        for index in 0..self.layers.len() {
+            let outputs = self.layers[index].outputs;
             // As in an `nn.Sequential` of linear layers and activations, the
             // indices count the activations too.
             let decoder = self.decoder();
             if index < self.head {
-                slots(format!("encoder.{}", 2 * index), [0..layer.outputs, 0..0]);
+                self.name_layer(
+                    index,
+                    &format!("encoder.{}", 2 * index),
+                    &[0..outputs, 0..0],
+                );
             } else if decoder.contains(&index) {
-                let columns = if index + 1 == decoder.end && layer.outputs > self.inputs {
-                    [0..self.inputs, layer.outputs - self.inputs..layer.outputs]
+                let columns = if index + 1 == decoder.end && outputs > inputs {
+                    [0..inputs, outputs - inputs..outputs]
                 } else {
-                    [0..layer.outputs, 0..0]
+                    [0..outputs, 0..0]
                 };
-                slots(format!("decoder.{}", 2 * (index - decoder.start)), columns);
+                let name = format!("decoder.{}", 2 * (index - decoder.start));
+                self.name_layer(index, &name, &columns);
             } else if index > self.head {
-                tensors.push(TensorSlot {
+                self.tensors.push(TensorSlot {
                     name: "likelihood.log_sigma".to_owned(),
                     layer: index,
-                    columns: [0..layer.outputs, 0..0],
+                    columns: [0..outputs, 0..0],
                     is_bias: true,
-                    shape: vec![layer.outputs],
+                    shape: vec![outputs],
                 });
             } else if spec.kind.is_variational() {
                 let scale = match spec.posterior_scale {
                     PosteriorScale::LogVariance => "log_var",
                     PosteriorScale::LogSigma => "log_sigma",
                 };
-                slots("mu".to_owned(), [0..self.latent, 0..0]);
-                slots(scale.to_owned(), [self.latent..2 * self.latent, 0..0]);
+                self.name_layer(index, "mu", &[0..latent, 0..0]);
+                self.name_layer(index, scale, &[latent..2 * latent, 0..0]);
             } else {
-                slots("code".to_owned(), [0..self.latent, 0..0]);
+                self.name_layer(index, "code", &[0..latent, 0..0]);
             }
         }
-        self.tensors = tensors;
     }
 }
 

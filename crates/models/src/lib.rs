@@ -59,6 +59,7 @@ mod state;
 pub mod streams;
 mod tape;
 mod trainer;
+pub mod two_layers;
 
 pub use aligned::AlignedBuffer;
 pub use batch::{BatchSource, ByteBatch, ValueBatch};

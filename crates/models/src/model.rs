@@ -157,15 +157,7 @@ impl Checkpoint {
 
     /// The specification of the model in a file of the given format.
     pub(crate) fn spec(&self, path: &Path, format: &str) -> Result<ModelSpec, CheckpointError> {
-        let found: String = self.entry(path, "format", format)?;
-        if found != format {
-            return Err(CheckpointError::Metadata {
-                path: path.to_owned(),
-                key: "format".to_owned(),
-                found: format!("{found:?}"),
-                expected: format!("{format:?}"),
-            });
-        }
+        self.require_format(path, format)?;
         let mut spec = ModelSpec {
             kind: self.entry(path, "kind", "ae, vae or ae-l2")?,
             architecture: self.entry(

@@ -445,6 +445,14 @@ pub enum SpecError {
     /// An activation that hidden layers cannot have.
     #[error("the activation is {0:?}; expected relu or tanh")]
     Activation(String),
+    /// Two halves that do not fit onto each other.
+    #[error(
+        "the architecture of two stochastic layers is {0:?}; expected widths from image to h1 and from h1 to h2 with one activation, as in 784-200-200-100/100-100-100-50"
+    )]
+    TwoLayers(String),
+    /// A learned σ where only a fixed one is supported.
+    #[error("sigma is {0:?}; expected a number, as two stochastic layers learn none")]
+    LearnedSigma(String),
 }
 
 #[cfg(test)]

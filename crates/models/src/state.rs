@@ -2,12 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::checkpoint::{Checkpoint, CheckpointError, StoredTensor};
+use crate::configuration::TrainingConfig;
 use crate::gradient::LossSums;
+use crate::layout::Layout;
 use crate::model::Model;
 use crate::objective::Objective;
 use crate::optimiser::Moments;
+use crate::parameters::Parameters;
 use crate::trainer::{Counters, Trainer};
 
 /// The value of the metadata entry `format` of a state file.
@@ -24,34 +28,14 @@ impl Trainer {
     /// The file cannot be written.
     pub fn save_state(&self, path: &Path) -> Result<(), CheckpointError> {
         let mut state = Checkpoint {
-            metadata: self.stream_settings(),
+            metadata: stream_settings(&self.config, self.image_count),
             tensors: BTreeMap::new(),
         };
         state.describe(FORMAT, self.model.spec());
         state
             .metadata
             .insert("objective".to_owned(), self.config.objective.to_string());
-        state.put_parameters("parameters.", self.model.parameters());
-        state.put_parameters("adam.first_moment.", &self.moments.first);
-        state.put_parameters("adam.second_moment.", &self.moments.second);
-        let Counters {
-            epoch,
-            step,
-            position,
-            sums,
-        } = self.counters;
-        state.tensors.insert(
-            "counters".to_owned(),
-            StoredTensor::from_u64(&[epoch, step, position, sums.images]),
-        );
-        state.tensors.insert(
-            "epoch_sums".to_owned(),
-            StoredTensor::from_f64(&[sums.reconstruction, sums.kl]),
-        );
-        state.tensors.insert(
-            "epoch_loss".to_owned(),
-            StoredTensor::from_f64(&[sums.loss]),
-        );
+        state.put_training(self.model.parameters(), &self.moments, &self.counters);
         state.write(path)
     }
 
@@ -64,7 +48,7 @@ impl Trainer {
     /// objective, shuffling, data treatment or number of images differ: those decide what the coming
     /// steps see. The trainer is then as it was.
     pub fn load_state(&mut self, path: &Path) -> Result<(), CheckpointError> {
-        let mut state = Checkpoint::read(path)?;
+        let state = Checkpoint::read(path)?;
         let spec = state.spec(path, FORMAT)?;
         let mismatch = |key: &str, found: String, expected: String| {
             Err(CheckpointError::Metadata {
@@ -106,68 +90,133 @@ impl Trainer {
         if found != objective {
             return mismatch("objective", found, objective);
         }
-        for (key, expected) in self.stream_settings() {
-            let found = state
-                .metadata
-                .get(&key)
-                .cloned()
-                .unwrap_or_else(|| "missing".to_owned());
-            if found != expected {
-                return mismatch(&key, found, expected);
-            }
+        let (parameters, moments, counters) = state.take_training(
+            path,
+            self.model.parameters().layout(),
+            &self.config,
+            self.image_count,
+        )?;
+        let model = Model::from_parameters(spec, parameters);
+        self.restore(model, moments, counters);
+        Ok(())
+    }
+}
+
+impl Checkpoint {
+    /// Adds all of the state of training.
+    pub(crate) fn put_training(
+        &mut self,
+        parameters: &Parameters<f32>,
+        moments: &Moments<f32>,
+        counters: &Counters,
+    ) {
+        self.put_parameters("parameters.", parameters);
+        self.put_parameters("adam.first_moment.", &moments.first);
+        self.put_parameters("adam.second_moment.", &moments.second);
+        let Counters {
+            epoch,
+            step,
+            position,
+            sums,
+        } = *counters;
+        self.tensors.insert(
+            "counters".to_owned(),
+            StoredTensor::from_u64(&[epoch, step, position, sums.images]),
+        );
+        self.tensors.insert(
+            "epoch_sums".to_owned(),
+            StoredTensor::from_f64(&[sums.reconstruction, sums.kl]),
+        );
+        self.tensors.insert(
+            "epoch_loss".to_owned(),
+            StoredTensor::from_f64(&[sums.loss]),
+        );
+    }
+
+    /// Takes all of the state of training that [`put_training`](Self::put_training)
+    /// has added, of a run with these streams, and checks that nothing is left.
+    pub(crate) fn take_training(
+        mut self,
+        path: &Path,
+        layout: &Arc<Layout>,
+        config: &TrainingConfig,
+        image_count: usize,
+    ) -> Result<(Parameters<f32>, Moments<f32>, Counters), CheckpointError> {
+        for (key, expected) in stream_settings(config, image_count) {
+            self.require_entry(path, &key, &expected)?;
         }
-        let layout = self.model.parameters().layout();
-        let parameters = state.take_parameters(path, "parameters.", layout)?;
+        let parameters = self.take_parameters(path, "parameters.", layout)?;
         let moments = Moments {
-            first: state.take_parameters(path, "adam.first_moment.", layout)?,
-            second: state.take_parameters(path, "adam.second_moment.", layout)?,
+            first: self.take_parameters(path, "adam.first_moment.", layout)?,
+            second: self.take_parameters(path, "adam.second_moment.", layout)?,
         };
-        let [epoch, step, position, images] = state.take_u64(path, "counters")?;
-        let [reconstruction, kl] = state.take_f64(path, "epoch_sums")?;
+        let [epoch, step, position, images] = self.take_u64(path, "counters")?;
+        let [reconstruction, kl] = self.take_f64(path, "epoch_sums")?;
         // States from when there was one objective hold no loss of their own.
-        let loss = if state.tensors.contains_key("epoch_loss") {
-            let [loss] = state.take_f64(path, "epoch_loss")?;
+        let loss = if self.tensors.contains_key("epoch_loss") {
+            let [loss] = self.take_f64(path, "epoch_loss")?;
             loss
         } else {
             reconstruction + kl
         };
-        state.finish(path)?;
-        if position >= self.image_count as u64 {
-            let expected = format!("a position below the {} images", self.image_count);
-            return mismatch("counters", position.to_string(), expected);
+        self.finish(path)?;
+        if position >= image_count as u64 {
+            return Err(CheckpointError::Metadata {
+                path: path.to_owned(),
+                key: "counters".to_owned(),
+                found: position.to_string(),
+                expected: format!("a position below the {image_count} images"),
+            });
         }
-        let model = Model::from_parameters(spec, parameters);
         let sums = LossSums {
             images,
             reconstruction,
             kl,
             loss,
         };
-        self.restore(
-            model,
-            moments,
-            Counters {
-                epoch,
-                step,
-                position,
-                sums,
-            },
-        );
-        Ok(())
+        let counters = Counters {
+            epoch,
+            step,
+            position,
+            sums,
+        };
+        Ok((parameters, moments, counters))
     }
 
-    /// What decides the images and the noise of every step.
-    fn stream_settings(&self) -> BTreeMap<String, String> {
-        let settings = [
-            ("seed", self.config.seed.to_string()),
-            ("batch", self.config.batch.to_string()),
-            ("shuffle", self.config.shuffle.to_string()),
-            ("images", self.image_count.to_string()),
-            ("treatment", self.config.treatment.to_string()),
-        ];
-        settings
-            .into_iter()
-            .map(|(key, value)| (key.to_owned(), value))
-            .collect()
+    /// Checks one metadata entry.
+    pub(crate) fn require_entry(
+        &self,
+        path: &Path,
+        key: &str,
+        expected: &str,
+    ) -> Result<(), CheckpointError> {
+        let found = self.metadata.get(key).map_or("missing", String::as_str);
+        if found == expected {
+            return Ok(());
+        }
+        Err(CheckpointError::Metadata {
+            path: path.to_owned(),
+            key: key.to_owned(),
+            found: found.to_owned(),
+            expected: expected.to_owned(),
+        })
     }
+}
+
+/// What decides the images and the noise of every step.
+pub(crate) fn stream_settings(
+    config: &TrainingConfig,
+    image_count: usize,
+) -> BTreeMap<String, String> {
+    let settings = [
+        ("seed", config.seed.to_string()),
+        ("batch", config.batch.to_string()),
+        ("shuffle", config.shuffle.to_string()),
+        ("images", image_count.to_string()),
+        ("treatment", config.treatment.to_string()),
+    ];
+    settings
+        .into_iter()
+        .map(|(key, value)| (key.to_owned(), value))
+        .collect()
 }

@@ -132,16 +132,7 @@ impl Trainer {
         config.objective.validate(model.spec().kind)?;
         let layout = model.parameters().layout().clone();
         let inputs = layout.inputs();
-        let image_count = images.len() / inputs;
-        if image_count == 0
-            || !images.len().is_multiple_of(inputs)
-            || u32::try_from(image_count).is_err()
-        {
-            return Err(TrainerError::Images {
-                bytes: images.len(),
-                inputs,
-            });
-        }
+        let image_count = count_images(&images, inputs)?;
         let images = config
             .treatment
             .fixed_images(&images, inputs, config.seed)
@@ -375,17 +366,10 @@ impl Trainer {
     /// Puts the images in the order of the epoch in progress: a function of
     /// seed and epoch alone.
     fn order_images(&mut self) {
-        if self.ordered {
-            return;
+        if !self.ordered {
+            order_images(&mut self.order, &self.config, self.counters.epoch);
+            self.ordered = true;
         }
-        for (index, image) in self.order.iter_mut().enumerate() {
-            *image = index as u32;
-        }
-        if self.config.shuffle {
-            let mut rng = stream(self.config.seed, Purpose::Shuffling, self.counters.epoch).rng(0);
-            self.order.shuffle(&mut rng);
-        }
-        self.ordered = true;
     }
 
     fn finish_epoch(&mut self, elapsed: Duration) -> Result<EpochLosses, Diverged> {
@@ -414,5 +398,29 @@ impl Trainer {
             kl,
             seconds: elapsed.as_secs_f64(),
         })
+    }
+}
+
+/// How many rows of `inputs` bytes there are.
+pub(crate) fn count_images(images: &[u8], inputs: usize) -> Result<usize, TrainerError> {
+    let count = images.len() / inputs;
+    let fits = images.len().is_multiple_of(inputs) && u32::try_from(count).is_ok();
+    if count == 0 || !fits {
+        return Err(TrainerError::Images {
+            bytes: images.len(),
+            inputs,
+        });
+    }
+    Ok(count)
+}
+
+/// The order of the images in an epoch: a function of seed and epoch alone.
+pub(crate) fn order_images(order: &mut [u32], config: &TrainingConfig, epoch: u64) {
+    for (index, image) in order.iter_mut().enumerate() {
+        *image = index as u32;
+    }
+    if config.shuffle {
+        let mut rng = stream(config.seed, Purpose::Shuffling, epoch).rng(0);
+        order.shuffle(&mut rng);
     }
 }

@@ -1,0 +1,60 @@
+//! `state.safetensors` of a model of two stochastic layers.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::model::TwoLayerModel;
+use super::trainer::TwoLayerTrainer;
+use crate::checkpoint::{Checkpoint, CheckpointError};
+use crate::state::stream_settings;
+
+/// The value of the metadata entry `format` of a state file.
+const FORMAT: &str = "latent-atlas two-layer state 1";
+
+impl TwoLayerTrainer {
+    /// Writes the state of training, all in one file that is replaced
+    /// atomically.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn save_state(&self, path: &Path) -> Result<(), CheckpointError> {
+        let mut state = self.description();
+        state.put_training(self.model.parameters(), &self.moments, &self.counters);
+        state.write(path)
+    }
+
+    /// Continues from a state written by [`save_state`](Self::save_state): the
+    /// coming steps give the same bytes as if training had never stopped.
+    ///
+    /// # Errors
+    /// The file cannot be read or is no such file, its tensors do not fit, or
+    /// it belongs to another model or to a run with other settings of what the
+    /// coming steps see. The trainer is then as it was.
+    pub fn load_state(&mut self, path: &Path) -> Result<(), CheckpointError> {
+        let state = Checkpoint::read(path)?;
+        let spec = state.two_layer_spec(path, FORMAT)?;
+        for (key, expected) in &self.description().metadata {
+            state.require_entry(path, key, expected)?;
+        }
+        let layout = self.model.parameters().layout();
+        let (parameters, moments, counters) =
+            state.take_training(path, layout, &self.config, self.image_count)?;
+        self.model = TwoLayerModel::from_parameters(spec, parameters);
+        self.moments = moments;
+        self.counters = counters;
+        self.ordered = false;
+        Ok(())
+    }
+
+    /// What a state must have in common with the trainer that continues it.
+    fn description(&self) -> Checkpoint {
+        let objective = self.config.objective.to_string();
+        let mut state = Checkpoint {
+            metadata: stream_settings(&self.config, self.image_count),
+            tensors: BTreeMap::new(),
+        };
+        state.metadata.insert("objective".to_owned(), objective);
+        state.describe_two_layers(FORMAT, self.model.spec());
+        state
+    }
+}

@@ -1,0 +1,540 @@
+//! Two stochastic layers: the hand-derived gradient against the tape and
+//! finite differences, determinism, resumption, refusals.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use autodiff::{Tape, Var};
+use models::streams::{Purpose, stream};
+use models::two_layers::{
+    TwoLayerModel, TwoLayerSampler, TwoLayerSpec, TwoLayerTrainer, TwoLayerWorkspace,
+};
+use models::{
+    Activation, Bound, DataTreatment, Gradients, Initialisation, Likelihood, LossSums, Objective,
+    Parameters, Schedule, TrainingConfig, ValueBatch,
+};
+use ndarray::{Array2, ArrayView, ArrayView2, ShapeBuilder};
+use tensor_ops::parallel::ThreadPool;
+use tensor_ops::random::{Stream, fill_normal, fill_uniform};
+
+/// A batch of five images of a model with random weights, in f64.
+struct Problem {
+    spec: TwoLayerSpec,
+    objective: Objective,
+    parameters: Parameters<f64>,
+    pixels: Vec<f64>,
+    noise: Vec<f64>,
+}
+
+const IMAGES: usize = 5;
+
+impl Problem {
+    fn new(architecture: &str, likelihood: &str, objective: Objective) -> Self {
+        let mut spec: TwoLayerSpec = architecture.parse().unwrap();
+        spec.likelihood = likelihood.parse().unwrap();
+        let model = TwoLayerModel::new(spec.clone(), Initialisation::PyTorchUniform, 3).unwrap();
+        let codes = IMAGES * objective.samples;
+        let mut problem = Self {
+            pixels: vec![0.0; IMAGES * spec.lower.inputs],
+            noise: vec![0.0; codes * spec.noise_width()],
+            parameters: model.parameters().cast(),
+            spec,
+            objective,
+        };
+        fill_uniform(&mut problem.pixels, Stream::new(1, 1), 0);
+        fill_normal(&mut problem.noise, Stream::new(1, 2), 0);
+        problem
+    }
+
+    /// The sums over the batch, and the gradient of the mean loss.
+    fn by_hand(&self, parameters: &Parameters<f64>, threads: usize) -> (LossSums, Parameters<f64>) {
+        let pool = ThreadPool::new(threads).unwrap();
+        let layout = parameters.layout().clone();
+        let (spec, objective) = (&self.spec, &self.objective);
+        let mut workspace =
+            TwoLayerWorkspace::new(spec, objective, layout.clone(), IMAGES + 2, threads);
+        let batch = ValueBatch {
+            rows: IMAGES,
+            pixels: &self.pixels,
+            noise: &self.noise,
+        };
+        let mut gradient = Parameters::zeros(layout);
+        let sums = pool.install(|| {
+            let sums = workspace.forward_backward(&pool, parameters, &batch);
+            workspace.gradient(&pool, &mut gradient);
+            sums
+        });
+        (sums, gradient)
+    }
+
+    /// The mean loss and its gradient by tensor, from the densities as they
+    /// are written in the paper.
+    fn on_the_tape(&self) -> (f64, BTreeMap<String, Vec<f64>>) {
+        let mut tape = Tape::<f64>::new();
+        let mut variables = BTreeMap::new();
+        for tensor in self.parameters.named_tensors() {
+            let view = ArrayView::from_shape(tensor.shape.clone(), &tensor.values).unwrap();
+            let variable = tape.parameter(view).unwrap();
+            variables.insert(tensor.name, variable);
+        }
+        let samples = self.objective.samples;
+        let (inputs, width) = (self.spec.lower.inputs, self.spec.noise_width());
+        let constant = |tape: &mut Tape<'_, f64>, values: &[f64], columns: usize| {
+            let shape = (values.len() / columns, columns);
+            let view = ArrayView2::from_shape(shape, values).unwrap();
+            tape.constant(view).unwrap()
+        };
+        // Every sample has its image in a row of its own.
+        let repeated: Vec<f64> = self
+            .pixels
+            .chunks(inputs)
+            .flat_map(|image| image.repeat(samples))
+            .collect();
+        let x = constant(&mut tape, &repeated, inputs);
+        let noise = constant(&mut tape, &self.noise, width);
+        let split = self.spec.lower.latent;
+        let epsilon_1 = tape.slice(noise, 1, 0..split).unwrap();
+        let epsilon_2 = tape.slice(noise, 1, split..width).unwrap();
+
+        let network = Network {
+            variables: &variables,
+            activation: self.spec.lower.activation,
+        };
+        let (lower, upper) = (self.spec.lower.hidden.len(), self.spec.upper.hidden.len());
+        let (mu_1, sigma_1) =
+            network.gaussian(&mut tape, "encoder_1", lower, x, ["mu_1", "log_var_1"]);
+        let h1 = sampled(&mut tape, mu_1, sigma_1, epsilon_1);
+        let (mu_2, sigma_2) =
+            network.gaussian(&mut tape, "encoder_2", upper, h1, ["mu_2", "log_var_2"]);
+        let h2 = sampled(&mut tape, mu_2, sigma_2, epsilon_2);
+        let prior = ["prior_mu", "prior_log_var"];
+        let (m, s) = network.gaussian(&mut tape, "prior", upper, h2, prior);
+        let hidden = network.hidden(&mut tape, "decoder", lower, h1);
+        let last = format!("decoder.{}", 2 * lower);
+        let outputs = network.linear(&mut tape, &last, hidden, Activation::Identity);
+
+        let zeros = Array2::zeros((IMAGES * samples, width - split));
+        let zero = tape.constant(zeros.view()).unwrap();
+        let one = tape.constant((&zeros + 1.0).view()).unwrap();
+        let pixels = match self.spec.likelihood {
+            Likelihood::Bernoulli => {
+                let losses = tape.bce_with_logits(outputs, x).unwrap();
+                let losses = tape.sum_axes(losses, &[1]).unwrap();
+                tape.neg(losses).unwrap()
+            }
+            _ => {
+                let mean = tape.sigmoid(outputs).unwrap();
+                let sigma = Array2::from_elem((IMAGES * samples, inputs), 0.3);
+                let sigma = tape.constant(sigma.view()).unwrap();
+                log_density(&mut tape, x, mean, sigma)
+            }
+        };
+        let mut log_weight = pixels;
+        for (h, mean, sigma, sign) in [
+            (h1, m, s, 1.0),
+            (h2, zero, one, 1.0),
+            (h1, mu_1, sigma_1, -1.0),
+            (h2, mu_2, sigma_2, -1.0),
+        ] {
+            let density = log_density(&mut tape, h, mean, sigma);
+            let density = tape.scale(density, sign).unwrap();
+            log_weight = tape.add(log_weight, density).unwrap();
+        }
+        let log_weights = tape.reshape(log_weight, &[IMAGES, samples]).unwrap();
+        let bounds = match self.objective.bound {
+            Bound::Elbo => tape.mean_axes(log_weights, &[1]).unwrap(),
+            Bound::Iwae => {
+                let sum = tape.logsumexp(log_weights, 1).unwrap();
+                tape.offset(sum, -(samples as f64).ln()).unwrap()
+            }
+        };
+        let mean = tape.mean(bounds).unwrap();
+        let loss = tape.neg(mean).unwrap();
+        tape.backward(loss).unwrap();
+        let gradients = variables.iter().map(|(name, &variable)| {
+            let gradient = tape.gradient(variable).unwrap();
+            (name.clone(), gradient.iter().copied().collect())
+        });
+        let gradients = gradients.collect();
+        (tape.item(loss).unwrap(), gradients)
+    }
+}
+
+/// The layers of a problem on the tape.
+struct Network<'a> {
+    variables: &'a BTreeMap<String, Var>,
+    activation: Activation,
+}
+
+impl Network<'_> {
+    fn linear(&self, tape: &mut Tape<'_, f64>, name: &str, x: Var, activation: Activation) -> Var {
+        let variable = |suffix: &str| self.variables[&format!("{name}.{suffix}")];
+        tape.linear(x, variable("weight"), variable("bias"), activation)
+            .unwrap()
+    }
+
+    fn hidden(&self, tape: &mut Tape<'_, f64>, name: &str, layers: usize, x: Var) -> Var {
+        (0..layers).fold(x, |x, layer| {
+            self.linear(tape, &format!("{name}.{}", 2 * layer), x, self.activation)
+        })
+    }
+
+    /// μ and σ.
+    fn gaussian(
+        &self,
+        tape: &mut Tape<'_, f64>,
+        name: &str,
+        layers: usize,
+        x: Var,
+        [mean, log_variance]: [&str; 2],
+    ) -> (Var, Var) {
+        let hidden = self.hidden(tape, name, layers, x);
+        let mean = self.linear(tape, mean, hidden, Activation::Identity);
+        let log_variance = self.linear(tape, log_variance, hidden, Activation::Identity);
+        let log_sigma = tape.scale(log_variance, 0.5).unwrap();
+        (mean, tape.exp(log_sigma).unwrap())
+    }
+}
+
+fn sampled(tape: &mut Tape<'_, f64>, mean: Var, sigma: Var, epsilon: Var) -> Var {
+    let spread = tape.mul(sigma, epsilon).unwrap();
+    tape.add(mean, spread).unwrap()
+}
+
+/// Σ_j log N(h_j; μ_j, σ_j²) by row.
+fn log_density(tape: &mut Tape<'_, f64>, h: Var, mean: Var, sigma: Var) -> Var {
+    let difference = tape.sub(h, mean).unwrap();
+    let ratio = tape.div(difference, sigma).unwrap();
+    let square = tape.square(ratio).unwrap();
+    let half = tape.scale(square, -0.5).unwrap();
+    let log_sigma = tape.log(sigma).unwrap();
+    let density = tape.sub(half, log_sigma).unwrap();
+    let density = tape
+        .offset(density, -0.5 * std::f64::consts::TAU.ln())
+        .unwrap();
+    tape.sum_axes(density, &[1]).unwrap()
+}
+
+fn problems() -> Vec<Problem> {
+    let objectives = [
+        Objective::ELBO,
+        Objective {
+            samples: 3,
+            ..Objective::ELBO
+        },
+        Objective::iwae(1),
+        Objective::iwae(4),
+    ];
+    let cases = [
+        ("21-9-7-5/5-6-4-3", "bernoulli"),
+        ("18-6/6-2", "bernoulli"),
+        ("19-8-17/17-18", "gaussian/0.3"),
+        ("33-20/20-17-16", "bernoulli"),
+    ];
+    let problem = |(architecture, likelihood)| {
+        objectives.map(|objective| Problem::new(architecture, likelihood, objective))
+    };
+    cases.into_iter().flat_map(problem).collect()
+}
+
+fn close(a: f64, b: f64, relative: f64) -> bool {
+    (a - b).abs() <= relative * a.abs().max(b.abs()).max(1e-2)
+}
+
+#[test]
+fn loss_and_gradient_are_those_of_the_tape() {
+    for problem in problems() {
+        let what = format!("{} {}", problem.spec, problem.objective);
+        let (sums, gradient) = problem.by_hand(&problem.parameters, 2);
+        let (loss, expected) = problem.on_the_tape();
+        let found = sums.means().loss;
+        assert!(close(found, loss, 1e-13), "{what}: {found} {loss}");
+        for tensor in gradient.named_tensors() {
+            for (a, &b) in tensor.values.iter().zip(&expected[&tensor.name]) {
+                assert!(close(*a, b, 1e-11), "{what} {}: {a} {b}", tensor.name);
+            }
+        }
+        // Padding stays zero: the whole buffer has no more than the tensors.
+        let total: f64 = gradient.as_slice().iter().map(|g| g.abs()).sum();
+        let named = gradient.named_tensors();
+        let values = named.iter().flat_map(|tensor| &tensor.values);
+        assert!(close(total, values.map(|g| g.abs()).sum(), 1e-12), "{what}");
+    }
+}
+
+#[test]
+fn gradient_is_that_of_finite_differences() {
+    for problem in problems() {
+        let (_, gradient) = problem.by_hand(&problem.parameters, 1);
+        let norm = |values: &[f64]| values.iter().map(|x| x * x).sum::<f64>().sqrt();
+        let scale = norm(gradient.as_slice());
+        // Along random unit vectors, each of all parameters at once.
+        for direction in 0..6 {
+            let mut step = vec![0.0; gradient.as_slice().len()];
+            fill_normal(&mut step, Stream::new(7, direction), 0);
+            let length = norm(&step);
+            step.iter_mut().for_each(|step| *step /= length);
+            let moved = |sign: f64| {
+                let mut tensors = problem.parameters.named_tensors();
+                let mut position = 0;
+                for value in tensors.iter_mut().flat_map(|tensor| &mut tensor.values) {
+                    *value += sign * 5e-5 * step[position];
+                    position += 1;
+                }
+                let layout = problem.parameters.layout().clone();
+                let moved = Parameters::from_named_tensors(layout, tensors).unwrap();
+                problem.by_hand(&moved, 1).0.means().loss
+            };
+            let expected = (moved(1.0) - moved(-1.0)) / 1e-4;
+            let named = gradient.named_tensors();
+            let values = named.iter().flat_map(|tensor| &tensor.values);
+            let found: f64 = values.zip(&step).map(|(g, s)| g * s).sum();
+            let what = format!("{} {}", problem.spec, problem.objective);
+            let error = (found - expected).abs() / scale;
+            assert!(error < 1e-7, "{what}: {found} {expected}");
+        }
+    }
+}
+
+const SIDE: usize = 12;
+
+/// Grey squares at different places on black.
+fn images(count: usize) -> Arc<[u8]> {
+    let mut bytes = vec![0; count * SIDE * SIDE];
+    for (index, image) in bytes.chunks_exact_mut(SIDE * SIDE).enumerate() {
+        let (top, left) = (index * 5 % (SIDE - 4), index * 3 % (SIDE - 4));
+        for row in top..top + 5 {
+            for (at, pixel) in image[row * SIDE + left..][..5].iter_mut().enumerate() {
+                *pixel = 255 - (7 * index + 11 * row + 3 * at) as u8 % 120;
+            }
+        }
+    }
+    bytes.into()
+}
+
+fn config(objective: Objective) -> TrainingConfig {
+    TrainingConfig {
+        batch: 20,
+        objective,
+        treatment: DataTreatment::BinarisedPerMinibatch,
+        schedule: Schedule::Iwae,
+        ..TrainingConfig::standard(5)
+    }
+}
+
+fn trainer(config: TrainingConfig) -> TwoLayerTrainer {
+    let spec = "144-20-6/6-10-3".parse().unwrap();
+    let mut model = TwoLayerModel::new(spec, Initialisation::Glorot, 5).unwrap();
+    let images = images(110);
+    model.set_output_bias_to_mean(&images);
+    TwoLayerTrainer::new(model, config, images).unwrap()
+}
+
+fn train(trainer: &mut TwoLayerTrainer, steps: usize) {
+    for _ in 0..steps {
+        trainer.run_steps(1, &mut |_| true).unwrap();
+    }
+}
+
+fn bytes(trainer: &TwoLayerTrainer, folder: &Path) -> (Vec<u8>, Vec<u8>) {
+    let (model, state) = (
+        folder.join("model.safetensors"),
+        folder.join("state.safetensors"),
+    );
+    trainer.model().save(&model, &BTreeMap::new()).unwrap();
+    trainer.save_state(&state).unwrap();
+    (fs::read(model).unwrap(), fs::read(state).unwrap())
+}
+
+#[test]
+fn any_number_of_threads_and_any_interruption_give_the_same_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    for objective in [Objective::ELBO, Objective::iwae(5)] {
+        let run = |threads| {
+            let mut trainer = trainer(TrainingConfig {
+                threads,
+                ..config(objective)
+            });
+            train(&mut trainer, 14);
+            bytes(&trainer, folder.path())
+        };
+        let expected = run(1);
+        for threads in [2, 3, 32] {
+            assert!(run(threads) == expected, "{objective}, {threads} threads");
+        }
+        for cut in [3, 6, 9] {
+            let mut first = trainer(config(objective));
+            train(&mut first, cut);
+            let state = folder.path().join("cut.safetensors");
+            first.save_state(&state).unwrap();
+            let mut second = trainer(config(objective));
+            second.load_state(&state).unwrap();
+            assert_eq!(second.steps(), cut as u64);
+            train(&mut second, 14 - cut);
+            let found = bytes(&second, folder.path());
+            assert!(found == expected, "{objective}, cut after {cut}");
+        }
+    }
+}
+
+#[test]
+fn training_learns_and_more_samples_tighten_the_bound() {
+    let mut trainer = trainer(TrainingConfig {
+        learning_rate: 5e-3,
+        ..config(Objective::ELBO)
+    });
+    let mut losses = Vec::new();
+    while trainer.epoch() < 40 {
+        losses.extend(trainer.run_steps(usize::MAX, &mut |_| true).unwrap());
+    }
+    let (first, last) = (losses[0].loss, losses[39].loss);
+    assert!(last < 0.8 * first, "{first} {last}");
+    assert!((losses[39].reconstruction + losses[39].kl - last).abs() < 1e-9 * last);
+    let model = trainer.model();
+    let binary: Vec<u8> = images(30)
+        .iter()
+        .map(|&b| 255 * u8::from(b > 127))
+        .collect();
+    let images = ArrayView2::from_shape((30, SIDE * SIDE), &binary).unwrap();
+    let noise = stream(1, Purpose::Sampling, 0);
+    let elbo = model.sampled_losses(images, noise);
+    let mut sampler = TwoLayerSampler::new(model, 64);
+    let mut bound = |samples: usize| {
+        let of_image = |image: usize| {
+            let mut log_weights = vec![0.0; samples];
+            let noise = stream(1, Purpose::Sampling, 1 + image as u64);
+            let pixels = images.row(image).to_vec();
+            for (block, out) in log_weights.chunks_mut(64).enumerate() {
+                sampler.log_weights(&pixels, noise, 64 * block, out);
+            }
+            let largest = log_weights.iter().copied().fold(f64::MIN, f64::max);
+            let sum: f64 = log_weights.iter().map(|w| (w - largest).exp()).sum();
+            largest + (sum / samples as f64).ln()
+        };
+        (0..30).map(of_image).sum::<f64>() / 30.0
+    };
+    let (one, many) = (bound(1), bound(500));
+    assert!((one + elbo.loss).abs() < 1.5, "{one} {}", elbo.loss);
+    assert!(many > one + 0.1, "{one} {many}");
+}
+
+/// The blocks that samples are drawn in cannot be seen.
+#[test]
+fn a_sample_has_the_same_weight_in_any_block() {
+    let trainer = trainer(config(Objective::ELBO));
+    let pixels = &images(1)[..];
+    let noise = stream(4, Purpose::Sampling, 9);
+    let mut whole = vec![0.0; 37];
+    TwoLayerSampler::new(trainer.model(), 37).log_weights(pixels, noise, 0, &mut whole);
+    let mut parts = vec![0.0; 37];
+    let mut sampler = TwoLayerSampler::new(trainer.model(), 10);
+    for (block, out) in parts.chunks_mut(10).enumerate() {
+        sampler.log_weights(pixels, noise, 10 * block, out);
+    }
+    assert_eq!(whole, parts);
+    assert!(whole[0] != whole[1]);
+}
+
+#[test]
+fn posterior_means_are_those_of_the_networks() {
+    let trainer = trainer(config(Objective::ELBO));
+    let model = trainer.model();
+    let grey = images(200);
+    let images = ArrayView2::from_shape((200, SIDE * SIDE), &grey).unwrap();
+    let noise = stream(2, Purpose::Sampling, 0);
+    let [lower, upper] = model.posterior_means(images, 7, noise);
+    assert_eq!((lower.dim(), upper.dim()), ((200, 6), (200, 3)));
+    // The same images in an array laid out otherwise, on other threads.
+    let columns = Array2::from_shape_fn((200, SIDE * SIDE).f(), |at| images[at]);
+    let pool = ThreadPool::new(3).unwrap();
+    let again = pool.install(|| model.posterior_means(columns.view(), 7, noise));
+    assert_eq!([lower.clone(), upper], again);
+    // μ₁ does not depend on the noise.
+    let other = model.posterior_means(images, 2, stream(3, Purpose::Sampling, 0));
+    assert_eq!(lower, other[0]);
+}
+
+#[test]
+fn models_are_written_and_read_and_states_of_other_runs_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut first = trainer(config(Objective::ELBO));
+    train(&mut first, 2);
+    let (model, state) = (folder.path().join("model"), folder.path().join("state"));
+    let metadata = BTreeMap::from([("step".to_owned(), "2".to_owned())]);
+    first.model().save(&model, &metadata).unwrap();
+    first.save_state(&state).unwrap();
+    let (read, found) = TwoLayerModel::load(&model).unwrap();
+    assert_eq!((&read, &found["step"][..]), (first.model(), "2"));
+    assert!(
+        models::Model::load(&model)
+            .unwrap_err()
+            .to_string()
+            .contains("format")
+    );
+    assert!(
+        TwoLayerModel::load(&state)
+            .unwrap_err()
+            .to_string()
+            .contains("format")
+    );
+    let refused = |config| trainer(config).load_state(&state).unwrap_err().to_string();
+    let message = refused(config(Objective::iwae(5)));
+    assert!(message.contains("\"objective\" is elbo"), "{message}");
+    let message = refused(TrainingConfig {
+        batch: 10,
+        ..config(Objective::ELBO)
+    });
+    assert!(
+        message.contains("\"batch\" is 20; expected 10"),
+        "{message}"
+    );
+}
+
+#[test]
+fn what_two_layers_cannot_have_is_refused() {
+    for (text, expected) in [
+        ("784-200-100", "784-200-200-100/100-100-100-50"),
+        ("784-200-100/99-50", "from h1 to h2"),
+        ("784-0-100/100-50", "width 0"),
+    ] {
+        let message = text.parse::<TwoLayerSpec>().unwrap_err().to_string();
+        assert!(message.contains(expected), "{message}");
+    }
+    let mut spec = TwoLayerSpec::table_1();
+    assert_eq!(spec.to_string().parse(), Ok(spec.clone()));
+    spec.likelihood = "gaussian/scalar".parse().unwrap();
+    let message = spec.validate().unwrap_err().to_string();
+    assert!(
+        message.contains("scalar") && message.contains("a number"),
+        "{message}"
+    );
+
+    let refused = |change: &dyn Fn(&mut TrainingConfig)| {
+        let mut config = config(Objective::ELBO);
+        change(&mut config);
+        let spec = "144-6/6-3".parse().unwrap();
+        let model = TwoLayerModel::new(spec, Initialisation::Glorot, 5).unwrap();
+        let error = TwoLayerTrainer::new(model, config, images(5)).unwrap_err();
+        error.to_string()
+    };
+    assert!(refused(&|config| config.objective.beta = 2.0).contains("beta 2"));
+    assert!(refused(&|config| config.objective.samples = 0).contains("samples is 0"));
+    assert!(refused(&|config| config.clip_norm = Some(1.0)).contains("clip norm"));
+    assert!(refused(&|config| config.gradients = Gradients::Tape).contains("tape"));
+}
+
+#[test]
+fn divergence_names_epoch_step_and_tensor() {
+    let mut trainer = trainer(TrainingConfig {
+        learning_rate: 1e30,
+        ..config(Objective::ELBO)
+    });
+    let error = (0..5)
+        .find_map(|_| trainer.run_steps(usize::MAX, &mut |_| true).err())
+        .unwrap();
+    assert_eq!(error.epoch, 1);
+    assert!((1..=6).contains(&error.step), "{error}");
+    assert!(error.tensor.ends_with("(output)"), "{error}");
+}
