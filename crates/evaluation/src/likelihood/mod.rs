@@ -7,13 +7,14 @@
 //! bound: a number means something only beside its K, the data treatment and
 //! the images it was taken on.
 
+mod two_layers;
 mod weights;
 
 use std::collections::BTreeMap;
 
 use models::streams::{Purpose, stream};
 use models::{ImageDecoder, Model};
-use ndarray::ArrayView2;
+use ndarray::{Array2, ArrayView2};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use tensor_ops::panels::LANES;
@@ -21,6 +22,7 @@ use tensor_ops::random::{Stream, fill_normal};
 
 use crate::error::{EvaluationError, Result, require_finite, require_rows};
 
+pub use two_layers::two_layer_likelihood_bounds;
 pub use weights::{BoundCurve, Bounds, CURVE};
 
 /// Codes decoded at a time: enough for the products to run at full speed, few
@@ -120,18 +122,52 @@ pub fn likelihood_bounds(
         return Err(EvaluationError::NotVariational);
     };
     require_finite("the array of log σ²", &log_variances.view())?;
-    let bounds: Vec<Bounds> = (0..images.nrows())
+    let posteriors = Posteriors {
+        model,
+        codes: &codes.mean,
+        log_variances,
+        images: images.view(),
+    };
+    let sampler = || Sampler::new(&posteriors, BLOCK.min(samples));
+    bounds_of_images(images.nrows(), &curve, samples, seed, progress, sampler)
+}
+
+/// Draws codes of images and weighs them: one thread's memory.
+trait ImportanceSampler {
+    /// The image that the coming weights are of.
+    fn set_image(&mut self, image: usize);
+
+    /// log w of the samples from number `first` on, as many as `out` has room
+    /// for, with the ε that sample has in the stream.
+    fn log_weights(&mut self, noise: Stream, first: usize, out: &mut [f64]);
+}
+
+/// The bounds of so many images, each on one thread.
+fn bounds_of_images<S: ImportanceSampler>(
+    images: usize,
+    curve: &BoundCurve,
+    samples: usize,
+    seed: u64,
+    progress: &(dyn Fn() + Sync),
+    sampler: impl Fn() -> S + Sync,
+) -> Result<LikelihoodBounds> {
+    let bounds: Vec<Bounds> = (0..images)
         .into_par_iter()
         .map_init(
-            || Sampler::new(model, samples),
-            |sampler, image| {
-                let row = |array: &ndarray::Array2<f32>| array.row(image).to_vec();
-                sampler.set_posterior(row(&codes.mean), row(log_variances));
-                sampler.decoder.set_image(&images.row(image).to_vec());
+            || (sampler(), vec![0.0; BLOCK.min(samples)]),
+            |(sampler, log_weights), image| {
+                sampler.set_image(image);
                 let noise = stream(seed, Purpose::Sampling, FIRST_STREAM + image as u64);
-                let bounds = sampler.run(curve.clone(), samples, noise);
+                let mut curve = curve.clone();
+                for first in (0..samples).step_by(BLOCK) {
+                    let log_weights = &mut log_weights[..BLOCK.min(samples - first)];
+                    sampler.log_weights(noise, first, log_weights);
+                    for &log_weight in &*log_weights {
+                        curve.push(log_weight);
+                    }
+                }
                 progress();
-                bounds
+                curve.finish()
             },
         )
         .collect();
@@ -166,60 +202,66 @@ fn summarise(bounds: &[Bounds]) -> Result<LikelihoodBounds> {
     })
 }
 
-/// One thread's memory: a posterior and a block of codes drawn from it.
+/// What the codes of images are drawn from.
+struct Posteriors<'a> {
+    model: &'a Model,
+    codes: &'a Array2<f32>,
+    log_variances: &'a Array2<f32>,
+    images: ArrayView2<'a, u8>,
+}
+
+/// A posterior and a block of codes drawn from it.
 struct Sampler<'a> {
+    posteriors: &'a Posteriors<'a>,
     decoder: ImageDecoder<'a>,
     mean: Vec<f32>,
     sigma: Vec<f32>,
     /// ½ Σ_j log σ_j².
     log_sigma: f64,
-    block: usize,
     noise: Vec<f32>,
     log_likelihoods: Vec<f32>,
-    log_weights: Vec<f64>,
 }
 
 impl<'a> Sampler<'a> {
-    fn new(model: &'a Model, samples: usize) -> Self {
-        let block = BLOCK.min(samples);
-        let latent = model.spec().architecture.latent;
+    fn new(posteriors: &'a Posteriors<'a>, block: usize) -> Self {
+        let latent = posteriors.model.spec().architecture.latent;
         Self {
-            decoder: ImageDecoder::new(model, block),
+            posteriors,
+            decoder: ImageDecoder::new(posteriors.model, block),
             mean: Vec::new(),
             sigma: Vec::new(),
             log_sigma: 0.0,
-            block,
             noise: vec![0.0; block * latent],
             log_likelihoods: vec![0.0; block],
-            log_weights: vec![0.0; block],
         }
     }
+}
 
-    fn set_posterior(&mut self, mean: Vec<f32>, log_variance: Vec<f32>) {
+impl ImportanceSampler for Sampler<'_> {
+    fn set_image(&mut self, image: usize) {
+        let log_variance = self.posteriors.log_variances.row(image);
         self.log_sigma = log_variance.iter().map(|&l| 0.5 * f64::from(l)).sum();
-        self.mean = mean;
+        self.mean = self.posteriors.codes.row(image).to_vec();
         self.sigma = log_variance.iter().map(|&l| (0.5 * l).exp()).collect();
+        let pixels = self.posteriors.images.row(image).to_vec();
+        self.decoder.set_image(&pixels);
     }
 
-    fn run(&mut self, mut curve: BoundCurve, samples: usize, noise: Stream) -> Bounds {
-        let latent = self.mean.len();
-        for first in (0..samples).step_by(self.block) {
-            let rows = self.block.min(samples - first);
-            let epsilon = &mut self.noise[..rows * latent];
-            fill_normal(epsilon, noise, (first * latent) as u64);
-            let codes = self.decoder.codes_mut(rows);
-            for row in 0..rows {
-                let epsilon = &epsilon[row * latent..][..latent];
-                self.log_weights[row] = self.log_sigma
-                    + 0.5 * sample(epsilon, &self.mean, &self.sigma, row, rows, codes);
-            }
-            let log_likelihoods = &mut self.log_likelihoods[..rows];
-            self.decoder.log_likelihoods(log_likelihoods);
-            for (log_weight, &log_likelihood) in self.log_weights.iter().zip(&*log_likelihoods) {
-                curve.push(log_weight + f64::from(log_likelihood));
-            }
+    fn log_weights(&mut self, noise: Stream, first: usize, out: &mut [f64]) {
+        let (latent, rows) = (self.mean.len(), out.len());
+        let epsilon = &mut self.noise[..rows * latent];
+        fill_normal(epsilon, noise, (first * latent) as u64);
+        let codes = self.decoder.codes_mut(rows);
+        for (row, log_weight) in out.iter_mut().enumerate() {
+            let epsilon = &epsilon[row * latent..][..latent];
+            *log_weight =
+                self.log_sigma + 0.5 * sample(epsilon, &self.mean, &self.sigma, row, rows, codes);
         }
-        curve.finish()
+        let log_likelihoods = &mut self.log_likelihoods[..rows];
+        self.decoder.log_likelihoods(log_likelihoods);
+        for (log_weight, &log_likelihood) in out.iter_mut().zip(&*log_likelihoods) {
+            *log_weight += f64::from(log_likelihood);
+        }
     }
 }
 
