@@ -142,6 +142,72 @@ fn a_table_grows_by_stages_without_training_again() {
 }
 
 #[test]
+fn two_layers_have_rows_and_runs_of_their_own() {
+    let folder = folder();
+    let two = |out: &str, stages: &str, more: &[&str]| {
+        let more = [&["--layers", "2"], more].concat();
+        row(folder.path(), out, stages, &more)
+    };
+    let first = two("out", "1", &[]);
+    assert_eq!((&first["layers"], &first["k"]), (&2.into(), &1.into()));
+    assert_eq!(
+        (&first["epochs"], &first["images"]),
+        (&1.into(), &30.into())
+    );
+    assert!(first["nll"]["20"].is_f64() && first["standard_error"].is_number());
+    let by_layer = first["active_units_by_layer"].as_array().expect("a list");
+    let total: u64 = by_layer.iter().filter_map(Value::as_u64).sum();
+    assert_eq!(
+        (by_layer.len(), first["active_units"].as_u64()),
+        (2, Some(total))
+    );
+    let one = row(folder.path(), "out", "1", &[]);
+    assert_eq!(one["layers"], 1);
+    assert_ne!(one["nll"], first["nll"]);
+
+    // Longer in two steps, or at once on another number of threads.
+    let second = two("out", "2", &[]);
+    let whole = two("whole", "2", &["--threads", "1"]);
+    assert_eq!(
+        (&second["epochs"], &second["nll"]),
+        (&4.into(), &whole["nll"])
+    );
+    let weights = |out: &str| {
+        let run = folder.path().join(out).join("iwae-table1/layers2-k1");
+        assert!(!read(run.join("result.json")).is_empty());
+        read(run.join("model.safetensors"))
+    };
+    assert!(weights("out") == weights("whole"));
+    // As they stand, the four epochs.
+    let stands = two("out", "1", &["--no-training", "--markdown", "RESULTS.md"]);
+    assert_eq!(stands, second);
+    let text = String::from_utf8(read(folder.path().join("RESULTS.md"))).expect("UTF-8");
+    let (one, two) = text
+        .split_once("Two stochastic layers")
+        .expect("two tables");
+    assert_eq!(one.matches("of 3280 |").count(), 1, "{text}");
+    assert_eq!(two.matches("of 3280 |").count(), 2, "{text}");
+
+    // The importance-weighted bound, and `eval`, which knows one layer only.
+    let several = [
+        &TABLE[..3],
+        &["5"],
+        &TABLE[4..],
+        &["--layers", "2", "--stages", "1"],
+    ]
+    .concat();
+    let document = json(&succeed(
+        xtask(folder.path()).args(several).args(["--out", "out"]),
+    ));
+    assert_eq!(
+        (&document["rows"][0]["k"], &document["rows"][0]["layers"]),
+        (&5.into(), &2.into())
+    );
+    let message = fail(xtask(folder.path()).args(["eval", "out/iwae-table1/layers2-k1"]));
+    assert!(message.contains("two-layer model"), "{message}");
+}
+
+#[test]
 fn runs_are_measured_as_they_stand() {
     let folder = folder();
     let trained = row(folder.path(), "out", "2", &[]);
@@ -322,6 +388,14 @@ fn wrong_usage_is_refused_before_anything_is_written() {
         (
             vec!["reproduce", "iwae-table1", "--nll-samples", "0"],
             "--nll-samples is 0",
+        ),
+        (
+            vec!["reproduce", "iwae-table1", "--layers", "3"],
+            "--layers is 3",
+        ),
+        (
+            vec!["reproduce", "keras-2d", "--layers", "2"],
+            "2 with iwae-table1",
         ),
         (vec!["reproduce", "iwae-table1", "--k", "0"], "training"),
         (vec!["reproduce", "iwae-table1", "--k", "1,1"], "1 twice"),

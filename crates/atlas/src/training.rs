@@ -18,7 +18,7 @@ use crate::run_images::RunImages;
 use crate::trajectories::Trajectories;
 
 /// A run checkpoints at the first chance after this long.
-const CHECKPOINT_EVERY: Duration = Duration::from_secs(20);
+pub(crate) const CHECKPOINT_EVERY: Duration = Duration::from_secs(20);
 
 /// What to train, and how to get at it.
 #[derive(Clone, Debug)]
@@ -213,7 +213,7 @@ impl Run<'_> {
     /// The outcome, if the run has ended; an error if the folder holds the
     /// run of another configuration or data set, or of a version of this
     /// program that gives other results.
-    fn finished(&self) -> Result<Option<Outcome>, Error> {
+    pub(crate) fn finished(&self) -> Result<Option<Outcome>, Error> {
         let Some(result) = self.folder.read_result()? else {
             return Ok(None);
         };
@@ -241,18 +241,18 @@ impl Run<'_> {
         }
     }
 
-    fn digest(&self) -> String {
+    pub(crate) fn digest(&self) -> String {
         self.configuration.digest(&self.dataset.fingerprint)
     }
 
-    fn diverged(&self, divergence: String) -> Error {
+    pub(crate) fn diverged(&self, divergence: String) -> Error {
         Error::Diverged {
             run: self.folder.path().into(),
             divergence,
         }
     }
 
-    fn images(&self) -> Result<RunImages<'_>, Error> {
+    pub(crate) fn images(&self) -> Result<RunImages<'_>, Error> {
         if self.dataset.train.pixels() != PIXELS {
             return Err(Error::Configuration(format!(
                 "the data set {} has images of {} × {} pixels, but expected 28 × 28",
@@ -457,7 +457,7 @@ impl Run<'_> {
 }
 
 /// What `model.safetensors` says about how far its weights are.
-fn progress_metadata(epochs: u64, steps: u64) -> BTreeMap<String, String> {
+pub(crate) fn progress_metadata(epochs: u64, steps: u64) -> BTreeMap<String, String> {
     [("epoch", epochs), ("step", steps)]
         .map(|(key, value)| (key.to_owned(), value.to_string()))
         .into()

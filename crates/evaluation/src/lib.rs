@@ -46,6 +46,7 @@ pub mod statistics;
 pub mod stretch;
 pub mod symmetric;
 pub mod trajectory;
+pub mod two_layers;
 pub mod variance_law;
 
 pub use classifier::{Classifier, ClassifierOptions};

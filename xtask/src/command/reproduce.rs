@@ -25,6 +25,10 @@ pub(crate) struct Reproduce {
     #[arg(long, value_name = "S", default_value_t = 8)]
     stages: u32,
 
+    /// Stochastic layers of iwae-table1: 1 or 2.
+    #[arg(long, value_name = "L", default_value_t = 1)]
+    layers: usize,
+
     /// Samples of the bound in training, one row each.
     #[arg(long = "k", value_name = "K", value_delimiter = ',', default_values_t = [1, 5, 50])]
     samples: Vec<usize>,
@@ -75,6 +79,7 @@ fn after_help() -> String {
          \nExamples:\n  \
          cargo xtask reproduce pytorch-example\n  \
          cargo xtask reproduce iwae-table1 --stages 4 --k 1 --subset 1000\n  \
+         cargo xtask reproduce iwae-table1 --layers 2 --stages 3 --k 1 --subset 1000\n  \
          cargo xtask reproduce iwae-table1 --k 1 --markdown docs/RESULTS.md",
     );
     text
@@ -87,6 +92,7 @@ impl Reproduce {
             reproduction: Reproduction::find(&self.name)?,
             dataset: self.dataset.clone(),
             stages: self.stages,
+            layers: self.layers,
             samples: self.samples.clone(),
             subset: self.subset,
             nll_samples: self.nll_samples,

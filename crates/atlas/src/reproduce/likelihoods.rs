@@ -1,7 +1,7 @@
 //! Table 1 of Burda, Grosse & Salakhutdinov, *Importance Weighted
-//! Autoencoders* (ICLR 2016), one stochastic layer.
+//! Autoencoders* (ICLR 2016), one stochastic layer or two.
 //!
-//! Recipe: 784-200-200-50, tanh, Glorot weights, the output bias at the logit
+//! Recipe: 784-200-200-50, or 784-200-200-100 below 100-100-100-50, tanh, Glorot weights, the output bias at the logit
 //! of the mean image, MNIST shuffled and binarised anew in every minibatch of
 //! 20, Adam (0.9, 0.999, ε 1e-4) along the mean gradient, 3ⁱ epochs at
 //! 1e-3·10^(−i/7) for i = 0 … 7. The paper's text and its published code differ
@@ -12,13 +12,18 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use datasets::Progress;
+use evaluation::likelihood::LikelihoodBounds;
+use models::two_layers::{TwoLayerModel, TwoLayerSpec};
 use models::{DataTreatment, Model, iwae_epochs};
 use serde::{Deserialize, Serialize};
 
-use super::{Table, Workshop, read_row, write_row};
+use super::{Table, Workshop, read_row, two_layers, write_row};
 use crate::error::Error;
 use crate::report::{self, SplitName};
 use crate::run_folder::RunFolder;
+
+/// Seed of the codes that runs are measured with.
+pub(super) const EVALUATION_SEED: u64 = 0;
 
 /// Stages of the whole schedule.
 const STAGES: u32 = 8;
@@ -28,12 +33,18 @@ const STAGES: u32 = 8;
 pub struct PublishedLikelihood {
     /// −log p(x) of the importance-weighted autoencoder, K = 5000.
     pub nll: f64,
-    /// Its active units.
+    /// Its active units, all layers together.
     pub active_units: usize,
     /// −log p(x) of the autoencoder with as many samples of the plain bound.
     pub vae_nll: f64,
     /// Its active units.
     pub vae_active_units: usize,
+    /// Both by layer, of two layers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub active_units_by_layer: Option<[usize; 2]>,
+    /// Likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vae_active_units_by_layer: Option<[usize; 2]>,
     /// Epochs both were trained for.
     pub epochs: usize,
 }
@@ -41,6 +52,9 @@ pub struct PublishedLikelihood {
 /// One measured row.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LikelihoodRow {
+    /// Stochastic layers.
+    #[serde(default = "one_layer")]
+    pub layers: usize,
     /// Samples of the bound in training; 1 is the plain ELBO.
     pub k: usize,
     /// Epochs completed.
@@ -51,8 +65,12 @@ pub struct LikelihoodRow {
     pub nll: BTreeMap<usize, f64>,
     /// Standard error over images of the value with the most samples.
     pub standard_error: f64,
-    /// Units whose posterior mean varies between images by more than 0.01.
+    /// Units whose posterior mean varies between images by more than 0.01, all
+    /// layers together.
     pub active_units: usize,
+    /// The same by layer, of two layers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub active_units_by_layer: Option<[usize; 2]>,
     /// −ELBO with one sample, nats per image.
     pub negative_elbo: f64,
     /// The published row; absent for other data or numbers of samples.
@@ -69,6 +87,11 @@ pub struct LikelihoodRow {
     pub seed: u64,
     /// Seconds of training, all calls together.
     pub training_seconds: f64,
+}
+
+/// What rows written before there were two layers are of.
+fn one_layer() -> usize {
+    1
 }
 
 /// One row for every number of samples asked for.
@@ -115,8 +138,11 @@ pub(super) fn rows(
         .collect::<Result<Vec<_>, _>>()?;
     let mut rows = Vec::new();
     for (&k, configuration) in request.samples.iter().zip(&configurations) {
-        let name = format!("k = {k}");
-        let folder = RunFolder::at(workshop.folder.join(format!("k{k}")));
+        let name = match request.layers {
+            1 => format!("k = {k}"),
+            layers => format!("{layers} layers, k = {k}"),
+        };
+        let folder = RunFolder::at(workshop.folder.join(run_name(workshop, k)));
         let trained = request.trains.then_some(configuration.training.epochs);
         if let Some(row) = trained
             .map(|epochs| read_row(&row_path(workshop, k, epochs, images)))
@@ -127,7 +153,9 @@ pub(super) fn rows(
             rows.push(row);
             continue;
         }
-        if request.trains {
+        if request.trains && request.layers == 2 {
+            two_layers::train(workshop, &name, configuration, &folder)?;
+        } else if request.trains {
             workshop.train(&name, configuration, &folder)?;
         } else if !folder.exists() {
             return Err(Error::RunFolder(format!(
@@ -155,13 +183,27 @@ fn configuration(
         settings.push(("training.objective", "iwae".into()));
         settings.push(("training.samples", k.to_string()));
     }
+    if workshop.request.layers == 2 {
+        // A configuration describes one layer: here, the lower.
+        let lower = TwoLayerSpec::table_1().lower;
+        settings.push(("model.latent", lower.latent.to_string()));
+    }
     workshop.configuration(&settings)
 }
 
+/// Names the folder and the result files of a run.
+fn run_name(workshop: &Workshop<'_>, k: usize) -> String {
+    match workshop.request.layers {
+        1 => format!("k{k}"),
+        layers => format!("layers{layers}-k{k}"),
+    }
+}
+
 fn row_path(workshop: &Workshop<'_>, k: usize, epochs: usize, images: usize) -> std::path::PathBuf {
-    workshop
-        .folder
-        .join(format!("k{k}-{epochs}-epochs-{images}-images.json"))
+    workshop.folder.join(format!(
+        "{}-{epochs}-epochs-{images}-images.json",
+        run_name(workshop, k)
+    ))
 }
 
 /// Whether a stored row answers this request; its file name has the rest.
@@ -172,6 +214,16 @@ fn is_of(row: &LikelihoodRow, workshop: &Workshop<'_>) -> bool {
         && row.nll.keys().next_back() == Some(&request.nll_samples)
 }
 
+/// What is measured of a run's weights.
+pub(super) struct Measured {
+    pub(super) bounds: LikelihoodBounds,
+    /// One number for every layer.
+    pub(super) active_units: Vec<usize>,
+    pub(super) negative_elbo: f64,
+    pub(super) images: usize,
+    pub(super) data_treatment: DataTreatment,
+}
+
 fn measure(
     workshop: &Workshop<'_>,
     k: usize,
@@ -180,52 +232,77 @@ fn measure(
     download: &mut dyn FnMut(Progress<'_>),
 ) -> Result<LikelihoodRow, Error> {
     let request = workshop.request;
-    let steps = steps_of(&folder.model())?;
+    let metadata = match request.layers {
+        1 => Model::load_with_metadata(&folder.model())?.1,
+        _ => TwoLayerModel::load(&folder.model())?.1,
+    };
+    let steps = steps_of(&folder.model(), &metadata)?;
     let metrics = folder.read_metrics()?;
     let done = metrics.iter().take_while(|line| line.step <= steps);
-    let report = {
-        let observer = workshop.observer.measuring(name);
-        let request = report::Request {
-            folder: folder.clone(),
-            split: SplitName::Test,
-            subset: request.subset,
-            seed: 0,
-            treatment: None,
-            nll_samples: Some(request.nll_samples),
-            threads: request.threads,
-            lookup: request.lookup.clone(),
-        };
-        report::write(&request, download, observer.as_ref())?.0
+    let observer = workshop.observer.measuring(name);
+    let measured = match request.layers {
+        1 => measure_one_layer(workshop, folder, download, observer.as_ref())?,
+        _ => two_layers::measure(workshop, folder, observer.as_ref())?,
     };
-    let Some(likelihood) = report.likelihood else {
-        unreachable!("a likelihood was asked for");
-    };
-    let largest = likelihood.nll.values().next_back();
+    let largest = measured.bounds.nll.values().next_back();
+    let published = published(request.layers, k);
     Ok(LikelihoodRow {
+        layers: request.layers,
         k,
         epochs: done.clone().count(),
         steps,
         standard_error: largest.map_or(0.0, |estimate| estimate.standard_error),
-        nll: likelihood
+        nll: measured
+            .bounds
             .nll
             .iter()
             .map(|(&samples, estimate)| (samples, estimate.value))
             .collect(),
-        active_units: report.evaluation.active_units,
-        negative_elbo: report.evaluation.loss,
-        published: published(k).filter(|_| workshop.dataset.name == "mnist"),
+        active_units: measured.active_units.iter().sum(),
+        active_units_by_layer: measured.active_units.try_into().ok(),
+        negative_elbo: measured.negative_elbo,
+        published: published.filter(|_| workshop.dataset.name == "mnist"),
         dataset: workshop.dataset.name.clone(),
-        images: report.evaluation.n,
-        data_treatment: report.evaluation.data_treatment,
+        images: measured.images,
+        data_treatment: measured.data_treatment,
         data_seed: folder.configuration()?.data.test_seed,
         seed: request.seed,
         training_seconds: done.map(|line| line.seconds).sum(),
     })
 }
 
+fn measure_one_layer(
+    workshop: &Workshop<'_>,
+    folder: &RunFolder,
+    download: &mut dyn FnMut(Progress<'_>),
+    observer: &dyn report::Observer,
+) -> Result<Measured, Error> {
+    let request = workshop.request;
+    let request = report::Request {
+        folder: folder.clone(),
+        split: SplitName::Test,
+        subset: request.subset,
+        seed: EVALUATION_SEED,
+        treatment: None,
+        nll_samples: Some(request.nll_samples),
+        threads: request.threads,
+        lookup: request.lookup.clone(),
+    };
+    let report = report::write(&request, download, observer)?.0;
+    let Some(bounds) = report.likelihood else {
+        unreachable!("a likelihood was asked for");
+    };
+    Ok(Measured {
+        bounds,
+        active_units: vec![report.evaluation.active_units],
+        negative_elbo: report.evaluation.loss,
+        images: report.evaluation.n,
+        data_treatment: report.evaluation.data_treatment,
+    })
+}
+
 /// Optimiser steps behind the weights in a run's model file.
-fn steps_of(path: &Path) -> Result<u64, Error> {
-    let (_, metadata) = Model::load_with_metadata(path)?;
+fn steps_of(path: &Path, metadata: &BTreeMap<String, String>) -> Result<u64, Error> {
     metadata
         .get("step")
         .and_then(|step| step.parse().ok())
@@ -237,21 +314,37 @@ fn steps_of(path: &Path) -> Result<u64, Error> {
         })
 }
 
-/// Table 1, one stochastic layer.
-fn published(k: usize) -> Option<PublishedLikelihood> {
-    let (nll, active_units, vae_nll, vae_active_units) = match k {
-        1 => (86.76, 19, 86.76, 19),
-        5 => (85.54, 22, 86.47, 20),
-        50 => (84.78, 25, 86.35, 20),
+/// Table 1.
+fn published(layers: usize, k: usize) -> Option<PublishedLikelihood> {
+    // Of the importance-weighted and the plain bound: −log p(x), active units
+    // of the lower and the upper layer.
+    let (iwae, vae) = match (layers, k) {
+        (1, 1) => ((86.76, [19, 0]), (86.76, [19, 0])),
+        (1, 5) => ((85.54, [22, 0]), (86.47, [20, 0])),
+        (1, 50) => ((84.78, [25, 0]), (86.35, [20, 0])),
+        (2, 1) => ((85.33, [16, 5]), (85.33, [16, 5])),
+        (2, 5) => ((83.89, [21, 5]), (85.01, [17, 5])),
+        (2, 50) => ((82.90, [26, 7]), (84.78, [17, 5])),
         _ => return None,
     };
+    let by_layer = |units| Some(units).filter(|_| layers == 2);
     Some(PublishedLikelihood {
-        nll,
-        active_units,
-        vae_nll,
-        vae_active_units,
+        nll: iwae.0,
+        active_units: iwae.1.iter().sum(),
+        vae_nll: vae.0,
+        vae_active_units: vae.1.iter().sum(),
+        active_units_by_layer: by_layer(iwae.1),
+        vae_active_units_by_layer: by_layer(vae.1),
         epochs: iwae_epochs(STAGES) as usize,
     })
+}
+
+/// `21`, or `16+5` of two layers.
+fn units(total: usize, by_layer: Option<[usize; 2]>) -> String {
+    by_layer.map_or_else(
+        || total.to_string(),
+        |[lower, upper]| format!("{lower}+{upper}"),
+    )
 }
 
 pub(super) fn table(rows: &[LikelihoodRow]) -> Table {
@@ -261,7 +354,7 @@ pub(super) fn table(rows: &[LikelihoodRow]) -> Table {
             .iter()
             .next_back()
             .map_or((0, f64::NAN), |(&samples, &nll)| (samples, nll));
-        let published = |of: fn(&PublishedLikelihood) -> (f64, usize)| {
+        let published = |of: fn(&PublishedLikelihood) -> (f64, String)| {
             row.published.as_ref().map_or_else(
                 || "–".to_owned(),
                 |published| {
@@ -274,11 +367,14 @@ pub(super) fn table(rows: &[LikelihoodRow]) -> Table {
             row.k.to_string(),
             format!("{} of {}", row.epochs, iwae_epochs(STAGES)),
             format!("{nll:.2} ± {:.2} (K = {samples})", row.standard_error),
-            row.active_units.to_string(),
+            units(row.active_units, row.active_units_by_layer),
             format!("{:.2}", row.negative_elbo),
             format!("{} of {}, seed {}", row.images, row.dataset, row.seed),
-            published(|row| (row.nll, row.active_units)),
-            published(|row| (row.vae_nll, row.vae_active_units)),
+            published(|row| (row.nll, units(row.active_units, row.active_units_by_layer))),
+            published(|row| {
+                let units = units(row.vae_active_units, row.vae_active_units_by_layer);
+                (row.vae_nll, units)
+            }),
         ]
     };
     Table {

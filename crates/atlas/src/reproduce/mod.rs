@@ -10,6 +10,7 @@ pub mod document;
 mod likelihoods;
 mod losses;
 mod table;
+mod two_layers;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -32,7 +33,7 @@ pub use table::Table;
 /// A published result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Reproduction {
-    /// Burda et al. 2016, Table 1, one stochastic layer.
+    /// Burda et al. 2016, Table 1.
     IwaeTable1,
     /// The VAE among PyTorch's examples.
     PyTorchExample,
@@ -63,7 +64,7 @@ impl Reproduction {
     pub fn about(self) -> &'static str {
         match self {
             Self::IwaeTable1 => {
-                "Burda et al. 2016, Table 1: −log p(x) of binarised MNIST, one stochastic layer, k samples in training"
+                "Burda et al. 2016, Table 1: −log p(x) of binarised MNIST, one or two stochastic layers, k samples in training"
             }
             Self::PyTorchExample => {
                 "PyTorch's VAE example, 784-400-20: test loss on grey MNIST after 10 epochs"
@@ -109,6 +110,8 @@ pub struct Request {
     pub dataset: String,
     /// Stages of the IWAE schedule, 1 to 8: (3ⁿ − 1)/2 epochs.
     pub stages: u32,
+    /// Stochastic layers of the IWAE table, 1 or 2.
+    pub layers: usize,
     /// Samples in training, one row each.
     pub samples: Vec<usize>,
     /// Measure −log p(x) on the first so many test images; `None` for all.
@@ -169,6 +172,14 @@ pub fn run(
     download: &mut dyn FnMut(datasets::Progress<'_>),
     observer: &dyn Observer,
 ) -> Result<Rows, Error> {
+    let is_table = request.reproduction == Reproduction::IwaeTable1;
+    if request.layers != 1 && !(is_table && request.layers == 2) {
+        return Err(Error::Configuration(format!(
+            "--layers is {}, but must be 1, or 2 with {}",
+            request.layers,
+            Reproduction::IwaeTable1
+        )));
+    }
     let dataset = datasets::load(&request.dataset, &request.lookup, download)?;
     let workshop = Workshop {
         request,
@@ -221,6 +232,20 @@ impl Workshop<'_> {
         configuration: &Configuration,
         folder: &RunFolder,
     ) -> Result<(), Error> {
+        self.prepare(configuration, folder)?;
+        let mut observer = self.observer.training(row, configuration.training.epochs);
+        self.run(configuration, folder)
+            .complete(&self.request.command, self.interrupt, observer.as_mut())
+            .map(drop)
+            .map_err(|error| match error {
+                Error::Stopped { .. } => self.interrupted(),
+                other => other,
+            })
+    }
+
+    /// Lets a shorter run in `folder` go on as that of `configuration`, and
+    /// refuses any other.
+    fn prepare(&self, configuration: &Configuration, folder: &RunFolder) -> Result<(), Error> {
         if folder.exists() {
             folder.check_dataset(self.dataset)?;
             let found = folder.configuration()?;
@@ -241,19 +266,16 @@ impl Workshop<'_> {
                 )));
             }
         }
-        let run = Run {
+        Ok(())
+    }
+
+    fn run<'b>(&'b self, configuration: &'b Configuration, folder: &RunFolder) -> Run<'b> {
+        Run {
             configuration,
             dataset: self.dataset,
             threads: threads(self.request.threads),
             folder: folder.clone(),
-        };
-        let mut observer = self.observer.training(row, configuration.training.epochs);
-        run.complete(&self.request.command, self.interrupt, observer.as_mut())
-            .map(drop)
-            .map_err(|error| match error {
-                Error::Stopped { .. } => self.interrupted(),
-                other => other,
-            })
+        }
     }
 
     fn interrupted(&self) -> Error {

@@ -1,0 +1,193 @@
+//! The runs of two stochastic layers: trained into a run folder, and measured.
+//!
+//! A folder has the files of any run. Its `config.toml` describes the lower
+//! layer and the training; `model.safetensors` says the rest.
+
+use std::time::{Duration, Instant};
+
+use evaluation::likelihood::two_layer_likelihood_bounds;
+use evaluation::two_layers::{active_units, sampled_losses};
+use models::TrainerError;
+use models::two_layers::{TwoLayerModel, TwoLayerSpec, TwoLayerTrainer};
+use ndarray::{CowArray, s};
+use tensor_ops::parallel::ThreadPool;
+
+use super::Workshop;
+use super::likelihoods::{EVALUATION_SEED, Measured};
+use crate::configuration::{Configuration, PIXELS};
+use crate::environment::{Environment, threads};
+use crate::error::Error;
+use crate::report;
+use crate::run_folder::{EpochMetrics, Losses, RunFolder, RunResult, Status};
+use crate::run_images::{RunImages, treated};
+use crate::training::{CHECKPOINT_EVERY, Run, progress_metadata};
+
+/// Steps between two reports of progress.
+const STEPS: usize = 100;
+
+/// Brings the run in `folder` to the end of `configuration`, as
+/// [`Workshop::train`] does those of one layer.
+pub(super) fn train(
+    workshop: &Workshop<'_>,
+    name: &str,
+    configuration: &Configuration,
+    folder: &RunFolder,
+) -> Result<(), Error> {
+    workshop.prepare(configuration, folder)?;
+    let run = workshop.run(configuration, folder);
+    if folder.exists() && run.finished()?.is_some() {
+        return Ok(());
+    }
+    let images = run.images()?;
+    let mut trainer = trainer(&run, &images)?;
+    let epochs = configuration.training.epochs;
+    let mut observer = workshop.observer.training(name, epochs);
+    let mut last = None;
+    if folder.exists() {
+        if folder.state().exists() {
+            trainer.load_state(&folder.state())?;
+        }
+        let metrics = folder.truncate_metrics(trainer.epoch() as usize)?;
+        observer.resumed(metrics.len());
+        last = metrics.last().copied();
+    } else {
+        let environment = Environment::describe(run.threads, &run.dataset.fingerprint);
+        folder.create(configuration, &workshop.request.command, &environment)?;
+    }
+    observer.began(&images.statement());
+    let interrupt = workshop.interrupt;
+    let total = (epochs * trainer.steps_in_epoch()) as f64;
+    let result = |trainer: &TwoLayerTrainer, last, divergence: Option<String>| {
+        folder.write_result(&RunResult {
+            status: if divergence.is_some() {
+                Status::Diverged
+            } else {
+                Status::Done
+            },
+            digest: run.digest(),
+            epochs: trainer.epoch() as usize,
+            steps: trainer.steps(),
+            last,
+            best_epoch: None,
+            divergence,
+        })
+    };
+    let (mut checkpointed, mut training) = (Instant::now(), Duration::ZERO);
+    while (trainer.epoch() as usize) < epochs {
+        let began = Instant::now();
+        let steps = trainer.run_steps(STEPS, &mut |_| !interrupt.requested());
+        training += began.elapsed();
+        observer.progressed(trainer.steps() as f64 / total);
+        match steps {
+            Ok(Some(trained)) => {
+                let trained = Losses {
+                    loss: trained.loss,
+                    reconstruction: trained.reconstruction,
+                    kl: trained.kl,
+                };
+                let seconds = std::mem::take(&mut training).as_secs_f64();
+                let metrics = metrics(&trainer, &images, trained, seconds)?;
+                folder.append_metrics(&metrics)?;
+                observer.epoch(&metrics, epochs);
+                last = Some(metrics);
+            }
+            Ok(None) => {}
+            Err(divergence) => {
+                let text = divergence.to_string();
+                result(&trainer, last, Some(text.clone()))?;
+                observer.finished();
+                return Err(run.diverged(text));
+            }
+        }
+        let complete = trainer.epoch() as usize >= epochs;
+        let stop = interrupt.requested() && !complete;
+        if complete || stop || checkpointed.elapsed() >= CHECKPOINT_EVERY {
+            let metadata = progress_metadata(trainer.epoch(), trainer.steps());
+            trainer.model().save(&folder.model(), &metadata)?;
+            trainer.save_state(&folder.state())?;
+            checkpointed = Instant::now();
+        }
+        if stop {
+            observer.finished();
+            return Err(workshop.interrupted());
+        }
+    }
+    result(&trainer, last, None)?;
+    observer.finished();
+    Ok(())
+}
+
+fn trainer(run: &Run<'_>, images: &RunImages<'_>) -> Result<TwoLayerTrainer, Error> {
+    let configuration = run.configuration;
+    let initialisation = configuration.initialisation()?;
+    let seed = configuration.training.seed;
+    let mut model = TwoLayerModel::new(TwoLayerSpec::table_1(), initialisation, seed)?;
+    if configuration.output_bias_is_train_mean()? {
+        model.set_output_bias_to_mean(&images.train);
+    }
+    let config = configuration.training_config(run.threads)?;
+    Ok(TwoLayerTrainer::new(model, config, images.train.clone())?)
+}
+
+fn metrics(
+    trainer: &TwoLayerTrainer,
+    images: &RunImages<'_>,
+    train: Losses,
+    seconds: f64,
+) -> Result<EpochMetrics, Error> {
+    let (steps, config) = (trainer.steps_in_epoch(), trainer.config());
+    let test = trainer.pool().install(|| {
+        sampled_losses(
+            trainer.model(),
+            images.test.view(),
+            config.seed,
+            trainer.epoch(),
+        )
+    })?;
+    Ok(EpochMetrics {
+        epoch: trainer.epoch() as usize,
+        step: trainer.steps(),
+        train,
+        test: Losses {
+            loss: test.loss,
+            reconstruction: test.reconstruction,
+            kl: test.kl,
+        },
+        validation: None,
+        data_treatment: images.treatment,
+        learning_rate: Some(config.learning_rate_at(trainer.epoch() - 1, steps - 1, steps)),
+        seconds,
+        images_per_second: (images.train.len() / PIXELS) as f64 / seconds,
+    })
+}
+
+/// Measures the weights of a run's last checkpoint.
+pub(super) fn measure(
+    workshop: &Workshop<'_>,
+    folder: &RunFolder,
+    observer: &dyn report::Observer,
+) -> Result<Measured, Error> {
+    let request = workshop.request;
+    let configuration = folder.configuration()?;
+    folder.check_dataset(workshop.dataset)?;
+    let model = TwoLayerModel::load(&folder.model())?.0;
+    let treatment = configuration.treatment()?.of_evaluation();
+    let test = &workshop.dataset.test;
+    let n = request.subset.unwrap_or(test.len());
+    let images = CowArray::from(test.images().slice_move(s![..n, ..]));
+    let images = treated(treatment, images, configuration.data.test_seed);
+    let pool = ThreadPool::new(threads(request.threads)).map_err(TrainerError::from)?;
+    pool.install(|| {
+        observer.sampling(n);
+        let progress = || observer.sampled();
+        let (images, samples) = (images.view(), request.nll_samples);
+        let seed = EVALUATION_SEED;
+        Ok(Measured {
+            bounds: two_layer_likelihood_bounds(&model, images, samples, seed, &progress)?,
+            active_units: active_units(&model, images, seed)?.into(),
+            negative_elbo: sampled_losses(&model, images, seed, 0)?.loss,
+            images: n,
+            data_treatment: treatment,
+        })
+    })
+}
