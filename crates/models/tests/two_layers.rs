@@ -278,10 +278,9 @@ fn gradient_is_that_of_finite_differences() {
             step.iter_mut().for_each(|step| *step /= length);
             let moved = |sign: f64| {
                 let mut tensors = problem.parameters.named_tensors();
-                let mut position = 0;
-                for value in tensors.iter_mut().flat_map(|tensor| &mut tensor.values) {
-                    *value += sign * 5e-5 * step[position];
-                    position += 1;
+                let values = tensors.iter_mut().flat_map(|tensor| &mut tensor.values);
+                for (value, step) in values.zip(&step) {
+                    *value += sign * 5e-5 * step;
                 }
                 let layout = problem.parameters.layout().clone();
                 let moved = Parameters::from_named_tensors(layout, tensors).unwrap();
