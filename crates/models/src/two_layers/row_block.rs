@@ -60,12 +60,6 @@ pub(super) struct StochasticBlock<T: Float> {
     losses: Vec<ImageLosses>,
 }
 
-/// w̃ below 2⁻⁶⁰ counts as zero: far below the rounding of the sums it enters,
-/// but its products with small gradients would be subnormal numbers, where
-/// arithmetic is many times slower. Early in training most samples have such
-/// weights.
-const SMALLEST_WEIGHT: f64 = 1.0 / (1_u64 << 60) as f64;
-
 /// The losses of one image, in nats.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct ImageLosses {
@@ -219,7 +213,6 @@ impl<T: Float> StochasticBlock<T> {
     pub(super) fn weigh_samples(&mut self, bound: Bound) {
         let samples = self.samples;
         let share = 1.0 / samples as f64;
-        let smallest = T::from_f64(SMALLEST_WEIGHT);
         for image in 0..self.images {
             let rows = image * samples..(image + 1) * samples;
             let (losses, ratios) = (
@@ -241,11 +234,7 @@ impl<T: Float> StochasticBlock<T> {
                     {
                         *log_weight = ratio - loss.to_f64();
                     }
-                    let negative_bound = normalise(log_weights, weights);
-                    for weight in weights.iter_mut().filter(|weight| **weight < smallest) {
-                        *weight = T::ZERO;
-                    }
-                    negative_bound
+                    normalise(log_weights, weights)
                 }
             };
             self.losses[image] = ImageLosses {
