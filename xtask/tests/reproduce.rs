@@ -203,8 +203,75 @@ fn two_layers_have_rows_and_runs_of_their_own() {
         (&document["rows"][0]["k"], &document["rows"][0]["layers"]),
         (&5.into(), &2.into())
     );
-    let message = fail(xtask(folder.path()).args(["eval", "out/iwae-table1/layers2-k1"]));
-    assert!(message.contains("two-layer model"), "{message}");
+    let run = "out/iwae-table1/layers2-k1";
+    let config = folder.path().join(run).join("config.toml");
+    let config = config.to_str().expect("UTF-8");
+    fs::remove_file(folder.path().join(run).join("result.json")).expect("removed");
+    for arguments in [
+        vec!["eval", run],
+        vec!["train", "--resume", run],
+        vec!["train", "--resume", run, "--epochs", "5"],
+        vec!["train", "--dataset", "idx:tiny", "--config", config],
+    ] {
+        let message = fail(xtask(folder.path()).args(&arguments));
+        assert!(
+            message.contains("two-layer model"),
+            "{arguments:?}: {message}"
+        );
+    }
+    // Without a result, the checkpoint at the end makes one again.
+    fs::remove_file(
+        folder
+            .path()
+            .join("out/iwae-table1/layers2-k1-4-epochs-30-images.json"),
+    )
+    .expect("removed");
+    assert_eq!(two("out", "2", &[])["nll"], second["nll"]);
+    assert!(weights("out") == weights("whole"));
+
+    // Of a version that did not write the upper layer down.
+    let text = String::from_utf8(read(config)).expect("UTF-8");
+    let (lower, upper) = text.split_once("[two_layers]").expect("a section");
+    let rest = upper.split_once("\n\n").map_or("", |(_, rest)| rest);
+    fs::write(config, format!("{lower}{rest}")).expect("writable");
+    let measured = two("out", "3", &["--no-training"]);
+    assert_eq!(measured["nll"], second["nll"]);
+    let longer = [
+        &TABLE[..],
+        &["--out", "out", "--layers", "2", "--stages", "3"],
+    ]
+    .concat();
+    let message = fail(xtask(folder.path()).args(longer));
+    assert!(message.contains("--no-training"), "{message}");
+}
+
+#[test]
+fn what_another_version_made_is_not_taken_for_current() {
+    let folder = folder();
+    for layers in ["1", "2"] {
+        let more = ["--layers", layers];
+        let first = row(folder.path(), "out", "1", &more);
+        let name = if layers == "1" { "k1" } else { "layers2-k1" };
+        let table = folder.path().join("out/iwae-table1");
+        // A row that does not say by what it was measured is measured again.
+        let path = table.join(format!("{name}-1-epochs-30-images.json"));
+        let mut older = json(&String::from_utf8(read(&path)).expect("UTF-8"));
+        let fields = older.as_object_mut().expect("an object");
+        assert!(fields.remove("result_format").is_some());
+        fields.insert("negative_elbo".into(), 1.0.into());
+        fs::write(&path, older.to_string()).expect("writable");
+        assert_eq!(row(folder.path(), "out", "1", &more), first);
+        assert_eq!(json(&String::from_utf8(read(&path)).expect("UTF-8")), first);
+        // A run it finished is not extended.
+        let result = table.join(name).join("result.json");
+        let mut older = json(&String::from_utf8(read(&result)).expect("UTF-8"));
+        older["digest"] = "0".repeat(64).into();
+        fs::write(&result, older.to_string()).expect("writable");
+        let arguments = [&TABLE[..], &["--out", "out", "--stages", "2"], &more].concat();
+        let message = fail(xtask(folder.path()).args(arguments));
+        assert!(message.contains("gives other results"), "{message}");
+        assert!(result.exists());
+    }
 }
 
 #[test]

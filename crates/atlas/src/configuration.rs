@@ -8,6 +8,7 @@
 //! The number of threads is absent on purpose: it never changes a result.
 
 mod layers;
+mod two_layers;
 mod typed;
 
 use std::path::Path;
@@ -19,6 +20,8 @@ use crate::error::Error;
 use crate::presets;
 
 pub use layers::Override;
+pub(crate) use two_layers::TwoLayerConfiguration;
+
 use layers::{merge, set};
 
 /// `model.sigma` where nothing else is asked for.
@@ -208,23 +211,28 @@ impl Configuration {
         file: Option<&Path>,
         overrides: &[Override],
     ) -> Result<Self, Error> {
+        let origin = file.map(|path| path.display().to_string());
+        let file = file.map(read_table).transpose()?;
+        if let (Some(table), Some(origin)) = (&file, &origin)
+            && table.contains_key(two_layers::SECTION)
+        {
+            return Err(two_layers::refused(origin));
+        }
+        Self::of_layers(preset, file.zip(origin.as_deref()), overrides)
+    }
+
+    /// The same of a file that has been read, with its name.
+    fn of_layers(
+        preset: Option<&str>,
+        file: Option<(toml::Table, &str)>,
+        overrides: &[Override],
+    ) -> Result<Self, Error> {
         let mut table = toml::Table::try_from(Self::default()).map_err(internal)?;
         if let Some(name) = preset {
             merge(&mut table, presets::find(name)?, &format!("preset {name}"))?;
         }
-        if let Some(path) = file {
-            let text = std::fs::read_to_string(path).map_err(|source| Error::Read {
-                path: path.into(),
-                source,
-            })?;
-            let layer: toml::Table = text.parse().map_err(|error: toml::de::Error| {
-                Error::Configuration(format!(
-                    "{} is not valid TOML: {}",
-                    path.display(),
-                    error.message()
-                ))
-            })?;
-            merge(&mut table, layer, &path.display().to_string())?;
+        if let Some((layer, origin)) = file {
+            merge(&mut table, layer, origin)?;
         }
         for item in overrides {
             set(&mut table, item)?;
@@ -350,17 +358,7 @@ impl Configuration {
     /// with the same digest have the same result.
     #[must_use]
     pub fn digest(&self, dataset_fingerprint: &str) -> String {
-        let mut hasher = Sha256::new();
-        // serde_json writes struct fields in declaration order and floats in
-        // their shortest form, which makes this text canonical.
-        hasher.update(serde_json::to_vec(self).expect("a configuration is plain data"));
-        hasher.update(dataset_fingerprint.as_bytes());
-        hasher.update(RESULT_FORMAT);
-        hasher
-            .finalize()
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect()
+        digest(self, dataset_fingerprint)
     }
 
     /// Folder name of a run: readable parts, then twelve digits of the digest.
@@ -396,7 +394,33 @@ impl Configuration {
 
 /// Changes when a change of the code changes what a configuration results in,
 /// so that older finished runs are not taken for current ones.
-const RESULT_FORMAT: &[u8] = b"latent-atlas results 2";
+pub(crate) const RESULT_FORMAT: &str = "latent-atlas results 2";
+
+/// SHA-256 of a description of a run, its data and [`RESULT_FORMAT`].
+fn digest(description: &impl Serialize, dataset_fingerprint: &str) -> String {
+    let mut hasher = Sha256::new();
+    // serde_json writes struct fields in declaration order and floats in their
+    // shortest form, which makes this text canonical.
+    hasher.update(serde_json::to_vec(description).expect("a configuration is plain data"));
+    hasher.update(dataset_fingerprint.as_bytes());
+    hasher.update(RESULT_FORMAT.as_bytes());
+    let hash = hasher.finalize();
+    hash.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn read_table(path: &Path) -> Result<toml::Table, Error> {
+    let text = std::fs::read_to_string(path).map_err(|source| Error::Read {
+        path: path.into(),
+        source,
+    })?;
+    text.parse().map_err(|error: toml::de::Error| {
+        Error::Configuration(format!(
+            "{} is not valid TOML: {}",
+            path.display(),
+            error.message()
+        ))
+    })
+}
 
 fn internal(error: impl std::fmt::Display) -> Error {
     Error::Configuration(format!("the configuration cannot be written: {error}"))

@@ -139,7 +139,8 @@ impl RunFolder {
         self.path.join("eval.json")
     }
 
-    fn config(&self) -> PathBuf {
+    /// `config.toml`: what the run is.
+    pub(crate) fn config(&self) -> PathBuf {
         self.path.join("config.toml")
     }
 
@@ -157,6 +158,16 @@ impl RunFolder {
         command: &str,
         environment: &Environment,
     ) -> Result<(), Error> {
+        self.create_as(&configuration.to_toml()?, command, environment)
+    }
+
+    /// The same with the text of `config.toml`.
+    pub(crate) fn create_as(
+        &self,
+        configuration: &str,
+        command: &str,
+        environment: &Environment,
+    ) -> Result<(), Error> {
         fs::create_dir_all(&self.path).map_err(|source| Error::Write {
             path: self.path.clone(),
             source,
@@ -167,7 +178,7 @@ impl RunFolder {
         )?;
         atomic_file::write_json(&self.path.join("environment.json"), environment)?;
         // Written last: a folder with config.toml is a run folder.
-        atomic_file::write(&self.config(), configuration.to_toml()?.as_bytes())
+        atomic_file::write(&self.config(), configuration.as_bytes())
     }
 
     /// Whether this is a run folder at all.
@@ -196,17 +207,7 @@ impl RunFolder {
     /// When `environment.json` is missing or damaged, or names another
     /// content.
     pub fn check_dataset(&self, dataset: &datasets::Dataset) -> Result<(), Error> {
-        let path = self.path.join("environment.json");
-        let bytes = fs::read(&path).map_err(|source| Error::Read {
-            path: path.clone(),
-            source,
-        })?;
-        let environment: Environment = serde_json::from_slice(&bytes).map_err(|error| {
-            Error::RunFolder(format!(
-                "{} is damaged ({error}); expected the file 'cargo xtask train' wrote",
-                path.display()
-            ))
-        })?;
+        let environment = self.environment()?;
         if environment.dataset_sha256 != dataset.fingerprint {
             return Err(Error::RunFolder(format!(
                 "{} was trained on a {} with SHA-256 {}, but the one found has {}; give the folder of the original with --data-dir",
@@ -217,6 +218,20 @@ impl RunFolder {
             )));
         }
         Ok(())
+    }
+
+    fn environment(&self) -> Result<Environment, Error> {
+        let path = self.path.join("environment.json");
+        let bytes = fs::read(&path).map_err(|source| Error::Read {
+            path: path.clone(),
+            source,
+        })?;
+        serde_json::from_slice(&bytes).map_err(|error| {
+            Error::RunFolder(format!(
+                "{} is damaged ({error}); expected the file 'cargo xtask train' wrote",
+                path.display()
+            ))
+        })
     }
 
     /// Reads `result.json`; `None` when the run has not ended.
@@ -249,8 +264,21 @@ impl RunFolder {
     /// must [extend](Configuration::extends) its own.
     ///
     /// # Errors
-    /// When the folder cannot be written.
+    /// When a version that gives other results finished the run, or the folder
+    /// cannot be read or written.
     pub fn extend(&self, configuration: &Configuration) -> Result<(), Error> {
+        let found = self.configuration()?;
+        let digest = found.digest(&self.environment()?.dataset_sha256);
+        self.extend_as(&configuration.to_toml()?, &digest)
+    }
+
+    /// The same with the text of `config.toml`; `digest` is the run's as it
+    /// stands.
+    pub(crate) fn extend_as(&self, configuration: &str, digest: &str) -> Result<(), Error> {
+        let result = self.read_result()?;
+        if result.is_some_and(|result| result.digest != digest) {
+            return Err(self.of_another_version());
+        }
         // In this order: a run without a result is an unfinished one, whatever
         // its length.
         let path = self.result();
@@ -260,7 +288,15 @@ impl RunFolder {
             }
             _ => {}
         }
-        atomic_file::write(&self.config(), configuration.to_toml()?.as_bytes())
+        atomic_file::write(&self.config(), configuration.as_bytes())
+    }
+
+    /// That the run's settings are those asked for, but its digest is not.
+    pub(crate) fn of_another_version(&self) -> Error {
+        Error::RunFolder(format!(
+            "{} holds this run as a version that gives other results finished it; delete the folder or choose another --out to train it again",
+            self.path.display()
+        ))
     }
 
     /// Adds one line to `metrics.jsonl`.

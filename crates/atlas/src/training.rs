@@ -213,35 +213,39 @@ impl Run<'_> {
     /// The outcome, if the run has ended; an error if the folder holds the
     /// run of another configuration or data set, or of a version of this
     /// program that gives other results.
-    pub(crate) fn finished(&self) -> Result<Option<Outcome>, Error> {
+    fn finished(&self) -> Result<Option<Outcome>, Error> {
         let Some(result) = self.folder.read_result()? else {
             return Ok(None);
         };
         if result.digest != self.digest() {
-            let path = self.folder.path().display();
             let is_older = self.folder.configuration()? == *self.configuration
                 && self.folder.check_dataset(self.dataset).is_ok();
-            return Err(Error::RunFolder(if is_older {
-                format!(
-                    "{path} holds this run as a version that gives other results finished it; delete the folder or choose another --out to train it again"
-                )
+            return Err(if is_older {
+                self.folder.of_another_version()
             } else {
-                format!(
-                    "{path} holds the finished run of another configuration or data set; choose another --out"
-                )
-            }));
+                Error::RunFolder(format!(
+                    "{} holds the finished run of another configuration or data set; choose another --out",
+                    self.folder.path().display()
+                ))
+            });
         }
+        self.ended(result).map(Some)
+    }
+
+    /// The outcome of a run that has ended as `result` says; an error if it
+    /// diverged.
+    pub(crate) fn ended(&self, result: RunResult) -> Result<Outcome, Error> {
         match result.status {
-            Status::Done => Ok(Some(Outcome {
+            Status::Done => Ok(Outcome {
                 folder: self.folder.clone(),
                 result,
                 already_done: true,
-            })),
+            }),
             Status::Diverged => Err(self.diverged(result.divergence.unwrap_or_default())),
         }
     }
 
-    pub(crate) fn digest(&self) -> String {
+    fn digest(&self) -> String {
         self.configuration.digest(&self.dataset.fingerprint)
     }
 

@@ -1,12 +1,13 @@
 //! Table 1 of Burda, Grosse & Salakhutdinov, *Importance Weighted
 //! Autoencoders* (ICLR 2016), one stochastic layer or two.
 //!
-//! Recipe: 784-200-200-50, or 784-200-200-100 below 100-100-100-50, tanh, Glorot weights, the output bias at the logit
-//! of the mean image, MNIST shuffled and binarised anew in every minibatch of
-//! 20, Adam (0.9, 0.999, ε 1e-4) along the mean gradient, 3ⁱ epochs at
-//! 1e-3·10^(−i/7) for i = 0 … 7. The paper's text and its published code differ
-//! (first-moment decay, sum or mean of the gradient, shuffling); this is the
-//! text's, with the code's output bias.
+//! Recipe: 784-200-200-50, or 784-200-200-100 below 100-100-100-50, tanh,
+//! Glorot weights, the output bias at the logit of the mean image, MNIST
+//! shuffled and binarised anew in every minibatch of 20, Adam (0.9, 0.999,
+//! ε 1e-4) along the mean gradient, 3ⁱ epochs at 1e-3·10^(−i/7) for
+//! i = 0 … 7. The paper's text and its published code differ (first-moment
+//! decay, sum or mean of the gradient, shuffling); this is the text's, with
+//! the code's output bias.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -18,6 +19,7 @@ use models::{DataTreatment, Model, iwae_epochs};
 use serde::{Deserialize, Serialize};
 
 use super::{Table, Workshop, read_row, two_layers, write_row};
+use crate::configuration::RESULT_FORMAT;
 use crate::error::Error;
 use crate::report::{self, SplitName};
 use crate::run_folder::RunFolder;
@@ -87,6 +89,10 @@ pub struct LikelihoodRow {
     pub seed: u64,
     /// Seconds of training, all calls together.
     pub training_seconds: f64,
+    /// The version of the results it was measured by; empty in rows that do
+    /// not say.
+    #[serde(default)]
+    pub result_format: String,
 }
 
 /// What rows written before there were two layers are of.
@@ -209,7 +215,8 @@ fn row_path(workshop: &Workshop<'_>, k: usize, epochs: usize, images: usize) -> 
 /// Whether a stored row answers this request; its file name has the rest.
 fn is_of(row: &LikelihoodRow, workshop: &Workshop<'_>) -> bool {
     let request = workshop.request;
-    row.seed == request.seed
+    row.result_format == RESULT_FORMAT
+        && row.seed == request.seed
         && row.dataset == workshop.dataset.name
         && row.nll.keys().next_back() == Some(&request.nll_samples)
 }
@@ -222,6 +229,8 @@ pub(super) struct Measured {
     pub(super) negative_elbo: f64,
     pub(super) images: usize,
     pub(super) data_treatment: DataTreatment,
+    /// Seed of the draw that made the images binary.
+    pub(super) data_seed: u64,
 }
 
 fn measure(
@@ -265,9 +274,10 @@ fn measure(
         dataset: workshop.dataset.name.clone(),
         images: measured.images,
         data_treatment: measured.data_treatment,
-        data_seed: folder.configuration()?.data.test_seed,
+        data_seed: measured.data_seed,
         seed: request.seed,
         training_seconds: done.map(|line| line.seconds).sum(),
+        result_format: RESULT_FORMAT.to_owned(),
     })
 }
 
@@ -298,6 +308,7 @@ fn measure_one_layer(
         negative_elbo: report.evaluation.loss,
         images: report.evaluation.n,
         data_treatment: report.evaluation.data_treatment,
+        data_seed: folder.configuration()?.data.test_seed,
     })
 }
 
@@ -363,9 +374,14 @@ pub(super) fn table(rows: &[LikelihoodRow]) -> Table {
                 },
             )
         };
+        let version = if row.result_format == RESULT_FORMAT {
+            ""
+        } else {
+            ", measured by another version"
+        };
         vec![
             row.k.to_string(),
-            format!("{} of {}", row.epochs, iwae_epochs(STAGES)),
+            format!("{} of {}{version}", row.epochs, iwae_epochs(STAGES)),
             format!("{nll:.2} ± {:.2} (K = {samples})", row.standard_error),
             units(row.active_units, row.active_units_by_layer),
             format!("{:.2}", row.negative_elbo),

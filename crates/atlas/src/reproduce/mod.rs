@@ -252,18 +252,7 @@ impl Workshop<'_> {
             if configuration.extends(&found) {
                 folder.extend(configuration)?;
             } else if found != *configuration {
-                let why = if found.extends(configuration) {
-                    format!(
-                        "a run of {} epochs, more than the {} asked for",
-                        found.training.epochs, configuration.training.epochs
-                    )
-                } else {
-                    "a run with other settings".into()
-                };
-                return Err(Error::RunFolder(format!(
-                    "{} holds {why}; choose another --out",
-                    folder.path().display()
-                )));
+                return Err(another_run(folder, configuration, &found));
             }
         }
         Ok(())
@@ -283,6 +272,22 @@ impl Workshop<'_> {
             command: self.request.command.clone(),
         }
     }
+}
+
+/// That `folder` holds the run of `found`, from which `asked` cannot go on.
+fn another_run(folder: &RunFolder, asked: &Configuration, found: &Configuration) -> Error {
+    let why = if found.extends(asked) {
+        format!(
+            "a run of {} epochs, more than the {} asked for",
+            found.training.epochs, asked.training.epochs
+        )
+    } else {
+        "a run with other settings".into()
+    };
+    Error::RunFolder(format!(
+        "{} holds {why}; choose another --out",
+        folder.path().display()
+    ))
 }
 
 /// Writes the result file of a row.

@@ -1,7 +1,8 @@
 //! The runs of two stochastic layers: trained into a run folder, and measured.
 //!
-//! A folder has the files of any run. Its `config.toml` describes the lower
-//! layer and the training; `model.safetensors` says the rest.
+//! A folder has the files of a run of one layer, but for the trajectories of
+//! tracked images. Its `config.toml` has a section on the upper layer, by which
+//! everything that knows one layer only refuses it.
 
 use std::time::{Duration, Instant};
 
@@ -13,8 +14,9 @@ use ndarray::{CowArray, s};
 use tensor_ops::parallel::ThreadPool;
 
 use super::Workshop;
+use super::another_run;
 use super::likelihoods::{EVALUATION_SEED, Measured};
-use crate::configuration::{Configuration, PIXELS};
+use crate::configuration::{Configuration, PIXELS, TwoLayerConfiguration};
 use crate::environment::{Environment, threads};
 use crate::error::Error;
 use crate::report;
@@ -33,10 +35,18 @@ pub(super) fn train(
     configuration: &Configuration,
     folder: &RunFolder,
 ) -> Result<(), Error> {
-    workshop.prepare(configuration, folder)?;
+    let described = TwoLayerConfiguration {
+        lower: configuration.clone(),
+        upper: Some(TwoLayerSpec::table_1().upper.to_string()),
+    };
+    prepare(workshop, &described, folder)?;
+    let digest = described.digest(&workshop.dataset.fingerprint);
     let run = workshop.run(configuration, folder);
-    if folder.exists() && run.finished()?.is_some() {
-        return Ok(());
+    if let Some(result) = folder.read_result()? {
+        if result.digest != digest {
+            return Err(folder.of_another_version());
+        }
+        return run.ended(result).map(drop);
     }
     let images = run.images()?;
     let mut trainer = trainer(&run, &images)?;
@@ -52,7 +62,8 @@ pub(super) fn train(
         last = metrics.last().copied();
     } else {
         let environment = Environment::describe(run.threads, &run.dataset.fingerprint);
-        folder.create(configuration, &workshop.request.command, &environment)?;
+        let text = described.to_toml()?;
+        folder.create_as(&text, &workshop.request.command, &environment)?;
     }
     observer.began(&images.statement());
     let interrupt = workshop.interrupt;
@@ -64,7 +75,7 @@ pub(super) fn train(
             } else {
                 Status::Done
             },
-            digest: run.digest(),
+            digest: digest.clone(),
             epochs: trainer.epoch() as usize,
             steps: trainer.steps(),
             last,
@@ -114,6 +125,33 @@ pub(super) fn train(
     }
     result(&trainer, last, None)?;
     observer.finished();
+    Ok(())
+}
+
+/// Lets a shorter run in `folder` go on as the one described, and refuses any
+/// other.
+fn prepare(
+    workshop: &Workshop<'_>,
+    described: &TwoLayerConfiguration,
+    folder: &RunFolder,
+) -> Result<(), Error> {
+    if !folder.exists() {
+        return Ok(());
+    }
+    folder.check_dataset(workshop.dataset)?;
+    let found = TwoLayerConfiguration::read(&folder.config())?;
+    if found.upper.is_none() {
+        return Err(Error::RunFolder(format!(
+            "{} was begun by a version that did not write down the upper layer, so that it cannot go on; measure it with --no-training, or choose another --out",
+            folder.path().display()
+        )));
+    }
+    if described.extends(&found) {
+        let digest = found.digest(&workshop.dataset.fingerprint);
+        folder.extend_as(&described.to_toml()?, &digest)?;
+    } else if found != *described {
+        return Err(another_run(folder, &described.lower, &found.lower));
+    }
     Ok(())
 }
 
@@ -168,7 +206,7 @@ pub(super) fn measure(
     observer: &dyn report::Observer,
 ) -> Result<Measured, Error> {
     let request = workshop.request;
-    let configuration = folder.configuration()?;
+    let configuration = TwoLayerConfiguration::read(&folder.config())?.lower;
     folder.check_dataset(workshop.dataset)?;
     let model = TwoLayerModel::load(&folder.model())?.0;
     let treatment = configuration.treatment()?.of_evaluation();
@@ -188,6 +226,7 @@ pub(super) fn measure(
             negative_elbo: sampled_losses(&model, images, seed, 0)?.loss,
             images: n,
             data_treatment: treatment,
+            data_seed: configuration.data.test_seed,
         })
     })
 }
