@@ -182,11 +182,11 @@ fn two_layers_have_rows_and_runs_of_their_own() {
     let stands = two("out", "1", &["--no-training", "--markdown", "RESULTS.md"]);
     assert_eq!(stands, second);
     let text = String::from_utf8(read(folder.path().join("RESULTS.md"))).expect("UTF-8");
-    let (one, two) = text
+    let (one_layer, two_layers) = text
         .split_once("Two stochastic layers")
         .expect("two tables");
-    assert_eq!(one.matches("of 3280 |").count(), 1, "{text}");
-    assert_eq!(two.matches("of 3280 |").count(), 2, "{text}");
+    assert_eq!(one_layer.matches("of 3280 |").count(), 1, "{text}");
+    assert_eq!(two_layers.matches("of 3280 |").count(), 2, "{text}");
 
     // The importance-weighted bound, and `eval`, which knows one layer only.
     let several = [
