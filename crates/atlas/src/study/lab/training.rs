@@ -36,7 +36,10 @@ pub(super) fn codes(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Result<B
             labels.size = 10.5;
         }
         let window = [-RANGE, RANGE];
-        plot.layers.push(extent(window, window, Rgb::hex(0x2b3038)));
+        // Under the names, which are the last layer.
+        let below = plot.layers.len().saturating_sub(1);
+        plot.layers
+            .insert(below, extent(window, window, Rgb::hex(0x2b3038)));
         legend = std::mem::take(&mut plot.legend);
         panels.push(Panel::from(plot));
         data.push(json!({"model": run.key, "codes": rounded_points(&codes)}));
