@@ -209,4 +209,31 @@ mod tests {
         let root_mean_square = (squared / (3.0 * 1024.0)).sqrt();
         assert!(root_mean_square < 10.0, "{root_mean_square}");
     }
+    #[test]
+    fn rare_class_colours_survive_among_many_pale_greys() {
+        let mut image = RgbImage::new(100, 100, Rgb::WHITE);
+        for at in 0..10_000 {
+            let grey = (at * 7919 % 200) as u8;
+            let tinted = Rgb(255 - grey, 255 - grey / 2, 255 - grey / 3);
+            image.set(at % 100, at / 100, tinted);
+        }
+        let classes: Vec<Rgb> = (0..10).map(crate::class_colour).collect();
+        for (class, &colour) in classes.iter().enumerate() {
+            for x in 0..10 {
+                image.set(10 * class + x, 50, colour);
+            }
+        }
+        let palette = Palette::of(std::slice::from_ref(&image), 128);
+        let drawn = palette.indices(&image);
+        for (class, &colour) in classes.iter().enumerate() {
+            let found = palette.colours[usize::from(drawn[50 * 100 + 10 * class])];
+            let distance = (0..3)
+                .map(|i| (channel(found, i) - channel(colour, i)).abs())
+                .fold(0.0, f64::max);
+            assert!(
+                distance <= 12.0,
+                "class {class}: {colour:?} became {found:?}"
+            );
+        }
+    }
 }

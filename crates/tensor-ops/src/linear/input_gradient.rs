@@ -87,6 +87,7 @@ impl<T: Float> Operation<T> for InputGradient<'_, T> {
         // SAFETY: features by the caller; the buffers have the shapes' lengths,
         // the tiles lie inside dxᵀ, and the lines of h and dx inside those.
         unsafe {
+            const { assert!(L::TILE_PANELS <= TILE_PANELS) };
             transpose_dy::<T, L>(shape, dy, transposed_dy);
             let mut job = Whole {
                 factors: Factors {

@@ -150,7 +150,7 @@ impl<T: Float> Operation<T> for Scan<'_, T> {
     unsafe fn run<L: Line<T>>(self) {
         let Self { support, shape, x } = self;
         let Panels { rows, .. } = shape;
-        let (row_tile, input_tile) = (sparse_rows::<T, L>(), tile_inputs::<T, L>());
+        let (row_tile, input_tile) = heights::<T, L>();
         support.shape = Some(shape);
         support.tiles = (row_tile, input_tile);
         let masks = &mut support.masks;
@@ -205,9 +205,6 @@ impl<T: Float> Operation<T> for Scan<'_, T> {
 /// Rows of the forward product's sparse tile and inputs of the weight
 /// gradient's tile on a path.
 fn tile_heights<T: Float>(isa: Isa) -> (usize, usize) {
-    const fn heights<T, L: Line<T>>() -> (usize, usize) {
-        (sparse_rows::<T, L>(), tile_inputs::<T, L>())
-    }
     match isa {
         Isa::Scalar => heights::<T, T::Portable>(),
         #[cfg(target_arch = "x86_64")]
@@ -217,4 +214,8 @@ fn tile_heights<T: Float>(isa: Isa) -> (usize, usize) {
         #[cfg(not(target_arch = "x86_64"))]
         Isa::Avx2 | Isa::Avx512 => unreachable!("only x86-64 offers this path"),
     }
+}
+
+const fn heights<T, L: Line<T>>() -> (usize, usize) {
+    (sparse_rows::<T, L>(), tile_inputs::<T, L>())
 }

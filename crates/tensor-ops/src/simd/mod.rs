@@ -61,6 +61,9 @@ pub trait Line<T>: Copy {
     /// to the places left.
     #[inline(always)]
     unsafe fn write_indices(mask: u16, first: u32, to: &mut [u32; LANES]) {
+        if mask == 0 {
+            return;
+        }
         let mut used = 0;
         for l in 0..LANES {
             to[used.min(LANES - 1)] = first + l as u32;

@@ -47,10 +47,10 @@ pub(super) fn lattices(drawing: &mut Drawing<'_>) -> Result<Block, Error> {
         caption,
         ..Figure::row(panels)
     };
-    drawing.chart("four-dimensions", figure, &runs, json!({
-                "points_per_dimension": axis,
-                "order": "blocks row-major from the top left over z1 (right) and z2 (up), in each block over z3 (right) and z4 (up)",
-            }))
+    let order = "blocks row-major from the top left over z1 (right) and z2 (up), \
+                 in each block over z3 (right) and z4 (up)";
+    let data = json!({"points_per_dimension": axis, "order": order});
+    drawing.chart("four-dimensions", figure, &runs, data)
 }
 
 /// A hundred images of each model with 8 and 16 latent variables.
@@ -100,7 +100,12 @@ pub(super) fn from_the_prior(drawing: &mut Drawing<'_>) -> Result<Block, Error> 
         caption,
         ..Figure::grid(rows)
     };
-    drawing.chart("samples", figure, &runs, json!({"samples": SAMPLES * SAMPLES, "codes": format!("normal deviates of seed {CODES_SEED} and the stream of the number of dimensions, row-major from the top left")}))
+    let codes = format!(
+        "normal deviates of seed {CODES_SEED} and the stream of the number of dimensions, \
+         row-major from the top left"
+    );
+    let data = json!({"samples": SAMPLES * SAMPLES, "codes": codes});
+    drawing.chart("samples", figure, &runs, data)
 }
 
 fn square() -> Grid {

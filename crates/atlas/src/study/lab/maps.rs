@@ -71,9 +71,15 @@ pub(super) fn labelled(
             },
         )?;
     }
+    // True of the three models together; one whose runs diverged is missing.
+    let alike = if runs.len() == 3 {
+        "the VAE and the second model share an architecture, both AEs a loss; "
+    } else {
+        ""
+    };
     let caption = format!(
         "The maps side by side, every tile centred on its code. Same data, same range of codes; \
-         the VAE and the second model share an architecture, both AEs a loss; {}.",
+         {alike}{}.",
         seed_and_epochs(runs[0]),
     );
     side_by_side(

@@ -132,8 +132,7 @@ pub(super) fn change(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Result<
         "Above: mean distance between a tile and its neighbours on the {STEPS} × {STEPS} map, in \
          per cent of the mean distance between two test images. Below: by how much the decoder \
          stretches a small area of codes (the root of the determinant of the pulled-back metric of \
-         pixel probabilities), as a power of ten. \
-         Colours mean the same in each row; {}.",
+         mean images), as a power of ten. Colours mean the same in each row; {}.",
         seed_and_epochs(runs[0]),
     );
     let figure = Figure {

@@ -160,9 +160,19 @@ pub(super) fn figure(
     };
     let counted: Vec<_> = series
         .iter()
-        .map(|series| json!({"name": series.name, "density_in_40_bins_from_-4_to_4": density(&series.values)}))
+        .map(|series| {
+            let density = density(&series.values);
+            json!({"name": series.name, "density_in_40_bins_from_-4_to_4": density})
+        })
         .collect();
-    drawing.chart("cloud", figure, &[run], json!({"split": "test", "labels": labels, "codes": drawn, "whitened": counted, "measured": settled}))
+    let data = json!({
+        "split": "test",
+        "labels": labels,
+        "codes": drawn,
+        "whitened": counted,
+        "measured": settled,
+    });
+    drawing.chart("cloud", figure, &[run], data)
 }
 
 /// The bins that the histogram draws.
