@@ -64,6 +64,7 @@ pub struct Layout {
     layers: Vec<LinearLayer>,
     tensors: Vec<TensorSlot>,
     head: usize,
+    decoder: Range<usize>,
     /// Index of the layer that holds ln σ.
     log_sigma: Option<usize>,
     inputs: usize,
@@ -102,26 +103,30 @@ impl Layout {
             *inputs
         };
         widths.push((fan_in, outputs, Activation::Identity));
+        let decoder = head + 1..widths.len();
         let log_sigma_len = spec.likelihood.log_sigma_len(*inputs);
         let log_sigma = log_sigma_len.map(|len| {
             widths.push((0, len, Activation::Identity));
             widths.len() - 1
         });
 
-        let mut layout = Self::of_layers(widths, *inputs, *latent);
-        layout.head = head;
+        let mut layout = Self::of_layers(widths, head, decoder, *latent);
         layout.log_sigma = log_sigma;
         layout.name_tensors(spec);
         layout
     }
 
     /// The layout of layers of the given inputs, outputs and activations, in
-    /// forward order; no tensor has a name yet.
+    /// forward order; no tensor has a name yet. The first layer takes the
+    /// image, `head` computes the posterior of its code and the layers
+    /// `decoder` take the code back to the image.
     pub(crate) fn of_layers(
         widths: Vec<(usize, usize, Activation)>,
-        inputs: usize,
+        head: usize,
+        decoder: Range<usize>,
         latent: usize,
     ) -> Self {
+        let inputs = widths[0].0;
         let mut offset = 0;
         let mut layers: Vec<LinearLayer> = widths
             .into_iter()
@@ -152,7 +157,8 @@ impl Layout {
         Self {
             layers,
             tensors: Vec::new(),
-            head: 0,
+            head,
+            decoder,
             log_sigma: None,
             inputs,
             latent,
@@ -182,20 +188,23 @@ impl Layout {
     }
 
     /// The layers in forward order: encoder, head, decoder; last, as a layer
-    /// without inputs, the ln σ of a Gaussian that learns them.
+    /// without inputs, the ln σ of a Gaussian that learns them. Between head
+    /// and decoder of two stochastic layers are the networks of the upper one.
     pub fn layers(&self) -> &[LinearLayer] {
         &self.layers
     }
 
     /// Index of the head, the last layer of the encoder: μ and its scale side by
-    /// side for a VAE, the code otherwise.
+    /// side for a VAE, the code otherwise; of two stochastic layers the one of
+    /// q(h₁|x), where the scale begins in a panel of its own.
     pub fn head(&self) -> usize {
         self.head
     }
 
-    /// Indices of the decoder's layers.
+    /// Indices of the decoder's layers; of two stochastic layers those of
+    /// p(x|h₁).
     pub fn decoder(&self) -> Range<usize> {
-        self.head + 1..self.log_sigma.unwrap_or(self.layers.len())
+        self.decoder.clone()
     }
 
     /// Index of the layer without inputs whose b is the learned ln σ of a
@@ -204,7 +213,7 @@ impl Layout {
         self.log_sigma
     }
 
-    /// Dimensions of the code.
+    /// Dimensions of the code, h₁ of two.
     pub fn latent(&self) -> usize {
         self.latent
     }

@@ -15,7 +15,8 @@ pub enum Purpose {
     /// The order of the images; the index is the epoch.
     Shuffling,
     /// ε of z = μ + σ·ε during training; index 0, and the deviates of image i
-    /// of step s begin at position (s·batch + i)·samples·latent.
+    /// of step s begin at position (s·batch + i)·samples·w, where w is the
+    /// width of a code: `latent`, or both layers' of two.
     Noise,
     /// Codes and images drawn after training; the index is the caller's.
     Sampling,

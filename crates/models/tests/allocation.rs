@@ -4,10 +4,12 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Barrier};
 
+use models::two_layers::{TwoLayerModel, TwoLayerTrainer};
 use models::{
     DataTreatment, Gradients, Initialisation, Model, ModelKind, ModelSpec, Objective, Schedule,
     Trainer, TrainingConfig,
 };
+use tensor_ops::parallel::ThreadPool;
 
 /// Counts every allocation of the process, on any thread.
 struct Counting;
@@ -82,7 +84,7 @@ fn steps_after_the_first_allocate_nothing() {
         },
         plain.clone(),
         plain,
-        elaborate,
+        elaborate.clone(),
     ];
     let likelihoods = [
         "bernoulli",
@@ -109,7 +111,37 @@ fn steps_after_the_first_allocate_nothing() {
             trainer(images.clone(), config, likelihood)
         })
         .collect();
-    trainers.iter().for_each(wake_every_thread);
+    let of_two_layers = [(Objective::ELBO, 1), (Objective::iwae(5), 2)];
+    let mut of_two_layers = of_two_layers.map(|(objective, threads)| {
+        let config = TrainingConfig {
+            objective,
+            threads,
+            clip_norm: None,
+            ..elaborate.clone()
+        };
+        two_layer_trainer(images.clone(), config)
+    });
+    let pools = trainers.iter().map(Trainer::pool);
+    pools
+        .chain(of_two_layers.iter().map(TwoLayerTrainer::pool))
+        .for_each(wake_every_thread);
+    for trainer in &mut of_two_layers {
+        let mut counts = Vec::with_capacity(100);
+        for _ in 0..3 {
+            let mut count = || counts.push(ALLOCATIONS.load(Ordering::Relaxed));
+            let epoch = trainer.run_steps(usize::MAX, &mut |_| {
+                count();
+                true
+            });
+            assert!(epoch.unwrap().is_some());
+        }
+        let config = trainer.config();
+        let what = format!(
+            "two layers, {} on {} threads",
+            config.objective, config.threads
+        );
+        assert_none_allocated(&counts, trainer.steps_in_epoch(), &what);
+    }
     for trainer in &mut trainers {
         let mut counts = Vec::with_capacity(100);
         for _ in 0..3 {
@@ -117,23 +149,36 @@ fn steps_after_the_first_allocate_nothing() {
                 .run_epoch(&mut |_| counts.push(ALLOCATIONS.load(Ordering::Relaxed)))
                 .unwrap();
         }
-        let steps = trainer.steps_in_epoch();
-        for epoch in 0..3 {
-            let first = usize::from(epoch == 0);
-            let (from, to) = (epoch * steps + first, (epoch + 1) * steps - 1);
-            assert_eq!(
-                counts[to] - counts[from],
-                0,
-                "{}: {} on {} threads, epoch {}: {:?}",
-                trainer.config().objective,
-                trainer.config().gradients,
-                trainer.config().threads,
-                epoch + 1,
-                &counts[epoch * steps..=to]
-            );
-        }
+        let config = trainer.config();
+        let what = format!(
+            "{}: {} on {} threads",
+            config.objective, config.gradients, config.threads
+        );
+        assert_none_allocated(&counts, trainer.steps_in_epoch(), &what);
     }
     assert!(ALLOCATIONS.load(Ordering::Relaxed) > 0);
+}
+
+/// Of three epochs with a count after every step.
+fn assert_none_allocated(counts: &[u64], steps: usize, what: &str) {
+    assert_eq!(counts.len(), 3 * steps);
+    for epoch in 0..3 {
+        let first = usize::from(epoch == 0);
+        let (from, to) = (epoch * steps + first, (epoch + 1) * steps - 1);
+        let found = &counts[epoch * steps..=to];
+        let epoch = epoch + 1;
+        assert_eq!(
+            counts[to] - counts[from],
+            0,
+            "{what}, epoch {epoch}: {found:?}"
+        );
+    }
+}
+
+fn two_layer_trainer(images: Arc<[u8]>, config: TrainingConfig) -> TwoLayerTrainer {
+    let spec = "784-64-20/20-12-3".parse().unwrap();
+    let model = TwoLayerModel::new(spec, Initialisation::Glorot, 1).unwrap();
+    TwoLayerTrainer::new(model, config, images).unwrap()
 }
 
 fn trainer(images: Arc<[u8]>, config: TrainingConfig, likelihood: &str) -> Trainer {
@@ -149,8 +194,7 @@ fn trainer(images: Arc<[u8]>, config: TrainingConfig, likelihood: &str) -> Train
 
 /// Has every thread of the pool take a job, so that what a thread sets up at
 /// its first one is not taken for an allocation of the step.
-fn wake_every_thread(trainer: &Trainer) {
-    let pool = trainer.pool();
+fn wake_every_thread(pool: &ThreadPool) {
     let all = Barrier::new(pool.threads());
     let mut jobs = vec![(); pool.threads()];
     pool.install(|| {

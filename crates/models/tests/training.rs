@@ -552,7 +552,8 @@ fn divergence_names_epoch_step_and_tensor() {
     }
 }
 
-/// σ² and the KL are just finite, but the squares of most codes are not.
+/// σ² and the KL are just finite in f32, but ½ z² of a code is not where
+/// |ε| > 1.5, nor is then the −log w that holds it.
 #[test]
 fn log_weights_that_diverge_are_named() {
     let plain = model(ModelKind::Vae, "1", Activation::Relu);

@@ -436,15 +436,171 @@ fn a_sample_has_the_same_weight_in_any_block() {
     assert!(whole[0] != whole[1]);
 }
 
+/// A model from PyTorch's tensors by plain loops in f64.
+struct Reference {
+    spec: TwoLayerSpec,
+    tensors: BTreeMap<String, Vec<f64>>,
+}
+
+impl Reference {
+    fn new(model: &TwoLayerModel) -> Self {
+        let widen = |values: Vec<f32>| values.into_iter().map(f64::from).collect();
+        let tensors = model.named_tensors().into_iter();
+        Self {
+            spec: model.spec().clone(),
+            tensors: tensors.map(|t| (t.name, widen(t.values))).collect(),
+        }
+    }
+
+    fn linear(&self, name: &str, x: &[f64]) -> Vec<f64> {
+        let weight = &self.tensors[&format!("{name}.weight")];
+        let bias = &self.tensors[&format!("{name}.bias")];
+        let rows = weight.chunks_exact(x.len()).zip(bias);
+        rows.map(|(row, b)| b + row.iter().zip(x).map(|(w, x)| w * x).sum::<f64>())
+            .collect()
+    }
+
+    fn hidden(&self, name: &str, layers: usize, x: &[f64]) -> Vec<f64> {
+        (0..layers).fold(x.to_vec(), |x, layer| {
+            let mut y = self.linear(&format!("{name}.{}", 2 * layer), &x);
+            y.iter_mut().for_each(|y| *y = y.tanh());
+            y
+        })
+    }
+
+    /// Mean and log σ².
+    fn gaussian(&self, name: &str, layers: usize, heads: [&str; 2], x: &[f64]) -> [Vec<f64>; 2] {
+        let hidden = self.hidden(name, layers, x);
+        heads.map(|head| self.linear(head, &hidden))
+    }
+
+    fn lower_posterior(&self, x: &[f64]) -> [Vec<f64>; 2] {
+        let layers = self.spec.lower.hidden.len();
+        self.gaussian("encoder_1", layers, ["mu_1", "log_var_1"], x)
+    }
+
+    fn upper_posterior(&self, h1: &[f64]) -> [Vec<f64>; 2] {
+        let layers = self.spec.upper.hidden.len();
+        self.gaussian("encoder_2", layers, ["mu_2", "log_var_2"], h1)
+    }
+
+    /// log w of an image with the ε of h₁, then of h₂.
+    fn log_weight(&self, x: &[f64], epsilon: &[f64]) -> f64 {
+        let (epsilon_1, epsilon_2) = epsilon.split_at(self.spec.lower.latent);
+        let q1 = self.lower_posterior(x);
+        let h1 = code(&q1, epsilon_1);
+        let q2 = self.upper_posterior(&h1);
+        let h2 = code(&q2, epsilon_2);
+        let heads = ["prior_mu", "prior_log_var"];
+        let prior = self.gaussian("prior", self.spec.upper.hidden.len(), heads, &h2);
+        let standard = [vec![0.0; h2.len()], vec![0.0; h2.len()]];
+        let layers = self.spec.lower.hidden.len();
+        let hidden = self.hidden("decoder", layers, &h1);
+        let logits = self.linear(&format!("decoder.{}", 2 * layers), &hidden);
+        let pixels = logits.iter().zip(x);
+        let of_pixels: f64 = pixels
+            .map(|(a, x)| x * a - a.max(0.0) - (-a.abs()).exp().ln_1p())
+            .sum();
+        of_pixels + ln_normal(&h1, &prior) + ln_normal(&h2, &standard)
+            - ln_normal(&h1, &q1)
+            - ln_normal(&h2, &q2)
+    }
+}
+
+fn code([mean, log_variance]: &[Vec<f64>; 2], epsilon: &[f64]) -> Vec<f64> {
+    let scales = mean.iter().zip(log_variance).zip(epsilon);
+    scales.map(|((m, v), e)| m + (0.5 * v).exp() * e).collect()
+}
+
+fn ln_normal(h: &[f64], [mean, log_variance]: &[Vec<f64>; 2]) -> f64 {
+    let terms = h.iter().zip(mean).zip(log_variance);
+    let sum: f64 = terms
+        .map(|((h, m), v)| (h - m).powi(2) / v.exp() + v + std::f64::consts::TAU.ln())
+        .sum();
+    -0.5 * sum
+}
+
+fn widened(pixels: &[u8]) -> Vec<f64> {
+    pixels.iter().map(|&b| f64::from(b) / 255.0).collect()
+}
+
+#[test]
+fn log_weights_in_f32_are_those_in_f64() {
+    let mut trainer = trainer(config(Objective::ELBO));
+    train(&mut trainer, 40);
+    let reference = Reference::new(trainer.model());
+    let width = reference.spec.noise_width();
+    let mut sampler = TwoLayerSampler::new(trainer.model(), 50);
+    let mut largest = 0.0_f64;
+    for (index, image) in images(10).chunks_exact(SIDE * SIDE).enumerate() {
+        let noise = stream(6, Purpose::Sampling, index as u64);
+        let mut found = [0.0; 50];
+        sampler.log_weights(image, noise, 0, &mut found);
+        let mut deviates = vec![0.0_f64; 50 * width];
+        fill_normal(&mut deviates, noise, 0);
+        let x = widened(image);
+        for (found, epsilon) in found.iter().zip(deviates.chunks_exact(width)) {
+            let expected = reference.log_weight(&x, epsilon);
+            assert!(expected < -10.0, "{expected} tests nothing");
+            largest = largest.max((found - expected).abs());
+        }
+    }
+    assert!(largest < 2e-4, "{largest}");
+}
+
+#[test]
+fn head_and_decoder_of_a_layout_are_those_of_the_lower_layer() {
+    let spec: TwoLayerSpec = "144-20-6/6-10-9-3".parse().unwrap();
+    let layout = spec.layout();
+    let layers = layout.layers();
+    assert_eq!(layers[layout.head()].inputs, 20);
+    let names = |layer: usize| {
+        let slots = layout.tensors().iter();
+        let of_layer = slots.filter(move |slot| slot.layer == layer);
+        of_layer.map(|slot| &slot.name[..]).collect::<Vec<_>>()
+    };
+    assert!(names(layout.head()).contains(&"mu_1.weight"));
+    let decoder = layout.decoder();
+    assert_eq!(
+        (layers[decoder.start].inputs, decoder.end),
+        (6, layers.len())
+    );
+    assert_eq!(names(decoder.start)[0], "decoder.0.weight");
+    assert_eq!((layout.inputs(), layout.latent()), (144, 6));
+}
+
 #[test]
 fn posterior_means_are_those_of_the_networks() {
-    let trainer = trainer(config(Objective::ELBO));
+    let mut trainer = trainer(config(Objective::ELBO));
+    train(&mut trainer, 40);
     let model = trainer.model();
     let grey = images(200);
     let images = ArrayView2::from_shape((200, SIDE * SIDE), &grey).unwrap();
     let noise = stream(2, Purpose::Sampling, 0);
     let [lower, upper] = model.posterior_means(images, 7, noise);
     assert_eq!((lower.dim(), upper.dim()), ((200, 6), (200, 3)));
+    let reference = Reference::new(model);
+    let mut deviates = vec![0.0_f64; 200 * 7 * 9];
+    fill_normal(&mut deviates, noise, 0);
+    let of_images = grey
+        .chunks_exact(SIDE * SIDE)
+        .zip(deviates.chunks_exact(7 * 9));
+    for (index, (image, deviates)) in of_images.enumerate() {
+        let posterior = reference.lower_posterior(&widened(image));
+        let mut mean = [0.0; 3];
+        for epsilon in deviates.chunks_exact(9) {
+            let h1 = code(&posterior, &epsilon[..6]);
+            let [mu, _] = reference.upper_posterior(&h1);
+            mean.iter_mut()
+                .zip(mu)
+                .for_each(|(mean, mu)| *mean += mu / 7.0);
+        }
+        let found = lower.row(index).into_iter().chain(upper.row(index));
+        for (&found, expected) in found.zip(posterior[0].iter().chain(&mean)) {
+            let error = (f64::from(found) - expected).abs();
+            assert!(error < 2e-6, "image {index}: {found} {expected}");
+        }
+    }
     // The same images in an array laid out otherwise, on other threads.
     let columns = Array2::from_shape_fn((200, SIDE * SIDE).f(), |at| images[at]);
     let pool = ThreadPool::new(3).unwrap();
@@ -536,4 +692,51 @@ fn divergence_names_epoch_step_and_tensor() {
     assert_eq!(error.epoch, 1);
     assert!((1..=6).contains(&error.step), "{error}");
     assert!(error.tensor.ends_with("(output)"), "{error}");
+}
+
+/// All layers' outputs are finite in each case.
+#[test]
+fn losses_that_are_not_finite_are_told_apart() {
+    let images = images(20);
+    for (likelihood, objective, biases, expected) in [
+        // 1/s² is infinite.
+        (
+            "bernoulli",
+            Objective::ELBO,
+            [("prior_log_var", -100.0)],
+            "kl",
+        ),
+        (
+            "bernoulli",
+            Objective::iwae(3),
+            [("prior_log_var", -100.0)],
+            "kl",
+        ),
+        (
+            "gaussian-identity/0.1",
+            Objective::iwae(3),
+            [("decoder.2", 1e30)],
+            "reconstruction",
+        ),
+    ] {
+        let mut spec: TwoLayerSpec = "144-20-6/6-10-3".parse().unwrap();
+        spec.likelihood = likelihood.parse().unwrap();
+        let plain = TwoLayerModel::new(spec.clone(), Initialisation::Glorot, 5).unwrap();
+        let tensors = plain.named_tensors().into_iter().map(|mut tensor| {
+            for (name, bias) in biases {
+                if tensor.name == format!("{name}.bias") {
+                    tensor.values.fill(bias);
+                }
+            }
+            tensor
+        });
+        let model = TwoLayerModel::from_named_tensors(spec, tensors).unwrap();
+        let config = TrainingConfig {
+            treatment: DataTreatment::Grey,
+            ..config(objective)
+        };
+        let mut trainer = TwoLayerTrainer::new(model, config, images.clone()).unwrap();
+        let error = trainer.run_steps(1, &mut |_| true).unwrap_err();
+        assert_eq!(error.tensor, expected, "{likelihood} {objective}: {error}");
+    }
 }

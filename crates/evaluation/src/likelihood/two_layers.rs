@@ -186,9 +186,14 @@ mod tests {
             bounds(2, 1).nll.keys().copied().collect::<Vec<_>>(),
             [1, 10, 100, 230]
         );
-        let mean = (1..=9).map(|n| n as f64 * bounds(1, n).nll[&230].value);
-        let sums: Vec<f64> = mean.collect();
-        assert!(sums.windows(2).all(|pair| pair[1] > pair[0]));
+        // The first image alone is the first image of two: their spread is that
+        // of their mean and the first only if neither knows the other.
+        let (alone, pair) = (bounds(2, 1).nll[&230], bounds(2, 2).nll[&230]);
+        assert_eq!(alone.standard_error, 0.0);
+        let second = 2.0 * pair.value - alone.value;
+        let half_spread = 0.5 * (second - alone.value).abs();
+        assert!(half_spread > 1e-3, "{half_spread} tests nothing");
+        assert!((pair.standard_error - half_spread).abs() < 1e-9);
         let refused = |images: &Array2<u8>, samples| {
             two_layer_likelihood_bounds(&model, images.view(), samples, 0, &|| {})
                 .unwrap_err()

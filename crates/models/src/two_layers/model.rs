@@ -115,7 +115,7 @@ impl TwoLayerModel {
     /// If there are no images, or they have not the model's pixels.
     pub fn sampled_losses(&self, images: ArrayView2<'_, u8>, noise: Stream) -> Losses {
         let of_blocks = self.map_blocks(images, noise, 1, |block, _| {
-            block.decode(&self.parameters);
+            block.decode_alone(&self.parameters);
             block.weigh_samples(Bound::Elbo);
             block.losses().to_vec()
         });

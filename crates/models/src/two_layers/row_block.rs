@@ -43,8 +43,9 @@ pub(super) struct StochasticBlock<T: Float> {
     sigma: [AlignedBuffer<T>; 2],
     /// 1/s², then (h₁ − m)/s².
     scaled: AlignedBuffer<T>,
-    /// The decoder's last output is replaced by its gradient as the loss is
-    /// taken, and both change places before the backward pass.
+    /// The decoder's last output is replaced by its gradient where
+    /// [`decode`](Self::decode) takes the loss, and both change places before
+    /// the backward pass.
     chains: Chains<T>,
     /// By h₁ through the decoder and through q(h₂|h₁), and by h₂.
     by_lower: [AlignedBuffer<T>; 2],
@@ -164,7 +165,33 @@ impl<T: Float> StochasticBlock<T> {
     ///       = −R − ½ Σ ((h₁ − m)²/s² + log s²) − ½ Σ h₂²
     ///         + ½ Σ (ε₁² + log σ₁²) + ½ Σ (ε₂² + log σ₂²)
     /// ```
+    ///
+    /// What [`backward`](Self::backward) needs is left behind.
     pub(super) fn decode(&mut self, parameters: &Parameters<T>) {
+        let (sampled, last) = self.forward(parameters);
+        self.likelihood.losses_and_gradients(
+            sampled,
+            &mut self.chains.outputs[last][..sampled.shape.len()],
+            &mut [],
+            &self.x[..sampled.targets().len()],
+            &mut self.reconstruction[..sampled.shape.rows],
+        );
+    }
+
+    /// The same where no backward pass follows.
+    pub(super) fn decode_alone(&mut self, parameters: &Parameters<T>) {
+        let (sampled, last) = self.forward(parameters);
+        self.likelihood.losses(
+            sampled,
+            &self.chains.outputs[last][..sampled.shape.len()],
+            &self.x[..sampled.targets().len()],
+            &mut self.reconstruction[..sampled.shape.rows],
+        );
+    }
+
+    /// From the codes to the log ratio and to the decoder's last output, whose
+    /// rows and layer it gives.
+    fn forward(&mut self, parameters: &Parameters<T>) -> (SampledRows, usize) {
         let rows = self.rows();
         let StochasticNetworks { prior, decoder, .. } = self.networks.clone();
         let source = source_of(&self.codes[1], rows);
@@ -191,13 +218,7 @@ impl<T: Float> StochasticBlock<T> {
             samples: self.samples,
         };
         self.likelihood.read(parameters);
-        self.likelihood.losses_and_gradients(
-            sampled,
-            &mut self.chains.outputs[decoder.end - 1][..sampled.shape.len()],
-            &mut [],
-            &self.x[..sampled.targets().len()],
-            &mut self.reconstruction[..rows],
-        );
+        (sampled, decoder.end - 1)
     }
 
     /// log w of every sample, in nats.

@@ -68,7 +68,7 @@ impl<'a> TwoLayerSampler<'a> {
             noise_offset: (first * spec.noise_width()) as u64,
         };
         self.block.encode(parameters, &batch, 0..1, out.len());
-        self.block.decode(parameters);
+        self.block.decode_alone(parameters);
         for (out, log_weight) in out.iter_mut().zip(self.block.log_weights()) {
             *out = log_weight;
         }

@@ -134,8 +134,9 @@ impl TwoLayerSpec {
         network(upper.inputs, &mut up(upper), gaussian_width(upper.latent));
         network(upper.latent, &mut down(upper), gaussian_width(lower.latent));
         network(lower.latent, &mut down(lower), lower.inputs);
-        let mut layout = Layout::of_layers(widths, lower.inputs, lower.latent);
         let networks = self.networks();
+        let (head, decoder) = (networks.lower_encoder.end - 1, networks.decoder.clone());
+        let mut layout = Layout::of_layers(widths, head, decoder, lower.latent);
         for (layers, name, gaussian) in [
             (
                 &networks.lower_encoder,

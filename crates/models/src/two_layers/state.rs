@@ -19,6 +19,8 @@ impl TwoLayerTrainer {
     /// The file cannot be written.
     pub fn save_state(&self, path: &Path) -> Result<(), CheckpointError> {
         let mut state = self.description();
+        let settings = stream_settings(&self.config, self.image_count);
+        state.metadata.extend(settings);
         state.put_training(self.model.parameters(), &self.moments, &self.counters);
         state.write(path)
     }
@@ -46,14 +48,14 @@ impl TwoLayerTrainer {
         Ok(())
     }
 
-    /// What a state must have in common with the trainer that continues it.
+    /// What a state must have in common with the trainer that continues it,
+    /// besides the settings of the random streams.
     fn description(&self) -> Checkpoint {
         let objective = self.config.objective.to_string();
         let mut state = Checkpoint {
-            metadata: stream_settings(&self.config, self.image_count),
+            metadata: BTreeMap::from([("objective".to_owned(), objective)]),
             tensors: BTreeMap::new(),
         };
-        state.metadata.insert("objective".to_owned(), objective);
         state.describe_two_layers(FORMAT, self.model.spec());
         state
     }

@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use tensor_ops::Float;
+use tensor_ops::adam::Parameters as PanelParameters;
 use tensor_ops::linear::{RowBlock, weight_gradient};
 use tensor_ops::parallel::ThreadPool;
 
@@ -16,11 +17,14 @@ use crate::gradient::{LossSums, block_rows};
 use crate::layout::{Layout, LinearLayer};
 use crate::objective::{Bound, Objective};
 use crate::optimiser::{Moments, OptimiserStep};
-use crate::panel_groups::{AdamSink, GradientSink, LayerGradients, PanelGroups, StoreSink};
+use crate::panel_groups::{
+    AdamSink, GradientSink, LayerGradients, PanelGroups, StoreSink, fused_step,
+};
 use crate::parameters::Parameters;
 
-/// Rows of a block that go through the networks together: few enough for the
-/// widest activations to stay in a core's cache.
+/// Samples that a block takes through the networks together: few enough for
+/// the widest activations to stay in a core's cache. A block has more if one
+/// image has, or if there are more images than [`MAXIMUM_THREADS`] such blocks.
 const ROWS: usize = 64;
 
 /// Everything a training step of a model of two stochastic layers needs
@@ -60,11 +64,10 @@ impl<T: Float> TwoLayerWorkspace<T> {
         threads: usize,
     ) -> Self {
         let threads = threads.clamp(1, MAXIMUM_THREADS);
-        let wanted = (capacity * objective.samples).div_ceil(ROWS);
-        let most = capacity.clamp(1, MAXIMUM_THREADS);
-        let count = wanted.max(threads).min(most);
-        let rows = capacity.div_ceil(count);
-        let block = |_| StochasticBlock::new(spec, &layout, rows, objective.samples);
+        let capacity = capacity.max(1);
+        let images = images_of_block(capacity, objective.samples, threads);
+        let count = capacity.div_ceil(images);
+        let block = |_| StochasticBlock::new(spec, &layout, images, objective.samples);
         Self {
             blocks: Blocks {
                 layout: layout.clone(),
@@ -154,20 +157,58 @@ impl<T: Float> TwoLayerWorkspace<T> {
         let blocks = self.blocks.blocks.iter().filter(|block| !block.is_empty());
         let layers = blocks.filter_map(|block| block.first_non_finite_output(&self.layout));
         let Some(layer) = layers.min() else {
-            return "log weights".to_owned();
+            return self.first_non_finite_loss().to_owned();
         };
-        let slots = self.layout.tensors().iter();
-        let name = slots
-            .filter(|slot| slot.layer == layer)
-            .map(|slot| &slot.name);
-        let name = name.min().map_or("", |name| name.trim_end_matches(".bias"));
+        let mut slots = self.layout.tensors().iter();
+        let slot = slots.find(|slot| slot.layer == layer);
+        let name = slot.map_or("", |slot| slot.name.trim_end_matches(".weight"));
         format!("{name} (output)")
+    }
+
+    /// The first term of the loss that is not finite; finite terms can only
+    /// have given importance weights that are not.
+    fn first_non_finite_loss(&self) -> &'static str {
+        let images = || self.blocks.blocks.iter().flat_map(StochasticBlock::losses);
+        if images().any(|image| !image.kl.is_finite()) {
+            "kl"
+        } else if images().any(|image| !image.reconstruction.is_finite()) {
+            "reconstruction"
+        } else {
+            "log weights"
+        }
     }
 
     fn contract(&mut self, pool: &ThreadPool, sink: impl GradientSink<T>) {
         let scale = T::from_f64(1.0 / self.rows as f64);
         let (groups, layout) = (&mut self.groups, self.layout.as_ref());
         groups.run(pool, layout, &self.blocks, scale, sink);
+    }
+}
+
+/// Images of every block, the last ones perhaps fewer: as few as make up
+/// [`ROWS`] samples or give every thread a block.
+fn images_of_block(capacity: usize, samples: usize, threads: usize) -> usize {
+    let at_once = (ROWS / samples.max(1)).max(1);
+    let at_once = at_once.min(capacity.div_ceil(threads));
+    at_once.max(capacity.div_ceil(MAXIMUM_THREADS))
+}
+
+impl<T: Float> Blocks<T> {
+    /// Calls `work` with what the gradient of a layer is contracted from, in
+    /// ascending order of rows.
+    fn with_gradient_terms(&self, layer: usize, work: impl FnOnce(&[RowBlock<'_, T>])) {
+        let mut terms = [RowBlock {
+            rows: 0,
+            x: &[],
+            dy: &[],
+            support: None,
+        }; MAXIMUM_THREADS];
+        let mut count = 0;
+        for block in self.blocks.iter().filter(|block| !block.is_empty()) {
+            terms[count] = block.gradient_terms(&self.layout, layer);
+            count += 1;
+        }
+        work(&terms[..count]);
     }
 }
 
@@ -181,20 +222,52 @@ impl<T: Float> LayerGradients<T> for Blocks<T> {
         dw: &mut [T],
         db: &mut [T],
     ) {
-        let mut terms = [RowBlock {
-            rows: 0,
-            x: &[],
-            dy: &[],
-            support: None,
-        }; MAXIMUM_THREADS];
-        let mut count = 0;
-        for block in self.blocks.iter().filter(|block| !block.is_empty()) {
-            terms[count] = block.gradient_terms(&self.layout, layer);
-            count += 1;
-        }
         let LinearLayer {
             inputs, outputs, ..
         } = self.layout.layers()[layer];
-        weight_gradient(inputs, outputs, panels, &terms[..count], scale, dw, db);
+        self.with_gradient_terms(layer, |terms| {
+            weight_gradient(inputs, outputs, panels, terms, scale, dw, db);
+        });
+    }
+
+    /// The same, with Adam applied to each tile of the gradient while it is in
+    /// registers.
+    fn layer_step(
+        &self,
+        layer: usize,
+        panels: Range<usize>,
+        scale: T,
+        target: [PanelParameters<'_, T>; 2],
+        step: &OptimiserStep<T>,
+        _scratch: [&mut [T]; 2],
+    ) {
+        let linear = &self.layout.layers()[layer];
+        self.with_gradient_terms(layer, |terms| {
+            fused_step(linear, panels, terms, scale, target, step);
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocks_have_few_rows_and_threads_have_blocks() {
+        for (capacity, samples, threads, expected) in [
+            (20, 1, 1, 20),
+            (20, 1, 2, 10),
+            (20, 5, 2, 10),
+            (20, 5, 1, 12),
+            (20, 50, 2, 1),
+            (20, 500, 2, 1),
+            (1000, 50, 2, 16),
+            (1, 1, 64, 1),
+        ] {
+            let found = images_of_block(capacity, samples, threads);
+            assert_eq!(found, expected, "{capacity} {samples} {threads}");
+            let blocks = capacity.div_ceil(found);
+            assert!(blocks <= MAXIMUM_THREADS, "{capacity} {samples} {threads}");
+        }
     }
 }
