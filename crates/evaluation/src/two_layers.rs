@@ -114,5 +114,9 @@ mod tests {
         let one = sampled_losses(&model, images.view(), 1, 3).unwrap();
         assert!(one.loss.is_finite() && one.reconstruction > 0.0);
         assert_eq!(one, sampled_losses(&model, images.view(), 1, 3).unwrap());
+        for (seed, epoch) in [(1, 4), (2, 3)] {
+            let other = sampled_losses(&model, images.view(), seed, epoch).unwrap();
+            assert!(other.loss != one.loss, "seed {seed}, epoch {epoch}");
+        }
     }
 }
