@@ -14,7 +14,8 @@ use crate::layout::Layout;
 use crate::objective::{Bound, Objective};
 use crate::optimiser::{Moments, OptimiserStep};
 use crate::panel_groups::{AdamSink, GradientSink, MAXIMUM_RUNS, PanelGroups, StoreSink};
-use crate::panel_halves::{self, PanelHalves, owned_panels};
+use crate::panel_halves::PanelHalves;
+use crate::panel_ownership::{self, PanelOwnership};
 use crate::parameters::Parameters;
 use crate::row_blocks::RowBlocks;
 use crate::spec::ModelSpec;
@@ -178,7 +179,7 @@ impl<T: Float> GradientWorkspace<T> {
         let blocks = threads.min(capacity.max(1));
         let rows = capacity.div_ceil(blocks);
         let halves = gradients == Gradients::Hand
-            && threads == panel_halves::THREADS
+            && threads == panel_ownership::THREADS
             && PanelHalves::<T>::takes(spec, objective)
             && layout.layers().len() * threads <= MAXIMUM_RUNS;
         let engine = match gradients {
@@ -201,7 +202,10 @@ impl<T: Float> GradientWorkspace<T> {
             )),
         };
         let groups = if halves {
-            PanelGroups::owned(&layout, threads, owned_panels)
+            let ownership = PanelOwnership::new(&layout);
+            PanelGroups::owned(&layout, threads, |layer, thread| {
+                ownership.panels(layer, thread)
+            })
         } else {
             PanelGroups::split(&layout, threads)
         };

@@ -50,6 +50,7 @@ mod objective;
 mod optimiser;
 mod panel_groups;
 mod panel_halves;
+mod panel_ownership;
 mod parameters;
 mod row_block;
 mod row_blocks;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tensor_ops::Float;
-use tensor_ops::adam::{AdamStep, update};
+use tensor_ops::adam::{AdamStep, flush, update};
 
 use crate::configuration::AdamConstants;
 use crate::layout::Layout;
@@ -87,14 +87,8 @@ impl<T: Float> OptimiserStep<T> {
     /// Sets vanished moments to zero, when it is time to.
     pub(crate) fn flush(&self, m: &mut [T], v: &mut [T]) {
         if self.flushes {
-            for (moments, smallest) in [(m, SMALLEST_FIRST), (v, SMALLEST_SECOND)] {
-                let smallest = T::from_f32(smallest);
-                for moment in moments {
-                    if moment.abs() < smallest {
-                        *moment = T::ZERO;
-                    }
-                }
-            }
+            flush(m, T::from_f32(SMALLEST_FIRST));
+            flush(v, T::from_f32(SMALLEST_SECOND));
         }
     }
 }

@@ -212,12 +212,12 @@ impl<T: Float> PanelGroups<T> {
     pub(crate) fn owned(
         layout: &Layout,
         threads: usize,
-        owned: impl Fn(usize, usize, usize) -> Range<usize>,
+        owned: impl Fn(usize, usize) -> Range<usize>,
     ) -> Self {
         let groups = (0..threads)
             .map(|thread| {
-                let runs = layout.layers().iter().enumerate().map(|(layer, linear)| {
-                    let panels = owned(layer, linear.outputs, thread);
+                let runs = (0..layout.layers().len()).map(|layer| {
+                    let panels = owned(layer, thread);
                     Run::new(layout, vec![GroupPart { layer, panels }])
                 });
                 PanelGroup::new(layout, runs.collect())
@@ -295,7 +295,7 @@ impl<T: Float> PanelGroup<T> {
                 let layer = &layout.layers()[part.layer];
                 let mut first = part.panels.start;
                 while first < part.panels.end {
-                    let panels = first..part.panels.end.min(first + PANELS_AT_ONCE);
+                    let panels = first..first + panels_at_once(part.panels.end - first);
                     first = panels.end;
                     let dw = &mut self.weight_scratch[..panels.len() * layer.inputs * LANES];
                     let db = &mut self.bias_scratch[..panels.len() * LANES];
@@ -334,6 +334,16 @@ impl Run {
             place: 0,
             parts,
         }
+    }
+}
+
+/// Panels of the next group when `left` are left: a single one at the end
+/// would leave most of a register tile empty, and two groups of a few do not.
+fn panels_at_once(left: usize) -> usize {
+    if left == PANELS_AT_ONCE + 1 {
+        PANELS_AT_ONCE - 2
+    } else {
+        left.min(PANELS_AT_ONCE)
     }
 }
 
@@ -444,7 +454,7 @@ impl<T: Float> GradientSink<T> for StoreSink<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::panel_halves::owned_panels;
+    use crate::panel_ownership::PanelOwnership;
     use crate::spec::{Likelihood, ModelKind, ModelSpec};
 
     #[test]
@@ -469,16 +479,23 @@ mod tests {
                 );
             }
         }
-        let groups = PanelGroups::<f32>::owned(&layout, 2, owned_panels);
+        let ownership = PanelOwnership::new(&layout);
+        let groups =
+            PanelGroups::<f32>::owned(&layout, 2, |layer, thread| ownership.panels(layer, thread));
         assert_covers(&layout, &groups, 2);
-        let [first, second] = [0, 1].map(|thread| -> usize {
-            let runs = groups.groups[thread].runs.iter();
-            runs.map(|run| run.weights.len()).sum()
-        });
-        assert!(
-            first.abs_diff(second) <= 784 * LANES,
-            "{first} and {second}"
-        );
+    }
+
+    #[test]
+    fn no_group_of_a_long_run_is_a_single_panel() {
+        for panels in 2..60 {
+            let mut left = panels;
+            while left > 0 {
+                let group = panels_at_once(left);
+                assert!((2..=PANELS_AT_ONCE).contains(&group), "{group} of {panels}");
+                left -= group;
+            }
+        }
+        assert_eq!(panels_at_once(1), 1);
     }
 
     fn assert_covers(layout: &Layout, groups: &PanelGroups<f32>, threads: usize) {

@@ -22,11 +22,9 @@ use crate::layout::{Layout, LinearLayer};
 use crate::objective::{Bound, Objective};
 use crate::optimiser::OptimiserStep;
 use crate::panel_groups::{LayerGradients, fused_step};
+use crate::panel_ownership::{PanelOwnership, THREADS};
 use crate::parameters::Parameters;
 use crate::spec::{Likelihood, ModelSpec};
-
-/// Threads that this is made for.
-pub(crate) const THREADS: usize = 2;
 
 /// The hand-derived gradient with every weight matrix cut in two.
 ///
@@ -50,6 +48,7 @@ pub(crate) const THREADS: usize = 2;
 #[derive(Debug)]
 pub(crate) struct PanelHalves<T: Float> {
     layout: Arc<Layout>,
+    ownership: PanelOwnership,
     rows: usize,
     shared: Shared<T>,
     owners: Vec<Owner<T>>,
@@ -90,26 +89,6 @@ struct Owner<T: Float> {
     scratch: LinearScratch<T>,
 }
 
-/// The half of a layer's output panels that a thread owns: which of the two
-/// alternates from layer to layer, so that the larger halves are shared.
-pub(crate) fn owned_panels(layer: usize, outputs: usize, thread: usize) -> Range<usize> {
-    let [first, second] = halves(outputs);
-    if half_of(layer, thread) == 0 {
-        first
-    } else {
-        second
-    }
-}
-
-fn half_of(layer: usize, thread: usize) -> usize {
-    (layer + thread) % THREADS
-}
-
-/// The thread that owns a half.
-fn thread_of(layer: usize, half: usize) -> usize {
-    (half + layer) % THREADS
-}
-
 impl<T: Float> PanelHalves<T> {
     /// Whether this objective of this model is one of those offered: one
     /// sample of every code, and no pass over the batch in between.
@@ -140,6 +119,7 @@ impl<T: Float> PanelHalves<T> {
             .map(|_| Owner::new(LatentShape::new(spec, capacity, 1), &layout))
             .collect();
         Self {
+            ownership: PanelOwnership::new(&layout),
             layout,
             rows: 0,
             shared,
@@ -163,6 +143,7 @@ impl<T: Float> PanelHalves<T> {
         let pass = Pass {
             rows: self.rows,
             layout: &self.layout,
+            ownership: &self.ownership,
             parameters,
             shared: &self.shared,
         };
@@ -175,7 +156,7 @@ impl<T: Float> PanelHalves<T> {
     pub(crate) fn for_each_image(&self, mut each: impl FnMut(ImageLosses<T>)) {
         let last = self.layout.layers().len() - 1;
         // The order in which the loss of a whole row adds its halves.
-        let [first, second] = [0, 1].map(|half| &self.owners[thread_of(last, half)]);
+        let [first, second] = [0, 1].map(|half| &self.owners[self.ownership.thread_of(last, half)]);
         for row in 0..self.rows {
             each(ImageLosses {
                 reconstruction: first.reconstruction[row] + second.reconstruction[row],
@@ -209,7 +190,7 @@ impl<T: Float> PanelHalves<T> {
         // Each thread reads its own copy of the pixels and of the codes.
         let [_, second] = halves(linear.outputs);
         let half = usize::from(panels.start >= second.start);
-        let owner = &self.owners[thread_of(layer, half)];
+        let owner = &self.owners[self.ownership.thread_of(layer, half)];
         let x = if layer == 0 {
             &owner.pixels[..shape.x().len()]
         } else if layer == self.layout.head() + 1 {
@@ -296,6 +277,7 @@ impl<T: Float> Owner<T> {
 struct Pass<'a, T: Float> {
     rows: usize,
     layout: &'a Layout,
+    ownership: &'a PanelOwnership,
     parameters: &'a Parameters<T>,
     shared: &'a Shared<T>,
 }
@@ -358,7 +340,7 @@ impl<T: Float> Pass<'_, T> {
         thread: usize,
     ) -> Option<(Range<usize>, LinearShape, Range<usize>)> {
         let (linear, shape) = self.layer(layer);
-        let panels = owned_panels(layer, linear.outputs, thread);
+        let panels = self.ownership.panels(layer, thread);
         if panels.is_empty() {
             return None;
         }
@@ -412,11 +394,11 @@ impl<T: Float> Pass<'_, T> {
     fn sample(&self, owner: &mut Owner<T>, batch: &impl BatchSource<T>) {
         let latent = self.shared.latent;
         let noise = &mut owner.noise[..latent.noise_len()];
+        // SAFETY: the barrier after the head, see `run`.
+        let head = unsafe { self.shared.outputs[self.layout.head()].first(latent.head().len()) };
         if !noise.is_empty() {
             batch.fill_noise(0..self.rows, latent.latent, noise);
         }
-        // SAFETY: the barrier after the head, see `run`.
-        let head = unsafe { self.shared.outputs[self.layout.head()].first(latent.head().len()) };
         code_and_penalty(
             latent,
             head,
@@ -446,7 +428,7 @@ impl<T: Float> Pass<'_, T> {
             return;
         };
         let weight = &self.parameters.weight(layer)[scaled(&panels, own.inputs * LANES)];
-        let partial = &self.shared.partials[layer % 2][half_of(layer, thread)];
+        let partial = &self.shared.partials[layer % 2][self.ownership.half_of(layer, thread)];
         let len = input_gradient_partial_len(own);
         // SAFETY: the thread's own part of δ, and its own partial, see `run`.
         let (dy, partial) = unsafe {

@@ -86,6 +86,8 @@ kernels! {
     gaussian_per_element: RowLosses<'_, Self, PerElement<'_, Self>>;
     /// See [`crate::adam::update`].
     adam: adam::kernel::Update<'_, Self>;
+    /// See [`crate::adam::flush`].
+    flush: adam::kernel::Flush<'_, Self>;
     /// See [`crate::vector::exp`].
     map_exp: map::Exp<'_, Self>;
     /// See [`crate::vector::ln`].

@@ -23,6 +23,30 @@ impl<T: Float> Operation<T> for Update<'_, T> {
     }
 }
 
+/// Values nearer to zero than `smallest` become zero.
+pub struct Flush<'a, T> {
+    pub values: &'a mut [T],
+    pub smallest: T,
+}
+
+impl<T: Float> Operation<T> for Flush<'_, T> {
+    type Result = ();
+
+    #[inline(always)]
+    unsafe fn run<L: Line<T>>(self) {
+        let Self { values, smallest } = self;
+        for value in values {
+            // Stored in any case: a store that depends on the comparison is
+            // not vectorised.
+            *value = if value.abs() < smallest {
+                T::ZERO
+            } else {
+                *value
+            };
+        }
+    }
+}
+
 /// One step over slices of one length, inside a kernel of the path of `L`.
 #[inline(always)]
 pub(crate) fn step_values<T: Float, L: Line<T>>(

@@ -10,7 +10,7 @@
 
 pub(crate) mod kernel;
 
-use kernel::Update;
+use kernel::{Flush, Update};
 
 use crate::Float;
 use crate::isa::Available;
@@ -117,10 +117,22 @@ pub fn update<T: Float>(p: &mut [T], m: &mut [T], v: &mut [T], g: &[T], step: &A
     );
 }
 
+/// Sets the values nearer to zero than `smallest` to zero; NaN stays.
+///
+/// ```
+/// let mut moments = [1e-35_f32, -1e-35, 1e-3];
+/// tensor_ops::adam::flush(&mut moments, 1e-30);
+/// assert_eq!(moments, [0.0, 0.0, 1e-3]);
+/// ```
+pub fn flush<T: Float>(values: &mut [T], smallest: T) {
+    T::flush(Available::current(), Flush { values, smallest });
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::isa::Isa;
+    use crate::kernels::Kernels;
     use crate::random::{Stream, fill_normal};
 
     /// The recursion as PyTorch writes it, in f64.
@@ -181,6 +193,30 @@ mod tests {
         for isa in Isa::ALL.into_iter().filter_map(Available::new) {
             check::<f64>(isa, 1e-14);
             check::<f32>(isa, 1e-6);
+        }
+    }
+
+    #[test]
+    fn flushed_values_are_those_below_the_limit_on_every_path() {
+        for isa in Isa::ALL.into_iter().filter_map(Available::new) {
+            let given: Vec<f32> = (0..37).map(|i| (i as f32 - 18.0) * 0.25).collect();
+            let mut values = given.clone();
+            values[3] = f32::NAN;
+            let (values_mut, smallest) = (&mut values[..], 2.0);
+            <f32 as Kernels>::flush(
+                isa,
+                Flush {
+                    values: values_mut,
+                    smallest,
+                },
+            );
+            for (i, (&value, &given)) in values.iter().zip(&given).enumerate() {
+                if i == 3 {
+                    assert!(value.is_nan());
+                } else {
+                    assert_eq!(value, if given.abs() < 2.0 { 0.0 } else { given });
+                }
+            }
         }
     }
 

@@ -156,14 +156,14 @@ impl<T: Float, L: Line<T>> Tiled<T, L> for Job<'_, T> {
                 }
             }
             let scale = L::splat(self.scale);
-            // +0 for the −0 of an underflow, as in the forward product.
-            let finish = |line: L| line.add(L::zero()).mul(scale);
             match &self.sink {
                 Sink::Store(dw) => {
                     for n in 0..N {
                         let dw = dw.add(lines_at(n));
                         for (m, acc) in acc.iter().enumerate() {
-                            finish(acc[n]).store(dw.add(m * LANES));
+                            // +0 for the −0 of an underflow, as in the
+                            // forward product.
+                            acc[n].add(L::zero()).mul(scale).store(dw.add(m * LANES));
                         }
                     }
                 }
@@ -171,7 +171,8 @@ impl<T: Float, L: Line<T>> Tiled<T, L> for Job<'_, T> {
                     let mut gradient = [[[T::ZERO; LANES]; M]; N];
                     for (n, gradient) in gradient.iter_mut().enumerate() {
                         for (line, acc) in gradient.iter_mut().zip(&acc) {
-                            finish(acc[n]).store(line.as_mut_ptr());
+                            // Adam maps −0 and +0 to the same moments.
+                            acc[n].mul(scale).store(line.as_mut_ptr());
                         }
                     }
                     for (n, gradient) in gradient.iter().enumerate() {

@@ -31,29 +31,41 @@ impl<T> Operation<T> for PackBytes<'_> {
             panels,
         } = self;
         let Panels { rows, cols } = shape;
-        let image_of = |row: usize| indices.map_or(row, |indices| indices[row] as usize);
+        let image_of = |row: usize| {
+            let image = indices.map_or(row, |indices| indices[row] as usize);
+            &images[image * cols..][..cols]
+        };
+        let lines = panels.as_chunks_mut::<LANES>().0;
         for first in (0..rows).step_by(ROW_GROUP) {
             // Rows picked at random are in no cache, and no pattern tells the
             // processor which come next.
             for row in rows.min(first + ROW_GROUP)..rows.min(first + 2 * ROW_GROUP) {
-                let image = &images[image_of(row) * cols..][..cols];
-                for byte in image.iter().step_by(LINE_BYTES) {
+                for byte in image_of(row).iter().step_by(LINE_BYTES) {
                     prefetch(byte);
                 }
             }
-            for panel in 0..shape.panel_count() {
-                let column = panel * LANES;
-                let width = LANES.min(cols - column);
-                for row in first..rows.min(first + ROW_GROUP) {
-                    let bytes = &images[image_of(row) * cols + column..][..width];
-                    let line = &mut panels[(panel * rows + row) * LANES..][..LANES];
-                    let mut block = [0; LANES];
-                    if width == LANES {
-                        block.copy_from_slice(bytes);
-                    } else {
-                        block[..width].copy_from_slice(bytes);
+            let group = ROW_GROUP.min(rows - first);
+            let mut whole = [[].as_slice(); ROW_GROUP];
+            let mut rest = [[].as_slice(); ROW_GROUP];
+            for row in 0..group {
+                (whole[row], rest[row]) = image_of(first + row).as_chunks::<LANES>();
+            }
+            for panel in 0..cols / LANES {
+                let lines = &mut lines[panel * rows + first..][..group];
+                for (line, image) in lines.iter_mut().zip(&whole) {
+                    // A copy, which cannot overlap with the line.
+                    let bytes = image[panel];
+                    for (value, byte) in line.iter_mut().zip(bytes) {
+                        *value = unit_from_byte(byte, L::FMA);
                     }
-                    for (value, byte) in line.iter_mut().zip(block) {
+                }
+            }
+            if !cols.is_multiple_of(LANES) {
+                let lines = &mut lines[cols / LANES * rows + first..][..group];
+                for (line, rest) in lines.iter_mut().zip(rest) {
+                    let mut bytes = [0; LANES];
+                    bytes[..rest.len()].copy_from_slice(rest);
+                    for (value, byte) in line.iter_mut().zip(bytes) {
                         *value = unit_from_byte(byte, L::FMA);
                     }
                 }
