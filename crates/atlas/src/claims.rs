@@ -188,6 +188,20 @@ mod tests {
         );
     }
 
+    /// What is measured and what is read back must not differ in the last
+    /// digit, or a page drawn again would.
+    #[test]
+    fn measured_values_survive_writing_to_the_bit() {
+        let values: BTreeMap<u64, f64> = (0..2000_u64)
+            .map(|i| (i, (i as f64).mul_add(0.731, 1.0).ln().exp2() / 3.0))
+            .collect();
+        let text = serde_json::to_string(&values).expect("plain data");
+        let read: BTreeMap<u64, f64> = serde_json::from_str(&text).expect("as written");
+        for (i, value) in &values {
+            assert_eq!(read[i], *value);
+        }
+    }
+
     #[test]
     fn differences_pair_seeds() {
         let first = Measured::new("a", [(0, 3.0), (1, 5.0), (4, 9.0)].into(), Vec::new());
