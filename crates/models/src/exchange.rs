@@ -15,8 +15,9 @@ pub(crate) struct Exchange<T> {
     len: usize,
 }
 
-// SAFETY: the cells are reached through `part` and `whole` alone, whose
-// callers promise that no thread writes what another one reads or writes.
+// SAFETY: the cells are reached through `part` and `first` alone. Callers of
+// the one promise that nothing else refers to what they write, of the other
+// that no thread writes what they read.
 unsafe impl<T: Send + Sync> Sync for Exchange<T> {}
 
 impl<T> std::fmt::Debug for Exchange<T> {

@@ -337,11 +337,12 @@ impl Run {
     }
 }
 
-/// Panels of the next group when `left` are left: a single one at the end
-/// would leave most of a register tile empty, and two groups of a few do not.
+/// Panels of the next group when `left` are left. A single one at the end would
+/// be a register tile of one panel where others have two or three: such an end
+/// is halved.
 fn panels_at_once(left: usize) -> usize {
     if left == PANELS_AT_ONCE + 1 {
-        PANELS_AT_ONCE - 2
+        left.div_ceil(2)
     } else {
         left.min(PANELS_AT_ONCE)
     }
@@ -479,10 +480,21 @@ mod tests {
                 );
             }
         }
-        let ownership = PanelOwnership::new(&layout);
-        let groups =
-            PanelGroups::<f32>::owned(&layout, 2, |layer, thread| ownership.panels(layer, thread));
-        assert_covers(&layout, &groups, 2);
+    }
+
+    #[test]
+    fn owned_groups_cover_every_panel_once() {
+        for architecture in ["784-256-2", "784-200-200-50", "784-256-32-8-2"] {
+            let layout = Layout::new(&ModelSpec {
+                kind: ModelKind::Vae,
+                architecture: architecture.parse().unwrap(),
+                likelihood: Likelihood::Bernoulli,
+                posterior_scale: Default::default(),
+            });
+            let ownership = PanelOwnership::new(&layout);
+            let owned = |layer, thread| ownership.panels(layer, thread);
+            assert_covers(&layout, &PanelGroups::<f32>::owned(&layout, 2, owned), 2);
+        }
     }
 
     #[test]

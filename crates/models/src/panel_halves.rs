@@ -188,9 +188,7 @@ impl<T: Float> PanelHalves<T> {
         let linear = &self.layout.layers()[layer];
         let shape = layer_shape(linear, self.rows);
         // Each thread reads its own copy of the pixels and of the codes.
-        let [_, second] = halves(linear.outputs);
-        let half = usize::from(panels.start >= second.start);
-        let owner = &self.owners[self.ownership.thread_of(layer, half)];
+        let owner = &self.owners[self.ownership.owner_of(layer, panels)];
         let x = if layer == 0 {
             &owner.pixels[..shape.x().len()]
         } else if layer == self.layout.head() + 1 {

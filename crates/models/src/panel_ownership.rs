@@ -20,7 +20,8 @@ pub(crate) struct PanelOwnership {
 
 impl PanelOwnership {
     /// Goes through the layers from the largest difference between the halves
-    /// to the smallest: the larger one to the thread that has less so far.
+    /// to the smallest: the larger one to the thread that has less so far. Of
+    /// equal halves the first thread owns the first.
     pub(crate) fn new(layout: &Layout) -> Self {
         let mut layers: Vec<_> = layout
             .layers()
@@ -33,11 +34,12 @@ impl PanelOwnership {
             .filter(|&layer| layers[layer].0[0].len() != layers[layer].0[1].len())
             .collect();
         uneven.sort_by_key(|&layer| (std::cmp::Reverse(lines(layer)), layer));
-        let mut more = [0; THREADS];
+        let mut surplus = [0; THREADS];
         for layer in uneven {
-            let second = usize::from(more[1] < more[0]);
-            more[second] += lines(layer);
-            layers[layer].1 = 1 - second;
+            let taker = usize::from(surplus[1] < surplus[0]);
+            surplus[taker] += lines(layer);
+            // The taker has the second half, the other thread the first.
+            layers[layer].1 = 1 - taker;
         }
         Self { layers }
     }
@@ -50,6 +52,12 @@ impl PanelOwnership {
     /// The half of a layer that a thread owns.
     pub(crate) fn half_of(&self, layer: usize, thread: usize) -> usize {
         (self.layers[layer].1 + thread) % THREADS
+    }
+
+    /// The thread that owns some consecutive panels of one half of a layer.
+    pub(crate) fn owner_of(&self, layer: usize, panels: &Range<usize>) -> usize {
+        let [_, second] = &self.layers[layer].0;
+        self.thread_of(layer, usize::from(panels.start >= second.start))
     }
 
     /// The thread that owns a half of a layer.
@@ -85,6 +93,9 @@ mod tests {
                     let thread = ownership.thread_of(layer, half);
                     assert_eq!(ownership.half_of(layer, thread), half);
                     let panels = ownership.panels(layer, thread);
+                    if !panels.is_empty() {
+                        assert_eq!(ownership.owner_of(layer, &panels), thread);
+                    }
                     lines[thread] += panels.len() * linear.inputs;
                     panels
                 });

@@ -48,6 +48,10 @@ impl<T: Float> Operation<T> for Flush<'_, T> {
 }
 
 /// One step over slices of one length, inside a kernel of the path of `L`.
+///
+/// A gradient of −0 gives the bits of +0, so that no caller need tell them
+/// apart: g − m differs only where m is +0, to which it is then added, and g²
+/// is +0.
 #[inline(always)]
 pub(crate) fn step_values<T: Float, L: Line<T>>(
     p: &mut [T],

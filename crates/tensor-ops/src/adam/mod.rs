@@ -202,14 +202,11 @@ mod tests {
             let given: Vec<f32> = (0..37).map(|i| (i as f32 - 18.0) * 0.25).collect();
             let mut values = given.clone();
             values[3] = f32::NAN;
-            let (values_mut, smallest) = (&mut values[..], 2.0);
-            <f32 as Kernels>::flush(
-                isa,
-                Flush {
-                    values: values_mut,
-                    smallest,
-                },
-            );
+            let flush = Flush {
+                values: &mut values,
+                smallest: 2.0,
+            };
+            <f32 as Kernels>::flush(isa, flush);
             for (i, (&value, &given)) in values.iter().zip(&given).enumerate() {
                 if i == 3 {
                     assert!(value.is_nan());

@@ -171,7 +171,8 @@ impl<T: Float, L: Line<T>> Tiled<T, L> for Job<'_, T> {
                     let mut gradient = [[[T::ZERO; LANES]; M]; N];
                     for (n, gradient) in gradient.iter_mut().enumerate() {
                         for (line, acc) in gradient.iter_mut().zip(&acc) {
-                            // Adam maps −0 and +0 to the same moments.
+                            // Without the +0: `step_values` gives the same
+                            // bits for −0 and +0, see there.
                             acc[n].mul(scale).store(line.as_mut_ptr());
                         }
                     }

@@ -91,6 +91,43 @@ fn unit_from_byte(byte: u8, fma: bool) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::isa::{Available, Isa};
+    use crate::kernels::Kernels;
+
+    #[test]
+    fn bytes_lie_where_the_layout_says_and_padding_is_zero() {
+        let images: Vec<u8> = (0..20 * 784_usize).map(|i| (i * 7 % 256) as u8).collect();
+        for isa in Isa::ALL.into_iter().filter_map(Available::new) {
+            for rows in [0, 1, 7, 8, 9, 16, 17] {
+                for cols in [1, 15, 16, 17, 37, 784] {
+                    let picked: Vec<u32> = (0..rows as u32)
+                        .map(|row| (rows as u32 - row) / 2)
+                        .collect();
+                    for indices in [None, Some(&picked[..])] {
+                        let shape = Panels::new(rows, cols);
+                        let mut panels = vec![f32::NAN; shape.len()];
+                        let pack = PackBytes {
+                            shape,
+                            images: &images,
+                            indices,
+                            panels: &mut panels,
+                        };
+                        <f32 as Kernels>::pack_bytes(isa, pack);
+                        for row in 0..rows {
+                            let image = indices.map_or(row, |indices| indices[row] as usize);
+                            for col in 0..shape.padded_cols() {
+                                let expected = match col < cols {
+                                    true => f32::from(images[image * cols + col]) / 255.0,
+                                    false => 0.0,
+                                };
+                                assert_eq!(panels[shape.index(row, col)], expected, "{shape:?}");
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
 
     #[test]
     fn every_byte_is_the_rounded_quotient() {
