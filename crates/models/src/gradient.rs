@@ -10,12 +10,13 @@ use tensor_ops::parallel::ThreadPool;
 use crate::batch::BatchSource;
 use crate::clipping::ClippedGradient;
 use crate::configuration::{Gradients, MAXIMUM_THREADS};
+use crate::contraction::Contracted;
 use crate::layout::Layout;
 use crate::objective::{Bound, Objective};
 use crate::optimiser::{Moments, OptimiserStep};
 use crate::panel_groups::{AdamSink, GradientSink, MAXIMUM_RUNS, PanelGroups, StoreSink};
 use crate::panel_halves::PanelHalves;
-use crate::panel_ownership::{self, PanelOwnership};
+use crate::panel_ownership;
 use crate::parameters::Parameters;
 use crate::row_blocks::RowBlocks;
 use crate::spec::ModelSpec;
@@ -201,13 +202,9 @@ impl<T: Float> GradientWorkspace<T> {
                 rows,
             )),
         };
-        let groups = if halves {
-            let ownership = PanelOwnership::new(&layout);
-            PanelGroups::owned(&layout, threads, |layer, thread| {
-                ownership.panels(layer, thread)
-            })
-        } else {
-            PanelGroups::split(&layout, threads)
+        let groups = match &engine {
+            Engine::Halves(halves) => PanelGroups::owned(&layout, halves.ownership()),
+            Engine::Hand(_) | Engine::Tape(_) => PanelGroups::split(&layout, threads),
         };
         Self {
             layout,
@@ -275,7 +272,7 @@ impl<T: Float> GradientWorkspace<T> {
     /// Second region, storing: the gradient of the mean loss of the batch
     /// last given to [`forward_backward`](Self::forward_backward).
     pub fn gradient(&mut self, pool: &ThreadPool, gradient: &mut Parameters<T>) {
-        let sink = StoreSink::new(&self.layout, gradient.as_mut_slice());
+        let sink = StoreSink::new(&self.layout, gradient);
         self.contract(pool, sink);
     }
 
@@ -287,13 +284,7 @@ impl<T: Float> GradientWorkspace<T> {
         moments: &mut Moments<T>,
         step: &OptimiserStep<T>,
     ) {
-        let sink = AdamSink::new(
-            &self.layout,
-            parameters.as_mut_slice(),
-            moments.first.as_mut_slice(),
-            moments.second.as_mut_slice(),
-            step,
-        );
+        let sink = AdamSink::new(&self.layout, parameters, moments, step);
         self.contract(pool, sink);
     }
 
@@ -312,13 +303,7 @@ impl<T: Float> GradientWorkspace<T> {
         let norm = clipped.norm();
         if norm.is_finite() {
             let scale = T::from_f64(clipped.factor(norm));
-            let sink = AdamSink::new(
-                &self.layout,
-                parameters.as_mut_slice(),
-                moments.first.as_mut_slice(),
-                moments.second.as_mut_slice(),
-                step,
-            );
+            let sink = AdamSink::new(&self.layout, parameters, moments, step);
             let (groups, layout) = (&mut self.groups, self.layout.as_ref());
             groups.run(pool, layout, &*clipped, scale, sink);
         }
@@ -335,13 +320,7 @@ impl<T: Float> GradientWorkspace<T> {
         let Some(layer) = self.engine.first_non_finite_output() else {
             return self.first_non_finite_loss().to_owned();
         };
-        let slot = self
-            .layout
-            .tensors()
-            .iter()
-            .find(|slot| slot.layer == layer);
-        let name = slot.map_or("", |slot| slot.name.trim_end_matches(".weight"));
-        format!("{name} (output)")
+        self.layout.output_name(layer)
     }
 
     /// The first term of the loss that is not finite; finite terms can only
@@ -364,8 +343,8 @@ impl<T: Float> GradientWorkspace<T> {
         let scale = T::from_f64(1.0 / self.rows as f64);
         let (groups, layout) = (&mut self.groups, self.layout.as_ref());
         match &self.engine {
-            Engine::Hand(blocks) => groups.run(pool, layout, blocks, scale, sink),
-            Engine::Halves(halves) => groups.run(pool, layout, halves, scale, sink),
+            Engine::Hand(blocks) => groups.run(pool, layout, &Contracted(blocks), scale, sink),
+            Engine::Halves(halves) => groups.run(pool, layout, &Contracted(halves), scale, sink),
             Engine::Tape(blocks) => groups.run(pool, layout, blocks, scale, sink),
         }
     }

@@ -201,6 +201,13 @@ impl Layout {
         self.head
     }
 
+    /// What the output of a layer is called in messages.
+    pub(crate) fn output_name(&self, layer: usize) -> String {
+        let slot = self.tensors.iter().find(|slot| slot.layer == layer);
+        let name = slot.map_or("", |slot| slot.name.trim_end_matches(".weight"));
+        format!("{name} (output)")
+    }
+
     /// Indices of the decoder's layers; of two stochastic layers those of
     /// p(x|h₁).
     pub fn decoder(&self) -> Range<usize> {
@@ -373,11 +380,12 @@ impl Layout {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::spec::{Likelihood, ModelKind};
 
-    fn layout(kind: ModelKind, architecture: &str) -> Layout {
+    /// The layout of a Bernoulli model.
+    pub(crate) fn layout(kind: ModelKind, architecture: &str) -> Layout {
         Layout::new(&ModelSpec {
             kind,
             architecture: architecture.parse().unwrap(),

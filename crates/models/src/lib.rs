@@ -35,6 +35,7 @@ mod batch;
 mod checkpoint;
 mod clipping;
 mod configuration;
+mod contraction;
 mod data_treatment;
 mod exchange;
 mod gradient;

@@ -13,7 +13,9 @@ use tensor_ops::parallel::ThreadPool;
 use crate::aligned::AlignedBuffer;
 use crate::configuration::MAXIMUM_THREADS;
 use crate::layout::{Layout, LinearLayer};
-use crate::optimiser::OptimiserStep;
+use crate::optimiser::{Moments, OptimiserStep};
+use crate::panel_ownership::{PanelOwnership, THREADS};
+use crate::parameters::Parameters;
 
 /// Output panels of one layer whose gradients are computed together: two whole
 /// register tiles of AVX-512, so that what a tile loads of x is reused, and few
@@ -207,17 +209,12 @@ impl<T: Float> PanelGroups<T> {
         Self::new(groups)
     }
 
-    /// One group for each of `threads` threads, of the panels that `owned`
-    /// gives for each layer and thread; one run a layer.
-    pub(crate) fn owned(
-        layout: &Layout,
-        threads: usize,
-        owned: impl Fn(usize, usize) -> Range<usize>,
-    ) -> Self {
-        let groups = (0..threads)
+    /// One group for each thread, of the panels that it owns; one run a layer.
+    pub(crate) fn owned(layout: &Layout, ownership: &PanelOwnership) -> Self {
+        let groups = (0..THREADS)
             .map(|thread| {
                 let runs = (0..layout.layers().len()).map(|layer| {
-                    let panels = owned(layer, thread);
+                    let panels = ownership.panels(layer, thread);
                     Run::new(layout, vec![GroupPart { layer, panels }])
                 });
                 PanelGroup::new(layout, runs.collect())
@@ -356,13 +353,12 @@ impl<'a, T: Float> AdamSink<'a, T> {
     /// A sink over whole flat buffers.
     pub(crate) fn new(
         layout: &Layout,
-        parameters: &'a mut [T],
-        first_moment: &'a mut [T],
-        second_moment: &'a mut [T],
+        parameters: &'a mut Parameters<T>,
+        moments: &'a mut Moments<T>,
         step: &'a OptimiserStep<T>,
     ) -> Self {
-        let [(p, pb), (m, mb), (v, vb)] = [parameters, first_moment, second_moment]
-            .map(|values| values.split_at_mut(layout.weights_len()));
+        let [(p, pb), (m, mb), (v, vb)] = [parameters, &mut moments.first, &mut moments.second]
+            .map(|values| values.as_mut_slice().split_at_mut(layout.weights_len()));
         Self {
             weights: [p, m, v],
             biases: [pb, mb, vb],
@@ -373,7 +369,8 @@ impl<'a, T: Float> AdamSink<'a, T> {
 
 impl<'a, T: Float> StoreSink<'a, T> {
     /// A sink over a whole flat buffer.
-    pub(crate) fn new(layout: &Layout, gradient: &'a mut [T]) -> Self {
+    pub(crate) fn new(layout: &Layout, gradient: &'a mut Parameters<T>) -> Self {
+        let gradient = gradient.as_mut_slice();
         let (weights, biases) = gradient.split_at_mut(layout.weights_len());
         Self { weights, biases }
     }
@@ -455,17 +452,12 @@ impl<T: Float> GradientSink<T> for StoreSink<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::panel_ownership::PanelOwnership;
-    use crate::spec::{Likelihood, ModelKind, ModelSpec};
+    use crate::layout::tests::layout;
+    use crate::spec::ModelKind;
 
     #[test]
     fn groups_cover_every_panel_once_and_share_the_work() {
-        let layout = Layout::new(&ModelSpec {
-            kind: ModelKind::Vae,
-            architecture: "784-256-2".parse().unwrap(),
-            likelihood: Likelihood::Bernoulli,
-            posterior_scale: Default::default(),
-        });
+        let layout = layout(ModelKind::Vae, "784-256-2");
         for threads in [1, 2, 3, 7, 64] {
             let groups = PanelGroups::<f32>::split(&layout, threads);
             assert_covers(&layout, &groups, threads);
@@ -485,15 +477,10 @@ mod tests {
     #[test]
     fn owned_groups_cover_every_panel_once() {
         for architecture in ["784-256-2", "784-200-200-50", "784-256-32-8-2"] {
-            let layout = Layout::new(&ModelSpec {
-                kind: ModelKind::Vae,
-                architecture: architecture.parse().unwrap(),
-                likelihood: Likelihood::Bernoulli,
-                posterior_scale: Default::default(),
-            });
+            let layout = layout(ModelKind::Vae, architecture);
             let ownership = PanelOwnership::new(&layout);
-            let owned = |layer, thread| ownership.panels(layer, thread);
-            assert_covers(&layout, &PanelGroups::<f32>::owned(&layout, 2, owned), 2);
+            let groups = PanelGroups::<f32>::owned(&layout, &ownership);
+            assert_covers(&layout, &groups, THREADS);
         }
     }
 

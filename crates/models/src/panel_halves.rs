@@ -4,10 +4,9 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use tensor_ops::adam::Parameters as PanelParameters;
 use tensor_ops::linear::{
     LinearScratch, LinearShape, RowBlock, complete_input_gradient, forward, forward_sparse, halves,
-    input_gradient_half, input_gradient_partial_len, weight_gradient,
+    input_gradient_half, input_gradient_partial_len,
 };
 use tensor_ops::panels::{LANES, Panels, Support};
 use tensor_ops::parallel::{Barrier, ThreadPool};
@@ -15,13 +14,12 @@ use tensor_ops::{Activation, Float, loss};
 
 use crate::aligned::AlignedBuffer;
 use crate::batch::BatchSource;
+use crate::contraction::Contraction;
 use crate::exchange::Exchange;
 use crate::gradient::ImageLosses;
 use crate::latent::{LatentShape, code_and_penalty, head_gradient};
 use crate::layout::{Layout, LinearLayer};
 use crate::objective::{Bound, Objective};
-use crate::optimiser::OptimiserStep;
-use crate::panel_groups::{LayerGradients, fused_step};
 use crate::panel_ownership::{PanelOwnership, THREADS};
 use crate::parameters::Parameters;
 use crate::spec::{Likelihood, ModelSpec};
@@ -127,6 +125,11 @@ impl<T: Float> PanelHalves<T> {
         }
     }
 
+    /// Which thread owns what.
+    pub(crate) fn ownership(&self) -> &PanelOwnership {
+        &self.ownership
+    }
+
     /// Forward pass, losses and activation gradients of a batch.
     pub(crate) fn run(
         &mut self,
@@ -208,37 +211,18 @@ impl<T: Float> PanelHalves<T> {
     }
 }
 
-impl<T: Float> LayerGradients<T> for PanelHalves<T> {
-    /// ∂L/∂W = Σ h ᵀδ over all rows in ascending order.
-    fn layer_gradient(
-        &self,
-        layer: usize,
-        panels: Range<usize>,
-        scale: T,
-        dw: &mut [T],
-        db: &mut [T],
-    ) {
-        let LinearLayer {
-            inputs, outputs, ..
-        } = self.layout.layers()[layer];
-        let terms = [self.gradient_terms(layer, &panels)];
-        weight_gradient(inputs, outputs, panels, &terms, scale, dw, db);
+impl<T: Float> Contraction<T> for PanelHalves<T> {
+    fn layout(&self) -> &Layout {
+        &self.layout
     }
 
-    /// The same, with Adam applied to each tile of the gradient while it is in
-    /// registers.
-    fn layer_step(
+    fn with_row_blocks(
         &self,
         layer: usize,
-        panels: Range<usize>,
-        scale: T,
-        target: [PanelParameters<'_, T>; 2],
-        step: &OptimiserStep<T>,
-        _scratch: [&mut [T]; 2],
+        panels: &Range<usize>,
+        work: impl FnOnce(&[RowBlock<'_, T>]),
     ) {
-        let linear = &self.layout.layers()[layer];
-        let terms = [self.gradient_terms(layer, &panels)];
-        fused_step(linear, panels, &terms, scale, target, step);
+        work(&[self.gradient_terms(layer, panels)]);
     }
 }
 

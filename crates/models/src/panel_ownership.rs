@@ -69,7 +69,8 @@ impl PanelOwnership {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::spec::{Likelihood, ModelKind, ModelSpec};
+    use crate::layout::tests::layout;
+    use crate::spec::ModelKind;
 
     #[test]
     fn both_threads_have_all_panels_and_about_the_same_weights() {
@@ -80,12 +81,7 @@ mod tests {
             ("784-256-32-8-2", 256 - 32 - 8 - 2),
             ("784-200-200-50", 34),
         ] {
-            let layout = Layout::new(&ModelSpec {
-                kind: ModelKind::Vae,
-                architecture: architecture.parse().unwrap(),
-                likelihood: Likelihood::Bernoulli,
-                posterior_scale: Default::default(),
-            });
+            let layout = layout(ModelKind::Vae, architecture);
             let ownership = PanelOwnership::new(&layout);
             let mut lines = [0; THREADS];
             for (layer, linear) in layout.layers().iter().enumerate() {

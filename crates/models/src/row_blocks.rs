@@ -4,17 +4,14 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use tensor_ops::Float;
-use tensor_ops::adam::Parameters as PanelParameters;
-use tensor_ops::linear::{RowBlock, weight_gradient};
+use tensor_ops::linear::RowBlock;
 use tensor_ops::parallel::ThreadPool;
 
 use crate::batch::BatchSource;
-use crate::configuration::MAXIMUM_THREADS;
+use crate::contraction::{Contraction, side_by_side};
 use crate::gradient::{ImageLosses, block_rows};
-use crate::layout::{Layout, LinearLayer};
+use crate::layout::Layout;
 use crate::objective::Objective;
-use crate::optimiser::OptimiserStep;
-use crate::panel_groups::{LayerGradients, fused_step};
 use crate::parameters::Parameters;
 use crate::row_block::RowBlockWorkspace;
 use crate::spec::ModelSpec;
@@ -127,57 +124,23 @@ impl<T: Float> RowBlocks<T> {
             .filter_map(|block| block.first_non_finite_output(&self.layout))
             .min()
     }
-
-    /// Calls `work` with what the gradient of a layer is contracted from, in
-    /// ascending order of rows.
-    fn with_gradient_terms(&self, layer: usize, work: impl FnOnce(&[RowBlock<'_, T>])) {
-        let mut terms = [RowBlock {
-            rows: 0,
-            x: &[],
-            dy: &[],
-            support: None,
-        }; MAXIMUM_THREADS];
-        let mut count = 0;
-        for block in self.blocks.iter().filter(|block| !block.is_empty()) {
-            terms[count] = block.gradient_terms(&self.layout, layer);
-            count += 1;
-        }
-        work(&terms[..count]);
-    }
 }
 
-impl<T: Float> LayerGradients<T> for RowBlocks<T> {
-    /// ∂L/∂W = Σ h ᵀδ over the rows of all blocks in ascending order.
-    fn layer_gradient(
-        &self,
-        layer: usize,
-        panels: Range<usize>,
-        scale: T,
-        dw: &mut [T],
-        db: &mut [T],
-    ) {
-        let LinearLayer {
-            inputs, outputs, ..
-        } = self.layout.layers()[layer];
-        self.with_gradient_terms(layer, |terms| {
-            weight_gradient(inputs, outputs, panels, terms, scale, dw, db);
-        });
+impl<T: Float> Contraction<T> for RowBlocks<T> {
+    fn layout(&self) -> &Layout {
+        &self.layout
     }
 
-    /// The same, with Adam applied to each tile of the gradient while it is in
-    /// registers.
-    fn layer_step(
+    fn with_row_blocks(
         &self,
         layer: usize,
-        panels: Range<usize>,
-        scale: T,
-        target: [PanelParameters<'_, T>; 2],
-        step: &OptimiserStep<T>,
-        _scratch: [&mut [T]; 2],
+        _panels: &Range<usize>,
+        work: impl FnOnce(&[RowBlock<'_, T>]),
     ) {
-        let linear = &self.layout.layers()[layer];
-        self.with_gradient_terms(layer, |terms| {
-            fused_step(linear, panels, terms, scale, target, step);
-        });
+        let blocks = self.blocks.iter().filter(|block| !block.is_empty());
+        side_by_side(
+            blocks.map(|block| block.gradient_terms(&self.layout, layer)),
+            work,
+        );
     }
 }

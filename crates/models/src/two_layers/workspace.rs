@@ -5,21 +5,19 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use tensor_ops::Float;
-use tensor_ops::adam::Parameters as PanelParameters;
-use tensor_ops::linear::{RowBlock, weight_gradient};
+use tensor_ops::linear::RowBlock;
 use tensor_ops::parallel::ThreadPool;
 
 use super::row_block::StochasticBlock;
 use super::spec::TwoLayerSpec;
 use crate::batch::BatchSource;
 use crate::configuration::MAXIMUM_THREADS;
+use crate::contraction::{Contracted, Contraction, side_by_side};
 use crate::gradient::{LossSums, block_rows};
-use crate::layout::{Layout, LinearLayer};
+use crate::layout::Layout;
 use crate::objective::{Bound, Objective};
 use crate::optimiser::{Moments, OptimiserStep};
-use crate::panel_groups::{
-    AdamSink, GradientSink, LayerGradients, PanelGroups, StoreSink, fused_step,
-};
+use crate::panel_groups::{AdamSink, GradientSink, PanelGroups, StoreSink};
 use crate::parameters::Parameters;
 
 /// Samples that a block takes through the networks together: few enough for
@@ -126,7 +124,7 @@ impl<T: Float> TwoLayerWorkspace<T> {
     /// Second region, storing: the gradient of the mean loss of the batch
     /// last given to [`forward_backward`](Self::forward_backward).
     pub fn gradient(&mut self, pool: &ThreadPool, gradient: &mut Parameters<T>) {
-        let sink = StoreSink::new(&self.layout, gradient.as_mut_slice());
+        let sink = StoreSink::new(&self.layout, gradient);
         self.contract(pool, sink);
     }
 
@@ -138,13 +136,7 @@ impl<T: Float> TwoLayerWorkspace<T> {
         moments: &mut Moments<T>,
         step: &OptimiserStep<T>,
     ) {
-        let sink = AdamSink::new(
-            &self.layout,
-            parameters.as_mut_slice(),
-            moments.first.as_mut_slice(),
-            moments.second.as_mut_slice(),
-            step,
-        );
+        let sink = AdamSink::new(&self.layout, parameters, moments, step);
         self.contract(pool, sink);
     }
 
@@ -159,10 +151,7 @@ impl<T: Float> TwoLayerWorkspace<T> {
         let Some(layer) = layers.min() else {
             return self.first_non_finite_loss().to_owned();
         };
-        let mut slots = self.layout.tensors().iter();
-        let slot = slots.find(|slot| slot.layer == layer);
-        let name = slot.map_or("", |slot| slot.name.trim_end_matches(".weight"));
-        format!("{name} (output)")
+        self.layout.output_name(layer)
     }
 
     /// The first term of the loss that is not finite; finite terms can only
@@ -181,7 +170,7 @@ impl<T: Float> TwoLayerWorkspace<T> {
     fn contract(&mut self, pool: &ThreadPool, sink: impl GradientSink<T>) {
         let scale = T::from_f64(1.0 / self.rows as f64);
         let (groups, layout) = (&mut self.groups, self.layout.as_ref());
-        groups.run(pool, layout, &self.blocks, scale, sink);
+        groups.run(pool, layout, &Contracted(&self.blocks), scale, sink);
     }
 }
 
@@ -193,58 +182,22 @@ fn images_of_block(capacity: usize, samples: usize, threads: usize) -> usize {
     at_once.max(capacity.div_ceil(MAXIMUM_THREADS))
 }
 
-impl<T: Float> Blocks<T> {
-    /// Calls `work` with what the gradient of a layer is contracted from, in
-    /// ascending order of rows.
-    fn with_gradient_terms(&self, layer: usize, work: impl FnOnce(&[RowBlock<'_, T>])) {
-        let mut terms = [RowBlock {
-            rows: 0,
-            x: &[],
-            dy: &[],
-            support: None,
-        }; MAXIMUM_THREADS];
-        let mut count = 0;
-        for block in self.blocks.iter().filter(|block| !block.is_empty()) {
-            terms[count] = block.gradient_terms(&self.layout, layer);
-            count += 1;
-        }
-        work(&terms[..count]);
-    }
-}
-
-impl<T: Float> LayerGradients<T> for Blocks<T> {
-    /// ∂L/∂W = Σ hᵀδ over the rows of all blocks in ascending order.
-    fn layer_gradient(
-        &self,
-        layer: usize,
-        panels: Range<usize>,
-        scale: T,
-        dw: &mut [T],
-        db: &mut [T],
-    ) {
-        let LinearLayer {
-            inputs, outputs, ..
-        } = self.layout.layers()[layer];
-        self.with_gradient_terms(layer, |terms| {
-            weight_gradient(inputs, outputs, panels, terms, scale, dw, db);
-        });
+impl<T: Float> Contraction<T> for Blocks<T> {
+    fn layout(&self) -> &Layout {
+        &self.layout
     }
 
-    /// The same, with Adam applied to each tile of the gradient while it is in
-    /// registers.
-    fn layer_step(
+    fn with_row_blocks(
         &self,
         layer: usize,
-        panels: Range<usize>,
-        scale: T,
-        target: [PanelParameters<'_, T>; 2],
-        step: &OptimiserStep<T>,
-        _scratch: [&mut [T]; 2],
+        _panels: &Range<usize>,
+        work: impl FnOnce(&[RowBlock<'_, T>]),
     ) {
-        let linear = &self.layout.layers()[layer];
-        self.with_gradient_terms(layer, |terms| {
-            fused_step(linear, panels, terms, scale, target, step);
-        });
+        let blocks = self.blocks.iter().filter(|block| !block.is_empty());
+        side_by_side(
+            blocks.map(|block| block.gradient_terms(&self.layout, layer)),
+            work,
+        );
     }
 }
 

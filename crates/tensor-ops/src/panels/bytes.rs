@@ -53,11 +53,7 @@ impl<T> Operation<T> for PackBytes<'_> {
             for panel in 0..cols / LANES {
                 let lines = &mut lines[panel * rows + first..][..group];
                 for (line, image) in lines.iter_mut().zip(&whole) {
-                    // A copy, which cannot overlap with the line.
-                    let bytes = image[panel];
-                    for (value, byte) in line.iter_mut().zip(bytes) {
-                        *value = unit_from_byte(byte, L::FMA);
-                    }
+                    write_line(line, image[panel], L::FMA);
                 }
             }
             if !cols.is_multiple_of(LANES) {
@@ -65,12 +61,19 @@ impl<T> Operation<T> for PackBytes<'_> {
                 for (line, rest) in lines.iter_mut().zip(rest) {
                     let mut bytes = [0; LANES];
                     bytes[..rest.len()].copy_from_slice(rest);
-                    for (value, byte) in line.iter_mut().zip(bytes) {
-                        *value = unit_from_byte(byte, L::FMA);
-                    }
+                    write_line(line, bytes, L::FMA);
                 }
             }
         }
+    }
+}
+
+/// A line of b / 255, of bytes that are a copy: the compiler can then tell that
+/// they do not overlap with the line.
+#[inline(always)]
+fn write_line(line: &mut [f32; LANES], bytes: [u8; LANES], fma: bool) {
+    for (value, byte) in line.iter_mut().zip(bytes) {
+        *value = unit_from_byte(byte, fma);
     }
 }
 
