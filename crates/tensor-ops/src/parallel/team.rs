@@ -52,6 +52,9 @@ struct Shared {
     unfinished: AtomicUsize,
     panic: Mutex<Option<Box<dyn Any + Send>>>,
     sleepers: AtomicUsize,
+    /// Whether there are more threads than cores to run them: a thread that
+    /// watches then keeps another from its work.
+    crowded: bool,
     closing: AtomicBool,
 }
 
@@ -74,6 +77,7 @@ impl Team {
             unfinished: AtomicUsize::new(0),
             panic: Mutex::new(None),
             sleepers: AtomicUsize::new(0),
+            crowded: thread::available_parallelism().is_ok_and(|cores| threads > cores.get()),
             closing: AtomicBool::new(false),
         });
         let mut team = Self {
@@ -158,7 +162,7 @@ impl Team {
         let mut looks = 0_usize;
         while shared.unfinished.load(Ordering::Acquire) > 0 {
             looks += 1;
-            if looks.is_multiple_of(LOOKS * 64) {
+            if shared.crowded || looks.is_multiple_of(LOOKS * 64) {
                 thread::yield_now();
             }
             std::hint::spin_loop();
@@ -204,6 +208,9 @@ impl Shared {
                 }
                 if self.closing.load(Ordering::Relaxed) {
                     return;
+                }
+                if self.crowded {
+                    thread::yield_now();
                 }
             }
             // Announce the sleep first and look once more: either the caller
