@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use datasets::{Dataset, Lookup};
-use models::{Diverged, EpochLosses, Model, Trainer};
+use models::{Diverged, EpochLosses, Model, SharedPixels, Trainer};
 use ndarray::ArrayView2;
 
 use crate::configuration::{Configuration, PIXELS};
@@ -275,7 +275,8 @@ impl Run<'_> {
             self.configuration.training.seed,
         )?;
         if self.configuration.output_bias_is_train_mean()? {
-            model.set_output_bias_to_mean(&images.train);
+            let images = SharedPixels::from(images.train.clone());
+            model.set_output_bias_to_mean(images.images(PIXELS));
         }
         let config = self.configuration.training_config(self.threads)?;
         Ok(Trainer::new(model, config, images.train.clone())?)

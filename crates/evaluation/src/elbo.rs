@@ -2,13 +2,13 @@
 
 pub use models::DataTreatment;
 use models::streams::{Purpose, stream};
-use models::{Codes, Model, ModelKind};
+use models::{Codes, Images, Model, ModelKind};
 use ndarray::{Array2, ArrayView2};
 use serde::{Deserialize, Serialize};
 use tensor_ops::random::fill_normal;
 
 use crate::entropy_floor::entropy_floor;
-use crate::error::{EvaluationError, Result, require_finite, require_rows};
+use crate::error::{EvaluationError, Result, require_finite, require_images};
 use crate::variance_law::variance_law;
 
 /// Index of the sampling stream that gives the ε of [`evaluate`].
@@ -101,7 +101,7 @@ pub struct Evaluation {
     pub excess_over_floor: Option<f64>,
 }
 
-/// Evaluates a model on images [n, pixels] of bytes.
+/// Evaluates a model on images [n, pixels].
 ///
 /// Images pass through in blocks and only codes are kept, so memory grows with
 /// n·L. The ε of image i depends on (seed, i) alone, per-image values do not
@@ -109,22 +109,15 @@ pub struct Evaluation {
 /// the same to the last bit for any number of threads.
 ///
 /// # Errors
-/// No images, images of another size than the model's, or a model that gives
-/// values that are not finite.
-pub fn evaluate(
+/// No images, images of another size than the model's or with pixels that its
+/// likelihood says nothing of, or a model that gives values that are not finite.
+pub fn evaluate<'a>(
     model: &Model,
-    images: ArrayView2<'_, u8>,
+    images: impl Into<Images<'a>>,
     options: &EvaluationOptions,
 ) -> Result<Evaluation> {
-    require_rows("the array of images", images.nrows(), 1)?;
-    let expected = model.spec().architecture.inputs;
-    if images.ncols() != expected {
-        return Err(EvaluationError::Shape {
-            what: "the array of images",
-            found: format!("[{}, {}]", images.nrows(), images.ncols()),
-            expected: format!("[n, {expected}], as the model was trained on"),
-        });
-    }
+    let images = images.into();
+    require_images(images, model.spec())?;
     let kind = model.spec().kind;
     let codes = model.encode(images);
     require_finite("the array of codes", &codes.mean.view())?;
@@ -185,13 +178,14 @@ pub fn evaluate(
 ///
 /// # Errors
 /// As [`evaluate`], except that values which are not finite are passed on.
-pub fn sampled_losses(
+pub fn sampled_losses<'a>(
     model: &Model,
-    images: ArrayView2<'_, u8>,
+    images: impl Into<Images<'a>>,
     seed: u64,
     draw: u64,
 ) -> Result<(f64, f64)> {
-    require_rows("the array of images", images.nrows(), 1)?;
+    let images = images.into();
+    require_images(images, model.spec())?;
     let codes = model.encode(images);
     let z = draw_codes(&codes, seed, draw);
     let penalty = penalty_per_dimension(model.spec().kind, &codes)?;
@@ -267,7 +261,7 @@ fn penalty_per_dimension(kind: ModelKind, codes: &Codes) -> Result<Option<Vec<f6
 fn mean_reconstruction(
     model: &Model,
     codes: ArrayView2<'_, f32>,
-    images: ArrayView2<'_, u8>,
+    images: Images<'_>,
 ) -> Result<f64> {
     let losses = model.reconstruction_losses(codes, images);
     if let Some(row) = losses.iter().position(|loss| !loss.is_finite()) {
@@ -522,6 +516,6 @@ mod tests {
         let model = model(ModelKind::Vae, "30-7-2");
         let options = EvaluationOptions::default();
         assert!(evaluate(&model, images(4, 29).view(), &options).is_err());
-        assert!(evaluate(&model, Array2::zeros((0, 30)).view(), &options).is_err());
+        assert!(evaluate(&model, &Array2::<u8>::zeros((0, 30)), &options).is_err());
     }
 }

@@ -1,8 +1,8 @@
 //! The lowest cross-entropy grey images allow.
 
-use ndarray::ArrayView2;
+use models::{Images, Likelihood};
 
-use crate::error::{Result, require_rows};
+use crate::error::{Result, require_pixels, require_rows};
 
 /// Σ over pixels of the binary entropy −t ln t − (1−t) ln(1−t) of grey values
 /// t = byte/255, mean over images, in nats: the reconstruction term of a decoder
@@ -11,11 +11,11 @@ use crate::error::{Result, require_rows};
 /// Cross-entropy with a grey target is its entropy plus a divergence, so no
 /// model goes below this; on images of 0 and 255 alone it is 0. What remains of
 /// a reconstruction after subtracting it is comparable between data sets
-/// (MNIST's test set: 45.53 nats, Fashion-MNIST's: 189.86). Counts grey levels,
-/// so memory is constant and the sum exact to rounding.
+/// (MNIST's test set: 45.53 nats, Fashion-MNIST's: 189.86). Of bytes it counts
+/// grey levels, so memory is constant and the sum exact to rounding.
 ///
 /// # Errors
-/// No images.
+/// No images, or a value outside [0, 1].
 ///
 /// ```
 /// use ndarray::array;
@@ -24,22 +24,32 @@ use crate::error::{Result, require_rows};
 /// assert!((floor + t * t.ln() + (1.0 - t) * (1.0 - t).ln()).abs() < 1e-12);
 /// # Ok::<(), evaluation::EvaluationError>(())
 /// ```
-pub fn entropy_floor(images: ArrayView2<'_, u8>) -> Result<f64> {
+pub fn entropy_floor<'a>(images: impl Into<Images<'a>>) -> Result<f64> {
+    let images = images.into();
     require_rows("the array of images", images.nrows(), 1)?;
-    let mut counts = [0u64; 256];
-    for &byte in images {
-        counts[usize::from(byte)] += 1;
-    }
-    let sum: f64 = counts
-        .iter()
-        .enumerate()
-        .map(|(level, &count)| {
-            let t = level as f64 / 255.0;
-            let entropy = |p: f64| if p > 0.0 { -p * p.ln() } else { 0.0 };
-            count as f64 * (entropy(t) + entropy(1.0 - t))
-        })
-        .sum();
+    require_pixels(images, Likelihood::Bernoulli)?;
+    let sum: f64 = match images {
+        Images::Bytes(bytes) => {
+            let mut counts = [0u64; 256];
+            for &byte in bytes {
+                counts[usize::from(byte)] += 1;
+            }
+            let levels = counts.iter().enumerate();
+            levels
+                .map(|(level, &count)| count as f64 * binary_entropy(level as f64 / 255.0))
+                .sum()
+        }
+        Images::Values(values) => values
+            .iter()
+            .map(|&value| binary_entropy(f64::from(value)))
+            .sum(),
+    };
     Ok(sum / images.nrows() as f64)
+}
+
+fn binary_entropy(t: f64) -> f64 {
+    let term = |p: f64| if p > 0.0 { -p * p.ln() } else { 0.0 };
+    term(t) + term(1.0 - t)
 }
 
 #[cfg(test)]
@@ -58,5 +68,19 @@ mod tests {
         let expected = -4.0 * (t * t.ln() + (1.0 - t) * (1.0 - t).ln());
         assert!((entropy_floor(grey.view()).unwrap() - expected).abs() < 1e-12);
         assert!(entropy_floor(Array2::<u8>::zeros((0, 4)).view()).is_err());
+    }
+
+    #[test]
+    fn values_have_the_floor_of_the_bytes_they_equal() {
+        let bytes = Array2::from_shape_fn((5, 52), |(i, j)| (i * 51 + j) as u8);
+        let values = bytes.mapv(|byte| f32::from(byte) / 255.0);
+        let floor = entropy_floor(&bytes).unwrap();
+        assert!((entropy_floor(&values).unwrap() / floor - 1.0).abs() < 1e-7);
+        let error = entropy_floor(array![[0.0_f32, 1.0], [0.5, 1.5]].view()).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "pixel 1 of image 1 is 1.5, expected a number between 0 and 1 under the likelihood \
+             bernoulli"
+        );
     }
 }

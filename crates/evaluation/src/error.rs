@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use models::{Images, Likelihood, ModelSpec};
 use ndarray::ArrayView2;
 use thiserror::Error;
 
@@ -31,13 +32,29 @@ pub enum EvaluationError {
     },
     /// A value is NaN or infinite.
     #[error(
-        "{what} holds a NaN or infinite value in row {row}, expected finite numbers; the model that made it has diverged"
+        "{what} holds a NaN or infinite value in row {row}, expected finite numbers; a model that made it has diverged"
     )]
     NotFinite {
         /// The array at fault.
         what: &'static str,
         /// First row holding such a value.
         row: usize,
+    },
+    /// A pixel the likelihood gives no probability or density.
+    #[error(
+        "pixel {pixel} of image {row} is {found}, expected {expected} under the likelihood {likelihood}"
+    )]
+    Pixel {
+        /// The image.
+        row: usize,
+        /// The pixel.
+        pixel: usize,
+        /// Its value.
+        found: f32,
+        /// The likelihood.
+        likelihood: Likelihood,
+        /// The values it is one of.
+        expected: &'static str,
     },
     /// A parameter of the measurement lies outside its range.
     #[error("{what} is {found}, expected {expected}")]
@@ -88,6 +105,41 @@ pub(crate) fn require_rows(what: &'static str, found: usize, needed: usize) -> R
     Ok(())
 }
 
+/// Images that a model of this specification can be measured on.
+pub(crate) fn require_images(images: Images<'_>, spec: &ModelSpec) -> Result<()> {
+    require_rows("the array of images", images.nrows(), 1)?;
+    let expected = spec.architecture.inputs;
+    if images.ncols() != expected {
+        return Err(EvaluationError::Shape {
+            what: "the array of images",
+            found: format!("[{}, {}]", images.nrows(), images.ncols()),
+            expected: format!("[n, {expected}], as the model was trained on"),
+        });
+    }
+    require_pixels(images, spec.likelihood)
+}
+
+/// Pixels that the likelihood is one of.
+pub(crate) fn require_pixels(images: Images<'_>, likelihood: Likelihood) -> Result<()> {
+    let (at, expected) = if likelihood.is_of_unit_interval() {
+        (images.first_outside_unit(), "a number between 0 and 1")
+    } else {
+        (images.first_non_finite(), "a finite number")
+    };
+    let Some((row, pixel)) = at else {
+        return Ok(());
+    };
+    let mut values = vec![0.0; images.ncols()];
+    images.read_row(row, &mut values);
+    Err(EvaluationError::Pixel {
+        row,
+        pixel,
+        found: values[pixel],
+        likelihood,
+        expected,
+    })
+}
+
 pub(crate) fn require_length(what: &'static str, found: usize, expected: usize) -> Result<()> {
     if found != expected {
         return Err(EvaluationError::Shape {
@@ -112,6 +164,17 @@ pub(crate) fn require_columns(
         });
     }
     Ok(())
+}
+
+/// [`require_finite`] of images.
+pub(crate) fn require_finite_images(images: Images<'_>) -> Result<()> {
+    match images.first_non_finite() {
+        Some((row, _)) => Err(EvaluationError::NotFinite {
+            what: "the array of images",
+            row,
+        }),
+        None => Ok(()),
+    }
 }
 
 pub(crate) fn require_finite(what: &'static str, array: &ArrayView2<'_, f32>) -> Result<()> {

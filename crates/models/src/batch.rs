@@ -7,6 +7,8 @@ use tensor_ops::binarise::pack_drawn_indexed;
 use tensor_ops::panels::Panels;
 use tensor_ops::random::{Stream, fill_normal};
 
+use crate::images::PixelRows;
+
 /// The images and the noise of one step, asked for row block by row block
 /// from several threads.
 pub trait BatchSource<T>: Sync {
@@ -21,33 +23,42 @@ pub trait BatchSource<T>: Sync {
     fn fill_noise(&self, rows: Range<usize>, latent: usize, noise: &mut [T]);
 }
 
-/// A batch of a byte data set: rows picked by index, scaled to [0, 1] or
-/// binarised on the way into the panels, noise from a counter-based stream.
+/// Where the pixels of an [`IndexedBatch`] come from: a whole data set,
+/// row-major.
 #[derive(Clone, Copy, Debug)]
-pub struct ByteBatch<'a> {
-    /// The whole data set, row-major.
-    pub images: &'a [u8],
+pub enum BatchPixels<'a> {
+    /// The values the pixels stand for.
+    AsStored(PixelRows<'a>),
+    /// A Bernoulli draw of every byte, with the stream to draw from.
+    Drawn(&'a [u8], Stream),
+}
+
+/// A batch of a data set: rows picked by index, converted on the way into the
+/// panels, noise from a counter-based stream.
+#[derive(Clone, Copy, Debug)]
+pub struct IndexedBatch<'a> {
+    /// The whole data set.
+    pub pixels: BatchPixels<'a>,
     /// The rows of the batch.
     pub indices: &'a [u32],
-    /// The stream of the Bernoulli draws to binarise with; the pixels as they
-    /// are if `None`.
-    pub draw: Option<Stream>,
     /// The stream of ε.
     pub noise: Stream,
     /// Position in the stream of the first row's first deviate.
     pub noise_offset: u64,
 }
 
-impl BatchSource<f32> for ByteBatch<'_> {
+impl BatchSource<f32> for IndexedBatch<'_> {
     fn rows(&self) -> usize {
         self.indices.len()
     }
 
     fn pack_pixels(&self, rows: Range<usize>, shape: Panels, panels: &mut [f32]) {
         let indices = &self.indices[rows];
-        match self.draw {
-            None => shape.pack_bytes_indexed(self.images, indices, panels),
-            Some(draw) => pack_drawn_indexed(shape, self.images, indices, draw, panels),
+        match self.pixels {
+            BatchPixels::AsStored(pixels) => pixels.pack_indexed(indices, shape, panels),
+            BatchPixels::Drawn(bytes, draw) => {
+                pack_drawn_indexed(shape, bytes, indices, draw, panels);
+            }
         }
     }
 

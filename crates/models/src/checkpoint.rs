@@ -11,6 +11,7 @@ use thiserror::Error;
 
 use crate::parameters::{NamedTensor, TensorError};
 use crate::spec::SpecError;
+use crate::standardisation::StandardisationError;
 
 /// Key of the one metadata entry of a file. The format's metadata is an
 /// unordered map; a single entry holding sorted JSON keeps files
@@ -63,6 +64,14 @@ pub enum CheckpointError {
         path: PathBuf,
         /// Which part.
         source: SpecError,
+    },
+    /// Means and deviations that nothing can be standardised by.
+    #[error("{}: {source}", path.display())]
+    Standardisation {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with them.
+        source: StandardisationError,
     },
     /// A tensor does not fit the model.
     #[error("{}: {source}", path.display())]

@@ -224,6 +224,12 @@ pub enum ConfigurationError {
          binarised-per-epoch, binarised-once or threshold"
     )]
     DataTreatment(String),
+    /// A treatment that draws, of images that are not bytes.
+    #[error(
+        "the data treatment is {0}, which draws from bytes, and the images are stored as values; \
+         expected grey or threshold"
+    )]
+    TreatmentOfValues(DataTreatment),
     /// Not the name of a bound.
     #[error("the objective is {0:?}; expected elbo or iwae")]
     Bound(String),

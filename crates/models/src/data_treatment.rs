@@ -2,13 +2,16 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::iter;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use tensor_ops::binarise;
 use tensor_ops::random::Stream;
 
 use crate::configuration::ConfigurationError;
+use crate::shared_images::{SharedImages, SharedPixels};
 use crate::streams::{Purpose, stream};
 
 /// What is done to pixels before the likelihood sees them.
@@ -84,23 +87,86 @@ impl DataTreatment {
     pub fn evaluation_images(self, images: &[u8], pixels: usize, seed: u64) -> Cow<'_, [u8]> {
         match self {
             DataTreatment::Grey => Cow::Borrowed(images),
-            DataTreatment::Threshold => Cow::Owned(thresholded(images)),
+            DataTreatment::Threshold => {
+                let mut output = vec![0; images.len()];
+                binarise::threshold(images, &mut output);
+                Cow::Owned(output)
+            }
             _ => {
                 let stream = stream(seed, Purpose::EvaluationBinarisation, 0);
-                Cow::Owned(drawn(images, pixels, stream))
+                let mut output = vec![0; images.len()];
+                binarise::draw(images, pixels, stream, &mut output);
+                Cow::Owned(output)
             }
         }
     }
 
-    /// The training images, when the treatment changes them once and for all.
-    pub(crate) fn fixed_images(self, images: &[u8], pixels: usize, seed: u64) -> Option<Vec<u8>> {
-        match self {
-            DataTreatment::Threshold => Some(thresholded(images)),
-            DataTreatment::BinarisedOnce => {
-                let stream = stream(seed, Purpose::Binarisation, 0);
-                Some(drawn(images, pixels, stream))
+    /// [`evaluation_images`](Self::evaluation_images) of images stored as
+    /// values: those themselves if grey, or 1 where a value is at least ½ and 0
+    /// elsewhere.
+    ///
+    /// # Errors
+    /// A treatment that draws, which is defined of bytes alone.
+    pub fn evaluation_values(self, values: &[f32]) -> Result<Cow<'_, [f32]>, ConfigurationError> {
+        self.require_values()?;
+        Ok(match self {
+            DataTreatment::Threshold => Cow::Owned(values.iter().map(thresholded_value).collect()),
+            _ => Cow::Borrowed(values),
+        })
+    }
+
+    /// The training images, changed once and for all if the treatment does so;
+    /// rows of `pixels`.
+    pub(crate) fn fixed_images(
+        self,
+        images: SharedImages,
+        pixels: usize,
+        seed: u64,
+    ) -> Result<SharedImages, ConfigurationError> {
+        match images {
+            SharedImages::Bytes(bytes) => Ok(self.fixed_bytes(bytes, pixels, seed).into()),
+            SharedImages::Values(values) => {
+                self.require_values()?;
+                Ok(match self {
+                    DataTreatment::Threshold => {
+                        let values: Arc<[f32]> = values.iter().map(thresholded_value).collect();
+                        values.into()
+                    }
+                    _ => values.into(),
+                })
             }
-            _ => None,
+        }
+    }
+
+    /// [`fixed_images`](Self::fixed_images) of bytes.
+    pub(crate) fn fixed_bytes(
+        self,
+        bytes: SharedPixels<u8>,
+        pixels: usize,
+        seed: u64,
+    ) -> SharedPixels<u8> {
+        let write: &dyn Fn(&mut [u8]) = match self {
+            DataTreatment::Threshold => &|output| binarise::threshold(&bytes, output),
+            DataTreatment::BinarisedOnce => &|output| {
+                let stream = stream(seed, Purpose::Binarisation, 0);
+                binarise::draw(&bytes, pixels, stream, output);
+            },
+            _ => return bytes,
+        };
+        // Straight into the allocation that is kept: there is room for one more
+        // copy of a large data set, and not for two.
+        let mut output: Arc<[u8]> = iter::repeat_n(0, bytes.len()).collect();
+        if let Some(output) = Arc::get_mut(&mut output) {
+            write(output);
+        }
+        output.into()
+    }
+
+    /// Refuses treatments that images stored as values cannot have.
+    fn require_values(self) -> Result<(), ConfigurationError> {
+        match self {
+            DataTreatment::Grey | DataTreatment::Threshold => Ok(()),
+            _ => Err(ConfigurationError::TreatmentOfValues(self)),
         }
     }
 
@@ -133,21 +199,14 @@ impl FromStr for DataTreatment {
     }
 }
 
-fn thresholded(images: &[u8]) -> Vec<u8> {
-    let mut output = vec![0; images.len()];
-    binarise::threshold(images, &mut output);
-    output
-}
-
-fn drawn(images: &[u8], pixels: usize, stream: Stream) -> Vec<u8> {
-    let mut output = vec![0; images.len()];
-    binarise::draw(images, pixels, stream, &mut output);
-    output
+fn thresholded_value(value: &f32) -> f32 {
+    if *value >= 0.5 { 1.0 } else { 0.0 }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::images::PixelRows;
 
     #[test]
     fn names_are_those_of_files() {
@@ -186,9 +245,55 @@ mod tests {
         assert_ne!(once, of(DataTreatment::BinarisedOnce, 2));
         assert!(once.iter().all(|&byte| byte == 0 || byte == 255));
         // Training draws are others than those of evaluation.
-        let training = DataTreatment::BinarisedOnce.fixed_images(&images, 64, 1);
-        assert_ne!(training, Some(once));
+        let training = DataTreatment::BinarisedOnce.fixed_bytes(shared(&images), 64, 1);
+        assert_ne!(*training, *once);
+        assert!(training.iter().all(|&byte| byte == 0 || byte == 255));
         let threshold = of(DataTreatment::Threshold, 1);
         assert_eq!((threshold[127], threshold[128]), (0, 255));
+        assert_eq!(
+            *DataTreatment::Threshold.fixed_bytes(shared(&images), 64, 1),
+            *threshold
+        );
+    }
+
+    fn shared(images: &[u8]) -> SharedPixels<u8> {
+        Arc::<[u8]>::from(images).into()
+    }
+
+    #[test]
+    fn values_are_thresholded_as_their_bytes_are_and_never_drawn() {
+        let bytes: Vec<u8> = (0..=255).collect();
+        let values: Vec<f32> = bytes.iter().map(|&byte| f32::from(byte) / 255.0).collect();
+        let expected: Vec<f32> = DataTreatment::Threshold
+            .evaluation_images(&bytes, 64, 1)
+            .iter()
+            .map(|&byte| f32::from(byte) / 255.0)
+            .collect();
+        let found = DataTreatment::Threshold.evaluation_values(&values).unwrap();
+        assert_eq!(*found, *expected);
+        let images = || SharedImages::from(Arc::<[f32]>::from(&values[..]));
+        for treatment in DataTreatment::ALL {
+            let fixed = treatment.fixed_images(images(), 64, 1);
+            match treatment {
+                DataTreatment::Grey => {
+                    assert_eq!(*treatment.evaluation_values(&values).unwrap(), *values);
+                    assert_eq!(fixed.unwrap().pixels(), PixelRows::Values(&values));
+                }
+                DataTreatment::Threshold => {
+                    assert_eq!(fixed.unwrap().pixels(), PixelRows::Values(&expected));
+                }
+                _ => {
+                    let error = fixed.unwrap_err();
+                    assert_eq!(Err(error.clone()), treatment.evaluation_values(&values));
+                    assert_eq!(
+                        error.to_string(),
+                        format!(
+                            "the data treatment is {treatment}, which draws from bytes, and the \
+                             images are stored as values; expected grey or threshold"
+                        )
+                    );
+                }
+            }
+        }
     }
 }

@@ -7,6 +7,7 @@ use tensor_ops::loss::SampledRows;
 use tensor_ops::panels::Panels;
 
 use crate::aligned::AlignedBuffer;
+use crate::images::Images;
 use crate::likelihood::{PixelLikelihood, output_panels, pixel_panels};
 use crate::model::Model;
 
@@ -31,7 +32,7 @@ use crate::model::Model;
 /// };
 /// let model = Model::new(spec, Initialisation::PyTorchUniform, 7)?;
 /// let mut decoder = ImageDecoder::new(&model, 128);
-/// decoder.set_image(&[255; 16]);
+/// decoder.set_image(&ndarray::Array2::from_elem((1, 16), 255_u8));
 /// let codes = decoder.codes_mut(3); // three codes, here the prior's mean
 /// codes.fill(0.0);
 /// let mut log_likelihoods = [0.0; 3];
@@ -74,24 +75,24 @@ impl<'a> ImageDecoder<'a> {
         }
     }
 
-    /// The image whose likelihood is asked for, as bytes that stand for
-    /// b / 255.
+    /// The image whose likelihood is asked for, the only one of `image`.
     ///
     /// # Panics
-    /// If it has not as many pixels as the model.
-    pub fn set_image(&mut self, pixels: &[u8]) {
+    /// If that is not one image, or it has not as many pixels as the model.
+    pub fn set_image<'b>(&mut self, image: impl Into<Images<'b>>) {
+        let image = image.into();
         let shape = Panels {
             rows: 1,
             cols: self.model.parameters().layout().inputs(),
         };
         assert!(
-            pixels.len() == shape.cols,
-            "set_image: {} pixels for a model {} that takes {}",
-            pixels.len(),
+            image.dim() == (shape.rows, shape.cols),
+            "set_image: images of shape {:?} for a model {} that takes one of {}",
+            image.dim(),
             self.model.spec().architecture,
             shape.cols
         );
-        shape.pack_bytes(pixels, &mut self.target);
+        image.row_major().pixels().pack(0, shape, &mut self.target);
     }
 
     /// Room for `rows` codes `[rows, latent]` in panel layout; padding lanes

@@ -3,14 +3,15 @@
 
 use std::ops::Range;
 
-use ndarray::{Array2, ArrayView2, Axis, CowArray, Ix2, s};
+use ndarray::{Array2, ArrayView2, Axis, s};
 use rayon::prelude::*;
 use tensor_ops::linear::{LinearShape, forward};
 use tensor_ops::loss::SampledRows;
-use tensor_ops::panels::{LANES, Panels};
+use tensor_ops::panels::Panels;
 use tensor_ops::vector;
 
 use crate::aligned::AlignedBuffer;
+use crate::images::{Images, RowMajorImages, contiguous, standard};
 use crate::likelihood::{PixelLikelihood, output_panels, pixel_panels};
 use crate::model::Model;
 use crate::spec::PosteriorScale;
@@ -28,65 +29,6 @@ pub struct Codes {
     pub log_variance: Option<Array2<f32>>,
 }
 
-/// Images to read: pixels in [0, 1], or bytes that stand for b / 255.
-#[derive(Clone, Debug)]
-pub enum Images<'a> {
-    /// Pixels as floating-point numbers, `[n, inputs]`.
-    Values(CowArray<'a, f32, Ix2>),
-    /// Pixels as bytes, `[n, inputs]`; converted block by block.
-    Bytes(CowArray<'a, u8, Ix2>),
-}
-
-impl<'a> From<ArrayView2<'a, f32>> for Images<'a> {
-    fn from(view: ArrayView2<'a, f32>) -> Self {
-        Images::Values(standard(view))
-    }
-}
-
-impl<'a> From<ArrayView2<'a, u8>> for Images<'a> {
-    fn from(view: ArrayView2<'a, u8>) -> Self {
-        Images::Bytes(standard(view))
-    }
-}
-
-impl Images<'_> {
-    /// (images, pixels per image).
-    pub fn dim(&self) -> (usize, usize) {
-        match self {
-            Images::Values(values) => values.dim(),
-            Images::Bytes(bytes) => bytes.dim(),
-        }
-    }
-
-    fn pack(&self, first: usize, shape: Panels, panels: &mut [f32]) {
-        let range = first * shape.cols..(first + shape.rows) * shape.cols;
-        match self {
-            Images::Values(values) => shape.pack_row_major(&contiguous(values)[range], panels),
-            Images::Bytes(bytes) => shape.pack_bytes(&contiguous(bytes)[range], panels),
-        }
-    }
-
-    /// Packs rows `first..` of a matrix that holds every image `times` times.
-    fn pack_repeated(&self, first: usize, times: usize, shape: Panels, panels: &mut [f32]) {
-        if times == 1 {
-            return self.pack(first, shape, panels);
-        }
-        let one = Panels { rows: 1, ..shape };
-        let mut image = vec![0.0; one.len()];
-        let mut packed = None;
-        for row in 0..shape.rows {
-            let index = (first + row) / times;
-            if packed != Some(index) {
-                self.pack(index, one, &mut image);
-                packed = Some(index);
-            }
-            for (panel, line) in image.chunks_exact(LANES).enumerate() {
-                panels[(panel * shape.rows + row) * LANES..][..LANES].copy_from_slice(line);
-            }
-        }
-    }
-}
-
 impl Model {
     /// Encodes images: μ and log σ² of q(z|x) for a VAE, the codes otherwise.
     ///
@@ -96,7 +38,7 @@ impl Model {
     /// # Panics
     /// If the images have not as many pixels as the model has inputs.
     pub fn encode<'a>(&self, images: impl Into<Images<'a>>) -> Codes {
-        let images = images.into();
+        let images = images.into().row_major();
         let layout = self.parameters().layout();
         self.check_columns("encode", images.dim(), layout.inputs());
         let head = &layout.layers()[layout.head()];
@@ -105,7 +47,9 @@ impl Model {
                 rows,
                 cols: layout.inputs(),
             };
-            images.pack(first, pixels, &mut buffers[0][..pixels.len()]);
+            images
+                .pixels()
+                .pack(first, pixels, &mut buffers[0][..pixels.len()]);
             self.run_layers(0..layout.head() + 1, rows, buffers);
             let shape = Panels {
                 rows,
@@ -170,7 +114,12 @@ impl Model {
         codes: ArrayView2<'_, f32>,
         images: impl Into<Images<'a>>,
     ) -> Vec<f32> {
-        self.losses_of_samples("reconstruction_losses", codes, images.into(), 1)
+        self.losses_of_samples(
+            "reconstruction_losses",
+            codes,
+            &images.into().row_major(),
+            1,
+        )
     }
 
     /// log p(x|z) of each image under `samples` codes each, in nats: `codes`
@@ -189,7 +138,12 @@ impl Model {
         images: impl Into<Images<'a>>,
         samples: usize,
     ) -> Vec<f32> {
-        let mut losses = self.losses_of_samples("log_likelihoods", codes, images.into(), samples);
+        let mut losses = self.losses_of_samples(
+            "log_likelihoods",
+            codes,
+            &images.into().row_major(),
+            samples,
+        );
         for loss in &mut losses {
             *loss = -*loss;
         }
@@ -200,7 +154,7 @@ impl Model {
         &self,
         operation: &str,
         codes: ArrayView2<'_, f32>,
-        images: Images<'_>,
+        images: &RowMajorImages<'_>,
         samples: usize,
     ) -> Vec<f32> {
         let layout = self.parameters().layout();
@@ -220,7 +174,9 @@ impl Model {
             let shape = pixel_panels(layout, rows);
             let (before, after) = buffers.split_at_mut(output);
             let targets = &mut before[0][..shape.len()];
-            images.pack_repeated(first, samples, shape, targets);
+            images
+                .pixels()
+                .pack_repeated(first, samples, shape, targets);
             let outputs = output_panels(layout, rows).len();
             let rows = SampledRows { shape, samples: 1 };
             likelihood.losses(rows, &after[0][..outputs], targets, out);
@@ -333,19 +289,6 @@ impl Model {
             self.spec().architecture
         );
     }
-}
-
-fn standard<'a, A: Clone>(view: ArrayView2<'a, A>) -> CowArray<'a, A, Ix2> {
-    if view.is_standard_layout() {
-        view.into()
-    } else {
-        view.as_standard_layout().into_owned().into()
-    }
-}
-
-fn contiguous<'a, A>(array: &'a CowArray<'_, A, Ix2>) -> &'a [A] {
-    // `standard` made it so; an array without rows may decline and has none.
-    array.as_slice().unwrap_or(&[])
 }
 
 impl Codes {

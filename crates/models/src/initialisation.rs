@@ -10,6 +10,7 @@ use ndarray_rand::rand_distr::Uniform;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::images::Images;
 use crate::layout::Layout;
 use crate::model::Model;
 use crate::parameters::Parameters;
@@ -85,15 +86,15 @@ impl Model {
     /// under the likelihood is the mean image — its logit for a Bernoulli —
     /// each pixel's mean kept within [0.001, 0.999]: a decoder that has
     /// learned nothing then gives the mean image, as in the published code of
-    /// Burda et al. (2016). `images` are rows of bytes, each standing for
-    /// b / 255.
+    /// Burda et al. (2016). Means of values that leave [0, 1] are taken as they
+    /// are where the output is the mean.
     ///
     /// # Panics
-    /// If `images` is no positive whole number of the model's rows.
-    pub fn set_output_bias_to_mean(&mut self, images: &[u8]) {
+    /// If there are no images, or they have not the model's pixels.
+    pub fn set_output_bias_to_mean<'a>(&mut self, images: impl Into<Images<'a>>) {
         let likelihood = self.spec().likelihood;
         let last = self.parameters().layout().decoder().end - 1;
-        set_bias_to_mean(self.parameters_mut(), last, likelihood, images);
+        set_bias_to_mean(self.parameters_mut(), last, likelihood, images.into());
     }
 }
 
@@ -102,27 +103,51 @@ pub(crate) fn set_bias_to_mean(
     parameters: &mut Parameters<f32>,
     last: usize,
     likelihood: Likelihood,
-    images: &[u8],
+    images: Images<'_>,
 ) {
     let layout = parameters.layout().clone();
     let inputs = layout.inputs();
     assert!(
-        !images.is_empty() && images.len().is_multiple_of(inputs),
-        "set_output_bias_to_mean: {} bytes are not rows of {inputs}",
-        images.len()
+        images.nrows() > 0 && images.ncols() == inputs,
+        "set_output_bias_to_mean: images of shape {:?} for a model that takes {inputs} pixels",
+        images.dim()
     );
-    let mut sums = vec![0_u64; inputs];
-    for image in images.chunks_exact(inputs) {
-        for (sum, &byte) in sums.iter_mut().zip(image) {
-            *sum += u64::from(byte);
-        }
-    }
-    let whole = 255.0 * (images.len() / inputs) as f64;
+    let is_free = likelihood.output_is_mean() && images.first_outside_unit().is_some();
     let bias = layout.layers()[last].bias.clone();
     let bias = &mut parameters.as_mut_slice()[bias];
-    for (bias, sum) in bias.iter_mut().zip(sums) {
-        let mean = (sum as f64 / whole).clamp(0.001, 0.999);
+    for (bias, mean) in bias.iter_mut().zip(pixel_means(images)) {
+        let mean = if is_free {
+            mean
+        } else {
+            mean.clamp(0.001, 0.999)
+        };
         *bias = likelihood.output_of_mean(mean) as f32;
+    }
+}
+
+/// The mean of every pixel over the images; bytes are summed as integers.
+fn pixel_means(images: Images<'_>) -> Vec<f64> {
+    let count = images.nrows() as f64;
+    match images {
+        Images::Bytes(bytes) => {
+            let mut sums = vec![0_u64; bytes.ncols()];
+            for image in bytes.rows() {
+                for (sum, &byte) in sums.iter_mut().zip(image) {
+                    *sum += u64::from(byte);
+                }
+            }
+            let whole = 255.0 * count;
+            sums.into_iter().map(|sum| sum as f64 / whole).collect()
+        }
+        Images::Values(values) => {
+            let mut sums = vec![0.0_f64; values.ncols()];
+            for image in values.rows() {
+                for (sum, &value) in sums.iter_mut().zip(image) {
+                    *sum += f64::from(value);
+                }
+            }
+            sums.into_iter().map(|sum| sum / count).collect()
+        }
     }
 }
 
@@ -221,10 +246,11 @@ mod tests {
                 pixel => 10 * pixel as u8 + if at < 18 { 5 } else { 0 },
             })
             .collect();
+        let images = ndarray::Array2::from_shape_vec((2, 18), images).unwrap();
         model.set_output_bias_to_mean(&images);
         let decoded = model.decode(ndarray::Array2::zeros((1, 2)).view());
         for (pixel, &probability) in decoded.iter().enumerate() {
-            let mean = f32::from(images[pixel]) + f32::from(images[18 + pixel]);
+            let mean = f32::from(images[[0, pixel]]) + f32::from(images[[1, pixel]]);
             let expected = (mean / 510.0).clamp(0.001, 0.999);
             assert!((probability - expected).abs() < 1e-6, "pixel {pixel}");
         }

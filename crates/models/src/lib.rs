@@ -1,5 +1,5 @@
-//! Autoencoders and variational autoencoders of MNIST-sized images: models,
-//! hand-derived gradients, Adam, the training loop and checkpoints.
+//! Autoencoders and variational autoencoders of small images and other vectors:
+//! models, hand-derived gradients, Adam, the training loop and checkpoints.
 //!
 //! A model's weights live in one flat buffer ([`Parameters`], [`Layout`]) in
 //! the panel layout of `tensor-ops`; gradients and optimiser moments have the
@@ -40,6 +40,7 @@ mod data_treatment;
 mod exchange;
 mod gradient;
 mod image_decoder;
+mod images;
 mod importance;
 mod inference;
 mod initialisation;
@@ -56,7 +57,9 @@ mod parameters;
 mod row_block;
 mod row_blocks;
 mod schedule;
+mod shared_images;
 mod spec;
+mod standardisation;
 mod state;
 pub mod streams;
 mod tape;
@@ -64,7 +67,7 @@ mod trainer;
 pub mod two_layers;
 
 pub use aligned::AlignedBuffer;
-pub use batch::{BatchSource, ByteBatch, ValueBatch};
+pub use batch::{BatchPixels, BatchSource, IndexedBatch, ValueBatch};
 pub use checkpoint::CheckpointError;
 pub use clipping::ClippedGradient;
 pub use configuration::{
@@ -73,7 +76,8 @@ pub use configuration::{
 pub use data_treatment::DataTreatment;
 pub use gradient::{GradientWorkspace, LossSums, Losses};
 pub use image_decoder::ImageDecoder;
-pub use inference::{Codes, Images};
+pub use images::{Images, PixelRows, RowMajorImages};
+pub use inference::Codes;
 pub use initialisation::{Initialisation, UnknownInitialisation};
 pub use layout::{Layout, LinearLayer, TensorSlot};
 pub use model::Model;
@@ -81,8 +85,10 @@ pub use objective::{Bound, MAXIMUM_SAMPLES, Objective};
 pub use optimiser::{Moments, OptimiserStep};
 pub use parameters::{NamedTensor, Parameters, TensorError};
 pub use schedule::{Schedule, iwae_epochs};
+pub use shared_images::{SharedImages, SharedPixels};
 pub use spec::{
     Activation, Architecture, GaussianMean, GaussianSigma, Likelihood, MAXIMUM_WIDTH, ModelKind,
     ModelSpec, PosteriorScale, SpecError,
 };
+pub use standardisation::{Standardisation, StandardisationError};
 pub use trainer::{Diverged, EpochLosses, Progress, Trainer, TrainerError};

@@ -168,7 +168,20 @@ impl Likelihood {
 }
 
 impl Likelihood {
-    /// The decoder's output whose pixel has the mean `mean`, within (0, 1).
+    /// Whether the outputs are the means themselves, which can then be any
+    /// numbers.
+    pub(crate) fn output_is_mean(self) -> bool {
+        matches!(
+            self,
+            Likelihood::Gaussian {
+                mean: GaussianMean::Identity,
+                ..
+            }
+        )
+    }
+
+    /// The decoder's output whose pixel has the mean `mean`: within (0, 1), or
+    /// anywhere where the output is the mean.
     pub(crate) fn output_of_mean(self, mean: f64) -> f64 {
         match self {
             Likelihood::Bernoulli

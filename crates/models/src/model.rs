@@ -9,9 +9,16 @@ use crate::initialisation::Initialisation;
 use crate::layout::Layout;
 use crate::parameters::{NamedTensor, Parameters, TensorError};
 use crate::spec::{ModelSpec, PosteriorScale, SpecError};
+use crate::standardisation::Standardisation;
 
 /// The value of the metadata entry `format` of a model file.
 const FORMAT: &str = "latent-atlas model 1";
+
+/// The metadata entry of the shape of the data.
+const SHAPE: &str = "shape";
+
+/// What the names of the standardisation's two tensors begin with.
+const STANDARDISATION: &str = "standardisation.";
 
 /// An autoencoder of any kind, in f32.
 ///
@@ -36,6 +43,15 @@ const FORMAT: &str = "latent-atlas model 1";
 pub struct Model {
     spec: ModelSpec,
     parameters: Parameters<f32>,
+    data: DataDescription,
+}
+
+/// What the inputs of a model are, for whoever draws or encodes.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct DataDescription {
+    /// Sizes joined by x, as in 28x28.
+    pub(crate) shape: Option<String>,
+    pub(crate) standardisation: Option<Standardisation>,
 }
 
 impl Model {
@@ -51,7 +67,7 @@ impl Model {
         spec.validate()?;
         let layout = Arc::new(Layout::new(&spec));
         let parameters = initialisation.draw(layout, seed);
-        Ok(Self { spec, parameters })
+        Ok(Self::from_parameters(spec, parameters))
     }
 
     /// A model with given weights.
@@ -68,11 +84,65 @@ impl Model {
         let valid = spec.validate();
         assert!(valid.is_ok(), "from_named_tensors: {valid:?}");
         let parameters = Parameters::from_named_tensors(Arc::new(Layout::new(&spec)), tensors)?;
-        Ok(Self { spec, parameters })
+        Ok(Self::from_parameters(spec, parameters))
     }
 
     pub(crate) fn from_parameters(spec: ModelSpec, parameters: Parameters<f32>) -> Self {
-        Self { spec, parameters }
+        Self {
+            spec,
+            parameters,
+            data: DataDescription::default(),
+        }
+    }
+
+    /// The model, whose inputs are images of this shape: height, width and
+    /// channels, or the length of a vector, joined by x, as in `28x28`,
+    /// `64x64x3` or `512`. It is kept in files and changes no number.
+    ///
+    /// # Errors
+    /// A text that is no such shape, or one of another number of inputs.
+    pub fn with_shape(mut self, shape: impl Into<String>) -> Result<Self, SpecError> {
+        let (shape, inputs) = (shape.into(), self.spec.architecture.inputs);
+        if size_of_shape(&shape) != Some(inputs) {
+            return Err(SpecError::Shape { shape, inputs });
+        }
+        self.data.shape = Some(shape);
+        Ok(self)
+    }
+
+    /// The shape of the images, if the model was given one.
+    pub fn shape(&self) -> Option<&str> {
+        self.data.shape.as_deref()
+    }
+
+    /// The model, of data that are standardised like this before it sees them.
+    /// It is kept in files; nothing applies it unasked.
+    ///
+    /// # Errors
+    /// A standardisation of another number of features than the model's inputs.
+    pub fn with_standardisation(
+        mut self,
+        standardisation: Standardisation,
+    ) -> Result<Self, SpecError> {
+        let (features, inputs) = (standardisation.features(), self.spec.architecture.inputs);
+        if features != inputs {
+            return Err(SpecError::Standardisation { features, inputs });
+        }
+        self.data.standardisation = Some(standardisation);
+        Ok(self)
+    }
+
+    /// How data are standardised before the model sees them, if they are.
+    pub fn standardisation(&self) -> Option<&Standardisation> {
+        self.data.standardisation.as_ref()
+    }
+
+    pub(crate) fn data(&self) -> &DataDescription {
+        &self.data
+    }
+
+    pub(crate) fn with_data(self, data: DataDescription) -> Self {
+        Self { data, ..self }
     }
 
     /// What the model is.
@@ -95,7 +165,8 @@ impl Model {
     }
 
     /// Writes `model.safetensors`: the weights in PyTorch's names and layout,
-    /// the specification and `metadata` (entries of the specification win
+    /// the specification, shape and standardisation of the data where there are
+    /// any, and `metadata` (entries of the specification win
     /// over entries of the same name). The same weights and metadata give the
     /// same bytes. The file is replaced atomically.
     ///
@@ -111,6 +182,7 @@ impl Model {
             tensors: BTreeMap::new(),
         };
         checkpoint.describe(FORMAT, &self.spec);
+        checkpoint.put_data(&self.data);
         checkpoint.put_parameters("", &self.parameters);
         checkpoint.write(path)
     }
@@ -133,11 +205,23 @@ impl Model {
     ) -> Result<(Self, BTreeMap<String, String>), CheckpointError> {
         let mut checkpoint = Checkpoint::read(path)?;
         let spec = checkpoint.spec(path, FORMAT)?;
+        let data = checkpoint.take_data(path, &spec)?;
         let parameters = checkpoint.take_parameters(path, "", &Arc::new(Layout::new(&spec)))?;
         let metadata = std::mem::take(&mut checkpoint.metadata);
         checkpoint.finish(path)?;
-        Ok((Self { spec, parameters }, metadata))
+        let model = Self::from_parameters(spec, parameters).with_data(data);
+        Ok((model, metadata))
     }
+}
+
+/// The product of whole numbers joined by x; `None` if the text is no such
+/// thing or the product out of range.
+fn size_of_shape(shape: &str) -> Option<usize> {
+    shape.split('x').try_fold(1_usize, |size, number| {
+        let is_plain = number.bytes().all(|digit| digit.is_ascii_digit());
+        let number = number.parse().ok().filter(|_| is_plain)?;
+        size.checked_mul(number)
+    })
 }
 
 impl Checkpoint {
@@ -183,6 +267,95 @@ impl Checkpoint {
             source,
         })?;
         Ok(spec)
+    }
+
+    /// Adds what [`Checkpoint::take_data`] takes.
+    pub(crate) fn put_data(&mut self, data: &DataDescription) {
+        if let Some(shape) = &data.shape {
+            self.metadata.insert(SHAPE.to_owned(), shape.clone());
+        }
+        if let Some(standardisation) = &data.standardisation {
+            let parts = [
+                ("mean", standardisation.mean()),
+                ("deviation", standardisation.deviation()),
+            ];
+            for (name, values) in parts {
+                let stored = StoredTensor::from_f32(vec![values.len()], values);
+                self.tensors
+                    .insert(format!("{STANDARDISATION}{name}"), stored);
+            }
+        }
+    }
+
+    /// Takes shape and standardisation of the data, where the file has them.
+    pub(crate) fn take_data(
+        &mut self,
+        path: &Path,
+        spec: &ModelSpec,
+    ) -> Result<DataDescription, CheckpointError> {
+        let inputs = spec.architecture.inputs;
+        let shape = self.metadata.get(SHAPE).cloned();
+        if let Some(shape) = &shape
+            && size_of_shape(shape) != Some(inputs)
+        {
+            return Err(CheckpointError::Metadata {
+                path: path.to_owned(),
+                key: SHAPE.to_owned(),
+                found: format!("{shape:?}"),
+                expected: format!("sizes joined by x whose product is {inputs}"),
+            });
+        }
+        let tensors = self.take_f32(path, STANDARDISATION)?;
+        if tensors.is_empty() {
+            return Ok(DataDescription {
+                shape,
+                standardisation: None,
+            });
+        }
+        let (mut mean, mut deviation) = (None, None);
+        for NamedTensor {
+            name,
+            shape,
+            values,
+        } in tensors
+        {
+            let target = match name.as_str() {
+                "mean" => &mut mean,
+                "deviation" => &mut deviation,
+                _ => {
+                    let name = format!("{STANDARDISATION}{name}");
+                    return Err(tensor_error(path, TensorError::Unexpected(name)));
+                }
+            };
+            if shape != [inputs] {
+                let error = TensorError::Shape {
+                    name: format!("{STANDARDISATION}{name}"),
+                    found: shape,
+                    expected: vec![inputs],
+                };
+                return Err(tensor_error(path, error));
+            }
+            *target = Some(values);
+        }
+        let missing = |name: &str| {
+            let error = TensorError::Missing {
+                name: format!("{STANDARDISATION}{name}"),
+                expected: vec![inputs],
+            };
+            tensor_error(path, error)
+        };
+        let mean = mean.ok_or_else(|| missing("mean"))?;
+        let deviation = deviation.ok_or_else(|| missing("deviation"))?;
+        let standardisation = Standardisation::new(mean, deviation).map_err(|source| {
+            CheckpointError::Standardisation {
+                path: path.to_owned(),
+                source,
+            }
+        })?;
+        Ok(DataDescription {
+            shape,
+            standardisation: Some(standardisation),
+        })
     }
 
     /// Adds all tensors of a flat buffer under their names after `prefix`.

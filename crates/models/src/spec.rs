@@ -149,6 +149,15 @@ impl Likelihood {
         self != Likelihood::Bernoulli
     }
 
+    /// Whether it is one of pixels between 0 and 1 alone: outside, its loss has
+    /// no lower bound.
+    pub fn is_of_unit_interval(self) -> bool {
+        match self {
+            Likelihood::Bernoulli | Likelihood::ContinuousBernoulli => true,
+            Likelihood::Gaussian { .. } => false,
+        }
+    }
+
     /// Learned numbers σ outside the decoder.
     pub(crate) fn log_sigma_len(self, inputs: usize) -> Option<usize> {
         let Likelihood::Gaussian { sigma, .. } = self else {
@@ -450,6 +459,26 @@ pub enum SpecError {
         "the architecture of two stochastic layers is {0:?}; expected widths from image to h1 and from h1 to h2 with one activation, as in 784-200-200-100/100-100-100-50"
     )]
     TwoLayers(String),
+    /// A shape that is none, or not of the model's inputs.
+    #[error(
+        "the shape of an image is {shape:?}; expected whole numbers joined by x, as in 28x28, whose product is the {inputs} inputs of the model"
+    )]
+    Shape {
+        /// The shape as written.
+        shape: String,
+        /// Inputs of the model.
+        inputs: usize,
+    },
+    /// Means and deviations of other data than the model's.
+    #[error(
+        "the standardisation is of {features} features; expected the {inputs} inputs of the model"
+    )]
+    Standardisation {
+        /// Features it has.
+        features: usize,
+        /// Inputs of the model.
+        inputs: usize,
+    },
     /// A learned σ where only a fixed one is supported.
     #[error("sigma is {0:?}; expected a number, as two stochastic layers learn none")]
     LearnedSigma(String),

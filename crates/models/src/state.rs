@@ -8,10 +8,11 @@ use crate::checkpoint::{Checkpoint, CheckpointError, StoredTensor};
 use crate::configuration::TrainingConfig;
 use crate::gradient::LossSums;
 use crate::layout::Layout;
-use crate::model::Model;
+use crate::model::{DataDescription, Model};
 use crate::objective::Objective;
 use crate::optimiser::Moments;
 use crate::parameters::Parameters;
+use crate::standardisation::Standardisation;
 use crate::trainer::{Counters, Trainer};
 
 /// The value of the metadata entry `format` of a state file.
@@ -32,6 +33,7 @@ impl Trainer {
             tensors: BTreeMap::new(),
         };
         state.describe(FORMAT, self.model.spec());
+        state.put_data(self.model.data());
         state
             .metadata
             .insert("objective".to_owned(), self.config.objective.to_string());
@@ -44,12 +46,14 @@ impl Trainer {
     ///
     /// # Errors
     /// The file cannot be read or is no such file, its tensors do not fit, or
-    /// it belongs to another model or to a run whose batch size, seed,
-    /// objective, shuffling, data treatment or number of images differ: those decide what the coming
-    /// steps see. The trainer is then as it was.
+    /// it belongs to another model, to data of another shape or standardised
+    /// otherwise, or to a run whose batch size, seed, objective, shuffling, data
+    /// treatment or number of images differ: those decide what the coming steps
+    /// see. The trainer is then as it was.
     pub fn load_state(&mut self, path: &Path) -> Result<(), CheckpointError> {
-        let state = Checkpoint::read(path)?;
+        let mut state = Checkpoint::read(path)?;
         let spec = state.spec(path, FORMAT)?;
+        let data = state.take_data(path, &spec)?;
         let mismatch = |key: &str, found: String, expected: String| {
             Err(CheckpointError::Metadata {
                 path: path.to_owned(),
@@ -90,13 +94,35 @@ impl Trainer {
         if found != objective {
             return mismatch("objective", found, objective);
         }
+        let of_model = self.model.data();
+        if let (Some(found), Some(expected)) = (&data.shape, &of_model.shape)
+            && found != expected
+        {
+            return mismatch("shape", found.clone(), expected.clone());
+        }
+        if data.standardisation != of_model.standardisation {
+            let describe = |standardisation: &Option<Standardisation>| match standardisation {
+                None => "of data that are not standardised".to_owned(),
+                Some(_) => "of data standardised by other means and deviations".to_owned(),
+            };
+            let expected = match &of_model.standardisation {
+                None => "data that are not standardised",
+                Some(_) => "the means and deviations of the run's training data",
+            };
+            let found = describe(&data.standardisation);
+            return mismatch("standardisation", found, expected.to_owned());
+        }
+        let data = DataDescription {
+            shape: data.shape.or_else(|| of_model.shape.clone()),
+            standardisation: data.standardisation,
+        };
         let (parameters, moments, counters) = state.take_training(
             path,
             self.model.parameters().layout(),
             &self.config,
             self.image_count,
         )?;
-        let model = Model::from_parameters(spec, parameters);
+        let model = Model::from_parameters(spec, parameters).with_data(data);
         self.restore(model, moments, counters);
         Ok(())
     }

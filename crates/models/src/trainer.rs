@@ -7,12 +7,15 @@ use rand::seq::SliceRandom;
 use tensor_ops::parallel::{ThreadPool, ThreadPoolError};
 use thiserror::Error;
 
-use crate::batch::ByteBatch;
+use crate::batch::{BatchPixels, IndexedBatch};
 use crate::clipping::ClippedGradient;
 use crate::configuration::{ConfigurationError, TrainingConfig};
 use crate::gradient::{GradientWorkspace, LossSums, Losses};
+use crate::images::{Images, PixelRows};
 use crate::model::Model;
 use crate::optimiser::Moments;
+use crate::shared_images::SharedImages;
+use crate::spec::Likelihood;
 use crate::streams::{Purpose, stream};
 
 /// What one epoch did.
@@ -66,13 +69,30 @@ pub enum TrainerError {
     Configuration(#[from] ConfigurationError),
     /// The images are none, or no whole number of rows of the model's width.
     #[error(
-        "the data set holds {bytes} bytes; expected a positive multiple of the {inputs} pixels of one image"
+        "the data set holds {found} pixels; expected a positive multiple of the {inputs} pixels of one image"
     )]
     Images {
-        /// Bytes given.
-        bytes: usize,
+        /// Pixels given.
+        found: usize,
         /// Pixels per image of the model.
         inputs: usize,
+    },
+    /// A value that the likelihood gives no density or probability.
+    #[error(
+        "pixel {pixel} of training image {image} is {found}; the likelihood {likelihood} expects \
+         {expected}"
+    )]
+    Value {
+        /// The image, counted from 0.
+        image: usize,
+        /// The pixel, counted from 0.
+        pixel: usize,
+        /// Its value.
+        found: f32,
+        /// The likelihood.
+        likelihood: Likelihood,
+        /// The values it is one of.
+        expected: &'static str,
     },
     /// The threads could not be started.
     #[error(transparent)]
@@ -88,7 +108,7 @@ pub enum TrainerError {
 pub struct Trainer {
     pub(crate) model: Model,
     pub(crate) config: TrainingConfig,
-    images: Arc<[u8]>,
+    images: SharedImages,
     pub(crate) image_count: usize,
     pool: Arc<ThreadPool>,
     workspace: GradientWorkspace<f32>,
@@ -117,26 +137,25 @@ pub(crate) struct Counters {
 
 impl Trainer {
     /// Prepares training: checks the configuration, starts the threads and
-    /// allocates everything the steps need. `images` are row-major bytes,
-    /// each standing for b / 255.
+    /// allocates everything the steps need. `images` are row-major.
     ///
     /// # Errors
     /// A configuration value out of range, images that do not fit the model,
-    /// or threads that cannot be started.
+    /// values outside the range of its likelihood, or threads that cannot be
+    /// started.
     pub fn new(
         model: Model,
         config: TrainingConfig,
-        images: Arc<[u8]>,
+        images: impl Into<SharedImages>,
     ) -> Result<Self, TrainerError> {
+        let images = images.into();
         config.validate()?;
         config.objective.validate(model.spec().kind)?;
         let layout = model.parameters().layout().clone();
         let inputs = layout.inputs();
-        let image_count = count_images(&images, inputs)?;
-        let images = config
-            .treatment
-            .fixed_images(&images, inputs, config.seed)
-            .map_or(images, Arc::from);
+        let image_count = count_images(images.pixels().len(), inputs)?;
+        check_values(images.images(inputs), model.spec().likelihood)?;
+        let images = config.treatment.fixed_images(images, inputs, config.seed)?;
         let pool = Arc::new(ThreadPool::new(config.threads)?);
         let batch = config.batch.min(image_count);
         let workspace = GradientWorkspace::new(
@@ -302,14 +321,9 @@ impl Trainer {
         let objective = &self.config.objective;
         let latent = self.model.parameters().layout().latent();
         let deviates = self.config.batch * objective.samples * latent;
-        let batch = ByteBatch {
-            images: &self.images,
+        let batch = IndexedBatch {
+            pixels: batch_pixels(self.images.pixels(), &self.config, &self.counters),
             indices: &self.order[first..first + rows],
-            draw: self.config.treatment.draw(
-                self.config.seed,
-                self.counters.epoch,
-                self.counters.step,
-            ),
             noise: stream(self.config.seed, Purpose::Noise, 0),
             noise_offset: self.counters.step * deviates as u64,
         };
@@ -401,17 +415,54 @@ impl Trainer {
     }
 }
 
-/// How many rows of `inputs` bytes there are.
-pub(crate) fn count_images(images: &[u8], inputs: usize) -> Result<usize, TrainerError> {
-    let count = images.len() / inputs;
-    let fits = images.len().is_multiple_of(inputs) && u32::try_from(count).is_ok();
+/// How many rows of `inputs` pixels there are.
+pub(crate) fn count_images(pixels: usize, inputs: usize) -> Result<usize, TrainerError> {
+    let count = pixels / inputs;
+    let fits = pixels.is_multiple_of(inputs) && u32::try_from(count).is_ok();
     if count == 0 || !fits {
         return Err(TrainerError::Images {
-            bytes: images.len(),
+            found: pixels,
             inputs,
         });
     }
     Ok(count)
+}
+
+/// Refuses values that the likelihood says nothing of.
+fn check_values(images: Images<'_>, likelihood: Likelihood) -> Result<(), TrainerError> {
+    let (at, expected) = if likelihood.is_of_unit_interval() {
+        (images.first_outside_unit(), "values between 0 and 1")
+    } else {
+        (images.first_non_finite(), "finite values")
+    };
+    let Some((image, pixel)) = at else {
+        return Ok(());
+    };
+    let mut values = vec![0.0; images.ncols()];
+    images.read_row(image, &mut values);
+    Err(TrainerError::Value {
+        image,
+        pixel,
+        found: values[pixel],
+        likelihood,
+        expected,
+    })
+}
+
+/// What a step sees of the images: themselves, or the draw its treatment says.
+pub(crate) fn batch_pixels<'a>(
+    pixels: PixelRows<'a>,
+    config: &TrainingConfig,
+    counters: &Counters,
+) -> BatchPixels<'a> {
+    let draw = config
+        .treatment
+        .draw(config.seed, counters.epoch, counters.step);
+    match (pixels, draw) {
+        (PixelRows::Bytes(bytes), Some(draw)) => BatchPixels::Drawn(bytes, draw),
+        // A treatment that draws is refused of values.
+        (pixels, _) => BatchPixels::AsStored(pixels),
+    }
 }
 
 /// The order of the images in an epoch: a function of seed and epoch alone.

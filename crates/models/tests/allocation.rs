@@ -7,7 +7,7 @@ use std::sync::{Arc, Barrier};
 use models::two_layers::{TwoLayerModel, TwoLayerTrainer};
 use models::{
     DataTreatment, Gradients, Initialisation, Model, ModelKind, ModelSpec, Objective, Schedule,
-    Trainer, TrainingConfig,
+    SharedImages, Trainer, TrainingConfig,
 };
 use tensor_ops::parallel::ThreadPool;
 
@@ -64,6 +64,7 @@ fn steps_after_the_first_allocate_nothing() {
         clip_norm: Some(10.0),
         ..plain.clone()
     };
+    let values_config = plain.clone();
     let free_bits = Objective {
         samples: 3,
         free_bits: 0.2,
@@ -111,6 +112,15 @@ fn steps_after_the_first_allocate_nothing() {
             trainer(images.clone(), config, likelihood)
         })
         .collect();
+    let values: Arc<[f32]> = images.iter().map(|&byte| f32::from(byte) / 255.0).collect();
+    for (gradients, threads) in cases {
+        let config = TrainingConfig {
+            gradients,
+            threads,
+            ..values_config.clone()
+        };
+        trainers.push(trainer(values.clone(), config, "gaussian-identity/scalar"));
+    }
     let of_two_layers = [(Objective::ELBO, 1), (Objective::iwae(5), 2)];
     let mut of_two_layers = of_two_layers.map(|(objective, threads)| {
         let config = TrainingConfig {
@@ -181,7 +191,7 @@ fn two_layer_trainer(images: Arc<[u8]>, config: TrainingConfig) -> TwoLayerTrain
     TwoLayerTrainer::new(model, config, images).unwrap()
 }
 
-fn trainer(images: Arc<[u8]>, config: TrainingConfig, likelihood: &str) -> Trainer {
+fn trainer(images: impl Into<SharedImages>, config: TrainingConfig, likelihood: &str) -> Trainer {
     let spec = ModelSpec {
         kind: ModelKind::Vae,
         architecture: "784-64-20-2".parse().unwrap(),

@@ -346,7 +346,7 @@ fn a_state_of_another_run_is_refused_and_changes_nothing() {
         Trainer::new(
             model(kind, architecture),
             config.clone(),
-            images[..count * 20].into(),
+            Arc::<[u8]>::from(&images[..count * 20]),
         )
         .unwrap()
     };

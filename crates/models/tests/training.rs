@@ -606,7 +606,7 @@ fn log_weights_that_diverge_are_named() {
 #[test]
 fn images_that_do_not_fit_are_refused() {
     let refused = |bytes: usize| {
-        let images = vec![0; bytes].into();
+        let images: Arc<[u8]> = vec![0; bytes].into();
         Trainer::new(
             model(ModelKind::Vae, "3", Activation::Relu),
             config(),
@@ -617,14 +617,14 @@ fn images_that_do_not_fit_are_refused() {
     assert!(matches!(
         refused(0),
         TrainerError::Images {
-            bytes: 0,
+            found: 0,
             inputs: 144
         }
     ));
     assert!(matches!(
         refused(145),
         TrainerError::Images {
-            bytes: 145,
+            found: 145,
             inputs: 144
         }
     ));

@@ -8,7 +8,9 @@ use std::sync::Arc;
 
 use models::streams::{Purpose, stream};
 use models::two_layers::{TwoLayerModel, TwoLayerSampler, TwoLayerSpec, TwoLayerTrainer};
-use models::{DataTreatment, Gradients, Initialisation, Objective, Schedule, TrainingConfig};
+use models::{
+    DataTreatment, Gradients, Initialisation, Objective, Schedule, SharedPixels, TrainingConfig,
+};
 use ndarray::{Array2, ArrayView2, ShapeBuilder};
 use tensor_ops::parallel::ThreadPool;
 use tensor_ops::random::fill_normal;
@@ -43,7 +45,7 @@ fn trainer(config: TrainingConfig) -> TwoLayerTrainer {
     let spec = "144-20-6/6-10-3".parse().unwrap();
     let mut model = TwoLayerModel::new(spec, Initialisation::Glorot, 5).unwrap();
     let images = images(110);
-    model.set_output_bias_to_mean(&images);
+    model.set_output_bias_to_mean(SharedPixels::from(images.clone()).images(SIDE * SIDE));
     TwoLayerTrainer::new(model, config, images).unwrap()
 }
 

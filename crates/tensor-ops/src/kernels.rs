@@ -15,7 +15,7 @@ use crate::loss::continuous_bernoulli::{ContinuousBernoulli, Moments};
 use crate::loss::gaussian::{PerColumn, PerElement};
 use crate::loss::kernel::Bce;
 use crate::loss::rows::{self, RowLosses};
-use crate::panels::bytes::PackBytes;
+use crate::panels::rows::PackRows;
 use crate::panels::support::Scan;
 use crate::random::deviates::{Normal, Uniform};
 use crate::simd::{Lines, dispatch};
@@ -61,7 +61,9 @@ kernels! {
     /// See [`crate::gemm::nt`].
     pack_transposed: PackTransposed<'_, Self>;
     /// See [`crate::panels::Panels::pack_bytes`].
-    pack_bytes: PackBytes<'_>;
+    pack_bytes: PackRows<'_, u8>;
+    /// See [`crate::panels::Panels::pack_values_indexed`].
+    pack_values: PackRows<'_, f32>;
     /// See [`crate::binarise::pack_drawn_indexed`].
     pack_binarised: PackBinarised<'_>;
     /// See [`crate::binarise::draw`].

@@ -9,10 +9,10 @@ use crate::Float;
 use crate::isa::Available;
 use crate::kernels::Kernels;
 
-pub(crate) mod bytes;
+pub(crate) mod rows;
 pub(crate) mod support;
 
-use bytes::PackBytes;
+use rows::PackRows;
 
 pub use support::Support;
 
@@ -176,7 +176,7 @@ impl Panels {
         let (images, indices) = (bytes, None);
         f32::pack_bytes(
             Available::current(),
-            PackBytes {
+            PackRows {
                 shape: self,
                 images,
                 indices,
@@ -193,30 +193,52 @@ impl Panels {
     /// If there are not `rows` indices, one is out of range, or `panels` has
     /// another length than the shape needs.
     pub fn pack_bytes_indexed(self, images: &[u8], indices: &[u32], panels: &mut [f32]) {
-        assert!(
-            indices.len() == self.rows && panels.len() == self.len(),
-            "pack_bytes_indexed: {} indices and a buffer of {} for panels of {self:?}",
-            indices.len(),
-            panels.len()
-        );
-        let available = images.len() / self.cols.max(1);
-        for &index in indices {
-            assert!(
-                (index as usize) < available,
-                "pack_bytes_indexed: row {index} of {available} rows of {} bytes",
-                self.cols
-            );
-        }
+        self.check_indices("pack_bytes_indexed", images.len(), indices, panels.len());
         let indices = Some(indices);
         f32::pack_bytes(
             Available::current(),
-            PackBytes {
+            PackRows {
                 shape: self,
                 images,
                 indices,
                 panels,
             },
         );
+    }
+
+    /// Packs the rows `indices` of the row-major matrix of values `images`
+    /// (`cols` wide): a shuffled batch without a copy.
+    ///
+    /// # Panics
+    /// As [`pack_bytes_indexed`](Self::pack_bytes_indexed).
+    pub fn pack_values_indexed(self, images: &[f32], indices: &[u32], panels: &mut [f32]) {
+        self.check_indices("pack_values_indexed", images.len(), indices, panels.len());
+        let indices = Some(indices);
+        f32::pack_values(
+            Available::current(),
+            PackRows {
+                shape: self,
+                images,
+                indices,
+                panels,
+            },
+        );
+    }
+
+    fn check_indices(self, operation: &str, pixels: usize, indices: &[u32], panels: usize) {
+        assert!(
+            indices.len() == self.rows && panels == self.len(),
+            "{operation}: {} indices and a buffer of {panels} for panels of {self:?}",
+            indices.len(),
+        );
+        let available = pixels / self.cols.max(1);
+        for &index in indices {
+            assert!(
+                (index as usize) < available,
+                "{operation}: row {index} of {available} rows of {} pixels",
+                self.cols
+            );
+        }
     }
 
     fn check(self, operation: &str, dense: usize, panels: usize) {

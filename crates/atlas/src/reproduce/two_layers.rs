@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use evaluation::likelihood::two_layer_likelihood_bounds;
 use evaluation::two_layers::{active_units, sampled_losses};
-use models::TrainerError;
 use models::two_layers::{TwoLayerModel, TwoLayerSpec, TwoLayerTrainer};
+use models::{SharedPixels, TrainerError};
 use ndarray::{CowArray, s};
 use tensor_ops::parallel::ThreadPool;
 
@@ -161,7 +161,8 @@ fn trainer(run: &Run<'_>, images: &RunImages<'_>) -> Result<TwoLayerTrainer, Err
     let seed = configuration.training.seed;
     let mut model = TwoLayerModel::new(TwoLayerSpec::table_1(), initialisation, seed)?;
     if configuration.output_bias_is_train_mean()? {
-        model.set_output_bias_to_mean(&images.train);
+        let images = SharedPixels::from(images.train.clone());
+        model.set_output_bias_to_mean(images.images(PIXELS));
     }
     let config = configuration.training_config(run.threads)?;
     Ok(TwoLayerTrainer::new(model, config, images.train.clone())?)

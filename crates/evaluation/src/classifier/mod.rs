@@ -17,10 +17,10 @@ mod network;
 mod training;
 
 use models::Images;
-use ndarray::{Array2, ArrayView2};
+use ndarray::Array2;
 use rayon::prelude::*;
 
-use crate::error::{EvaluationError, Result, require_length, require_rows};
+use crate::error::{EvaluationError, Result, require_finite_images, require_length, require_rows};
 use crate::map::require_classes;
 use network::Network;
 
@@ -61,7 +61,7 @@ pub struct Classifier {
 }
 
 impl Classifier {
-    /// Trains a classifier on images [n, pixels] of bytes with labels below
+    /// Trains a classifier on images [n, pixels] with labels below
     /// `class_count`.
     ///
     /// Softmax cross-entropy, ReLU, Adam with a linearly falling step size. Runs
@@ -69,16 +69,19 @@ impl Classifier {
     /// threads.
     ///
     /// # Errors
-    /// Labels that do not fit the images, no images, or an option of zero.
-    pub fn train(
-        images: ArrayView2<'_, u8>,
+    /// Labels that do not fit the images, no images, values that are not finite,
+    /// or an option of zero.
+    pub fn train<'a>(
+        images: impl Into<Images<'a>>,
         labels: &[u8],
         class_count: usize,
         options: &ClassifierOptions,
     ) -> Result<Self> {
+        let images = images.into();
         require_rows("the array of images", images.nrows(), 1)?;
         require_length("the list of labels", labels.len(), images.nrows())?;
         require_classes(labels, class_count)?;
+        require_finite_images(images)?;
         let valid = !options.hidden.is_empty()
             && options.hidden.iter().all(|&width| width > 0)
             && options.epochs > 0
@@ -104,11 +107,12 @@ impl Classifier {
     ///
     /// # Errors
     /// Labels or images that do not fit.
-    pub fn measure_test_accuracy(
+    pub fn measure_test_accuracy<'a>(
         &mut self,
-        images: ArrayView2<'_, u8>,
+        images: impl Into<Images<'a>>,
         labels: &[u8],
     ) -> Result<f64> {
+        let images = images.into();
         require_rows("the array of images", images.nrows(), 1)?;
         require_length("the list of labels", labels.len(), images.nrows())?;
         let classes = self.classify(images)?;
@@ -162,11 +166,10 @@ impl Classifier {
         format!("{hash:016x}")
     }
 
-    /// p(class|image) of images [n, pixels], bytes or values in [0, 1]:
-    /// [n, classes].
+    /// p(class|image) of images [n, pixels]: [n, classes].
     ///
     /// # Errors
-    /// Images of another size.
+    /// Images of another size, or values that are not finite.
     pub fn probabilities<'a>(&self, images: impl Into<Images<'a>>) -> Result<Array2<f32>> {
         self.run(images.into(), true)
     }
@@ -174,7 +177,7 @@ impl Classifier {
     /// Penultimate activations of images [n, pixels]: [n, features].
     ///
     /// # Errors
-    /// Images of another size.
+    /// Images of another size, or values that are not finite.
     pub fn features<'a>(&self, images: impl Into<Images<'a>>) -> Result<Array2<f32>> {
         self.run(images.into(), false)
     }
@@ -182,7 +185,7 @@ impl Classifier {
     /// Most probable class of each image.
     ///
     /// # Errors
-    /// Images of another size.
+    /// Images of another size, or values that are not finite.
     pub fn classify<'a>(&self, images: impl Into<Images<'a>>) -> Result<Vec<u8>> {
         let probabilities = self.probabilities(images)?;
         Ok(probabilities
@@ -210,6 +213,9 @@ impl Classifier {
                 expected: format!("[n, {}], as the classifier was trained on", self.pixels()),
             });
         }
+        require_finite_images(images)?;
+        let row_major = images.row_major();
+        let images = row_major.pixels();
         let columns = if to_probabilities {
             self.class_count()
         } else {
@@ -225,7 +231,7 @@ impl Classifier {
                     |buffers, (block, out)| {
                         let rows = out.len() / columns;
                         self.network.infer(
-                            &images,
+                            images,
                             block * network::BLOCK,
                             rows,
                             to_probabilities,

@@ -1,6 +1,6 @@
 //! The weights of a classifier and its forward pass.
 
-use models::{Activation, AlignedBuffer, Images};
+use models::{Activation, AlignedBuffer, PixelRows};
 use tensor_ops::linear::{LinearShape, forward};
 use tensor_ops::panels::{LANES, Panels};
 use tensor_ops::random::{Stream, fill_uniform};
@@ -130,7 +130,7 @@ impl Network {
     /// Probabilities or features of rows `first..first + rows`, row-major.
     pub(super) fn infer(
         &self,
-        images: &Images<'_>,
+        images: PixelRows<'_>,
         first: usize,
         rows: usize,
         to_probabilities: bool,
@@ -141,21 +141,7 @@ impl Network {
             rows,
             cols: self.inputs(),
         };
-        let range = first * input.cols..(first + rows) * input.cols;
-        let packed = &mut buffers[0][..input.len()];
-        // `Images` are row-major by construction.
-        match images {
-            Images::Values(values) => {
-                if let Some(values) = values.as_slice() {
-                    input.pack_row_major(&values[range], packed);
-                }
-            }
-            Images::Bytes(bytes) => {
-                if let Some(bytes) = bytes.as_slice() {
-                    input.pack_bytes(&bytes[range], packed);
-                }
-            }
-        }
+        images.pack(first, input, &mut buffers[0][..input.len()]);
         let layers = if to_probabilities {
             self.layers.len()
         } else {

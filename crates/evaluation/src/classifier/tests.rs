@@ -1,5 +1,6 @@
 use super::*;
 use crate::draws::uniforms;
+use models::PixelRows;
 
 /// Two-pixel images whose class is the quadrant they lie in.
 fn quadrants(n: usize, seed: u64) -> (Array2<u8>, Vec<u8>) {
@@ -62,11 +63,12 @@ fn the_first_step_follows_the_sign_of_finite_differences() {
         seed: 9,
     };
     let start = Network::new(&[2, 7, 5, 4], options.seed);
-    let after = training::train(images.view(), &labels, 4, &options);
+    let after = training::train(images.view().into(), &labels, 4, &options);
     let loss = |network: &Network| -> f64 {
         let mut buffers = network.buffers(20);
         let mut out = vec![0.0; 80];
-        network.infer(&images.view().into(), 0, 20, true, &mut buffers, &mut out);
+        let pixels = PixelRows::Bytes(images.as_slice().unwrap());
+        network.infer(pixels, 0, 20, true, &mut buffers, &mut out);
         labels
             .iter()
             .enumerate()

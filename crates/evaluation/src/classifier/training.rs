@@ -1,7 +1,6 @@
 //! Training a classifier: softmax cross-entropy by hand-derived gradients.
 
-use models::AlignedBuffer;
-use ndarray::ArrayView2;
+use models::{AlignedBuffer, Images, PixelRows};
 use rand::seq::SliceRandom;
 use rayon::prelude::*;
 use tensor_ops::adam::{AdamConstants, AdamStep, update};
@@ -36,16 +35,14 @@ struct Moments {
 
 /// Trains a network; inputs have been checked.
 pub(super) fn train(
-    images: ArrayView2<'_, u8>,
+    images: Images<'_>,
     labels: &[u8],
     class_count: usize,
     options: &ClassifierOptions,
 ) -> Network {
     let (n, pixels) = images.dim();
-    let images = images.as_standard_layout();
-    let Some(bytes) = images.as_slice() else {
-        unreachable!("a standard layout is contiguous");
-    };
+    let row_major = images.row_major();
+    let images = row_major.pixels();
     let widths: Vec<usize> = [pixels]
         .into_iter()
         .chain(options.hidden.iter().copied())
@@ -82,7 +79,7 @@ pub(super) fn train(
             tasks[..used]
                 .par_iter_mut()
                 .zip(indices.par_chunks(TASK_ROWS))
-                .for_each(|(task, indices)| differentiate(&network, bytes, labels, indices, task));
+                .for_each(|(task, indices)| differentiate(&network, images, labels, indices, task));
             let remaining = 1.0 - step as f64 / total_steps;
             step += 1;
             let constants = AdamConstants::with_learning_rate(options.learning_rate * remaining);
@@ -99,14 +96,20 @@ pub(super) fn train(
 /// With logits l and label y the loss of a row is log Σ exp l − l_y; its gradient
 /// by the logits is softmax(l) − one-hot(y), and below it that of
 /// [`input_gradient`].
-fn differentiate(network: &Network, bytes: &[u8], labels: &[u8], indices: &[u32], task: &mut Task) {
+fn differentiate(
+    network: &Network,
+    images: PixelRows<'_>,
+    labels: &[u8],
+    indices: &[u32],
+    task: &mut Task,
+) {
     let rows = indices.len();
     task.rows = rows;
     let input = Panels {
         rows,
         cols: network.inputs(),
     };
-    input.pack_bytes_indexed(bytes, indices, &mut task.activations[0][..input.len()]);
+    images.pack_indexed(indices, input, &mut task.activations[0][..input.len()]);
     network.forward(network.layers.len(), rows, &mut task.activations);
     let last = network.layers.len();
     let output = Panels {

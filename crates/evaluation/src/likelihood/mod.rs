@@ -13,14 +13,14 @@ mod weights;
 use std::collections::BTreeMap;
 
 use models::streams::{Purpose, stream};
-use models::{ImageDecoder, Model};
-use ndarray::{Array2, ArrayView2};
+use models::{ImageDecoder, Images, Model};
+use ndarray::Array2;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use tensor_ops::panels::LANES;
 use tensor_ops::random::{Stream, fill_normal};
 
-use crate::error::{EvaluationError, Result, require_finite, require_rows};
+use crate::error::{EvaluationError, Result, require_finite, require_images};
 
 pub use two_layers::two_layer_likelihood_bounds;
 pub use weights::{BoundCurve, Bounds, CURVE};
@@ -77,7 +77,7 @@ pub struct LikelihoodBounds {
     pub effective_sample_size: EffectiveSampleSize,
 }
 
-/// −L_K of images [n, pixels] of bytes under a variational autoencoder, by K:
+/// −L_K of images [n, pixels] under a variational autoencoder, by K:
 /// those of [`CURVE`] below `samples`, and `samples` itself.
 ///
 /// L_K and how every K uses all samples is described at [`BoundCurve`]. With
@@ -95,28 +95,19 @@ pub struct LikelihoodBounds {
 /// `progress` hears from any thread that one more image is done.
 ///
 /// # Errors
-/// No samples, no images, images of another size than the model's, a model
-/// that is not variational, or one that gives values that are not finite.
-pub fn likelihood_bounds(
+/// No samples, no images, images of another size than the model's or with
+/// pixels that its likelihood says nothing of, a model that is not variational, or one that gives values that are not finite.
+pub fn likelihood_bounds<'a>(
     model: &Model,
-    images: ArrayView2<'_, u8>,
+    images: impl Into<Images<'a>>,
     samples: usize,
     seed: u64,
     progress: &(dyn Fn() + Sync),
 ) -> Result<LikelihoodBounds> {
     let curve = BoundCurve::new(samples)?;
-    require_rows("the array of images", images.nrows(), 1)?;
-    let spec = model.spec();
-    let expected = spec.architecture.inputs;
-    if images.ncols() != expected {
-        return Err(EvaluationError::Shape {
-            what: "the array of images",
-            found: format!("[{}, {}]", images.nrows(), images.ncols()),
-            expected: format!("[n, {expected}], as the model was trained on"),
-        });
-    }
-    let images = images.as_standard_layout();
-    let codes = model.encode(images.view());
+    let images = images.into();
+    require_images(images, model.spec())?;
+    let codes = model.encode(images);
     require_finite("the array of codes", &codes.mean.view())?;
     let Some(log_variances) = &codes.log_variance else {
         return Err(EvaluationError::NotVariational);
@@ -126,7 +117,7 @@ pub fn likelihood_bounds(
         model,
         codes: &codes.mean,
         log_variances,
-        images: images.view(),
+        images,
     };
     let sampler = || Sampler::new(&posteriors, BLOCK.min(samples));
     bounds_of_images(images.nrows(), &curve, samples, seed, progress, sampler)
@@ -203,16 +194,16 @@ fn summarise(bounds: &[Bounds]) -> Result<LikelihoodBounds> {
 }
 
 /// What the codes of images are drawn from.
-struct Posteriors<'a> {
+struct Posteriors<'a, 'i> {
     model: &'a Model,
     codes: &'a Array2<f32>,
     log_variances: &'a Array2<f32>,
-    images: ArrayView2<'a, u8>,
+    images: Images<'i>,
 }
 
 /// A posterior and a block of codes drawn from it.
-struct Sampler<'a> {
-    posteriors: &'a Posteriors<'a>,
+struct Sampler<'a, 'i> {
+    posteriors: &'a Posteriors<'a, 'i>,
     decoder: ImageDecoder<'a>,
     mean: Vec<f32>,
     sigma: Vec<f32>,
@@ -222,8 +213,8 @@ struct Sampler<'a> {
     log_likelihoods: Vec<f32>,
 }
 
-impl<'a> Sampler<'a> {
-    fn new(posteriors: &'a Posteriors<'a>, block: usize) -> Self {
+impl<'a, 'i> Sampler<'a, 'i> {
+    fn new(posteriors: &'a Posteriors<'a, 'i>, block: usize) -> Self {
         let latent = posteriors.model.spec().architecture.latent;
         Self {
             posteriors,
@@ -237,14 +228,14 @@ impl<'a> Sampler<'a> {
     }
 }
 
-impl ImportanceSampler for Sampler<'_> {
+impl ImportanceSampler for Sampler<'_, '_> {
     fn set_image(&mut self, image: usize) {
         let log_variance = self.posteriors.log_variances.row(image);
         self.log_sigma = log_variance.iter().map(|&l| 0.5 * f64::from(l)).sum();
         self.mean = self.posteriors.codes.row(image).to_vec();
         self.sigma = log_variance.iter().map(|&l| (0.5 * l).exp()).collect();
-        let pixels = self.posteriors.images.row(image).to_vec();
-        self.decoder.set_image(&pixels);
+        let image = self.posteriors.images.slice_rows(image..image + 1);
+        self.decoder.set_image(image);
     }
 
     fn log_weights(&mut self, noise: Stream, first: usize, out: &mut [f64]) {

@@ -10,9 +10,10 @@ use tensor_ops::random::Stream;
 
 use super::row_block::StochasticBlock;
 use super::spec::TwoLayerSpec;
-use crate::batch::ByteBatch;
+use crate::batch::{BatchPixels, IndexedBatch};
 use crate::checkpoint::{Checkpoint, CheckpointError};
 use crate::gradient::{LossSums, Losses};
+use crate::images::Images;
 use crate::initialisation::{Initialisation, set_bias_to_mean};
 use crate::objective::Bound;
 use crate::parameters::{NamedTensor, Parameters, TensorError};
@@ -99,11 +100,11 @@ impl TwoLayerModel {
     /// As [`Model::set_output_bias_to_mean`](crate::Model::set_output_bias_to_mean).
     ///
     /// # Panics
-    /// If `images` is no positive whole number of the model's rows.
-    pub fn set_output_bias_to_mean(&mut self, images: &[u8]) {
+    /// If there are no images, or they have not the model's pixels.
+    pub fn set_output_bias_to_mean<'a>(&mut self, images: impl Into<Images<'a>>) {
         let last = self.spec.networks().decoder.end - 1;
         let likelihood = self.spec.likelihood;
-        set_bias_to_mean(&mut self.parameters, last, likelihood, images);
+        set_bias_to_mean(&mut self.parameters, last, likelihood, images.into());
     }
 
     /// The mean over images `[n, pixels]` of −log w of one sample, −ELBO with
@@ -219,16 +220,12 @@ impl TwoLayerModel {
             images.ncols(),
             self.spec
         );
-        let images = images.as_standard_layout();
-        let Some(bytes) = images.as_slice() else {
-            unreachable!("an array in standard layout is contiguous")
-        };
+        let row_major = Images::from(images).row_major();
         let count = images.nrows();
         let indices: Vec<u32> = (0..count as u32).collect();
-        let batch = ByteBatch {
-            images: bytes,
+        let batch = IndexedBatch {
+            pixels: BatchPixels::AsStored(row_major.pixels()),
             indices: &indices,
-            draw: None,
             noise,
             noise_offset: 0,
         };

@@ -4,7 +4,8 @@ use tensor_ops::random::Stream;
 
 use super::model::TwoLayerModel;
 use super::row_block::StochasticBlock;
-use crate::batch::ByteBatch;
+use crate::batch::{BatchPixels, IndexedBatch};
+use crate::images::PixelRows;
 
 /// Draws samples of both layers for one image and gives the log of their
 /// importance weights, on the calling thread and in memory allocated once.
@@ -60,10 +61,9 @@ impl<'a> TwoLayerSampler<'a> {
         if out.is_empty() {
             return;
         }
-        let batch = ByteBatch {
-            images: pixels,
+        let batch = IndexedBatch {
+            pixels: BatchPixels::AsStored(PixelRows::Bytes(pixels)),
             indices: &[0],
-            draw: None,
             noise,
             noise_offset: (first * spec.noise_width()) as u64,
         };

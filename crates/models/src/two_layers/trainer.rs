@@ -7,14 +7,17 @@ use tensor_ops::parallel::ThreadPool;
 
 use super::model::TwoLayerModel;
 use super::workspace::TwoLayerWorkspace;
-use crate::batch::ByteBatch;
+use crate::batch::IndexedBatch;
 use crate::configuration::{ConfigurationError, Gradients, TrainingConfig};
 use crate::gradient::Losses;
+use crate::images::PixelRows;
 use crate::objective::{MAXIMUM_SAMPLES, Objective};
 use crate::optimiser::Moments;
+use crate::shared_images::SharedPixels;
 use crate::streams::{Purpose, stream};
 use crate::trainer::{
-    Counters, Diverged, EpochLosses, Progress, TrainerError, count_images, order_images,
+    Counters, Diverged, EpochLosses, Progress, TrainerError, batch_pixels, count_images,
+    order_images,
 };
 
 /// Trains one model of two stochastic layers on one data set.
@@ -25,7 +28,7 @@ use crate::trainer::{
 pub struct TwoLayerTrainer {
     pub(super) model: TwoLayerModel,
     pub(super) config: TrainingConfig,
-    images: Arc<[u8]>,
+    images: SharedPixels<u8>,
     pub(super) image_count: usize,
     pool: Arc<ThreadPool>,
     workspace: TwoLayerWorkspace<f32>,
@@ -38,7 +41,7 @@ pub struct TwoLayerTrainer {
 
 impl TwoLayerTrainer {
     /// Prepares training. `images` are row-major bytes, each standing for
-    /// b / 255.
+    /// b / 255; images stored as values are for models of one layer.
     ///
     /// # Errors
     /// A configuration value out of range, or one that two layers have no use
@@ -47,16 +50,16 @@ impl TwoLayerTrainer {
     pub fn new(
         model: TwoLayerModel,
         config: TrainingConfig,
-        images: Arc<[u8]>,
+        images: impl Into<SharedPixels<u8>>,
     ) -> Result<Self, TrainerError> {
+        let images = images.into();
         config.validate()?;
         validate(&config)?;
         let layout = model.parameters().layout().clone();
-        let image_count = count_images(&images, layout.inputs())?;
+        let image_count = count_images(images.len(), layout.inputs())?;
         let images = config
             .treatment
-            .fixed_images(&images, layout.inputs(), config.seed)
-            .map_or(images, Arc::from);
+            .fixed_bytes(images, layout.inputs(), config.seed);
         let workspace = TwoLayerWorkspace::new(
             model.spec(),
             &config.objective,
@@ -152,10 +155,9 @@ impl TwoLayerTrainer {
         let (config, first) = (&self.config, position as usize);
         let rows = config.batch.min(self.image_count - first);
         let deviates = config.batch * config.objective.samples * self.model.spec().noise_width();
-        let batch = ByteBatch {
-            images: &self.images,
+        let batch = IndexedBatch {
+            pixels: batch_pixels(PixelRows::Bytes(&self.images), config, &self.counters),
             indices: &self.order[first..first + rows],
-            draw: config.treatment.draw(config.seed, epoch, done),
             noise: stream(config.seed, Purpose::Noise, 0),
             noise_offset: done * deviates as u64,
         };

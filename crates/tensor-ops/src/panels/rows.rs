@@ -1,12 +1,40 @@
-//! Kernel of [`super::Panels::pack_bytes`].
+//! Kernel of [`super::Panels::pack_bytes`] and of
+//! [`super::Panels::pack_values_indexed`].
 
 use super::{LANES, Panels};
 use crate::simd::{Line, Operation, prefetch};
 
-/// b / 255 for rows of bytes; lengths and indices have been checked.
-pub struct PackBytes<'a> {
+/// A pixel as images are stored.
+pub(crate) trait Pixel: Copy {
+    const ZERO: Self;
+
+    /// The value it stands for.
+    fn value(self, fma: bool) -> f32;
+}
+
+/// b / 255.
+impl Pixel for u8 {
+    const ZERO: Self = 0;
+
+    #[inline(always)]
+    fn value(self, fma: bool) -> f32 {
+        unit_from_byte(self, fma)
+    }
+}
+
+impl Pixel for f32 {
+    const ZERO: Self = 0.0;
+
+    #[inline(always)]
+    fn value(self, _: bool) -> f32 {
+        self
+    }
+}
+
+/// The values of rows of pixels; lengths and indices have been checked.
+pub struct PackRows<'a, P> {
     pub shape: Panels,
-    pub images: &'a [u8],
+    pub images: &'a [P],
     /// Rows to take; all in order if `None`.
     pub indices: Option<&'a [u32]>,
     pub panels: &'a mut [f32],
@@ -19,7 +47,7 @@ const ROW_GROUP: usize = 8;
 /// Bytes of a cache line.
 const LINE_BYTES: usize = 64;
 
-impl<T> Operation<T> for PackBytes<'_> {
+impl<T, P: Pixel> Operation<T> for PackRows<'_, P> {
     type Result = ();
 
     #[inline(always)]
@@ -40,8 +68,8 @@ impl<T> Operation<T> for PackBytes<'_> {
             // Rows picked at random are in no cache, and no pattern tells the
             // processor which come next.
             for row in rows.min(first + ROW_GROUP)..rows.min(first + 2 * ROW_GROUP) {
-                for byte in image_of(row).iter().step_by(LINE_BYTES) {
-                    prefetch(byte);
+                for pixel in image_of(row).iter().step_by(LINE_BYTES / size_of::<P>()) {
+                    prefetch(pixel);
                 }
             }
             let group = ROW_GROUP.min(rows - first);
@@ -59,21 +87,21 @@ impl<T> Operation<T> for PackBytes<'_> {
             if !cols.is_multiple_of(LANES) {
                 let lines = &mut lines[cols / LANES * rows + first..][..group];
                 for (line, rest) in lines.iter_mut().zip(rest) {
-                    let mut bytes = [0; LANES];
-                    bytes[..rest.len()].copy_from_slice(rest);
-                    write_line(line, bytes, L::FMA);
+                    let mut pixels = [P::ZERO; LANES];
+                    pixels[..rest.len()].copy_from_slice(rest);
+                    write_line(line, pixels, L::FMA);
                 }
             }
         }
     }
 }
 
-/// A line of b / 255, of bytes that are a copy: the compiler can then tell that
+/// A line of values, of pixels that are a copy: the compiler can then tell that
 /// they do not overlap with the line.
 #[inline(always)]
-fn write_line(line: &mut [f32; LANES], bytes: [u8; LANES], fma: bool) {
-    for (value, byte) in line.iter_mut().zip(bytes) {
-        *value = unit_from_byte(byte, fma);
+fn write_line<P: Pixel>(line: &mut [f32; LANES], pixels: [P; LANES], fma: bool) {
+    for (value, pixel) in line.iter_mut().zip(pixels) {
+        *value = pixel.value(fma);
     }
 }
 
@@ -100,6 +128,31 @@ mod tests {
     #[test]
     fn bytes_lie_where_the_layout_says_and_padding_is_zero() {
         let images: Vec<u8> = (0..20 * 784_usize).map(|i| (i * 7 % 256) as u8).collect();
+        let value = |byte: u8| f32::from(byte) / 255.0;
+        assert_packed(&images, value, |isa, pack| {
+            <f32 as Kernels>::pack_bytes(isa, pack);
+        });
+    }
+
+    #[test]
+    fn values_lie_where_the_layout_says_and_padding_is_zero() {
+        let images: Vec<f32> = (0..20 * 784_usize)
+            .map(|i| (i * 7 % 501) as f32 * 0.37 - 90.0)
+            .collect();
+        assert_packed(
+            &images,
+            |value| value,
+            |isa, pack| {
+                <f32 as Kernels>::pack_values(isa, pack);
+            },
+        );
+    }
+
+    fn assert_packed<P: Pixel>(
+        images: &[P],
+        value: impl Fn(P) -> f32,
+        run: impl Fn(Available, PackRows<'_, P>),
+    ) {
         for isa in Isa::ALL.into_iter().filter_map(Available::new) {
             for rows in [0, 1, 7, 8, 9, 16, 17] {
                 for cols in [1, 15, 16, 17, 37, 784] {
@@ -109,18 +162,18 @@ mod tests {
                     for indices in [None, Some(&picked[..])] {
                         let shape = Panels::new(rows, cols);
                         let mut panels = vec![f32::NAN; shape.len()];
-                        let pack = PackBytes {
+                        let pack = PackRows {
                             shape,
-                            images: &images,
+                            images,
                             indices,
                             panels: &mut panels,
                         };
-                        <f32 as Kernels>::pack_bytes(isa, pack);
+                        run(isa, pack);
                         for row in 0..rows {
                             let image = indices.map_or(row, |indices| indices[row] as usize);
                             for col in 0..shape.padded_cols() {
                                 let expected = match col < cols {
-                                    true => f32::from(images[image * cols + col]) / 255.0,
+                                    true => value(images[image * cols + col]),
                                     false => 0.0,
                                 };
                                 assert_eq!(panels[shape.index(row, col)], expected, "{shape:?}");
