@@ -44,7 +44,7 @@ pub struct ClassAreas {
 /// outside (0, 1).
 pub fn class_areas(
     codes: ArrayView2<'_, f32>,
-    labels: &[u8],
+    labels: &[u32],
     class_count: usize,
     level: f64,
 ) -> Result<ClassAreas> {
@@ -60,18 +60,13 @@ pub fn class_areas(
             expected: "a number between 0 and 1, such as 0.9",
         });
     }
-    let areas: Vec<Option<f64>> = (0..class_count)
-        .into_par_iter()
-        .map(|class| {
-            let points: Vec<[f64; 2]> = codes
-                .rows()
-                .into_iter()
-                .zip(labels)
-                .filter(|(_, label)| usize::from(**label) == class)
-                .map(|(code, _)| [f64::from(code[0]), f64::from(code[1])])
-                .collect();
-            (points.len() >= 20).then(|| highest_density_area(&points, level))
-        })
+    let mut by_class = vec![Vec::new(); class_count];
+    for (code, &label) in codes.rows().into_iter().zip(labels) {
+        by_class[label as usize].push([f64::from(code[0]), f64::from(code[1])]);
+    }
+    let areas: Vec<Option<f64>> = by_class
+        .par_iter()
+        .map(|points| (points.len() >= 20).then(|| highest_density_area(points, level)))
         .collect();
     let known: Vec<f64> = areas.iter().flatten().copied().collect();
     let (ratio, relative_spread) = spread_of(&known);
@@ -92,7 +87,7 @@ pub fn class_areas(
 /// # Errors
 /// A list that does not fit the lattice, or a class out of range.
 pub fn lattice_areas(
-    classes: &[u8],
+    classes: &[u32],
     shape: LatticeShape,
     class_count: usize,
     tile_area: f64,
@@ -101,7 +96,7 @@ pub fn lattice_areas(
     require_classes(classes, class_count)?;
     let mut areas = vec![0.0; class_count];
     for &class in classes {
-        areas[usize::from(class)] += tile_area;
+        areas[class as usize] += tile_area;
     }
     Ok(areas)
 }
@@ -202,7 +197,7 @@ mod tests {
         // [0, 3]², area 0.9·9.
         let n = 4000;
         let mut codes = Array2::<f32>::zeros((3 * n, 2));
-        let mut labels = vec![0u8; 3 * n];
+        let mut labels = vec![0u32; 3 * n];
         let normals = standard_normals(1, 2 * n, 2);
         let square = uniforms(2, n, 2);
         for i in 0..n {
@@ -227,7 +222,7 @@ mod tests {
     #[test]
     fn ten_equal_classes_have_a_ratio_near_one() {
         let codes = standard_normals(4, 10_000, 2);
-        let labels: Vec<u8> = (0..10_000).map(|i| (i % 10) as u8).collect();
+        let labels: Vec<u32> = (0..10_000).map(|i| i % 10).collect();
         let found = class_areas(codes.view(), &labels, 10, 0.9).unwrap();
         assert!(found.ratio.unwrap() < 1.3, "{found:?}");
         assert!(class_areas(codes.view(), &labels, 9, 0.9).is_err());

@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 use crate::error::{
     EvaluationError, Result, require_columns, require_finite, require_length, require_rows,
 };
-use crate::map::require_classes;
 
 /// A k-d tree over points [n, L]: exact nearest neighbours, fast for the few
 /// dimensions codes have, correct for any.
@@ -194,9 +193,9 @@ pub struct NeighbourAccuracy {
 /// k of 0 or above n.
 pub fn knn_accuracy(
     reference: ArrayView2<'_, f32>,
-    reference_labels: &[u8],
+    reference_labels: &[u32],
     queries: ArrayView2<'_, f32>,
-    query_labels: &[u8],
+    query_labels: &[u32],
     ks: &[usize],
 ) -> Result<Vec<NeighbourAccuracy>> {
     require_length(
@@ -212,7 +211,6 @@ pub fn knn_accuracy(
     require_rows("the array of query codes", queries.nrows(), 1)?;
     require_columns("the array of query codes", &queries, reference.ncols())?;
     require_finite("the array of query codes", &queries)?;
-    require_classes(reference_labels, 256)?;
     if let Some(k) = ks.iter().find(|&&k| k == 0 || k > reference.nrows()) {
         return Err(EvaluationError::Parameter {
             what: "k of the nearest neighbours",
@@ -227,13 +225,13 @@ pub fn knn_accuracy(
         .with_min_len(64)
         .map(|row| {
             let query: Vec<f64> = queries.row(row).iter().map(|&v| f64::from(v)).collect();
-            let classes: Vec<u8> = tree
+            let classes: Vec<u32> = tree
                 .nearest(&query, largest)
                 .iter()
                 .map(|neighbour| reference_labels[neighbour.index])
                 .collect();
             ks.iter()
-                .map(|&k| vote(&classes[..k]) == query_labels[row])
+                .map(|&k| vote(&classes[..k]) == Some(query_labels[row]))
                 .collect()
         })
         .collect();
@@ -265,17 +263,15 @@ pub(crate) fn insert(found: &mut Vec<Neighbour>, k: usize, candidate: Neighbour)
     found.truncate(k);
 }
 
-fn vote(nearest_first: &[u8]) -> u8 {
-    let mut votes = [0usize; 256];
-    nearest_first
-        .iter()
-        .for_each(|&class| votes[usize::from(class)] += 1);
-    let most = votes.iter().copied().max().unwrap_or(0);
-    nearest_first
-        .iter()
-        .copied()
-        .find(|&class| votes[usize::from(class)] == most)
-        .unwrap_or(0)
+/// The class with most votes; of several, that of the nearest voter. `None` of
+/// no voters.
+fn vote(nearest_first: &[u32]) -> Option<u32> {
+    let mut by_class = nearest_first.to_vec();
+    by_class.sort_unstable();
+    let runs = || by_class.chunk_by(|a, b| a == b);
+    let most = runs().map(<[u32]>::len).max()?;
+    let has_most = |class: u32| runs().any(|run| run[0] == class && run.len() == most);
+    nearest_first.iter().copied().find(|&class| has_most(class))
 }
 
 /// Builds the node over `indices`, whose first element is point `start` of the
@@ -376,15 +372,17 @@ mod tests {
 
     #[test]
     fn votes_and_ties() {
-        assert_eq!(vote(&[3, 5, 5]), 5);
-        assert_eq!(vote(&[3, 5, 5, 3]), 3);
-        assert_eq!(vote(&[7]), 7);
+        assert_eq!(vote(&[3, 5, 5]), Some(5));
+        assert_eq!(vote(&[3, 5, 5, 3]), Some(3));
+        assert_eq!(vote(&[70_000, 2, u32::MAX, 2, 70_000]), Some(70_000));
+        assert_eq!(vote(&[7]), Some(7));
+        assert_eq!(vote(&[]), None);
     }
 
     #[test]
     fn separated_classes_are_told_apart_and_mixed_ones_are_not() {
         let codes = standard_normals(8, 2000, 2);
-        let labels: Vec<u8> = (0..2000).map(|i| (i % 2) as u8).collect();
+        let labels: Vec<u32> = (0..2000).map(|i| 300 * (i % 2)).collect();
         let mut apart = codes.clone();
         for (i, mut code) in apart.rows_mut().into_iter().enumerate() {
             code[0] += 20.0 * (i % 2) as f32;

@@ -44,7 +44,7 @@ pub struct ClassMap {
     /// The lattice.
     pub shape: LatticeShape,
     /// Most probable class of each tile; the smaller class on a tie.
-    pub classes: Vec<u8>,
+    pub classes: Vec<u32>,
     /// Its probability.
     pub confidence: Vec<f32>,
     /// Share of tiles of each class; sums to 1.
@@ -93,11 +93,11 @@ pub fn class_map(
         });
     }
     let class_count = probabilities.ncols();
-    if class_count == 0 || class_count > 256 {
+    if class_count == 0 {
         return Err(EvaluationError::Shape {
             what: "the array of class probabilities",
             found: format!("{class_count} classes wide"),
-            expected: "1 to 256 classes".to_owned(),
+            expected: "at least one class".to_owned(),
         });
     }
     let n = shape.len() as f64;
@@ -116,7 +116,7 @@ pub fn class_map(
         }
         conditional_entropy += entropy_bits(row.iter().map(|&p| f64::from(p))) / n;
         counts[best] += 1;
-        classes.push(best as u8);
+        classes.push(best as u32);
         confidence.push(row[best]);
     }
     let class_share: Vec<f64> = counts.iter().map(|&c| c as f64 / n).collect();
@@ -147,7 +147,7 @@ pub fn class_map(
 /// # Errors
 /// A list that does not fit the lattice, or a class ≥ `class_count`.
 pub fn connected_regions(
-    classes: &[u8],
+    classes: &[u32],
     shape: LatticeShape,
     class_count: usize,
 ) -> Result<Vec<usize>> {
@@ -161,7 +161,7 @@ pub fn connected_regions(
             continue;
         }
         let class = classes[start];
-        regions[usize::from(class)] += 1;
+        regions[class as usize] += 1;
         seen[start] = true;
         pending.push(start);
         while let Some(tile) = pending.pop() {
@@ -277,8 +277,8 @@ pub(crate) fn entropy_bits(probabilities: impl Iterator<Item = f64>) -> f64 {
     (-sum).max(0.0)
 }
 
-pub(crate) fn require_classes(classes: &[u8], class_count: usize) -> Result<()> {
-    match classes.iter().find(|&&c| usize::from(c) >= class_count) {
+pub(crate) fn require_classes(classes: &[u32], class_count: usize) -> Result<()> {
+    match classes.iter().find(|&&c| c as usize >= class_count) {
         Some(class) => Err(EvaluationError::Shape {
             what: "the list of classes",
             found: format!("holding class {class}"),
@@ -344,7 +344,7 @@ fn image_difference(images: &ArrayView2<'_, f32>, a: usize, b: usize) -> (f64, f
     (squares.sqrt(), absolute / images.ncols().max(1) as f64)
 }
 
-fn boundary_share(classes: &[u8], shape: LatticeShape) -> f64 {
+fn boundary_share(classes: &[u32], shape: LatticeShape) -> f64 {
     let (mut pairs, mut differing) = (0usize, 0usize);
     for (a, b) in neighbour_pairs(shape) {
         pairs += 1;

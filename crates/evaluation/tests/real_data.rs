@@ -39,19 +39,23 @@ fn entropy_floors_of_the_test_sets() {
     }
 }
 
+fn wide(labels: &[u8]) -> Vec<u32> {
+    labels.iter().map(|&label| u32::from(label)).collect()
+}
+
 #[test]
 fn the_classifier_reads_the_test_sets() {
     for (set, expected) in [("mnist", 0.975), ("fashion-mnist", 0.88)] {
         let Some(data) = load(set) else { continue };
         let mut classifier = Classifier::train(
             data.train.images(),
-            data.train.labels(),
+            &wide(data.train.labels()),
             10,
             &ClassifierOptions::default(),
         )
         .unwrap();
         let accuracy = classifier
-            .measure_test_accuracy(data.test.images(), data.test.labels())
+            .measure_test_accuracy(data.test.images(), &wide(data.test.labels()))
             .unwrap();
         eprintln!("{set}: {} reads {accuracy}", classifier.architecture());
         assert!(accuracy >= expected, "{set}: {accuracy}");
@@ -76,13 +80,9 @@ fn the_classifier_reads_the_test_sets() {
         );
         assert!((halves.density - 1.0).abs() < 0.1, "{halves:?}");
 
-        let labels = |start: usize| -> Vec<u8> {
-            data.test.labels()[..4000]
-                .iter()
-                .skip(start)
-                .step_by(2)
-                .copied()
-                .collect()
+        let labels = |start: usize| -> Vec<u32> {
+            let labels = wide(&data.test.labels()[..4000]);
+            labels.into_iter().skip(start).step_by(2).collect()
         };
         let knn = knn_accuracy(even.view(), &labels(0), odd.view(), &labels(1), &[5]).unwrap();
         assert!(knn[0].accuracy > expected - 0.08, "{set}: {knn:?}");

@@ -182,13 +182,20 @@ impl<'a> Drawing<'a> {
             Classifier::load(&path)?
         } else {
             let (train, test) = (&self.dataset.train, &self.dataset.test);
+            let labels = |split: &datasets::Split| -> Vec<u32> {
+                split
+                    .labels()
+                    .iter()
+                    .map(|&label| u32::from(label))
+                    .collect()
+            };
             let mut classifier = Classifier::train(
                 train.images(),
-                train.labels(),
+                &labels(train),
                 self.dataset.classes(),
                 &ClassifierOptions::default(),
             )?;
-            classifier.measure_test_accuracy(test.images(), test.labels())?;
+            classifier.measure_test_accuracy(test.images(), &labels(test))?;
             classifier.save(&path)?;
             classifier
         };

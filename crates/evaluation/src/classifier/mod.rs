@@ -16,7 +16,7 @@ mod file;
 mod network;
 mod training;
 
-use models::Images;
+use models::{Images, MAXIMUM_WIDTH};
 use ndarray::Array2;
 use rayon::prelude::*;
 
@@ -73,7 +73,7 @@ impl Classifier {
     /// or an option of zero.
     pub fn train<'a>(
         images: impl Into<Images<'a>>,
-        labels: &[u8],
+        labels: &[u32],
         class_count: usize,
         options: &ClassifierOptions,
     ) -> Result<Self> {
@@ -88,12 +88,20 @@ impl Classifier {
             && options.batch > 0
             && options.learning_rate > 0.0
             && options.learning_rate.is_finite()
-            && images.ncols() > 0;
+            && images.ncols() > 0
+            && options
+                .hidden
+                .iter()
+                .chain([&class_count, &images.ncols()])
+                .all(|&width| width <= MAXIMUM_WIDTH);
         if !valid {
             return Err(EvaluationError::Parameter {
                 what: "an option of the classifier",
-                found: format!("{options:?}"),
-                expected: "at least one hidden layer, and positive numbers throughout",
+                found: format!(
+                    "{options:?} of {} pixels and {class_count} classes",
+                    images.ncols()
+                ),
+                expected: "at least one hidden layer, positive numbers throughout, and pixels, classes and hidden units of at most 65536",
             });
         }
         Ok(Self {
@@ -110,7 +118,7 @@ impl Classifier {
     pub fn measure_test_accuracy<'a>(
         &mut self,
         images: impl Into<Images<'a>>,
-        labels: &[u8],
+        labels: &[u32],
     ) -> Result<f64> {
         let images = images.into();
         require_rows("the array of images", images.nrows(), 1)?;
@@ -186,7 +194,7 @@ impl Classifier {
     ///
     /// # Errors
     /// Images of another size, or values that are not finite.
-    pub fn classify<'a>(&self, images: impl Into<Images<'a>>) -> Result<Vec<u8>> {
+    pub fn classify<'a>(&self, images: impl Into<Images<'a>>) -> Result<Vec<u32>> {
         let probabilities = self.probabilities(images)?;
         Ok(probabilities
             .rows()
@@ -199,7 +207,7 @@ impl Classifier {
                             if *p > row[best] { class } else { best }
                         },
                     );
-                best as u8
+                best as u32
             })
             .collect())
     }

@@ -3,12 +3,12 @@ use crate::draws::uniforms;
 use models::PixelRows;
 
 /// Two-pixel images whose class is the quadrant they lie in.
-fn quadrants(n: usize, seed: u64) -> (Array2<u8>, Vec<u8>) {
+fn quadrants(n: usize, seed: u64) -> (Array2<u8>, Vec<u32>) {
     let images = uniforms(seed, n, 2).mapv(|u| (255.0 * u) as u8);
     let labels = images
         .rows()
         .into_iter()
-        .map(|row| u8::from(row[0] > 127) + 2 * u8::from(row[1] > 127))
+        .map(|row| u32::from(row[0] > 127) + 2 * u32::from(row[1] > 127))
         .collect();
     (images, labels)
 }
@@ -72,7 +72,7 @@ fn the_first_step_follows_the_sign_of_finite_differences() {
         labels
             .iter()
             .enumerate()
-            .map(|(i, &label)| -f64::from(out[4 * i + usize::from(label)]).ln() / 20.0)
+            .map(|(i, &label)| -f64::from(out[4 * i + label as usize]).ln() / 20.0)
             .sum()
     };
     let (mut compared, mut differing) = (0, 0);
@@ -178,7 +178,7 @@ fn survives_its_file() {
 #[test]
 fn bad_input_is_an_error() {
     let (images, labels) = quadrants(20, 1);
-    let train = |images: &Array2<u8>, labels: &[u8], options: &ClassifierOptions| {
+    let train = |images: &Array2<u8>, labels: &[u32], options: &ClassifierOptions| {
         Classifier::train(images.view(), labels, 4, options)
     };
     assert!(train(&images, &labels[1..], &small()).is_err());

@@ -36,7 +36,7 @@ struct Moments {
 /// Trains a network; inputs have been checked.
 pub(super) fn train(
     images: Images<'_>,
-    labels: &[u8],
+    labels: &[u32],
     class_count: usize,
     options: &ClassifierOptions,
 ) -> Network {
@@ -99,7 +99,7 @@ pub(super) fn train(
 fn differentiate(
     network: &Network,
     images: PixelRows<'_>,
-    labels: &[u8],
+    labels: &[u32],
     indices: &[u32],
     task: &mut Task,
 ) {
@@ -125,7 +125,7 @@ fn differentiate(
             *value = logits[output.index(row, class)];
         }
         softmax(&mut line);
-        line[usize::from(labels[image as usize])] -= 1.0;
+        line[labels[image as usize] as usize] -= 1.0;
         for (class, &value) in line.iter().enumerate() {
             gradient[output.index(row, class)] = value;
         }

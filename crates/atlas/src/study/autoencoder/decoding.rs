@@ -217,7 +217,7 @@ pub(super) fn pairs(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Result<B
             let heads = examples
                 .iter()
                 .map(|pair| {
-                    let [a, b] = pair.classes.map(|class| names[usize::from(class)].as_str());
+                    let [a, b] = pair.classes.map(|class| names[class as usize].as_str());
                     format!("{a} → {b}")
                 })
                 .collect();

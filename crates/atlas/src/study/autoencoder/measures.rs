@@ -75,11 +75,18 @@ pub(super) fn code_numbers(drawing: &Drawing<'_>, run: &TrainedRun) -> Result<Co
             let (train, test) = (&drawing.dataset.train, &drawing.dataset.test);
             let codes = run.encode(test.images()).mean;
             let reference = run.encode(train.images()).mean;
+            let [train_labels, test_labels] = [train, test].map(|split| {
+                split
+                    .labels()
+                    .iter()
+                    .map(|&label| u32::from(label))
+                    .collect::<Vec<_>>()
+            });
             let neighbours = knn_accuracy(
                 reference.view(),
-                train.labels(),
+                &train_labels,
                 codes.view(),
-                test.labels(),
+                &test_labels,
                 &[15],
             )?;
             Ok(CodeNumbers {
@@ -88,7 +95,7 @@ pub(super) fn code_numbers(drawing: &Drawing<'_>, run: &TrainedRun) -> Result<Co
                 symmetry: axis_symmetry(codes.view())?,
                 areas: class_areas(
                     codes.view(),
-                    test.labels(),
+                    &test_labels,
                     drawing.dataset.classes(),
                     AREA_LEVEL,
                 )?,
@@ -151,7 +158,7 @@ pub(super) struct Disagreement {
     /// The first point.
     pub z: [f64; 2],
     /// Classes of both images.
-    pub classes: [u8; 2],
+    pub classes: [u32; 2],
 }
 
 /// Measures what random points decode to.

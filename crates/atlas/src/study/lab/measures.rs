@@ -141,7 +141,7 @@ fn map_numbers(
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct FineMap {
     /// Most probable class of each tile.
-    pub classes: Vec<u8>,
+    pub classes: Vec<u32>,
     /// Its probability.
     pub confidence: Vec<f64>,
     /// Change and class borders by distance from the origin.
@@ -182,7 +182,7 @@ pub(super) fn fine_map(drawing: &Drawing<'_>, run: &TrainedRun) -> Result<FineMa
 
 /// Variety by distance from the origin on a square map over −4 … 4: every
 /// neighbouring pair of tiles counts in the ring that holds its middle.
-fn rings(images: ArrayView2<'_, f32>, classes: &[u8], shape: LatticeShape) -> Vec<Ring> {
+fn rings(images: ArrayView2<'_, f32>, classes: &[u32], shape: LatticeShape) -> Vec<Ring> {
     let step = 2.0 * RANGE / (shape.columns - 1) as f64;
     let count = (RANGE / RING).round() as usize;
     let mut sums = vec![[0.0f64; 3]; count];
@@ -414,8 +414,8 @@ mod tests {
             columns: 41,
         };
         let images = Array2::from_shape_fn((shape.len(), 1), |(tile, _)| (tile % 41) as f32 / 40.0);
-        let classes: Vec<u8> = (0..shape.len())
-            .map(|tile| u8::from(tile % 41 > 20))
+        let classes: Vec<u32> = (0..shape.len())
+            .map(|tile| u32::from(tile % 41 > 20))
             .collect();
         let rings = rings(images.view(), &classes, shape);
         assert_eq!(rings.len(), 8);
