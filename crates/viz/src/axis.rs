@@ -3,6 +3,7 @@ use std::ops::Range;
 use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, ValueFormatter};
 
 use crate::number::{log_ticks, nice_ticks};
+use crate::{Weight, shortened, theme};
 
 /// How an axis spreads its values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -86,6 +87,12 @@ impl Axis {
             .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| {
                 (low.min(v), high.max(v))
             });
+        // Wide enough for any data, and spans and powers stay finite.
+        let farthest = match scale {
+            Scale::Linear => 1e300,
+            Scale::Log10 => 300.0,
+        };
+        (low, high) = (low.max(-farthest), high.min(farthest));
         if low > high {
             (low, high) = match scale {
                 Scale::Linear => (0.0, 1.0),
@@ -93,10 +100,10 @@ impl Axis {
             };
         }
         let extent = high - low;
-        let pad = if extent > 0.0 {
+        let pad = if extent > f64::MIN_POSITIVE.max(1e-12 * low.abs().max(high.abs())) {
             extent * margin
         } else {
-            // One value only: any visible range around it.
+            // One value only, but for rounding: any visible range around it.
             0.5 * low.abs().max(1.0)
         };
         let back = |v: f64| match scale {
@@ -112,6 +119,23 @@ impl Axis {
     /// The same axis with ticks of the caller's.
     pub fn with_ticks(self, ticks: Ticks) -> Axis {
         Axis { ticks, ..self }
+    }
+
+    /// The same axis if it can be drawn: finite ends in order, far enough apart for ticks. Otherwise
+    /// one that shows what of its ends can be shown.
+    pub(crate) fn drawable(&self) -> Axis {
+        let positive = self.scale == Scale::Linear || self.low > 0.0;
+        let bounded = self.low.abs().max(self.high.abs()) <= 2e300;
+        let extent = self.high - self.low;
+        if positive && bounded && extent >= f64::MIN_POSITIVE {
+            return self.clone();
+        }
+        let fitted = Axis::fit("", self.scale, [self.low, self.high], 0.0);
+        Axis {
+            low: fitted.low,
+            high: fitted.high,
+            ..self.clone()
+        }
     }
 
     /// Where `value` lies: 0 at the low end, 1 at the high end.
@@ -145,6 +169,11 @@ impl Axis {
             .filter(|(value, _)| {
                 let at = self.fraction(*value);
                 (-1e-9..=1.0 + 1e-9).contains(&at)
+            })
+            .map(|(value, label)| {
+                let width = theme::WIDEST_HEAD;
+                let label = shortened(&label, theme::TICK_SIZE, Weight::Regular, width);
+                (value, label)
             })
             .collect()
     }

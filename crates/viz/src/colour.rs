@@ -54,11 +54,6 @@ pub const PETROFF10: [Rgb; 10] = [
     Rgb::hex(0x92dadd),
 ];
 
-/// The colour of a class: [`PETROFF10`], repeated beyond ten.
-pub fn class_colour(class: usize) -> Rgb {
-    PETROFF10[class % PETROFF10.len()]
-}
-
 /// A map from [0, 1] to colours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ColourMap {
@@ -115,19 +110,6 @@ impl ColourMap {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn class_colours_are_petroff10_in_the_published_order() {
-        let published = [
-            "3f90da", "ffa90e", "bd1f01", "94a4a2", "832db6", "a96b59", "e76300", "b9ac70",
-            "717581", "92dadd",
-        ];
-        for (class, hex) in published.iter().enumerate() {
-            let Rgb(r, g, b) = class_colour(class);
-            assert_eq!(format!("{r:02x}{g:02x}{b:02x}"), *hex);
-        }
-        assert_eq!(class_colour(10), class_colour(0));
-    }
 
     #[test]
     fn maps_are_clamped_and_name_nan() {

@@ -20,12 +20,11 @@ pub(crate) struct Mapping<'a> {
 
 impl Mapping<'_> {
     fn at_x(&self, x: f64) -> f64 {
-        // Far outside is clipped anyway; the bound keeps f32 paths exact enough.
-        self.left + self.x.fraction(x).clamp(-20.0, 21.0) * self.width
+        self.left + place(self.x, x) * self.width
     }
 
     fn at_y(&self, y: f64) -> f64 {
-        self.top + (1.0 - self.y.fraction(y).clamp(-20.0, 21.0)) * self.height
+        self.top + (1.0 - place(self.y, y)) * self.height
     }
 
     pub(crate) fn at(&self, [x, y]: [f64; 2]) -> [f64; 2] {
@@ -48,6 +47,15 @@ impl Mapping<'_> {
             middle[axis] = middle[axis].clamp(low[axis], high[axis].max(low[axis]));
         }
     }
+}
+
+/// Where a value lies on an axis: nowhere (NaN) if it is not finite.
+fn place(axis: &Axis, value: f64) -> f64 {
+    if !value.is_finite() {
+        return f64::NAN;
+    }
+    // Far outside is clipped anyway; the bound keeps f32 paths exact enough.
+    axis.fraction(value).clamp(-20.0, 21.0)
 }
 
 pub(crate) fn draw(canvas: &mut Canvas, map: &Mapping<'_>, layer: &Layer) {
@@ -154,7 +162,7 @@ fn draw_points(canvas: &mut Canvas, map: &Mapping<'_>, layer: &Points) {
         marker(
             canvas,
             at,
-            layer.shape,
+            layer.shapes.get(index).copied().unwrap_or(layer.shape),
             layer.radius,
             point.colour,
             layer.alpha,
@@ -383,6 +391,9 @@ fn draw_interval(canvas: &mut Canvas, map: &Mapping<'_>, interval: &Interval, ho
 }
 
 fn draw_rule(canvas: &mut Canvas, map: &Mapping<'_>, rule: &Rule) {
+    if !rule.at.is_finite() {
+        return;
+    }
     let pen = Pen {
         dash: rule.dash.pattern(1.3),
         ..Pen::new(rule.colour, 1.3)

@@ -1,8 +1,8 @@
 use crate::canvas::{Across, Along, Canvas, TextLook};
-use crate::font::{Weight, text_width, wrap};
-use crate::legend::LegendEntry;
+use crate::font::{Weight, shortened, text_width, wrap};
+use crate::legend::{LegendEntry, WIDEST_LABEL};
 use crate::plot::{Margins, Plot};
-use crate::{Grid, Image, RgbImage, theme};
+use crate::{Grid, Image, RgbImage, Tiles, VizError, theme};
 
 /// A picture made of aligned panels with a title, a caption and one legend for all.
 ///
@@ -211,34 +211,56 @@ impl Figure {
 
 const LEGEND_SPACE: f64 = 22.0;
 
-struct LegendRow<'a> {
-    entries: Vec<&'a LegendEntry>,
+/// More rows than these end in the number of entries without room.
+const MAX_LEGEND_ROWS: usize = 8;
+
+struct LegendRow {
+    entries: Vec<LegendEntry>,
     width: f64,
 }
 
 /// Entries in as many rows as the width needs, of about equal numbers.
-fn legend_rows(entries: &[LegendEntry], width: f64) -> Vec<LegendRow<'_>> {
-    let row_width = |row: &[LegendEntry]| {
-        row.iter().map(LegendEntry::width).sum::<f64>()
-            + LEGEND_SPACE * row.len().saturating_sub(1) as f64
-    };
-    if entries.is_empty() {
-        return Vec::new();
+fn legend_rows(entries: &[LegendEntry], width: f64) -> Vec<LegendRow> {
+    let entries: Vec<LegendEntry> = entries
+        .iter()
+        .map(|entry| entry.shortened(WIDEST_LABEL))
+        .collect();
+    if let Some(rows) = equal_rows(&entries, width, MAX_LEGEND_ROWS) {
+        return rows;
     }
-    let count = (1..=entries.len())
-        .find(|rows| {
-            entries
-                .chunks(entries.len().div_ceil(*rows))
-                .all(|row| row_width(row) <= width)
+    // Fewer and fewer entries, until they fit with the remark on the others.
+    let most = entries.len().min(MAX_LEGEND_ROWS * 40);
+    (1..most)
+        .rev()
+        .find_map(|shown| {
+            let mut part = entries[..shown].to_vec();
+            part.push(LegendEntry::more(entries.len() - shown));
+            equal_rows(&part, width, MAX_LEGEND_ROWS)
         })
-        .unwrap_or(entries.len());
-    entries
-        .chunks(entries.len().div_ceil(count))
-        .map(|row| LegendRow {
-            entries: row.iter().collect(),
-            width: row_width(row),
-        })
-        .collect()
+        .unwrap_or_default()
+}
+
+/// The entries in the fewest rows of equal numbers that are no wider than `width`; `None` when
+/// that are more than `most`.
+fn equal_rows(entries: &[LegendEntry], width: f64, most: usize) -> Option<Vec<LegendRow>> {
+    let widths: Vec<f64> = entries.iter().map(LegendEntry::width).collect();
+    let row_width =
+        |row: &[f64]| row.iter().sum::<f64>() + LEGEND_SPACE * row.len().saturating_sub(1) as f64;
+    if entries.is_empty() {
+        return Some(Vec::new());
+    }
+    let length = (1..=most)
+        .map(|rows| entries.len().div_ceil(rows))
+        .find(|&length| {
+            // A single entry that is wider widens the figure.
+            length == 1 || widths.chunks(length).all(|row| row_width(row) <= width)
+        })?;
+    let rows = entries.chunks(length).zip(widths.chunks(length));
+    let rows = rows.map(|(row, widths)| LegendRow {
+        entries: row.to_vec(),
+        width: row_width(widths),
+    });
+    Some(rows.collect())
 }
 
 fn lines(text: &str, size: f64, weight: Weight, width: f64) -> Vec<String> {
@@ -280,7 +302,8 @@ impl Panel {
     fn resolved(&self) -> Panel {
         match self {
             Panel::Plot(plot) => plot.resolved().into(),
-            other => other.clone(),
+            Panel::Tiles(tiles) => tiles.resolved().into(),
+            Panel::Empty => Panel::Empty,
         }
     }
 
@@ -310,6 +333,35 @@ impl Panel {
 }
 
 impl TilePanel {
+    /// Tiles of any shape without words, each montage pixel a pixel of the figure's file.
+    ///
+    /// # Errors
+    ///
+    /// As [`Tiles::montage`].
+    pub fn new(tiles: &Tiles<'_>, grid: &Grid) -> Result<TilePanel, VizError> {
+        Ok(TilePanel {
+            title: String::new(),
+            image: tiles.montage(grid)?,
+            grid: grid.clone(),
+            row_heads: Vec::new(),
+            column_heads: Vec::new(),
+            pixel: 0.5,
+        })
+    }
+
+    /// The panel with words that are not too long.
+    fn resolved(&self) -> TilePanel {
+        let cut = |heads: &[String], size: f64| {
+            let cut = |head: &String| shortened(head, size, Weight::Regular, theme::WIDEST_HEAD);
+            heads.iter().map(cut).collect()
+        };
+        TilePanel {
+            row_heads: cut(&self.row_heads, theme::LABEL_SIZE),
+            column_heads: cut(&self.column_heads, theme::TICK_SIZE),
+            ..self.clone()
+        }
+    }
+
     fn size(&self) -> [f64; 2] {
         let image = self.image.as_ref();
         [

@@ -85,6 +85,32 @@ pub fn wrap(text: &str, size: f64, weight: Weight, width: f64) -> Vec<String> {
     lines
 }
 
+/// The text, or as much of its beginning as fits `width` with an ellipsis after it. The ellipsis
+/// always stays, and characters the font does not have count as its box.
+///
+/// ```
+/// use viz::{Weight, shortened};
+/// assert_eq!(shortened("Trouser", 12.0, Weight::Regular, 80.0), "Trouser");
+/// assert_eq!(shortened("Trouser or skirt", 12.0, Weight::Regular, 80.0), "Trouser or…");
+/// ```
+pub fn shortened(text: &str, size: f64, weight: Weight, width: f64) -> String {
+    if text_width(text, size, weight) <= width {
+        return text.to_string();
+    }
+    let face = face(weight);
+    let unit = size / f64::from(face.units_per_em());
+    let room = width - text_width("…", size, weight);
+    let mut pen = 0.0;
+    let kept = layout(face, text)
+        .take_while(|(_, advance)| {
+            pen += *advance as f64 * unit;
+            pen <= room
+        })
+        .count();
+    let beginning: String = text.chars().take(kept).collect();
+    format!("{}…", beginning.trim_end())
+}
+
 /// Glyphs with their advances in font units, pair kerning included.
 fn layout<'a>(face: &'a Face<'static>, text: &'a str) -> impl Iterator<Item = (GlyphId, i64)> + 'a {
     let mut characters = text.chars().peekable();

@@ -241,6 +241,14 @@ impl ImageRef<'_> {
         }
     }
 
+    /// A copy of the image.
+    pub fn to_image(self) -> Image {
+        match self {
+            ImageRef::Gray(image) => Image::Gray(image.clone()),
+            ImageRef::Rgb(image) => Image::Rgb(image.clone()),
+        }
+    }
+
     pub(crate) fn bytes(&self) -> &[u8] {
         match self {
             ImageRef::Gray(image) => &image.pixels,

@@ -72,6 +72,8 @@ pub struct Points {
     pub alpha: f64,
     /// Marker.
     pub shape: Shape,
+    /// Marker of each point; `shape` for points beyond its end.
+    pub shapes: Vec<Shape>,
     /// Rim around each marker.
     pub rim: Option<Rgb>,
     /// Draws in a random order fixed by this seed, so that no class hides another.
@@ -85,6 +87,7 @@ impl Default for Points {
             radius: 2.0,
             alpha: 1.0,
             shape: Shape::Disc,
+            shapes: Vec::new(),
             rim: None,
             shuffle: None,
         }

@@ -75,7 +75,7 @@ fn every_plot() -> Vec<Plot> {
         ClassScatter {
             title: long,
             points: &points,
-            classes: &classes,
+            classes: (&classes).into(),
             class_names: &names,
             prior: true,
             ..ClassScatter::default()
@@ -150,7 +150,7 @@ fn every_plot() -> Vec<Plot> {
         Posteriors {
             means: &small,
             deviations: &[[0.2, 0.4]; 10],
-            classes: &small_classes,
+            classes: (&small_classes).into(),
             class_names: &names,
             words: &names,
             aggregate: Some(&field),
@@ -164,7 +164,7 @@ fn every_plot() -> Vec<Plot> {
             rows: 3,
             x: [-4.0, 4.0],
             y: [-4.0, 4.0],
-            classes: &[0, 0, 1, 2, 2, 1, 9, 9, 9],
+            classes: (&[0, 0, 1, 2, 2, 1, 9, 9, 9]).into(),
             confidences: &[],
             class_names: &names,
         }
@@ -172,7 +172,7 @@ fn every_plot() -> Vec<Plot> {
         .unwrap(),
         LabelledMap {
             title: long,
-            image: &image,
+            image: (&image).into(),
             first: &[-1.64, 0.0, 1.64],
             second: &[-4.0, 0.0, 4.0],
             labels: ["z₁", "z₂"],
@@ -183,7 +183,7 @@ fn every_plot() -> Vec<Plot> {
             title: "Epoch 0.25",
             paths: &paths,
             radii: &[0.3; 10],
-            classes: &small_classes,
+            classes: (&small_classes).into(),
             class_names: &names,
             words: &names,
             ..Trajectories::default()
@@ -193,7 +193,7 @@ fn every_plot() -> Vec<Plot> {
         Scatter3d {
             title: long,
             points: &cube,
-            classes: &small_classes,
+            classes: (&small_classes).into(),
             class_names: &names,
             camera: Camera {
                 azimuth: 200.0,
@@ -352,7 +352,7 @@ fn a_labelled_map_shows_its_pixels_unchanged() {
     }
     let plot = LabelledMap {
         title: "",
-        image: &image,
+        image: (&image).into(),
         first: &[-1.0, 1.0],
         second: &[-1.0, 1.0],
         labels: ["", ""],
@@ -397,7 +397,7 @@ fn golden_charts_keep_their_pixels() {
     let mut scatter = ClassScatter {
         title: "Codes",
         points: &points,
-        classes: &classes,
+        classes: (&classes).into(),
         class_names: &names,
         ..ClassScatter::default()
     }

@@ -1,6 +1,7 @@
 //! Montages, charts, animation and the single-file page; knows nothing of models.
 //!
-//! - [`montage`] and [`lattice`] lay tiles out; [`beside`] and [`stacked`] join images.
+//! - [`montage`] and [`lattice`] lay grey tiles out, [`Tiles`] those of any shape; [`beside`] and
+//!   [`stacked`] join images.
 //! - A [`Figure`] is rows of [`Panel`]s; a [`Plot`] is axes with [`Layer`]s; [`charts`] makes the
 //!   plots of the atlas from data.
 //! - [`write_figure`] writes a figure with its data beside it.
@@ -25,7 +26,12 @@ mod atomic_file;
 mod axis;
 mod canvas;
 pub mod charts;
+mod class_look;
 mod colour;
+#[cfg(test)]
+mod colour_difference;
+#[cfg(test)]
+mod degenerate_tests;
 mod draw_labels;
 mod draw_layer;
 mod error;
@@ -47,15 +53,21 @@ mod png_file;
 mod sidecar;
 mod small_png;
 mod theme;
+mod tile;
+mod tile_grid;
+mod tile_line;
+#[cfg(test)]
+mod tile_tests;
 
 pub use animation::{Animation, AnimationColours, Frames, decode_apng};
 pub use atomic_file::write_atomically;
 pub use axis::{Axis, Scale, Ticks};
-pub use colour::{ColourMap, PETROFF10, Rgb, class_colour};
+pub use class_look::{CLASS_COLOURS, Classes, class_colour, class_mark};
+pub use colour::{ColourMap, PETROFF10, Rgb};
 pub use error::VizError;
 pub use field::Field;
 pub use figure::{Figure, Panel, TilePanel};
-pub use font::{Weight, text_width, wrap};
+pub use font::{Weight, shortened, text_width, wrap};
 pub use image::{GrayImage, Image, ImageRef, RgbImage};
 pub use layer::{
     Band, Bar, Dash, Ellipse, Ellipses, Heat, Interval, Intervals, Label, Labels, Layer, Line,
@@ -69,3 +81,4 @@ pub use plot::{Aspect, Frame, LegendAt, Plot};
 pub use png_file::{decode_png, encode_png, write_png};
 pub use sidecar::{Sidecar, write_figure};
 pub use small_png::{encode_small_png, write_small_png};
+pub use tile::{TileShape, TileValues, Tiles};

@@ -115,8 +115,8 @@ impl Grid {
         )
     }
 
-    fn check(&self, pixels: usize, bytes: usize) -> Result<usize, VizError> {
-        let tile = self.tile_height * self.tile_width * bytes;
+    fn check(&self, pixels: usize) -> Result<usize, VizError> {
+        let tile = self.tile_height * self.tile_width;
         if tile == 0 || self.scale == 0 || self.rows == 0 || self.columns == 0 {
             return Err(VizError::shape(
                 "grid of tiles",
@@ -148,7 +148,7 @@ impl Grid {
 ///
 /// [`VizError::Shape`] when the bytes are not whole tiles or more than the grid has cells.
 pub fn montage(grid: &Grid, tiles: &[u8]) -> Result<GrayImage, VizError> {
-    let count = grid.check(tiles.len(), 1)?;
+    let count = grid.check(tiles.len())?;
     let mut image = GrayImage::new(grid.width(), grid.height(), grid.background);
     for index in 0..count {
         let tile = &tiles[index * grid.tile_height * grid.tile_width..];
@@ -175,6 +175,18 @@ pub fn montage_with_borders(
     border: usize,
     borders: &[Option<Rgb>],
 ) -> Result<RgbImage, VizError> {
+    let mut image = montage(grid, tiles)?.to_rgb();
+    draw_borders(grid, &mut image, border, borders)?;
+    Ok(image)
+}
+
+/// Frames around the tiles of a montage on `grid`; see [`montage_with_borders`].
+pub(crate) fn draw_borders(
+    grid: &Grid,
+    image: &mut RgbImage,
+    border: usize,
+    borders: &[Option<Rgb>],
+) -> Result<(), VizError> {
     if borders.len() > grid.rows * grid.columns {
         return Err(VizError::shape(
             "borders of the tiles",
@@ -182,7 +194,6 @@ pub fn montage_with_borders(
             format!("at most {}", grid.rows * grid.columns),
         ));
     }
-    let mut image = montage(grid, tiles)?.to_rgb();
     let outside = border.min(grid.gutter / 2).min(grid.margin);
     for (index, colour) in borders.iter().enumerate() {
         let Some(colour) = *colour else { continue };
@@ -199,7 +210,7 @@ pub fn montage_with_borders(
             }
         }
     }
-    Ok(image)
+    Ok(())
 }
 
 /// Images next to each other from left to right, aligned at their tops.

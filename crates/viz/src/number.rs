@@ -62,10 +62,15 @@ pub fn nice_ticks(low: f64, high: f64, count: usize) -> Vec<(f64, String)> {
     };
     let exponent = if step == 10.0 { power + 1.0 } else { power } as i32;
     let step = step * magnitude;
-    let slack = 1e-9 * span;
-    let first = ((low - slack) / step).ceil() as i64;
-    let last = ((high + slack) / step).floor() as i64;
+    // Below the normal numbers, or beyond the digits of the ends, steps cannot be told apart.
     let largest = low.abs().max(high.abs());
+    if !step.is_normal() || largest / step > 1e15 {
+        return Vec::new();
+    }
+    let slack = 1e-9 * span;
+    // Divided before they are added, which must stay finite.
+    let first = (low / step - slack / step).ceil() as i64;
+    let last = (high / step + slack / step).floor() as i64;
     (first..=last)
         .map(|i| {
             let value = i as f64 * step;
@@ -192,6 +197,10 @@ mod tests {
     #[test]
     fn empty_and_broken_ranges_have_no_ticks() {
         assert!(nice_ticks(1.0, 1.0, 5).is_empty());
+        assert!(nice_ticks(0.0, 5e-324, 5).is_empty());
+        assert!(nice_ticks(1e300, 1e300 * (1.0 + 2e-16), 5).is_empty());
+        assert!(nice_ticks(-1e308, 1e308, 5).is_empty());
+        assert!(nice_ticks(0.0, f64::MAX, 5).len() < 9);
         assert!(nice_ticks(f64::NAN, 1.0, 5).is_empty());
         assert!(nice_ticks(0.0, f64::INFINITY, 5).is_empty());
         assert!(log_ticks(0.0, 1.0, 5).is_empty());

@@ -9,7 +9,7 @@ use crate::canvas::{Across, Along, Canvas, TextLook};
 use crate::draw_layer::{Mapping, draw};
 use crate::font::{Weight, text_width};
 use crate::layer::Layer;
-use crate::legend::{ColourBar, LEGEND_LINE, LegendEntry, legend_size, widest};
+use crate::legend::{ColourBar, LEGEND_LINE, LegendColumns, LegendEntry, widest};
 use crate::plotters_canvas::PlottersCanvas;
 use crate::{Rgb, theme};
 
@@ -107,18 +107,44 @@ pub(crate) struct Margins {
 
 const BAR_GAP: f64 = 14.0;
 const LEGEND_GAP: f64 = 18.0;
+const LEGEND_INSET: f64 = 10.0;
+/// A legend beside the axes has a column of so many entries before a second one, also beside
+/// small plots.
+const MIN_LEGEND_ROWS: usize = 22;
+const MAX_LEGEND_COLUMNS: usize = 3;
 
 impl Plot {
-    /// The plot with ranges and size that agree with its aspect.
+    /// Number of points that are left out of the picture because a coordinate is not finite; of
+    /// other layers such places are gaps.
+    ///
+    /// ```
+    /// let points = [[0.0, 1.0], [f64::NAN, 1.0], [2.0, f64::INFINITY]];
+    /// let plot = viz::charts::ClassScatter { points: &points, ..Default::default() }.plot()?;
+    /// assert_eq!(plot.left_out(), 2);
+    /// # Ok::<(), viz::VizError>(())
+    /// ```
+    pub fn left_out(&self) -> usize {
+        let points = self.layers.iter().flat_map(|layer| match layer {
+            Layer::Points(points) => points.points.as_slice(),
+            _ => &[],
+        });
+        points
+            .filter(|point| point.at.iter().any(|v| !v.is_finite()))
+            .count()
+    }
+
+    /// The plot with ranges that can be drawn, and ranges and size that agree with its aspect.
     pub(crate) fn resolved(&self) -> Plot {
         let mut plot = self.clone();
+        (plot.x, plot.y) = (plot.x.drawable(), plot.y.drawable());
         let (x_span, y_span) = (plot.x.high - plot.x.low, plot.y.high - plot.y.low);
         let units = [plot.size[0] / x_span, plot.size[1] / y_span];
         match plot.aspect {
             Aspect::Free => {}
             Aspect::EqualSize => {
                 let unit = units[0].min(units[1]);
-                plot.size = [unit * x_span, unit * y_span];
+                // A line has no side of no length.
+                plot.size = [(unit * x_span).max(1.0), (unit * y_span).max(1.0)];
             }
             Aspect::EqualRange => {
                 let unit = units[0].min(units[1]);
@@ -164,7 +190,7 @@ impl Plot {
             right = right.max(BAR_GAP + bar.width());
         }
         if self.legend_at == LegendAt::Right && !self.legend.is_empty() {
-            right += LEGEND_GAP + legend_size(&self.legend)[0];
+            right += LEGEND_GAP + self.legend_columns().size()[0];
         }
         // Half of what an axis' name is longer than the axis.
         let overhang = |label: &str, length: f64| {
@@ -174,7 +200,7 @@ impl Plot {
         let bar_name = self.colour_bar.as_ref().map_or("", |bar| &bar.label);
         let y_name = overhang(&self.y.label, self.size[1]).max(overhang(bar_name, self.size[1]));
         let legend_overhang = match self.legend_at {
-            LegendAt::Right => legend_size(&self.legend)[1] - self.size[1],
+            LegendAt::Right => self.legend_columns().size()[1] - self.size[1],
             _ => 0.0,
         };
         Margins {
@@ -286,12 +312,25 @@ impl Plot {
         self.draw_legend(canvas, left, top, width, height);
     }
 
+    fn legend_columns(&self) -> LegendColumns {
+        let rows = |height: f64| (height / LEGEND_LINE).max(1.0) as usize;
+        match self.legend_at {
+            LegendAt::Right => LegendColumns::new(
+                &self.legend,
+                rows(self.size[1]).max(MIN_LEGEND_ROWS),
+                MAX_LEGEND_COLUMNS,
+            ),
+            _ => LegendColumns::new(&self.legend, rows(self.size[1] - 2.0 * LEGEND_INSET), 1),
+        }
+    }
+
     fn draw_legend(&self, canvas: &mut Canvas, left: f64, top: f64, width: f64, height: f64) {
         if self.legend.is_empty() {
             return;
         }
-        let size = legend_size(&self.legend);
-        let inset = 10.0;
+        let legend = self.legend_columns();
+        let size = legend.size();
+        let inset = LEGEND_INSET;
         let (x, y) = match self.legend_at {
             LegendAt::Right => {
                 let bar = self
@@ -317,9 +356,7 @@ impl Plot {
                 0.85,
             );
         }
-        for (index, entry) in self.legend.iter().enumerate() {
-            entry.draw(canvas, x, y + (index as f64 + 0.5) * LEGEND_LINE);
-        }
+        legend.draw(canvas, x, y);
     }
 
     fn draw_axes(&self, canvas: &mut Canvas, map: &Mapping<'_>, pass: AxesPass) {

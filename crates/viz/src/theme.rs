@@ -10,6 +10,9 @@ pub(crate) const FIGURE_TITLE_SIZE: f64 = 18.0;
 pub(crate) const CAPTION_SIZE: f64 = 12.0;
 pub(crate) const LEGEND_SIZE: f64 = 12.0;
 
+/// Longer names beside rows, above columns and at ticks are cut.
+pub(crate) const WIDEST_HEAD: f64 = 400.0;
+
 pub(crate) const LINE_HEIGHT: f64 = 1.4;
 pub(crate) const TICK_LENGTH: f64 = 4.0;
 

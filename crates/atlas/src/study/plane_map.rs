@@ -88,7 +88,7 @@ impl PlaneMap {
     pub(super) fn plot(&self, title: &str, pixel: f64) -> Result<Plot, Error> {
         Ok(LabelledMap {
             title,
-            image: &self.image()?,
+            image: (&self.image()?).into(),
             first: &self.first,
             second: &self.second,
             labels: ["z₁", "z₂"],

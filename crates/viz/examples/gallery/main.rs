@@ -5,6 +5,7 @@
 mod pictures;
 mod planes;
 mod series;
+mod shapes;
 mod spaces;
 mod synthetic;
 
@@ -23,6 +24,7 @@ fn main() -> Done {
     planes::draw(&folder)?;
     series::draw(&folder)?;
     spaces::draw(&folder)?;
+    shapes::draw(&folder)?;
     pictures::draw(&folder)
 }
 

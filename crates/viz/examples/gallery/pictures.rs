@@ -28,7 +28,7 @@ fn maps(folder: &Path) -> Done {
     )?;
     let map = LabelledMap {
         title: "VAE 784-256-2",
-        image: &bare,
+        image: (&bare).into(),
         first: &axis,
         second: &axis,
         labels: ["z₁", "z₂"],
@@ -49,7 +49,7 @@ fn maps(folder: &Path) -> Done {
     let image = montage(&Grid::new(7, 7, 28, 28), &tiles)?;
     let at_quantiles = LabelledMap {
         title: "At the prior’s quantiles",
-        image: &image,
+        image: (&image).into(),
         first: &quantiles,
         second: &quantiles,
         pixel: 1.5,

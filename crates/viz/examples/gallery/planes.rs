@@ -20,7 +20,7 @@ fn scatters(folder: &Path) -> Done {
     let (digits, fashion) = (digits(), fashion());
     let scatter = ClassScatter {
         points: &points,
-        classes: &classes,
+        classes: (&classes).into(),
         class_names: &digits,
         prior: true,
         ranges: Some([[-4.0, 4.0], [-4.0, 4.0]]),
@@ -39,7 +39,7 @@ fn scatters(folder: &Path) -> Done {
     let left = ClassScatter {
         title: "AE 784-2",
         points: &wide,
-        classes: &wide_classes,
+        classes: (&wide_classes).into(),
         class_names: &fashion,
         ..ClassScatter::default()
     };
@@ -66,7 +66,7 @@ fn marked(folder: &Path) -> Done {
     let mut plot = ClassScatter {
         title: "AE 784-256-2",
         points: &points,
-        classes: &classes,
+        classes: (&classes).into(),
         class_names: &names,
         glyphs: &vec![String::new(); 10],
         alpha: Some(0.3),
@@ -161,7 +161,7 @@ fn posteriors(folder: &Path) -> Done {
     let plot = Posteriors {
         means: &means,
         deviations: &deviations,
-        classes: &classes,
+        classes: (&classes).into(),
         class_names: &names,
         words: &words,
         aggregate: Some(&aggregate),
@@ -203,7 +203,7 @@ fn regions(folder: &Path) -> Done {
             rows: steps,
             x: [-4.0, 4.0],
             y: [-4.0, 4.0],
-            classes: &classes,
+            classes: (&classes).into(),
             confidences: &confidences,
             class_names: &names,
         }
@@ -257,7 +257,7 @@ fn trajectories(folder: &Path) -> Done {
                 title: &title,
                 paths: &paths,
                 radii: &radii,
-                classes: &classes,
+                classes: (&classes).into(),
                 class_names: &names,
                 words: &names,
                 ranges: Some([[-3.0, 3.0], [-3.0, 3.0]]),

@@ -23,7 +23,7 @@ pub(crate) fn draw(folder: &Path) -> Done {
     let names = digits();
     let scatter = Scatter3d {
         points: &points,
-        classes: &classes,
+        classes: (&classes).into(),
         class_names: &names,
         ranges: Some([[-3.0, 3.0]; 3]),
         ..Scatter3d::default()

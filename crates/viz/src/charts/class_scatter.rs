@@ -1,23 +1,28 @@
 use crate::{
-    Aspect, Axis, Ellipses, Frame, Label, Labels, Layer, LegendEntry, Plot, Point, Points, Shape,
-    Swatch, VizError, class_colour,
+    Aspect, Axis, Classes, Ellipses, Frame, Label, Labels, Layer, LegendEntry, Plot, Point, Points,
+    Swatch, VizError, class_colour, class_mark, shortened, text_width,
 };
 
-/// Codes in the plane coloured by class.
+/// Codes in the plane coloured by class, or in one colour where there are no classes.
 ///
-/// Equal aspect, shuffled drawing order, class names at the centroids and in the legend.
+/// Equal aspect, shuffled drawing order, class names in the legend and at the centroids: of many
+/// classes, only of the most frequent ones that leave the codes visible. Codes that are not finite
+/// are left out; [`Plot::left_out`] counts them.
 ///
 /// ```
 /// let names = ["zero".to_string(), "one".to_string()];
 /// let plot = viz::charts::ClassScatter {
 ///     points: &[[0.1, 0.2], [1.0, -1.0]],
-///     classes: &[0, 1],
+///     classes: (&[0, 1]).into(),
 ///     class_names: &names,
 ///     prior: true,
 ///     ..Default::default()
 /// }
 /// .plot()?;
 /// assert_eq!(plot.legend.len(), 2);
+///
+/// let unlabelled = viz::charts::ClassScatter { points: &[[0.1, 0.2]], ..Default::default() };
+/// assert!(unlabelled.plot()?.legend.is_empty());
 /// # Ok::<(), viz::VizError>(())
 /// ```
 #[derive(Clone, Debug)]
@@ -26,8 +31,8 @@ pub struct ClassScatter<'a> {
     pub title: &'a str,
     /// Codes.
     pub points: &'a [[f64; 2]],
-    /// Class of each code, an index into `class_names`.
-    pub classes: &'a [u8],
+    /// Class of each code, an index into `class_names`; or none.
+    pub classes: Classes<'a>,
     /// Names for the legend.
     pub class_names: &'a [String],
     /// Short names at the centroids; empty for `class_names`.
@@ -51,7 +56,7 @@ impl Default for ClassScatter<'_> {
         ClassScatter {
             title: "",
             points: &[],
-            classes: &[],
+            classes: Classes::None,
             class_names: &[],
             glyphs: &[],
             labels: ["z₁", "z₂"],
@@ -71,20 +76,14 @@ impl ClassScatter<'_> {
     ///
     /// [`VizError::Shape`] when codes and classes differ in number or a class has no name.
     pub fn plot(&self) -> Result<Plot, VizError> {
-        if self.points.len() != self.classes.len() {
-            return Err(VizError::shape(
-                "classes of a scatter",
-                self.classes.len(),
-                format!("one for each of {} points", self.points.len()),
-            ));
-        }
+        check_classes("classes of a scatter", self.classes, self.points.len())?;
         let glyphs = if self.glyphs.is_empty() {
             self.class_names
         } else {
             self.glyphs
         };
         let count = self.class_names.len().min(glyphs.len());
-        if let Some(class) = self.classes.iter().find(|&&c| usize::from(c) >= count) {
+        if let Some(class) = self.classes.largest().filter(|&class| class >= count) {
             return Err(VizError::shape(
                 "class of a point",
                 class,
@@ -92,59 +91,96 @@ impl ClassScatter<'_> {
             ));
         }
         let [x, y] = plane_axes(self.labels, self.ranges, self.points);
+        let points = self.points.iter().enumerate();
         let mut layers = vec![Layer::Points(Points {
-            points: self
-                .points
-                .iter()
-                .zip(self.classes)
-                .map(|(&at, &class)| Point {
+            points: points
+                .map(|(index, &at)| Point {
                     at,
-                    colour: class_colour(usize::from(class)),
+                    colour: self.classes.colour(index),
                 })
                 .collect(),
             radius: self.radius,
             alpha: self.alpha.unwrap_or_else(|| alpha_for(self.points.len())),
+            shapes: self.classes.marks(),
             shuffle: Some(self.seed),
             ..Points::default()
         })];
         if self.prior {
             layers.push(Layer::Ellipses(Ellipses::prior(&[1.0, 2.0])));
         }
+        let size = [440.0, 440.0];
         layers.push(Layer::Labels(Labels {
-            labels: centroids(self.points, self.classes, count)
-                .into_iter()
-                .enumerate()
-                .filter_map(|(class, centroid)| {
-                    Some(Label {
-                        at: centroid?,
-                        text: glyphs[class].clone(),
-                        colour: class_colour(class).darker(),
-                    })
-                })
-                .collect(),
+            labels: self.centroid_labels(glyphs, 0.2 * size[0] * size[1]),
             ..Labels::default()
         }));
         Ok(Plot {
             title: self.title.to_string(),
             x,
             y,
-            size: [440.0, 440.0],
+            size,
             aspect: Aspect::EqualRange,
             frame: Frame::Closed,
             layers,
-            legend: class_legend(self.class_names),
+            legend: class_legend(self.class_names, self.classes),
             ..Plot::default()
         })
     }
+
+    /// Names at the centroids of the most frequent classes, as many as cover no more than `area`
+    /// square canvas units.
+    fn centroid_labels(&self, glyphs: &[String], area: f64) -> Vec<Label> {
+        let look = Labels::default();
+        let centroids = centroids(self.points, self.classes, glyphs.len());
+        let mut classes: Vec<usize> = (0..glyphs.len()).collect();
+        classes.sort_by_key(|&class| std::cmp::Reverse(centroids[class].1));
+        let mut covered = 0.0;
+        classes.retain(|&class| {
+            let text = shortened(&glyphs[class], look.size, look.weight, WIDEST_LABEL);
+            covered += text_width(&text, look.size, look.weight) * look.size;
+            centroids[class].1 > 0 && covered <= area
+        });
+        classes.sort_unstable();
+        classes
+            .into_iter()
+            .map(|class| Label {
+                at: centroids[class].0,
+                text: shortened(&glyphs[class], look.size, look.weight, WIDEST_LABEL),
+                colour: class_colour(class).darker(),
+            })
+            .collect()
+    }
 }
 
-/// A legend of classes in their colours.
-pub(crate) fn class_legend(class_names: &[String]) -> Vec<LegendEntry> {
+/// Longer names at centroids are cut, canvas units; the legend has them longer.
+const WIDEST_LABEL: f64 = 110.0;
+
+/// Refuses labels that are not one for each of `points`.
+pub(crate) fn check_classes(
+    what: &'static str,
+    classes: Classes<'_>,
+    points: usize,
+) -> Result<(), VizError> {
+    if classes.fit(points) {
+        return Ok(());
+    }
+    Err(VizError::shape(
+        what,
+        classes.len().unwrap_or(0),
+        format!("one for each of {points} points"),
+    ))
+}
+
+/// A legend of classes in their colours; none without classes.
+pub(crate) fn class_legend(class_names: &[String], classes: Classes<'_>) -> Vec<LegendEntry> {
+    if classes == Classes::None {
+        return Vec::new();
+    }
     class_names
         .iter()
         .enumerate()
         .map(|(class, name)| {
-            LegendEntry::new(name, class_colour(class), Swatch::Marker(Shape::Disc))
+            let swatch = Swatch::Marker(class_mark(class));
+            LegendEntry::new(name, class_colour(class), swatch)
         })
         .collect()
 }
@@ -164,19 +200,22 @@ pub(crate) fn plane_axes(
     })
 }
 
-/// The mean of each class's finite points.
-fn centroids(points: &[[f64; 2]], classes: &[u8], count: usize) -> Vec<Option<[f64; 2]>> {
-    let mut sums = vec![([0.0, 0.0], 0.0); count];
-    for (point, &class) in points.iter().zip(classes) {
+/// The mean of each class's finite points, and their number.
+fn centroids(points: &[[f64; 2]], classes: Classes<'_>, count: usize) -> Vec<([f64; 2], usize)> {
+    let mut sums = vec![([0.0, 0.0], 0usize); count];
+    for (index, point) in points.iter().enumerate() {
+        let Some(class) = classes.get(index) else {
+            continue;
+        };
         if point.iter().all(|v| v.is_finite()) {
-            let (sum, number) = &mut sums[usize::from(class)];
+            let (sum, number) = &mut sums[class];
             sum[0] += point[0];
             sum[1] += point[1];
-            *number += 1.0;
+            *number += 1;
         }
     }
     sums.into_iter()
-        .map(|(sum, number)| (number > 0.0).then(|| [sum[0] / number, sum[1] / number]))
+        .map(|([x, y], number)| ([x / number as f64, y / number as f64], number))
         .collect()
 }
 

@@ -50,6 +50,8 @@ impl Histogram<'_> {
             let axis = Axis::fit("", Scale::Linear, values, 0.0);
             [axis.low, axis.high]
         });
+        let axis = Axis::linear("", low, high).drawable();
+        let (low, high) = (axis.low, axis.high);
         let bins = self.bins.max(1);
         let width = (high - low) / bins as f64;
         let mut layers = Vec::new();

@@ -54,7 +54,9 @@ impl IntervalChart<'_> {
         positions.sort_by(f64::total_cmp);
         positions.dedup();
         let mut x = Axis::fit(self.x_label, self.x_scale, positions.clone(), 0.08);
-        if positions.len() <= 10 {
+        // Numbers that are short to write.
+        let short = positions.iter().all(|v| v.abs() < 1e7);
+        if positions.len() <= 10 && short {
             let decimals = usize::from(positions.iter().any(|v| v.fract() != 0.0));
             let ticks = positions.iter().map(|v| (*v, decimal(*v, decimals)));
             x.ticks = Ticks::At(ticks.collect());

@@ -1,5 +1,5 @@
 use crate::number::decimal;
-use crate::{Aspect, Axis, Frame, GrayImage, Layer, PlacedImage, Plot, Ticks};
+use crate::{Aspect, Axis, Frame, ImageRef, Layer, PlacedImage, Plot, Ticks};
 
 /// A map of decoded codes with axes.
 ///
@@ -10,7 +10,7 @@ pub struct LabelledMap<'a> {
     /// Title of the panel.
     pub title: &'a str,
     /// The tiles without gutters, first row at the top.
-    pub image: &'a GrayImage,
+    pub image: ImageRef<'a>,
     /// Ascending codes of the columns.
     pub first: &'a [f64],
     /// Ascending codes of the rows, the last one at the top.
@@ -47,7 +47,7 @@ impl LabelledMap<'_> {
             frame: Frame::Closed,
             grid: [false, false],
             layers: vec![Layer::Image(PlacedImage {
-                image: self.image.clone().into(),
+                image: self.image.to_image(),
                 x: [x.low, x.high],
                 y: [y.low, y.high],
                 alpha: 1.0,

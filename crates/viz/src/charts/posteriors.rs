@@ -1,7 +1,7 @@
-use crate::charts::class_scatter::{class_legend, plane_axes};
+use crate::charts::class_scatter::{check_classes, class_legend, plane_axes};
 use crate::{
-    Aspect, ColourMap, Ellipse, Ellipses, Field, Frame, Heat, Label, Labels, Layer, Plot, VizError,
-    class_colour,
+    Aspect, Classes, ColourMap, Ellipse, Ellipses, Field, Frame, Heat, Label, Labels, Layer, Plot,
+    VizError,
 };
 
 /// Posteriors q(z|x) of chosen images as ellipses of one and two standard deviations, over the
@@ -14,8 +14,8 @@ pub struct Posteriors<'a> {
     pub means: &'a [[f64; 2]],
     /// Standard deviations along both axes.
     pub deviations: &'a [[f64; 2]],
-    /// Class of each posterior, an index into `class_names`.
-    pub classes: &'a [u8],
+    /// Class of each posterior, an index into `class_names`; or none.
+    pub classes: Classes<'a>,
     /// Names of the classes for the legend.
     pub class_names: &'a [String],
     /// Words at the means; empty for none.
@@ -34,7 +34,7 @@ impl Default for Posteriors<'_> {
             title: "",
             means: &[],
             deviations: &[],
-            classes: &[],
+            classes: Classes::None,
             class_names: &[],
             words: &[],
             aggregate: None,
@@ -54,7 +54,6 @@ impl Posteriors<'_> {
         let count = self.means.len();
         for (what, found) in [
             ("deviations of the posteriors", self.deviations.len()),
-            ("classes of the posteriors", self.classes.len()),
             (
                 "words of the posteriors",
                 if self.words.is_empty() {
@@ -68,6 +67,7 @@ impl Posteriors<'_> {
                 return Err(VizError::shape(what, found, format!("{count}, as means")));
             }
         }
+        check_classes("classes of the posteriors", self.classes, count)?;
         let reach: Vec<[f64; 2]> = self
             .means
             .iter()
@@ -99,12 +99,12 @@ impl Posteriors<'_> {
                     .means
                     .iter()
                     .zip(self.deviations)
-                    .zip(self.classes)
-                    .map(|((&centre, d), &class)| Ellipse {
+                    .enumerate()
+                    .map(|(index, (&centre, d))| Ellipse {
                         centre,
                         radii: [sigmas * d[0], sigmas * d[1]],
                         angle: 0.0,
-                        colour: class_colour(usize::from(class)),
+                        colour: self.classes.colour(index),
                     })
                     .collect(),
                 fill,
@@ -118,11 +118,11 @@ impl Posteriors<'_> {
                 .words
                 .iter()
                 .zip(self.means)
-                .zip(self.classes)
-                .map(|((text, &at), &class)| Label {
+                .enumerate()
+                .map(|(index, (text, &at))| Label {
                     at,
                     text: text.clone(),
-                    colour: class_colour(usize::from(class)).darker(),
+                    colour: self.classes.colour(index).darker(),
                 })
                 .collect(),
             size: 12.0,
@@ -136,7 +136,7 @@ impl Posteriors<'_> {
             aspect: Aspect::EqualRange,
             frame: Frame::Closed,
             layers,
-            legend: class_legend(self.class_names),
+            legend: class_legend(self.class_names, self.classes),
             ..Plot::default()
         })
     }

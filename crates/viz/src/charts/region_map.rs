@@ -1,7 +1,7 @@
 use crate::charts::class_scatter::class_legend;
 use crate::{
-    Aspect, Axis, Frame, Layer, PlacedImage, Plot, Rgb, RgbImage, Segments, Swatch, VizError,
-    class_colour,
+    Aspect, Axis, Classes, Frame, Layer, PlacedImage, Plot, Rgb, RgbImage, Segments, Swatch,
+    VizError,
 };
 
 /// The class of each lattice cell in its colour, paler where it is less certain, with lines where
@@ -19,7 +19,7 @@ pub struct RegionMap<'a> {
     /// Positions of the lowest and the highest row.
     pub y: [f64; 2],
     /// Class of each cell, row-major from the top left.
-    pub classes: &'a [u8],
+    pub classes: Classes<'a>,
     /// Confidence of each cell in [0, 1]; empty for full confidence.
     pub confidences: &'a [f64],
     /// Names of the classes for the legend.
@@ -35,10 +35,10 @@ impl RegionMap<'_> {
     /// cells.
     pub fn plot(&self) -> Result<Plot, VizError> {
         let cells = self.columns * self.rows;
-        if self.classes.len() != cells || self.columns < 2 || self.rows < 2 {
+        if self.classes.len() != Some(cells) || self.columns < 2 || self.rows < 2 {
             return Err(VizError::shape(
                 "classes of a region map",
-                self.classes.len(),
+                self.classes.len().unwrap_or(0),
                 format!("{} × {}, each at least 2", self.columns, self.rows),
             ));
         }
@@ -55,7 +55,7 @@ impl RegionMap<'_> {
                 let cell = row * self.columns + column;
                 let confidence = self.confidences.get(cell).copied().unwrap_or(1.0);
                 let strength = 0.12 + 0.78 * confidence.clamp(0.0, 1.0);
-                let colour = class_colour(usize::from(self.classes[cell]));
+                let colour = self.classes.colour(cell);
                 image.set(column, row, Rgb::WHITE.mix(colour, strength));
             }
         }
@@ -65,7 +65,7 @@ impl RegionMap<'_> {
         ];
         let x = [self.x[0] - 0.5 * step[0], self.x[1] + 0.5 * step[0]];
         let y = [self.y[0] - 0.5 * step[1], self.y[1] + 0.5 * step[1]];
-        let mut legend = class_legend(self.class_names);
+        let mut legend = class_legend(self.class_names, self.classes);
         for entry in &mut legend {
             entry.swatch = Swatch::Patch;
         }
@@ -98,7 +98,7 @@ impl RegionMap<'_> {
 
     /// The edges between cells of different classes.
     fn borders(&self, left: f64, top: f64, step: [f64; 2]) -> Vec<[[f64; 2]; 2]> {
-        let class = |column: usize, row: usize| self.classes[row * self.columns + column];
+        let class = |column: usize, row: usize| self.classes.get(row * self.columns + column);
         let corner = |column: usize, row: usize| {
             [left + step[0] * column as f64, top - step[1] * row as f64]
         };
@@ -129,7 +129,7 @@ mod tests {
             rows: 2,
             x: [0.0, 1.0],
             y: [0.0, 1.0],
-            classes: &[1, 1, 1, 2],
+            classes: (&[1, 1, 1, 2]).into(),
             confidences: &[],
             class_names: &[],
         };
@@ -149,7 +149,7 @@ mod tests {
         );
         assert!(
             RegionMap {
-                classes: &[1],
+                classes: (&[1]).into(),
                 ..map
             }
             .plot()

@@ -1,8 +1,8 @@
-use crate::charts::class_scatter::class_legend;
+use crate::charts::class_scatter::{check_classes, class_legend};
 use crate::number::nice_ticks;
 use crate::{
-    Aspect, Axis, ColourMap, Field, Frame, Label, Labels, Layer, Plot, Point, Points, Polygon, Rgb,
-    Segments, VizError, Weight, class_colour, text_width, theme,
+    Aspect, Axis, Classes, ColourMap, Field, Frame, Label, Labels, Layer, Plot, Point, Points,
+    Polygon, Rgb, Segments, VizError, Weight, text_width, theme,
 };
 
 /// A parallel projection of the box around the data.
@@ -49,8 +49,8 @@ pub struct Scatter3d<'a> {
     pub title: &'a str,
     /// Codes.
     pub points: &'a [[f64; 3]],
-    /// Class of each code.
-    pub classes: &'a [u8],
+    /// Class of each code; or none.
+    pub classes: Classes<'a>,
     /// Names of the classes for the legend; empty for no legend.
     pub class_names: &'a [String],
     /// Names of the axes.
@@ -71,7 +71,7 @@ impl Default for Scatter3d<'_> {
         Scatter3d {
             title: "",
             points: &[],
-            classes: &[],
+            classes: Classes::None,
             class_names: &[],
             labels: ["z₁", "z₂", "z₃"],
             ranges: None,
@@ -89,13 +89,7 @@ impl Scatter3d<'_> {
     ///
     /// [`VizError::Shape`] when codes and classes differ in number.
     pub fn plot(&self) -> Result<Plot, VizError> {
-        if self.points.len() != self.classes.len() {
-            return Err(VizError::shape(
-                "classes of a scatter",
-                self.classes.len(),
-                format!("one for each of {} points", self.points.len()),
-            ));
-        }
+        check_classes("classes of a scatter", self.classes, self.points.len())?;
         let axes = [0, 1, 2].map(|axis| match self.ranges {
             Some(ranges) => Axis::linear(self.labels[axis], ranges[axis][0], ranges[axis][1]),
             None => {
@@ -103,28 +97,32 @@ impl Scatter3d<'_> {
                 Axis::fit(self.labels[axis], crate::Scale::Linear, values, 0.03)
             }
         });
-        let mut seen: Vec<([f64; 3], Rgb)> = self
+        let mut seen: Vec<([f64; 3], Rgb, usize)> = self
             .points
             .iter()
-            .zip(self.classes)
-            .map(|(&point, &class)| {
+            .enumerate()
+            .map(|(index, &point)| {
                 let unit = [0, 1, 2].map(|i| 2.0 * axes[i].fraction(point[i]) - 1.0);
                 let [right, up, depth] = self.camera.project(unit);
                 // The box reaches √3 from its middle.
                 let far = (0.5 - depth / (2.0 * 3f64.sqrt())).clamp(0.0, 1.0);
-                let colour = class_colour(usize::from(class)).mix(Rgb::WHITE, 0.6 * far);
-                ([right, up, depth], colour)
+                let colour = self.classes.colour(index).mix(Rgb::WHITE, 0.6 * far);
+                ([right, up, depth], colour, index)
             })
-            .filter(|(at, _)| at.iter().all(|v| v.is_finite()))
             .collect();
         seen.sort_by(|a, b| a.0[2].total_cmp(&b.0[2]));
+        let marks = self.classes.marks();
         let mut layers = box_layers(&axes, self.camera);
         layers.insert(
             2,
             Layer::Points(Points {
+                shapes: seen
+                    .iter()
+                    .filter_map(|&(_, _, index)| marks.get(index).copied())
+                    .collect(),
                 points: seen
                     .into_iter()
-                    .map(|([right, up, _], colour)| Point {
+                    .map(|([right, up, _], colour, _)| Point {
                         at: [right, up],
                         colour,
                     })
@@ -136,7 +134,7 @@ impl Scatter3d<'_> {
         );
         Ok(Plot {
             title: self.title.to_string(),
-            legend: class_legend(self.class_names),
+            legend: class_legend(self.class_names, self.classes),
             ..space_plot(layers, self.camera)
         })
     }
@@ -479,6 +477,7 @@ fn outer_edge(axis: usize, far: [f64; 3], camera: Camera) -> Option<[f64; 3]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::class_colour;
 
     #[test]
     fn projections_keep_lengths_and_turn_with_the_azimuth() {
@@ -503,7 +502,7 @@ mod tests {
     fn near_points_are_drawn_last() {
         let plot = Scatter3d {
             points: &[[0.5, 0.0, 0.5], [0.5, 1.0, 0.5]],
-            classes: &[0, 2],
+            classes: (&[0, 2]).into(),
             ranges: Some([[0.0, 1.0]; 3]),
             camera: Camera {
                 azimuth: 0.0,
@@ -522,6 +521,7 @@ mod tests {
         assert!(r < 150);
         let wrong = Scatter3d {
             points: &[[0.0; 3]],
+            classes: (&[0, 1]).into(),
             ..Scatter3d::default()
         };
         assert!(wrong.plot().is_err());

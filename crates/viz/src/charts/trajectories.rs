@@ -1,7 +1,7 @@
-use crate::charts::class_scatter::{class_legend, plane_axes};
+use crate::charts::class_scatter::{check_classes, class_legend, plane_axes};
 use crate::{
-    Aspect, Dash, Ellipse, Ellipses, Frame, Label, Labels, Layer, Plot, Point, Points, Trail,
-    VizError, class_colour,
+    Aspect, Classes, Dash, Ellipse, Ellipses, Frame, Label, Labels, Layer, Plot, Point, Points,
+    Shape, Trail, VizError, class_mark,
 };
 
 /// Distance below which two positions crowd, as a share of the axis' range.
@@ -17,8 +17,8 @@ pub struct Trajectories<'a> {
     pub paths: &'a [Vec<[f64; 2]>],
     /// Radius of each code's circle now.
     pub radii: &'a [f64],
-    /// Class of each code.
-    pub classes: &'a [u8],
+    /// Class of each code; or none.
+    pub classes: Classes<'a>,
     /// Names of the classes for the legend; empty for no legend.
     pub class_names: &'a [String],
     /// Words at the positions; empty for none. Where positions crowd, words
@@ -38,7 +38,7 @@ impl Default for Trajectories<'_> {
             title: "",
             paths: &[],
             radii: &[],
-            classes: &[],
+            classes: Classes::None,
             class_names: &[],
             words: &[],
             ranges: None,
@@ -63,14 +63,14 @@ impl Trajectories<'_> {
         };
         for (what, found) in [
             ("radii of the trajectories", self.radii.len()),
-            ("classes of the trajectories", self.classes.len()),
             ("words of the trajectories", words),
         ] {
             if found != count {
                 return Err(VizError::shape(what, found, format!("{count}, as paths")));
             }
         }
-        let colour = |index: usize| class_colour(usize::from(self.classes[index]));
+        check_classes("classes of the trajectories", self.classes, count)?;
+        let colour = |index: usize| self.classes.colour(index);
         let all: Vec<[f64; 2]> = self.paths.iter().flatten().copied().collect();
         let [x, y] = plane_axes(["z₁", "z₂"], self.ranges, &all);
         let now: Vec<(usize, [f64; 2])> = self
@@ -121,6 +121,10 @@ impl Trajectories<'_> {
                     colour: colour(index),
                 })
                 .collect(),
+            shapes: now
+                .iter()
+                .map(|&(index, _)| self.classes.get(index).map_or(Shape::Disc, class_mark))
+                .collect(),
             radius: 3.2,
             ..Points::default()
         }));
@@ -153,7 +157,7 @@ impl Trajectories<'_> {
             aspect: Aspect::EqualRange,
             frame: Frame::Closed,
             layers,
-            legend: class_legend(self.class_names),
+            legend: class_legend(self.class_names, self.classes),
             ..Plot::default()
         })
     }

@@ -28,7 +28,7 @@ pub(super) fn by_class(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Resul
         let mut plot = ClassScatter {
             title: &run.title(),
             points: &codes,
-            classes: test.labels(),
+            classes: test.labels().into(),
             class_names: &drawing.dataset.class_names,
             ranges: Some(ranges_with_window(&codes, RANGE)),
             prior: run.is_variational(),

@@ -63,7 +63,7 @@ pub(super) fn random_points(
     let mut plot = ClassScatter {
         title: &run.title(),
         points: &codes,
-        classes: test.labels(),
+        classes: test.labels().into(),
         class_names: &drawing.dataset.class_names,
         ranges: Some(ranges.map(widened)),
         prior: source == Source::Prior,

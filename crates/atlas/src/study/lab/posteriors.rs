@@ -192,7 +192,7 @@ fn ellipses(
             title,
             means: &means,
             deviations: &deviations,
-            classes: &classes,
+            classes: (&classes).into(),
             class_names: names,
             words: &words,
             aggregate: Some(&grey),

@@ -23,7 +23,7 @@ pub(super) fn codes(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Result<B
         let mut plot = ClassScatter {
             title: &run.title(),
             points: &codes,
-            classes: test.labels(),
+            classes: test.labels().into(),
             class_names: &drawing.dataset.class_names,
             ranges: Some(ranges_with_window(&codes, RANGE)),
             prior: run.is_variational(),

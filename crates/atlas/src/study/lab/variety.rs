@@ -31,7 +31,7 @@ pub(super) fn regions(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Result
             rows: FINE_STEPS,
             x: [-RANGE, RANGE],
             y: [-RANGE, RANGE],
-            classes: &classes,
+            classes: (&classes).into(),
             confidences: &fine.confidence,
             class_names: &drawing.dataset.class_names,
         }

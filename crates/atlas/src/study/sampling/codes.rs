@@ -84,7 +84,7 @@ fn panel(drawing: &Drawing<'_>, run: &TrainedRun) -> Result<(Plot, Value), Error
     let mut plot = ClassScatter {
         title: &title,
         points: &at,
-        classes: &labels,
+        classes: (&labels).into(),
         class_names: &drawing.dataset.class_names,
         ranges: Some([[-reach, reach]; 2]),
         prior: run.is_variational(),

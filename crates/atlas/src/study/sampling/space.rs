@@ -79,7 +79,7 @@ pub(super) fn rotating(drawing: &mut Drawing<'_>, pair: Shown<'_>) -> Result<Blo
             let mut plot = Scatter3d {
                 title: &cloud.run.title(),
                 points: &cloud.codes,
-                classes: &cloud.labels,
+                classes: (&cloud.labels).into(),
                 class_names: names,
                 ranges: Some([[-cloud.reach, cloud.reach]; 3]),
                 camera: Camera {
@@ -142,7 +142,7 @@ pub(super) fn projections(drawing: &mut Drawing<'_>, pair: Shown<'_>) -> Result<
             let mut plot = ClassScatter {
                 title: &cloud.run.title(),
                 points: &flat,
-                classes: &cloud.labels,
+                classes: (&cloud.labels).into(),
                 class_names: &drawing.dataset.class_names,
                 labels: [names[first], names[second]],
                 ranges: Some([[-cloud.reach, cloud.reach]; 2]),

@@ -109,7 +109,7 @@ pub(super) fn figure(
     let mut scatter = ClassScatter {
         title: "Means by class",
         points: &drawn,
-        classes: &labels,
+        classes: (&labels).into(),
         class_names: &drawing.dataset.class_names,
         prior: true,
         ranges: Some([[-reach, reach]; 2]),

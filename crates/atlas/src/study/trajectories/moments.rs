@@ -121,7 +121,7 @@ impl<'a> Scene<'a> {
             title,
             paths: &paths,
             radii: &radii,
-            classes: &self.classes,
+            classes: (&self.classes).into(),
             class_names: self.class_names,
             words: &words,
             ranges: Some([[-self.reach, self.reach]; 2]),
