@@ -1,6 +1,7 @@
 use crate::canvas::{Across, Along, Canvas, TextLook};
 use crate::font::{Weight, shortened, text_width, wrap};
-use crate::legend::{LegendEntry, WIDEST_LABEL};
+use crate::legend::LegendEntry;
+use crate::legend_rows::{LEGEND_SPACE, legend_rows};
 use crate::plot::{Margins, Plot};
 use crate::{Grid, Image, RgbImage, Tiles, VizError, theme};
 
@@ -207,60 +208,6 @@ impl Figure {
         }
         canvas
     }
-}
-
-const LEGEND_SPACE: f64 = 22.0;
-
-/// More rows than these end in the number of entries without room.
-const MAX_LEGEND_ROWS: usize = 8;
-
-struct LegendRow {
-    entries: Vec<LegendEntry>,
-    width: f64,
-}
-
-/// Entries in as many rows as the width needs, of about equal numbers.
-fn legend_rows(entries: &[LegendEntry], width: f64) -> Vec<LegendRow> {
-    let entries: Vec<LegendEntry> = entries
-        .iter()
-        .map(|entry| entry.shortened(WIDEST_LABEL))
-        .collect();
-    if let Some(rows) = equal_rows(&entries, width, MAX_LEGEND_ROWS) {
-        return rows;
-    }
-    // Fewer and fewer entries, until they fit with the remark on the others.
-    let most = entries.len().min(MAX_LEGEND_ROWS * 40);
-    (1..most)
-        .rev()
-        .find_map(|shown| {
-            let mut part = entries[..shown].to_vec();
-            part.push(LegendEntry::more(entries.len() - shown));
-            equal_rows(&part, width, MAX_LEGEND_ROWS)
-        })
-        .unwrap_or_default()
-}
-
-/// The entries in the fewest rows of equal numbers that are no wider than `width`; `None` when
-/// that are more than `most`.
-fn equal_rows(entries: &[LegendEntry], width: f64, most: usize) -> Option<Vec<LegendRow>> {
-    let widths: Vec<f64> = entries.iter().map(LegendEntry::width).collect();
-    let row_width =
-        |row: &[f64]| row.iter().sum::<f64>() + LEGEND_SPACE * row.len().saturating_sub(1) as f64;
-    if entries.is_empty() {
-        return Some(Vec::new());
-    }
-    let length = (1..=most)
-        .map(|rows| entries.len().div_ceil(rows))
-        .find(|&length| {
-            // A single entry that is wider widens the figure.
-            length == 1 || widths.chunks(length).all(|row| row_width(row) <= width)
-        })?;
-    let rows = entries.chunks(length).zip(widths.chunks(length));
-    let rows = rows.map(|(row, widths)| LegendRow {
-        entries: row.to_vec(),
-        width: row_width(widths),
-    });
-    Some(rows.collect())
 }
 
 fn lines(text: &str, size: f64, weight: Weight, width: f64) -> Vec<String> {

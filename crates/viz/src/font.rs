@@ -56,7 +56,13 @@ pub(crate) fn outline(text: &str, size: f64, weight: Weight) -> Option<Path> {
     let mut pen = 0i64;
     for (glyph, advance) in layout(face, text) {
         outline.left = pen as f32 * scale;
-        face.outline_glyph(glyph, &mut outline);
+        match glyph {
+            Some(glyph) => {
+                face.outline_glyph(glyph, &mut outline);
+            }
+            None if advance > 0 => missing_box(face, &mut outline),
+            None => {}
+        }
         pen += advance;
     }
     outline.path.finish()
@@ -91,7 +97,7 @@ pub fn wrap(text: &str, size: f64, weight: Weight, width: f64) -> Vec<String> {
 /// ```
 /// use viz::{Weight, shortened};
 /// assert_eq!(shortened("Trouser", 12.0, Weight::Regular, 80.0), "Trouser");
-/// assert_eq!(shortened("Trouser or skirt", 12.0, Weight::Regular, 80.0), "Trouser or…");
+/// assert_eq!(shortened("Trouser or skirt", 12.0, Weight::Regular, 80.0), "Trouser or s…");
 /// ```
 pub fn shortened(text: &str, size: f64, weight: Weight, width: f64) -> String {
     if text_width(text, size, weight) <= width {
@@ -111,22 +117,64 @@ pub fn shortened(text: &str, size: f64, weight: Weight, width: f64) -> String {
     format!("{}…", beginning.trim_end())
 }
 
-/// Glyphs with their advances in font units, pair kerning included.
-fn layout<'a>(face: &'a Face<'static>, text: &'a str) -> impl Iterator<Item = (GlyphId, i64)> + 'a {
+/// Whether the font has a glyph for every character that is to be seen.
+pub(crate) fn has_all(text: &str, weight: Weight) -> bool {
+    text.chars()
+        .all(|c| is_invisible(c) || face(weight).glyph_index(c).is_some())
+}
+
+/// Glyphs, where the font has them, with their advances in font units, pair kerning included.
+fn layout<'a>(
+    face: &'a Face<'static>,
+    text: &'a str,
+) -> impl Iterator<Item = (Option<GlyphId>, i64)> + 'a {
     let mut characters = text.chars().peekable();
     std::iter::from_fn(move || {
-        let glyph = glyph(face, characters.next()?);
+        let character = characters.next()?;
+        let Some(glyph) = face.glyph_index(character) else {
+            let box_width = i64::from(face.units_per_em()) * 6 / 10;
+            let advance = if is_invisible(character) {
+                0
+            } else {
+                box_width
+            };
+            return Some((None, advance));
+        };
         let mut advance = i64::from(face.glyph_hor_advance(glyph).unwrap_or(0));
-        if let Some(&next) = characters.peek() {
-            advance += i64::from(kerning(face, glyph, self::glyph(face, next)));
+        if let Some(next) = characters.peek().and_then(|&next| face.glyph_index(next)) {
+            advance += i64::from(kerning(face, glyph, next));
         }
-        Some((glyph, advance))
+        Some((Some(glyph), advance))
     })
 }
 
-fn glyph(face: &Face<'_>, character: char) -> GlyphId {
-    // A missing character shows the font's box rather than vanish.
-    face.glyph_index(character).unwrap_or(GlyphId(0))
+/// Joiners, directional marks and variation selectors, which are not there to be seen.
+fn is_invisible(character: char) -> bool {
+    matches!(character, '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}' | '\u{fe00}'..='\u{fe0f}')
+}
+
+/// An empty box as high as capitals: a character that the font does not have (its own sign for
+/// them is blank).
+fn missing_box(face: &Face<'_>, outline: &mut Outline) {
+    let em = f32::from(face.units_per_em());
+    let top = f32::from(face.capital_height().unwrap_or(face.ascender()));
+    let (left, right, line) = (0.08 * em, 0.52 * em, 0.06 * em);
+    // The inner side runs the other way round, which leaves it empty.
+    for corners in [
+        [(left, 0.0), (right, 0.0), (right, top), (left, top)],
+        [
+            (left + line, line),
+            (left + line, top - line),
+            (right - line, top - line),
+            (right - line, line),
+        ],
+    ] {
+        outline.move_to(corners[0].0, corners[0].1);
+        for (x, y) in &corners[1..] {
+            outline.line_to(*x, *y);
+        }
+        outline.close();
+    }
 }
 
 /// The pair adjustment of the GPOS table: the first subtable that covers the left glyph decides.
@@ -226,6 +274,37 @@ mod tests {
                     face(weight).glyph_index(character).is_some(),
                     "{character:?} in {weight:?}"
                 );
+            }
+        }
+    }
+
+    #[test]
+    fn a_missing_character_is_a_box_and_a_joiner_is_nothing() {
+        assert!(!has_all("東", Weight::Regular) && has_all("a\u{200d}b", Weight::Regular));
+        let bounds = outline("東", 100.0, Weight::Regular).unwrap().bounds();
+        assert!(bounds.width() > 40.0 && bounds.height() > 70.0);
+        // To a whole unit of the font.
+        assert!((text_width("東", 100.0, Weight::Regular) - 60.0).abs() < 0.05);
+        assert_eq!(text_width("\u{200d}\u{fe0f}", 100.0, Weight::Regular), 0.0);
+        assert!(outline("\u{200d}", 100.0, Weight::Regular).is_none());
+    }
+
+    #[test]
+    fn shortened_text_fits_and_begins_as_the_whole() {
+        for text in [
+            "Ankle boot, left",
+            "東京都東京都東京都",
+            "",
+            "…",
+            "wwwwwwwwwwwwwwww",
+        ] {
+            for width in [12.0, 30.0, 77.0, 1e4] {
+                let short = shortened(text, 12.0, Weight::SemiBold, width);
+                assert!(text_width(&short, 12.0, Weight::SemiBold) <= width);
+                if short != text {
+                    assert!(text.starts_with(short.strip_suffix('…').unwrap()));
+                    assert!(text_width(text, 12.0, Weight::SemiBold) > width);
+                }
             }
         }
     }

@@ -173,9 +173,9 @@ impl LegendEntry {
     }
 }
 
-/// Labels of a legend in one column, and in each of several, are cut to these widths.
+/// Labels of a legend, and of one in several columns or many rows, are cut to these widths.
 pub(crate) const WIDEST_LABEL: f64 = 320.0;
-const WIDEST_LABEL_OF_MANY: f64 = 130.0;
+pub(crate) const WIDEST_LABEL_OF_MANY: f64 = 130.0;
 const COLUMN_GAP: f64 = 18.0;
 
 /// A legend beside or inside of the axes: one column or several, all of about the same height.

@@ -43,6 +43,7 @@ mod layer;
 #[cfg(test)]
 mod layout_tests;
 mod legend;
+mod legend_rows;
 mod montage;
 pub mod number;
 pub mod page;

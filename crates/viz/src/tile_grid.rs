@@ -2,8 +2,8 @@
 
 use crate::{Grid, TileShape};
 
-/// Images are scaled up until their longer side has so many pixels.
-const GOOD_SIDE: usize = 56;
+/// Images are scaled up until their longer side has so many pixels, if there is room.
+const GOOD_SIDE: usize = 112;
 /// Fewer tiles are shown rather than ones whose longer side is smaller than this.
 const LEAST_SIDE: usize = 24;
 /// As of [`LEAST_SIDE`], the height of a line's tile.
@@ -20,7 +20,7 @@ impl Grid {
     /// ```
     /// use viz::{Grid, TileShape};
     /// let digits = Grid::of_tiles(TileShape::Grey { height: 8, width: 8 }, 64, [1200, 1200]);
-    /// assert_eq!((digits.rows, digits.columns, digits.scale), (8, 8, 7));
+    /// assert_eq!((digits.rows, digits.columns, digits.scale), (8, 8, 14));
     /// let photos = TileShape::Colour { height: 512, width: 512 };
     /// let grid = Grid::of_tiles(photos, 64, [1200, 1200]);
     /// assert_eq!((grid.rows, grid.columns, grid.tile_height), (8, 8, 148));

@@ -1,13 +1,15 @@
+use crate::font::has_all;
 use crate::{
     Aspect, Axis, Classes, Ellipses, Frame, Label, Labels, Layer, LegendEntry, Plot, Point, Points,
-    Swatch, VizError, class_colour, class_mark, shortened, text_width,
+    Swatch, VizError, Weight, class_colour, class_mark, shortened, text_width,
 };
 
 /// Codes in the plane coloured by class, or in one colour where there are no classes.
 ///
 /// Equal aspect, shuffled drawing order, class names in the legend and at the centroids: of many
 /// classes, only of the most frequent ones that leave the codes visible. Codes that are not finite
-/// are left out; [`Plot::left_out`] counts them.
+/// are left out; [`Plot::left_out`] counts them. Names with characters that the bundled font does
+/// not have are shown after the class's number.
 ///
 /// ```
 /// let names = ["zero".to_string(), "one".to_string()];
@@ -110,7 +112,7 @@ impl ClassScatter<'_> {
         }
         let size = [440.0, 440.0];
         layers.push(Layer::Labels(Labels {
-            labels: self.centroid_labels(glyphs, 0.2 * size[0] * size[1]),
+            labels: self.centroid_labels(glyphs, 0.25 * size[0] * size[1]),
             ..Labels::default()
         }));
         Ok(Plot {
@@ -127,27 +129,49 @@ impl ClassScatter<'_> {
     }
 
     /// Names at the centroids of the most frequent classes, as many as cover no more than `area`
-    /// square canvas units.
+    /// square canvas units; none when these are less than half of the classes.
     fn centroid_labels(&self, glyphs: &[String], area: f64) -> Vec<Label> {
         let look = Labels::default();
-        let centroids = centroids(self.points, self.classes, glyphs.len());
-        let mut classes: Vec<usize> = (0..glyphs.len()).collect();
-        classes.sort_by_key(|&class| std::cmp::Reverse(centroids[class].1));
-        let mut covered = 0.0;
-        classes.retain(|&class| {
-            let text = shortened(&glyphs[class], look.size, look.weight, WIDEST_LABEL);
-            covered += text_width(&text, look.size, look.weight) * look.size;
-            centroids[class].1 > 0 && covered <= area
-        });
-        classes.sort_unstable();
-        classes
+        let mut labels: Vec<(usize, Label)> = centroids(self.points, self.classes, glyphs.len())
             .into_iter()
-            .map(|class| Label {
-                at: centroids[class].0,
-                text: shortened(&glyphs[class], look.size, look.weight, WIDEST_LABEL),
-                colour: class_colour(class).darker(),
+            .zip(glyphs)
+            .enumerate()
+            .filter(|(_, ((_, number), _))| *number > 0)
+            .map(|(class, ((at, number), name))| {
+                let name = readable(class, name);
+                let label = Label {
+                    at,
+                    text: shortened(&name, look.size, look.weight, WIDEST_LABEL),
+                    colour: class_colour(class).darker(),
+                };
+                (number, label)
             })
-            .collect()
+            .collect();
+        let present = labels.len();
+        // Stable: of equally frequent classes the first ones.
+        let mut order: Vec<usize> = (0..present).collect();
+        order.sort_by_key(|&at| std::cmp::Reverse(labels[at].0));
+        let mut covered = 0.0;
+        order.retain(|&at| {
+            covered += text_width(&labels[at].1.text, look.size, look.weight) * look.size;
+            covered <= area
+        });
+        if 2 * order.len() < present {
+            return Vec::new();
+        }
+        order.sort_unstable();
+        let mut at = 0..;
+        labels.retain(|_| at.next().is_some_and(|at| order.binary_search(&at).is_ok()));
+        labels.into_iter().map(|(_, label)| label).collect()
+    }
+}
+
+/// The name, after the class's number if some of its characters cannot be drawn.
+fn readable(class: usize, name: &str) -> String {
+    if has_all(name, Weight::Regular) {
+        name.to_string()
+    } else {
+        format!("{class}: {name}")
     }
 }
 
@@ -180,7 +204,7 @@ pub(crate) fn class_legend(class_names: &[String], classes: Classes<'_>) -> Vec<
         .enumerate()
         .map(|(class, name)| {
             let swatch = Swatch::Marker(class_mark(class));
-            LegendEntry::new(name, class_colour(class), swatch)
+            LegendEntry::new(readable(class, name), class_colour(class), swatch)
         })
         .collect()
 }

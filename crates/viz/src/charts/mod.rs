@@ -12,6 +12,7 @@ mod marks;
 mod posteriors;
 mod region_map;
 mod space;
+mod space_box;
 mod strip_chart;
 mod trajectories;
 
