@@ -30,7 +30,13 @@ fn trainer(images: &Arc<[u8]>, threads: usize, gradients: Gradients) -> Trainer 
 }
 
 fn training(criterion: &mut Criterion) {
-    let images = glyphs::split(0..IMAGES).shared_images();
+    let split = glyphs::split(0..IMAGES);
+    let images: Arc<[u8]> = split
+        .bytes()
+        .expect("glyphs are bytes")
+        .iter()
+        .copied()
+        .collect();
     let processors = std::thread::available_parallelism().map_or(1, Into::into);
     let thread_counts: &[usize] = if processors > 1 { &[1, 2] } else { &[1] };
 

@@ -8,18 +8,22 @@
 //! The number of threads is absent on purpose: it never changes a result.
 
 mod layers;
+mod reading;
 mod two_layers;
 mod typed;
 
 use std::path::Path;
 
+use datasets::{Dataset, Shape};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::error::Error;
 use crate::presets;
+use crate::run_data::short_name;
 
 pub use layers::Override;
+pub use reading::ReadingConfiguration;
 pub(crate) use two_layers::TwoLayerConfiguration;
 
 use layers::{merge, set};
@@ -27,8 +31,9 @@ use layers::{merge, set};
 /// `model.sigma` where nothing else is asked for.
 const DEFAULT_SIGMA: &str = "scalar";
 
-/// Pixels of one image: every data set of the atlas is 28 × 28.
-pub const PIXELS: usize = 784;
+/// The shape of the rows of runs that do not write it down: all runs of
+/// versions before there were others.
+const UNWRITTEN_SHAPE: Shape = Shape::grey(28, 28);
 
 /// The resolved settings of one run, as written to `config.toml`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -48,8 +53,13 @@ pub struct Configuration {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DataConfiguration {
-    /// `glyphs`, `mnist`, `fashion-mnist`, `kmnist` or `idx:DIR`.
+    /// `glyphs`, `mnist`, `fashion-mnist`, `kmnist`, `idx:DIR`, or the path of
+    /// a folder or file.
     pub dataset: String,
+    /// What one row is, such as `28x28`, `64x64x3` or `512`: a property of the
+    /// data set, written down when the run begins.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub shape: String,
     /// What the likelihood sees: `grey`, `binarised-per-minibatch`,
     /// `binarised-per-epoch`, `binarised-once` or `threshold`.
     pub treatment: String,
@@ -58,6 +68,18 @@ pub struct DataConfiguration {
     pub test_seed: u64,
     /// Images held out from the end of the training set for early stopping.
     pub validation: usize,
+    /// Whether every value has the mean of the training part taken off and is
+    /// divided by its deviation.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub standardise: bool,
+    /// How the source is read.
+    #[serde(default, skip_serializing_if = "ReadingConfiguration::is_default")]
+    pub reading: ReadingConfiguration,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "what serde calls")]
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// The network.
@@ -154,9 +176,12 @@ impl Default for Configuration {
         Self {
             data: DataConfiguration {
                 dataset: "glyphs".into(),
+                shape: String::new(),
                 treatment: "grey".into(),
                 test_seed: 0,
                 validation: 0,
+                standardise: false,
+                reading: ReadingConfiguration::default(),
             },
             model: ModelConfiguration {
                 kind: "vae".into(),
@@ -227,7 +252,7 @@ impl Configuration {
         file: Option<(toml::Table, &str)>,
         overrides: &[Override],
     ) -> Result<Self, Error> {
-        let mut table = toml::Table::try_from(Self::default()).map_err(internal)?;
+        let mut table = Self::every_key()?;
         if let Some(name) = preset {
             merge(&mut table, presets::find(name)?, &format!("preset {name}"))?;
         }
@@ -245,6 +270,48 @@ impl Configuration {
         })?;
         configuration.validate()?;
         Ok(configuration)
+    }
+
+    /// The default of every key, those that are not written while they have it
+    /// included.
+    fn every_key() -> Result<toml::Table, Error> {
+        let mut table = toml::Table::try_from(Self::default()).map_err(internal)?;
+        let reading = toml::Table::try_from(ReadingConfiguration::default()).map_err(internal)?;
+        if let Some(toml::Value::Table(data)) = table.get_mut("data") {
+            data.insert("shape".into(), String::new().into());
+            data.insert("standardise".into(), false.into());
+            data.insert("reading".into(), reading.into());
+        }
+        Ok(table)
+    }
+
+    /// What one row of the data is.
+    ///
+    /// # Errors
+    /// When `data.shape` is no shape.
+    pub fn shape(&self) -> Result<Shape, Error> {
+        match self.data.shape.as_str() {
+            "" => Ok(UNWRITTEN_SHAPE),
+            text => Ok(text.parse()?),
+        }
+    }
+
+    /// The same with the shape of the data written down.
+    ///
+    /// # Errors
+    /// When it was written down already and is another one.
+    pub fn of_shape(mut self, dataset: &Dataset) -> Result<Self, Error> {
+        let found = dataset.shape();
+        if !self.data.shape.is_empty() && self.shape()? != found {
+            return Err(Error::Configuration(format!(
+                "{} holds {} of {found}, but data.shape is {}; expected the same, choose another --dataset or leave data.shape out",
+                dataset.name,
+                found.noun(),
+                self.data.shape
+            )));
+        }
+        self.data.shape = found.to_string();
+        Ok(self)
     }
 
     /// Checks every value against its range.
@@ -329,6 +396,7 @@ impl Configuration {
                 self.model.likelihood
             )));
         }
+        self.data.reading.reading()?;
         self.output_bias_is_train_mean()?;
         self.training_config(1)?;
         Ok(())
@@ -338,9 +406,9 @@ impl Configuration {
     /// `shorter` can then go on as a run of this configuration.
     #[must_use]
     pub fn extends(&self, shorter: &Self) -> bool {
-        let mut same = self.clone();
+        let mut same = self.identity();
         same.training.epochs = shorter.training.epochs;
-        same == *shorter
+        same == shorter.identity()
             && self.training.epochs > shorter.training.epochs
             // A descent over the run's own epochs is another one when they change.
             && self.schedule().ok() == shorter.schedule().ok()
@@ -358,30 +426,35 @@ impl Configuration {
     /// with the same digest have the same result.
     #[must_use]
     pub fn digest(&self, dataset_fingerprint: &str) -> String {
-        digest(self, dataset_fingerprint)
+        digest(&self.identity(), dataset_fingerprint)
+    }
+
+    /// The settings that decide a result beside the content of the data: not
+    /// how and where that content was read, which its fingerprint stands for.
+    #[must_use]
+    pub fn identity(&self) -> Self {
+        let mut identity = self.clone();
+        identity.data.shape.clear();
+        identity.data.reading = ReadingConfiguration::default();
+        // A name of the registry has neither; a path has one of them once it
+        // is anchored.
+        if identity.data.dataset.contains(['/', '\\', ':']) {
+            identity.data.dataset = "files".into();
+        }
+        identity
     }
 
     /// Folder name of a run: readable parts, then twelve digits of the digest.
     #[must_use]
     pub fn run_name(&self, dataset_fingerprint: &str) -> String {
-        let architecture: Vec<String> = [PIXELS]
+        let inputs = self.shape().map_or(0, Shape::len);
+        let architecture: Vec<String> = [inputs]
             .iter()
             .chain(&self.model.hidden)
             .chain([&self.model.latent])
             .map(ToString::to_string)
             .collect();
-        let dataset: String = self
-            .data
-            .dataset
-            .chars()
-            .map(|c| {
-                if c.is_ascii_alphanumeric() || c == '-' {
-                    c
-                } else {
-                    '_'
-                }
-            })
-            .collect();
+        let dataset = short_name(&self.data.dataset);
         format!(
             "{dataset}-{}-{}-s{}-{}",
             self.model.kind,

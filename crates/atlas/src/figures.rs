@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use datasets::{Dataset, Lookup};
 
-use crate::configuration::{Configuration, PIXELS};
+use crate::configuration::Configuration;
 use crate::environment::threads;
 use crate::error::Error;
 use crate::interrupt::Interrupt;
@@ -260,6 +260,7 @@ impl<'a> Queue<'a> {
         let run = Run {
             configuration: &planned.configuration,
             dataset: self.dataset,
+            standardisation: None,
             threads: threads.max(1),
             folder: self.folder(index),
         };
@@ -282,7 +283,8 @@ impl<'a> Queue<'a> {
 
 /// Multiply-adds of a whole training, roughly: weights times epochs.
 fn cost(configuration: &Configuration) -> usize {
-    let widths: Vec<usize> = [PIXELS]
+    let inputs = configuration.shape().map_or(0, datasets::Shape::len);
+    let widths: Vec<usize> = [inputs]
         .iter()
         .chain(&configuration.model.hidden)
         .chain([&configuration.model.latent])

@@ -17,6 +17,7 @@ mod page;
 pub mod presets;
 pub mod report;
 pub mod reproduce;
+pub mod run_data;
 pub mod run_folder;
 mod run_images;
 pub mod study;

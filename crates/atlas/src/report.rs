@@ -2,20 +2,20 @@
 
 use std::path::PathBuf;
 
-use datasets::{Dataset, Lookup};
+use datasets::{Dataset, Split};
 use evaluation::EvaluationError;
 use evaluation::elbo::{Evaluation, EvaluationOptions, evaluate};
 use evaluation::likelihood::{LikelihoodBounds, likelihood_bounds};
 use evaluation::rates::{RateDecomposition, rate_decomposition};
-use models::{DataTreatment, Model};
-use ndarray::{CowArray, Ix2, s};
+use models::{DataTreatment, Images, Model};
 use serde::Serialize;
 
 use crate::atomic_file;
 use crate::environment::threads;
 use crate::error::Error;
+use crate::run_data::{self, DataLocation, RunData, training_rows};
 use crate::run_folder::RunFolder;
-use crate::run_images::treated;
+use crate::run_images::{Treated, treated};
 
 /// What to evaluate, and on which images.
 #[derive(Clone, Debug)]
@@ -35,41 +35,46 @@ pub struct Request {
     pub nll_samples: Option<usize>,
     /// Threads to use; `None` for all cores.
     pub threads: Option<usize>,
-    /// Where data sets are looked up.
-    pub lookup: Lookup,
+    /// Where the data are.
+    pub location: DataLocation,
 }
 
-/// One of a data set's two splits.
+/// Which images of a run's data set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SplitName {
     /// The test images.
     Test,
-    /// The training images.
+    /// The training images, without those held out for validation.
     Train,
+    /// The images held out from the end of the training set.
+    Validation,
 }
 
 impl SplitName {
-    /// `test` or `train`.
+    /// `test`, `train` or `validation`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Test => "test",
             Self::Train => "train",
+            Self::Validation => "validation",
         }
     }
 
     /// The one it is held against.
     fn other(self) -> Self {
         match self {
-            Self::Test => Self::Train,
+            Self::Test | Self::Validation => Self::Train,
             Self::Train => Self::Test,
         }
     }
 
-    fn of(self, dataset: &Dataset) -> &datasets::Split {
+    /// Its images, of which the first `kept` training images were trained on.
+    fn of(self, dataset: &Dataset, kept: usize) -> Split {
         match self {
-            Self::Test => &dataset.test,
-            Self::Train => &dataset.train,
+            Self::Test => dataset.test.clone(),
+            Self::Train => dataset.train.slice(0..kept),
+            Self::Validation => dataset.train.slice(kept..dataset.train.len()),
         }
     }
 }
@@ -80,6 +85,8 @@ pub struct Report {
     /// The terms of the loss and the moments of the codes.
     #[serde(flatten)]
     pub evaluation: Evaluation,
+    /// Which images the numbers are of.
+    pub data: DataReport,
     /// The distribution of the pixels given the code.
     pub pixel_likelihood: models::Likelihood,
     /// One sentence about what training minimised and the effective β.
@@ -100,8 +107,38 @@ pub struct Report {
     /// What the KL is made of; a variational autoencoder's only.
     #[serde(flatten)]
     pub rates: Option<RateDecomposition>,
-    /// Test minus train; absent when a split has been cut to a subset.
+    /// Test (or validation) minus train; absent when a split has been cut to a
+    /// subset.
     pub train_test_gap: Option<Gap>,
+}
+
+/// The data set of a report.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct DataReport {
+    /// The source as it was asked for.
+    pub dataset: String,
+    /// Identifies its content.
+    pub fingerprint: String,
+    /// What one row is.
+    pub shape: String,
+    /// The share of a source without a test set that became one, by a hash of
+    /// the content; absent where the source has a test set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub test_share: Option<f64>,
+}
+
+impl DataReport {
+    fn of(dataset: &Dataset) -> Self {
+        Self {
+            dataset: dataset.name.clone(),
+            fingerprint: dataset.fingerprint.clone(),
+            shape: dataset.shape().to_string(),
+            test_share: match dataset.test_origin {
+                datasets::TestOrigin::Own => None,
+                datasets::TestOrigin::Share(share) => Some(share),
+            },
+        }
+    }
 }
 
 /// How much worse the terms of the loss are on test images than on training
@@ -167,9 +204,18 @@ pub fn write(
             model.spec().architecture
         )));
     }
-    let dataset = datasets::load(&configuration.data.dataset, &request.lookup, download)?;
+    let dataset = request.location.load(&configuration, download)?;
     folder.check_dataset(&dataset)?;
-    let split = request.split.of(&dataset);
+    let RunData { dataset, .. } = RunData::standardised(dataset, model.standardisation().cloned());
+    let kept = training_rows(&configuration, &dataset)?;
+    let split = request.split.of(&dataset, kept);
+    if split.is_empty() {
+        return Err(Error::Configuration(format!(
+            "--split is {}, but the run held out no images; set data.validation when training",
+            request.split.name()
+        )));
+    }
+    let other = request.split.other().of(&dataset, kept);
     let n = request.subset.unwrap_or(split.len());
     if n == 0 || n > split.len() {
         return Err(Error::Configuration(format!(
@@ -199,13 +245,13 @@ pub fn write(
         // A row's draw depends on its index alone: the first n of all.
         images: treated(
             treatment,
-            CowArray::from(split.images().slice_move(s![..n, ..])),
+            run_data::images(&split).slice_rows(0..n),
             data_seed,
-        ),
-        other: (n == split.len()).then(|| {
-            let images = request.split.other().of(&dataset).images();
-            treated(treatment, CowArray::from(images), data_seed)
-        }),
+        )?,
+        other: (n == split.len())
+            .then(|| treated(treatment, run_data::images(&other), data_seed))
+            .transpose()?,
+        data: DataReport::of(&dataset),
     };
     let report = pool.install(|| measure(request, &subject, observer))?;
     let path = folder.evaluation();
@@ -222,9 +268,10 @@ struct Subject<'a> {
     treatment: DataTreatment,
     data_seed: Option<u64>,
     /// The images of the request, after the treatment.
-    images: CowArray<'a, u8, Ix2>,
+    images: Treated<'a>,
     /// All images of the other split, if those of the request are all of theirs.
-    other: Option<CowArray<'a, u8, Ix2>>,
+    other: Option<Treated<'a>>,
+    data: DataReport,
 }
 
 fn measure(
@@ -232,7 +279,7 @@ fn measure(
     subject: &Subject<'_>,
     observer: &dyn Observer,
 ) -> Result<Report, Error> {
-    let (model, images) = (subject.model, subject.images.view());
+    let (model, images): (_, Images<'_>) = (subject.model, subject.images.images());
     let options = |split: SplitName| EvaluationOptions {
         split: split.name().into(),
         seed: request.seed,
@@ -242,9 +289,9 @@ fn measure(
     let train_test_gap = match &subject.other {
         None => None,
         Some(images) => {
-            let other = evaluate(model, images.view(), &options(request.split.other()))?;
+            let other = evaluate(model, images.images(), &options(request.split.other()))?;
             Some(match request.split {
-                SplitName::Test => Gap::between(&evaluation, &other),
+                SplitName::Test | SplitName::Validation => Gap::between(&evaluation, &other),
                 SplitName::Train => Gap::between(&other, &evaluation),
             })
         }
@@ -272,6 +319,7 @@ fn measure(
         nll_is_likelihood: likelihood
             .as_ref()
             .map(|_| subject.treatment.is_binary() || model.spec().likelihood.is_density()),
+        data: subject.data.clone(),
         pixel_likelihood: model.spec().likelihood,
         objective: subject.objective.clone(),
         training_data_treatment: subject.trained,

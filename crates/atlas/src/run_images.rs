@@ -1,97 +1,137 @@
 //! The images a run is trained, validated and tested on, after its data
 //! treatment.
 
-use std::sync::Arc;
-
 use datasets::Dataset;
-use models::DataTreatment;
-use ndarray::{Array2, CowArray, Ix2, s};
+use models::{DataTreatment, Images, SharedImages};
+use ndarray::{Array2, CowArray, Ix2};
 
-use crate::configuration::{Configuration, PIXELS};
+use crate::configuration::Configuration;
 use crate::error::Error;
+use crate::run_data::{images, shared_images, training_rows};
 
 /// Images of one run.
 #[derive(Clone, Debug)]
 pub(crate) struct RunImages<'a> {
     pub(crate) treatment: DataTreatment,
-    /// The grey training images without those held out: rows of bytes. Their
-    /// treatment is part of the training step.
-    pub(crate) train: Arc<[u8]>,
+    /// The training images without those held out. Their treatment is part of
+    /// the training step.
+    pub(crate) train: SharedImages,
+    pub(crate) train_count: usize,
     /// The images held out from the end of the training set, treated.
-    pub(crate) validation: Option<Array2<u8>>,
+    pub(crate) validation: Option<Treated<'a>>,
     /// The test images, treated.
-    pub(crate) test: CowArray<'a, u8, Ix2>,
+    pub(crate) test: Treated<'a>,
     test_seed: u64,
     /// Whether the likelihood is a density of grey values.
     is_density: bool,
 }
 
+/// Images after a data treatment: those of the data set where it changes none.
+#[derive(Clone, Debug)]
+pub(crate) enum Treated<'a> {
+    Bytes(CowArray<'a, u8, Ix2>),
+    Values(CowArray<'a, f32, Ix2>),
+}
+
+impl Treated<'_> {
+    pub(crate) fn images(&self) -> Images<'_> {
+        match self {
+            Self::Bytes(bytes) => Images::Bytes(bytes.view()),
+            Self::Values(values) => Images::Values(values.view()),
+        }
+    }
+}
+
 impl<'a> RunImages<'a> {
     /// # Errors
-    /// When no training images are left.
+    /// When no training images are left, or the likelihood is not one of the
+    /// values of these images.
     pub(crate) fn new(configuration: &Configuration, dataset: &'a Dataset) -> Result<Self, Error> {
         let treatment = configuration.treatment()?;
         let seed = configuration.data.test_seed;
-        let (all, held_out) = (dataset.train.len(), configuration.data.validation);
-        if held_out >= all {
-            return Err(Error::Configuration(format!(
-                "data.validation is {held_out}, but must be below the {all} training images of {}",
-                dataset.name
-            )));
+        let likelihood = configuration.likelihood()?;
+        let kept = training_rows(configuration, dataset)?;
+        for split in [&dataset.train, &dataset.test] {
+            if likelihood.is_of_unit_interval() && images(split).first_outside_unit().is_some() {
+                return Err(beyond_unit(configuration, dataset));
+            }
         }
-        let images = dataset.train.images();
-        let train = if held_out == 0 {
-            dataset.train.shared_images()
-        } else {
-            dataset.train.shared_images()[..(all - held_out) * PIXELS].into()
-        };
-        let validation = (held_out > 0).then(|| {
-            let held_out = images.slice(s![all - held_out.., ..]);
-            treated(treatment, CowArray::from(held_out), seed).into_owned()
-        });
-        let test = treated(treatment, CowArray::from(dataset.test.images()), seed);
+        let all = images(&dataset.train);
+        let validation = (kept < all.nrows())
+            .then(|| treated(treatment, all.slice_rows(kept..all.nrows()), seed))
+            .transpose()?;
         Ok(Self {
             treatment,
-            train,
+            train: shared_images(&dataset.train, kept),
+            train_count: kept,
             validation,
-            test,
+            test: treated(treatment, images(&dataset.test), seed)?,
             test_seed: seed,
-            is_density: configuration.likelihood()?.is_density(),
+            is_density: likelihood.is_density(),
         })
     }
 
     /// One line that says which pixels the numbers of the run are about.
     pub(crate) fn statement(&self) -> String {
         let test = match self.treatment {
-            DataTreatment::Grey if self.is_density => "grey values under a density".to_owned(),
+            DataTreatment::Grey if self.is_density => "values under a density".to_owned(),
             DataTreatment::Grey => "grey values as targets of a Bernoulli term".to_owned(),
             DataTreatment::Threshold => "test images likewise".to_owned(),
             _ => format!("test images binarised once with seed {}", self.test_seed),
         };
         let held_out = self.validation.as_ref().map_or_else(String::new, |images| {
-            format!("; {} training images held out", images.nrows())
+            format!("; {} training images held out", images.images().nrows())
         });
         format!("data treatment: {}; {test}{held_out}", self.treatment)
     }
 }
 
-/// Images [n, 784] as a model of this treatment is evaluated on them.
+/// The sentence for values that are no grey values.
+fn beyond_unit(configuration: &Configuration, dataset: &Dataset) -> Error {
+    let [low, high] = dataset.range();
+    let advice = if low < 0.0 {
+        "use --likelihood gaussian-identity, with --standardise where columns differ in size"
+            .to_owned()
+    } else {
+        format!(
+            "divide them with --maximum {high}, or use --likelihood gaussian-identity, with --standardise where columns differ in size"
+        )
+    };
+    Error::Configuration(format!(
+        "{} holds values from {low} to {high}, but the likelihood '{}' is of values in [0, 1]; {advice}",
+        dataset.name, configuration.model.likelihood
+    ))
+}
+
+/// Images as a model of this treatment is evaluated on them.
+///
+/// # Errors
+/// A treatment that draws, of images that are no bytes.
 pub(crate) fn treated(
     treatment: DataTreatment,
-    images: CowArray<'_, u8, Ix2>,
+    images: Images<'_>,
     seed: u64,
-) -> CowArray<'_, u8, Ix2> {
-    if !treatment.is_binary() {
-        return images;
-    }
+) -> Result<Treated<'_>, Error> {
     let (rows, pixels) = images.dim();
-    let standard = images.as_standard_layout();
-    let bytes = standard.as_slice().unwrap_or_default();
-    let bytes = treatment
-        .evaluation_images(bytes, pixels, seed)
-        .into_owned();
-    match Array2::from_shape_vec((rows, pixels), bytes) {
-        Ok(array) => array.into(),
-        Err(error) => unreachable!("a treatment keeps the shape of images: {error}"),
-    }
+    const SHAPE: &str = "a treatment keeps the shape of images";
+    Ok(match images {
+        Images::Bytes(bytes) if !treatment.is_binary() => Treated::Bytes(bytes.into()),
+        Images::Bytes(bytes) => {
+            let standard = bytes.as_standard_layout();
+            let bytes = standard.as_slice().unwrap_or_default();
+            let bytes = treatment.evaluation_images(bytes, pixels, seed);
+            let array = Array2::from_shape_vec((rows, pixels), bytes.into_owned());
+            Treated::Bytes(array.expect(SHAPE).into())
+        }
+        Images::Values(values) if !treatment.is_binary() => Treated::Values(values.into()),
+        Images::Values(values) => {
+            let standard = values.as_standard_layout();
+            let values = standard.as_slice().unwrap_or_default();
+            let values = treatment
+                .evaluation_values(values)
+                .map_err(|error| Error::Configuration(error.to_string()))?;
+            let array = Array2::from_shape_vec((rows, pixels), values.into_owned());
+            Treated::Values(array.expect(SHAPE).into())
+        }
+    })
 }

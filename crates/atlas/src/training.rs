@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use datasets::{Dataset, Lookup};
-use models::{Diverged, EpochLosses, Model, SharedPixels, Trainer};
-use ndarray::ArrayView2;
+use datasets::Dataset;
+use models::{Diverged, EpochLosses, Images, Model, Standardisation, Trainer};
 
-use crate::configuration::{Configuration, PIXELS};
+use crate::configuration::Configuration;
 use crate::early_stopping::EarlyStopping;
 use crate::environment::{Environment, threads};
 use crate::error::Error;
 use crate::interrupt::Interrupt;
+use crate::run_data::{DataLocation, RunData};
 use crate::run_folder::{EpochMetrics, Losses, RunFolder, RunResult, Status};
 use crate::run_images::RunImages;
 use crate::trajectories::Trajectories;
@@ -29,8 +29,8 @@ pub struct Request {
     pub command: String,
     /// Threads to use; `None` for all cores.
     pub threads: Option<usize>,
-    /// Where data sets are looked up.
-    pub lookup: Lookup,
+    /// Where the data are.
+    pub location: DataLocation,
 }
 
 /// A new run, or one to continue.
@@ -73,6 +73,8 @@ pub struct Outcome {
 
 /// Hears how far training has come.
 pub trait Observer {
+    /// The data have been read: what they are and what was decided about them.
+    fn data(&mut self, _dataset: &Dataset) {}
     /// Training begins or goes on; `statement` says on what, or what for.
     fn began(&mut self, _statement: &str) {}
     /// Training goes on after this many epochs.
@@ -100,16 +102,20 @@ pub fn train(
     observer: &mut dyn Observer,
 ) -> Result<Outcome, Error> {
     let configuration = request.target.configuration()?;
-    let dataset = datasets::load(&configuration.data.dataset, &request.lookup, download)?;
+    let dataset = request.location.load(&configuration, download)?;
+    observer.data(&dataset);
+    let configuration = configuration.of_shape(&dataset)?;
+    let data = RunData::of_training(&configuration, dataset)?;
     let threads = threads(request.threads);
     match &request.target {
         Target::New { out, .. } => {
             let folder = RunFolder::at(out.clone().unwrap_or_else(|| {
-                PathBuf::from("runs").join(configuration.run_name(&dataset.fingerprint))
+                PathBuf::from("runs").join(configuration.run_name(&data.dataset.fingerprint))
             }));
             let run = Run {
                 configuration: &configuration,
-                dataset: &dataset,
+                dataset: &data.dataset,
+                standardisation: data.standardisation.as_ref(),
                 threads,
                 folder,
             };
@@ -118,7 +124,8 @@ pub fn train(
         Target::Resume(folder) => {
             let run = Run {
                 configuration: &configuration,
-                dataset: &dataset,
+                dataset: &data.dataset,
+                standardisation: data.standardisation.as_ref(),
                 threads,
                 folder: folder.clone(),
             };
@@ -132,8 +139,10 @@ pub fn train(
 pub struct Run<'a> {
     /// The settings.
     pub configuration: &'a Configuration,
-    /// The data they apply to.
+    /// The data they apply to, as the model sees them.
     pub dataset: &'a Dataset,
+    /// How the data were standardised, if they were.
+    pub standardisation: Option<&'a Standardisation>,
     /// Threads to use.
     pub threads: usize,
     /// Where everything is kept.
@@ -218,7 +227,7 @@ impl Run<'_> {
             return Ok(None);
         };
         if result.digest != self.digest() {
-            let is_older = self.folder.configuration()? == *self.configuration
+            let is_older = self.folder.configuration()?.identity() == self.configuration.identity()
                 && self.folder.check_dataset(self.dataset).is_ok();
             return Err(if is_older {
                 self.folder.of_another_version()
@@ -257,12 +266,13 @@ impl Run<'_> {
     }
 
     pub(crate) fn images(&self) -> Result<RunImages<'_>, Error> {
-        if self.dataset.train.pixels() != PIXELS {
+        if self.configuration.shape()? != self.dataset.shape() {
             return Err(Error::Configuration(format!(
-                "the data set {} has images of {} × {} pixels, but expected 28 × 28",
+                "{} holds {} of {}, but the model is one of {}; expected the same shape",
                 self.dataset.name,
-                self.dataset.train.rows(),
-                self.dataset.train.columns()
+                self.dataset.shape().noun(),
+                self.dataset.shape(),
+                self.configuration.shape()?
             )));
         }
         RunImages::new(self.configuration, self.dataset)
@@ -273,10 +283,14 @@ impl Run<'_> {
             self.configuration.model_spec()?,
             self.configuration.initialisation()?,
             self.configuration.training.seed,
-        )?;
+        )?
+        .with_shape(self.dataset.shape().to_string())?;
+        if let Some(standardisation) = self.standardisation {
+            model = model.with_standardisation(standardisation.clone())?;
+        }
         if self.configuration.output_bias_is_train_mean()? {
-            let images = SharedPixels::from(images.train.clone());
-            model.set_output_bias_to_mean(images.images(PIXELS));
+            let inputs = self.dataset.shape().len();
+            model.set_output_bias_to_mean(images.train.images(inputs));
         }
         let config = self.configuration.training_config(self.threads)?;
         Ok(Trainer::new(model, config, images.train.clone())?)
@@ -402,20 +416,20 @@ impl Run<'_> {
                 reconstruction: trained.reconstruction,
                 kl: trained.kl,
             },
-            test: self.losses(trainer, images.test.view())?,
+            test: self.losses(trainer, images.test.images())?,
             validation: images
                 .validation
                 .as_ref()
-                .map(|held_out| self.losses(trainer, held_out.view()))
+                .map(|held_out| self.losses(trainer, held_out.images()))
                 .transpose()?,
             data_treatment: images.treatment,
             learning_rate: Some(config.learning_rate_at(trainer.epoch() - 1, steps - 1, steps)),
             seconds: trained.seconds,
-            images_per_second: (images.train.len() / PIXELS) as f64 / trained.seconds,
+            images_per_second: images.train_count as f64 / trained.seconds,
         })
     }
 
-    fn losses(&self, trainer: &Trainer, images: ArrayView2<'_, u8>) -> Result<Losses, Error> {
+    fn losses(&self, trainer: &Trainer, images: Images<'_>) -> Result<Losses, Error> {
         let seed = self.configuration.training.seed;
         let (reconstruction, kl) = trainer.pool().install(|| {
             evaluation::elbo::sampled_losses(trainer.model(), images, seed, trainer.epoch())

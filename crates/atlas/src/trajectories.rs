@@ -3,27 +3,28 @@
 
 use std::path::Path;
 
-use datasets::Dataset;
+use datasets::{Dataset, Split};
 use models::Trainer;
-use ndarray::{Array1, Array2, Array3, Axis, s};
+use ndarray::{Array1, Array2, Array3, Axis, OwnedRepr, s};
 use ndarray_npy::{NpzReader, NpzWriter};
 
 use crate::atomic_file;
 use crate::configuration::TrackingConfiguration;
 use crate::error::Error;
+use crate::run_data::images;
 use crate::run_folder::RunFolder;
 
 /// Codes of the same test images at many moments of a run.
 ///
-/// The arrays of the file: `step` and `epoch` (s values) say when, `index` and
-/// `label` (n values) which images, `mean` and, for a VAE, `log_variance`
+/// The arrays of the file: `step` and `epoch` (s values) say when, `index` and,
+/// where there are labels, `label` (n values) which images, `mean` and, for a VAE, `log_variance`
 /// (s × n × latent) are their codes. The first snapshot is taken
 /// before the first step.
 #[derive(Clone, Debug)]
 pub struct Trajectories {
     index: Vec<u64>,
-    label: Vec<u8>,
-    images: Array2<u8>,
+    label: Option<Vec<u32>>,
+    images: Split,
     steps_per_snapshot: Vec<usize>,
     snapshots: Vec<Snapshot>,
 }
@@ -33,8 +34,8 @@ pub struct Trajectories {
 pub struct TrackedCodes {
     /// Positions of the tracked images in the test set.
     pub index: Vec<u64>,
-    /// Their classes.
-    pub label: Vec<u8>,
+    /// Their classes, where there are labels.
+    pub label: Option<Vec<u32>>,
     /// Their codes, in the order of time.
     pub snapshots: Vec<Snapshot>,
 }
@@ -64,28 +65,15 @@ impl Trajectories {
         trainer: &Trainer,
         folder: &RunFolder,
     ) -> Result<Self, Error> {
-        let labels = dataset.test.labels();
-        let mut index: Vec<u64> = Vec::new();
-        for class in 0..dataset.classes() {
-            let members = (0..labels.len()).filter(|&image| usize::from(labels[image]) == class);
-            index.extend(
-                members
-                    .take(tracking.images_per_class)
-                    .map(|image| image as u64),
-            );
-        }
-        let pixels = dataset.test.pixels();
-        let mut images = Array2::zeros((index.len(), pixels));
-        for (mut row, &image) in images.outer_iter_mut().zip(&index) {
-            row.assign(&dataset.test.images().row(image as usize));
-        }
+        let chosen = tracked_images(dataset, tracking.images_per_class);
+        let images = dataset.test.select(&chosen);
         let per_epoch = tracking.snapshots_per_epoch.min(trainer.steps_in_epoch());
         let boundaries: Vec<usize> = (1..=per_epoch)
             .map(|snapshot| snapshot * trainer.steps_in_epoch() / per_epoch)
             .collect();
         let mut trajectories = Self {
-            label: index.iter().map(|&image| labels[image as usize]).collect(),
-            index,
+            label: images.labels().map(<[u32]>::to_vec),
+            index: chosen.iter().map(|&image| image as u64).collect(),
             images,
             steps_per_snapshot: boundaries,
             snapshots: Vec::new(),
@@ -127,7 +115,7 @@ impl Trajectories {
     }
 
     fn record(&mut self, trainer: &Trainer) {
-        let codes = trainer.model().encode(self.images.view());
+        let codes = trainer.model().encode(images(&self.images));
         self.snapshots.push(Snapshot {
             step: trainer.steps(),
             epoch: trainer.steps() as f64 / trainer.steps_in_epoch() as f64,
@@ -158,7 +146,9 @@ impl Trajectories {
             archive.add_array("step", &step)?;
             archive.add_array("epoch", &epoch)?;
             archive.add_array("index", &Array1::from(self.index.clone()))?;
-            archive.add_array("label", &Array1::from(self.label.clone()))?;
+            if let Some(label) = &self.label {
+                archive.add_array("label", &Array1::from(label.clone()))?;
+            }
             archive.add_array("mean", &stack(&|s| s.mean.clone()))?;
             if self.snapshots[0].log_variance.is_some() {
                 let log_variance = stack(&|s| s.log_variance.clone().unwrap_or_default());
@@ -176,12 +166,40 @@ impl Trajectories {
     }
 }
 
+/// The most images that are tracked.
+const MOST_TRACKED: usize = 1000;
+
+/// Positions of the test images to track: the first of each class, fewer of
+/// each where there are many classes; the first of all without labels.
+fn tracked_images(dataset: &Dataset, per_class: usize) -> Vec<usize> {
+    let Some(labels) = dataset.test.labels() else {
+        return (0..dataset.test.len().min(10 * per_class)).collect();
+    };
+    let classes = dataset.classes();
+    let per_class = per_class.min((MOST_TRACKED / classes.max(1)).max(1));
+    let mut members = vec![Vec::new(); classes.min(MOST_TRACKED)];
+    for (image, &label) in labels.iter().enumerate() {
+        if let Some(members) = members.get_mut(label as usize)
+            && members.len() < per_class
+        {
+            members.push(image);
+        }
+    }
+    members.concat()
+}
+
 /// Optimiser steps done in the epoch in progress.
 fn step_in_epoch(trainer: &Trainer) -> usize {
     (trainer.steps() - trainer.epoch() * trainer.steps_in_epoch() as u64) as usize
 }
 
 impl TrackedCodes {
+    /// The classes of the tracked images; none without labels.
+    #[must_use]
+    pub fn labels(&self) -> &[u32] {
+        self.label.as_deref().unwrap_or_default()
+    }
+
     /// Reads a file written by a run.
     ///
     /// # Errors
@@ -194,7 +212,7 @@ impl TrackedCodes {
         })?;
         let damaged = |error: ndarray_npy::ReadNpzError| {
             Error::RunFolder(format!(
-                "{} is damaged ({error}); expected the arrays step, epoch, index, label and mean",
+                "{} is damaged ({error}); expected the arrays step, epoch, index and mean",
                 path.display()
             ))
         };
@@ -202,20 +220,29 @@ impl TrackedCodes {
         let step: Array1<u64> = archive.by_name("step").map_err(damaged)?;
         let epoch: Array1<f64> = archive.by_name("epoch").map_err(damaged)?;
         let index: Array1<u64> = archive.by_name("index").map_err(damaged)?;
-        let label: Array1<u8> = archive.by_name("label").map_err(damaged)?;
         let mean: Array3<f32> = archive.by_name("mean").map_err(damaged)?;
-        let has_variance = archive
-            .names()
-            .map_err(damaged)?
-            .iter()
-            .any(|name| name.trim_end_matches(".npy") == "log_variance");
+        let names = archive.names().map_err(damaged)?;
+        let has = |wanted: &str| {
+            let mut names = names.iter();
+            names.any(|name| name.trim_end_matches(".npy") == wanted)
+        };
+        let (has_label, has_variance) = (has("label"), has("log_variance"));
+        // Bytes in files of versions that knew ten classes.
+        let label: Option<Array1<u32>> = match has_label {
+            false => None,
+            true => Some(match archive.by_name::<OwnedRepr<u8>, _>("label") {
+                Ok(bytes) => bytes.mapv(u32::from),
+                Err(_) => archive.by_name("label").map_err(damaged)?,
+            }),
+        };
         let log_variance: Option<Array3<f32>> = if has_variance {
             Some(archive.by_name("log_variance").map_err(damaged)?)
         } else {
             None
         };
         let moments = [step.len(), epoch.len(), mean.len_of(Axis(0))];
-        let images = [index.len(), label.len(), mean.len_of(Axis(1))];
+        let labels = label.as_ref().map_or(index.len(), Array1::len);
+        let images = [index.len(), labels, mean.len_of(Axis(1))];
         let unequal = |counts: [usize; 3]| counts.iter().any(|&count| count != counts[0]);
         if unequal(moments)
             || unequal(images)
@@ -240,7 +267,7 @@ impl TrackedCodes {
             .collect();
         Ok(Self {
             index: index.to_vec(),
-            label: label.to_vec(),
+            label: label.map(|label| label.to_vec()),
             snapshots,
         })
     }

@@ -33,10 +33,11 @@ fn small_data(folder: &Path) -> String {
         let split = glyphs::split(indices);
         let n = split.len();
         let images = File::create(folder.join(format!("{name}-images-idx3-ubyte"))).unwrap();
-        let pixels: Vec<u8> = split.images().iter().copied().collect();
+        let pixels: Vec<u8> = split.bytes().unwrap().iter().copied().collect();
         idx::write(images, &[n, 28, 28], &pixels).unwrap();
+        let classes: Vec<u8> = split.labels().unwrap().iter().map(|&l| l as u8).collect();
         let labels = File::create(folder.join(format!("{name}-labels-idx1-ubyte"))).unwrap();
-        idx::write(labels, &[n], split.labels()).unwrap();
+        idx::write(labels, &[n], &classes).unwrap();
     }
     format!("idx:{}", folder.display())
 }

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use datasets::{Dataset, Lookup, Split};
+use ndarray::ArrayView2;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
@@ -29,7 +30,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     write_sheet(&folder.join("first.png"), &dataset.train, &first, 20)?;
     let mut by_class = Vec::new();
     for class in 0..dataset.classes() {
-        let of_class = |index: &usize| usize::from(dataset.train.labels()[*index]) == class;
+        let of_class = |index: &usize| labels(&dataset.train)[*index] as usize == class;
         by_class.extend((0..dataset.train.len()).filter(of_class).take(40));
     }
     write_sheet(&folder.join("by-class.png"), &dataset.train, &by_class, 20)?;
@@ -37,17 +38,25 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
+fn bytes(split: &Split) -> ArrayView2<'_, u8> {
+    split.bytes().expect("glyphs are bytes")
+}
+
+fn labels(split: &Split) -> &[u32] {
+    split.labels().expect("glyphs have labels")
+}
+
 fn describe(dataset: &Dataset) {
     for (name, split) in [("train", &dataset.train), ("test", &dataset.test)] {
-        let images = split.shared_images();
+        let images = bytes(split);
         let mean = images.iter().map(|&p| f64::from(p)).sum::<f64>() / images.len() as f64 / 255.0;
         let zeros = images.iter().filter(|&&p| p == 0).count() as f64 / images.len() as f64;
         println!(
             "{name}: {} images, mean {mean:.4}, zeros {:.1} %, grey entropy {:.2} nats, classes {:?}, centroid accuracy {:.1} %",
             split.len(),
             100.0 * zeros,
-            split.grey_entropy(),
-            split.class_counts(dataset.classes()),
+            split.grey_entropy().unwrap_or(f64::NAN),
+            split.class_counts(dataset.classes()).unwrap_or_default(),
             100.0 * centroid_accuracy(dataset, split),
         );
     }
@@ -55,15 +64,16 @@ fn describe(dataset: &Dataset) {
 
 /// How many images lie closest to the mean image of their own class.
 fn centroid_accuracy(dataset: &Dataset, split: &Split) -> f64 {
-    let mut centroids = vec![vec![0f32; split.pixels()]; dataset.classes()];
-    let counts = dataset.train.class_counts(dataset.classes());
-    for (image, &label) in dataset
+    let mut centroids = vec![vec![0f32; split.shape().len()]; dataset.classes()];
+    let counts = dataset
         .train
-        .images()
+        .class_counts(dataset.classes())
+        .unwrap_or_default();
+    for (image, &label) in bytes(&dataset.train)
         .outer_iter()
-        .zip(dataset.train.labels())
+        .zip(labels(&dataset.train))
     {
-        for (sum, &pixel) in centroids[usize::from(label)].iter_mut().zip(image) {
+        for (sum, &pixel) in centroids[label as usize].iter_mut().zip(image) {
             *sum += f32::from(pixel);
         }
     }
@@ -74,7 +84,8 @@ fn centroid_accuracy(dataset: &Dataset, split: &Split) -> f64 {
     }
     let right = (0..split.len()).filter(|&index| {
         let distance = |centroid: &Vec<f32>| -> f32 {
-            let image = split.image(index);
+            let images = bytes(split);
+            let image = images.row(index);
             centroid
                 .iter()
                 .zip(image)
@@ -83,7 +94,7 @@ fn centroid_accuracy(dataset: &Dataset, split: &Split) -> f64 {
         };
         let distances: Vec<f32> = centroids.iter().map(distance).collect();
         let nearest = (0..distances.len()).min_by(|&a, &b| distances[a].total_cmp(&distances[b]));
-        nearest == Some(usize::from(split.labels()[index]))
+        nearest == Some(labels(split)[index] as usize)
     });
     right.count() as f64 / split.len() as f64
 }
@@ -94,13 +105,14 @@ fn write_sheet(
     indices: &[usize],
     across: usize,
 ) -> Result<(), Box<dyn Error>> {
-    let (rows, columns) = (split.rows(), split.columns());
+    let (rows, columns) = split.shape().size().ok_or("no images")?;
+    let images = bytes(split);
     let width = across * columns;
     let height = indices.len().div_ceil(across) * rows;
     let mut sheet = vec![0u8; width * height];
     for (place, &index) in indices.iter().enumerate() {
         let (top, left) = (place / across * rows, place % across * columns);
-        for (row, line) in split.image(index).chunks_exact(columns).enumerate() {
+        for (row, line) in images.row(index).to_vec().chunks_exact(columns).enumerate() {
             let start = (top + row) * width + left;
             sheet[start..start + columns].copy_from_slice(line);
         }

@@ -33,6 +33,15 @@ pub fn sha256_file(path: &Path) -> io::Result<(String, u64)> {
     }
 }
 
+/// The first eight bytes of a digest as a number.
+pub(crate) fn first_u64(hasher: Sha256) -> u64 {
+    let digest = hasher.finalize();
+    digest
+        .iter()
+        .take(8)
+        .fold(0, |number, &byte| number << 8 | u64::from(byte))
+}
+
 pub(crate) fn finish(hasher: Sha256) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     hasher

@@ -4,6 +4,8 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
+use crate::shape::Shape;
+
 /// Why a data set could not be found, read, verified, downloaded or written.
 ///
 /// Every message is one sentence that names the file or the name concerned,
@@ -11,13 +13,131 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DataError {
-    /// The name is no data set of the registry and not of the form `idx:DIR`.
+    /// The name is no data set of the registry, not of the form `idx:DIR`, and
+    /// no path that exists.
     #[error(
-        "unknown data set \"{name}\": expected glyphs, mnist, fashion-mnist, kmnist or idx:DIR (a folder with the four IDX files)"
+        "there is no data set or file \"{name}\"{}: expected {}, idx:DIR, or the path of a folder or file with images",
+        Meant(*nearest), crate::registry::NAMES.join(", ")
     )]
     UnknownDataset {
         /// The name as given.
         name: String,
+        /// The name of the registry that it resembles.
+        nearest: Option<&'static str>,
+    },
+    /// A text that is no shape.
+    #[error(
+        "\"{text}\" is no shape: expected height and width such as 28x28, with channels such as 64x64x3, or the length of a vector such as 512"
+    )]
+    Shape {
+        /// The text as given.
+        text: String,
+    },
+    /// An option of reading has a value beyond its range.
+    #[error("{option} is {found}; expected {expected}")]
+    Reading {
+        /// The option.
+        option: &'static str,
+        /// Its value.
+        found: String,
+        /// What it may be.
+        expected: &'static str,
+    },
+    /// Rows have another length than `--shape` says.
+    #[error(
+        "{} holds {} of {found}, but --shape is {declared}; expected a shape of {} values",
+        path.display(), found.noun(), found.len()
+    )]
+    DeclaredShape {
+        /// The file concerned.
+        path: PathBuf,
+        /// The shape found.
+        found: Shape,
+        /// The shape asked for.
+        declared: Shape,
+    },
+    /// Images with a number of channels that is none of grey, colour, and
+    /// these with transparency.
+    #[error(
+        "{} holds images of {channels} channels; expected 1 (grey), 2 (grey and alpha), 3 (colour) or 4 (colour and alpha); name another shape with --shape, or a vector's length",
+        path.display()
+    )]
+    Channels {
+        /// The file concerned.
+        path: PathBuf,
+        /// Channels found.
+        channels: usize,
+    },
+    /// A value is NaN or infinite.
+    #[error(
+        "{} holds {found} in row {row}, position {position}, both counted from 0; expected finite numbers, remove or replace it",
+        path.display()
+    )]
+    NotFinite {
+        /// The file concerned.
+        path: PathBuf,
+        /// The row, counted from 0.
+        row: usize,
+        /// The position in the row, counted from 0.
+        position: usize,
+        /// The value.
+        found: f32,
+    },
+    /// Fewer rows than a training and a test set need.
+    #[error(
+        "{} holds {found} rows; expected at least {needed}{}",
+        path.display(), if *needed > 1 { ", to train on and to test with" } else { "" }
+    )]
+    TooFew {
+        /// The file or folder concerned.
+        path: PathBuf,
+        /// Rows found.
+        found: usize,
+        /// Rows needed.
+        needed: usize,
+    },
+    /// Training or test images have labels, the others none.
+    #[error(
+        "{} has labels but {} has none; expected labels for both or for neither",
+        with.display(), without.display()
+    )]
+    LabelsOfOnePart {
+        /// The part with labels.
+        with: PathBuf,
+        /// The part without.
+        without: PathBuf,
+    },
+    /// A file is of no format that can be read.
+    #[error(
+        "{} is no file that can be loaded: expected an image, .npz, .npy, .csv or .parquet, or a folder with images or IDX files",
+        path.display()
+    )]
+    UnknownFormat {
+        /// The file concerned.
+        path: PathBuf,
+    },
+    /// A folder holds several IDX data sets.
+    #[error(
+        "{} holds several data sets ({}); name one of them, such as idx:{}",
+        folder.display(), prefixes.join(", "), folder.join(prefixes.first().map_or("", String::as_str)).display()
+    )]
+    SeveralSets {
+        /// The folder searched.
+        folder: PathBuf,
+        /// What their files begin with.
+        prefixes: Vec<String>,
+    },
+    /// A file that names classes is not understood.
+    #[error("{}, line {line}: \"{found}\" names no class; expected {expected}", path.display())]
+    ClassNames {
+        /// The file concerned.
+        path: PathBuf,
+        /// The line, counted from 1.
+        line: usize,
+        /// What stands there.
+        found: String,
+        /// What should.
+        expected: &'static str,
     },
     /// A file or folder exists but could not be read.
     #[error("cannot read {}: {source}; check that it is a readable file", path.display())]
@@ -50,22 +170,22 @@ pub enum DataError {
         /// Labels found.
         labels: usize,
     },
-    /// Training and test images differ in height or width.
+    /// Training and test images differ in shape.
     #[error(
-        "{} holds {}×{} images but {} holds {}×{}: expected the same size in both splits, use files of one data set",
-        test_path.display(), test.0, test.1, train_path.display(), train.0, train.1
+        "{} holds {} of {test} but {} holds {} of {train}: expected the same shape in both splits, use files of one data set",
+        test_path.display(), test.noun(), train_path.display(), train.noun()
     )]
     SizeMismatch {
         /// The training image file.
         train_path: PathBuf,
         /// The test image file.
         test_path: PathBuf,
-        /// Rows and columns of the training images.
-        train: (usize, usize),
-        /// Rows and columns of the test images.
-        test: (usize, usize),
+        /// Shape of the training images.
+        train: Shape,
+        /// Shape of the test images.
+        test: Shape,
     },
-    /// A folder lacks one of the four IDX files.
+    /// A folder lacks an IDX file.
     #[error("{} has no {file}: expected that file, raw or .gz; add it or name another folder", folder.display())]
     MissingFile {
         /// The folder searched.
@@ -181,21 +301,26 @@ pub enum IdxProblem {
     },
     /// The type byte is none of the six the format defines.
     #[error(
-        "has element type 0x{found:02x}, which the IDX format does not define; expected 0x08 (unsigned byte), replace it with the original file"
+        "has element type 0x{found:02x}, which the IDX format does not define; expected 0x08 (unsigned byte) or 0x09 to 0x0e, replace it with the original file"
     )]
     UnknownType {
         /// The type byte.
         found: u8,
     },
-    /// The type byte is known, but not an unsigned byte.
-    #[error(
-        "holds {name} elements (type 0x{found:02x}); expected 0x08 (unsigned byte), convert it"
-    )]
-    UnsupportedType {
-        /// The type byte.
-        found: u8,
-        /// Its name.
+    /// Labels that are no whole numbers.
+    #[error("holds {name} elements; expected whole numbers for labels, use the label file")]
+    LabelType {
+        /// The name of the type.
         name: &'static str,
+    },
+    /// Something other than padding follows the gzip stream.
+    #[error(
+        "has other bytes ({} …) behind its gzip stream; expected its end, remove them or get a clean copy",
+        Bytes(found)
+    )]
+    TrailingGzip {
+        /// The first of these bytes.
+        found: Vec<u8>,
     },
     /// The number of dimensions is not the one wanted.
     #[error("has {found} dimensions, expected {expected} ({what}); use the right file")]
@@ -275,16 +400,17 @@ pub enum IdxProblem {
         /// What the decoder said.
         detail: String,
     },
-    /// A label is not below the number of classes.
-    #[error("has label {label} at position {index}, expected 0 to {}; use labels of a {classes}-class set", classes - 1)]
-    Label {
-        /// Position of the first such label.
-        index: usize,
-        /// Its value.
-        label: u8,
-        /// Number of classes.
-        classes: usize,
-    },
+}
+
+struct Meant(Option<&'static str>);
+
+impl fmt::Display for Meant {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(name) => write!(formatter, " (did you mean {name}?)"),
+            None => Ok(()),
+        }
+    }
 }
 
 struct Listed<'a>(&'a [PathBuf]);

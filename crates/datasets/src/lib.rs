@@ -1,4 +1,4 @@
-//! Data sets of small grey images: IDX files, a registry with verified
+//! Data sets of images and vectors: IDX files, a registry with verified
 //! download, and the embedded `glyphs` set.
 //!
 //! ```
@@ -18,33 +18,50 @@
 //! ```
 //!
 //! Pixels stay unsigned bytes, 0 the background and 255 full ink, and are
-//! converted batch by batch by whoever computes with them. A data set asked
-//! for by name is the published one, checked by SHA-256, or an error: never
-//! another one.
+//! converted batch by batch by whoever computes with them; what is no byte
+//! stays 32-bit floats. A data set asked for by name is the published one,
+//! checked by SHA-256, or an error: never another one.
 
+mod class_names;
+mod collect;
 mod dataset;
 mod digest;
 mod download;
 mod error;
+mod fingerprint;
 pub mod glyphs;
 pub mod idx;
 mod load;
 mod locate;
 mod manage;
+mod part;
+mod prepare;
+mod reading;
 mod registry;
+mod shape;
+mod source;
+mod stream;
 #[cfg(test)]
 mod test_server;
+mod values;
 
-pub use dataset::{Dataset, Split, fingerprint};
+pub use dataset::{Dataset, Split, TestOrigin};
 pub use digest::{sha256_file, sha256_hex};
 pub use download::Progress;
 pub use error::{DataError, IdxProblem};
+pub use fingerprint::fingerprint;
 pub use load::{load, load_source};
 pub use locate::Lookup;
 pub use manage::{
     FetchAction, FetchReport, FetchedFile, FileStatus, PathReport, VerifiedFile, VerifyReport,
     fetch, path, verify,
 };
+pub use part::PartName;
+pub use reading::{Colour, LabelColumn, Reading, TEST_SHARE};
 pub use registry::{
-    DatasetInfo, FILE_NAMES, NAMES, NamedSet, PublishedFile, Source, information, named_sets,
+    DatasetInfo, FILE_NAMES, NAMES, NamedSet, PublishedFile, information, named_sets,
 };
+pub use shape::Shape;
+pub use source::Source;
+pub use stream::{Chunk, Stream, StreamedPart, stream};
+pub use values::{Kind, Rows, Values};

@@ -2,8 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::error::DataError;
-use crate::registry::{FILE_NAMES, NamedSet};
+use crate::registry::NamedSet;
 
 /// Where to look for data sets, and how to get one that is not there.
 ///
@@ -111,10 +110,10 @@ pub(crate) fn find_named(set: &NamedSet, lookup: &Lookup) -> Option<Located> {
             ]
         })
         .find_map(|folder| {
-            let mut files = set.files.iter().map(|file| {
-                let stored = find_file(&folder, file.name, file.content_sha256.is_some());
-                stored.filter(|path| path.is_file())
-            });
+            let mut files = set
+                .files
+                .iter()
+                .map(|file| find_file(&folder, file.name, file.content_sha256.is_some()));
             let files = [
                 files.next()??,
                 files.next()??,
@@ -123,32 +122,6 @@ pub(crate) fn find_named(set: &NamedSet, lookup: &Lookup) -> Option<Located> {
             ];
             Some(Located { folder, files })
         })
-}
-
-/// The four files of a folder named by `idx:DIR`.
-pub(crate) fn find_in_folder(folder: &Path) -> Result<Located, DataError> {
-    // Distinguishes a folder that does not exist or may not be read from one
-    // that lacks a file.
-    std::fs::read_dir(folder).map_err(|source| DataError::Read {
-        path: folder.to_owned(),
-        source,
-    })?;
-    let find = |file: &'static str| {
-        find_file(folder, file, true).ok_or_else(|| DataError::MissingFile {
-            folder: folder.to_owned(),
-            file,
-        })
-    };
-    let files = [
-        find(FILE_NAMES[0])?,
-        find(FILE_NAMES[1])?,
-        find(FILE_NAMES[2])?,
-        find(FILE_NAMES[3])?,
-    ];
-    Ok(Located {
-        folder: folder.to_owned(),
-        files,
-    })
 }
 
 /// The file called `name` in `folder`, raw before compressed (it loads
@@ -161,13 +134,14 @@ pub(crate) fn find_file(folder: &Path, name: &str, raw_accepted: bool) -> Option
         .filter(|_| raw_accepted)
         .chain(compressed)
         .map(|file| folder.join(file))
-        .find(|path| path.exists())
+        // Some unpackers leave an empty folder under the file's name.
+        .find(|path| path.is_file())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::registry::named_sets;
+    use crate::registry::{FILE_NAMES, named_sets};
 
     fn put(folder: &Path, names: &[&str]) {
         std::fs::create_dir_all(folder).unwrap();

@@ -5,15 +5,18 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use crate::collect::collected;
 use crate::dataset::Dataset;
 use crate::digest;
 use crate::download::{self, Progress};
 use crate::error::DataError;
 use crate::glyphs;
-use crate::idx;
+use crate::idx::{self, IdxFolder};
 use crate::load;
 use crate::locate::{self, Located, Lookup};
-use crate::registry::{CLASSES, FILE_NAMES, NamedSet, PublishedFile, Source};
+use crate::reading::Reading;
+use crate::registry::{NamedSet, PublishedFile};
+use crate::source::Source;
 
 /// What [`fetch`] did.
 #[derive(Clone, Debug, Serialize)]
@@ -107,7 +110,7 @@ pub struct PathReport {
     pub dataset: String,
     /// The folder; none for the embedded set, which has no files.
     pub folder: Option<PathBuf>,
-    /// The four files: training images and labels, test images and labels.
+    /// Its IDX files: training images and labels, test images and labels.
     pub files: Vec<PathBuf>,
 }
 
@@ -131,9 +134,9 @@ pub fn fetch(
             folder: None,
             files: Vec::new(),
         }),
-        Source::Idx(_) => Err(DataError::NotApplicable {
+        Source::Idx(_) | Source::Path(_) => Err(DataError::NotApplicable {
             dataset: source.name(),
-            reason: "names files of your own, which have no mirror: put the four IDX files into that folder",
+            reason: "names files of your own, which have no mirror: nothing can be fetched",
         }),
         Source::Named(set) => {
             let (located, files) = match locate::find_named(set, lookup) {
@@ -169,11 +172,29 @@ pub fn verify(source: &Source, lookup: &Lookup) -> Result<VerifyReport, DataErro
         Source::Glyphs => Ok(verify_glyphs(&glyphs::dataset())),
         Source::Named(set) => {
             let located = located(set, lookup)?;
-            Ok(verify_files(source.name(), &located, Some(set)))
+            let checked = set.files.iter().zip(&located.files);
+            let checked = checked
+                .map(|(file, path)| check(path, Some((set, file))))
+                .collect();
+            let load = || {
+                let opened = load::open_files(set, &located, false)?;
+                collected(source.name(), opened, &Reading::default())
+            };
+            Ok(verify_files(source, located.folder.clone(), checked, load))
         }
         Source::Idx(folder) => {
-            let located = locate::find_in_folder(folder)?;
-            Ok(verify_files(source.name(), &located, None))
+            let located = IdxFolder::find(folder)?;
+            let checked = located
+                .files()
+                .iter()
+                .map(|path| check(path, None))
+                .collect();
+            let load = || load_own(source, lookup);
+            Ok(verify_files(source, located.folder.clone(), checked, load))
+        }
+        Source::Path(path) => {
+            let load = || load_own(source, lookup);
+            Ok(verify_files(source, path.clone(), Vec::new(), load))
         }
     }
 }
@@ -183,14 +204,17 @@ pub fn verify(source: &Source, lookup: &Lookup) -> Result<VerifyReport, DataErro
 /// # Errors
 /// As [`verify`].
 pub fn path(source: &Source, lookup: &Lookup) -> Result<PathReport, DataError> {
-    let located = match source {
-        Source::Glyphs => None,
-        Source::Named(set) => Some(located(set, lookup)?),
-        Source::Idx(folder) => Some(locate::find_in_folder(folder)?),
-    };
-    let (folder, files) = match located {
-        Some(located) => (Some(located.folder), located.files.to_vec()),
-        None => (None, Vec::new()),
+    let (folder, files) = match source {
+        Source::Glyphs => (None, Vec::new()),
+        Source::Named(set) => {
+            let located = located(set, lookup)?;
+            (Some(located.folder), located.files.to_vec())
+        }
+        Source::Idx(folder) => {
+            let located = IdxFolder::find(folder)?;
+            (Some(located.folder.clone()), located.files())
+        }
+        Source::Path(path) => (Some(path.clone()), Vec::new()),
     };
     Ok(PathReport {
         dataset: source.name(),
@@ -285,7 +309,8 @@ fn altered(set: &'static NamedSet, file: &VerifiedFile) -> DataError {
 /// Compares one stored file with the published one.
 fn check_published(file: &'static PublishedFile, path: &Path) -> io::Result<VerifiedFile> {
     let (sha256, bytes) = digest::sha256_file(path)?;
-    let compressed = path.extension().is_some_and(|extension| extension == "gz");
+    // By content: some downloads lose the ending of a name.
+    let compressed = idx::is_gzip(path)?;
     let expected = if compressed {
         Some(file.gz_sha256)
     } else {
@@ -312,70 +337,80 @@ fn check_published(file: &'static PublishedFile, path: &Path) -> io::Result<Veri
 
 /// SHA-256 of the decompressed content of either kind of IDX file.
 fn content(path: &Path) -> Option<String> {
-    let array = idx::read_images(path).or_else(|_| idx::read_labels(path, CLASSES));
+    let array = idx::read_images(path).or_else(|_| idx::read_labels(path));
     array.ok().map(|array| array.content_sha256)
 }
 
-fn verify_files(
-    dataset: String,
-    located: &Located,
-    set: Option<&'static NamedSet>,
-) -> VerifyReport {
-    let mut problems = Vec::new();
-    let mut files = Vec::new();
-    for (index, path) in located.files.iter().enumerate() {
-        let checked = match set {
-            Some(set) => check_published(&set.files[index], path),
-            None => digest::sha256_file(path).map(|(sha256, bytes)| VerifiedFile {
-                path: path.clone(),
-                status: FileStatus::Readable,
-                bytes: Some(bytes),
-                sha256: Some(sha256),
-                expected: None,
-            }),
-        };
-        let mut checked = checked.unwrap_or_else(|_| VerifiedFile {
-            path: path.clone(),
-            status: FileStatus::Damaged,
-            bytes: None,
-            sha256: None,
+/// What is known of one stored file, and what is wrong with it.
+fn check(
+    path: &Path,
+    published: Option<(&'static NamedSet, &'static PublishedFile)>,
+) -> (VerifiedFile, Option<String>) {
+    let checked = match published {
+        Some((_, file)) => check_published(file, path),
+        None => digest::sha256_file(path).map(|(sha256, bytes)| VerifiedFile {
+            path: path.to_owned(),
+            status: FileStatus::Readable,
+            bytes: Some(bytes),
+            sha256: Some(sha256),
             expected: None,
-        });
-        let parsed = if FILE_NAMES[index].contains("images") {
-            idx::read_images(path)
-        } else {
-            idx::read_labels(path, CLASSES)
-        };
-        match (parsed, set) {
-            (Err(error), _) => {
-                checked.status = FileStatus::Damaged;
-                problems.push(error.to_string());
-            }
-            (Ok(_), Some(set)) if checked.status == FileStatus::Altered => {
-                problems.push(altered(set, &checked).to_string());
-            }
-            (Ok(_), _) => {}
+        }),
+    };
+    let mut checked = checked.unwrap_or_else(|_| VerifiedFile {
+        path: path.to_owned(),
+        status: FileStatus::Damaged,
+        bytes: None,
+        sha256: None,
+        expected: None,
+    });
+    let is_images = path
+        .file_name()
+        .is_some_and(|name| name.to_string_lossy().contains("images"));
+    let parsed = if is_images {
+        idx::read_images(path)
+    } else {
+        idx::read_labels(path)
+    };
+    let problem = match (parsed, published) {
+        (Err(error), _) => {
+            checked.status = FileStatus::Damaged;
+            Some(error.to_string())
         }
-        files.push(checked);
-    }
+        (Ok(_), Some((set, _))) if checked.status == FileStatus::Altered => {
+            Some(altered(set, &checked).to_string())
+        }
+        (Ok(_), _) => None,
+    };
+    (checked, problem)
+}
+
+fn load_own(source: &Source, lookup: &Lookup) -> Result<Dataset, DataError> {
+    load::load_source(source, &Reading::default(), lookup, &mut |_| {})
+}
+
+/// What is known of the files, and of their content where none is damaged.
+fn verify_files(
+    source: &Source,
+    folder: PathBuf,
+    checked: Vec<(VerifiedFile, Option<String>)>,
+    load: impl FnOnce() -> Result<Dataset, DataError>,
+) -> VerifyReport {
+    let (files, problems): (Vec<_>, Vec<_>) = checked.into_iter().unzip();
     let mut report = VerifyReport {
-        dataset,
+        dataset: source.name(),
         ok: false,
-        folder: Some(located.folder.clone()),
+        folder: Some(folder),
         files,
         fingerprint: None,
         counts: None,
-        problems,
+        problems: problems.into_iter().flatten().collect(),
     };
-    if report
-        .files
-        .iter()
-        .all(|file| file.status != FileStatus::Damaged)
-    {
-        match load::read_located(located, CLASSES) {
-            Ok(loaded) => {
-                report.fingerprint = Some(loaded.fingerprint());
-                report.counts = Some([loaded.train.len(), loaded.test.len()]);
+    let is_damaged = |file: &VerifiedFile| file.status == FileStatus::Damaged;
+    if !report.files.iter().any(is_damaged) {
+        match load() {
+            Ok(dataset) => {
+                report.counts = Some([dataset.train.len(), dataset.test.len()]);
+                report.fingerprint = Some(dataset.fingerprint);
             }
             Err(error) => report.problems.push(error.to_string()),
         }

@@ -1,11 +1,7 @@
 //! The data sets known by name: files, hashes, mirrors, classes, licences.
 
-use std::path::PathBuf;
-use std::str::FromStr;
-
 use serde::Serialize;
 
-use crate::error::DataError;
 use crate::glyphs;
 
 /// The names accepted besides `idx:DIR`.
@@ -20,62 +16,7 @@ pub const FILE_NAMES: [&str; 4] = [
     "t10k-labels-idx1-ubyte",
 ];
 
-/// Classes of every set this crate loads.
-pub(crate) const CLASSES: usize = 10;
-
-const DIGITS: [&str; CLASSES] = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
-
-/// Where a data set comes from.
-///
-/// Parsed from the text of `--dataset`:
-///
-/// ```
-/// use datasets::Source;
-/// assert!(matches!("glyphs".parse::<Source>()?, Source::Glyphs));
-/// assert!(matches!("idx:some/folder".parse::<Source>()?, Source::Idx(_)));
-/// assert!("fmnist".parse::<Source>().is_err());
-/// # Ok::<(), datasets::DataError>(())
-/// ```
-#[derive(Clone, Debug)]
-pub enum Source {
-    /// The embedded set.
-    Glyphs,
-    /// A published set with known hashes.
-    Named(&'static NamedSet),
-    /// Any folder with the four IDX files.
-    Idx(PathBuf),
-}
-
-impl Source {
-    /// The name under which the set is loaded, `idx:DIR` for a folder.
-    #[must_use]
-    pub fn name(&self) -> String {
-        match self {
-            Self::Glyphs => glyphs::NAME.to_owned(),
-            Self::Named(set) => set.name.to_owned(),
-            Self::Idx(folder) => format!("idx:{}", folder.display()),
-        }
-    }
-}
-
-impl FromStr for Source {
-    type Err = DataError;
-
-    fn from_str(text: &str) -> Result<Self, DataError> {
-        if text == glyphs::NAME {
-            return Ok(Self::Glyphs);
-        }
-        if let Some(set) = SETS.iter().find(|set| set.name == text) {
-            return Ok(Self::Named(set));
-        }
-        match text.strip_prefix("idx:") {
-            Some(folder) if !folder.is_empty() => Ok(Self::Idx(PathBuf::from(folder))),
-            _ => Err(DataError::UnknownDataset {
-                name: text.to_owned(),
-            }),
-        }
-    }
-}
+const DIGITS: [&str; 10] = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
 
 /// A published data set of four IDX files.
 #[derive(Debug)]
@@ -92,7 +33,7 @@ pub struct NamedSet {
     /// plain http ones have no TLS counterpart: the hash protects them.
     pub mirrors: &'static [&'static str],
     /// Class names in label order.
-    pub class_names: [&'static str; CLASSES],
+    pub class_names: &'static [&'static str],
     /// Licence as usually given.
     pub licence: &'static str,
     /// Whom to name beside its pictures.
@@ -171,7 +112,7 @@ pub fn information() -> Vec<DatasetInfo> {
     std::iter::once(embedded).chain(published).collect()
 }
 
-/// Class names of sets whose classes are the ten digits, and of `idx:DIR`.
+/// Class names of sets whose classes are the ten digits.
 pub(crate) fn digit_names() -> Vec<String> {
     DIGITS.iter().map(|&name| name.to_owned()).collect()
 }
@@ -225,7 +166,7 @@ static SETS: [NamedSet; 3] = [
             "https://ossci-datasets.s3.amazonaws.com/mnist/",
             "https://storage.googleapis.com/cvdf-datasets/mnist/",
         ],
-        class_names: DIGITS,
+        class_names: &DIGITS,
         licence: "usually given as CC BY-SA 3.0",
         attribution: "MNIST: Yann LeCun, Corinna Cortes and Christopher J. C. Burges, usually given as CC BY-SA 3.0",
     },
@@ -263,7 +204,7 @@ static SETS: [NamedSet; 3] = [
             "https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion/",
             "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
         ],
-        class_names: [
+        class_names: &[
             "T-shirt/top",
             "Trouser",
             "Pullover",
@@ -309,7 +250,7 @@ static SETS: [NamedSet; 3] = [
             ),
         ],
         mirrors: &["http://codh.rois.ac.jp/kmnist/dataset/kmnist/"],
-        class_names: ["o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"],
+        class_names: &["o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"],
         licence: "CC BY-SA 4.0",
         attribution: "KMNIST Dataset (created by CODH), adapted from the Kuzushiji Dataset (created by NIJL and others), doi:10.20676/00000341, CC BY-SA 4.0",
     },
@@ -342,18 +283,5 @@ mod tests {
             }
             assert!(set.attribution.contains(set.licence));
         }
-    }
-
-    #[test]
-    fn unknown_names_list_what_is_known() {
-        for name in ["MNIST", "fashion", "", "idx:", "idx"] {
-            let message = name.parse::<Source>().unwrap_err().to_string();
-            assert!(message.contains(&format!("\"{name}\"")), "{message}");
-            for known in NAMES {
-                assert!(message.contains(known), "{message}");
-            }
-        }
-        assert_eq!("idx:a/b".parse::<Source>().unwrap().name(), "idx:a/b");
-        assert_eq!("kmnist".parse::<Source>().unwrap().name(), "kmnist");
     }
 }

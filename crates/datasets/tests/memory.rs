@@ -53,27 +53,21 @@ fn loading_holds_the_images_once_and_a_wrong_header_takes_nothing() {
         encoder.finish().unwrap();
     };
     let sample = glyphs::split(0..1000);
-    let repeated = |count: usize| sample.shared_images().repeat(count / 1000);
+    let pixels = sample.bytes().unwrap();
+    let repeated = |count: usize| pixels.as_slice().unwrap().repeat(count / 1000);
+    let labels: Vec<u8> = sample.labels().unwrap().iter().map(|&l| l as u8).collect();
     write(
         "train-images-idx3-ubyte.gz",
         &[60_000, 28, 28],
         &repeated(60_000),
     );
-    write(
-        "train-labels-idx1-ubyte.gz",
-        &[60_000],
-        &sample.labels().repeat(60),
-    );
+    write("train-labels-idx1-ubyte.gz", &[60_000], &labels.repeat(60));
     write(
         "t10k-images-idx3-ubyte.gz",
         &[10_000, 28, 28],
         &repeated(10_000),
     );
-    write(
-        "t10k-labels-idx1-ubyte.gz",
-        &[10_000],
-        &sample.labels().repeat(10),
-    );
+    write("t10k-labels-idx1-ubyte.gz", &[10_000], &labels.repeat(10));
     let name = format!("idx:{}", folder.path().display());
     let load = || datasets::load(&name, &Lookup::default(), &mut |_| {}).unwrap();
     // The threads of the pool are counted once, here.

@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-use datasets::{Dataset, Lookup};
+use datasets::{Dataset, Lookup, Split};
 use evaluation::entropy_floor::entropy_floor;
 use evaluation::frechet::frechet_distance_of;
 use evaluation::knn::knn_accuracy;
@@ -34,13 +34,17 @@ fn load(set: &str) -> Option<Dataset> {
 fn entropy_floors_of_the_test_sets() {
     for (set, expected) in [("mnist", 45.53), ("fashion-mnist", 189.86)] {
         let Some(data) = load(set) else { continue };
-        let floor = entropy_floor(data.test.images()).unwrap();
+        let floor = entropy_floor(bytes(&data.test)).unwrap();
         assert!((floor - expected).abs() < 0.005, "{set}: {floor}");
     }
 }
 
-fn wide(labels: &[u8]) -> Vec<u32> {
-    labels.iter().map(|&label| u32::from(label)).collect()
+fn bytes(split: &Split) -> ArrayView2<'_, u8> {
+    split.bytes().unwrap()
+}
+
+fn labels(split: &Split) -> &[u32] {
+    split.labels().unwrap()
 }
 
 #[test]
@@ -48,14 +52,14 @@ fn the_classifier_reads_the_test_sets() {
     for (set, expected) in [("mnist", 0.975), ("fashion-mnist", 0.88)] {
         let Some(data) = load(set) else { continue };
         let mut classifier = Classifier::train(
-            data.train.images(),
-            &wide(data.train.labels()),
+            bytes(&data.train),
+            labels(&data.train),
             10,
             &ClassifierOptions::default(),
         )
         .unwrap();
         let accuracy = classifier
-            .measure_test_accuracy(data.test.images(), &wide(data.test.labels()))
+            .measure_test_accuracy(bytes(&data.test), labels(&data.test))
             .unwrap();
         eprintln!("{set}: {} reads {accuracy}", classifier.architecture());
         assert!(accuracy >= expected, "{set}: {accuracy}");
@@ -63,7 +67,7 @@ fn the_classifier_reads_the_test_sets() {
         // Two halves of the test set are near each other, real images and
         // upside-down ones are not. Odd and even rows, because the first half
         // of MNIST's test set was written by other people than the second.
-        let images = data.test.images();
+        let images = bytes(&data.test);
         let features = |images: ArrayView2<'_, u8>| classifier.features(images).unwrap();
         let even = features(images.slice(s![..4000;2, ..]));
         let odd = features(images.slice(s![1..4000;2, ..]));
@@ -80,11 +84,11 @@ fn the_classifier_reads_the_test_sets() {
         );
         assert!((halves.density - 1.0).abs() < 0.1, "{halves:?}");
 
-        let labels = |start: usize| -> Vec<u32> {
-            let labels = wide(&data.test.labels()[..4000]);
-            labels.into_iter().skip(start).step_by(2).collect()
+        let half = |start: usize| -> Vec<u32> {
+            let labels = labels(&data.test)[..4000].iter();
+            labels.copied().skip(start).step_by(2).collect()
         };
-        let knn = knn_accuracy(even.view(), &labels(0), odd.view(), &labels(1), &[5]).unwrap();
+        let knn = knn_accuracy(even.view(), &half(0), odd.view(), &half(1), &[5]).unwrap();
         assert!(knn[0].accuracy > expected - 0.08, "{set}: {knn:?}");
     }
 }

@@ -58,7 +58,7 @@ pub fn class_mark(class: usize) -> Shape {
 ///
 /// ```
 /// use viz::Classes;
-/// let classes = Classes::from(&[0u8, 7, 2]);
+/// let classes = Classes::from(&[0, 7, 2]);
 /// assert_eq!((classes.len(), classes.get(1)), (Some(3), Some(7)));
 /// assert_eq!((Classes::None.len(), Classes::None.get(1)), (None, None));
 /// ```
@@ -67,10 +67,8 @@ pub enum Classes<'a> {
     /// No labels: one colour and no legend.
     #[default]
     None,
-    /// Up to 256 classes.
-    Bytes(&'a [u8]),
-    /// Up to 65,536 classes.
-    Words(&'a [u16]),
+    /// The number of each point's class.
+    Numbers(&'a [u32]),
 }
 
 /// The colour of points without a class.
@@ -81,8 +79,7 @@ impl Classes<'_> {
     pub fn len(self) -> Option<usize> {
         match self {
             Classes::None => None,
-            Classes::Bytes(classes) => Some(classes.len()),
-            Classes::Words(classes) => Some(classes.len()),
+            Classes::Numbers(classes) => Some(classes.len()),
         }
     }
 
@@ -95,8 +92,7 @@ impl Classes<'_> {
     pub fn get(self, point: usize) -> Option<usize> {
         match self {
             Classes::None => None,
-            Classes::Bytes(classes) => classes.get(point).map(|&class| class.into()),
-            Classes::Words(classes) => classes.get(point).map(|&class| class.into()),
+            Classes::Numbers(classes) => classes.get(point).map(|&class| class as usize),
         }
     }
 
@@ -109,8 +105,7 @@ impl Classes<'_> {
     pub(crate) fn largest(self) -> Option<usize> {
         match self {
             Classes::None => None,
-            Classes::Bytes(classes) => classes.iter().max().map(|&class| class.into()),
-            Classes::Words(classes) => classes.iter().max().map(|&class| class.into()),
+            Classes::Numbers(classes) => classes.iter().max().map(|&class| class as usize),
         }
     }
 
@@ -130,33 +125,27 @@ impl Classes<'_> {
     }
 }
 
-impl<'a> From<&'a [u8]> for Classes<'a> {
-    fn from(classes: &'a [u8]) -> Classes<'a> {
-        Classes::Bytes(classes)
+impl<'a> From<&'a [u32]> for Classes<'a> {
+    fn from(classes: &'a [u32]) -> Classes<'a> {
+        Classes::Numbers(classes)
     }
 }
 
-impl<'a> From<&'a [u16]> for Classes<'a> {
-    fn from(classes: &'a [u16]) -> Classes<'a> {
-        Classes::Words(classes)
+impl<'a> From<Option<&'a [u32]>> for Classes<'a> {
+    fn from(classes: Option<&'a [u32]>) -> Classes<'a> {
+        classes.map_or(Classes::None, Classes::Numbers)
     }
 }
 
-impl<'a> From<&'a Vec<u8>> for Classes<'a> {
-    fn from(classes: &'a Vec<u8>) -> Classes<'a> {
-        Classes::Bytes(classes)
+impl<'a> From<&'a Vec<u32>> for Classes<'a> {
+    fn from(classes: &'a Vec<u32>) -> Classes<'a> {
+        Classes::Numbers(classes)
     }
 }
 
-impl<'a> From<&'a Vec<u16>> for Classes<'a> {
-    fn from(classes: &'a Vec<u16>) -> Classes<'a> {
-        Classes::Words(classes)
-    }
-}
-
-impl<'a, const N: usize> From<&'a [u8; N]> for Classes<'a> {
-    fn from(classes: &'a [u8; N]) -> Classes<'a> {
-        Classes::Bytes(classes)
+impl<'a, const N: usize> From<&'a [u32; N]> for Classes<'a> {
+    fn from(classes: &'a [u32; N]) -> Classes<'a> {
+        Classes::Numbers(classes)
     }
 }
 

@@ -41,7 +41,7 @@ fn cases() -> Vec<(&'static str, Vec<f64>)> {
 fn every_chart(values: &[f64]) -> Vec<(&'static str, Plot)> {
     let plane: Vec<[f64; 2]> = values.iter().map(|&v| [v, 1.0 - v]).collect();
     let space: Vec<[f64; 3]> = values.iter().map(|&v| [v, -v, 0.5]).collect();
-    let classes: Vec<u16> = (0..values.len() as u16).map(|i| i * 40).collect();
+    let classes: Vec<u32> = (0..values.len() as u32).map(|i| i * 40).collect();
     let names: Vec<String> = (0..600).map(|i| format!("class {i}")).collect();
     let words: Vec<String> = values.iter().map(|v| format!("{v}")).collect();
     let square = if values.is_empty() {
@@ -179,7 +179,7 @@ fn every_chart(values: &[f64]) -> Vec<(&'static str, Plot)> {
                 .map(|end| plane[end..].to_vec())
                 .chain([vec![]])
                 .collect();
-            let ends: Vec<u16> = classes_of(classes, paths.len());
+            let ends: Vec<u32> = classes_of(classes, paths.len());
             let trajectories = Trajectories {
                 paths: &paths,
                 radii: &vec![low; paths.len()],
@@ -237,9 +237,9 @@ fn every_chart(values: &[f64]) -> Vec<(&'static str, Plot)> {
 }
 
 /// A class for each of `count` paths, as `classes` has them.
-fn classes_of(classes: Classes<'_>, count: usize) -> Vec<u16> {
+fn classes_of(classes: Classes<'_>, count: usize) -> Vec<u32> {
     (0..count)
-        .map(|path| classes.get(path).unwrap_or(599) as u16)
+        .map(|path| classes.get(path).unwrap_or(599) as u32)
         .collect()
 }
 
@@ -376,7 +376,7 @@ fn legends_and_names_of_many_classes_stay_in_the_picture() {
                 at => format!("{} {i}", strange.get(at).unwrap_or(&"class")),
             })
             .collect();
-        let classes: Vec<u16> = (0..4 * count as u16).map(|i| i / 4).collect();
+        let classes: Vec<u32> = (0..4 * count as u32).map(|i| i / 4).collect();
         let points: Vec<[f64; 2]> = (0..classes.len())
             .map(|i| [(i as f64 * 0.618) % 1.0, (i as f64 * 0.414) % 1.0])
             .collect();

@@ -29,13 +29,13 @@ fn names() -> Vec<String> {
     .to_vec()
 }
 
-fn ring(count: usize, radius: f64) -> (Vec<[f64; 2]>, Vec<u8>) {
+fn ring(count: usize, radius: f64) -> (Vec<[f64; 2]>, Vec<u32>) {
     (0..count)
         .map(|i| {
             // Rational points of the circle: no sine whose last digit may differ.
             let t = (i % 17) as f64 / 8.0 - 1.0;
             let (x, y) = ((1.0 - t * t) / (1.0 + t * t), 2.0 * t / (1.0 + t * t));
-            ([radius * x, radius * y], (i % 10) as u8)
+            ([radius * x, radius * y], (i % 10) as u32)
         })
         .unzip()
 }

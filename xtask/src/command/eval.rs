@@ -52,6 +52,11 @@ pub(crate) struct Eval {
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
 
+    /// Where the data of the run are now, if not where they were: accepted when
+    /// the content is the same.
+    #[arg(long, value_name = "SOURCE")]
+    dataset: Option<String>,
+
     /// Threads to use; all cores by default. Never changes the result.
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
@@ -64,6 +69,7 @@ pub(crate) struct Eval {
 enum Split {
     Test,
     Train,
+    Validation,
 }
 
 impl Eval {
@@ -73,13 +79,14 @@ impl Eval {
             split: match self.split {
                 Split::Test => SplitName::Test,
                 Split::Train => SplitName::Train,
+                Split::Validation => SplitName::Validation,
             },
             subset: self.subset,
             seed: self.seed,
             treatment: self.data_treatment,
             nll_samples: self.nll_samples,
             threads: self.threads,
-            lookup: self.source.lookup(),
+            location: self.source.location(self.dataset.clone()),
         };
         let mut downloads = DownloadProgress::new(*output);
         let mut download = |event: datasets::Progress<'_>| downloads.report(event);
@@ -93,10 +100,12 @@ impl Eval {
 fn table(report: &Report) -> String {
     let evaluation = &report.evaluation;
     let mut text = format!(
-        "{} images of the {} split, {}; nats per image\n\
+        "{} rows of the {} split of {} ({}), {}; nats per row\n\
          likelihood {}; trained with {}\n\n",
         evaluation.n,
         evaluation.split,
+        report.data.dataset,
+        report.data.shape,
         treatment(report),
         report.pixel_likelihood,
         report.objective

@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 
+use atlas::run_data::DataLocation;
 use clap::Args;
 use datasets::{Lookup, Progress};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -25,6 +26,10 @@ pub(crate) struct SourceOptions {
     /// repeated. Otherwise $LATENT_ATLAS_MIRROR, then the known mirrors.
     #[arg(long, value_name = "BASE")]
     pub(crate) mirror: Vec<String>,
+
+    /// Do not keep decoded image folders: decode them each time.
+    #[arg(long)]
+    pub(crate) no_cache: bool,
 }
 
 impl SourceOptions {
@@ -37,6 +42,15 @@ impl SourceOptions {
             lookup.mirrors.clone_from(&self.mirror);
         }
         lookup
+    }
+
+    /// Where the data are, with `dataset` in place of what a run names.
+    pub(crate) fn location(&self, dataset: Option<String>) -> DataLocation {
+        DataLocation {
+            lookup: self.lookup(),
+            dataset,
+            cache: None,
+        }
     }
 }
 

@@ -5,11 +5,13 @@ use std::path::PathBuf;
 use atlas::configuration::{Configuration, Override};
 use atlas::interrupt::Interrupt;
 use atlas::presets::PRESETS;
+use atlas::run_data::anchored;
 use atlas::run_folder::RunFolder;
 use atlas::training::{self, Target};
 use clap::Args;
 use serde_json::json;
 
+use super::reading::ReadingOptions;
 use super::source::{DownloadProgress, SourceOptions};
 use crate::output::Output;
 use crate::progress::TrainingProgress;
@@ -18,6 +20,12 @@ use crate::progress::TrainingProgress;
 #[derive(Debug, Args)]
 #[command(after_long_help = after_help(), args_override_self = true)]
 pub(crate) struct Train {
+    /// What to train on: glyphs (embedded), mnist, fashion-mnist, kmnist,
+    /// idx:DIR, a folder of images (subfolders are classes), or an .npz, .npy,
+    /// .csv or .parquet file.
+    #[arg(value_name = "SOURCE", conflicts_with_all = ["dataset", "resume"])]
+    source_name: Option<String>,
+
     /// Start from a named recipe (listed below).
     #[arg(long, value_name = "P")]
     preset: Option<String>,
@@ -30,8 +38,8 @@ pub(crate) struct Train {
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
 
-    /// glyphs (embedded), mnist, fashion-mnist, kmnist, or idx:DIR.
-    #[arg(long, value_name = "D")]
+    /// The same as SOURCE; with --resume, where the data of the run are now.
+    #[arg(long, value_name = "SOURCE")]
     dataset: Option<String>,
 
     /// ae, vae, or ae-l2 (no sampling, quadratic penalty kept).
@@ -120,7 +128,8 @@ pub(crate) struct Train {
     /// Continue an interrupted run where its last checkpoint left it; with
     /// --epochs, go on to more epochs than it was meant to have.
     #[arg(long, value_name = "DIR", conflicts_with_all = [
-        "preset", "config", "set", "dataset", "model", "hidden", "latent", "activation",
+        "preset", "config", "set", "standardise", "test_share", "shape", "resize", "colour",
+        "background", "maximum", "invert", "transposed", "labels", "model", "hidden", "latent", "activation",
         "likelihood", "sigma", "objective", "samples", "beta", "beta_warm_up", "free_bits", "batch", "lr", "seed", "treatment", "schedule", "gradients",
     ])]
     resume: Option<PathBuf>,
@@ -128,6 +137,14 @@ pub(crate) struct Train {
     /// Print the resolved configuration and stop.
     #[arg(long)]
     print_config: bool,
+
+    /// Take off the mean of the training part and divide by its deviation,
+    /// value by value; decoded values are brought back.
+    #[arg(long)]
+    standardise: bool,
+
+    #[command(flatten)]
+    reading: ReadingOptions,
 
     #[command(flatten)]
     source: SourceOptions,
@@ -141,6 +158,7 @@ fn after_help() -> String {
     text.push_str(
         "\nExamples:\n  \
          cargo xtask train\n  \
+         cargo xtask train my-pictures/ --latent 16\n  \
          cargo xtask train --dataset mnist --model vae --hidden 400 --latent 20 --out runs/g1\n  \
          cargo xtask train --preset lab-ae --dataset fashion-mnist\n  \
          cargo xtask train --config runs/g1/config.toml --seed 1\n  \
@@ -162,7 +180,11 @@ impl Train {
             target,
             command: typed.into(),
             threads: self.threads,
-            lookup: self.source.lookup(),
+            location: self.source.location(if self.resume.is_some() {
+                self.dataset.clone()
+            } else {
+                None
+            }),
         };
         let epochs = request.target.configuration()?.training.epochs;
         let mut progress = TrainingProgress::new(*output, epochs);
@@ -250,8 +272,14 @@ impl Train {
             }
         });
         let quoted = |value: &Option<String>| value.as_ref().map(|text| toml_string(text));
+        // With --resume, --dataset is no setting.
+        let dataset = match self.source_name.as_ref().or(self.dataset.as_ref()) {
+            Some(text) if self.resume.is_none() => Some(toml_string(&anchored(text)?)),
+            _ => None,
+        };
+        overrides.extend(self.reading.overrides());
         let flags = [
-            ("--dataset", "data.dataset", quoted(&self.dataset)),
+            ("--dataset", "data.dataset", dataset),
             ("--model", "model.kind", quoted(&self.model)),
             ("--hidden", "model.hidden", hidden),
             ("--latent", "model.latent", self.latent.clone()),
@@ -274,6 +302,11 @@ impl Train {
             ("--treatment", "data.treatment", quoted(&self.treatment)),
             ("--schedule", "training.schedule", quoted(&self.schedule)),
             ("--gradients", "training.gradients", quoted(&self.gradients)),
+            (
+                "--standardise",
+                "data.standardise",
+                self.standardise.then(|| "true".to_owned()),
+            ),
         ];
         for (flag, key, value) in flags {
             if let Some(value) = value {
@@ -289,6 +322,6 @@ impl Train {
 }
 
 /// A TOML basic string, so that a value such as `3` stays a text.
-fn toml_string(text: &str) -> String {
+pub(crate) fn toml_string(text: &str) -> String {
     format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
 }

@@ -254,7 +254,12 @@ fn dataset(
         Some(name) => name.parse()?,
         None => default_source(&request.lookup)?,
     };
-    Ok(datasets::load_source(&source, &request.lookup, download)?)
+    Ok(datasets::load_source(
+        &source,
+        &datasets::Reading::default(),
+        &request.lookup,
+        download,
+    )?)
 }
 
 /// MNIST where its files are, else the embedded set.

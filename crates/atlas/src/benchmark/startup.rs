@@ -86,7 +86,7 @@ pub fn probe(
         },
         command: "the start of a run".into(),
         threads: Some(threads),
-        lookup: lookup.clone(),
+        location: lookup.clone().into(),
     };
     let mut observer = FirstStep {
         out,

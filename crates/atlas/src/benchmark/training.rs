@@ -96,7 +96,11 @@ impl Recipe {
             gradients,
             ..TrainingConfig::standard(seed)
         };
-        Ok(Trainer::new(model, config, dataset.train.shared_images())?)
+        Ok(Trainer::new(
+            model,
+            config,
+            crate::run_data::shared_images(&dataset.train, dataset.train.len()),
+        )?)
     }
 }
 

@@ -107,8 +107,7 @@ fn known_keys() -> Vec<String> {
         }
     }
     let mut keys = Vec::new();
-    let defaults = toml::Table::try_from(Configuration::default())
-        .expect("the default configuration is plain data");
+    let defaults = Configuration::every_key().expect("the default configuration is plain data");
     walk("", &defaults, &mut keys);
     keys
 }

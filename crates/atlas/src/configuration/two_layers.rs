@@ -53,7 +53,11 @@ impl TwoLayerConfiguration {
 
     /// As [`Configuration::digest`], and never that of a run of one layer.
     pub(crate) fn digest(&self, dataset_fingerprint: &str) -> String {
-        digest(self, dataset_fingerprint)
+        let identity = Self {
+            lower: self.lower.identity(),
+            upper: self.upper.clone(),
+        };
+        digest(&identity, dataset_fingerprint)
     }
 
     /// As [`Configuration::extends`].

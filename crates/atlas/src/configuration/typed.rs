@@ -6,7 +6,7 @@ use models::{
 };
 use tensor_ops::Activation;
 
-use super::{Configuration, DEFAULT_SIGMA, ModelConfiguration, PIXELS};
+use super::{Configuration, DEFAULT_SIGMA, ModelConfiguration};
 use crate::error::Error;
 
 impl Configuration {
@@ -161,7 +161,7 @@ impl Configuration {
         Ok(ModelSpec {
             kind,
             architecture: Architecture {
-                inputs: PIXELS,
+                inputs: self.shape()?.len(),
                 hidden: model.hidden.clone(),
                 latent: model.latent,
                 activation,

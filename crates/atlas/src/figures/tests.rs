@@ -17,8 +17,17 @@ fn small_set(folder: &Path, classes: u8) -> String {
             let file = fs::File::create(folder.join(name)).unwrap();
             datasets::idx::write(file, dimensions, data).unwrap();
         };
-        write(names[0], &[part.len(), 28, 28], &part.shared_images());
-        let labels: Vec<u8> = part.labels().iter().map(|label| label % classes).collect();
+        write(
+            names[0],
+            &[part.len(), 28, 28],
+            part.bytes().unwrap().as_slice().unwrap(),
+        );
+        let labels: Vec<u8> = part
+            .labels()
+            .unwrap()
+            .iter()
+            .map(|&label| label as u8 % classes)
+            .collect();
         write(names[1], &[part.len()], &labels);
     }
     format!("idx:{}", folder.display())

@@ -296,7 +296,7 @@ fn measure_one_layer(
         treatment: None,
         nll_samples: Some(request.nll_samples),
         threads: request.threads,
-        lookup: request.lookup.clone(),
+        location: request.lookup.clone().into(),
     };
     let report = report::write(&request, download, observer)?.0;
     let Some(bounds) = report.likelihood else {

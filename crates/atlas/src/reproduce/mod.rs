@@ -251,7 +251,7 @@ impl Workshop<'_> {
             let found = folder.configuration()?;
             if configuration.extends(&found) {
                 folder.extend(configuration)?;
-            } else if found != *configuration {
+            } else if found.identity() != configuration.identity() {
                 return Err(another_run(folder, configuration, &found));
             }
         }
@@ -262,6 +262,7 @@ impl Workshop<'_> {
         Run {
             configuration,
             dataset: self.dataset,
+            standardisation: None,
             threads: threads(self.request.threads),
             folder: folder.clone(),
         }

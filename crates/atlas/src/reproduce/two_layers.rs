@@ -9,17 +9,18 @@ use std::time::{Duration, Instant};
 use evaluation::likelihood::two_layer_likelihood_bounds;
 use evaluation::two_layers::{active_units, sampled_losses};
 use models::two_layers::{TwoLayerModel, TwoLayerSpec, TwoLayerTrainer};
-use models::{SharedPixels, TrainerError};
-use ndarray::{CowArray, s};
+use models::{Images, SharedImages, SharedPixels, TrainerError};
+use ndarray::ArrayView2;
 use tensor_ops::parallel::ThreadPool;
 
 use super::Workshop;
 use super::another_run;
 use super::likelihoods::{EVALUATION_SEED, Measured};
-use crate::configuration::{Configuration, PIXELS, TwoLayerConfiguration};
+use crate::configuration::{Configuration, TwoLayerConfiguration};
 use crate::environment::{Environment, threads};
 use crate::error::Error;
 use crate::report;
+use crate::run_data;
 use crate::run_folder::{EpochMetrics, Losses, RunFolder, RunResult, Status};
 use crate::run_images::{RunImages, treated};
 use crate::training::{CHECKPOINT_EVERY, Run, progress_metadata};
@@ -159,13 +160,34 @@ fn trainer(run: &Run<'_>, images: &RunImages<'_>) -> Result<TwoLayerTrainer, Err
     let configuration = run.configuration;
     let initialisation = configuration.initialisation()?;
     let seed = configuration.training.seed;
+    let pixels = shared_bytes(&images.train)?;
     let mut model = TwoLayerModel::new(TwoLayerSpec::table_1(), initialisation, seed)?;
     if configuration.output_bias_is_train_mean()? {
-        let images = SharedPixels::from(images.train.clone());
-        model.set_output_bias_to_mean(images.images(PIXELS));
+        model.set_output_bias_to_mean(pixels.images(run.dataset.shape().len()));
     }
     let config = configuration.training_config(run.threads)?;
-    Ok(TwoLayerTrainer::new(model, config, images.train.clone())?)
+    Ok(TwoLayerTrainer::new(model, config, pixels)?)
+}
+
+/// Pixels as two stochastic layers take them.
+fn shared_bytes(images: &SharedImages) -> Result<SharedPixels<u8>, Error> {
+    match images {
+        SharedImages::Bytes(bytes) => Ok(bytes.clone()),
+        SharedImages::Values(_) => Err(not_bytes()),
+    }
+}
+
+fn bytes(images: Images<'_>) -> Result<ArrayView2<'_, u8>, Error> {
+    match images {
+        Images::Bytes(bytes) => Ok(bytes),
+        Images::Values(_) => Err(not_bytes()),
+    }
+}
+
+fn not_bytes() -> Error {
+    Error::Configuration(
+        "two stochastic layers take images of 8-bit grey values, but these are floats; choose another --dataset".into(),
+    )
 }
 
 fn metrics(
@@ -175,14 +197,10 @@ fn metrics(
     seconds: f64,
 ) -> Result<EpochMetrics, Error> {
     let (steps, config) = (trainer.steps_in_epoch(), trainer.config());
-    let test = trainer.pool().install(|| {
-        sampled_losses(
-            trainer.model(),
-            images.test.view(),
-            config.seed,
-            trainer.epoch(),
-        )
-    })?;
+    let pixels = bytes(images.test.images())?;
+    let test = trainer
+        .pool()
+        .install(|| sampled_losses(trainer.model(), pixels, config.seed, trainer.epoch()))?;
     Ok(EpochMetrics {
         epoch: trainer.epoch() as usize,
         step: trainer.steps(),
@@ -196,7 +214,7 @@ fn metrics(
         data_treatment: images.treatment,
         learning_rate: Some(config.learning_rate_at(trainer.epoch() - 1, steps - 1, steps)),
         seconds,
-        images_per_second: (images.train.len() / PIXELS) as f64 / seconds,
+        images_per_second: images.train_count as f64 / seconds,
     })
 }
 
@@ -213,13 +231,13 @@ pub(super) fn measure(
     let treatment = configuration.treatment()?.of_evaluation();
     let test = &workshop.dataset.test;
     let n = request.subset.unwrap_or(test.len());
-    let images = CowArray::from(test.images().slice_move(s![..n, ..]));
-    let images = treated(treatment, images, configuration.data.test_seed);
+    let images = run_data::images(test).slice_rows(0..n);
+    let images = treated(treatment, images, configuration.data.test_seed)?;
     let pool = ThreadPool::new(threads(request.threads)).map_err(TrainerError::from)?;
     pool.install(|| {
         observer.sampling(n);
         let progress = || observer.sampled();
-        let (images, samples) = (images.view(), request.nll_samples);
+        let (images, samples) = (bytes(images.images())?, request.nll_samples);
         let seed = EVALUATION_SEED;
         Ok(Measured {
             bounds: two_layer_likelihood_bounds(&model, images, samples, seed, &progress)?,

@@ -19,6 +19,8 @@ use super::{DivergedRun, Scale, TrainedRun};
 use crate::atomic_file;
 use crate::claims::Measured;
 use crate::error::Error;
+use crate::run_data::images;
+use crate::study::labels;
 
 /// The data and runs of one study, and the folder of its figures.
 #[derive(Debug)]
@@ -182,20 +184,13 @@ impl<'a> Drawing<'a> {
             Classifier::load(&path)?
         } else {
             let (train, test) = (&self.dataset.train, &self.dataset.test);
-            let labels = |split: &datasets::Split| -> Vec<u32> {
-                split
-                    .labels()
-                    .iter()
-                    .map(|&label| u32::from(label))
-                    .collect()
-            };
             let mut classifier = Classifier::train(
-                train.images(),
-                &labels(train),
+                images(train),
+                labels(train),
                 self.dataset.classes(),
                 &ClassifierOptions::default(),
             )?;
-            classifier.measure_test_accuracy(test.images(), &labels(test))?;
+            classifier.measure_test_accuracy(images(test), labels(test))?;
             classifier.save(&path)?;
             classifier
         };

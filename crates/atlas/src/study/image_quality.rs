@@ -5,6 +5,7 @@
 //! would reach, are the others. Alternate images and not two halves, because
 //! the halves of MNIST's test set come from different writers.
 
+use datasets::Split;
 use evaluation::frechet::{FeatureMoments, frechet_distance};
 use evaluation::prdc::prdc;
 use ndarray::{Array2, ArrayView2, s};
@@ -14,6 +15,7 @@ use super::random_codes::{Fitted, prior_codes};
 use super::wording::{count, percent};
 use super::{Drawing, TrainedRun};
 use crate::error::Error;
+use crate::run_data::images;
 
 /// Neighbours that define a ball: as published with these measures.
 pub(super) const NEIGHBOURS: usize = 5;
@@ -73,7 +75,7 @@ pub(super) fn image_quality(
     drawing.measure(run, &name, &version(drawing)?, || {
         let reference = Reference::new(drawing)?;
         let noise = prior_codes(reference.features.nrows(), run.configuration.model.latent);
-        let codes = || run.encode(drawing.dataset.test.images()).mean;
+        let codes = || run.encode(images(&drawing.dataset.test)).mean;
         let codes = match source {
             Source::Prior => noise,
             Source::Fitted => Fitted::to(codes().view())?.codes(&noise),
@@ -88,9 +90,8 @@ pub(super) fn image_quality(
 /// no run changes it.
 pub(super) fn floor(drawing: &Drawing<'_>) -> Result<ImageQuality, Error> {
     let measure = || {
-        let images = drawing.dataset.test.images();
-        let others = images.slice(s![1..;2, ..]);
-        Reference::new(drawing)?.compare(others.mapv(|byte| f32::from(byte) / 255.0).view())
+        let others = every_second(&drawing.dataset.test, 1);
+        Reference::new(drawing)?.compare(others.to_floats().view())
     };
     match drawing.runs.first() {
         Some(run) => drawing.measure(run, "image-quality-floor", &version(drawing)?, measure),
@@ -120,6 +121,11 @@ fn version(drawing: &Drawing<'_>) -> Result<String, Error> {
     Ok(format!("1, k = {NEIGHBOURS}, classifier {fingerprint}"))
 }
 
+/// Every second image of a split.
+fn every_second(split: &Split, first: usize) -> Split {
+    split.select(&(first..split.len()).step_by(2).collect::<Vec<_>>())
+}
+
 /// Real images that others are compared with.
 struct Reference<'a> {
     classifier: &'a evaluation::Classifier,
@@ -130,8 +136,8 @@ struct Reference<'a> {
 impl<'a> Reference<'a> {
     fn new(drawing: &'a Drawing<'_>) -> Result<Self, Error> {
         let classifier = drawing.classifier()?;
-        let images = drawing.dataset.test.images();
-        let features = classifier.features(images.slice(s![..;2, ..]))?;
+        let others = every_second(&drawing.dataset.test, 0);
+        let features = classifier.features(images(&others))?;
         Ok(Self {
             moments: FeatureMoments::new(features.view())?,
             classifier,

@@ -1,6 +1,6 @@
 //! A finished run, loaded for a study.
 
-use models::{Codes, Model, ModelKind, ModelSpec};
+use models::{Codes, Images, Model, ModelKind, ModelSpec};
 use ndarray::{Array2, ArrayView2};
 
 use super::PlannedRun;
@@ -89,7 +89,7 @@ impl TrainedRun {
 
     /// Codes of images.
     #[must_use]
-    pub fn encode(&self, images: ArrayView2<'_, u8>) -> Codes {
+    pub fn encode<'a>(&self, images: impl Into<Images<'a>>) -> Codes {
         self.model.encode(images)
     }
 

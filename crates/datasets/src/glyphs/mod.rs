@@ -25,12 +25,14 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use rayon::prelude::*;
-use sha2::{Digest, Sha256};
 
-use crate::dataset::{Dataset, Split, fingerprint};
-use crate::digest;
-use crate::idx;
+use crate::dataset::{Dataset, Split, TestOrigin};
+use crate::error::DataError;
+use crate::fingerprint::{fingerprint, split_digests};
+use crate::part::{Opened, Part, Parts, ReadRows, RowsInto};
 use crate::registry;
+use crate::shape::Shape;
+use crate::values::{Kind, ValuesMut};
 
 /// The name on the command line.
 pub const NAME: &str = "glyphs";
@@ -57,19 +59,61 @@ pub const FINGERPRINT: &str = "c1836988a6b156560416d6ac80f2cada55325d3113d4cc4c3
 pub fn dataset() -> Dataset {
     let train = split(0..TRAIN);
     let test = split(TRAIN..TRAIN + TEST);
-    let (train_hashes, test_hashes) = rayon::join(|| hashes(&train), || hashes(&test));
+    let (train_digests, test_digests) = rayon::join(|| digests(&train), || digests(&test));
+    let ([a, b], [c, d]) = (&train_digests, &test_digests);
     Dataset {
         name: NAME.to_owned(),
         class_names: registry::digit_names(),
         attribution: ATTRIBUTION.to_owned(),
-        fingerprint: fingerprint([
-            &train_hashes.0,
-            &train_hashes.1,
-            &test_hashes.0,
-            &test_hashes.1,
-        ]),
+        test_origin: TestOrigin::Own,
+        remarks: Vec::new(),
+        fingerprint: fingerprint([a, b, c, d]),
         train,
         test,
+    }
+}
+
+/// The set as parts to be drawn row by row.
+pub(crate) fn open() -> Opened {
+    let part = |name: &str, indices: Range<usize>| Part {
+        path: name.into(),
+        count: indices.len(),
+        shape: Shape::grey(SIDE, SIDE),
+        kind: Kind::Bytes,
+        is_labelled: true,
+        is_named: false,
+        rows: Box::new(Drawn {
+            next: indices.start as u64,
+        }),
+    };
+    Opened {
+        parts: Parts::TrainAndTest(
+            part("glyphs (training)", 0..TRAIN),
+            part("glyphs (test)", TRAIN..TRAIN + TEST),
+        ),
+        class_names: (0i64..).zip(registry::digit_names()).collect(),
+        attribution: ATTRIBUTION.to_owned(),
+        is_transposed: false,
+        remarks: Vec::new(),
+    }
+}
+
+/// Images drawn one after another.
+struct Drawn {
+    next: u64,
+}
+
+impl ReadRows for Drawn {
+    fn read(&mut self, into: &mut RowsInto<'_>) -> Result<(), DataError> {
+        let ValuesMut::Bytes(values) = &mut into.values else {
+            unreachable!("glyphs are bytes")
+        };
+        let mut labels = vec![0; values.len() / PIXELS];
+        draw_all(self.next, values, &mut labels);
+        self.next += labels.len() as u64;
+        into.labels
+            .extend(labels.iter().map(|&label| i64::from(label)));
+        Ok(())
     }
 }
 
@@ -78,16 +122,22 @@ pub fn dataset() -> Dataset {
 #[must_use]
 pub fn split(indices: Range<usize>) -> Split {
     let mut images: Arc<[u8]> = std::iter::repeat_n(0u8, indices.len() * PIXELS).collect();
-    let mut labels = vec![0u8; indices.len()];
+    let mut labels = vec![0u32; indices.len()];
     let target = Arc::get_mut(&mut images).expect("a new buffer has one owner");
-    let first = indices.start as u64;
-    target
+    draw_all(indices.start as u64, target, &mut labels);
+    Split::grey(images, labels, SIDE, SIDE)
+}
+
+/// Draws consecutive images on the threads of the current rayon pool.
+fn draw_all(first: u64, pixels: &mut [u8], labels: &mut [u32]) {
+    pixels
         .par_chunks_exact_mut(PIXELS)
         .zip(labels.par_iter_mut())
         .enumerate()
         .with_min_len(256)
-        .for_each(|(offset, (pixels, label))| *label = draw(first + offset as u64, pixels));
-    Split::new(images, labels, SIDE, SIDE)
+        .for_each(|(offset, (pixels, label))| {
+            *label = u32::from(draw(first + offset as u64, pixels));
+        });
 }
 
 /// Draws image `index` into `pixels` and returns its label.
@@ -108,23 +158,24 @@ pub fn draw(index: u64, pixels: &mut [u8]) -> u8 {
     label as u8
 }
 
-fn hashes(split: &Split) -> (String, String) {
-    let hash = |dimensions: &[usize], data: &[u8]| {
-        let mut hasher = Sha256::new();
-        hasher.update(idx::header(dimensions));
-        hasher.update(data);
-        digest::finish(hasher)
-    };
-    let images = split.shared_images();
-    (
-        hash(&[split.len(), split.rows(), split.columns()], &images),
-        hash(&[split.len()], split.labels()),
-    )
+fn digests(split: &Split) -> [String; 2] {
+    let (values, rows) = split.shared();
+    let labels: Option<Vec<i64>> = split
+        .labels()
+        .map(|labels| labels.iter().map(|&label| i64::from(label)).collect());
+    split_digests(values, rows, split.shape(), labels.as_deref())
 }
 
 #[cfg(test)]
 mod tests {
+    use ndarray::ArrayView2;
+
     use super::*;
+    use crate::digest;
+
+    fn bytes(split: &Split) -> ArrayView2<'_, u8> {
+        split.bytes().unwrap()
+    }
 
     /// SHA-256 of the pixels of the first thousand images. It holds wherever
     /// f32 addition, subtraction, multiplication, division, square root and
@@ -136,8 +187,12 @@ mod tests {
     #[test]
     fn the_first_thousand_images_are_the_agreed_ones() {
         let split = split(0..1000);
-        assert_eq!(digest::sha256_hex(&split.shared_images()), FIRST_THOUSAND);
-        assert_eq!(split.labels()[..12], [2, 3, 4, 3, 5, 1, 3, 2, 9, 1, 5, 5]);
+        let pixels = bytes(&split).to_slice().unwrap();
+        assert_eq!(digest::sha256_hex(pixels), FIRST_THOUSAND);
+        assert_eq!(
+            split.labels().unwrap()[..12],
+            [2, 3, 4, 3, 5, 1, 3, 2, 9, 1, 5, 5]
+        );
     }
 
     #[test]
@@ -150,7 +205,7 @@ mod tests {
             ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"]
         );
         for split in [&dataset.train, &dataset.test] {
-            let images = split.shared_images();
+            let images = bytes(split);
             let mean =
                 images.iter().map(|&p| f64::from(p)).sum::<f64>() / (255.0 * images.len() as f64);
             let zeros = images.iter().filter(|&&p| p == 0).count() as f64 / images.len() as f64;
@@ -158,11 +213,11 @@ mod tests {
             assert!((mean - 0.1307).abs() < 0.002, "mean {mean}");
             assert!((zeros - 0.809).abs() < 0.005, "zeros {zeros}");
             assert!(
-                (split.grey_entropy() - 47.6).abs() < 0.5,
+                (split.grey_entropy().unwrap() - 47.6).abs() < 0.5,
                 "{}",
-                split.grey_entropy()
+                split.grey_entropy().unwrap()
             );
-            for count in split.class_counts(10) {
+            for count in split.class_counts(10).unwrap() {
                 let share = count as f64 / split.len() as f64;
                 // Five standard deviations of a share of the test images.
                 assert!((share - 0.1).abs() < 0.015, "share {share}");
@@ -183,15 +238,18 @@ mod tests {
             whole.select(&[1234, 1235, 1236, 1237, 1238, 1239])
         );
         let mut pixels = [0u8; PIXELS];
-        assert_eq!(draw(2999, &mut pixels), whole.labels()[2999]);
-        assert_eq!(pixels, whole.image(2999));
+        assert_eq!(
+            Some(u32::from(draw(2999, &mut pixels))),
+            whole.labels().map(|labels| labels[2999])
+        );
+        assert_eq!(pixels[..], *bytes(&whole).row(2999).as_slice().unwrap());
     }
 
     #[test]
     fn every_image_is_framed_like_the_others_and_different_from_them() {
         let split = split(0..5000);
         let mut seen = std::collections::HashSet::new();
-        for image in split.images().outer_iter() {
+        for image in bytes(&split).outer_iter() {
             let (mut mass, mut x, mut y) = (0.0, 0.0, 0.0);
             let (mut low, mut high) = ([SIDE; 2], [0; 2]);
             for (index, &pixel) in image.iter().enumerate() {

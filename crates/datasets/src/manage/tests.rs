@@ -5,7 +5,8 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 
 use super::*;
-use crate::dataset::fingerprint;
+use crate::fingerprint::fingerprint;
+use crate::registry::FILE_NAMES;
 use crate::test_server::{Reply, Server};
 
 fn gz(content: &[u8], level: u32) -> Vec<u8> {
@@ -49,7 +50,7 @@ fn small_set(plain: bool) -> &'static NamedSet {
         torchvision_folder: "SMALL",
         files: [file(0), file(1), file(2), file(3)],
         mirrors: &[],
-        class_names: ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"],
+        class_names: &["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"],
         licence: "none",
         attribution: "none",
     }))
@@ -84,6 +85,10 @@ fn put(folder: &Path, level: Option<u32>) {
         }
         .unwrap();
     }
+}
+
+fn load_source(source: &Source, lookup: &Lookup) -> Result<Dataset, DataError> {
+    load::load_source(source, &Reading::default(), lookup, &mut |_| {})
 }
 
 fn listing(folder: &Path) -> Vec<String> {
@@ -127,13 +132,14 @@ fn fetch_downloads_what_is_missing_once_and_load_needs_no_network_then() {
         offline: true,
         ..lookup
     };
-    let dataset = load::load_source(&source, &offline, &mut |_| {}).unwrap();
+    let dataset = load_source(&source, &offline).unwrap();
     assert_eq!(server.requests().len(), 4);
     assert_eq!(dataset.name, "small");
     assert_eq!(dataset.class_names[9], "j");
     assert_eq!(dataset.train.images().dim(), (5, 6));
-    assert_eq!(dataset.train.labels(), [0, 1, 2, 3, 9]);
-    assert_eq!(dataset.test.image(1), [48, 56, 64, 72, 80, 88]);
+    assert_eq!(dataset.train.labels(), Some(&[0, 1, 2, 3, 9][..]));
+    let test = dataset.test.bytes().unwrap();
+    assert_eq!(test.row(1).to_vec(), [48, 56, 64, 72, 80, 88]);
     let hashes = contents().map(|content| digest::sha256_hex(&content));
     assert_eq!(
         dataset.fingerprint,
@@ -150,8 +156,8 @@ fn load_downloads_an_absent_set_and_completes_a_partial_one() {
     let folder = root.path().join("data/small");
     put(&folder, Some(9));
     fs::remove_file(folder.join("t10k-labels-idx1-ubyte.gz")).unwrap();
-    let dataset = load::load_source(&source, &lookup, &mut |_| {}).unwrap();
-    assert_eq!(dataset.test.labels(), [7, 7]);
+    let dataset = load_source(&source, &lookup).unwrap();
+    assert_eq!(dataset.test.labels(), Some(&[7, 7][..]));
     assert_eq!(server.requests(), ["/small/t10k-labels-idx1-ubyte.gz"]);
 }
 
@@ -161,7 +167,7 @@ fn an_absent_set_says_how_to_get_it() {
     let mut lookup = lookup(root.path(), vec!["http://127.0.0.1:1".to_owned()]);
     lookup.offline = true;
     let source = Source::Named(small_set(true));
-    let offline = load::load_source(&source, &lookup, &mut |_| {}).unwrap_err();
+    let offline = load_source(&source, &lookup).unwrap_err();
     assert!(matches!(offline, DataError::Offline { .. }));
     assert!(matches!(
         verify(&source, &lookup),
@@ -191,7 +197,7 @@ fn a_complete_folder_is_only_read() {
     put(&folder, None);
     let source = Source::Named(small_set(true));
     let before = listing(&folder);
-    load::load_source(&source, &lookup, &mut |_| {}).unwrap();
+    load_source(&source, &lookup).unwrap();
     fetch(&source, &lookup, &mut |_| {}).unwrap();
     assert!(verify(&source, &lookup).unwrap().ok);
     assert_eq!(path(&source, &lookup).unwrap().folder, Some(folder.clone()));
@@ -213,9 +219,7 @@ fn altered_files_are_refused_by_load_and_fetch_and_reported_by_verify() {
     fs::write(&target, &content).unwrap();
 
     for error in [
-        load::load_source(&source, &lookup, &mut |_| {})
-            .map(|_| ())
-            .unwrap_err(),
+        load_source(&source, &lookup).map(|_| ()).unwrap_err(),
         fetch(&source, &lookup, &mut |_| {})
             .map(|_| ())
             .unwrap_err(),
@@ -259,11 +263,11 @@ fn recompressed_files_hold_the_published_content() {
             .iter()
             .all(|file| file.status == FileStatus::Recompressed)
     );
-    load::load_source(&source, &lookup, &mut |_| {}).unwrap();
+    load_source(&source, &lookup).unwrap();
     // Without a known content hash, only the published bytes will do.
     let source = Source::Named(small_set(false));
     assert!(!verify(&source, &lookup).unwrap().ok);
-    let error = load::load_source(&source, &lookup, &mut |_| {}).unwrap_err();
+    let error = load_source(&source, &lookup).unwrap_err();
     assert!(matches!(error, DataError::Altered { .. }));
 }
 
@@ -292,7 +296,7 @@ fn a_folder_named_by_idx_loads_and_verifies() {
     let lookup = lookup(root.path(), Vec::new());
     put(root.path(), Some(6));
     let source: Source = format!("idx:{}", root.path().display()).parse().unwrap();
-    let dataset = load::load_source(&source, &lookup, &mut |_| {}).unwrap();
+    let dataset = load_source(&source, &lookup).unwrap();
     assert_eq!(dataset.name, format!("idx:{}", root.path().display()));
     let report = verify(&source, &lookup).unwrap();
     assert!(report.ok);

@@ -68,7 +68,7 @@ fn maps(folder: &Path) -> Done {
             .zip(&classes)
             .map(|(&at, &class)| Point {
                 at,
-                colour: class_colour(usize::from(class)),
+                colour: class_colour(class as usize),
             })
             .collect(),
         radius: 1.6,

@@ -184,7 +184,7 @@ fn regions(folder: &Path) -> Done {
     let names = digits();
     let mut legend: Vec<LegendEntry> = Vec::new();
     for (title, steps) in [("21 × 21 codes", 21), ("101 × 101 codes", 101)] {
-        let (classes, confidences): (Vec<u8>, Vec<f64>) = lattice(steps, -4.0, 4.0)
+        let (classes, confidences): (Vec<u32>, Vec<f64>) = lattice(steps, -4.0, 4.0)
             .iter()
             .map(|[x, y]| {
                 let turn = (y.atan2(*x) / std::f64::consts::TAU).rem_euclid(1.0);
@@ -194,7 +194,7 @@ fn regions(folder: &Path) -> Done {
                     (turn * 9.0).floor()
                 };
                 let edge = ((turn * 9.0).fract() - 0.5).abs();
-                (class as u8, (1.15 - 1.5 * edge).clamp(0.0, 1.0))
+                (class as u32, (1.15 - 1.5 * edge).clamp(0.0, 1.0))
             })
             .unzip();
         let mut plot = RegionMap {
@@ -224,7 +224,7 @@ fn regions(folder: &Path) -> Done {
 
 fn trajectories(folder: &Path) -> Done {
     let names = digits();
-    let classes: Vec<u8> = (0..10).collect();
+    let classes: Vec<u32> = (0..10).collect();
     let (ends, _) = codes(10, 1.5, 8);
     let moment = |step: usize| -> (Vec<Vec<[f64; 2]>>, Vec<f64>) {
         let paths = ends

@@ -203,7 +203,7 @@ fn odd_lines(folder: &Path) -> Done {
 }
 
 /// Codes in as many clusters on a spiral.
-fn clusters(count: u16, each: usize) -> (Vec<[f64; 2]>, Vec<u16>) {
+fn clusters(count: u32, each: usize) -> (Vec<[f64; 2]>, Vec<u32>) {
     let mut normal = Normal(8);
     (0..count)
         .flat_map(|class| std::iter::repeat_n(class, each))
@@ -216,7 +216,7 @@ fn clusters(count: u16, each: usize) -> (Vec<[f64; 2]>, Vec<u16>) {
 }
 
 fn many_classes(folder: &Path) -> Done {
-    for count in [20u16, 62, 300] {
+    for count in [20u32, 62, 300] {
         let (points, classes) = clusters(count, 60);
         let names: Vec<String> = (0..count)
             .map(|class| match class {

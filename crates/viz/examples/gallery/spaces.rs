@@ -8,7 +8,7 @@ use crate::{Done, save, sidecar};
 
 pub(crate) fn draw(folder: &Path) -> Done {
     let mut normal = Normal(21);
-    let (points, classes): (Vec<[f64; 3]>, Vec<u8>) = (0..6000)
+    let (points, classes): (Vec<[f64; 3]>, Vec<u32>) = (0..6000)
         .map(|i| {
             let class = i % 10;
             // Ten directions spread over the sphere (golden angle).
@@ -17,7 +17,7 @@ pub(crate) fn draw(folder: &Path) -> Done {
             let ring = (1.0 - height * height).sqrt();
             let centre = [ring * turn.cos(), ring * turn.sin(), height];
             let at = centre.map(|c| 1.5 * c + 0.4 * normal.next());
-            (at, class as u8)
+            (at, class as u32)
         })
         .unzip();
     let names = digits();

@@ -42,7 +42,7 @@ pub(crate) fn fashion() -> Vec<String> {
 }
 
 /// Ten elongated clusters, as codes of images are.
-pub(crate) fn codes(count: usize, spread: f64, seed: u64) -> (Vec<[f64; 2]>, Vec<u8>) {
+pub(crate) fn codes(count: usize, spread: f64, seed: u64) -> (Vec<[f64; 2]>, Vec<u32>) {
     let mut normal = Normal(seed);
     (0..count)
         .map(|i| {
@@ -56,7 +56,7 @@ pub(crate) fn codes(count: usize, spread: f64, seed: u64) -> (Vec<[f64; 2]>, Vec
                 radius * turn.cos() - across * turn.sin(),
                 radius * turn.sin() + across * turn.cos(),
             ];
-            (at, class as u8)
+            (at, class as u32)
         })
         .unzip()
 }

@@ -152,11 +152,19 @@ impl Images {
         let folder = tempfile::tempdir().map_err(unwritable(std::env::temp_dir()))?;
         let path = folder.path().join(datasets::FILE_NAMES[0]);
         let train = &dataset.train;
+        let (Some(pixels), Some((height, width))) = (train.bytes(), train.shape().size()) else {
+            return Err(Error::Benchmark(format!(
+                "the peers train on grey byte images, but {} holds {} of {}",
+                dataset.name,
+                train.kind().noun(),
+                train.shape()
+            )));
+        };
         let file = File::create(&path).map_err(unwritable(path.clone()))?;
         idx::write(
             BufWriter::new(file),
-            &[train.len(), train.rows(), train.columns()],
-            &train.shared_images(),
+            &[train.len(), height, width],
+            pixels.as_slice().unwrap_or_default(),
         )
         .map_err(unwritable(path))?;
         Ok(Self::Written(folder))

@@ -9,6 +9,8 @@ use viz::{ColourMap, Dash, Field, Figure, Layer, LegendAt, Line, Panel, Rgb, Rul
 
 use super::measures::{AREA_LEVEL, GAP_CELLS, TRIM, code_numbers};
 use crate::error::Error;
+use crate::run_data::images;
+use crate::study::labels;
 use crate::study::plane_map::{points, ranges_with_window, rounded, rounded_points};
 use crate::study::wording::{count, percent, seed_and_epochs};
 use crate::study::{Drawing, TrainedRun};
@@ -24,7 +26,7 @@ pub(super) fn by_class(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Resul
     let mut legend = Vec::new();
     let mut data = Vec::new();
     for run in runs {
-        let codes = points(run.encode(test.images()).mean.view());
+        let codes = points(run.encode(images(test)).mean.view());
         let mut plot = ClassScatter {
             title: &run.title(),
             points: &codes,
@@ -72,7 +74,7 @@ pub(super) fn by_class(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Resul
         "codes",
         figure,
         runs,
-        json!({"split": "test", "labels": test.labels(), "models": data}),
+        json!({"split": "test", "labels": labels(test), "models": data}),
     )
 }
 
@@ -135,7 +137,7 @@ pub(super) fn gaps(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Result<Bl
     let mut data = Vec::new();
     for run in runs {
         let numbers = code_numbers(drawing, run)?;
-        let codes = points(run.encode(test.images()).mean.view());
+        let codes = points(run.encode(images(test)).mean.view());
         let inside: Vec<[f64; 2]> = codes
             .into_iter()
             .filter(|code| {

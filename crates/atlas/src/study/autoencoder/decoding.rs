@@ -11,6 +11,8 @@ use super::measures::{
     CONFIDENCE, Form, POINTS, code_numbers, decoded, prior_points, stepped, uniform_points,
 };
 use crate::error::Error;
+use crate::run_data::images;
+use crate::study::labels;
 use crate::study::plane_map::{PlaneMap, points, rounded_points};
 use crate::study::wording::{count, percent, seed_and_epochs};
 use crate::study::{Drawing, TrainedRun};
@@ -59,7 +61,7 @@ pub(super) fn random_points(
             format!("random-points-{}-prior", run.key),
         ),
     };
-    let codes = points(run.encode(test.images()).mean.view());
+    let codes = points(run.encode(images(test)).mean.view());
     let mut plot = ClassScatter {
         title: &run.title(),
         points: &codes,
@@ -146,16 +148,16 @@ pub(super) fn maps(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Result<Bl
     for run in runs {
         let ranges = code_numbers(drawing, run)?.ranges;
         let map = PlaneMap::covering(run, TILES, ranges);
-        let codes = points(run.encode(test.images()).mean.view());
+        let codes = points(run.encode(images(test)).mean.view());
         let bare = map.plot(&run.title(), PIXEL)?;
         let mut overlaid = map.plot(&format!("{}, with the codes", run.title()), PIXEL)?;
         overlaid.layers.push(Layer::Points(Points {
             points: codes
                 .iter()
-                .zip(test.labels())
+                .zip(labels(test))
                 .map(|(&at, &class)| Point {
                     at,
-                    colour: class_colour(usize::from(class)),
+                    colour: class_colour(class as usize),
                 })
                 .collect(),
             radius: 1.7,

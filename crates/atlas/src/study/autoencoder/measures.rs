@@ -7,11 +7,14 @@ use evaluation::gaps::{Gaps, gaps};
 use evaluation::knn::knn_accuracy;
 use evaluation::prdc::prdc;
 use evaluation::round_trip::round_trip;
+use models::Images;
 use ndarray::{Array2, ArrayView2, s};
 use serde::{Deserialize, Serialize};
 use tensor_ops::random::{Stream, fill_normal, fill_uniform};
 
 use crate::error::Error;
+use crate::run_data::images;
+use crate::study::labels;
 use crate::study::plane_map::code_box;
 use crate::study::{Drawing, TrainedRun};
 
@@ -73,20 +76,13 @@ pub(super) fn code_numbers(drawing: &Drawing<'_>, run: &TrainedRun) -> Result<Co
         "1: test codes, 50 cells, 95 % areas",
         || {
             let (train, test) = (&drawing.dataset.train, &drawing.dataset.test);
-            let codes = run.encode(test.images()).mean;
-            let reference = run.encode(train.images()).mean;
-            let [train_labels, test_labels] = [train, test].map(|split| {
-                split
-                    .labels()
-                    .iter()
-                    .map(|&label| u32::from(label))
-                    .collect::<Vec<_>>()
-            });
+            let codes = run.encode(images(test)).mean;
+            let reference = run.encode(images(train)).mean;
             let neighbours = knn_accuracy(
                 reference.view(),
-                &train_labels,
+                labels(train),
                 codes.view(),
-                &test_labels,
+                labels(test),
                 &[15],
             )?;
             Ok(CodeNumbers {
@@ -95,7 +91,7 @@ pub(super) fn code_numbers(drawing: &Drawing<'_>, run: &TrainedRun) -> Result<Co
                 symmetry: axis_symmetry(codes.view())?,
                 areas: class_areas(
                     codes.view(),
-                    &test_labels,
+                    labels(test),
                     drawing.dataset.classes(),
                     AREA_LEVEL,
                 )?,
@@ -169,7 +165,7 @@ pub(super) fn decoded(drawing: &Drawing<'_>, run: &TrainedRun) -> Result<Decoded
         "3: 2000 points, k = 5 of 4000",
         || {
             let test = &drawing.dataset.test;
-            let codes = run.encode(test.images()).mean;
+            let codes = run.encode(images(test)).mean;
             let ranges = code_box(codes.view())?;
             let extent = code_extent(codes.view())?;
             let deviation = (0.5
@@ -179,15 +175,15 @@ pub(super) fn decoded(drawing: &Drawing<'_>, run: &TrainedRun) -> Result<Decoded
                     .map(|value| value * value)
                     .sum::<f64>())
             .sqrt();
-            let real = test.images();
+            let real = images(test);
             let (real_part, held_out) = (
-                real.slice(s![..real.nrows().min(REAL), ..]),
-                real.slice(s![real.nrows() - real.nrows().min(POINTS).., ..]),
+                real.slice_rows(0..real.nrows().min(REAL)),
+                test.slice(test.len() - test.len().min(POINTS)..test.len()),
             );
             let judge = Judge::new(drawing, run, real_part, deviation)?;
             let count = codes.nrows().min(POINTS);
             let some_codes = codes.slice(s![codes.nrows() - count.., ..]);
-            let held_out = held_out.mapv(|byte| f32::from(byte) / 255.0);
+            let held_out = held_out.to_floats();
             Ok(Decoded {
                 real: judge.images(held_out.view())?,
                 reconstructed: judge.images(run.model.decode(some_codes).view())?,
@@ -213,7 +209,7 @@ impl<'a> Judge<'a> {
     fn new(
         drawing: &'a Drawing<'a>,
         run: &'a TrainedRun,
-        real: ArrayView2<'_, u8>,
+        real: Images<'_>,
         deviation: f64,
     ) -> Result<Self, Error> {
         Ok(Self {

@@ -23,6 +23,7 @@ use super::{Drawing, PlannedRun, Scale, Study, TrainedRun};
 use crate::claims::Measured;
 use crate::configuration::Configuration;
 use crate::error::Error;
+use crate::run_data::images;
 
 pub(super) const STUDY: Study = Study {
     name: "dimensions",
@@ -152,7 +153,7 @@ fn evaluation(drawing: &Drawing<'_>, run: &TrainedRun) -> Result<Evaluation, Err
     drawing.measure(run, "evaluation", "1 test seed=0", || {
         Ok(evaluate(
             &run.model,
-            drawing.dataset.test.images(),
+            images(&drawing.dataset.test),
             &EvaluationOptions::default(),
         )?)
     })

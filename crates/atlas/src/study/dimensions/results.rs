@@ -3,7 +3,7 @@
 
 use evaluation::Evaluation;
 use evaluation::mmd::mmd_to_prior;
-use ndarray::{Array2, Zip, s};
+use ndarray::{Array2, Zip};
 use tensor_ops::random::{Stream, fill_normal};
 use viz::page::{Block, Cell, Column, Table, Text};
 
@@ -11,6 +11,7 @@ use super::super::wording::count;
 use super::super::{Drawing, TrainedRun};
 use super::{CASES, evaluation, final_loss, seeds_in_words};
 use crate::error::Error;
+use crate::run_data::images;
 
 /// Stream of the deviates of the codes drawn here; those of training lie below.
 const CODES: u64 = 0x4154_4d4d_0000;
@@ -80,8 +81,8 @@ pub(super) fn table(drawing: &Drawing<'_>) -> Result<Block, Error> {
 fn discrepancy(drawing: &Drawing<'_>, run: &TrainedRun) -> Result<f64, Error> {
     let version = format!("1, {ROWS} codes, null {NULL:?}");
     drawing.measure(run, "dimensions-discrepancy", &version, || {
-        let images = drawing.dataset.test.images();
-        let some = images.slice(s![..images.nrows().min(ROWS), ..]);
+        let images = images(&drawing.dataset.test);
+        let some = images.slice_rows(0..images.nrows().min(ROWS));
         let codes = run.encode(some);
         let sampled = match &codes.log_variance {
             None => codes.mean,

@@ -13,6 +13,7 @@ use viz::lattice;
 
 use super::{MINIMUM_SHARE, RANGE, STEPS};
 use crate::error::Error;
+use crate::run_data::images;
 use crate::study::plane_map::{PlaneMap, code_box, rounded};
 use crate::study::{Drawing, TrainedRun};
 
@@ -100,7 +101,7 @@ pub(super) fn on_own_codes(drawing: &Drawing<'_>, run: &TrainedRun) -> Result<Ma
         "lab-own-map",
         "1: 21 × 21 over 99 % of the test codes",
         || {
-            let codes = run.encode(drawing.dataset.test.images()).mean;
+            let codes = run.encode(images(&drawing.dataset.test)).mean;
             map_numbers(drawing, run, code_box(codes.view())?)
         },
     )
@@ -115,7 +116,7 @@ fn map_numbers(
     let map = PlaneMap::stretched(run, STEPS, ranges);
     let shape = map.shape();
     let probabilities = drawing.classifier()?.probabilities(map.images.view())?;
-    let codes = run.encode(test.images()).mean;
+    let codes = run.encode(images(test)).mean;
     let inside = codes
         .outer_iter()
         .filter(|code| {
@@ -131,8 +132,8 @@ fn map_numbers(
         whole: neighbour_change(map.images.view(), shape)?,
         centre: centre_change(map.images.view(), shape, CENTRE)?,
         field: rounded(&change_field(map.images.view(), shape)?, 4),
-        explained: explained_variance(test.images(), map.images.view()),
-        typical_distance: typical_distance(test.images()),
+        explained: explained_variance(test.to_floats().view(), map.images.view()),
+        typical_distance: typical_distance(test.to_floats().view()),
         codes_inside: inside as f64 / codes.nrows() as f64,
     })
 }
@@ -264,7 +265,7 @@ pub(super) fn aggregate(drawing: &Drawing<'_>, run: &TrainedRun) -> Result<Aggre
         "lab-aggregate",
         "1: test posteriors, 121 cells over −4 … 4",
         || {
-            let codes = run.encode(drawing.dataset.test.images());
+            let codes = run.encode(images(&drawing.dataset.test));
             let Some(log_variance) = codes.log_variance else {
                 return Err(Error::Configuration(format!(
                     "{} has no posteriors, but the study 'lab' needs those of a VAE",
@@ -329,15 +330,15 @@ pub(super) fn excess_at_origin(rings: &[f64]) -> f64 {
 /// 1 − Σ‖x − t(x)‖²/Σ‖x − x̄‖², where t(x) is the tile nearest to the image x:
 /// how much of the images a map contains. Negative when even the mean image
 /// would do better.
-fn explained_variance(images: ArrayView2<'_, u8>, tiles: ArrayView2<'_, f32>) -> f64 {
+fn explained_variance(images: ArrayView2<'_, f32>, tiles: ArrayView2<'_, f32>) -> f64 {
     let mean: Array1<f64> = {
         let sums = images
             .outer_iter()
             .fold(Array1::zeros(images.ncols()), |mut sums, image| {
-                sums.zip_mut_with(&image, |sum: &mut f64, &byte| *sum += f64::from(byte));
+                sums.zip_mut_with(&image, |sum: &mut f64, &value| *sum += f64::from(value));
                 sums
             });
-        sums / (255.0 * images.nrows() as f64)
+        sums / images.nrows() as f64
     };
     let centre = mean.mapv(|value| value as f32);
     // Distances about the mean image keep the f32 products small.
@@ -346,7 +347,7 @@ fn explained_variance(images: ArrayView2<'_, u8>, tiles: ArrayView2<'_, f32>) ->
     let mut residual = 0.0;
     let mut total = 0.0;
     for block in images.axis_chunks_iter(Axis(0), 500) {
-        let block = block.mapv(|byte| f32::from(byte) / 255.0) - &centre;
+        let block = &block - &centre;
         let products = block.dot(&tiles.t());
         for (image, products) in block.outer_iter().zip(products.outer_iter()) {
             let own = norm(image.iter());
@@ -368,7 +369,7 @@ fn norm<'a>(values: impl Iterator<Item = &'a f32>) -> f64 {
 
 /// Mean Euclidean distance of pairs of different images, pixels in [0, 1]; each
 /// image is in two pairs.
-fn typical_distance(images: ArrayView2<'_, u8>) -> f64 {
+fn typical_distance(images: ArrayView2<'_, f32>) -> f64 {
     let n = images.nrows();
     // Far apart in the file and coprime to common sizes.
     let offset = (n / 2).saturating_sub(1).max(1);
@@ -379,7 +380,7 @@ fn typical_distance(images: ArrayView2<'_, u8>) -> f64 {
                 .iter()
                 .zip(b)
                 .map(|(&a, &b)| (f64::from(a) - f64::from(b)).powi(2));
-            squares.sum::<f64>().sqrt() / 255.0
+            squares.sum::<f64>().sqrt()
         })
         .sum();
     sum / n as f64
@@ -393,8 +394,8 @@ mod tests {
 
     #[test]
     fn a_map_of_the_images_themselves_explains_them() {
-        let images = array![[0u8, 255, 0], [255, 0, 0], [0, 0, 255]];
-        let tiles = images.mapv(|byte| f32::from(byte) / 255.0);
+        let images = array![[0.0f32, 1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]];
+        let tiles = images.clone();
         assert!((explained_variance(images.view(), tiles.view()) - 1.0).abs() < 1e-6);
         let mean = Array2::from_elem((1, 3), 1.0f32 / 3.0);
         assert!(explained_variance(images.view(), mean.view()).abs() < 1e-6);

@@ -11,6 +11,8 @@ use viz::{Dash, Field, Figure, Layer, LegendAt, Panel, class_colour};
 use super::RANGE;
 use super::measures::{Aggregate, DENSITY_CELLS, aggregate, fine_map};
 use crate::error::Error;
+use crate::run_data::images;
+use crate::study::labels;
 use crate::study::plane_map::{points, rounded, rounded_points};
 use crate::study::wording::{count, listed, seed_and_epochs};
 use crate::study::{Drawing, TrainedRun};
@@ -30,7 +32,7 @@ struct TestPosteriors {
 
 impl TestPosteriors {
     fn of(drawing: &Drawing<'_>, run: &TrainedRun) -> Result<Self, Error> {
-        let codes = run.encode(drawing.dataset.test.images());
+        let codes = run.encode(images(&drawing.dataset.test));
         let Some(log_variance) = codes.log_variance else {
             return Err(Error::Configuration(format!(
                 "{} has no posteriors, but the study 'lab' draws those of a VAE",
@@ -69,17 +71,18 @@ impl TestPosteriors {
 
     /// The image of each of `count` different classes whose posterior is
     /// densest at the origin, densest first.
-    fn densest_at_origin(&self, labels: &[u8], count: usize) -> Vec<usize> {
+    fn densest_at_origin(&self, labels: &[u32], count: usize) -> Vec<usize> {
         let mut order: Vec<usize> = (0..self.means.len()).collect();
         order.sort_by(|&a, &b| {
             self.ln_density(b, [0.0; 2])
                 .total_cmp(&self.ln_density(a, [0.0; 2]))
                 .then(a.cmp(&b))
         });
-        let mut seen = [false; 256];
+        let classes = labels.iter().max().map_or(0, |&label| label as usize + 1);
+        let mut seen = vec![false; classes];
         order
             .into_iter()
-            .filter(|&index| !std::mem::replace(&mut seen[usize::from(labels[index])], true))
+            .filter(|&index| !std::mem::replace(&mut seen[labels[index] as usize], true))
             .take(count)
             .collect()
     }
@@ -108,9 +111,9 @@ impl TestPosteriors {
 }
 
 /// The first test image of each class.
-fn first_of_each_class(labels: &[u8], classes: usize) -> Vec<usize> {
+fn first_of_each_class(labels: &[u32], classes: usize) -> Vec<usize> {
     (0..classes)
-        .filter_map(|class| labels.iter().position(|&label| usize::from(label) == class))
+        .filter_map(|class| labels.iter().position(|&label| label as usize == class))
         .collect()
 }
 
@@ -149,7 +152,7 @@ fn ellipses(
 ) -> Result<Block, Error> {
     let test = &drawing.dataset.test;
     let names = &drawing.dataset.class_names;
-    let chosen = first_of_each_class(test.labels(), names.len());
+    let chosen = first_of_each_class(labels(test), names.len());
     let covering = posteriors.covering_origin();
     let drawn: Vec<usize> = evenly_spaced(&covering, DRAWN);
     let title = format!(
@@ -179,11 +182,11 @@ fn ellipses(
     ] {
         let pick = |from: &[[f64; 2]]| images.iter().map(|&i| from[i]).collect::<Vec<_>>();
         let (means, deviations) = (pick(&posteriors.means), pick(&posteriors.deviations));
-        let classes: Vec<u8> = images.iter().map(|&image| test.labels()[image]).collect();
+        let classes: Vec<u32> = images.iter().map(|&image| labels(test)[image]).collect();
         let words: Vec<String> = if named {
             classes
                 .iter()
-                .map(|&class| names[usize::from(class)].clone())
+                .map(|&class| names[class as usize].clone())
                 .collect()
         } else {
             Vec::new()
@@ -260,13 +263,13 @@ fn surfaces(
 ) -> Result<Block, Error> {
     let test = &drawing.dataset.test;
     let names = &drawing.dataset.class_names;
-    let three = posteriors.densest_at_origin(test.labels(), 3);
-    let chosen = first_of_each_class(test.labels(), names.len());
+    let three = posteriors.densest_at_origin(labels(test), 3);
+    let chosen = first_of_each_class(labels(test), names.len());
     let near = posteriors.mixture(&three, posteriors.reach(&three), 81);
     let spread = posteriors.mixture(&chosen, RANGE, 161);
     let classes: Vec<String> = three
         .iter()
-        .map(|&image| names[usize::from(test.labels()[image])].clone())
+        .map(|&image| names[labels(test)[image] as usize].clone())
         .collect();
     let camera = Camera {
         azimuth: 30.0,

@@ -7,7 +7,9 @@ use viz::{Dash, Figure, Layer, LegendAt, Panel, Rgb, class_colour};
 
 use super::{PANEL, RANGE};
 use crate::error::Error;
+use crate::run_data::images;
 use crate::run_folder::Losses;
+use crate::study::labels;
 use crate::study::plane_map::{points, ranges_with_window, rounded_points};
 use crate::study::wording::{count, seed_and_epochs};
 use crate::study::{Drawing, TrainedRun};
@@ -19,7 +21,7 @@ pub(super) fn codes(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Result<B
     let mut legend = Vec::new();
     let mut data = Vec::new();
     for run in runs {
-        let codes = points(run.encode(test.images()).mean.view());
+        let codes = points(run.encode(images(test)).mean.view());
         let mut plot = ClassScatter {
             title: &run.title(),
             points: &codes,
@@ -61,7 +63,7 @@ pub(super) fn codes(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Result<B
         "codes",
         figure,
         runs,
-        json!({"split": "test", "labels": test.labels(), "models": data}),
+        json!({"split": "test", "labels": labels(test), "models": data}),
     )
 }
 

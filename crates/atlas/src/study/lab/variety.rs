@@ -23,15 +23,13 @@ pub(super) fn regions(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Result
         let fine = fine_map(drawing, run)?;
         let numbers = on_the_map(drawing, run)?;
         let kinds = numbers.classes.kinds;
-        // The classes of a data set are bytes, and so are those drawn.
-        let classes: Vec<u8> = fine.classes.iter().map(|&class| class as u8).collect();
         let mut plot = RegionMap {
             title: &format!("{}: {kinds} {}", run.title(), kinds_word(kinds)),
             columns: FINE_STEPS,
             rows: FINE_STEPS,
             x: [-RANGE, RANGE],
             y: [-RANGE, RANGE],
-            classes: (&classes).into(),
+            classes: (&fine.classes).into(),
             confidences: &fine.confidence,
             class_names: &drawing.dataset.class_names,
         }

@@ -8,7 +8,9 @@ use viz::{Ellipse, Ellipses, Figure, Layer, Panel, Plot, class_colour, number::d
 use super::shape::shape;
 use super::{Shown, both};
 use crate::error::Error;
+use crate::run_data::images;
 use crate::study::figure_data::{points, rounded};
+use crate::study::labels;
 use crate::study::{Drawing, TrainedRun};
 
 /// Every so many codes are drawn.
@@ -39,10 +41,7 @@ pub(super) fn figure(drawing: &mut Drawing<'_>, shown: &[Shown<'_>]) -> Result<B
         }
         rows.push(row);
     }
-    let labels: Vec<u8> = drawing
-        .dataset
-        .test
-        .labels()
+    let labels: Vec<u32> = labels(&drawing.dataset.test)
         .iter()
         .step_by(DRAW_EVERY)
         .copied()
@@ -73,9 +72,9 @@ pub(super) fn figure(drawing: &mut Drawing<'_>, shown: &[Shown<'_>]) -> Result<B
 
 fn panel(drawing: &Drawing<'_>, run: &TrainedRun) -> Result<(Plot, Value), Error> {
     let test = &drawing.dataset.test;
-    let codes = run.encode(test.images());
+    let codes = run.encode(images(test));
     let at: Vec<[f64; 2]> = points(codes.mean.view(), DRAW_EVERY);
-    let labels: Vec<u8> = test.labels().iter().step_by(DRAW_EVERY).copied().collect();
+    let labels: Vec<u32> = labels(test).iter().step_by(DRAW_EVERY).copied().collect();
     let title = run.title();
     let reach = 1.03
         * at.iter()
@@ -107,7 +106,7 @@ fn panel(drawing: &Drawing<'_>, run: &TrainedRun) -> Result<(Plot, Value), Error
                 centre,
                 radii: [radius; 2],
                 angle: 0.0,
-                colour: class_colour(usize::from(class)),
+                colour: class_colour(class as usize),
             })
             .collect();
         plot.layers[0] = Layer::Ellipses(Ellipses {

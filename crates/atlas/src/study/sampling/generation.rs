@@ -9,6 +9,7 @@ use viz::{Figure, Grid, Panel, Rgb, Scale, TilePanel, montage};
 use super::{PAIRS, Shown, both};
 use crate::claims::Measured;
 use crate::error::Error;
+use crate::run_data::images;
 use crate::study::figure_data::rounded;
 use crate::study::image_quality::{self, ImageQuality, Quantity, Source, image_quality};
 use crate::study::random_codes::{Fitted, prior_codes};
@@ -27,7 +28,7 @@ pub(super) fn figure(drawing: &mut Drawing<'_>, shown: &[Shown<'_>]) -> Result<B
     for pair in shown {
         let latent = pair.with.configuration.model.latent;
         let noise = prior_codes(SHOWN * SHOWN, latent);
-        let own = pair.without.encode(drawing.dataset.test.images()).mean;
+        let own = pair.without.encode(images(&drawing.dataset.test)).mean;
         let fitted = Fitted::to(own.view())?.codes(&noise);
         let panels = [
             (pair.with, &noise, ""),

@@ -8,6 +8,7 @@ use viz::{Dash, Figure, Rgb};
 use super::{PAIRS, Shown, both};
 use crate::claims::Measured;
 use crate::error::Error;
+use crate::run_data::images;
 use crate::study::figure_data::rounded;
 use crate::study::{Drawing, TrainedRun};
 
@@ -69,7 +70,7 @@ pub(super) fn measured(drawing: &Drawing<'_>, key: &str) -> Result<Measured, Err
 /// The same at the posterior's mean.
 fn at_mean(drawing: &Drawing<'_>, run: &TrainedRun) -> Result<f64, Error> {
     drawing.measure(run, "sampling-reconstruction", "1", || {
-        let images = drawing.dataset.test.images();
+        let images = images(&drawing.dataset.test);
         let codes = run.encode(images).mean;
         let losses = run.model.reconstruction_losses(codes.view(), images);
         Ok(losses.iter().map(|&loss| f64::from(loss)).sum::<f64>() / losses.len() as f64)

@@ -8,6 +8,7 @@ use ndarray::s;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
+use crate::run_data::images;
 use crate::study::random_codes::CODES_SEED;
 use crate::study::{Drawing, TrainedRun};
 
@@ -51,7 +52,7 @@ impl Shape {
 /// Measures the shape of a run's codes, once.
 pub(super) fn shape(drawing: &Drawing<'_>, run: &TrainedRun) -> Result<Shape, Error> {
     drawing.measure(run, "sampling-shape", "2", || {
-        let codes = run.encode(drawing.dataset.test.images()).mean;
+        let codes = run.encode(images(&drawing.dataset.test)).mean;
         let round = sphericity(codes.view())?;
         let flat = round.eigenvalue_ratio < COLLAPSED;
         let gaps = if codes.ncols() == 2 && !flat {

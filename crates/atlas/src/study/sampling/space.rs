@@ -12,7 +12,9 @@ use viz::{Figure, LegendEntry, Panel, RgbImage, number::decimal};
 use super::Shown;
 use super::generation::{rounded_rows, tiles};
 use crate::error::Error;
+use crate::run_data::images;
 use crate::study::figure_data::points;
+use crate::study::labels;
 use crate::study::random_codes::Fitted;
 use crate::study::wording::{name_of, unbroken};
 use crate::study::{Animated, Described, Drawing, TrainedRun};
@@ -31,21 +33,21 @@ const STEPS: usize = 5;
 struct Cloud<'a> {
     run: &'a TrainedRun,
     codes: Vec<[f64; 3]>,
-    labels: Vec<u8>,
+    labels: Vec<u32>,
     reach: f64,
 }
 
 impl<'a> Cloud<'a> {
     fn new(drawing: &Drawing<'_>, run: &'a TrainedRun, every: usize) -> Self {
         let test = &drawing.dataset.test;
-        let codes: Vec<[f64; 3]> = points(run.encode(test.images()).mean.view(), every);
+        let codes: Vec<[f64; 3]> = points(run.encode(images(test)).mean.view(), every);
         let reach = codes
             .iter()
             .flatten()
             .fold(0.0f64, |reach, z| reach.max(z.abs()));
         Self {
             run,
-            labels: test.labels().iter().step_by(every).copied().collect(),
+            labels: labels(test).iter().step_by(every).copied().collect(),
             codes,
             reach: 1.02 * reach,
         }
@@ -180,7 +182,7 @@ pub(super) fn projections(drawing: &mut Drawing<'_>, pair: Shown<'_>) -> Result<
 /// Five horizontal slices of 25 images of each model.
 pub(super) fn slices(drawing: &mut Drawing<'_>, pair: Shown<'_>) -> Result<Block, Error> {
     let heights = quantiles(STEPS);
-    let own = pair.without.encode(drawing.dataset.test.images()).mean;
+    let own = pair.without.encode(images(&drawing.dataset.test)).mean;
     let fitted = Fitted::to(own.view())?;
     let mut rows: [Vec<Panel>; 3] = Default::default();
     let mut data = Vec::new();

@@ -12,7 +12,9 @@ use viz::page::Block;
 use viz::{Figure, Rgb};
 
 use crate::error::Error;
+use crate::run_data::images;
 use crate::study::figure_data::{points, rounded};
+use crate::study::labels;
 use crate::study::{Drawing, TrainedRun};
 
 /// Every so many codes are drawn; all are measured.
@@ -48,9 +50,9 @@ pub(super) struct Settled {
 /// When the codes are not finite or lie on a line.
 pub(super) fn measure(drawing: &Drawing<'_>, run: &TrainedRun) -> Result<Settled, Error> {
     drawing.measure(run, "trajectories-cloud", "1", || {
-        let test = run.encode(drawing.dataset.test.images());
+        let test = run.encode(images(&drawing.dataset.test));
         let shape = sphericity(whiten(test.mean.view())?.view())?;
-        let train = run.encode(drawing.dataset.train.images());
+        let train = run.encode(images(&drawing.dataset.train));
         let circles = train.mean.nrows();
         let square = |radii: &[f64]| {
             radii.iter().map(|radius| radius * radius).sum::<f64>() / radii.len() as f64
@@ -98,9 +100,9 @@ pub(super) fn figure(
     settled: &Settled,
 ) -> Result<Block, Error> {
     let test = &drawing.dataset.test;
-    let codes = run.encode(test.images()).mean;
+    let codes = run.encode(images(test)).mean;
     let drawn: Vec<[f64; 2]> = points(codes.view(), DRAW_EVERY);
-    let labels: Vec<u8> = test.labels().iter().step_by(DRAW_EVERY).copied().collect();
+    let labels: Vec<u32> = labels(test).iter().step_by(DRAW_EVERY).copied().collect();
     let reach = 1.03
         * drawn
             .iter()

@@ -260,7 +260,7 @@ mod tests {
             steps,
             tracked: TrackedCodes {
                 index: vec![0],
-                label: vec![0],
+                label: Some(vec![0]),
                 snapshots,
             },
         }

@@ -62,7 +62,7 @@ fn draw(drawing: &mut Drawing<'_>) -> Result<Vec<Block>, Error> {
     };
     let course = Course::read(run)?;
     let classes = drawing.dataset.classes();
-    let chosen = choose(&course.tracked.label, classes, PER_CLASS, CHOICE_SEED);
+    let chosen = choose(course.tracked.labels(), classes, PER_CLASS, CHOICE_SEED);
     let ten: Vec<usize> = chosen.iter().step_by(PER_CLASS).copied().collect();
 
     let mut blocks = vec![
@@ -116,13 +116,13 @@ fn draw(drawing: &mut Drawing<'_>) -> Result<Vec<Block>, Error> {
 /// Positions of `per_class` tracked images of every class, class by class, in
 /// the order of a random number that belongs to each image; so a smaller
 /// choice is contained in a larger one.
-fn choose(labels: &[u8], classes: usize, per_class: usize, seed: u64) -> Vec<usize> {
+fn choose(labels: &[u32], classes: usize, per_class: usize, seed: u64) -> Vec<usize> {
     let mut keys = vec![0.0f64; labels.len()];
     fill_uniform(&mut keys, Stream::new(seed, 0), 0);
     (0..classes)
         .flat_map(|class| {
             let mut members: Vec<usize> = (0..labels.len())
-                .filter(|&image| usize::from(labels[image]) == class)
+                .filter(|&image| labels[image] as usize == class)
                 .collect();
             members.sort_by(|&a, &b| keys[a].total_cmp(&keys[b]));
             members.truncate(per_class);
@@ -169,12 +169,12 @@ mod tests {
 
     #[test]
     fn a_choice_has_every_class_and_grows() {
-        let labels: Vec<u8> = (0..200).map(|image| (image / 20) as u8).collect();
+        let labels: Vec<u32> = (0..200).map(|image| image / 20).collect();
         let six = choose(&labels, 10, 6, CHOICE_SEED);
         let one = choose(&labels, 10, 1, CHOICE_SEED);
         assert_eq!(one, six.iter().step_by(6).copied().collect::<Vec<_>>());
         for (at, &image) in six.iter().enumerate() {
-            assert_eq!(usize::from(labels[image]), at / 6);
+            assert_eq!(labels[image] as usize, at / 6);
         }
         let distinct: std::collections::BTreeSet<_> = six.iter().collect();
         assert_eq!(distinct.len(), 60);

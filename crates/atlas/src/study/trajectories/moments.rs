@@ -32,7 +32,7 @@ struct Scene<'a> {
     positions: Vec<Vec<[f64; 2]>>,
     /// Radius of each image at each moment.
     radii: Vec<Vec<f64>>,
-    classes: Vec<u8>,
+    classes: Vec<u32>,
     index: Vec<u64>,
     class_names: &'a [String],
     /// Half the width of the square that is drawn.
@@ -86,7 +86,7 @@ impl<'a> Scene<'a> {
             radii,
             classes: chosen
                 .iter()
-                .map(|&image| course.tracked.label[image])
+                .map(|&image| course.tracked.labels()[image])
                 .collect(),
             index: chosen
                 .iter()
@@ -112,7 +112,7 @@ impl<'a> Scene<'a> {
             .collect();
         let radii: Vec<f64> = self.radii.iter().map(|radii| radii[moment]).collect();
         let words: Vec<String> = if names && self.class_names.iter().all(|name| name.len() <= 2) {
-            let name = |class: &u8| self.class_names[usize::from(*class)].clone();
+            let name = |class: &u32| self.class_names[*class as usize].clone();
             self.classes.iter().map(name).collect()
         } else {
             Vec::new()
@@ -150,7 +150,7 @@ impl<'a> Scene<'a> {
                     .zip(radii)
                     .map(|(&epoch, &radius)| [epoch, radius])
                     .collect(),
-                colour: Some(class_colour(usize::from(class))),
+                colour: Some(class_colour(class as usize)),
                 ..Series::default()
             })
             .collect();

@@ -1,0 +1,198 @@
+//! The section `[data.reading]`: how a source is read.
+
+use datasets::{Colour, LabelColumn, Reading, Shape, TEST_SHARE};
+use serde::{Deserialize, Serialize};
+
+use crate::error::Error;
+
+/// How a source is read: the text form of [`Reading`]. Absent from
+/// `config.toml` where everything is taken as it comes.
+///
+/// None of it decides a result by itself: the rows it leads to are known by
+/// the fingerprint of the data set.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ReadingConfiguration {
+    /// The share of rows taken as test set where the source has none.
+    pub test_share: f64,
+    /// What a row of numbers is, such as `28x28`; empty as the file says.
+    pub shape: String,
+    /// Height and width images are brought to, such as `32x32`; empty for none.
+    pub resize: String,
+    /// `automatic`, `grey` or `rgb`.
+    pub colour: String,
+    /// What transparent pixels are composed on: `black`, `white` or `#rrggbb`.
+    pub background: String,
+    /// The value that stands for 1; 0 for 255 (bytes) or 1 (floats).
+    pub maximum: f64,
+    /// Whether values are taken from 1.
+    pub invert: bool,
+    /// Whether rows and columns of images change places.
+    pub transposed: bool,
+    /// Where the labels of a table are: `automatic`, `first` or `none`.
+    pub labels: String,
+}
+
+impl Default for ReadingConfiguration {
+    fn default() -> Self {
+        Self {
+            test_share: TEST_SHARE,
+            shape: String::new(),
+            resize: String::new(),
+            colour: "automatic".into(),
+            background: "black".into(),
+            maximum: 0.0,
+            invert: false,
+            transposed: false,
+            labels: "automatic".into(),
+        }
+    }
+}
+
+impl ReadingConfiguration {
+    /// Whether everything is taken as it comes.
+    #[must_use]
+    pub fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// What the settings mean; `cache` is left out.
+    ///
+    /// # Errors
+    /// One sentence naming the key, what was found and what is expected.
+    pub fn reading(&self) -> Result<Reading, Error> {
+        let wrong = |key: &str, found: &str, expected: &str| {
+            Err(Error::Configuration(format!(
+                "data.reading.{key} is '{found}', but must be {expected}"
+            )))
+        };
+        let shape = match self.shape.as_str() {
+            "" => None,
+            text => Some(text.parse::<Shape>()?),
+        };
+        let resize = match self.resize.as_str() {
+            "" | "none" => None,
+            text => match text.parse::<Shape>().ok() {
+                Some(Shape::Image {
+                    height,
+                    width,
+                    channels: 1,
+                }) => Some((height, width)),
+                _ => return wrong("resize", text, "a height and a width, such as 32x32"),
+            },
+        };
+        let colour = match self.colour.as_str() {
+            "automatic" => Colour::Automatic,
+            "grey" => Colour::Grey,
+            "rgb" => Colour::Rgb,
+            text => return wrong("colour", text, "'automatic', 'grey' or 'rgb'"),
+        };
+        let labels = match self.labels.as_str() {
+            "automatic" => LabelColumn::Automatic,
+            "first" => LabelColumn::First,
+            "none" => LabelColumn::None,
+            text => return wrong("labels", text, "'automatic', 'first' or 'none'"),
+        };
+        let Some(background) = colour_of(&self.background) else {
+            return wrong(
+                "background",
+                &self.background,
+                "'black', 'white' or six hexadecimal digits such as '#ffcc00'",
+            );
+        };
+        let reading = Reading {
+            test_share: self.test_share,
+            shape,
+            resize,
+            colour,
+            background,
+            maximum: Some(self.maximum).filter(|&maximum| maximum != 0.0),
+            invert: self.invert,
+            transposed: self.transposed,
+            labels,
+            cache: None,
+        };
+        reading.validate()?;
+        Ok(reading)
+    }
+}
+
+fn colour_of(text: &str) -> Option<[u8; 3]> {
+    match text {
+        "black" => return Some([0; 3]),
+        "white" => return Some([255; 3]),
+        _ => {}
+    }
+    let digits = text.strip_prefix('#').filter(|digits| {
+        digits.len() == 6 && digits.bytes().all(|digit| digit.is_ascii_hexdigit())
+    })?;
+    let byte = |at: usize| u8::from_str_radix(&digits[at..at + 2], 16).ok();
+    Some([byte(0)?, byte(2)?, byte(4)?])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_mean_what_they_say() {
+        let settings = ReadingConfiguration {
+            resize: "32x24".into(),
+            colour: "grey".into(),
+            background: "#ff8000".into(),
+            maximum: 16.0,
+            ..ReadingConfiguration::default()
+        };
+        let reading = settings.reading().expect("valid");
+        assert_eq!(reading.resize, Some((32, 24)));
+        assert_eq!(reading.background, [255, 128, 0]);
+        assert_eq!(reading.maximum, Some(16.0));
+        let default = ReadingConfiguration::default().reading().expect("valid");
+        assert_eq!(default, Reading::default());
+    }
+
+    #[test]
+    fn nonsense_is_named() {
+        let base = ReadingConfiguration::default;
+        for (settings, expected) in [
+            (
+                ReadingConfiguration {
+                    resize: "32".into(),
+                    ..base()
+                },
+                "data.reading.resize is '32'",
+            ),
+            (
+                ReadingConfiguration {
+                    colour: "cmyk".into(),
+                    ..base()
+                },
+                "'rgb'",
+            ),
+            (
+                ReadingConfiguration {
+                    background: "#12345é".into(),
+                    ..base()
+                },
+                "six hexadecimal digits",
+            ),
+            (
+                ReadingConfiguration {
+                    test_share: 1.5,
+                    ..base()
+                },
+                "--test-share is 1.5",
+            ),
+            (
+                ReadingConfiguration {
+                    shape: "28 by 28".into(),
+                    ..base()
+                },
+                "is no shape",
+            ),
+        ] {
+            let message = settings.reading().unwrap_err().to_string();
+            assert!(message.contains(expected), "{message}");
+        }
+    }
+}

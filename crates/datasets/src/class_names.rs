@@ -1,0 +1,136 @@
+//! Names of classes from the text files that lie beside a data set.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use crate::error::DataError;
+use crate::idx::IdxFolder;
+
+/// The file that names the classes of any source.
+pub(crate) const LABELS_FILE: &str = "labels.txt";
+
+/// Names for the labels of IDX files: from `labels.txt`, or EMNIST's own
+/// `emnist-…-mapping.txt`.
+pub(crate) fn of_idx(located: &IdxFolder) -> Result<BTreeMap<i64, String>, DataError> {
+    let mapping = located
+        .folder
+        .join(format!("{}mapping.txt", located.prefix));
+    if located.is_emnist() && mapping.is_file() {
+        return characters(&mapping);
+    }
+    beside(&located.folder)
+}
+
+/// Names from the `labels.txt` of a folder; none where there is no such file.
+///
+/// A line is a name, of the label that the lines before it count up to from 0;
+/// or, in every line, a whole number, a space, tab or comma, and the name of
+/// that label.
+pub(crate) fn beside(folder: &Path) -> Result<BTreeMap<i64, String>, DataError> {
+    let path = folder.join(LABELS_FILE);
+    if !path.is_file() {
+        return Ok(BTreeMap::new());
+    }
+    let text = read(&path)?;
+    let lines: Vec<&str> = text
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .collect();
+    let numbered: Option<BTreeMap<i64, String>> = lines.iter().map(|line| numbered(line)).collect();
+    Ok(match numbered {
+        Some(names) if !names.is_empty() && names.len() == lines.len() => names,
+        _ => (0i64..)
+            .zip(lines.iter().map(|&line| line.to_owned()))
+            .collect(),
+    })
+}
+
+fn numbered(line: &str) -> Option<(i64, String)> {
+    let (number, name) = line.split_once([' ', '\t', ','])?;
+    let name = name.trim();
+    (!name.is_empty()).then_some((number.parse().ok()?, name.to_owned()))
+}
+
+/// EMNIST's mapping: in each line a label and the code points of the
+/// characters it stands for (Cohen et al. 2017).
+fn characters(path: &Path) -> Result<BTreeMap<i64, String>, DataError> {
+    let text = read(path)?;
+    let mut names = BTreeMap::new();
+    for (line, content) in text
+        .lines()
+        .enumerate()
+        .filter(|(_, line)| !line.trim().is_empty())
+    {
+        let numbers = content
+            .split_whitespace()
+            .map(|number| number.parse::<u32>().ok())
+            .collect::<Option<Vec<u32>>>();
+        let name = numbers.as_deref().and_then(|numbers| {
+            let (_, codes) = numbers
+                .split_first()
+                .filter(|(_, codes)| !codes.is_empty())?;
+            codes
+                .iter()
+                .map(|&code| char::from_u32(code))
+                .collect::<Option<String>>()
+        });
+        let (Some(numbers), Some(name)) = (numbers, name) else {
+            return Err(DataError::ClassNames {
+                path: path.to_owned(),
+                line: line + 1,
+                found: content.chars().take(40).collect(),
+                expected: "a label and the code points of its characters",
+            });
+        };
+        names.insert(i64::from(numbers[0]), name);
+    }
+    Ok(names)
+}
+
+fn read(path: &Path) -> Result<String, DataError> {
+    let bytes = std::fs::read(path).map_err(|source| DataError::Read {
+        path: path.to_owned(),
+        source,
+    })?;
+    let text = String::from_utf8(bytes).map_err(|error| DataError::Read {
+        path: path.to_owned(),
+        source: std::io::Error::new(std::io::ErrorKind::InvalidData, error),
+    })?;
+    Ok(text.trim_start_matches('\u{feff}').to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(text: &str) -> Vec<(i64, String)> {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join(LABELS_FILE), text).unwrap();
+        beside(folder.path()).unwrap().into_iter().collect()
+    }
+
+    #[test]
+    fn lines_are_names_in_order_or_numbered() {
+        let pair = |number, name: &str| (number, name.to_owned());
+        assert_eq!(names("cat\r\n\ndog\n"), [pair(0, "cat"), pair(1, "dog")]);
+        assert_eq!(names("1 A\n26\tZ\n"), [pair(1, "A"), pair(26, "Z")]);
+        assert_eq!(names("\u{feff}3,dark cat\n"), [pair(3, "dark cat")]);
+        // One line without a number: none of them is one.
+        assert_eq!(names("1 A\nB\n"), [pair(0, "1 A"), pair(1, "B")]);
+        assert!(names("").is_empty());
+        assert!(beside(Path::new("/nowhere/at/all")).unwrap().is_empty());
+    }
+
+    #[test]
+    fn the_mapping_of_emnist_gives_characters() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("emnist-letters-mapping.txt");
+        std::fs::write(&path, "1 65 97\n2 66 98\n").unwrap();
+        let names = characters(&path).unwrap();
+        assert_eq!(names[&1], "Aa");
+        std::fs::write(&path, "1 65 97\nx\n").unwrap();
+        let message = characters(&path).unwrap_err().to_string();
+        assert!(message.contains("line 2"), "{message}");
+    }
+}

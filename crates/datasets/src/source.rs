@@ -1,0 +1,168 @@
+//! Where a data set comes from: a name of the registry, or files of whatever
+//! format is found there.
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use crate::error::DataError;
+use crate::glyphs;
+use crate::idx::IdxFolder;
+use crate::registry::{NAMES, NamedSet, named_sets};
+
+/// Where a data set comes from.
+///
+/// Parsed from the text of `--dataset`: a name of the registry in any case,
+/// `idx:DIR`, or a path that exists. A name comes first; a folder `mnist`
+/// in the working directory is `./mnist`.
+///
+/// ```
+/// use datasets::Source;
+/// assert!(matches!("glyphs".parse::<Source>()?, Source::Glyphs));
+/// assert!(matches!("Fashion-MNIST".parse::<Source>()?, Source::Named(_)));
+/// assert!(matches!("idx:some/folder".parse::<Source>()?, Source::Idx(_)));
+/// assert!("fmnist".parse::<Source>().is_err());
+/// # Ok::<(), datasets::DataError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub enum Source {
+    /// The embedded set.
+    Glyphs,
+    /// A published set with known hashes.
+    Named(&'static NamedSet),
+    /// A folder with IDX files.
+    Idx(PathBuf),
+    /// A file or folder; what it holds is found out when it is opened.
+    Path(PathBuf),
+}
+
+impl Source {
+    /// The name under which the set is loaded: that of the registry,
+    /// `idx:DIR`, or the path.
+    #[must_use]
+    pub fn name(&self) -> String {
+        match self {
+            Self::Glyphs => glyphs::NAME.to_owned(),
+            Self::Named(set) => set.name.to_owned(),
+            Self::Idx(folder) => format!("idx:{}", folder.display()),
+            Self::Path(path) => path.display().to_string(),
+        }
+    }
+
+    /// The file or folder it names, if it is no name of the registry.
+    #[must_use]
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Glyphs | Self::Named(_) => None,
+            Self::Idx(path) | Self::Path(path) => Some(path),
+        }
+    }
+}
+
+impl FromStr for Source {
+    type Err = DataError;
+
+    fn from_str(text: &str) -> Result<Self, DataError> {
+        let lower = text.to_lowercase();
+        if lower == glyphs::NAME {
+            return Ok(Self::Glyphs);
+        }
+        if let Some(set) = named_sets().iter().find(|set| set.name == lower) {
+            return Ok(Self::Named(set));
+        }
+        match text.strip_prefix("idx:") {
+            Some(folder) if !folder.is_empty() => Ok(Self::Idx(PathBuf::from(folder))),
+            None if !text.is_empty() && Path::new(text).exists() => {
+                Ok(Self::Path(PathBuf::from(text)))
+            }
+            _ => Err(DataError::UnknownDataset {
+                nearest: nearest(&lower),
+                name: text.to_owned(),
+            }),
+        }
+    }
+}
+
+/// The name of the registry that `text` is probably meant to be: no path, and
+/// a third of its letters off at most.
+fn nearest(text: &str) -> Option<&'static str> {
+    if text.contains(['/', '\\', '.', ':']) {
+        return None;
+    }
+    NAMES
+        .into_iter()
+        .map(|name| (strsim::damerau_levenshtein(text, name), name))
+        .filter(|&(distance, name)| 3 * distance <= name.len() || name.contains(text))
+        .min_by_key(|&(distance, _)| distance)
+        .map(|(_, name)| name)
+        .filter(|_| !text.is_empty())
+}
+
+/// What a path holds.
+#[derive(Debug)]
+pub(crate) enum Format {
+    /// A folder with IDX files.
+    Idx(IdxFolder),
+}
+
+/// Finds out what a path holds, by what is in it and not by its name.
+pub(crate) fn detect(path: &Path) -> Result<Format, DataError> {
+    let metadata = std::fs::metadata(path).map_err(|source| DataError::Read {
+        path: path.to_owned(),
+        source,
+    })?;
+    if metadata.is_dir() {
+        return Ok(Format::Idx(IdxFolder::find(path)?));
+    }
+    Err(DataError::UnknownFormat {
+        path: path.to_owned(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unknown_names_list_what_is_known() {
+        for name in ["fmnist", "fashion", "", "idx:", "idx"] {
+            let message = name.parse::<Source>().unwrap_err().to_string();
+            assert!(message.contains(&format!("\"{name}\"")), "{message}");
+            for known in NAMES {
+                assert!(message.contains(known), "{message}");
+            }
+        }
+        assert_eq!("idx:a/b".parse::<Source>().unwrap().name(), "idx:a/b");
+        assert_eq!("kmnist".parse::<Source>().unwrap().name(), "kmnist");
+    }
+
+    #[test]
+    fn names_are_known_in_any_case_and_near_ones_suggested() {
+        assert_eq!("MNIST".parse::<Source>().unwrap().name(), "mnist");
+        for (name, nearest) in [
+            ("fashion", Some("fashion-mnist")),
+            ("fashon-mnist", Some("fashion-mnist")),
+            ("mnits", Some("mnist")),
+            ("glyph", Some("glyphs")),
+            ("pictures/", None),
+            ("cifar", None),
+        ] {
+            let message = name.parse::<Source>().unwrap_err().to_string();
+            match nearest {
+                Some(nearest) => assert!(
+                    message.contains(&format!("did you mean {nearest}?")),
+                    "{message}"
+                ),
+                None => assert!(!message.contains("did you mean"), "{message}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_path_that_exists_is_a_source() {
+        let folder = tempfile::tempdir().unwrap();
+        let text = folder.path().display().to_string();
+        let source: Source = text.parse().unwrap();
+        assert!(matches!(&source, Source::Path(path) if path == folder.path()));
+        assert_eq!(source.name(), text);
+    }
+}
