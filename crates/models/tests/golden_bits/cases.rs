@@ -15,7 +15,7 @@ pub(crate) const STEPS: u64 = 20;
 
 /// Pixels of an image, images, and images of a step: none a multiple of
 /// another or of a panel. The last step of an epoch has five images.
-const PIXELS: usize = 53;
+pub(crate) const PIXELS: usize = 53;
 const IMAGES: usize = 110;
 const BATCH: usize = 21;
 

@@ -53,7 +53,7 @@ use std::sync::Arc;
 use cases::{Case, Network, STEPS};
 use models::streams::{Purpose, stream};
 use models::two_layers::{TwoLayerModel, TwoLayerTrainer};
-use models::{Gradients, Model, NamedTensor, Trainer, TrainingConfig};
+use models::{Gradients, Model, NamedTensor, SharedPixels, Trainer, TrainingConfig};
 use pinned::{Entries, Sections, hexadecimal};
 use safetensors::SafeTensors;
 use sha2::{Digest, Sha256};
@@ -282,11 +282,12 @@ fn train(
         ..case.training.clone()
     };
     let seed = training.seed;
+    let mean_of = SharedPixels::from(images.clone());
     match &case.network {
         Network::OneLayer(spec) => {
             let mut network = Model::new(spec.clone(), case.initialisation, seed).unwrap();
             if case.begins_at_mean {
-                network.set_output_bias_to_mean(images);
+                network.set_output_bias_to_mean(mean_of.images(cases::PIXELS));
             }
             initial = network.named_tensors();
             let mut trainer = Trainer::new(network, training, images.clone()).unwrap();
@@ -300,7 +301,7 @@ fn train(
         Network::TwoLayers(spec) => {
             let mut network = TwoLayerModel::new(spec.clone(), case.initialisation, seed).unwrap();
             if case.begins_at_mean {
-                network.set_output_bias_to_mean(images);
+                network.set_output_bias_to_mean(mean_of.images(cases::PIXELS));
             }
             initial = network.named_tensors();
             let mut trainer = TwoLayerTrainer::new(network, training, images.clone()).unwrap();

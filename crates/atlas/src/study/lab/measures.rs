@@ -403,7 +403,7 @@ mod tests {
 
     #[test]
     fn typical_distance_of_opposite_images() {
-        let images = array![[0u8, 0], [255, 255], [0, 0], [255, 255]];
+        let images = array![[0.0f32, 0.0], [1.0, 1.0], [0.0, 0.0], [1.0, 1.0]];
         assert!((typical_distance(images.view()) - 2f64.sqrt()).abs() < 1e-12);
     }
 
