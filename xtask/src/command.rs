@@ -5,6 +5,7 @@ pub(crate) mod ci;
 pub(crate) mod data;
 pub(crate) mod eval;
 pub(crate) mod figures;
+pub(crate) mod inspect;
 pub(crate) mod reading;
 pub(crate) mod reproduce;
 pub(crate) mod source;

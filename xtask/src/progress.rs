@@ -45,13 +45,31 @@ impl TrainingProgress {
     }
 }
 
-impl atlas::training::Observer for TrainingProgress {
-    fn began(&mut self, statement: &str) {
+impl TrainingProgress {
+    /// A line about the work, above the bar where there is one.
+    fn say(&self, line: &str) {
         if self.output.is_interactive() {
-            self.bar.println(format!("{}{statement}", self.prefix));
+            self.bar.println(format!("{}{line}", self.prefix));
         } else {
-            self.output.note(&format!("{}{statement}", self.prefix));
+            self.output.note(&format!("{}{line}", self.prefix));
         }
+    }
+}
+
+impl atlas::training::Observer for TrainingProgress {
+    fn data(&mut self, dataset: &datasets::Dataset) {
+        let health = datasets::Health::at_a_glance(dataset);
+        self.say(&dataset.statement());
+        for remark in &health.remarks {
+            self.say(remark);
+        }
+        for finding in &health.findings {
+            self.say(&format!("note: {}; {}", finding.found, finding.advice));
+        }
+    }
+
+    fn began(&mut self, statement: &str) {
+        self.say(statement);
     }
 
     fn resumed(&mut self, epochs: usize) {

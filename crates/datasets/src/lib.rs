@@ -30,6 +30,7 @@ mod download;
 mod error;
 mod fingerprint;
 pub mod glyphs;
+mod health;
 pub mod idx;
 mod load;
 mod locate;
@@ -50,6 +51,7 @@ pub use digest::{sha256_file, sha256_hex};
 pub use download::Progress;
 pub use error::{DataError, IdxProblem};
 pub use fingerprint::fingerprint;
+pub use health::{ClassCount, Duplicates, Finding, Health};
 pub use load::{load, load_source};
 pub use locate::Lookup;
 pub use manage::{

@@ -1,4 +1,4 @@
-//! `cargo xtask data`: fetch, verify or find data sets.
+//! `cargo xtask data`: fetch, verify, find or inspect data sets.
 
 use std::fmt::Write as _;
 
@@ -6,19 +6,22 @@ use clap::{Args, Subcommand};
 use datasets::{FetchAction, FileStatus, Source};
 use serde::Serialize;
 
+use super::inspect::Inspect;
 use super::source::{DownloadProgress, SourceOptions};
 use crate::output::Output;
 
-/// Fetch, verify or find data sets.
+/// Fetch, verify, find or inspect data sets.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
-Data sets: glyphs (embedded, nothing to fetch), mnist, fashion-mnist, kmnist, and idx:DIR for a
-folder with the four IDX files, raw or .gz. Without a name, every published set is meant.
+Data sets: glyphs (embedded, nothing to fetch), mnist, fashion-mnist, kmnist, idx:DIR for a folder
+with IDX files, raw or .gz, and the path of any folder or file that can be loaded. Without a name,
+every published set is meant.
 
 Examples:
   cargo xtask data fetch mnist
   cargo xtask data verify --data-dir ~/datasets
-  cargo xtask data path fashion-mnist --json")]
+  cargo xtask data path fashion-mnist --json
+  cargo xtask data inspect my-pictures/")]
 pub(crate) struct Data {
     #[command(subcommand)]
     action: Action,
@@ -32,11 +35,12 @@ enum Action {
     Verify(Target),
     /// Print the folder of data sets, without reading them.
     Path(Target),
+    Inspect(Inspect),
 }
 
 #[derive(Debug, Args)]
 struct Target {
-    /// glyphs, mnist, fashion-mnist, kmnist or idx:DIR.
+    /// glyphs, mnist, fashion-mnist, kmnist, idx:DIR or a path.
     dataset: Vec<String>,
 
     #[command(flatten)]
@@ -60,6 +64,7 @@ impl Data {
             Action::Fetch(target) => fetch(target, output),
             Action::Verify(target) => verify(target, output),
             Action::Path(target) => path(target, output),
+            Action::Inspect(inspect) => inspect.run(output),
         }
     }
 }
