@@ -8,7 +8,7 @@ use ndarray::{Array1, Array2, ArrayView2};
 use serde::{Deserialize, Serialize};
 
 use crate::distributions::chi_square_quantile;
-use crate::error::{Result, require_finite, require_rows};
+use crate::error::{Result, require_dimensions, require_finite, require_rows};
 use crate::statistics::sorted_quantile;
 use crate::symmetric::SymmetricEigen;
 
@@ -37,8 +37,9 @@ pub struct CodeExtent {
     /// 0.05 for codes that follow the prior.
     pub share_outside_prior: f64,
     /// ‖E z‖²/E‖z‖², between 0 (centred) and 1 (a point away from the origin):
-    /// how much of the codes' second moment is displacement.
-    pub offset_share: f64,
+    /// how much of the codes' second moment is displacement. `None` when all
+    /// codes are the origin.
+    pub offset_share: Option<f64>,
 }
 
 /// Measures centroid, extent and boundedness of codes [n, L].
@@ -51,6 +52,7 @@ pub struct CodeExtent {
 /// Fewer than two codes, or one that is not finite.
 pub fn code_extent(codes: ArrayView2<'_, f32>) -> Result<CodeExtent> {
     require_rows("the array of codes", codes.nrows(), 2)?;
+    require_dimensions(&codes)?;
     require_finite("the array of codes", &codes)?;
     let n = codes.nrows();
     let ball = chi_square_quantile(0.95, codes.ncols() as f64);
@@ -84,11 +86,7 @@ pub fn code_extent(codes: ArrayView2<'_, f32>) -> Result<CodeExtent> {
         largest_radius: largest.sqrt(),
         share_outside_map: outside_map as f64 / n as f64,
         share_outside_prior: outside_prior as f64 / n as f64,
-        offset_share: if second_moment > 0.0 {
-            displacement / second_moment
-        } else {
-            0.0
-        },
+        offset_share: (second_moment > 0.0).then(|| (displacement / second_moment).min(1.0)),
         centroid,
     })
 }
@@ -109,8 +107,9 @@ pub struct AxisSymmetry {
     pub upper: f64,
     /// Share of codes with z > 0 (half of those at 0 counted in).
     pub positive_share: f64,
-    /// Mean over standard deviation; its standard error is 1/√n.
-    pub standardised_mean: f64,
+    /// Mean over standard deviation; its standard error is 1/√n. `None` for an
+    /// axis on which all codes are alike.
+    pub standardised_mean: Option<f64>,
 }
 
 /// Symmetry about the origin of each axis of codes [n, L].
@@ -135,6 +134,7 @@ pub struct AxisSymmetry {
 /// Fewer than two codes, or one that is not finite.
 pub fn axis_symmetry(codes: ArrayView2<'_, f32>) -> Result<Vec<AxisSymmetry>> {
     require_rows("the array of codes", codes.nrows(), 2)?;
+    require_dimensions(&codes)?;
     require_finite("the array of codes", &codes)?;
     let n = codes.nrows() as f64;
     let band = 2.0 * (40.0_f64.ln() / (2.0 * n)).sqrt();
@@ -169,11 +169,7 @@ pub fn axis_symmetry(codes: ArrayView2<'_, f32>) -> Result<Vec<AxisSymmetry>> {
                 lower: (asymmetry - band).max(0.0),
                 upper: (asymmetry + band).min(1.0),
                 positive_share: (positive + 0.5 * at_zero) / n,
-                standardised_mean: if variance > 0.0 {
-                    mean / variance.sqrt()
-                } else {
-                    0.0
-                },
+                standardised_mean: (variance > 0.0).then(|| mean / variance.sqrt()),
             }
         })
         .collect())
@@ -223,6 +219,7 @@ pub(crate) fn covariance_of_codes(codes: &ArrayView2<'_, f32>) -> Array2<f64> {
 /// Fewer codes than dimensions + 1, a code that is not finite, or a collapsed
 /// dimension.
 pub fn whiten(codes: ArrayView2<'_, f32>) -> Result<Array2<f32>> {
+    require_dimensions(&codes)?;
     require_rows("the array of codes", codes.nrows(), codes.ncols() + 1)?;
     require_finite("the array of codes", &codes)?;
     let mean = mean_of_codes(&codes);
@@ -287,7 +284,7 @@ mod tests {
         assert_eq!(extent.share_outside_map, 0.5);
         // Norms² 26, 34, 2, 10 against 5.99.
         assert_eq!(extent.share_outside_prior, 0.75);
-        assert!((extent.offset_share - 13.0 / 18.0).abs() < 1e-12);
+        assert!((extent.offset_share.unwrap() - 13.0 / 18.0).abs() < 1e-12);
         assert!((extent.largest_radius - 34.0_f64.sqrt()).abs() < 1e-12);
     }
 
@@ -296,7 +293,7 @@ mod tests {
         let codes = standard_normals(7, 4000, 2);
         let extent = code_extent(codes.view()).unwrap();
         assert!((extent.share_outside_prior - 0.05).abs() < 0.011);
-        assert!(extent.offset_share < 0.002);
+        assert!(extent.offset_share.unwrap() < 0.002);
         for axis in axis_symmetry(codes.view()).unwrap() {
             assert!(axis.asymmetry < axis.null_95, "{axis:?}");
             assert!(axis.p_value > 0.05);
@@ -307,7 +304,7 @@ mod tests {
         let axis = axis_symmetry(shifted.view()).unwrap()[0];
         assert!((axis.asymmetry - 0.6827).abs() < 0.03, "{axis:?}");
         assert!(axis.p_value < 1e-6 && axis.lower > 0.5);
-        assert!((axis.standardised_mean - 1.0).abs() < 0.05);
+        assert!((axis.standardised_mean.unwrap() - 1.0).abs() < 0.05);
     }
 
     #[test]

@@ -215,7 +215,8 @@ fn draw_codes(codes: &Codes, seed: u64, draw: u64) -> Array2<f32> {
 /// [n, L].
 ///
 /// # Errors
-/// Arrays that do not fit, that are empty, or not finite.
+/// Arrays that do not fit, that are empty, or not finite; a variance beyond the
+/// range of f64.
 pub fn kl_per_dimension(
     means: ArrayView2<'_, f32>,
     log_variances: ArrayView2<'_, f32>,

@@ -40,6 +40,19 @@ pub enum EvaluationError {
         /// First row holding such a value.
         row: usize,
     },
+    /// A posterior so narrow or so wide that densities leave the range of
+    /// numbers.
+    #[error(
+        "log σ² of posterior {row} is {found}, expected between -{limit} and {limit}; the model that made it has diverged or its posterior has shrunk to a point"
+    )]
+    Variance {
+        /// The posterior.
+        row: usize,
+        /// Its first log σ² out of range.
+        found: f32,
+        /// The largest magnitude.
+        limit: f32,
+    },
     /// A pixel the likelihood gives no probability or density.
     #[error(
         "pixel {pixel} of image {row} is {found}, expected {expected} under the likelihood {likelihood}"
@@ -162,6 +175,21 @@ pub(crate) fn require_columns(
             found: format!("[{}, {}]", array.nrows(), array.ncols()),
             expected: format!("[n, {expected}]"),
         });
+    }
+    Ok(())
+}
+
+/// Codes of at least one dimension.
+pub(crate) fn require_dimensions(array: &ArrayView2<'_, f32>) -> Result<()> {
+    require_rows("the list of dimensions of the codes", array.ncols(), 1)
+}
+
+/// Log variances of a magnitude of at most `limit`.
+pub(crate) fn require_variances(log_variances: &ArrayView2<'_, f32>, limit: f32) -> Result<()> {
+    for (row, values) in log_variances.rows().into_iter().enumerate() {
+        if let Some(&found) = values.iter().find(|value| value.abs() > limit) {
+            return Err(EvaluationError::Variance { row, found, limit });
+        }
     }
     Ok(())
 }

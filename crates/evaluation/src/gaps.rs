@@ -114,6 +114,7 @@ struct EmptyCells {
 fn empty_cells(codes: ArrayView2<'_, f32>, cells: usize, trim: f64) -> Result<EmptyCells> {
     let kept = central_codes(&codes, trim)?;
     let hull = convex_hull(&kept);
+    require_rows("the convex hull of the central codes", hull.len(), 3)?;
     let area = 0.5
         * (0..hull.len())
             .map(|i| {

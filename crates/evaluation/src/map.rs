@@ -15,7 +15,7 @@
 use ndarray::{ArrayView2, s};
 use serde::{Deserialize, Serialize};
 
-use crate::error::{EvaluationError, Result, require_finite, require_length};
+use crate::error::{EvaluationError, Result, require_finite, require_length, require_rows};
 
 /// Rows and columns of a lattice of decoded images.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,8 +66,9 @@ pub struct ClassMap {
     pub inception_score: f64,
     /// Connected regions of each class; tiles touch by an edge.
     pub regions: Vec<usize>,
-    /// Share of neighbouring pairs of tiles whose classes differ.
-    pub boundary_share: f64,
+    /// Share of neighbouring pairs of tiles whose classes differ; `None` of a
+    /// lattice of one tile.
+    pub boundary_share: Option<f64>,
 }
 
 /// Reads a lattice through a classifier.
@@ -253,6 +254,7 @@ pub fn centre_change(
 /// Those of [`neighbour_change`].
 pub fn change_field(images: ArrayView2<'_, f32>, shape: LatticeShape) -> Result<Vec<f64>> {
     require_tiles("the array of decoded images", &images, shape)?;
+    require_rows("the lattice", shape.len(), 2)?;
     let mut sums = vec![(0.0f64, 0usize); shape.len()];
     for (a, b) in neighbour_pairs(shape) {
         let (distance, _) = image_difference(&images, a, b);
@@ -263,7 +265,7 @@ pub fn change_field(images: ArrayView2<'_, f32>, shape: LatticeShape) -> Result<
     }
     Ok(sums
         .into_iter()
-        .map(|(sum, count)| if count == 0 { 0.0 } else { sum / count as f64 })
+        .map(|(sum, count)| sum / count as f64)
         .collect())
 }
 
@@ -344,17 +346,13 @@ fn image_difference(images: &ArrayView2<'_, f32>, a: usize, b: usize) -> (f64, f
     (squares.sqrt(), absolute / images.ncols().max(1) as f64)
 }
 
-fn boundary_share(classes: &[u32], shape: LatticeShape) -> f64 {
+fn boundary_share(classes: &[u32], shape: LatticeShape) -> Option<f64> {
     let (mut pairs, mut differing) = (0usize, 0usize);
     for (a, b) in neighbour_pairs(shape) {
         pairs += 1;
         differing += usize::from(classes[a] != classes[b]);
     }
-    if pairs == 0 {
-        0.0
-    } else {
-        differing as f64 / pairs as f64
-    }
+    (pairs > 0).then(|| differing as f64 / pairs as f64)
 }
 
 fn require_tiles(
@@ -405,7 +403,7 @@ mod tests {
         assert!((map.inception_score - 3.0).abs() < 1e-6);
         assert_eq!(map.regions, vec![2, 2, 1, 0, 0]);
         // Of 17 pairs, 7 join equal classes.
-        assert!((map.boundary_share - 10.0 / 17.0).abs() < 1e-12);
+        assert!((map.boundary_share.unwrap() - 10.0 / 17.0).abs() < 1e-12);
     }
 
     #[test]

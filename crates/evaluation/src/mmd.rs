@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::draws::{permutation_rng, standard_normals};
-use crate::error::{Result, require_columns, require_finite, require_rows};
+use crate::error::{Result, require_columns, require_dimensions, require_finite, require_rows};
 use crate::statistics::sorted_quantile;
 
 /// Scales of the kernel, in units of 2L.
@@ -20,8 +20,9 @@ pub struct Discrepancy {
     /// Value that two samples of one distribution exceed in 5 % of cases.
     pub null_95: f64,
     /// `mmd_squared` over `null_95`: above 1 the samples differ visibly, and
-    /// the size is comparable between models measured with the same n.
-    pub ratio: f64,
+    /// the size is comparable between models measured with the same n. `None`
+    /// when the null is 0 or below, as of samples without any spread.
+    pub ratio: Option<f64>,
     /// Rows of each sample.
     pub n: usize,
 }
@@ -46,6 +47,7 @@ pub fn mmd_squared(x: ArrayView2<'_, f32>, y: ArrayView2<'_, f32>) -> Result<f64
     require_rows("the first sample", x.nrows(), 2)?;
     require_rows("the second sample", y.nrows(), 2)?;
     require_columns("the second sample", &y, x.ncols())?;
+    require_dimensions(&x)?;
     require_finite("the first sample", &x)?;
     require_finite("the second sample", &y)?;
     let (n, m) = (x.nrows() as f64, y.nrows() as f64);
@@ -154,7 +156,7 @@ fn discrepancy(mmd: f64, mut null: Vec<f64>, n: usize) -> Discrepancy {
     Discrepancy {
         mmd_squared: mmd,
         null_95,
-        ratio: mmd / null_95,
+        ratio: (null_95 > 0.0).then(|| mmd / null_95),
         n,
     }
 }
@@ -229,7 +231,11 @@ mod tests {
         let above = (0..40)
             .filter(|&seed| {
                 let sample = standard_normals(1000 + seed, 200, 2);
-                mmd_to_prior(sample.view(), 200, 100, seed).unwrap().ratio > 1.0
+                mmd_to_prior(sample.view(), 200, 100, seed)
+                    .unwrap()
+                    .ratio
+                    .unwrap()
+                    > 1.0
             })
             .count();
         assert!(above <= 6, "{above} of 40");
@@ -239,7 +245,7 @@ mod tests {
     fn a_shifted_sample_is_found_and_the_null_scales_with_n() {
         let shifted = standard_normals(99, 800, 2).mapv(|z| z + 0.3);
         let found = mmd_to_prior(shifted.view(), 100, 1000, 1).unwrap();
-        assert!(found.ratio > 5.0, "{found:?}");
+        assert!(found.ratio.unwrap() > 5.0, "{found:?}");
         let full = mmd_to_prior(shifted.view(), 800, 400, 1).unwrap();
         assert!(
             (full.null_95 / found.null_95 - 1.0).abs() < 0.2,
@@ -252,10 +258,13 @@ mod tests {
         let x = standard_normals(5, 300, 3);
         let y = standard_normals(6, 300, 3).mapv(|z| 1.5 * z);
         let tested = mmd_permutation_test(x.view(), y.view(), 100, 3).unwrap();
-        assert!(tested.ratio > 2.0, "{tested:?}");
+        assert!(tested.ratio.unwrap() > 2.0, "{tested:?}");
         let z = standard_normals(7, 300, 3);
         let tested = mmd_permutation_test(x.view(), z.view(), 100, 3).unwrap();
-        assert!(tested.ratio < 1.0 && tested.null_95 > 0.0, "{tested:?}");
+        assert!(
+            tested.ratio.unwrap() < 1.0 && tested.null_95 > 0.0,
+            "{tested:?}"
+        );
         assert!(mmd_squared(x.view(), Array2::zeros((5, 2)).view()).is_err());
         assert!(mmd_permutation_test(x.view(), Array2::zeros((5, 3)).view(), 9, 1).is_err());
     }

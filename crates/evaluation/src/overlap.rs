@@ -4,10 +4,10 @@ use ndarray::ArrayView2;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::aggregate_posterior::require_posteriors;
+use crate::aggregate_posterior::{LARGEST_LOG_VARIANCE_OF_DENSITIES, require_posteriors};
 use crate::distributions::chi_square_quantile;
 use crate::draws::standard_normals;
-use crate::error::{EvaluationError, Result};
+use crate::error::{EvaluationError, Result, require_variances};
 
 /// Overlap of posteriors at one distance from the origin.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -21,8 +21,9 @@ pub struct Overlap {
     /// q(z|x_i)/Σ_j q(z|x_j)): how many images z could equally well stem from.
     /// At least 1, also where no posterior reaches; read it with `density`.
     pub effective: f64,
-    /// Mean over directions of the density of q(z).
-    pub density: f64,
+    /// Mean over directions of the density of q(z); `None` where narrow
+    /// posteriors of many dimensions give one beyond the largest f64.
+    pub density: Option<f64>,
 }
 
 /// Overlap of the posteriors N(μ_i, diag σ_i²), means and log σ² [n, L], on
@@ -35,8 +36,8 @@ pub struct Overlap {
 /// alone.
 ///
 /// # Errors
-/// Arrays that do not fit, that are empty or not finite; no direction; a
-/// negative radius.
+/// Arrays that do not fit, that are empty or not finite; a posterior narrower
+/// than e⁻⁴⁰ or wider than e⁴⁰; no direction; a negative radius.
 pub fn posterior_overlap(
     means: ArrayView2<'_, f32>,
     log_variances: ArrayView2<'_, f32>,
@@ -45,6 +46,7 @@ pub fn posterior_overlap(
     seed: u64,
 ) -> Result<Vec<Overlap>> {
     require_posteriors(&means, &log_variances)?;
+    require_variances(&log_variances, LARGEST_LOG_VARIANCE_OF_DENSITIES)?;
     if directions == 0 || radii.iter().any(|r| !r.is_finite() || *r < 0.0) {
         return Err(EvaluationError::Parameter {
             what: "the list of radii and directions",
@@ -71,7 +73,8 @@ pub fn posterior_overlap(
                 radius,
                 covering: points.iter().map(|p| p.0).sum::<f64>() / n,
                 effective: points.iter().map(|p| p.1).sum::<f64>() / n,
-                density: points.iter().map(|p| p.2).sum::<f64>() / n,
+                density: Some(points.iter().map(|p| p.2).sum::<f64>() / n)
+                    .filter(|density| density.is_finite()),
             }
         })
         .collect())
@@ -95,6 +98,12 @@ fn unit_directions(dimensions: usize, count: usize, seed: u64) -> Vec<Vec<f64>> 
                 .map(|&v| f64::from(v).powi(2))
                 .sum::<f64>()
                 .sqrt();
+            if length == 0.0 {
+                // A direction that chance has left out: the first axis.
+                return (0..dimensions)
+                    .map(|axis| f64::from(u8::from(axis == 0)))
+                    .collect();
+            }
             row.iter().map(|&v| f64::from(v) / length).collect()
         })
         .collect()
@@ -186,7 +195,7 @@ mod tests {
         let covering: Vec<f64> = found.iter().map(|o| o.covering).collect();
         assert_eq!(covering, vec![8.0, 8.0, 0.0]);
         assert!(found.iter().all(|o| (o.effective - 8.0).abs() < 1e-9));
-        assert!((found[0].density - 1.0 / std::f64::consts::TAU).abs() < 1e-12);
+        assert!((found[0].density.unwrap() - 1.0 / std::f64::consts::TAU).abs() < 1e-12);
     }
 
     #[test]

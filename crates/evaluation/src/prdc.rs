@@ -112,12 +112,15 @@ pub fn prdc(real: ArrayView2<'_, f32>, samples: ArrayView2<'_, f32>, k: usize) -
 
 /// Expected coverage of two samples of one distribution,
 /// 1 − Π_{i=1..k} (n−i)/(n+m−i), for any continuous distribution (Naeem et al.
-/// 2020, lemma 2).
-pub fn expected_coverage(n: usize, m: usize, k: usize) -> f64 {
+/// 2020, lemma 2). `None` where it is not defined: without samples, or with no
+/// more than k real points.
+pub fn expected_coverage(n: usize, m: usize, k: usize) -> Option<f64> {
+    if n <= k || m == 0 {
+        return None;
+    }
     let (n, m) = (n as f64, m as f64);
-    1.0 - (1..=k)
-        .map(|i| (n - i as f64) / (n + m - i as f64))
-        .product::<f64>()
+    let missed = (1..=k).map(|i| (n - i as f64) / (n + m - i as f64));
+    Some(1.0 - missed.product::<f64>())
 }
 
 struct Block {
@@ -257,7 +260,7 @@ mod tests {
             density += found.density / 4.0;
         }
         assert!(
-            (coverage - expected_coverage(500, 500, 5)).abs() < 0.02,
+            (coverage - expected_coverage(500, 500, 5).unwrap()).abs() < 0.02,
             "{coverage}"
         );
         assert!((density - 1.0).abs() < 0.1, "{density}");
@@ -296,6 +299,6 @@ mod tests {
         assert!((found.recall - 0.471).abs() < 0.06, "{found:?}");
         assert!((found.density - 1.056).abs() < 0.3, "{found:?}");
         assert!((found.coverage - 0.974).abs() < 0.01, "{found:?}");
-        assert!((found.coverage - expected_coverage(10_000, 10_000, 5)).abs() < 0.015);
+        assert!((found.coverage - expected_coverage(10_000, 10_000, 5).unwrap()).abs() < 0.015);
     }
 }

@@ -7,9 +7,9 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use tensor_ops::{reduce, vector};
 
-use crate::aggregate_posterior::require_posteriors;
+use crate::aggregate_posterior::{LARGEST_LOG_VARIANCE_OF_DENSITIES, require_posteriors};
 use crate::elbo::{kl_per_dimension, sample_codes};
-use crate::error::{EvaluationError, Result};
+use crate::error::{EvaluationError, Result, require_variances};
 
 /// Most codes that q(z) is evaluated at; all posteriors enter q(z) itself.
 pub const MOST_CODES: usize = 10_000;
@@ -29,8 +29,8 @@ pub const SATURATION: f64 = 1.0;
 pub struct RateDecomposition {
     /// I(x; z) between the index of an image and its code; at most log N.
     pub mutual_information: f64,
-    /// Its standard error over codes.
-    pub mutual_information_standard_error: f64,
+    /// Its standard error over codes; `None` for one code, which bounds nothing.
+    pub mutual_information_standard_error: Option<f64>,
     /// log N, which no estimate from N images exceeds.
     pub mutual_information_cap: f64,
     /// Within [`SATURATION`] of the cap: read `mutual_information` as "at
@@ -68,12 +68,14 @@ pub struct RateDecomposition {
 /// does not depend on the number of threads.
 ///
 /// # Errors
-/// Codes without σ, none at all, or values that are not finite.
+/// Codes without σ, none at all, values that are not finite, or a posterior
+/// narrower than e⁻⁴⁰ or wider than e⁴⁰.
 pub fn rate_decomposition(codes: &Codes, seed: u64) -> Result<RateDecomposition> {
     let Some(log_variance) = &codes.log_variance else {
         return Err(EvaluationError::NotVariational);
     };
     require_posteriors(&codes.mean.view(), &log_variance.view())?;
+    require_variances(&log_variance.view(), LARGEST_LOG_VARIANCE_OF_DENSITIES)?;
     let kl = kl_per_dimension(codes.mean.view(), log_variance.view())?;
     let (n, latent) = codes.mean.dim();
     let count = n.min(MOST_CODES);
@@ -100,7 +102,8 @@ pub fn rate_decomposition(codes: &Codes, seed: u64) -> Result<RateDecomposition>
     let marginal_kl = kl.iter().sum::<f64>() - information;
     Ok(RateDecomposition {
         mutual_information: information,
-        mutual_information_standard_error: (squares / count as f64 / count as f64).sqrt(),
+        mutual_information_standard_error: (count > 1)
+            .then(|| (squares / count as f64 / count as f64).sqrt()),
         mutual_information_cap: cap,
         mutual_information_saturated: cap - information < SATURATION,
         marginal_kl,
@@ -350,7 +353,7 @@ mod tests {
         let log_variance = codes.log_variance.as_ref().unwrap();
         let mass = aggregate_mass(codes.mean.view(), log_variance.view(), Lattice::STANDARD);
         let exact = mass.unwrap().against_prior(0.1).kl_from_prior;
-        let error = found.mutual_information_standard_error;
+        let error = found.mutual_information_standard_error.unwrap();
         assert!(error < 0.05, "{error}");
         assert!(
             (found.marginal_kl - exact).abs() < 3.0 * error,

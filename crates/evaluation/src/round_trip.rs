@@ -18,8 +18,9 @@ pub struct RoundTrip {
     /// The largest.
     pub largest: f64,
     /// Mean weighted by the prior, Σ w d/Σ w with w = exp(−‖z‖²/2): use it on a
-    /// linear lattice; codes drawn from the prior are weighted already.
-    pub prior_weighted_mean: f64,
+    /// linear lattice; codes drawn from the prior are weighted already. `None`
+    /// when all codes lie so far out that no weight is left.
+    pub prior_weighted_mean: Option<f64>,
     /// Share of codes that return within 1 of where they left: one standard
     /// deviation of the prior.
     pub share_within_one: f64,
@@ -88,11 +89,7 @@ pub fn compare_round_trip(
         mean,
         median: sorted_quantile(&sorted, 0.5),
         largest: sorted[sorted.len() - 1],
-        prior_weighted_mean: if weights > 0.0 {
-            weighted / weights
-        } else {
-            mean
-        },
+        prior_weighted_mean: (weights > 0.0).then(|| weighted / weights),
         share_within_one: distances.iter().filter(|d| **d <= 1.0).count() as f64 / n,
         distances,
     })
@@ -116,7 +113,7 @@ mod tests {
         assert_eq!((found.mean, found.median, found.largest), (1.0, 0.5, 2.5));
         let (near, far) = ((-0.5_f64).exp(), (-12.5_f64).exp());
         let expected = (0.5 * near + 2.5 * far) / (1.0 + near + far);
-        assert!((found.prior_weighted_mean - expected).abs() < 1e-12);
+        assert!((found.prior_weighted_mean.unwrap() - expected).abs() < 1e-12);
         assert!((found.share_within_one - 2.0 / 3.0).abs() < 1e-12);
         assert!(compare_round_trip(codes.view(), array![[0.0f32, 0.0]].view()).is_err());
     }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::codes::{covariance_of_codes, mean_of_codes};
 use crate::distributions::{chi_cdf, chi_square_cdf};
-use crate::error::{Result, require_finite, require_rows};
+use crate::error::{Result, require_dimensions, require_finite, require_rows};
 use crate::symmetric::SymmetricEigen;
 
 /// How round a cloud of codes is.
@@ -16,32 +16,34 @@ pub struct Sphericity {
     /// Eigenvalues of their covariance, ascending.
     pub eigenvalues: Vec<f64>,
     /// Smallest eigenvalue over largest: 1 for a sphere, 0 for a collapsed
-    /// dimension.
-    pub eigenvalue_ratio: f64,
+    /// dimension. `None`, as all that follows but the distance to the prior, of
+    /// codes that are all one point.
+    pub eigenvalue_ratio: Option<f64>,
     /// (det C)^(1/L)/(tr C/L): the likelihood-ratio statistic of Mauchly's test
     /// of sphericity to the power 1/L, 1 for a sphere.
-    pub mauchly: f64,
+    pub mauchly: Option<f64>,
     /// Kolmogorov–Smirnov distance of ‖z‖ to the prior's: the chi distribution
     /// with L degrees of freedom. Nothing is fitted.
     pub radius_distance_to_prior: f64,
     /// The same distance after moving and scaling the codes to mean 0 and mean
     /// variance 1 per axis: shape alone, fair to an AE.
-    pub radius_distance: f64,
+    pub radius_distance: Option<f64>,
     /// Distance a sample of this size from the distribution itself exceeds in
     /// 5 % of cases: 1.358/√n.
     pub radius_null_95: f64,
     /// Length of the mean direction (z−centroid)/‖z−centroid‖, 0 for directions
     /// in balance, 1 for a single direction.
-    pub mean_direction: f64,
+    pub mean_direction: Option<f64>,
     /// Rayleigh's test of uniform directions: n·L·‖mean direction‖² against
     /// chi-square with L degrees of freedom.
-    pub rayleigh_p_value: f64,
+    pub rayleigh_p_value: Option<f64>,
     /// Bingham's statistic per code, (L(L+2)/2)(tr T² − 1/L) with T the mean of
     /// u uᵀ: 0 for directions without a preferred axis.
-    pub bingham: f64,
+    pub bingham: Option<f64>,
     /// Bingham's test: n times the statistic against chi-square with
-    /// (L−1)(L+2)/2 degrees of freedom.
-    pub bingham_p_value: f64,
+    /// (L−1)(L+2)/2 degrees of freedom; `None` also of one dimension, which has
+    /// one axis.
+    pub bingham_p_value: Option<f64>,
 }
 
 /// Measures how spherical codes [n, L] are.
@@ -58,6 +60,7 @@ pub struct Sphericity {
 /// Fewer than L + 2 codes, or one that is not finite.
 pub fn sphericity(codes: ArrayView2<'_, f32>) -> Result<Sphericity> {
     let dimensions = codes.ncols();
+    require_dimensions(&codes)?;
     require_rows("the array of codes", codes.nrows(), dimensions + 2)?;
     require_finite("the array of codes", &codes)?;
     let n = codes.nrows() as f64;
@@ -86,11 +89,7 @@ pub fn sphericity(codes: ArrayView2<'_, f32>) -> Result<Sphericity> {
                 .sum::<f64>()
                 .sqrt(),
         );
-        radii.push(if mean_variance > 0.0 {
-            radius / mean_variance.sqrt()
-        } else {
-            0.0
-        });
+        radii.push(radius / mean_variance.sqrt());
         if radius > 0.0 {
             directed += 1.0;
             for i in 0..dimensions {
@@ -101,6 +100,7 @@ pub fn sphericity(codes: ArrayView2<'_, f32>) -> Result<Sphericity> {
             }
         }
     }
+    let is_spread = mean_variance > 0.0;
     let directed = f64::max(directed, 1.0);
     let mean_direction_squared: f64 = direction_sum.iter().map(|s| (s / directed).powi(2)).sum();
     let trace: f64 = direction_moment
@@ -110,28 +110,24 @@ pub fn sphericity(codes: ArrayView2<'_, f32>) -> Result<Sphericity> {
     let bingham = (0.5 * l * (l + 2.0) * (trace - 1.0 / l)).max(0.0);
     Ok(Sphericity {
         n: codes.nrows(),
-        eigenvalue_ratio: if largest > 0.0 {
-            values[0] / largest
-        } else {
-            0.0
-        },
-        mauchly: if values[0] > 0.0 {
-            (values.iter().map(|v| v.ln()).sum::<f64>() / l).exp() / mean_variance
-        } else {
-            0.0
-        },
+        eigenvalue_ratio: is_spread.then(|| values[0] / largest),
+        mauchly: is_spread.then(|| {
+            if values[0] > 0.0 {
+                (values.iter().map(|v| v.ln()).sum::<f64>() / l).exp() / mean_variance
+            } else {
+                0.0
+            }
+        }),
         eigenvalues: values,
         radius_distance_to_prior: distance_to_chi(raw_radii, l),
-        radius_distance: distance_to_chi(radii, l),
+        radius_distance: is_spread.then(|| distance_to_chi(radii, l)),
         radius_null_95: 1.358_1 / n.sqrt(),
-        mean_direction: mean_direction_squared.sqrt(),
-        rayleigh_p_value: 1.0 - chi_square_cdf(directed * l * mean_direction_squared, l),
-        bingham,
-        bingham_p_value: if dimensions > 1 {
-            1.0 - chi_square_cdf(directed * bingham, 0.5 * (l - 1.0) * (l + 2.0))
-        } else {
-            1.0
-        },
+        mean_direction: is_spread.then(|| mean_direction_squared.sqrt()),
+        rayleigh_p_value: is_spread
+            .then(|| 1.0 - chi_square_cdf(directed * l * mean_direction_squared, l)),
+        bingham: is_spread.then_some(bingham),
+        bingham_p_value: (is_spread && dimensions > 1)
+            .then(|| 1.0 - chi_square_cdf(directed * bingham, 0.5 * (l - 1.0) * (l + 2.0))),
     })
 }
 
@@ -157,12 +153,12 @@ mod tests {
     fn normal_codes_are_spherical() {
         let found = sphericity(standard_normals(21, 5000, 3).view()).unwrap();
         assert!(
-            found.eigenvalue_ratio > 0.9 && found.mauchly > 0.999,
+            found.eigenvalue_ratio.unwrap() > 0.9 && found.mauchly.unwrap() > 0.999,
             "{found:?}"
         );
-        assert!(found.radius_distance < found.radius_null_95);
+        assert!(found.radius_distance.unwrap() < found.radius_null_95);
         assert!(found.radius_distance_to_prior < found.radius_null_95);
-        assert!(found.rayleigh_p_value > 0.05 && found.bingham_p_value > 0.05);
+        assert!(found.rayleigh_p_value.unwrap() > 0.05 && found.bingham_p_value.unwrap() > 0.05);
     }
 
     #[test]
@@ -170,10 +166,10 @@ mod tests {
         let mut codes = standard_normals(22, 5000, 3);
         codes.column_mut(0).mapv_inplace(|z| 3.0 * z);
         let found = sphericity(codes.view()).unwrap();
-        assert!((found.eigenvalue_ratio - 1.0 / 9.0).abs() < 0.01);
+        assert!((found.eigenvalue_ratio.unwrap() - 1.0 / 9.0).abs() < 0.01);
         // det^(1/3) = 9^(1/3), tr/3 = 11/3.
-        assert!((found.mauchly - 9.0_f64.cbrt() / (11.0 / 3.0)).abs() < 0.01);
-        assert!(found.bingham_p_value < 1e-6);
+        assert!((found.mauchly.unwrap() - 9.0_f64.cbrt() / (11.0 / 3.0)).abs() < 0.01);
+        assert!(found.bingham_p_value.unwrap() < 1e-6);
         assert!(found.radius_distance_to_prior > 0.2);
     }
 
@@ -185,17 +181,17 @@ mod tests {
             code.mapv_inplace(|z| z * 3.0_f32.sqrt() / radius);
         }
         let found = sphericity(codes.view()).unwrap();
-        assert!(found.eigenvalue_ratio > 0.9 && found.bingham_p_value > 0.01);
+        assert!(found.eigenvalue_ratio.unwrap() > 0.9 && found.bingham_p_value.unwrap() > 0.01);
         // All radii are √3, where the chi distribution stands at 0.608.
-        assert!((found.radius_distance - chi_cdf(3.0_f64.sqrt(), 3.0)).abs() < 0.02);
+        assert!((found.radius_distance.unwrap() - chi_cdf(3.0_f64.sqrt(), 3.0)).abs() < 0.02);
     }
 
     #[test]
     fn one_ray_is_a_direction() {
         let codes = Array2::from_shape_fn((100, 2), |(i, j)| if j == 0 { 1.0 } else { i as f32 });
         let found = sphericity(codes.view()).unwrap();
-        assert!(found.eigenvalue_ratio < 1e-12 && found.mauchly == 0.0);
+        assert!(found.eigenvalue_ratio.unwrap() < 1e-12 && found.mauchly.unwrap() == 0.0);
         // Along one axis T = diag(0, 1): 2·4/2·(1 − 1/2) = 2.
-        assert!((found.bingham - 2.0).abs() < 1e-12);
+        assert!((found.bingham.unwrap() - 2.0).abs() < 1e-12);
     }
 }

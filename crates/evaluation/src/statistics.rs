@@ -47,6 +47,12 @@ pub fn t_interval(values: &[f64], level: f64) -> Result<Interval> {
     require_finite_values(values)?;
     let n = values.len();
     let (mean, variance) = mean_and_variance(values);
+    if !variance.is_finite() {
+        return Err(EvaluationError::NotFinite {
+            what: "the list of squares of values per seed",
+            row: 0,
+        });
+    }
     if n == 1 {
         return Ok(Interval {
             n,
@@ -155,8 +161,7 @@ pub fn paired_difference(first: &[f64], second: &[f64], level: f64) -> Result<Pa
 /// Whether one model varies more from seed to seed than another.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct SpreadComparison {
-    /// Standard deviation of the first over that of the second; infinite when
-    /// the second is zero.
+    /// Standard deviation of the first over that of the second.
     pub ratio: f64,
     /// Interval of that ratio from the F distribution, exact for normal values.
     pub lower: f64,
@@ -178,7 +183,7 @@ pub struct SpreadComparison {
 ///
 /// # Errors
 /// Fewer than two values in a list, values that are not finite, or no spread
-/// in either list.
+/// in the second list, which nothing can be compared with.
 pub fn spread_comparison(first: &[f64], second: &[f64], level: f64) -> Result<SpreadComparison> {
     require_rows("the first list of values", first.len(), 2)?;
     require_rows("the second list of values", second.len(), 2)?;
@@ -187,15 +192,15 @@ pub fn spread_comparison(first: &[f64], second: &[f64], level: f64) -> Result<Sp
     require_finite_values(second)?;
     let (_, first_variance) = mean_and_variance(first);
     let (_, second_variance) = mean_and_variance(second);
-    if first_variance == 0.0 && second_variance == 0.0 {
+    let f = first_variance / second_variance;
+    if !f.is_finite() {
         return Err(EvaluationError::Parameter {
-            what: "the spread of both lists of values",
-            found: "zero".to_owned(),
-            expected: "seeds that differ; the same seed was counted twice",
+            what: "the variance of the second list of values",
+            found: format!("{second_variance:e} beside {first_variance:e} of the first"),
+            expected: "more than zero, and both within the range of numbers; equal values are of one seed counted twice",
         });
     }
     let (n1, n2) = ((first.len() - 1) as f64, (second.len() - 1) as f64);
-    let f = first_variance / second_variance;
     let below = fisher_cdf(f.min(1e12), n1, n2);
     Ok(SpreadComparison {
         ratio: f.sqrt(),

@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize};
 use tensor_ops::gemm::{GemmScratch, GemmShape, Output, nn};
 use tensor_ops::loss::continuous_bernoulli;
 
-use crate::error::{Result, require_columns, require_finite, require_length, require_rows};
+use crate::error::{
+    EvaluationError, Result, require_columns, require_finite, require_length, require_rows,
+};
 use crate::symmetric::SymmetricEigen;
 
 /// A linear layer y = act(x·W + b) in f64.
@@ -172,7 +174,7 @@ impl DecoderNetwork {
             .into_iter()
             .position(|c| !c.iter().all(|z| z.is_finite()))
         {
-            return Err(crate::error::EvaluationError::NotFinite {
+            return Err(EvaluationError::NotFinite {
                 what: "the array of codes",
                 row,
             });
@@ -219,7 +221,9 @@ impl DecoderNetwork {
     /// parallel; a code's result does not depend on the others.
     ///
     /// # Errors
-    /// Codes of another dimension or not finite.
+    /// Codes of another dimension or not finite, or a stretch that is not: of a
+    /// diverged decoder, or a volume of so many dimensions that f64 cannot hold
+    /// it.
     pub fn stretch(&self, codes: ArrayView2<'_, f32>, metric: ImageMetric) -> Result<Vec<Stretch>> {
         require_columns("the array of codes", &codes, self.latent())?;
         require_finite("the array of codes", &codes)?;
@@ -240,7 +244,15 @@ impl DecoderNetwork {
                     .collect())
             })
             .collect();
-        Ok(blocks?.into_iter().flatten().collect())
+        let stretches: Vec<Stretch> = blocks?.into_iter().flatten().collect();
+        let is_finite = |at: &Stretch| [at.volume, at.largest].iter().all(|v| v.is_finite());
+        match stretches.iter().position(|at| !is_finite(at)) {
+            Some(row) => Err(EvaluationError::NotFinite {
+                what: "the list of stretches",
+                row,
+            }),
+            None => Ok(stretches),
+        }
     }
 
     /// What the square of every output's tangent counts in a metric, at the
@@ -301,7 +313,9 @@ fn mean_slope(likelihood: Likelihood, output: f64) -> f64 {
 /// Stretch from the metric G = JᵀJ [L, L].
 pub fn stretch_of_metric(metric: &Array2<f64>) -> Stretch {
     let eigen = SymmetricEigen::new(metric.view());
-    let singular: Vec<f64> = eigen.values.iter().map(|v| v.max(0.0).sqrt()).collect();
+    // Below zero by rounding alone; NaN stays NaN.
+    let root = |value: f64| if value < 0.0 { 0.0 } else { value.sqrt() };
+    let singular: Vec<f64> = eigen.values.iter().map(|&value| root(value)).collect();
     Stretch {
         volume: singular.iter().product(),
         largest: singular.last().copied().unwrap_or(0.0),

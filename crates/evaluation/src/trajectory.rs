@@ -3,7 +3,8 @@
 use ndarray::{ArrayView1, ArrayView2, ArrayView3, Axis};
 use serde::{Deserialize, Serialize};
 
-use crate::error::{EvaluationError, Result, require_rows};
+use crate::aggregate_posterior::LARGEST_LOG_VARIANCE;
+use crate::error::{EvaluationError, Result, require_rows, require_variances};
 
 /// Radius √(σ₁σ₂) of a 2-D posterior, in general the geometric mean of the
 /// standard deviations: the radius of the ball with the volume of the 1σ
@@ -53,8 +54,9 @@ pub struct Trajectories {
     /// Length of each image's whole path.
     pub path_lengths: Vec<f64>,
     /// Straight distance from first to last position over path length: 1 for a
-    /// straight course, near 0 for wandering; 1 for an image that never moved.
-    pub straightness: Vec<f64>,
+    /// straight course, near 0 for wandering; `None` for an image that never
+    /// moved.
+    pub straightness: Vec<Option<f64>>,
 }
 
 /// Summarises recorded posteriors: `epochs` (t of them), `means` [t, n, L] and, for a
@@ -64,8 +66,8 @@ pub struct Trajectories {
 /// records are lost: compare runs recorded at the same moments.
 ///
 /// # Errors
-/// Arrays that do not fit each other, no moment or image, or a value that is
-/// not finite.
+/// Arrays that do not fit each other, no moment or image, a value that is not
+/// finite, or a variance beyond the range of f64.
 pub fn trajectories(
     epochs: &[f64],
     means: ArrayView3<'_, f32>,
@@ -94,6 +96,11 @@ pub fn trajectories(
                     return Err(EvaluationError::NotFinite { what, row });
                 }
             }
+        }
+    }
+    if let Some(log_variances) = &log_variances {
+        for moment in log_variances.outer_iter() {
+            require_variances(&moment, LARGEST_LOG_VARIANCE)?;
         }
     }
     let n = images as f64;
@@ -135,11 +142,7 @@ pub fn trajectories(
         .iter()
         .enumerate()
         .map(|(image, &length)| {
-            if length > 0.0 {
-                distance(first.row(image), last.row(image)) / length
-            } else {
-                1.0
-            }
+            (length > 0.0).then(|| distance(first.row(image), last.row(image)) / length)
         })
         .collect();
     Ok(Trajectories {
@@ -177,8 +180,8 @@ mod tests {
         let found =
             trajectories(&[0.0, 0.5, 1.0], means.view(), Some(log_variances.view())).unwrap();
         assert_eq!(found.path_lengths, vec![7.0, 0.0]);
-        assert!((found.straightness[0] - 5.0 / 7.0).abs() < 1e-12);
-        assert_eq!(found.straightness[1], 1.0);
+        assert!((found.straightness[0].unwrap() - 5.0 / 7.0).abs() < 1e-12);
+        assert_eq!(found.straightness[1], None);
         assert_eq!(found.steps[1].mean_movement, 1.5);
         assert_eq!(found.steps[2].mean_path_length, 3.5);
         assert_eq!(found.steps[0].mean_radius, Some(1.0));

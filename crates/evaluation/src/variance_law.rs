@@ -28,7 +28,8 @@ pub struct VarianceLaw {
 /// 1 measures how far q(z) overflows the prior.
 ///
 /// # Errors
-/// Arrays that do not fit, that are empty, or not finite.
+/// Arrays that do not fit, that are empty, or not finite; a variance beyond the
+/// range of f64.
 pub fn variance_law(
     means: ArrayView2<'_, f32>,
     log_variances: ArrayView2<'_, f32>,

@@ -79,7 +79,7 @@ fn the_classifier_reads_the_test_sets() {
         let halves = prdc(even.view(), odd.view(), 5).unwrap();
         eprintln!("{set}: {halves:?}");
         assert!(
-            (halves.coverage - expected_coverage(2000, 2000, 5)).abs() < 0.02,
+            (halves.coverage - expected_coverage(2000, 2000, 5).unwrap()).abs() < 0.02,
             "{halves:?}"
         );
         assert!((halves.density - 1.0).abs() < 0.1, "{halves:?}");

@@ -209,12 +209,13 @@ fn write_likelihood(text: &mut String, report: &Report) {
         "−log p(x) from K samples", "at most", "standard error"
     );
     for (samples, estimate) in &likelihood.nll {
+        let error = estimate.standard_error;
         let _ = writeln!(
             text,
-            "{:<28}{:>12.2}{:>18.2}",
+            "{:<28}{:>12.2}{:>18}",
             format!("K = {samples}"),
             estimate.value,
-            estimate.standard_error
+            error.map_or_else(|| "–".to_owned(), |error| format!("{error:.2}"))
         );
     }
     let sizes = likelihood.effective_sample_size;

@@ -260,7 +260,9 @@ fn measure(
         k,
         epochs: done.clone().count(),
         steps,
-        standard_error: largest.map_or(0.0, |estimate| estimate.standard_error),
+        standard_error: largest
+            .and_then(|estimate| estimate.standard_error)
+            .unwrap_or(0.0),
         nll: measured
             .bounds
             .nll

@@ -38,9 +38,9 @@ pub struct Estimate {
     /// The mean.
     pub value: f64,
     /// Its standard error over images, that is, as an estimate for all images
-    /// the measured ones were drawn from; n − 1 in the variance, 0 for a
+    /// the measured ones were drawn from; n − 1 in the variance, `None` for a
     /// single image.
-    pub standard_error: f64,
+    pub standard_error: Option<f64>,
 }
 
 impl Estimate {
@@ -51,7 +51,7 @@ impl Estimate {
         let squares: f64 = values.map(|x| (x - value).powi(2)).sum();
         Self {
             value,
-            standard_error: (squares / (n * (n - 1.0).max(1.0))).sqrt(),
+            standard_error: (n > 1.0).then(|| (squares / (n * (n - 1.0))).sqrt()),
         }
     }
 }

@@ -80,7 +80,7 @@ pub(super) fn table(drawing: &Drawing<'_>) -> Result<Block, Error> {
 /// How far the aggregate posterior is from the prior.
 fn discrepancy(drawing: &Drawing<'_>, run: &TrainedRun) -> Result<f64, Error> {
     let version = format!("1, {ROWS} codes, null {NULL:?}");
-    drawing.measure(run, "dimensions-discrepancy", &version, || {
+    let ratio: Option<f64> = drawing.measure(run, "dimensions-discrepancy", &version, || {
         let images = images(&drawing.dataset.test);
         let some = images.slice_rows(0..images.nrows().min(ROWS));
         let codes = run.encode(some);
@@ -100,5 +100,6 @@ fn discrepancy(drawing: &Drawing<'_>, run: &TrainedRun) -> Result<f64, Error> {
         };
         let (rows, draws) = NULL;
         Ok(mmd_to_prior(sampled.view(), rows.min(some.nrows()), draws, 0)?.ratio)
-    })
+    })?;
+    Ok(ratio.unwrap_or(f64::NAN))
 }

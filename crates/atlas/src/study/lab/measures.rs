@@ -435,7 +435,7 @@ mod tests {
                 radius: f64::from(step) * 0.1,
                 covering: if step <= 5 { 3.0 } else { 1.0 },
                 effective: 1.0,
-                density: 0.0,
+                density: Some(0.0),
             })
             .collect();
         let means = ring_means(&overlap);

@@ -351,7 +351,12 @@ pub(super) fn by_radius(
     let covering = [series("", 0, Dash::Solid, by(|at| at.covering))];
     let prior = |radius: f64| (-0.5 * radius * radius).exp() / std::f64::consts::TAU;
     let densities = [
-        series("q(z)", 0, Dash::Solid, by(|at| at.density)),
+        series(
+            "q(z)",
+            0,
+            Dash::Solid,
+            by(|at| at.density.unwrap_or(f64::NAN)),
+        ),
         series(
             "prior",
             8,

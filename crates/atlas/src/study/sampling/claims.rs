@@ -240,9 +240,15 @@ fn slightly_better_without(drawing: &Drawing<'_>) -> Result<Claim, Error> {
 }
 
 fn space_more_spherical(measure: &Measure<'_, '_>) -> Result<Claim, Error> {
-    let stretch = measure.shape(SPACE, "eigenvalue ratio", |shape| shape.eigenvalue_ratio)?;
-    let radius = measure.shape(SPACE, "radius distance", |shape| shape.radius_distance)?;
-    let directions = measure.shape(SPACE, "Bingham's statistic", |shape| shape.bingham)?;
+    let stretch = measure.shape(SPACE, "eigenvalue ratio", |shape| {
+        shape.eigenvalue_ratio.unwrap_or(f64::NAN)
+    })?;
+    let radius = measure.shape(SPACE, "radius distance", |shape| {
+        shape.radius_distance.unwrap_or(f64::NAN)
+    })?;
+    let directions = measure.shape(SPACE, "Bingham's statistic", |shape| {
+        shape.bingham.unwrap_or(f64::NAN)
+    })?;
     let verdict = combined_verdict(&[
         stretch.difference("").verdict(AtMost, 0.0),
         radius.difference("").verdict(AtLeast, 0.0),

@@ -137,9 +137,9 @@ pub(super) fn table(drawing: &Drawing<'_>, shown: &[Shown<'_>]) -> Result<Block,
         rows.push(vec![
             Cell::text(run.title()),
             Cell::text(deviations.join(", ")),
-            number(shape.eigenvalue_ratio, 3),
-            number(shape.radius_distance, 3),
-            number(shape.bingham, 3),
+            optional(shape.eigenvalue_ratio, 3),
+            optional(shape.radius_distance, 3),
+            optional(shape.bingham, 3),
             optional(shape.gaps.map(|share| 100.0 * share), 1),
             optional(shape.discrepancy, 1),
         ]);

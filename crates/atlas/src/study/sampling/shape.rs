@@ -28,12 +28,12 @@ pub(super) struct Shape {
     /// Along each axis.
     pub(super) standard_deviation: Vec<f64>,
     /// Smallest over largest eigenvalue of the covariance.
-    pub(super) eigenvalue_ratio: f64,
+    pub(super) eigenvalue_ratio: Option<f64>,
     /// Kolmogorov–Smirnov distance of ‖z‖, after one scaling for all axes, to
     /// that of a normal distribution.
-    pub(super) radius_distance: f64,
+    pub(super) radius_distance: Option<f64>,
     /// Bingham's statistic of the directions, per code.
-    pub(super) bingham: f64,
+    pub(super) bingham: Option<f64>,
     /// In the plane: share of empty cells above that of as many normal codes.
     pub(super) gaps: Option<f64>,
     /// MMD² of the whitened codes to N(0, I) over the value that one case in
@@ -45,8 +45,13 @@ pub(super) struct Shape {
 impl Shape {
     /// Whether a dimension has collapsed.
     pub(super) fn is_flat(&self) -> bool {
-        self.eigenvalue_ratio < COLLAPSED
+        is_flat(self.eigenvalue_ratio)
     }
+}
+
+/// Codes that are all one point have no ratio, and no dimension that stands.
+fn is_flat(eigenvalue_ratio: Option<f64>) -> bool {
+    eigenvalue_ratio.is_none_or(|ratio| ratio < COLLAPSED)
 }
 
 /// Measures the shape of a run's codes, once.
@@ -54,7 +59,7 @@ pub(super) fn shape(drawing: &Drawing<'_>, run: &TrainedRun) -> Result<Shape, Er
     drawing.measure(run, "sampling-shape", "2", || {
         let codes = run.encode(images(&drawing.dataset.test)).mean;
         let round = sphericity(codes.view())?;
-        let flat = round.eigenvalue_ratio < COLLAPSED;
+        let flat = is_flat(round.eigenvalue_ratio);
         let gaps = if codes.ncols() == 2 && !flat {
             let counted = gaps(codes.view(), GAPS.0, GAPS.1, CODES_SEED)?;
             Some(counted.empty_share - counted.normal_reference)
@@ -68,7 +73,7 @@ pub(super) fn shape(drawing: &Drawing<'_>, run: &TrainedRun) -> Result<Shape, Er
             let rows = rows.min(codes.nrows());
             let white = whiten(codes.view())?;
             let some = white.slice(s![..rows, ..]);
-            Some(mmd_to_prior(some, null_rows.min(rows), null_draws, CODES_SEED)?.ratio)
+            mmd_to_prior(some, null_rows.min(rows), null_draws, CODES_SEED)?.ratio
         };
         Ok(Shape {
             n: round.n,

@@ -71,8 +71,12 @@ pub(super) fn claims(drawing: &Drawing<'_>) -> Result<Vec<Claim>, Error> {
             Ok(value(&cloud::measure(drawing, run)?))
         })
     };
-    let offset = of_cloud("share of the second moment", &|cloud| cloud.offset_share)?;
-    let distance = of_cloud("distance to normal", &|cloud| cloud.distance_to_normal)?;
+    let offset = of_cloud("share of the second moment", &|cloud| {
+        cloud.offset_share.unwrap_or(f64::NAN)
+    })?;
+    let distance = of_cloud("distance to normal", &|cloud| {
+        cloud.distance_to_normal.unwrap_or(f64::NAN)
+    })?;
     let settled = Claim {
         id: "003.3".into(),
         statement: "All digits distribute around the centre, in a Gaussian-like distribution."

@@ -27,12 +27,12 @@ pub(super) struct Settled {
     pub(super) n: usize,
     /// Kolmogorov–Smirnov distance of the whitened codes' ‖z‖ to that of a
     /// normal distribution.
-    pub(super) distance_to_normal: f64,
+    pub(super) distance_to_normal: Option<f64>,
     /// The distance that a sample of this size from a normal distribution
     /// exceeds in 5 % of cases.
     pub(super) null_95: f64,
     /// ‖E z‖²/E‖z‖².
-    pub(super) offset_share: f64,
+    pub(super) offset_share: Option<f64>,
     /// Mean radius of the test posteriors.
     pub(super) mean_radius: f64,
     /// Training images, of which each has a circle.
@@ -150,7 +150,10 @@ pub(super) fn figure(
         run.metrics.len(),
         run.configuration.training.seed,
         viz::number::decimal(drawn.len() as f64, 0),
-        viz::number::decimal(settled.distance_to_normal, 3),
+        settled.distance_to_normal.map_or_else(
+            || "–".to_owned(),
+            |distance| viz::number::decimal(distance, 3)
+        ),
         viz::number::decimal(settled.null_95, 3),
         n = viz::number::decimal(settled.n as f64, 0),
     );
