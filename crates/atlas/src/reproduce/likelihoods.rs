@@ -65,8 +65,9 @@ pub struct LikelihoodRow {
     pub steps: u64,
     /// K → −L_K, nats per image.
     pub nll: BTreeMap<usize, f64>,
-    /// Standard error over images of the value with the most samples.
-    pub standard_error: f64,
+    /// Standard error over images of the value with the most samples; `None`
+    /// of a single image.
+    pub standard_error: Option<f64>,
     /// Units whose posterior mean varies between images by more than 0.01, all
     /// layers together.
     pub active_units: usize,
@@ -260,9 +261,7 @@ fn measure(
         k,
         epochs: done.clone().count(),
         steps,
-        standard_error: largest
-            .and_then(|estimate| estimate.standard_error)
-            .unwrap_or(0.0),
+        standard_error: largest.and_then(|estimate| estimate.standard_error),
         nll: measured
             .bounds
             .nll
@@ -384,7 +383,10 @@ pub(super) fn table(rows: &[LikelihoodRow]) -> Table {
         vec![
             row.k.to_string(),
             format!("{} of {}{version}", row.epochs, iwae_epochs(STAGES)),
-            format!("{nll:.2} ± {:.2} (K = {samples})", row.standard_error),
+            row.standard_error.map_or_else(
+                || format!("{nll:.2} (K = {samples})"),
+                |error| format!("{nll:.2} ± {error:.2} (K = {samples})"),
+            ),
             units(row.active_units, row.active_units_by_layer),
             format!("{:.2}", row.negative_elbo),
             format!("{} of {}, seed {}", row.images, row.dataset, row.seed),
