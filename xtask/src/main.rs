@@ -90,12 +90,15 @@ fn fail(error: &anyhow::Error) -> ExitCode {
         // The reader of our output (such as `head`) has seen enough.
         return ExitCode::SUCCESS;
     }
-    eprintln!("error: {error:#}");
-    let code = error
+    let typed = error
         .chain()
-        .find_map(|cause| cause.downcast_ref::<atlas::Error>())
-        .map_or(1, atlas::Error::exit_code);
-    ExitCode::from(code)
+        .find_map(|cause| cause.downcast_ref::<atlas::Error>());
+    match typed {
+        // Its sentence holds the cause already.
+        Some(typed) => eprintln!("error: {typed}"),
+        None => eprintln!("error: {error:#}"),
+    }
+    ExitCode::from(typed.map_or(1, atlas::Error::exit_code))
 }
 
 /// The command as the user typed it after `cargo`.

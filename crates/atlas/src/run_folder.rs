@@ -210,10 +210,10 @@ impl RunFolder {
         let environment = self.environment()?;
         if environment.dataset_sha256 != dataset.fingerprint {
             return Err(Error::RunFolder(format!(
-                "{} was trained on a {} with SHA-256 {}, but the one found has {}; give the folder of the original with --data-dir",
+                "{} was trained on data with the fingerprint {}, but {} has {}; say where the same data are now with --dataset (named sets: --data-dir)",
                 self.path.display(),
-                dataset.name,
                 environment.dataset_sha256,
+                dataset.name,
                 dataset.fingerprint
             )));
         }

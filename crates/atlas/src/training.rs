@@ -192,6 +192,7 @@ impl Run<'_> {
         if let Some(outcome) = self.finished()? {
             return Ok(outcome);
         }
+        self.folder.check_dataset(self.dataset)?;
         let images = self.images()?;
         let mut trainer = self.trainer(&images)?;
         if self.folder.state().exists() {

@@ -210,7 +210,8 @@ impl Train {
             ));
         }
         let document = json!({
-            "run": outcome.folder.path(),
+            // A path need not be text; this one is shown, not used.
+            "run": outcome.folder.path().display().to_string(),
             "already_done": outcome.already_done,
             "result": result,
         });

@@ -161,7 +161,7 @@ fn fit(
         return Ok(value);
     }
     let expected = match slot {
-        toml::Value::Integer(_) => "a non-negative whole number",
+        toml::Value::Integer(_) => "a non-negative whole number of at most 9223372036854775807",
         toml::Value::Float(_) => "a number",
         toml::Value::Boolean(_) => "true or false",
         toml::Value::Array(_) => "a list of whole numbers, such as [256, 32, 8]",

@@ -48,9 +48,10 @@ impl IdxFolder {
         if let Some(wanted) = wanted {
             sets.retain(|prefix, _| *prefix == wanted);
             if sets.is_empty() {
+                let missing = std::fs::metadata(asked).err();
                 return Err(DataError::Read {
                     path: asked.to_owned(),
-                    source: std::io::ErrorKind::NotFound.into(),
+                    source: missing.unwrap_or_else(|| std::io::ErrorKind::NotFound.into()),
                 });
             }
         }
