@@ -1,9 +1,8 @@
 //! Fetching one published file from its mirrors.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
@@ -11,6 +10,7 @@ use sha2::{Digest, Sha256};
 use crate::digest;
 use crate::error::DataError;
 use crate::registry::PublishedFile;
+use crate::temporary::Temporary;
 
 /// What happens during a download, for a progress display.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,7 +83,8 @@ pub(crate) fn download(
         if !(url.starts_with("http://") || url.starts_with("https://")) {
             return Err(DataError::Mirror { url: base.clone() });
         }
-        let mut temporary = Temporary::create(folder, &name)?;
+        let mut temporary =
+            Temporary::create(&target).map_err(|source| unwritable(&target, source))?;
         progress(Progress::Started {
             file: &name,
             url: &url,
@@ -100,7 +101,7 @@ pub(crate) fn download(
         let reason = match attempt(&url, &mut temporary.file, limit, &mut received) {
             Ok((bytes, found)) if found == file.gz_sha256 => {
                 temporary
-                    .publish(&target)
+                    .publish()
                     .map_err(|source| unwritable(&target, source))?;
                 progress(Progress::Finished { file: &name, bytes });
                 return Ok(Downloaded {
@@ -219,51 +220,6 @@ fn is_loopback(url: &str) -> bool {
         .rsplit_once(':')
         .map_or(authority, |(host, _)| host);
     matches!(host, "localhost" | "127.0.0.1" | "[::1]")
-}
-
-/// A file that disappears unless it is published.
-struct Temporary {
-    file: File,
-    path: PathBuf,
-    published: bool,
-}
-
-impl Temporary {
-    fn create(folder: &Path, name: &str) -> Result<Self, DataError> {
-        static COUNTER: AtomicU64 = AtomicU64::new(0);
-        let serial = COUNTER.fetch_add(1, Ordering::Relaxed);
-        let path = folder.join(format!(".{name}.{}-{serial}.part", std::process::id()));
-        let file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .open(&path)
-            .map_err(|source| unwritable(&path, source))?;
-        Ok(Self {
-            file,
-            path,
-            published: false,
-        })
-    }
-
-    fn publish(mut self, target: &Path) -> io::Result<()> {
-        self.file.sync_all()?;
-        fs::rename(&self.path, target)?;
-        self.published = true;
-        #[cfg(unix)]
-        if let Some(folder) = target.parent() {
-            File::open(folder)?.sync_all()?;
-        }
-        Ok(())
-    }
-}
-
-impl Drop for Temporary {
-    fn drop(&mut self) {
-        if !self.published {
-            // Nothing more can be done about a file that will not go away.
-            let _ = fs::remove_file(&self.path);
-        }
-    }
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
+use crate::folder::{FolderProblem, ImageProblem};
 use crate::shape::Shape;
 
 /// Why a data set could not be found, read, verified, downloaded or written.
@@ -154,6 +155,22 @@ pub enum DataError {
         path: PathBuf,
         /// What is wrong with its content.
         problem: IdxProblem,
+    },
+    /// A file is not the image that was expected.
+    #[error("{} {problem}", path.display())]
+    Image {
+        /// The file concerned.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: ImageProblem,
+    },
+    /// A folder is not laid out as one of images.
+    #[error("{} {problem}", path.display())]
+    Folder {
+        /// The folder concerned.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: FolderProblem,
     },
     /// The image file and the label file of a split hold different numbers.
     #[error(

@@ -1,5 +1,5 @@
-//! Data sets of images and vectors: IDX files, a registry with verified
-//! download, and the embedded `glyphs` set.
+//! Data sets of images and vectors: IDX files, folders of images, a registry
+//! with verified download, and the embedded `glyphs` set.
 //!
 //! ```
 //! use datasets::{Lookup, glyphs};
@@ -21,7 +21,14 @@
 //! converted batch by batch by whoever computes with them; what is no byte
 //! stays 32-bit floats. A data set asked for by name is the published one,
 //! checked by SHA-256, or an error: never another one.
+//!
+//! A folder of PNG, JPEG, WebP and BMP images has one class per subfolder, or
+//! none; `train/` and `test/` above them are respected. Images are brought to
+//! one size only where [`Reading::resize`] asks for it. Once decoded they can
+//! be kept in [`Reading::cache`], where they are found again by the content of
+//! all files, never by names or times.
 
+mod cache;
 mod class_names;
 mod collect;
 mod dataset;
@@ -29,6 +36,7 @@ mod digest;
 mod download;
 mod error;
 mod fingerprint;
+mod folder;
 pub mod glyphs;
 mod health;
 pub mod idx;
@@ -42,16 +50,19 @@ mod registry;
 mod shape;
 mod source;
 mod stream;
+mod temporary;
 #[cfg(test)]
 mod test_server;
 mod values;
 
+pub use cache::default_cache;
 pub use dataset::{Dataset, Split, TestOrigin};
 pub use digest::{sha256_file, sha256_hex};
 pub use download::Progress;
 pub use error::{DataError, IdxProblem};
 pub use fingerprint::fingerprint;
 pub use health::{ClassCount, Duplicates, Finding, Health};
+pub use folder::{FolderProblem, ImageProblem, SizeCount};
 pub use load::{load, load_source};
 pub use locate::Lookup;
 pub use manage::{

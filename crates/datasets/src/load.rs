@@ -5,6 +5,7 @@ use crate::collect::collected;
 use crate::dataset::Dataset;
 use crate::download::Progress;
 use crate::error::DataError;
+use crate::folder;
 use crate::glyphs;
 use crate::idx::{self, IdxFolder, IdxPair};
 use crate::locate::{self, Located, Lookup};
@@ -73,6 +74,7 @@ pub(crate) fn open(
         Source::Idx(folder) => open_idx(&IdxFolder::find(folder)?),
         Source::Path(path) => match source::detect(path)? {
             Format::Idx(located) => open_idx(&located),
+            Format::Images => folder::open(path, reading),
         },
     }
 }

@@ -37,6 +37,34 @@ pub(crate) fn prepared(part: Part, reading: &Reading) -> Result<Part, DataError>
     })
 }
 
+/// Brings one image of bytes to the height, width and channels (1 or 3) of
+/// `to`: transparency, colour and size, the rest is for [`prepared`].
+///
+/// # Panics
+/// When a length is not that of its shape, or `to` is no such image.
+pub(crate) fn fit_image(raw: &[u8], from: Shape, to: Shape, background: [u8; 3], out: &mut [u8]) {
+    if from == to {
+        out.copy_from_slice(raw);
+        return;
+    }
+    assert_eq!(raw.len(), from.len(), "fit_image: length of the image");
+    Preparation {
+        raw: Raw {
+            shape: from,
+            kind: Kind::Bytes,
+        },
+        shape: to,
+        kind: Kind::Bytes,
+        channels: to.channels(),
+        background,
+        transposed: false,
+        resize: to.size().filter(|_| to.size() != from.size()),
+        divisor: None,
+        invert: false,
+    }
+    .bytes(raw, out);
+}
+
 /// The shape of a part, as `--shape` says where it says something.
 fn declared(part: &Part, reading: &Reading) -> Result<Shape, DataError> {
     match reading.shape {

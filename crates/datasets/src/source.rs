@@ -1,10 +1,13 @@
 //! Where a data set comes from: a name of the registry, or files of whatever
 //! format is found there.
 
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use crate::error::DataError;
+use crate::folder;
 use crate::glyphs;
 use crate::idx::IdxFolder;
 use crate::registry::{NAMES, NamedSet, named_sets};
@@ -102,6 +105,8 @@ fn nearest(text: &str) -> Option<&'static str> {
 pub(crate) enum Format {
     /// A folder with IDX files.
     Idx(IdxFolder),
+    /// An image, or a folder of images.
+    Images,
 }
 
 /// Finds out what a path holds, by what is in it and not by its name.
@@ -111,11 +116,30 @@ pub(crate) fn detect(path: &Path) -> Result<Format, DataError> {
         source,
     })?;
     if metadata.is_dir() {
-        return Ok(Format::Idx(IdxFolder::find(path)?));
+        return if IdxFolder::is_in(path)? {
+            Ok(Format::Idx(IdxFolder::find(path)?))
+        } else {
+            Ok(Format::Images)
+        };
+    }
+    if folder::has_image_name(path) || folder::begins_as_image(&first_bytes(path)?) {
+        return Ok(Format::Images);
     }
     Err(DataError::UnknownFormat {
         path: path.to_owned(),
     })
+}
+
+/// As many bytes as tell formats apart; fewer where the file has fewer.
+fn first_bytes(path: &Path) -> Result<Vec<u8>, DataError> {
+    let mut bytes = Vec::new();
+    File::open(path)
+        .and_then(|file| file.take(64).read_to_end(&mut bytes))
+        .map_err(|source| DataError::Read {
+            path: path.to_owned(),
+            source,
+        })?;
+    Ok(bytes)
 }
 
 #[cfg(test)]

@@ -99,6 +99,11 @@ impl IdxFolder {
         })
     }
 
+    /// Whether a folder has files that are IDX files by their names.
+    pub(crate) fn is_in(folder: &Path) -> Result<bool, DataError> {
+        Ok(!sets(folder)?.is_empty())
+    }
+
     /// Whether the names are those of EMNIST, whose images are stored with
     /// rows and columns exchanged.
     pub(crate) fn is_emnist(&self) -> bool {
@@ -139,8 +144,7 @@ fn sets(folder: &Path) -> Result<BTreeMap<String, [Option<Candidate>; 4]>, DataE
         .map_err(unreadable)?;
     paths.sort();
     let mut sets: BTreeMap<String, [Option<Candidate>; 4]> = BTreeMap::new();
-    // Some unpackers leave an empty folder under the file's name.
-    for path in paths.into_iter().filter(|path| path.is_file()) {
+    for path in paths {
         let parsed = path
             .file_name()
             .and_then(|name| name.to_str())
@@ -148,6 +152,10 @@ fn sets(folder: &Path) -> Result<BTreeMap<String, [Option<Candidate>; 4]>, DataE
         let Some((prefix, place, compressed)) = parsed else {
             continue;
         };
+        // Some unpackers leave an empty folder under the file's name.
+        if !path.is_file() {
+            continue;
+        }
         let slot = &mut sets.entry(prefix).or_default()[place];
         if slot
             .as_ref()

@@ -1,0 +1,173 @@
+//! What the images of a folder have in common: their size, and whether they
+//! are grey.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rayon::prelude::*;
+
+use crate::cache;
+use crate::error::DataError;
+use crate::folder::decode::{self, Header, Pixels};
+use crate::folder::problem::{FolderProblem, SizeCount};
+use crate::folder::tree::{ImageFile, Tree};
+use crate::prepare::fit_image;
+use crate::reading::{Colour, Reading};
+use crate::shape::Shape;
+
+/// What is found out before the images are decoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Survey {
+    /// The shape every image is brought to.
+    pub(super) shape: Shape,
+    /// Images of which only the first of several frames is read.
+    pub(super) animated: usize,
+    /// The first of them among all images.
+    pub(super) first_animated: usize,
+}
+
+impl Survey {
+    /// Looks at the header of every image, and at the pixels of as many as it
+    /// takes to tell whether all are grey.
+    pub(super) fn of(tree: &Tree, reading: &Reading) -> Result<Self, DataError> {
+        let files: Vec<&ImageFile> = tree.files().collect();
+        let headers: Vec<Result<Header, DataError>> = files
+            .par_iter()
+            .map_init(Vec::new, |buffer, file| {
+                decode::read_header(&tree.root.join(file.relative()), buffer)
+            })
+            .collect();
+        // The first of several problems, whatever thread met one first.
+        let headers = headers.into_iter().collect::<Result<Vec<_>, _>>()?;
+        let (height, width) = match reading.resize {
+            // Rows and columns of all images are exchanged later.
+            Some((height, width)) if reading.transposed => (width, height),
+            Some(size) => size,
+            None => common_size(tree, &files, &headers)?,
+        };
+        let is_grey = match reading.colour {
+            Colour::Grey => true,
+            Colour::Rgb => false,
+            Colour::Automatic => all_grey(tree, &files, &headers, reading.background),
+        };
+        Ok(Self {
+            shape: if is_grey {
+                Shape::grey(height, width)
+            } else {
+                Shape::colour(height, width)
+            },
+            animated: headers.iter().filter(|header| header.is_animated).count(),
+            first_animated: headers
+                .iter()
+                .position(|header| header.is_animated)
+                .unwrap_or(0),
+        })
+    }
+
+    /// What an entry of the cache says.
+    pub(super) fn of_entry(entry: cache::Header) -> Self {
+        Self {
+            shape: Shape::Image {
+                height: entry.height as usize,
+                width: entry.width as usize,
+                channels: entry.channels as usize,
+            },
+            animated: entry.animated as usize,
+            first_animated: entry.first_animated as usize,
+        }
+    }
+
+    /// What an entry of `rows` images says.
+    pub(super) fn header(&self, rows: usize) -> cache::Header {
+        // Sides come from files and options that do not allow more than 2^32.
+        let (height, width) = self.shape.size().unwrap_or_default();
+        cache::Header {
+            rows: rows as u64,
+            height: height as u32,
+            width: width as u32,
+            channels: self.shape.channels() as u32,
+            animated: self.animated as u64,
+            first_animated: self.first_animated as u64,
+        }
+    }
+}
+
+/// Height and width of all images.
+fn common_size(
+    tree: &Tree,
+    files: &[&ImageFile],
+    headers: &[Header],
+) -> Result<(usize, usize), DataError> {
+    let mut sizes: HashMap<(u32, u32), (usize, usize)> = HashMap::new();
+    for (index, header) in headers.iter().enumerate() {
+        let (count, _) = sizes
+            .entry((header.height, header.width))
+            .or_insert((0, index));
+        *count += 1;
+    }
+    let mut sizes: Vec<((u32, u32), (usize, usize))> = sizes.into_iter().collect();
+    if let [((height, width), _)] = sizes[..] {
+        return Ok((height as usize, width as usize));
+    }
+    // The most frequent first, of equally frequent ones the first met.
+    sizes.sort_by_key(|&(_, (count, first))| (std::cmp::Reverse(count), first));
+    Err(DataError::Folder {
+        path: tree.root.clone(),
+        problem: FolderProblem::Sizes {
+            sizes: sizes
+                .into_iter()
+                .map(|((height, width), (count, first))| SizeCount {
+                    height,
+                    width,
+                    count,
+                    example: files[first].name.to_string(),
+                })
+                .collect(),
+        },
+    })
+}
+
+/// Whether every image is grey once it lies on the background. One in colour
+/// ends the search, so only grey images stored in colour are all decoded.
+fn all_grey(tree: &Tree, files: &[&ImageFile], headers: &[Header], background: [u8; 3]) -> bool {
+    let is_grey_background = background[0] == background[1] && background[1] == background[2];
+    let mut unknown: Vec<&ImageFile> = files
+        .iter()
+        .zip(headers)
+        .filter(|(_, header)| header.channels > 2 || (header.channels == 2 && !is_grey_background))
+        .map(|(file, _)| *file)
+        .collect();
+    // A class may be grey as a whole: images from everywhere come first.
+    const FIRST: usize = 64;
+    let step = unknown.len() / FIRST;
+    if step > 1 {
+        for place in 1..FIRST {
+            unknown.swap(place, place * step);
+        }
+    }
+    let is_coloured = AtomicBool::new(false);
+    unknown.par_iter().for_each_init(Vec::new, |buffer, file| {
+        if is_coloured.load(Ordering::Relaxed) {
+            return;
+        }
+        // What cannot be decoded is reported when it is read.
+        let read = decode::read_file(&tree.root.join(file.relative()), buffer);
+        if let (Ok(()), Ok(pixels)) = (read, decode::decode(buffer))
+            && !is_grey(&pixels, background)
+        {
+            is_coloured.store(true, Ordering::Relaxed);
+        }
+    });
+    !is_coloured.into_inner()
+}
+
+fn is_grey(pixels: &Pixels, background: [u8; 3]) -> bool {
+    let equal = |colour: &[u8]| colour[0] == colour[1] && colour[1] == colour[2];
+    if pixels.channels == 3 {
+        return pixels.values.chunks_exact(3).all(equal);
+    }
+    let shape = Shape::colour(pixels.height, pixels.width);
+    let mut row = vec![0; shape.len()];
+    fit_image(&pixels.values, pixels.shape(), shape, background, &mut row);
+    row.chunks_exact(3).all(equal)
+}
