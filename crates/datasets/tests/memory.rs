@@ -3,9 +3,10 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::fs::File;
 use std::io::Write;
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use datasets::{Lookup, glyphs, idx};
+use datasets::{Lookup, Reading, Source, glyphs, idx};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
@@ -96,4 +97,71 @@ fn loading_holds_the_images_once_and_a_wrong_header_takes_nothing() {
             path.display()
         );
     }
+
+    folders_of_images_are_streamed_in_little_memory(folder.path());
+}
+
+fn folders_of_images_are_streamed_in_little_memory(folder: &Path) {
+    let images = folder.join("images");
+    std::fs::create_dir(&images).unwrap();
+    let mut written = 0;
+    let mut stream_of = |count: usize, reading: &Reading| {
+        for index in written..count {
+            let noise = |x: u32, y: u32| {
+                let hash = (index as u32 ^ (x << 16) ^ (y << 24)).wrapping_mul(2_654_435_761);
+                image::Luma([(hash >> 24) as u8])
+            };
+            let image = image::GrayImage::from_fn(64, 64, noise);
+            image.save(images.join(format!("{index}.png"))).unwrap();
+        }
+        written = written.max(count);
+        let source = Source::Path(images.clone());
+        peak(|| {
+            let mut rows = 0;
+            let stream = datasets::stream(&source, reading, &Lookup::default(), &mut |_| {});
+            for mut part in stream.unwrap().parts {
+                while let Some(chunk) = part.next_chunk(16).unwrap() {
+                    rows += chunk.rows.dim().0;
+                }
+            }
+            assert_eq!(rows, count);
+        })
+    };
+    let kept = Reading {
+        cache: Some(folder.join("cache")),
+        ..Reading::default()
+    };
+    let (few, many) = (100, 1000);
+    let first = [
+        stream_of(few, &Reading::default()),
+        stream_of(few, &kept),
+        stream_of(few, &kept),
+    ];
+    let last = [
+        stream_of(many, &Reading::default()),
+        stream_of(many, &kept),
+        stream_of(many, &kept),
+    ];
+    for (way, (first, last)) in first.into_iter().zip(last).enumerate() {
+        // What is known of a file beside its pixels, of which it has 4096.
+        // Kept rows pass through a buffer of 8 MB at most, here all of them.
+        let buffer = if way == 0 { 0 } else { (many - few) * 4096 };
+        let allowed = first + (many - few) * 500 + buffer;
+        assert!(last < allowed, "{way}: {first} bytes, then {last}");
+    }
+
+    let claim = folder.join("claim.png");
+    let mut png = std::fs::read(images.join("0.png")).unwrap();
+    png[16..20].copy_from_slice(&60_000u32.to_be_bytes());
+    png[20..24].copy_from_slice(&60_000u32.to_be_bytes());
+    let mut checksum = flate2::Crc::new();
+    checksum.update(&png[12..29]);
+    png[29..33].copy_from_slice(&checksum.sum().to_be_bytes());
+    std::fs::write(&claim, png).unwrap();
+    let bytes = peak(|| {
+        let source = Source::Path(claim.clone());
+        let reading = Reading::default();
+        assert!(datasets::stream(&source, &reading, &Lookup::default(), &mut |_| {}).is_err());
+    });
+    assert!(bytes < 200_000, "refusing a claim takes {bytes} bytes");
 }

@@ -248,6 +248,9 @@ impl<'a> Opened<'a> {
             // A block of 8 × 8 pixels takes one bit at least, and stands for
             // 4 × 4 as many where the first component is subsampled most.
             ImageFormat::Jpeg => pixels <= 8 * 64 * 16 * size,
+            // One colour takes no bits at all; past 4096 × 4096 pixels of it, a
+            // damaged header is likelier.
+            ImageFormat::WebP => pixels <= (1 << 24) + (size << 16),
             ImageFormat::Bmp => bmp_pixels(bytes, size).is_none_or(|most| pixels <= most),
             _ => true,
         };

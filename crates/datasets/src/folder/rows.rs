@@ -131,3 +131,36 @@ impl ReadRows for ImageRows {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::folder::tree::Tree;
+
+    #[test]
+    fn bytes_other_than_those_that_were_hashed_are_no_rows() {
+        let folder = tempfile::tempdir().unwrap();
+        let image = image::GrayImage::from_pixel(2, 2, image::Luma([7]));
+        image.save(folder.path().join("1.png")).unwrap();
+        image.save(folder.path().join("2.png")).unwrap();
+        let tree = Tree::of_folder(folder.path()).unwrap();
+        let files: Vec<&ImageFile> = tree.files().collect();
+        let digest = |file: &ImageFile| -> [u8; 32] {
+            Sha256::digest(std::fs::read(folder.path().join(file.relative())).unwrap()).into()
+        };
+        let mut digests: Vec<[u8; 32]> = files.iter().map(|file| digest(file)).collect();
+        let decoding = Decoding {
+            root: folder.path().into(),
+            shape: Shape::grey(2, 2),
+            is_resized: false,
+            background: [0; 3],
+        };
+        let mut rows = [0; 8];
+        decoding.rows(&files, Some(&digests), &mut rows).unwrap();
+        assert_eq!(rows, [7; 8]);
+        digests[1][31] ^= 1;
+        let error = decoding.rows(&files, Some(&digests), &mut rows);
+        let message = error.unwrap_err().to_string();
+        assert!(message.contains("2.png changed"), "{message}");
+    }
+}

@@ -7,7 +7,7 @@ use datasets::{Lookup, Reading, Source};
 use image::{ExtendedColorType, ImageFormat};
 
 use crate::written::{encoded, grey_png, put, small};
-use crate::{assert_says, message, read};
+use crate::{assert_says, load, message, read};
 
 /// What a folder with one good image and `bytes` as `bad.png` is refused with;
 /// sizes may differ.
@@ -98,6 +98,38 @@ fn a_file_cut_anywhere_is_refused() {
     );
     let bytes = crate::written::with_exif(&whole, &thumbnail);
     assert_says(&refusal(&bytes[..bytes.len() - 2]), &["ends after", "JPEG"]);
+}
+
+#[test]
+fn of_several_bad_files_the_first_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let good = small(1);
+    let mut damaged = good.clone();
+    *damaged.iter_mut().rev().nth(20).unwrap() ^= 1;
+    for index in 0..300 {
+        // Unreadable pixels; from 200 on, unreadable headers, which are met first.
+        let bytes = match index {
+            0..100 => &good[..],
+            100..200 => &damaged,
+            _ => &good[..20],
+        };
+        put(folder.path(), &format!("{index:03}.png"), bytes);
+    }
+    for _ in 0..10 {
+        assert_says(
+            &message(folder.path(), &Reading::default()),
+            &["200.png ends"],
+        );
+    }
+    for index in 200..300 {
+        put(folder.path(), &format!("{index:03}.png"), &good);
+    }
+    for _ in 0..10 {
+        let message = load(folder.path(), &Reading::default())
+            .unwrap_err()
+            .to_string();
+        assert_says(&message, &["100.png is a damaged"]);
+    }
 }
 
 #[test]
