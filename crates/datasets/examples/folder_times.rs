@@ -47,6 +47,9 @@ fn main() -> Result<(), Box<dyn Error>> {
             dataset.train.shape(),
             dataset.fingerprint
         );
+        for remark in &dataset.remarks {
+            println!("  {remark}");
+        }
     }
     Ok(())
 }

@@ -8,6 +8,7 @@
 //! is none, and left out where there is one. Hidden files are no part of it.
 
 mod decode;
+mod level;
 mod problem;
 mod rows;
 mod survey;
@@ -28,10 +29,10 @@ use crate::shape::Shape;
 use crate::values::Kind;
 
 pub(crate) use decode::begins_as_image;
+pub(crate) use level::has_image_name;
 pub use problem::{FolderProblem, ImageProblem, SizeCount};
 use rows::{Decoding, ImageRows, Origin};
 use survey::Survey;
-pub(crate) use tree::has_image_name;
 use tree::{ImageFile, ImageFiles, Tree};
 
 /// What made the rows of a cache. Raised when the same files give other rows:
