@@ -116,7 +116,7 @@ fn digests(tree: &Tree) -> Result<Vec<[u8; 32]>, DataError> {
 }
 
 /// Everything that decoded rows depend on: what reads them, how, and the names
-/// and bytes of the files in their order.
+/// and bytes of the files in their order. A name begins with that of its part.
 fn key(tree: &Tree, digests: &[[u8; 32]], reading: &Reading) -> Key {
     let mut hasher = KeyHasher::new(READER);
     let colour: &[u8] = match reading.colour {
@@ -135,7 +135,6 @@ fn key(tree: &Tree, digests: &[[u8; 32]], reading: &Reading) -> Key {
         }
     });
     hasher.update(resize.as_bytes());
-    hasher.update(&(tree.train.files.len() as u64).to_le_bytes());
     for (file, digest) in tree.files().zip(digests) {
         hasher.update(file.relative().as_encoded_bytes());
         hasher.update(digest);

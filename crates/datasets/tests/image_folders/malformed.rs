@@ -159,6 +159,11 @@ fn a_header_that_claims_too_much_takes_no_memory() {
         &refusal(&huge(60_000)),
         &["claims 60000x60000 pixels", "cannot hold"],
     );
+    // A size that would be accepted of a larger file.
+    assert_says(
+        &refusal(&huge(8000)),
+        &["claims 8000x8000 pixels", "cannot hold"],
+    );
     assert_says(&refusal(&huge(1 << 31)), &["bad.png"]);
 
     let mut bmp = encoded(ImageFormat::Bmp, (2, 2), ExtendedColorType::Rgb8, &[0; 12]);
