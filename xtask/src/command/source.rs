@@ -49,7 +49,11 @@ impl SourceOptions {
         DataLocation {
             lookup: self.lookup(),
             dataset,
-            cache: None,
+            cache: if self.no_cache {
+                None
+            } else {
+                datasets::default_cache()
+            },
         }
     }
 }
