@@ -148,6 +148,18 @@ pub enum DataError {
         /// What the operating system said.
         source: io::Error,
     },
+    /// An array or table is not what it should be.
+    #[error("{}{place}: found {found}; expected {expected}", path.display())]
+    Table {
+        /// The file concerned.
+        path: PathBuf,
+        /// Where in the file, such as `, line 3, column 5`; empty for all of it.
+        place: String,
+        /// What was found.
+        found: String,
+        /// What was expected, with what to do.
+        expected: String,
+    },
     /// A file is not the IDX file that was expected.
     #[error("{}: {problem}", path.display())]
     Idx {

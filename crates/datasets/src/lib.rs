@@ -31,6 +31,7 @@
 mod cache;
 mod class_names;
 mod collect;
+mod csv;
 mod dataset;
 mod digest;
 mod download;
@@ -43,6 +44,9 @@ pub mod idx;
 mod load;
 mod locate;
 mod manage;
+mod npy;
+#[cfg(feature = "parquet")]
+mod parquet;
 mod part;
 mod prepare;
 mod reading;
@@ -50,6 +54,7 @@ mod registry;
 mod shape;
 mod source;
 mod stream;
+mod table;
 mod temporary;
 #[cfg(test)]
 mod test_server;
@@ -61,8 +66,8 @@ pub use digest::{sha256_file, sha256_hex};
 pub use download::Progress;
 pub use error::{DataError, IdxProblem};
 pub use fingerprint::fingerprint;
-pub use health::{ClassCount, Duplicates, Finding, Health};
 pub use folder::{FolderProblem, ImageProblem, SizeCount};
+pub use health::{ClassCount, Duplicates, Finding, Health};
 pub use load::{load, load_source};
 pub use locate::Lookup;
 pub use manage::{

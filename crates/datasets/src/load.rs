@@ -2,6 +2,7 @@
 
 use crate::class_names;
 use crate::collect::collected;
+use crate::csv;
 use crate::dataset::Dataset;
 use crate::download::Progress;
 use crate::error::DataError;
@@ -10,6 +11,9 @@ use crate::glyphs;
 use crate::idx::{self, IdxFolder, IdxPair};
 use crate::locate::{self, Located, Lookup};
 use crate::manage;
+use crate::npy;
+#[cfg(feature = "parquet")]
+use crate::parquet;
 use crate::part::{Opened, Part, Parts};
 use crate::reading::Reading;
 use crate::registry::NamedSet;
@@ -75,6 +79,13 @@ pub(crate) fn open(
         Source::Path(path) => match source::detect(path)? {
             Format::Idx(located) => open_idx(&located),
             Format::Images => folder::open(path, reading),
+            Format::Npy => npy::open_array(path, reading),
+            Format::Csv => csv::open(path, reading),
+            #[cfg(feature = "parquet")]
+            Format::Parquet => parquet::open_file(path, reading),
+            #[cfg(feature = "parquet")]
+            Format::ParquetFolder(shards) => parquet::open(path, &shards, reading),
+            Format::Npz => npy::open_archive(path, reading),
         },
     }
 }

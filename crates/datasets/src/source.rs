@@ -1,16 +1,21 @@
 //! Where a data set comes from: a name of the registry, or files of whatever
 //! format is found there.
 
-use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use crate::csv;
 use crate::error::DataError;
 use crate::folder;
 use crate::glyphs;
-use crate::idx::IdxFolder;
+use crate::idx::{IdxFolder, open_regular};
+use crate::npy;
+#[cfg(feature = "parquet")]
+use crate::parquet;
 use crate::registry::{NAMES, NamedSet, named_sets};
+#[cfg(not(feature = "parquet"))]
+use crate::table::Place;
 
 /// Where a data set comes from.
 ///
@@ -107,6 +112,18 @@ pub(crate) enum Format {
     Idx(IdxFolder),
     /// An image, or a folder of images.
     Images,
+    /// An array of NumPy.
+    Npy,
+    /// An archive of such arrays.
+    Npz,
+    /// A table of text.
+    Csv,
+    /// A table in columns.
+    #[cfg(feature = "parquet")]
+    Parquet,
+    /// A folder of them.
+    #[cfg(feature = "parquet")]
+    ParquetFolder(parquet::Shards),
 }
 
 /// Finds out what a path holds, by what is in it and not by its name.
@@ -115,15 +132,48 @@ pub(crate) fn detect(path: &Path) -> Result<Format, DataError> {
         path: path.to_owned(),
         source,
     })?;
-    if metadata.is_dir() {
-        return if IdxFolder::is_in(path)? {
-            Ok(Format::Idx(IdxFolder::find(path)?))
-        } else {
-            Ok(Format::Images)
-        };
+    if !metadata.is_dir() {
+        return detect_file(path);
     }
-    if folder::has_image_name(path) || folder::begins_as_image(&first_bytes(path)?) {
+    #[cfg(feature = "parquet")]
+    if let Some(shards) = parquet::Shards::find(path)? {
+        return Ok(Format::ParquetFolder(shards));
+    }
+    Ok(if IdxFolder::is_in(path)? {
+        Format::Idx(IdxFolder::find(path)?)
+    } else {
+        Format::Images
+    })
+}
+
+fn detect_file(path: &Path) -> Result<Format, DataError> {
+    let start = first_bytes(path)?;
+    if start.starts_with(&npy::MAGIC) {
+        return Ok(Format::Npy);
+    }
+    if npy::ARCHIVE_MAGIC
+        .iter()
+        .any(|magic| start.starts_with(magic))
+    {
+        return Ok(Format::Npz);
+    }
+    #[cfg(feature = "parquet")]
+    if start.starts_with(&parquet::MAGIC) {
+        return Ok(Format::Parquet);
+    }
+    #[cfg(not(feature = "parquet"))]
+    if start.starts_with(b"PAR1") {
+        return Err(Place::of(path).wrong(
+            "a Parquet file",
+            "a build with the feature `parquet`, or the same data as .npz or .csv",
+        ));
+    }
+    if folder::begins_as_image(&start) || folder::has_image_name(path) {
         return Ok(Format::Images);
+    }
+    csv::refuse_compressed(path)?;
+    if csv::is_named_so(path) {
+        return Ok(Format::Csv);
     }
     Err(DataError::UnknownFormat {
         path: path.to_owned(),
@@ -133,8 +183,8 @@ pub(crate) fn detect(path: &Path) -> Result<Format, DataError> {
 /// As many bytes as tell formats apart; fewer where the file has fewer.
 fn first_bytes(path: &Path) -> Result<Vec<u8>, DataError> {
     let mut bytes = Vec::new();
-    File::open(path)
-        .and_then(|file| file.take(64).read_to_end(&mut bytes))
+    open_regular(path)
+        .and_then(|(file, _)| file.take(64).read_to_end(&mut bytes))
         .map_err(|source| DataError::Read {
             path: path.to_owned(),
             source,
