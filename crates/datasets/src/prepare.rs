@@ -184,6 +184,7 @@ impl Preparation {
             && !self.transposed
             && !self.invert
             && self.resize.is_none()
+            && self.divisor.is_none()
     }
 
     /// The row that `raw` becomes, bytes to bytes.
@@ -537,5 +538,17 @@ mod tests {
         };
         assert!(preparation(image(3, 4, 1), Kind::Bytes, &same_size).is_identity());
         assert!(!preparation(image(3, 4, 4), Kind::Bytes, &same_size).is_identity());
+        // A divisor changes floats as it changes bytes.
+        let scaled = Reading {
+            maximum: Some(16.0),
+            ..Reading::default()
+        };
+        for kind in [Kind::Bytes, Kind::Floats] {
+            assert!(!preparation(image(3, 4, 1), kind, &scaled).is_identity());
+        }
+        let halved = preparation(image(1, 2, 1), Kind::Floats, &scaled);
+        let mut out = [0.0; 2];
+        halved.floats(&[8.0, 16.0], &mut out);
+        assert_eq!(out, [0.5, 1.0]);
     }
 }
