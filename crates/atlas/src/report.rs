@@ -125,11 +125,14 @@ pub struct DataReport {
     /// the content; absent where the source has a test set.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub test_share: Option<f64>,
+    /// Whether the numbers are of standardised values.
+    pub standardised: bool,
 }
 
 impl DataReport {
-    fn of(dataset: &Dataset) -> Self {
+    fn of(dataset: &Dataset, standardised: bool) -> Self {
         Self {
+            standardised,
             dataset: dataset.name.clone(),
             fingerprint: dataset.fingerprint.clone(),
             shape: dataset.shape().to_string(),
@@ -251,7 +254,7 @@ pub fn write(
         other: (n == split.len())
             .then(|| treated(treatment, run_data::images(&other), data_seed))
             .transpose()?,
-        data: DataReport::of(&dataset),
+        data: DataReport::of(&dataset, model.standardisation().is_some()),
     };
     let report = pool.install(|| measure(request, &subject, observer))?;
     let path = folder.evaluation();

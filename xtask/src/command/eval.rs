@@ -106,7 +106,11 @@ fn table(report: &Report) -> String {
         evaluation.split,
         report.data.dataset,
         report.data.shape,
-        treatment(report),
+        if report.data.standardised {
+            "standardised values".into()
+        } else {
+            treatment(report)
+        },
         report.pixel_likelihood,
         report.objective
     );
