@@ -193,20 +193,7 @@ pub fn write(
         }
         _ => {}
     }
-    if !folder.model().exists() {
-        return Err(Error::RunFolder(format!(
-            "{} has no model.safetensors yet; let the run reach its first checkpoint, or continue it with --resume",
-            folder.path().display()
-        )));
-    }
-    let model = Model::load(&folder.model())?;
-    if *model.spec() != spec {
-        return Err(Error::RunFolder(format!(
-            "{} holds a model {}, but config.toml beside it describes another one; expected the files of one run",
-            folder.model().display(),
-            model.spec().architecture
-        )));
-    }
+    let model = folder.load_model(&spec)?;
     let dataset = request.location.load(&configuration, download)?;
     folder.check_dataset(&dataset)?;
     let RunData { dataset, .. } = RunData::standardised(dataset, model.standardisation().cloned());

@@ -9,7 +9,7 @@ use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use models::DataTreatment;
+use models::{DataTreatment, Model, ModelSpec};
 use serde::{Deserialize, Serialize};
 
 use crate::atomic_file;
@@ -199,6 +199,30 @@ impl RunFolder {
             )));
         }
         Configuration::resolve(None, Some(&self.config()), &[])
+    }
+
+    /// The weights of the last checkpoint, of the model that `config.toml`
+    /// describes as `spec`.
+    ///
+    /// # Errors
+    /// When there is no checkpoint yet, it cannot be read, or holds another
+    /// model.
+    pub fn load_model(&self, spec: &ModelSpec) -> Result<Model, Error> {
+        if !self.model().exists() {
+            return Err(Error::RunFolder(format!(
+                "{} has no model.safetensors yet; let the run reach its first checkpoint, or continue it with --resume",
+                self.path.display()
+            )));
+        }
+        let model = Model::load(&self.model())?;
+        if model.spec() != spec {
+            return Err(Error::RunFolder(format!(
+                "{} holds a model {}, but config.toml beside it describes another one; expected the files of one run",
+                self.model().display(),
+                model.spec().architecture
+            )));
+        }
+        Ok(model)
     }
 
     /// Checks that the run was trained on this data set.

@@ -112,6 +112,16 @@ pub(crate) fn treated(
     images: Images<'_>,
     seed: u64,
 ) -> Result<Treated<'_>, Error> {
+    treated_from(0, treatment, images, seed)
+}
+
+/// The same of images that are those of a split from number `first` on.
+pub(crate) fn treated_from(
+    first: usize,
+    treatment: DataTreatment,
+    images: Images<'_>,
+    seed: u64,
+) -> Result<Treated<'_>, Error> {
     let (rows, pixels) = images.dim();
     const SHAPE: &str = "a treatment keeps the shape of images";
     Ok(match images {
@@ -119,7 +129,7 @@ pub(crate) fn treated(
         Images::Bytes(bytes) => {
             let standard = bytes.as_standard_layout();
             let bytes = standard.as_slice().unwrap_or_default();
-            let bytes = treatment.evaluation_images(bytes, pixels, seed);
+            let bytes = treatment.evaluation_rows(first, bytes, pixels, seed);
             let array = Array2::from_shape_vec((rows, pixels), bytes.into_owned());
             Treated::Bytes(array.expect(SHAPE).into())
         }

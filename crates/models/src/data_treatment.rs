@@ -85,6 +85,21 @@ impl DataTreatment {
     /// # Panics
     /// If `images` is no whole number of rows.
     pub fn evaluation_images(self, images: &[u8], pixels: usize, seed: u64) -> Cow<'_, [u8]> {
+        self.evaluation_rows(0, images, pixels, seed)
+    }
+
+    /// [`evaluation_images`](Self::evaluation_images) of the rows of a split
+    /// from image `first` on.
+    ///
+    /// # Panics
+    /// As [`evaluation_images`](Self::evaluation_images).
+    pub fn evaluation_rows(
+        self,
+        first: usize,
+        images: &[u8],
+        pixels: usize,
+        seed: u64,
+    ) -> Cow<'_, [u8]> {
         match self {
             DataTreatment::Grey => Cow::Borrowed(images),
             DataTreatment::Threshold => {
@@ -95,7 +110,7 @@ impl DataTreatment {
             _ => {
                 let stream = stream(seed, Purpose::EvaluationBinarisation, 0);
                 let mut output = vec![0; images.len()];
-                binarise::draw(images, pixels, stream, &mut output);
+                binarise::draw_from(first, images, pixels, stream, &mut output);
                 Cow::Owned(output)
             }
         }

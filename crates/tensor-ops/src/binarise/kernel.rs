@@ -19,6 +19,8 @@ pub struct PackBinarised<'a> {
 pub struct BinariseBytes<'a> {
     pub images: &'a [u8],
     pub pixels: usize,
+    /// Number of the first image.
+    pub first: usize,
     pub stream: Stream,
     pub output: &'a mut [u8],
 }
@@ -73,7 +75,7 @@ impl<T> Operation<T> for BinariseBytes<'_> {
         let groups = self.pixels.div_ceil(GROUP);
         let rows = self.images.chunks_exact(self.pixels);
         let targets = self.output.chunks_exact_mut(self.pixels);
-        for (image, (row, target)) in rows.zip(targets).enumerate() {
+        for (image, (row, target)) in (self.first..).zip(rows.zip(targets)) {
             let pieces = row.chunks(GROUP).zip(target.chunks_mut(GROUP));
             for (group, (bytes, target)) in pieces.enumerate() {
                 let ink = draw_group(bytes, self.stream, (image * groups + group) as u64);

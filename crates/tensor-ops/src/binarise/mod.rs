@@ -56,6 +56,25 @@ pub fn threshold(pixels: &[u8], output: &mut [u8]) {
 /// assert_eq!(drawn, [0, 255, 0, 255]); // certain whatever the draw
 /// ```
 pub fn draw(images: &[u8], pixels: usize, stream: Stream, output: &mut [u8]) {
+    draw_from(0, images, pixels, stream, output);
+}
+
+/// [`draw`] of rows that are images `first`, `first + 1`, …: a part of what
+/// all images together give.
+///
+/// # Panics
+/// As [`draw`].
+///
+/// ```
+/// use tensor_ops::{binarise, random::Stream};
+///
+/// let images: Vec<u8> = (0..=255).collect();
+/// let (mut whole, mut part) = ([0; 256], [0; 64]);
+/// binarise::draw(&images, 32, Stream::new(1, 0), &mut whole);
+/// binarise::draw_from(3, &images[96..160], 32, Stream::new(1, 0), &mut part);
+/// assert_eq!(part, whole[96..160]);
+/// ```
+pub fn draw_from(first: usize, images: &[u8], pixels: usize, stream: Stream, output: &mut [u8]) {
     assert!(
         pixels > 0 && images.len().is_multiple_of(pixels) && images.len() == output.len(),
         "binarise::draw: {} bytes in rows of {pixels} into {} elements",
@@ -67,6 +86,7 @@ pub fn draw(images: &[u8], pixels: usize, stream: Stream, output: &mut [u8]) {
         BinariseBytes {
             images,
             pixels,
+            first,
             stream,
             output,
         },
