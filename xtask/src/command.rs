@@ -3,10 +3,19 @@
 pub(crate) mod bench;
 pub(crate) mod ci;
 pub(crate) mod data;
+pub(crate) mod decode;
+pub(crate) mod encode;
 pub(crate) mod eval;
 pub(crate) mod figures;
+<<<<<<< HEAD
 pub(crate) mod inspect;
+=======
+pub(crate) mod interpolate;
+pub(crate) mod new_data;
+>>>>>>> f3fbd12 (A trained model on new data: encode, reconstruct, decode, sample, interpolate)
 pub(crate) mod reading;
+pub(crate) mod reconstruct;
 pub(crate) mod reproduce;
+pub(crate) mod sample;
 pub(crate) mod source;
 pub(crate) mod train;

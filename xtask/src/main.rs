@@ -40,6 +40,11 @@ struct Cli {
 enum Command {
     Train(Box<command::train::Train>),
     Eval(command::eval::Eval),
+    Encode(Box<command::encode::Encode>),
+    Reconstruct(Box<command::reconstruct::Reconstruct>),
+    Decode(command::decode::Decode),
+    Sample(Box<command::sample::Sample>),
+    Interpolate(Box<command::interpolate::Interpolate>),
     Figures(command::figures::Figures),
     Reproduce(command::reproduce::Reproduce),
     Data(command::data::Data),
@@ -71,6 +76,11 @@ fn run(cli: &Cli, typed: &str) -> anyhow::Result<()> {
     match &cli.command {
         Command::Train(train) => train.run(&cli.output, typed),
         Command::Eval(eval) => eval.run(&cli.output),
+        Command::Encode(encode) => encode.run(&cli.output),
+        Command::Reconstruct(reconstruct) => reconstruct.run(&cli.output),
+        Command::Decode(decode) => decode.run(&cli.output),
+        Command::Sample(sample) => sample.run(&cli.output),
+        Command::Interpolate(interpolate) => interpolate.run(&cli.output),
         Command::Figures(figures) => figures.run(&cli.output, typed),
         Command::Reproduce(reproduce) => reproduce.run(&cli.output, typed),
         Command::Data(data) => data.run(&cli.output),

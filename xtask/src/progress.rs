@@ -1,7 +1,8 @@
 //! Progress of long work: a bar on a terminal, a line per epoch when piped.
 
+use std::cell::Cell;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use atlas::run_folder::EpochMetrics;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -145,5 +146,62 @@ impl atlas::report::Observer for ImageProgress {
             self.output
                 .note(&format!("importance sampling: {done} of {all} images"));
         }
+    }
+}
+
+/// Shows how many rows have gone through a model: a bar on a terminal, a line
+/// every few seconds when piped.
+pub(crate) struct RowProgress {
+    output: Output,
+    bar: ProgressBar,
+    done: Cell<usize>,
+    told: Cell<Instant>,
+}
+
+/// Time between two lines.
+const PAUSE: Duration = Duration::from_secs(5);
+
+impl RowProgress {
+    pub(crate) fn new(output: Output) -> Self {
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
+        bar.set_style(
+            ProgressStyle::with_template(
+                "{bar:32} {pos}/{len} rows  {elapsed} elapsed, {eta} left",
+            )
+            .expect("the template is well formed"),
+        );
+        Self {
+            output,
+            bar,
+            done: Cell::new(0),
+            told: Cell::new(Instant::now()),
+        }
+    }
+}
+
+impl atlas::apply::Observer for RowProgress {
+    fn began(&self, rows: usize) {
+        if self.output.is_interactive() {
+            self.bar
+                .set_draw_target(ProgressDrawTarget::stderr_with_hz(10));
+        }
+        self.bar.set_length(rows as u64);
+    }
+
+    fn advanced(&self, rows: usize) {
+        self.bar.inc(rows as u64);
+        let done = self.done.get() + rows;
+        self.done.set(done);
+        let all = self.bar.length().unwrap_or(0);
+        if done as u64 >= all {
+            self.bar.finish_and_clear();
+        } else if !self.output.is_interactive() && self.told.get().elapsed() >= PAUSE {
+            self.told.set(Instant::now());
+            self.output.note(&format!("{done} of {all} rows"));
+        }
+    }
+
+    fn remark(&self, sentence: &str) {
+        self.output.note(sentence);
     }
 }

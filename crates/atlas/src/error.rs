@@ -63,6 +63,9 @@ pub enum Error {
         /// The run folder to resume.
         run: PathBuf,
     },
+    /// A signal asked a command to stop that writes all or nothing.
+    #[error("stopped by a signal; nothing was written, repeat the command")]
+    Abandoned,
     /// A signal asked a command of several runs to stop.
     #[error("stopped by a signal; what is finished is kept, continue with: {command}")]
     Interrupted {
@@ -79,7 +82,7 @@ impl Error {
         match self {
             Self::Benchmark(_) => 1,
             Self::Diverged { .. } => 3,
-            Self::Stopped { .. } | Self::Interrupted { .. } => 75,
+            Self::Stopped { .. } | Self::Interrupted { .. } | Self::Abandoned => 75,
             _ => 2,
         }
     }

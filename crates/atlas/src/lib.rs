@@ -3,6 +3,7 @@
 //! Everything the command line does is a function here, so that it can be
 //! tested and used without it.
 
+pub mod apply;
 pub mod atomic_file;
 pub mod benchmark;
 pub mod claims;

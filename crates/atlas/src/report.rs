@@ -15,7 +15,7 @@ use crate::environment::threads;
 use crate::error::Error;
 use crate::run_data::{self, DataLocation, RunData, training_rows};
 use crate::run_folder::RunFolder;
-use crate::run_images::{Treated, treated};
+use crate::run_images::{Treated, evaluated_treatment, treated};
 
 /// What to evaluate, and on which images.
 #[derive(Clone, Debug)]
@@ -218,13 +218,7 @@ pub fn write(
     let pool = tensor_ops::parallel::ThreadPool::new(threads(request.threads))
         .map_err(models::TrainerError::from)?;
     let trained = configuration.treatment()?;
-    let treatment = request.treatment.unwrap_or(trained).of_evaluation();
-    if treatment.is_binary() && spec.likelihood.is_density() {
-        return Err(Error::Configuration(format!(
-            "--data-treatment is {treatment}, but the likelihood {} is a density of grey values; expected grey",
-            spec.likelihood
-        )));
-    }
+    let treatment = evaluated_treatment(&configuration, request.treatment)?;
     let data_seed = configuration.data.test_seed;
     let subject = Subject {
         model: &model,

@@ -40,6 +40,14 @@ impl Treated<'_> {
             Self::Values(values) => Images::Values(values.view()),
         }
     }
+
+    /// The same images in memory of their own.
+    pub(crate) fn into_owned(self) -> Treated<'static> {
+        match self {
+            Self::Bytes(bytes) => Treated::Bytes(bytes.into_owned().into()),
+            Self::Values(values) => Treated::Values(values.into_owned().into()),
+        }
+    }
 }
 
 impl<'a> RunImages<'a> {
@@ -101,6 +109,27 @@ fn beyond_unit(configuration: &Configuration, dataset: &Dataset) -> Error {
         "{} holds values from {low} to {high}, but the likelihood '{}' is of values in [0, 1]; {advice}",
         dataset.name, configuration.model.likelihood
     ))
+}
+
+/// What is done to the images that a run's model is evaluated on or used with:
+/// what its configuration does to the test images, or what is `asked` for.
+///
+/// # Errors
+/// Binary images for a model of grey values.
+pub(crate) fn evaluated_treatment(
+    configuration: &Configuration,
+    asked: Option<DataTreatment>,
+) -> Result<DataTreatment, Error> {
+    let treatment = asked
+        .map_or_else(|| configuration.treatment(), Ok)?
+        .of_evaluation();
+    let likelihood = configuration.likelihood()?;
+    if treatment.is_binary() && likelihood.is_density() {
+        return Err(Error::Configuration(format!(
+            "--data-treatment is {treatment}, but the likelihood {likelihood} is a density of grey values; expected grey"
+        )));
+    }
+    Ok(treatment)
 }
 
 /// Images as a model of this treatment is evaluated on them.

@@ -9,7 +9,7 @@ mod figure_data;
 mod image_quality;
 mod lab;
 mod plane_map;
-mod random_codes;
+pub(crate) mod random_codes;
 mod sampling;
 mod trained_run;
 mod trajectories;

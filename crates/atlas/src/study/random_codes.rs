@@ -23,7 +23,7 @@ pub(super) fn prior_codes(n: usize, latent: usize) -> Array2<f32> {
 
 /// A normal distribution with the mean and the covariance of some codes.
 #[derive(Clone, Debug)]
-pub(super) struct Fitted {
+pub(crate) struct Fitted {
     mean: Array1<f64>,
     root: Array2<f64>,
 }
@@ -33,7 +33,7 @@ impl Fitted {
     ///
     /// # Errors
     /// Fewer than two codes, or a value that is not finite.
-    pub(super) fn to(codes: ArrayView2<'_, f32>) -> Result<Self, Error> {
+    pub(crate) fn to(codes: ArrayView2<'_, f32>) -> Result<Self, Error> {
         let moments = FeatureMoments::new(codes)?;
         Ok(Self {
             root: SymmetricEigen::new(moments.covariance.view()).square_root(),
@@ -42,7 +42,7 @@ impl Fitted {
     }
 
     /// Its codes, from those of N(0, I).
-    pub(super) fn codes(&self, noise: &Array2<f32>) -> Array2<f32> {
+    pub(crate) fn codes(&self, noise: &Array2<f32>) -> Array2<f32> {
         let placed = noise.mapv(f64::from).dot(&self.root) + &self.mean;
         placed.mapv(|value| value as f32)
     }

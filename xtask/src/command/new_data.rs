@@ -1,0 +1,115 @@
+//! Options that the commands of a trained model share: which data, how they
+//! are read, where the result goes.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use atlas::apply::{DataRequest, Decoded, Destination, Kind, PartChoice, TrainedModel};
+use atlas::interrupt::Interrupt;
+use atlas::run_folder::RunFolder;
+use clap::{Args, ValueEnum};
+use models::DataTreatment;
+
+use super::reading::ReadingOptions;
+use super::source::SourceOptions;
+
+/// Where the result goes.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ResultOptions {
+    /// Where to write; the ending says what.
+    #[arg(long, short, value_name = "PATH")]
+    output: PathBuf,
+
+    /// Replace the file if it exists. A folder is never replaced.
+    #[arg(long)]
+    force: bool,
+
+    /// Threads to use; all cores by default. Never changes the result.
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
+}
+
+impl ResultOptions {
+    /// The model of a run, and the place for one of `kinds`, both before any
+    /// work.
+    pub(crate) fn open(
+        &self,
+        run: &Path,
+        kinds: &[Kind],
+    ) -> anyhow::Result<(TrainedModel, Destination, Interrupt)> {
+        let trained = TrainedModel::open(RunFolder::at(run), self.threads)?;
+        let interrupt = Interrupt::install().context("cannot handle signals")?;
+        let destination = Destination::open(&self.output, self.force, kinds)?;
+        Ok((trained, destination, interrupt))
+    }
+}
+
+/// Which rows of a source, and how they are read.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct NewDataOptions {
+    /// The rows: a name such as mnist, idx:DIR, or the path of a folder or file.
+    #[arg(value_name = "SOURCE")]
+    dataset: String,
+
+    /// The training set or the test set of a source that has both.
+    #[arg(long, value_enum, default_value_t = Split::All)]
+    split: Split,
+
+    /// What to do to the values first: grey, binarised-once or threshold; by
+    /// default what the run does to its test images.
+    #[arg(long, value_name = "TREATMENT")]
+    data_treatment: Option<DataTreatment>,
+
+    #[command(flatten)]
+    reading: ReadingOptions,
+
+    #[command(flatten)]
+    source: SourceOptions,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Split {
+    All,
+    Train,
+    Test,
+}
+
+impl NewDataOptions {
+    /// The request, read as the run read its own data where no option says
+    /// otherwise.
+    pub(crate) fn request(&self, trained: &TrainedModel) -> DataRequest {
+        DataRequest {
+            source: self.dataset.clone(),
+            part: match self.split {
+                Split::All => PartChoice::All,
+                Split::Train => PartChoice::Train,
+                Split::Test => PartChoice::Test,
+            },
+            reading: self
+                .reading
+                .over(trained.configuration().data.reading.clone()),
+            treatment: self.data_treatment,
+            location: self.source.location(None),
+        }
+    }
+}
+
+/// The result of decoding in a line or two.
+pub(crate) fn decoded_text(decoded: &Decoded, what: &str) -> String {
+    let mut text = format!(
+        "wrote {}: {} {what} of {}",
+        decoded.output.display(),
+        decoded.rows,
+        decoded.shape
+    );
+    if decoded.shown < decoded.rows {
+        text += &format!(
+            "; the montage has room for the first {}, a folder or an .npz file holds all",
+            decoded.shown
+        );
+    }
+    if let Some([low, high]) = decoded.range {
+        text += &format!("; lines between {low} and {high}");
+    }
+    text
+}
