@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use atlas::apply::{self, ENCODED, Encoded};
 use clap::Args;
 
-use super::new_data::{NewDataOptions, ResultOptions};
+use super::new_data::{NewDataOptions, ResultOptions, treated};
 use super::source::DownloadProgress;
 use crate::output::Output;
 use crate::progress::RowProgress;
@@ -62,12 +62,12 @@ impl Encode {
 
 fn text(encoded: &Encoded) -> String {
     let mut text = format!(
-        "wrote {}: {} codes of {} latent variables, of {}, {}{}\n",
+        "wrote {}: {} codes of {} latent variables, of {}{}{}\n",
         encoded.output.display(),
         encoded.rows,
         encoded.latent,
         encoded.dataset,
-        encoded.data_treatment,
+        treated(encoded.data_treatment),
         if encoded.standardised {
             ", standardised"
         } else {

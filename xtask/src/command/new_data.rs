@@ -94,6 +94,15 @@ impl NewDataOptions {
     }
 }
 
+/// What was done to the values, behind a comma; nothing where they were left.
+pub(crate) fn treated(treatment: DataTreatment) -> String {
+    if treatment.is_binary() {
+        format!(", {treatment}")
+    } else {
+        String::new()
+    }
+}
+
 /// The result of decoding in a line or two.
 pub(crate) fn decoded_text(decoded: &Decoded, what: &str) -> String {
     let mut text = format!(

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use atlas::apply::{self, RECONSTRUCTED, ReconstructRequest, Reconstructed};
 use clap::Args;
 
-use super::new_data::{NewDataOptions, ResultOptions};
+use super::new_data::{NewDataOptions, ResultOptions, treated};
 use super::source::DownloadProgress;
 use crate::output::Output;
 use crate::progress::RowProgress;
@@ -75,11 +75,11 @@ fn text(reconstructed: &Reconstructed, asked: usize) -> String {
         shape,
         data_treatment,
     } = reconstructed;
-    let output = output.display();
+    let (output, treatment) = (output.display(), treated(*data_treatment));
     match shown {
-        None => format!(
-            "wrote {output}: {rows} reconstructions of {shape}, of {dataset}, {data_treatment}"
-        ),
+        None => {
+            format!("wrote {output}: {rows} reconstructions of {shape}, of {dataset}{treatment}")
+        }
         Some(shown) => {
             let count = shown.len();
             let room = if count < asked.min(*rows) {
@@ -88,7 +88,7 @@ fn text(reconstructed: &Reconstructed, asked: usize) -> String {
                 ""
             };
             format!(
-                "wrote {output}: {count} of {rows} rows of {dataset} ({shape}, {data_treatment}) with their reconstructions{room}"
+                "wrote {output}: {count} of {rows} rows of {dataset} ({shape}{treatment}) with their reconstructions{room}"
             )
         }
     }

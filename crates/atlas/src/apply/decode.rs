@@ -5,10 +5,13 @@ use std::path::{Path, PathBuf};
 
 use ndarray::{ArrayView2, s};
 use serde::Serialize;
+use viz::Tiles;
 
 use super::columns::{Column, ColumnType, Values};
 use super::destination::{Kind, png_name};
-use super::pictures::{Arrangement, add_pictures, check_images, montage, write_montage};
+use super::pictures::{
+    Arrangement, add_pictures, check_images, montage, tile_shape, write_montage,
+};
 use super::rows::chunk_rows;
 use super::table::Table;
 use super::{Destination, Observer, TrainedModel, check, codes_file};
@@ -103,8 +106,7 @@ pub(super) fn write_decoded(
             let (_, x) = work(0..decoded.shown)?;
             let values = x.as_slice().unwrap_or_default();
             if !shape.is_image() {
-                let tiles = viz::Tiles::new(super::pictures::tile_shape(shape), values);
-                decoded.range = Some(tiles.range());
+                decoded.range = Some(Tiles::new(tile_shape(shape), values).range());
             }
             let description = format!("mean {} of {} codes", shape.noun(), decoded.shown);
             let image = montage(shape, &grid, values)?;

@@ -17,8 +17,8 @@ const LIMIT: [usize; 2] = [1200, 1200];
 /// Width and height that a strip does not exceed.
 const STRIP_LIMIT: [usize; 2] = [2400, 400];
 
-/// White pixels between pairs of rows, and half as many as between the rows of
-/// other pairs would be hard to tell apart.
+/// White pixels between one line of pairs and the next: more than between the
+/// two lines of a pair, so that it is seen what belongs together.
 const PAIR_GAP: usize = 12;
 
 /// How a row is drawn.
@@ -74,7 +74,8 @@ impl Pairs {
             TileShape::Line { .. } => Grid::of_tiles(tile, count, LIMIT),
             _ => {
                 let columns = ((2 * count) as f64).sqrt().ceil() as usize;
-                let bands = count.div_ceil(columns.max(1));
+                let bands = count.div_ceil(columns.max(1)).max(1);
+                let columns = count.div_ceil(bands);
                 let limit = [LIMIT[0], LIMIT[1].saturating_sub(PAIR_GAP * bands)];
                 let grid = Grid::of_rows(tile, 2 * bands, columns, limit);
                 Grid {

@@ -150,7 +150,7 @@ impl TrainedModel {
             _ => "use a source of that shape".to_owned(),
         };
         Err(Error::Configuration(format!(
-            "{source} holds {} of {found}, but {} was trained on {} of {}; {advice}",
+            "{source} gives {} of {found}, but {} was trained on {} of {}; {advice}",
             found.noun(),
             self.folder.path().display(),
             self.shape.noun(),
