@@ -7,12 +7,9 @@ pub(crate) mod decode;
 pub(crate) mod encode;
 pub(crate) mod eval;
 pub(crate) mod figures;
-<<<<<<< HEAD
 pub(crate) mod inspect;
-=======
 pub(crate) mod interpolate;
 pub(crate) mod new_data;
->>>>>>> f3fbd12 (A trained model on new data: encode, reconstruct, decode, sample, interpolate)
 pub(crate) mod reading;
 pub(crate) mod reconstruct;
 pub(crate) mod reproduce;

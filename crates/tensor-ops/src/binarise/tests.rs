@@ -52,6 +52,7 @@ fn both_forms_are_the_definition_on_every_path() {
                 BinariseBytes {
                     images: &images,
                     pixels,
+                    first: 0,
                     stream,
                     output: &mut output,
                 },
