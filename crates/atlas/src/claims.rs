@@ -33,7 +33,13 @@ pub struct Measured {
     pub interval: Option<Interval>,
     /// Seeds whose run diverged: named here, in none of the numbers.
     pub diverged: Vec<u64>,
+    /// Why seeds whose run finished have no value, by seed.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub missing: BTreeMap<u64, String>,
 }
+
+/// The reason of a value that could be computed and is no finite number.
+const NOT_FINITE: &str = "it is not a finite number";
 
 /// Level of every interval of the claims table.
 pub const LEVEL: f64 = 0.95;
@@ -50,24 +56,47 @@ impl Measured {
     ) -> Self {
         let values: Vec<f64> = by_seed.values().copied().collect();
         let interval = t_interval(&values, LEVEL).ok();
+        let missing = by_seed
+            .iter()
+            .filter(|(_, value)| !value.is_finite())
+            .map(|(seed, _)| (*seed, NOT_FINITE.to_owned()))
+            .collect();
         by_seed.retain(|_, value| value.is_finite());
         Self {
             name: name.into(),
             interval,
             by_seed,
             diverged,
+            missing,
         }
+    }
+
+    /// The same with the reasons of seeds that have none of these values: they
+    /// leave the interval absent too.
+    #[must_use]
+    pub fn without(mut self, missing: BTreeMap<u64, String>) -> Self {
+        if !missing.is_empty() {
+            self.interval = None;
+        }
+        self.missing.extend(missing);
+        self
     }
 
     /// A quantity that all seeds give together, such as a ratio of spreads, or
     /// one that no seed changes, such as a floor.
     #[must_use]
     pub fn together(name: impl Into<String>, interval: Option<Interval>) -> Self {
+        let is_finite = |interval: &Interval| {
+            let ends = [interval.lower, interval.upper, interval.standard_deviation];
+            let mut values = std::iter::once(interval.mean).chain(ends.into_iter().flatten());
+            values.all(f64::is_finite)
+        };
         Self {
             name: name.into(),
             by_seed: BTreeMap::new(),
-            interval,
+            interval: interval.filter(is_finite),
             diverged: Vec::new(),
+            missing: BTreeMap::new(),
         }
     }
 
@@ -131,7 +160,9 @@ impl Measured {
             .chain(&other.diverged)
             .copied()
             .collect();
-        Self::new(name, values, diverged.into_iter().collect())
+        let missing = self.missing.iter().chain(&other.missing);
+        let missing = missing.map(|(seed, reason)| (*seed, reason.clone()));
+        Self::new(name, values, diverged.into_iter().collect()).without(missing.collect())
     }
 
     /// The verdict on "at least (at most) `threshold`"; undecided without a
@@ -181,6 +212,7 @@ mod tests {
     fn a_missing_quantity_survives_writing() {
         let partly = Measured::new("m", [(0, 1.0), (1, f64::NAN)].into(), Vec::new());
         assert!(partly.interval.is_none());
+        assert_eq!(partly.missing, [(1, NOT_FINITE.to_owned())].into());
         let text = serde_json::to_string(&partly).expect("plain data");
         assert_eq!(
             serde_json::from_str::<Measured>(&text).expect("as written"),
@@ -215,5 +247,9 @@ mod tests {
         assert_eq!(difference.diverged, [4]);
         let ratio = first.over(&second, "a / b");
         assert_eq!(ratio.by_seed, [(0, 1.5), (1, 5.0)].into());
+        let partly = second.without([(3, "it has no labels".to_owned())].into());
+        let difference = first.minus(&partly, "a − b");
+        assert!(difference.interval.is_none() && difference.missing.contains_key(&3));
+        assert_eq!(difference.verdict(AtLeast, 0.0), Verdict::Undecided);
     }
 }

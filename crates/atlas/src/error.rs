@@ -27,6 +27,10 @@ pub enum Error {
     /// A number about a model could not be computed.
     #[error(transparent)]
     Evaluation(#[from] evaluation::EvaluationError),
+    /// A number or figure that this data set does not have; why, as the second
+    /// half of a sentence that begins with it.
+    #[error("{0}")]
+    Undefined(String),
     /// A measurement of speed went wrong.
     #[error("{0}")]
     Benchmark(String),

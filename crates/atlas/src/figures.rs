@@ -6,13 +6,14 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use datasets::{Dataset, Lookup};
+use datasets::Dataset;
 
-use crate::configuration::Configuration;
+use crate::configuration::{Configuration, ReadingConfiguration};
 use crate::environment::threads;
 use crate::error::Error;
 use crate::interrupt::Interrupt;
 use crate::page;
+use crate::run_data::{DataLocation, anchored, short_name};
 use crate::run_folder::RunFolder;
 use crate::study::{self, DivergedRun, Drawing, PlannedRun, Scale, Study, TrainedRun};
 use crate::training::{self, Run};
@@ -22,7 +23,7 @@ use crate::training::{self, Run};
 pub struct Request {
     /// Names of the studies; empty for all.
     pub studies: Vec<String>,
-    /// The data set.
+    /// The data set: a name of the registry, or a source of files.
     pub dataset: String,
     /// Fewer epochs, for a first look.
     pub quick: bool,
@@ -34,8 +35,10 @@ pub struct Request {
     pub runs: PathBuf,
     /// Threads to use; `None` for all cores.
     pub threads: Option<usize>,
-    /// Where data sets are looked up.
-    pub lookup: Lookup,
+    /// Where data sets are looked up, and decoded folders kept.
+    pub location: DataLocation,
+    /// How the data set is read.
+    pub reading: ReadingConfiguration,
     /// The command as typed.
     pub command: String,
 }
@@ -96,16 +99,51 @@ pub fn draw(
         ));
     }
     let studies = study::select(&request.studies)?;
-    let dataset = datasets::load(&request.dataset, &request.lookup, download)?;
+    let data = Data {
+        name: anchored(&request.dataset)?,
+        reading: request.reading.clone(),
+    };
+    let dataset = request
+        .location
+        .load(&data.of(Configuration::default()), download)?;
     for study in &studies {
         study.check(&dataset)?;
     }
     let scale = request.scale();
     let planned = studies
         .into_iter()
-        .map(|study| (study, study.runs(&dataset, scale)))
-        .collect();
+        .map(|study| Ok((study, data.planned(&dataset, study.runs(scale))?)))
+        .collect::<Result<_, Error>>()?;
     draw_planned(request, &dataset, planned, interrupt, observer)
+}
+
+/// Which data all runs are of, as their configurations say it.
+#[derive(Clone, Debug)]
+struct Data {
+    /// The same from every working directory.
+    name: String,
+    reading: ReadingConfiguration,
+}
+
+impl Data {
+    fn of(&self, mut configuration: Configuration) -> Configuration {
+        configuration.data.dataset.clone_from(&self.name);
+        configuration.data.reading = self.reading.clone();
+        configuration
+    }
+
+    /// Runs of this data set, so that each can be measured and continued from
+    /// its folder alone.
+    fn planned(&self, dataset: &Dataset, runs: Vec<PlannedRun>) -> Result<Vec<PlannedRun>, Error> {
+        runs.into_iter()
+            .map(|run| {
+                Ok(PlannedRun {
+                    configuration: self.of(run.configuration).of_shape(dataset)?,
+                    ..run
+                })
+            })
+            .collect()
+    }
 }
 
 /// Trains the runs of each study and draws it.
@@ -138,7 +176,7 @@ fn draw_planned(
         .collect();
     for (study, planned) in planned {
         observer.drawing(&study);
-        let folder = request.out.join(folder_name(dataset)).join(study.name);
+        let folder = request.out.join(short_name(&dataset.name)).join(study.name);
         create_folder(&folder)?;
         let (runs, diverged) = collect(planned, &results, dataset)?;
         let mut drawing = Drawing::new(dataset, &runs, &diverged, scale, &request.runs, &folder);
@@ -332,21 +370,6 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 fn into_inner<T>(mutex: Mutex<T>) -> T {
     mutex.into_inner().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Name of a data set's folder below the figures' folder.
-fn folder_name(dataset: &Dataset) -> String {
-    dataset
-        .name
-        .chars()
-        .map(|c| {
-            if c.is_ascii_alphanumeric() || c == '-' {
-                c
-            } else {
-                '_'
-            }
-        })
-        .collect()
 }
 
 fn create_folder(path: &Path) -> Result<(), Error> {

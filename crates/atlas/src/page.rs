@@ -4,6 +4,7 @@
 //! Each study leaves its section beside its figures as `section.json`, so the
 //! article can be put together again without drawing anything.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -57,10 +58,33 @@ pub(crate) fn write_section(
         attribution: dataset.attribution.clone(),
         quick: scale.quick,
         seeds: scale.seeds,
-        section: report.section,
+        section: finite(report.section),
         claims: report.claims,
     };
     atomic_file::write_json(&folder.join(SECTION_FILE), &stored)
+}
+
+/// The section with a dash for every number that is not finite: JSON has no
+/// word for it.
+fn finite(mut section: Section) -> Section {
+    for block in &mut section.blocks {
+        let (Block::Table(table) | Block::Statements(table)) = block else {
+            continue;
+        };
+        for cell in table.rows.iter_mut().flatten() {
+            let is_finite = match cell {
+                Cell::Number { value, .. } => value.is_finite(),
+                Cell::Interval {
+                    mean, low, high, ..
+                } => [mean, low, high].iter().all(|value| value.is_finite()),
+                _ => true,
+            };
+            if !is_finite {
+                *cell = Cell::Missing;
+            }
+        }
+    }
+    section
 }
 
 /// Writes `index.html` and the `claims.json` of every data set from the
@@ -338,7 +362,7 @@ fn measurements(claim: &Claim) -> Vec<Span> {
     spans
 }
 
-/// `name: mean [low, high] (diverged: seed 3)`.
+/// `name: mean [low, high] (diverged: seed 3)`, or `name: – (why)`.
 fn in_words(measured: &Measured) -> String {
     let mut text = match measured.interval {
         None => format!("{}: –", measured.name),
@@ -353,6 +377,13 @@ fn in_words(measured: &Measured) -> String {
             text
         }
     };
+    if measured.interval.is_none() {
+        let reasons: BTreeSet<&str> = measured.missing.values().map(String::as_str).collect();
+        if !reasons.is_empty() {
+            let reasons: Vec<&str> = reasons.into_iter().collect();
+            text.push_str(&format!(" ({})", reasons.join("; ")));
+        }
+    }
     if !measured.diverged.is_empty() {
         let seeds: Vec<String> = measured.diverged.iter().map(u64::to_string).collect();
         let which = if measured.by_seed.is_empty() {

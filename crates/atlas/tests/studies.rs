@@ -4,8 +4,10 @@ use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::path::Path;
 
+use atlas::configuration::ReadingConfiguration;
 use atlas::figures::{self, Observer, Request};
 use atlas::interrupt::Interrupt;
+use atlas::run_data::DataLocation;
 use atlas::study::{PlannedRun, Study};
 use datasets::{Lookup, glyphs, idx};
 use serde_json::Value;
@@ -51,10 +53,11 @@ fn request(folder: &Path, study: &str, seeds: usize) -> Request {
         out: folder.join("figures"),
         runs: folder.join("runs"),
         threads: Some(2),
-        lookup: Lookup {
+        location: DataLocation::from(Lookup {
             offline: true,
             ..Lookup::default()
-        },
+        }),
+        reading: ReadingConfiguration::default(),
         command: "figures".into(),
     }
 }
@@ -236,4 +239,225 @@ fn the_dimensions_study_draws_and_measures() {
         &["003.11", "003.12", "003.13", "003.14", "003.15", "003.16"],
         &["003.11", "003.12", "003.13", "003.15", "003.16"],
     );
+}
+
+/// A made data set: what its images are and which class each has.
+#[derive(Clone, Copy)]
+struct Made {
+    /// After the number of images.
+    shape: &'static [usize],
+    floats: bool,
+    /// Training and test images.
+    counts: [usize; 2],
+    class: Option<fn(usize) -> u8>,
+    value: fn(usize, usize) -> u8,
+}
+
+/// Blots whose place depends on the image.
+fn blot(image: usize, at: usize) -> u8 {
+    let wave = (image * 37 % 101) as f64 / 7.0 + at as f64 * (1.0 + (image % 3) as f64) / 9.0;
+    (127.5 + 127.5 * wave.sin()) as u8
+}
+
+impl Made {
+    /// Writes it as IDX files and returns the name to ask for it.
+    fn write(self, folder: &Path) -> String {
+        fs::create_dir_all(folder).unwrap();
+        let values: usize = self.shape.iter().product();
+        let mut before = 0;
+        for (part, count) in [("train", self.counts[0]), ("t10k", self.counts[1])] {
+            let images = before..before + count;
+            before += count;
+            let bytes: Vec<u8> = images
+                .clone()
+                .flat_map(|image| (0..values).map(move |at| (self.value)(image, at)))
+                .collect();
+            let sizes: Vec<usize> = [count].iter().chain(self.shape).copied().collect();
+            let kind = if self.floats { "float" } else { "ubyte" };
+            let name = format!("{part}-images-idx{}-{kind}", sizes.len());
+            if self.floats {
+                let mut file = vec![0, 0, 0x0d, sizes.len() as u8];
+                file.extend(sizes.iter().flat_map(|&size| (size as u32).to_be_bytes()));
+                for byte in bytes {
+                    file.extend((f32::from(byte) / 255.0).to_be_bytes());
+                }
+                fs::write(folder.join(name), file).unwrap();
+            } else {
+                idx::write(File::create(folder.join(name)).unwrap(), &sizes, &bytes).unwrap();
+            }
+            if let Some(class) = self.class {
+                let labels: Vec<u8> = images.map(class).collect();
+                let file = File::create(folder.join(format!("{part}-labels-idx1-ubyte"))).unwrap();
+                idx::write(file, &[count], &labels).unwrap();
+            }
+        }
+        format!("idx:{}", folder.display())
+    }
+
+    /// Draws every study of it and returns the page and the claims.
+    fn drawn(self) -> (String, Vec<Value>) {
+        let folder = tempfile::tempdir().unwrap();
+        let dataset = self.write(&folder.path().join("made"));
+        let request = Request {
+            studies: Vec::new(),
+            dataset,
+            ..request(folder.path(), "", 1)
+        };
+        let outcome = figures::draw(&request, &Interrupt::default(), &mut |_| {}, &Silent).unwrap();
+        for path in &outcome.figures {
+            let png = fs::read(path).unwrap();
+            let drawn = viz::decode_png(&png).is_ok() || viz::decode_apng(&png).is_ok();
+            assert!(drawn, "{}", path.display());
+        }
+        let page = fs::read_to_string(&outcome.page).unwrap();
+        for wrong in ["NaN", "\u{221e}", "Infinity"] {
+            assert!(!page.contains(wrong), "{wrong} on the page");
+        }
+        assert!(
+            !page
+                .split(|c: char| !c.is_alphanumeric())
+                .any(|word| word == "inf")
+        );
+        for study in atlas::study::STUDIES {
+            assert!(
+                page.contains(study.title),
+                "{} is not on the page",
+                study.name
+            );
+        }
+        let claims = request.out.join("made").join("claims.json");
+        let claims: Vec<Value> = serde_json::from_slice(&fs::read(claims).unwrap()).unwrap();
+        assert_eq!(claims.len(), 29);
+        for claim in &claims {
+            for measured in claim["measured"].as_array().unwrap() {
+                let is_together = measured["by_seed"].as_object().unwrap().is_empty()
+                    && measured["missing"].is_null();
+                let explained = measured["interval"].is_null() && !measured["missing"].is_null();
+                let known = measured["interval"]["mean"].is_number();
+                assert!(is_together || explained || known, "{measured}");
+            }
+        }
+        (page, claims)
+    }
+}
+
+fn verdict<'a>(claims: &'a [Value], id: &str) -> &'a Value {
+    let claim = claims.iter().find(|claim| claim["id"] == id).unwrap();
+    &claim["verdict"]
+}
+
+#[test]
+fn colour_images_of_three_classes_make_every_study() {
+    let made = Made {
+        shape: &[16, 16, 3],
+        floats: false,
+        counts: [300, 150],
+        class: Some(|image| (image % 3) as u8),
+        value: blot,
+    };
+    let (page, claims) = made.drawn();
+    assert!(page.contains("of 16 × 16 × 3, of three classes"));
+    assert!(page.contains("Three equal classes would have 33 % each"));
+    assert!(page.contains("768-256-32-8-4"));
+    assert!(!page.contains("Left out"), "{page}");
+    assert_ne!(verdict(&claims, "000.1"), "undecided");
+}
+
+#[test]
+fn images_without_labels_leave_out_what_needs_them() {
+    let made = Made {
+        shape: &[8, 8],
+        floats: true,
+        counts: [300, 150],
+        class: None,
+        value: blot,
+    };
+    let (page, claims) = made.drawn();
+    for left_out in [
+        "which object is drawn where",
+        "the areas of the classes",
+        "how good the generated images are",
+        "how good the samples are",
+    ] {
+        let sentence = format!("Left out: {left_out}, because the data set has no labels.");
+        assert!(page.contains(&sentence), "{sentence}");
+    }
+    for id in ["000.1", "002.3", "002.5", "003.10", "003.15"] {
+        assert_eq!(verdict(&claims, id), "undecided", "{id}");
+    }
+    // What needs none is measured.
+    for id in ["000.3", "000.4", "003.1", "003.9"] {
+        assert_ne!(verdict(&claims, id), "undecided", "{id}");
+    }
+    for figure in [
+        "vae-map.png",
+        "posteriors.png",
+        "ten.png",
+        "generation.png",
+        "samples.png",
+    ] {
+        assert!(page.contains(figure), "{figure}");
+    }
+}
+
+#[test]
+fn many_classes_and_one_without_a_test_image_make_every_study() {
+    let made = Made {
+        shape: &[10, 7],
+        floats: false,
+        counts: [300, 150],
+        // No test image is of class 14, and none is of the last of 25.
+        class: Some(|image| match image {
+            0 => 24,
+            _ if image < 300 => (image % 15) as u8,
+            _ => (image % 14) as u8,
+        }),
+        value: blot,
+    };
+    let (page, _) = made.drawn();
+    assert!(page.contains("of 10 × 7, of 25 classes"));
+    assert!(page.contains("Up to six test images of each class"));
+    assert!(page.contains("Left out: the areas of the classes, because no class has the 20"));
+}
+
+#[test]
+fn a_single_class_makes_every_study() {
+    let made = Made {
+        shape: &[8, 8],
+        floats: false,
+        counts: [200, 100],
+        class: Some(|_| 0),
+        value: blot,
+    };
+    let (page, claims) = made.drawn();
+    assert!(page.contains("of one class"));
+    assert_eq!(verdict(&claims, "002.3"), "undecided");
+    assert!(page.contains("fewer than two classes"));
+}
+
+#[test]
+fn twenty_images_that_are_all_equal_make_every_study() {
+    let made = Made {
+        shape: &[8, 8],
+        floats: false,
+        counts: [20, 5],
+        class: Some(|image| (image % 2) as u8),
+        value: |_, at| if at % 5 == 0 { 255 } else { 0 },
+    };
+    let (page, claims) = made.drawn();
+    assert!(page.contains("because the array of"), "{page}");
+    assert_eq!(verdict(&claims, "000.3"), "undecided");
+}
+
+#[test]
+fn vectors_are_drawn_as_lines() {
+    let made = Made {
+        shape: &[40],
+        floats: true,
+        counts: [200, 100],
+        class: None,
+        value: blot,
+    };
+    let (page, _) = made.drawn();
+    assert!(page.contains("200 training and 100 test vectors of 40, without labels"));
 }

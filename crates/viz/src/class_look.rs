@@ -110,12 +110,12 @@ impl Classes<'_> {
     }
 
     /// The colour of a point: its class' or, without labels, one for all.
-    pub(crate) fn colour(self, point: usize) -> Rgb {
+    pub fn colour(self, point: usize) -> Rgb {
         self.get(point).map_or(UNLABELLED, class_colour)
     }
 
     /// The marker of each point; none where all are discs.
-    pub(crate) fn marks(self) -> Vec<Shape> {
+    pub fn marks(self) -> Vec<Shape> {
         if self.largest().is_none_or(|class| class < CLASS_COLOURS) {
             return Vec::new();
         }

@@ -1,7 +1,7 @@
 //! Numbers as text: ticks at round values, the minus sign U+2212, no exponent below 10⁴.
 
 /// `value` with fixed decimals and a true minus sign; thousands are set apart by thin spaces from
-/// ten thousand on.
+/// ten thousand on; a dash for NaN, as where a number is missing.
 ///
 /// ```
 /// assert_eq!(viz::number::decimal(-3.25, 1), "−3.2");
@@ -10,7 +10,7 @@
 /// ```
 pub fn decimal(value: f64, decimals: usize) -> String {
     if value.is_nan() {
-        return "NaN".to_string();
+        return "–".to_string();
     }
     if value.is_infinite() {
         return if value > 0.0 { "∞" } else { "−∞" }.to_string();
@@ -217,7 +217,7 @@ mod tests {
 
     #[test]
     fn numbers_without_a_value_are_named() {
-        assert_eq!(decimal(f64::NAN, 2), "NaN");
+        assert_eq!(decimal(f64::NAN, 2), "–");
         assert_eq!(decimal(f64::NEG_INFINITY, 2), "−∞");
     }
 }

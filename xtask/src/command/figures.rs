@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use atlas::configuration::ReadingConfiguration;
 use atlas::figures::{self, Request};
 use atlas::interrupt::Interrupt;
 use atlas::study::{PlannedRun, STUDIES, Study};
@@ -10,6 +11,7 @@ use clap::Args;
 use indicatif::MultiProgress;
 use serde_json::json;
 
+use super::reading::ReadingOptions;
 use super::source::{DownloadProgress, SourceOptions};
 use crate::output::Output;
 use crate::progress::TrainingProgress;
@@ -22,7 +24,8 @@ pub(crate) struct Figures {
     #[arg(long, value_name = "NAME")]
     study: Vec<String>,
 
-    /// glyphs (embedded), mnist, fashion-mnist, kmnist, or idx:DIR.
+    /// glyphs (embedded), mnist, fashion-mnist, kmnist, idx:DIR, or the path of
+    /// a folder or file.
     #[arg(long, value_name = "D", default_value = "glyphs")]
     dataset: String,
 
@@ -53,6 +56,9 @@ pub(crate) struct Figures {
 
     #[command(flatten)]
     source: SourceOptions,
+
+    #[command(flatten)]
+    reading: ReadingOptions,
 }
 
 fn after_help() -> String {
@@ -81,7 +87,8 @@ impl Figures {
             out: self.out.clone(),
             runs: self.runs.clone(),
             threads: self.threads,
-            lookup: self.source.lookup(),
+            location: self.source.location(None),
+            reading: self.reading.over(ReadingConfiguration::default()),
             command: typed.into(),
         };
         let mut downloads = DownloadProgress::new(*output);

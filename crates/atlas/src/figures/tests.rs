@@ -34,7 +34,7 @@ fn small_set(folder: &Path, classes: u8) -> String {
 }
 
 fn load(name: &str) -> Dataset {
-    datasets::load(name, &Lookup::default(), &mut |_| {}).unwrap()
+    datasets::load(name, &datasets::Lookup::default(), &mut |_| {}).unwrap()
 }
 
 fn request(folder: &Path, dataset: &str) -> Request {
@@ -46,7 +46,8 @@ fn request(folder: &Path, dataset: &str) -> Request {
         out: folder.join("figures"),
         runs: folder.join("runs"),
         threads: Some(2),
-        lookup: Lookup::default(),
+        location: DataLocation::default(),
+        reading: ReadingConfiguration::default(),
         command: "cargo xtask figures".into(),
     }
 }
@@ -189,7 +190,11 @@ fn drawn_with_divergence(
 ) -> (Outcome, Vec<crate::claims::Claim>, String) {
     let dataset = load(&request.dataset);
     let study = study::select(&[study.into()]).unwrap()[0];
-    let mut planned = study.runs(&dataset, request.scale());
+    let data = Data {
+        name: anchored(&request.dataset).unwrap(),
+        reading: request.reading.clone(),
+    };
+    let mut planned = data.planned(&dataset, study.runs(request.scale())).unwrap();
     for run in &mut planned {
         if wild.is_empty() || wild.contains(&run.key) {
             run.configuration.training.learning_rate = 1e30;
@@ -198,7 +203,7 @@ fn drawn_with_divergence(
     let watch = Watch::default();
     let planned = vec![(study, planned)];
     let outcome = draw_planned(request, &dataset, planned, &watch.interrupt, &watch).unwrap();
-    let folder = request.out.join(folder_name(&dataset));
+    let folder = request.out.join(short_name(&dataset.name));
     let claims = fs::read(folder.join("claims.json")).unwrap();
     let page = fs::read_to_string(&outcome.page).unwrap();
     (outcome, serde_json::from_slice(&claims).unwrap(), page)
@@ -446,19 +451,51 @@ fn one_seed_decides_nothing_about_spread() {
 }
 
 #[test]
-fn a_data_set_without_ten_classes_is_refused_before_any_work() {
+fn values_beyond_one_are_refused_before_any_work() {
     let folder = tempfile::tempdir().unwrap();
-    let name = small_set(&folder.path().join("set"), 3);
+    let set = folder.path().join("set");
+    let name = small_set(&set, 3);
+    for (file, count) in [(0, 400usize), (2, 300)] {
+        let path = set.join(datasets::FILE_NAMES[file]);
+        fs::remove_file(&path).unwrap();
+        // Floats of 2 × 2: 0 to 2.5.
+        let mut bytes = vec![0, 0, 0x0d, 3];
+        for size in [count, 2, 2] {
+            bytes.extend((size as u32).to_be_bytes());
+        }
+        for at in 0..4 * count {
+            bytes.extend((at as f32 % 6.0 / 2.0).to_be_bytes());
+        }
+        fs::write(&path, bytes).unwrap();
+    }
     let request = request(folder.path(), &name);
     let error = drawn(&request, &Watch::default()).unwrap_err();
     let message = error.to_string();
-    assert!(
-        message.contains("have 3 classes, but it expects ten"),
-        "{message}"
-    );
+    assert!(message.contains("values from 0 to 2.5"), "{message}");
     assert!(message.contains("choose another --dataset"), "{message}");
     assert_eq!(error.exit_code(), 2);
     assert!(!request.out.exists() && !request.runs.exists());
+}
+
+#[test]
+fn runs_know_their_data_and_folders_have_short_names() {
+    let folder = tempfile::tempdir().unwrap();
+    let name = small_set(&folder.path().join("some set"), 3);
+    let request = Request {
+        studies: vec!["trajectories".into()],
+        reading: ReadingConfiguration {
+            invert: true,
+            ..ReadingConfiguration::default()
+        },
+        ..request(folder.path(), &name)
+    };
+    let outcome = drawn(&request, &Watch::default()).unwrap();
+    let written = outcome.runs[0].configuration().unwrap();
+    assert_eq!(written.data.dataset, name);
+    assert_eq!(written.data.shape, "28x28");
+    assert_eq!(written.data.reading, request.reading);
+    let expected = request.out.join("some_set").join("trajectories");
+    assert_eq!(outcome.figures[0].parent().unwrap(), expected);
 }
 
 #[test]

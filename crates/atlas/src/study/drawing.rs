@@ -5,7 +5,7 @@ use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use datasets::Dataset;
+use datasets::{Dataset, Shape};
 use evaluation::{Classifier, ClassifierOptions};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -14,13 +14,13 @@ use sha2::{Digest as _, Sha256};
 use viz::page::{Block, FigureLink, Text};
 use viz::{Animation, Figure, ImageRef, RgbImage, Sidecar};
 
-use super::wording::{listed, name_of, unbroken};
+use super::absence::{reason, unlabelled};
+use super::wording::{listed, name_of, test_origin, unbroken};
 use super::{DivergedRun, Scale, TrainedRun};
 use crate::atomic_file;
 use crate::claims::Measured;
 use crate::error::Error;
 use crate::run_data::images;
-use crate::study::labels;
 
 /// The data and runs of one study, and the folder of its figures.
 #[derive(Debug)]
@@ -114,10 +114,11 @@ impl<'a> Drawing<'a> {
         ))
     }
 
-    /// A number for every finished seed of the model called `key`.
+    /// A number for every finished seed of the model called `key`, or why a seed
+    /// does not have it.
     ///
     /// # Errors
-    /// Those of `measure`.
+    /// Those of `measure` that are about anything else than this number.
     pub fn over_seeds(
         &self,
         key: &str,
@@ -125,15 +126,21 @@ impl<'a> Drawing<'a> {
         mut measure: impl FnMut(&TrainedRun) -> Result<f64, Error>,
     ) -> Result<Measured, Error> {
         let mut by_seed = BTreeMap::new();
+        let mut missing = BTreeMap::new();
         for run in self.runs.iter().filter(|run| run.key == key) {
-            by_seed.insert(run.configuration.training.seed, measure(run)?);
+            let seed = run.configuration.training.seed;
+            match measure(run) {
+                Ok(value) => {
+                    by_seed.insert(seed, value);
+                }
+                Err(error) => {
+                    missing.insert(seed, reason(error)?);
+                }
+            }
         }
         let diverged = self.diverged.iter().filter(|run| run.key == key);
-        Ok(Measured::new(
-            name,
-            by_seed,
-            diverged.map(|run| run.seed).collect(),
-        ))
+        let measured = Measured::new(name, by_seed, diverged.map(|run| run.seed).collect());
+        Ok(measured.without(missing))
     }
 
     /// The result of `compute` for a run, kept in the run's folder as
@@ -170,27 +177,46 @@ impl<'a> Drawing<'a> {
         Ok(value)
     }
 
+    /// What a row of the data is.
+    #[must_use]
+    pub fn shape(&self) -> Shape {
+        self.dataset.shape()
+    }
+
+    /// The labels of the test images.
+    ///
+    /// # Errors
+    /// [`Error::Undefined`] when the data set has none.
+    pub fn test_labels(&self) -> Result<&'a [u32], Error> {
+        self.dataset.test.labels().ok_or_else(unlabelled)
+    }
+
     /// The classifier of this data set, trained once and kept beside the runs.
     ///
     /// # Errors
-    /// When its file cannot be read or written.
+    /// [`Error::Undefined`] when the data set has no labels; when its file
+    /// cannot be read or written.
     pub fn classifier(&self) -> Result<&Classifier, Error> {
         if let Some(classifier) = self.classifier.get() {
             return Ok(classifier);
         }
+        let (train, test) = (&self.dataset.train, &self.dataset.test);
+        let (train_labels, test_labels) = (
+            train.labels().ok_or_else(unlabelled)?,
+            test.labels().ok_or_else(unlabelled)?,
+        );
         let name = format!("classifier-{}.safetensors", &self.dataset.fingerprint[..12]);
         let path = self.runs_folder.join(name);
         let classifier = if path.exists() {
             Classifier::load(&path)?
         } else {
-            let (train, test) = (&self.dataset.train, &self.dataset.test);
             let mut classifier = Classifier::train(
                 images(train),
-                labels(train),
+                train_labels,
                 self.dataset.classes(),
                 &ClassifierOptions::default(),
             )?;
-            classifier.measure_test_accuracy(images(test), labels(test))?;
+            classifier.measure_test_accuracy(images(test), test_labels)?;
             classifier.save(&path)?;
             classifier
         };
@@ -223,14 +249,15 @@ impl<'a> Drawing<'a> {
         runs: &[&TrainedRun],
         data: Value,
     ) -> Result<FigureLink, Error> {
+        let caption = format!("{}{}", figure.caption, test_origin(self.dataset));
         let image = Figure {
             title: format!("{}, {}", figure.title, name_of(self.dataset)),
-            caption: unbroken(&figure.caption),
+            caption: unbroken(&caption),
             ..figure
         }
         .render();
         let described = Described {
-            caption: &figure.caption,
+            caption: &caption,
             runs,
             data,
             bare: false,

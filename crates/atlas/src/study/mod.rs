@@ -1,7 +1,9 @@
 //! Studies: which runs a question needs, and the figures and numbers that
 //! answer it.
 
+mod absence;
 mod autoencoder;
+mod choice;
 mod dimensions;
 mod divergence;
 mod drawing;
@@ -11,6 +13,7 @@ mod lab;
 mod plane_map;
 pub(crate) mod random_codes;
 mod sampling;
+mod tiles;
 mod trained_run;
 mod trajectories;
 mod wording;
@@ -45,7 +48,7 @@ pub struct Study {
     pub title: &'static str,
     /// One line for `--help`.
     pub about: &'static str,
-    plan: fn(&Dataset, Scale) -> Vec<PlannedRun>,
+    plan: fn(Scale) -> Vec<PlannedRun>,
     /// Its figures and text; called with at least one finished run.
     draw: fn(&mut Drawing<'_>) -> Result<Vec<Block>, Error>,
     /// Its statements, also when runs they need are missing.
@@ -80,29 +83,37 @@ pub struct PlannedRun {
 }
 
 impl Study {
-    /// The runs it needs.
+    /// The runs it needs, of any data set: which one, its shape and how it was
+    /// read are written into them when they are to be trained.
     #[must_use]
-    pub fn runs(&self, dataset: &Dataset, scale: Scale) -> Vec<PlannedRun> {
-        (self.plan)(dataset, scale)
+    pub fn runs(&self, scale: Scale) -> Vec<PlannedRun> {
+        (self.plan)(scale)
     }
 
-    /// Whether it can be made of this data set.
+    /// Whether it can be made of this data set: all studies train models of
+    /// values in [0, 1].
     ///
     /// # Errors
-    /// When the data set does not have ten classes of 28 × 28 images.
+    /// When the data set has others, or no test images.
     pub fn check(&self, dataset: &Dataset) -> Result<(), Error> {
-        let counts = dataset
-            .test
-            .class_counts(dataset.classes())
-            .unwrap_or_default();
-        let classes = counts.iter().filter(|&&count| count > 0).count();
-        if dataset.classes() != 10 || classes != 10 {
+        let noun = dataset.shape().noun();
+        if dataset.train.is_empty() || dataset.test.is_empty() {
             return Err(Error::Configuration(format!(
-                "the study '{}' was asked of {}, whose test images have {classes} classes, but it expects ten; choose another --dataset",
-                self.name, dataset.name
+                "the study '{}' was asked of {}, which has {} training and {} test {noun}, but it needs some of both; choose another --dataset",
+                self.name,
+                dataset.name,
+                dataset.train.len(),
+                dataset.test.len()
             )));
         }
-        Ok(())
+        let [low, high] = dataset.range();
+        if low >= 0.0 && high <= 1.0 {
+            return Ok(());
+        }
+        Err(Error::Configuration(format!(
+            "the study '{}' was asked of {}, whose {noun} hold values from {low} to {high}, but it trains models of values in [0, 1]; bring them there (--maximum, where they start at 0) or choose another --dataset",
+            self.name, dataset.name
+        )))
     }
 
     /// Draws its figures and writes its section. What needs a model of which
@@ -111,7 +122,8 @@ impl Study {
     /// # Errors
     /// When a figure cannot be made or written.
     pub fn draw(&self, drawing: &mut Drawing<'_>) -> Result<Report, Error> {
-        let mut blocks: Vec<Block> = divergence::table(drawing.diverged).into_iter().collect();
+        let mut blocks: Vec<Block> = wording::own_data(drawing.dataset).into_iter().collect();
+        blocks.extend(divergence::table(drawing.diverged));
         if !drawing.runs.is_empty() {
             blocks.extend((self.draw)(drawing)?);
         }
@@ -123,11 +135,6 @@ impl Study {
             claims: (self.claims)(drawing)?,
         })
     }
-}
-
-/// The labels of a split that has some.
-pub(crate) fn labels(split: &datasets::Split) -> &[u32] {
-    split.labels().unwrap_or_default()
 }
 
 /// The studies called `names`, all of them for an empty list.

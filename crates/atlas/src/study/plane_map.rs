@@ -1,20 +1,21 @@
 //! Maps of a latent plane: decoded images on a lattice of codes, and the
 //! codes that are drawn with them.
 
+use datasets::Shape;
 use evaluation::codes::code_extent;
 use evaluation::distributions::normal_quantile;
 use evaluation::map::LatticeShape;
 use ndarray::{Array2, ArrayView2};
 use serde_json::{Value, json};
 use viz::charts::LabelledMap;
-use viz::{GrayImage, Grid, Plot, lattice_of, linspace, montage};
+use viz::{Image, Plot, lattice_of, linspace};
 
 use super::TrainedRun;
-use super::trained_run::grey_bytes;
+use super::tiles::{Layout, picture};
 use crate::error::Error;
 
-/// Rows and columns of an image.
-const SIDE: usize = 28;
+/// Pixels that the longer side of a tile of a bare map has, about.
+const BARE_SIDE: usize = 28;
 
 /// The decoded images of a lattice of 2-D codes.
 #[derive(Clone, Debug)]
@@ -23,8 +24,11 @@ pub(super) struct PlaneMap {
     pub first: Vec<f64>,
     /// Ascending codes of the rows; the last one is at the top.
     pub second: Vec<f64>,
-    /// Pixel probabilities `[tiles, 784]`, row-major from the top left.
+    /// Pixel probabilities `[tiles, values of a row]`, row-major from the top
+    /// left.
     pub images: Array2<f32>,
+    /// What a tile is.
+    pub tile: Shape,
 }
 
 impl PlaneMap {
@@ -35,6 +39,7 @@ impl PlaneMap {
             first,
             second,
             images,
+            tile: run.shape,
         }
     }
 
@@ -72,29 +77,34 @@ impl PlaneMap {
         }
     }
 
-    /// The tiles as grey bytes, one after the other.
-    pub(super) fn tiles(&self) -> Vec<u8> {
-        grey_bytes(self.images.view())
-    }
-
     /// The bare map: tile beside tile, without axes.
-    pub(super) fn image(&self) -> Result<GrayImage, Error> {
-        let shape = self.shape();
-        let grid = Grid::new(shape.rows, shape.columns, SIDE, SIDE);
-        Ok(montage(&grid, &self.tiles())?)
+    pub(super) fn image(&self) -> Result<Image, Error> {
+        let grid = self.layout().bare_grid(self.tile, BARE_SIDE);
+        picture(self.tile, self.images.view(), &grid)
     }
 
-    /// The map on axes; `pixel` is the size of an image's pixel in the figure.
+    /// The map on axes; `pixel` is the size of a pixel of a tile of 28 × 28 in
+    /// the figure, and others take as much room.
     pub(super) fn plot(&self, title: &str, pixel: f64) -> Result<Plot, Error> {
+        let layout = Layout {
+            pixel,
+            ..self.layout()
+        };
+        let (grid, pixel) = layout.grid(self.tile);
+        let image = picture(self.tile, self.images.view(), &grid)?;
         Ok(LabelledMap {
             title,
-            image: (&self.image()?).into(),
+            image: image.as_ref(),
             first: &self.first,
             second: &self.second,
             labels: ["z₁", "z₂"],
             pixel,
         }
         .plot())
+    }
+
+    fn layout(&self) -> Layout {
+        Layout::map(self.second.len(), self.first.len())
     }
 
     /// The codes of the map, for the data beside a figure.

@@ -1,7 +1,8 @@
 //! A finished run, loaded for a study.
 
+use datasets::Shape;
 use models::{Codes, Images, Model, ModelKind, ModelSpec};
-use ndarray::{Array2, ArrayView2};
+use ndarray::Array2;
 
 use super::PlannedRun;
 use crate::configuration::Configuration;
@@ -15,6 +16,8 @@ pub struct TrainedRun {
     pub key: &'static str,
     /// Its settings.
     pub configuration: Configuration,
+    /// What a row of its data is.
+    pub shape: Shape,
     /// Where it is kept.
     pub folder: RunFolder,
     /// Its weights after the last epoch.
@@ -62,6 +65,7 @@ impl TrainedRun {
         }
         Ok(Self {
             key: planned.key,
+            shape: planned.configuration.shape()?,
             configuration: planned.configuration,
             model,
             metrics: folder.read_metrics()?,
@@ -93,18 +97,12 @@ impl TrainedRun {
         self.model.encode(images)
     }
 
-    /// Decoded images of 2-D codes: pixel probabilities `[n, 784]`.
+    /// Decoded images of 2-D codes: pixel probabilities `[n, values of a row]`.
     #[must_use]
     pub fn decode(&self, codes: &[[f64; 2]]) -> Array2<f32> {
         let codes =
             Array2::from_shape_fn((codes.len(), 2), |(row, column)| codes[row][column] as f32);
         self.model.decode(codes.view())
-    }
-
-    /// Decoded images of 2-D codes as grey bytes, one image after the other.
-    #[must_use]
-    pub fn decode_bytes(&self, codes: &[[f64; 2]]) -> Vec<u8> {
-        grey_bytes(self.decode(codes).view())
     }
 }
 
@@ -117,13 +115,4 @@ pub(crate) fn title(spec: &ModelSpec) -> String {
         ModelKind::AeL2 => "AE-L2",
     };
     format!("{kind} {}", spec.architecture)
-}
-
-/// Probabilities as grey bytes, rounded to the nearest.
-#[must_use]
-pub(super) fn grey_bytes(images: ArrayView2<'_, f32>) -> Vec<u8> {
-    images
-        .iter()
-        .map(|&value| (value.clamp(0.0, 1.0) * 255.0).round() as u8)
-        .collect()
 }

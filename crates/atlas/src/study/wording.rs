@@ -1,6 +1,8 @@
 //! Words that captions share.
 
-use datasets::Dataset;
+use std::path::Path;
+
+use datasets::{Dataset, TestOrigin};
 use viz::number::decimal;
 use viz::page::{Block, Text};
 
@@ -19,13 +21,91 @@ pub(super) fn count(n: usize) -> String {
     decimal(n as f64, 0)
 }
 
-/// The data set's name in prose, such as `Fashion-MNIST`; what it was asked
-/// for by if it has none.
+/// A number in words up to twelve.
+pub(super) fn spelled(n: usize) -> String {
+    const WORDS: [&str; 13] = [
+        "no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
+        "eleven", "twelve",
+    ];
+    WORDS.get(n).map_or_else(|| count(n), ToString::to_string)
+}
+
+/// The text with its first letter large.
+pub(super) fn capitalised(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| {
+        first.to_uppercase().chain(letters).collect()
+    })
+}
+
+/// The data set's name in prose, such as `Fashion-MNIST`; the last part of its
+/// path if it has none.
 pub(crate) fn name_of(dataset: &Dataset) -> String {
-    datasets::information()
+    let title = datasets::information()
         .into_iter()
         .find(|set| set.name == dataset.name)
-        .map_or_else(|| dataset.name.clone(), |set| set.title.to_string())
+        .map(|set| set.title.to_string());
+    title.unwrap_or_else(|| {
+        let path = dataset.name.strip_prefix("idx:").unwrap_or(&dataset.name);
+        let last = Path::new(path).file_name();
+        last.map_or_else(|| path.to_owned(), |last| last.to_string_lossy().into())
+    })
+}
+
+/// What a data set that is not of the registry is; nothing for one that is.
+pub(super) fn own_data(dataset: &Dataset) -> Option<Block> {
+    let mut known = datasets::information().into_iter();
+    if known.any(|set| set.name == dataset.name) {
+        return None;
+    }
+    let (shape, noun) = (dataset.shape(), dataset.shape().noun());
+    let labels = match dataset.classes() {
+        0 => "without labels".to_owned(),
+        1 => "of one class".to_owned(),
+        classes => format!("of {} classes", spelled(classes)),
+    };
+    Some(Block::paragraph(format!(
+        "The data here are {}: {} training and {} test {noun} of {}, {labels}.{}",
+        name_of(dataset),
+        count(dataset.train.len()),
+        count(dataset.test.len()),
+        shape.to_string().replace('x', " × "),
+        test_origin(dataset),
+    )))
+}
+
+/// `Codes by class`, where there are classes.
+pub(super) fn codes_title(dataset: &Dataset) -> &'static str {
+    if dataset.test.labels().is_some() {
+        "Codes by class"
+    } else {
+        "Codes"
+    }
+}
+
+/// `10 000 test images`.
+pub(super) fn test_images(dataset: &Dataset) -> String {
+    let n = dataset.test.len();
+    let noun = match (dataset.shape().is_image(), n) {
+        (true, 1) => "image",
+        (true, _) => "images",
+        (false, 1) => "vector",
+        (false, _) => "vectors",
+    };
+    format!("{} test {noun}", count(n))
+}
+
+/// ` The test images are 15 % of all, chosen by a hash of their content.`, for
+/// the end of a caption; nothing where the source has a test set.
+pub(super) fn test_origin(dataset: &Dataset) -> String {
+    match dataset.test_origin {
+        TestOrigin::Own => String::new(),
+        TestOrigin::Share(share) => format!(
+            " The test {} are {} of all, chosen by a hash of their content.",
+            dataset.shape().noun(),
+            percent(share)
+        ),
+    }
 }
 
 /// `seed 0, 10 epochs`: what a figure of one run shows.
@@ -115,5 +195,7 @@ mod tests {
         assert_eq!(listed(&["a".into(), "b".into(), "c".into()]), "a, b and c");
         assert_eq!(listed(&["a".into()]), "a");
         assert_eq!(count(10_000), "10\u{2009}000");
+        assert_eq!((spelled(10), spelled(62)), ("ten".into(), "62".into()));
+        assert_eq!(capitalised("ten images"), "Ten images");
     }
 }

@@ -35,13 +35,11 @@ pub(super) fn claims(drawing: &Drawing<'_>) -> Result<Vec<Claim>, Error> {
 /// A number of the codes of the AE and of the VAE.
 fn of_codes(
     drawing: &Drawing<'_>,
-    value: impl Fn(&CodeNumbers) -> f64,
+    value: impl Fn(&CodeNumbers) -> Result<f64, Error>,
 ) -> Result<[Measured; 2], Error> {
     let over = |key: &'static str| -> Result<Measured, Error> {
         let title = drawing.title(key);
-        drawing.over_seeds(key, &title, |run| {
-            code_numbers(drawing, run).map(|found| value(&found))
-        })
+        drawing.over_seeds(key, &title, |run| value(&code_numbers(drawing, run)?))
     };
     Ok([over(AE)?, over(VAE)?])
 }
@@ -49,22 +47,22 @@ fn of_codes(
 fn of_decoded(
     drawing: &Drawing<'_>,
     suffix: &str,
-    value: impl Fn(&Decoded) -> f64,
+    value: impl Fn(&Decoded) -> Result<f64, Error>,
 ) -> Result<[Measured; 2], Error> {
     let over = |key: &'static str| -> Result<Measured, Error> {
         let title = drawing.title(key);
         drawing.over_seeds(key, &format!("{title}{suffix}"), |run| {
-            decoded(drawing, run).map(|found| value(&found))
+            value(&decoded(drawing, run)?)
         })
     };
     Ok([over(AE)?, over(VAE)?])
 }
 
 fn codes(drawing: &Drawing<'_>) -> Result<Vec<Claim>, Error> {
-    let asymmetry = of_codes(drawing, CodeNumbers::asymmetry)?;
-    let outside = of_codes(drawing, |found| 100.0 * found.extent.share_outside_map)?;
-    let ratio = of_codes(drawing, |found| found.areas.ratio.unwrap_or(f64::NAN))?;
-    let gaps = of_codes(drawing, |found| 100.0 * found.excess_gaps())?;
+    let asymmetry = of_codes(drawing, |found| Ok(found.asymmetry()))?;
+    let outside = of_codes(drawing, |found| Ok(100.0 * found.extent.share_outside_map))?;
+    let ratio = of_codes(drawing, CodeNumbers::area_ratio)?;
+    let gaps = of_codes(drawing, |found| Ok(100.0 * found.excess_gaps()?))?;
     let claim = |id: &str,
                  statement: &str,
                  quantity: &str,
@@ -119,14 +117,16 @@ fn codes(drawing: &Drawing<'_>) -> Result<Vec<Claim>, Error> {
 }
 
 fn ill_formed(drawing: &Drawing<'_>) -> Result<Claim, Error> {
-    let unsure = |suffix: &str, form: fn(&Decoded) -> Form| {
-        of_decoded(drawing, suffix, |found| 100.0 * form(found).unsure)
+    let unsure = |suffix: &str, form: fn(&Decoded) -> &Form| {
+        of_decoded(drawing, suffix, |found| {
+            Ok(100.0 * form(found).unsure.get()?)
+        })
     };
-    let real = unsure(", test images", |found| found.real)?;
-    let reconstructed = unsure(", reconstructions", |found| found.reconstructed)?;
-    let whole = unsure(", whole extent", |found| found.whole)?;
-    let middle = unsure(", middle half", |found| found.middle)?;
-    let [_, prior] = unsure(", from the prior", |found| found.prior)?;
+    let real = unsure(", test images", |found| &found.real)?;
+    let reconstructed = unsure(", reconstructions", |found| &found.reconstructed)?;
+    let whole = unsure(", whole extent", |found| &found.whole)?;
+    let middle = unsure(", middle half", |found| &found.middle)?;
+    let [_, prior] = unsure(", from the prior", |found| &found.prior)?;
     let excesses = [
         middle[0].minus(&real[0], "AE, middle half − test images"),
         middle[0].minus(&reconstructed[0], "AE, middle half − reconstructions"),
@@ -160,9 +160,11 @@ fn ill_formed(drawing: &Drawing<'_>) -> Result<Claim, Error> {
 }
 
 fn neighbours(drawing: &Drawing<'_>) -> Result<Claim, Error> {
-    let whole = of_decoded(drawing, "", |found| 100.0 * found.pairs.disagreeing)?;
+    let whole = of_decoded(drawing, "", |found| {
+        Ok(100.0 * found.pairs.disagreeing.get()?)
+    })?;
     let middle = of_decoded(drawing, ", middle", |found| {
-        100.0 * found.middle_pairs.disagreeing
+        Ok(100.0 * found.middle_pairs.disagreeing.get()?)
     })?;
     Ok(Claim {
         id: "002.6".into(),

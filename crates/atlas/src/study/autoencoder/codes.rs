@@ -1,7 +1,7 @@
 //! Where the codes are: by class over their whole extent, the areas of the
 //! classes, the gaps between them.
 
-use evaluation::gaps::convex_hull;
+use evaluation::gaps::{Gaps, convex_hull};
 use serde_json::json;
 use viz::charts::{BarChart, BarSeries, ClassScatter, DensityMap, extent};
 use viz::page::{Block, Cell, Column, Table, Text};
@@ -10,9 +10,11 @@ use viz::{ColourMap, Dash, Field, Figure, Layer, LegendAt, Line, Panel, Rgb, Rul
 use super::measures::{AREA_LEVEL, GAP_CELLS, TRIM, code_numbers};
 use crate::error::Error;
 use crate::run_data::images;
-use crate::study::labels;
+use crate::study::absence::Absences;
 use crate::study::plane_map::{points, ranges_with_window, rounded, rounded_points};
-use crate::study::wording::{count, percent, seed_and_epochs};
+use crate::study::wording::{
+    capitalised, codes_title, percent, seed_and_epochs, spelled, test_images,
+};
 use crate::study::{Drawing, TrainedRun};
 
 const DARK: Rgb = Rgb::hex(0x2b3038);
@@ -58,14 +60,14 @@ pub(super) fn by_class(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Resul
         data.push(json!({"model": run.key, "codes": rounded_points(&codes)}));
     }
     let caption = format!(
-        "Codes of all {} test images over their whole extent (for the VAE the posterior means, with \
+        "Codes of all {} over their whole extent (for the VAE the posterior means, with \
          the prior's circles of one and two standard deviations). Lines cross at the origin; the \
          dashed square is −4 … 4. Each panel has its own range; {}.",
-        count(test.len()),
+        test_images(drawing.dataset),
         seed_and_epochs(runs[0]),
     );
     let figure = Figure {
-        title: "Codes by class".into(),
+        title: codes_title(drawing.dataset).into(),
         caption,
         legend,
         ..Figure::row(panels)
@@ -74,7 +76,7 @@ pub(super) fn by_class(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Resul
         "codes",
         figure,
         runs,
-        json!({"split": "test", "labels": labels(test), "models": data}),
+        json!({"split": "test", "labels": test.labels(), "models": data}),
     )
 }
 
@@ -84,7 +86,7 @@ pub(super) fn areas(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Result<B
     let mut series = Vec::new();
     let mut data = Vec::new();
     for (index, run) in runs.iter().enumerate() {
-        let areas = code_numbers(drawing, run)?.areas;
+        let areas = code_numbers(drawing, run)?.areas.get()?.clone();
         let known: Vec<f64> = areas
             .areas
             .iter()
@@ -99,6 +101,20 @@ pub(super) fn areas(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Result<B
         });
         data.push(json!({"model": run.key, "areas": areas}));
     }
+    if series
+        .iter()
+        .all(|series| series.values.iter().all(|v| !v.is_finite()))
+    {
+        return Err(Error::Undefined(
+            "no class has the 20 test codes of an area".into(),
+        ));
+    }
+    let without = |series: &BarSeries| series.values.iter().any(|value| !value.is_finite());
+    let few = if series.iter().any(without) {
+        ", of those with at least 20"
+    } else {
+        ""
+    };
     let mut plot = BarChart {
         y_label: "share of all classes' area, %",
         categories: names,
@@ -111,10 +127,12 @@ pub(super) fn areas(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Result<B
     plot.y.high *= 1.15;
     let caption = format!(
         "Area that each class takes in the latent plane: the region of highest density that holds \
-         {} of its test codes, as a share of the sum over classes. Ten equal classes would have 10 % \
-         each; {} test images, {}.",
+         {} of its test codes, as a share of the sum over classes{few}. {} equal classes would have {} \
+         each; {}, {}.",
         percent(AREA_LEVEL),
-        count(drawing.dataset.test.len()),
+        capitalised(&spelled(names.len())),
+        percent(1.0 / names.len() as f64),
+        test_images(drawing.dataset),
         seed_and_epochs(runs[0]),
     );
     let figure = Figure {
@@ -137,6 +155,7 @@ pub(super) fn gaps(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Result<Bl
     let mut data = Vec::new();
     for run in runs {
         let numbers = code_numbers(drawing, run)?;
+        let counted = numbers.gaps.get()?;
         let codes = points(run.encode(images(test)).mean.view());
         let inside: Vec<[f64; 2]> = codes
             .into_iter()
@@ -152,7 +171,7 @@ pub(super) fn gaps(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Result<Bl
             title: &format!(
                 "{}: {} of the cells are empty",
                 run.title(),
-                percent(numbers.gaps.empty_share)
+                percent(counted.empty_share)
             ),
             value_label: "log₁₀ of the number of codes",
             map: ColourMap::Viridis,
@@ -172,7 +191,7 @@ pub(super) fn gaps(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Result<Bl
         panels.push(Panel::from(plot));
         data.push(json!({
             "model": run.key,
-            "gaps": numbers.gaps,
+            "gaps": counted,
             "hull": rounded_points(&hull),
             "ranges": numbers.ranges,
             "log10_counts": field
@@ -185,9 +204,9 @@ pub(super) fn gaps(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Result<Bl
     let caption = format!(
         "How many test codes fall into each of {GAP_CELLS} × {GAP_CELLS} cells of the rectangle \
          that leaves out {} of the codes beyond each side; grey cells hold none. The share of empty \
-         cells is counted within the convex hull (red); {} test images, {}.",
+         cells is counted within the convex hull (red); {}, {}.",
         percent(TRIM),
-        count(test.len()),
+        test_images(drawing.dataset),
         seed_and_epochs(runs[0]),
     );
     let figure = Figure {
@@ -231,36 +250,41 @@ fn occupancy(points: &[[f64; 2]], ranges: [[f64; 2]; 2], cells: usize) -> Result
 
 /// Position, symmetry, areas and gaps of every model's codes.
 pub(super) fn numbers(drawing: &Drawing<'_>, runs: &[&TrainedRun]) -> Result<Block, Error> {
-    let number = |value: f64, decimals| Cell::Number { value, decimals };
     let mut rows = Vec::new();
+    let mut absences = Absences::default();
     for run in runs {
         let found = code_numbers(drawing, run)?;
-        rows.push(vec![
+        let gaps = |value: fn(&Gaps) -> f64| found.gaps.get().map(|gaps| 100.0 * value(gaps));
+        let values: [(Result<f64, Error>, usize); 7] = [
+            (Ok(found.extent.largest_radius), 1),
+            (Ok(100.0 * found.extent.share_outside_map), 1),
+            (Ok(found.asymmetry()), 2),
+            (found.area_ratio(), 1),
+            (gaps(|gaps| gaps.empty_share), 0),
+            (gaps(|gaps| gaps.normal_reference), 0),
+            (found.knn_accuracy.get().map(|share| 100.0 * share), 1),
+        ];
+        let mut row = vec![
             Cell::text(run.title()),
             Cell::text(in_plane(&found.extent.centroid)),
             Cell::text(in_plane(&found.extent.standard_deviation)),
-            number(found.extent.largest_radius, 1),
-            number(100.0 * found.extent.share_outside_map, 1),
-            number(found.asymmetry(), 2),
-            found
-                .areas
-                .ratio
-                .map_or(Cell::Missing, |ratio| number(ratio, 1)),
-            number(100.0 * found.gaps.empty_share, 0),
-            number(100.0 * found.gaps.normal_reference, 0),
-            number(100.0 * found.knn_accuracy, 1),
-        ]);
+        ];
+        for (value, decimals) in values {
+            row.push(absences.cell(value, decimals)?);
+        }
+        rows.push(row);
     }
     Ok(Block::Table(Table {
         caption: Text::from(format!(
-            "The codes in numbers; {} test images, {}. Asymmetry: Butler's statistic about 0, the \
+            "The codes in numbers; {}, {}. Asymmetry: Butler's statistic about 0, the \
              larger of both axes (0 for a symmetric axis, 1 when all codes lie on one side). Area \
              ratio: the largest class area over the smallest (about 1.2 for ten samples of one \
              distribution). Empty: cells inside of the hull without a code, beside what as many \
              normal codes leave. kNN: share of test codes that 15 nearest training codes name \
-             correctly.",
-            count(drawing.dataset.test.len()),
+             correctly.{}",
+            test_images(drawing.dataset),
             seed_and_epochs(runs[0]),
+            absences.sentence(),
         )),
         columns: vec![
             Column::new("model", ""),

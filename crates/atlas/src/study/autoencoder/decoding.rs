@@ -5,19 +5,19 @@ use serde_json::json;
 use viz::charts::{ClassScatter, marks};
 use viz::number::decimal;
 use viz::page::{Block, Cell, Column, Table, Text};
-use viz::{Figure, Grid, Layer, Panel, Point, Points, Rgb, TilePanel, class_colour, montage};
+use viz::{Classes, Figure, Layer, Panel, Point, Points, Rgb, TilePanel};
 
 use super::measures::{
     CONFIDENCE, Form, POINTS, code_numbers, decoded, prior_points, stepped, uniform_points,
 };
 use crate::error::Error;
 use crate::run_data::images;
-use crate::study::labels;
+use crate::study::absence::{Absences, Measurement};
 use crate::study::plane_map::{PlaneMap, points, rounded_points};
+use crate::study::tiles::{Layout, bytes, laid_out, panel};
 use crate::study::wording::{count, percent, seed_and_epochs};
 use crate::study::{Drawing, TrainedRun};
 
-const SIDE: usize = 28;
 /// Rows and columns of the random points.
 const ROWS: usize = 4;
 const COLUMNS: usize = 6;
@@ -69,7 +69,7 @@ pub(super) fn random_points(
         class_names: &drawing.dataset.class_names,
         ranges: Some(ranges.map(widened)),
         prior: source == Source::Prior,
-        alpha: Some(0.16),
+        alpha: Some(pale(codes.len())),
         ..ClassScatter::default()
     }
     .plot()?;
@@ -84,18 +84,17 @@ pub(super) fn random_points(
     plot.layers.extend(marks(&marked, Rgb::hex(0x14181f)));
     plot.size = [420.0, 420.0];
     let legend = std::mem::take(&mut plot.legend);
-    let grid = Grid {
+    let layout = Layout {
+        rows: ROWS,
+        columns: COLUMNS,
         gutter: 4,
         background: 255,
-        ..Grid::new(ROWS, COLUMNS, SIDE, SIDE)
+        pixel: 3.0,
     };
     let tiles = TilePanel {
-        title: "Decoded".into(),
-        image: montage(&grid, &run.decode_bytes(&chosen))?.into(),
-        grid,
         row_heads: (0..ROWS).map(row_letter).collect(),
         column_heads: (1..=COLUMNS).map(|column| column.to_string()).collect(),
-        pixel: 3.0,
+        ..panel("Decoded", run.shape, run.decode(&chosen).view(), layout)?
     };
     let caption = format!(
         "{}: {} points {from}, marked among the {} test codes, and the image that each decodes to; \
@@ -123,6 +122,12 @@ pub(super) fn random_points(
     )
 }
 
+/// The opacity of codes behind marks: paler than the marks, and visible when
+/// they are few.
+fn pale(codes: usize) -> f64 {
+    (0.16 * (1e4 / codes.max(1) as f64).sqrt()).clamp(0.16, 0.5)
+}
+
 /// A range with a margin for marks at its ends.
 fn widened([low, high]: [f64; 2]) -> [f64; 2] {
     let margin = 0.06 * (high - low);
@@ -142,6 +147,7 @@ fn place(index: usize) -> String {
 /// Maps over each model's codes, bare and with the codes overlaid.
 pub(super) fn maps(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Result<Block, Error> {
     let test = &drawing.dataset.test;
+    let classes = Classes::from(test.labels());
     let mut rows: Vec<Vec<Panel>> = Vec::new();
     let mut data = Vec::new();
     let mut legend = Vec::new();
@@ -154,12 +160,13 @@ pub(super) fn maps(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Result<Bl
         overlaid.layers.push(Layer::Points(Points {
             points: codes
                 .iter()
-                .zip(labels(test))
-                .map(|(&at, &class)| Point {
+                .enumerate()
+                .map(|(index, &at)| Point {
                     at,
-                    colour: class_colour(class as usize),
+                    colour: classes.colour(index),
                 })
                 .collect(),
+            shapes: classes.marks(),
             radius: 1.7,
             alpha: 0.55,
             shuffle: Some(0),
@@ -167,6 +174,8 @@ pub(super) fn maps(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Result<Bl
         }));
         if legend.is_empty() {
             let scatter = ClassScatter {
+                points: &codes,
+                classes,
                 class_names: &drawing.dataset.class_names,
                 ..ClassScatter::default()
             };
@@ -202,6 +211,7 @@ pub(super) fn pairs(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Result<B
     let names = &drawing.dataset.class_names;
     let mut rows = Vec::new();
     let mut data = Vec::new();
+    let mut any_examples = false;
     for run in runs {
         let found = decoded(drawing, run)?.pairs;
         let ranges = code_numbers(drawing, run)?.ranges;
@@ -215,6 +225,7 @@ pub(super) fn pairs(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Result<B
             Vec::new(),
         )?];
         let examples: Vec<_> = found.examples.into_iter().take(PAIRS).collect();
+        any_examples |= !examples.is_empty();
         if !examples.is_empty() {
             let heads = examples
                 .iter()
@@ -240,10 +251,21 @@ pub(super) fn pairs(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Result<B
     let caption = format!(
         "Images of z and of z + (0.1, −0.1), the step of the document, and {GAIN} times the absolute \
          difference. Left: the document's own point (2, −2), then points spread evenly at random \
-         over the rectangle that holds 99 % of the codes. Right: of {} such pairs, some that a \
-         classifier gives different classes (above), from different places of the plane, the most \
-         different images first; {}.",
-        count(POINTS),
+         over the rectangle that holds 99 % of the codes. {}; {}.",
+        if any_examples {
+            format!(
+                "Right: of {} such pairs, some that a classifier gives different classes (above), \
+                 from different places of the plane, the most different images first",
+                count(POINTS)
+            )
+        } else if drawing.test_labels().is_ok() {
+            format!(
+                "Of {} such pairs a classifier gives none different classes",
+                count(POINTS)
+            )
+        } else {
+            "Pairs of different classes are left out, because the data set has no labels".into()
+        },
         seed_and_epochs(runs[0]),
     );
     let figure = Figure {
@@ -270,10 +292,10 @@ pub(super) fn scale_of_the_step(
         "A step of 0.1 on both axes is {} standard deviations of the autoencoder's codes and {} of \
          the VAE's, so the same step is not the same question for both: {} of the autoencoder's \
          pairs and {} of the VAE's are given different classes.",
-        decimal(ae.step_in_deviations, 3),
-        decimal(vae.step_in_deviations, 3),
-        percent(ae.disagreeing),
-        percent(vae.disagreeing),
+        decimal(ae.step_in_deviations.unwrap_or(f64::NAN), 3),
+        decimal(vae.step_in_deviations.unwrap_or(f64::NAN), 3),
+        percent(*ae.disagreeing.get()?),
+        percent(*vae.disagreeing.get()?),
     )))
 }
 
@@ -283,58 +305,58 @@ fn pair_tiles(
     first: &[[f64; 2]],
     column_heads: Vec<String>,
 ) -> Result<Panel, Error> {
-    let a = run.decode_bytes(first);
-    let b = run.decode_bytes(&stepped(first));
+    let a = bytes(run.decode(first).view());
+    let b = bytes(run.decode(&stepped(first)).view());
     let difference: Vec<u8> = a
         .iter()
         .zip(&b)
         .map(|(&a, &b)| a.abs_diff(b).saturating_mul(GAIN))
         .collect();
-    let grid = Grid {
+    let layout = Layout {
+        rows: 3,
+        columns: first.len(),
         gutter: 4,
         background: 255,
-        ..Grid::new(3, first.len(), SIDE, SIDE)
+        pixel: 2.0,
     };
+    let (grid, pixel) = layout.grid(run.shape);
     let tiles = [a, b, difference].concat();
     Ok(TilePanel {
         title: title.into(),
-        image: montage(&grid, &tiles)?.into(),
+        image: laid_out(run.shape, &tiles, &grid)?,
         grid,
         row_heads: ["z", "z + 0.1", "difference"].map(String::from).into(),
         column_heads,
-        pixel: 2.0,
+        pixel,
     }
     .into())
 }
 
 /// How well-formed decoded points are, and how often neighbours disagree.
 pub(super) fn numbers(drawing: &Drawing<'_>, runs: &[&TrainedRun]) -> Result<Vec<Block>, Error> {
-    let in_percent = |share: f64| Cell::Number {
-        value: 100.0 * share,
-        decimals: 1,
-    };
-    let number = |value: f64, decimals| Cell::Number { value, decimals };
+    let in_percent = |share: &Measurement<f64>| share.get().map(|share| 100.0 * share);
+    let or_nan = |value: Option<f64>| Ok(value.unwrap_or(f64::NAN));
+    let mut absences = Absences::default();
     let mut rows = Vec::new();
     let mut pairs = Vec::new();
     for run in runs {
         let found = decoded(drawing, run)?;
-        let mut conditions: Vec<(&str, Form)> = vec![
-            ("test images", found.real),
-            ("reconstructions", found.reconstructed),
-            ("points over the codes", found.whole),
-            ("points in the middle half", found.middle),
+        let mut conditions: Vec<(&str, &Form)> = vec![
+            ("test images", &found.real),
+            ("reconstructions", &found.reconstructed),
+            ("points over the codes", &found.whole),
+            ("points in the middle half", &found.middle),
         ];
         if run.is_variational() {
-            conditions.push(("points from the prior", found.prior));
+            conditions.push(("points from the prior", &found.prior));
         }
         for (condition, form) in conditions {
             rows.push(vec![
                 Cell::text(run.title()),
                 Cell::text(condition),
-                in_percent(form.unsure),
-                in_percent(form.outside),
-                form.return_distance
-                    .map_or(Cell::Missing, |value| number(value, 2)),
+                absences.cell(in_percent(&form.unsure), 1)?,
+                absences.cell(in_percent(&form.outside), 1)?,
+                absences.cell(or_nan(form.return_distance), 2)?,
             ]);
         }
         for (where_, found) in [
@@ -344,24 +366,29 @@ pub(super) fn numbers(drawing: &Drawing<'_>, runs: &[&TrainedRun]) -> Result<Vec
             pairs.push(vec![
                 Cell::text(run.title()),
                 Cell::text(where_),
-                number(found.step_in_deviations, 3),
-                in_percent(found.disagreeing),
-                number(found.mean_distance, 2),
+                absences.cell(or_nan(found.step_in_deviations), 3)?,
+                absences.cell(in_percent(&found.disagreeing), 1)?,
+                absences.cell(Ok(found.mean_distance), 2)?,
             ]);
         }
     }
-    let accuracy = drawing.classifier()?.test_accuracy().unwrap_or(f64::NAN);
+    let accuracy = match Measurement::of(drawing.classifier())?.get() {
+        Ok(classifier) => format!(
+            "right on {} % of the test images",
+            decimal(100.0 * classifier.test_accuracy().unwrap_or(f64::NAN), 1)
+        ),
+        Err(_) => "there is none here".into(),
+    };
     Ok(vec![
         Block::Table(Table {
             caption: Text::from(format!(
                 "How well-formed images are, {} of each kind; {}. Unsure: share given less than \
-                 {CONFIDENCE} for its most probable class by the classifier (right on {} % of the \
-                 test images). Outside: share outside of the region that real test images fill in \
+                 {CONFIDENCE} for its most probable class by the classifier ({accuracy}). Outside: share outside of the region that real test images fill in \
                  the classifier's features (1 − precision with 5 neighbours). Return: mean distance \
-                 of a point to the code of its image, in standard deviations of the codes.",
+                 of a point to the code of its image, in standard deviations of the codes.{}",
                 count(POINTS),
                 seed_and_epochs(runs[0]),
-                decimal(100.0 * accuracy, 1),
+                absences.sentence(),
             )),
             columns: vec![
                 Column::new("model", ""),
@@ -375,9 +402,10 @@ pub(super) fn numbers(drawing: &Drawing<'_>, runs: &[&TrainedRun]) -> Result<Vec
         Block::Table(Table {
             caption: Text::from(format!(
                 "Pairs z and z + (0.1, −0.1), {} random points; {}. Step: its length in standard \
-                 deviations of the model's codes. Distance: mean Euclidean distance of both images.",
+                 deviations of the model's codes. Distance: mean Euclidean distance of both images.{}",
                 count(POINTS),
                 seed_and_epochs(runs[0]),
+                absences.sentence(),
             )),
             columns: vec![
                 Column::new("model", ""),

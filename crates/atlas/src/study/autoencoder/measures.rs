@@ -14,7 +14,7 @@ use tensor_ops::random::{Stream, fill_normal, fill_uniform};
 
 use crate::error::Error;
 use crate::run_data::images;
-use crate::study::labels;
+use crate::study::absence::{Measurement, unlabelled};
 use crate::study::plane_map::code_box;
 use crate::study::{Drawing, TrainedRun};
 
@@ -46,11 +46,11 @@ pub(super) struct CodeNumbers {
     /// Symmetry of both axes about 0.
     pub symmetry: Vec<AxisSymmetry>,
     /// Area of each class.
-    pub areas: ClassAreas,
+    pub areas: Measurement<ClassAreas>,
     /// Empty cells between the codes.
-    pub gaps: Gaps,
+    pub gaps: Measurement<Gaps>,
     /// Accuracy of 15 nearest training codes on the test codes.
-    pub knn_accuracy: f64,
+    pub knn_accuracy: Measurement<f64>,
 }
 
 impl CodeNumbers {
@@ -63,8 +63,16 @@ impl CodeNumbers {
     }
 
     /// Empty share beyond that of normal codes.
-    pub(super) fn excess_gaps(&self) -> f64 {
-        self.gaps.empty_share - self.gaps.normal_reference
+    pub(super) fn excess_gaps(&self) -> Result<f64, Error> {
+        let gaps = self.gaps.get()?;
+        Ok(gaps.empty_share - gaps.normal_reference)
+    }
+
+    /// The largest class area over the smallest.
+    pub(super) fn area_ratio(&self) -> Result<f64, Error> {
+        self.areas.get()?.ratio.ok_or_else(|| {
+            Error::Undefined("fewer than two classes have the 20 test codes of an area".into())
+        })
     }
 }
 
@@ -78,40 +86,39 @@ pub(super) fn code_numbers(drawing: &Drawing<'_>, run: &TrainedRun) -> Result<Co
             let (train, test) = (&drawing.dataset.train, &drawing.dataset.test);
             let codes = run.encode(images(test)).mean;
             let reference = run.encode(images(train)).mean;
-            let neighbours = knn_accuracy(
-                reference.view(),
-                labels(train),
-                codes.view(),
-                labels(test),
-                &[15],
-            )?;
+            let neighbours = || -> Result<f64, Error> {
+                let labels = train.labels().ok_or_else(unlabelled)?;
+                let (reference, codes) = (reference.view(), codes.view());
+                let found = knn_accuracy(reference, labels, codes, drawing.test_labels()?, &[15])?;
+                Ok(found[0].accuracy)
+            };
+            let areas = drawing.test_labels().and_then(|labels| {
+                let classes = drawing.dataset.classes();
+                Ok(class_areas(codes.view(), labels, classes, AREA_LEVEL)?)
+            });
             Ok(CodeNumbers {
                 extent: code_extent(codes.view())?,
                 ranges: code_box(codes.view())?,
                 symmetry: axis_symmetry(codes.view())?,
-                areas: class_areas(
-                    codes.view(),
-                    labels(test),
-                    drawing.dataset.classes(),
-                    AREA_LEVEL,
-                )?,
-                gaps: gaps(codes.view(), GAP_CELLS, TRIM, 0)?,
-                knn_accuracy: neighbours[0].accuracy,
+                areas: Measurement::of(areas)?,
+                gaps: Measurement::of(gaps(codes.view(), GAP_CELLS, TRIM, 0))?,
+                knn_accuracy: Measurement::of(neighbours())?,
             })
         },
     )
 }
 
 /// How well-formed some decoded images are.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Form {
     /// Share given its most probable class with less than 0.8.
-    pub unsure: f64,
+    pub unsure: Measurement<f64>,
     /// Share outside of the region that real images fill in the classifier's
     /// features (1 − precision, k = 5).
-    pub outside: f64,
+    pub outside: Measurement<f64>,
     /// Mean distance of z → decode → encode, in standard deviations of the
-    /// codes; NaN for images that were not decoded from random points.
+    /// codes; none for images that were not decoded from random points, and
+    /// where all codes are one point.
     pub return_distance: Option<f64>,
 }
 
@@ -138,14 +145,15 @@ pub(super) struct Decoded {
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Pairs {
     /// Share of pairs that the classifier gives different classes.
-    pub disagreeing: f64,
+    pub disagreeing: Measurement<f64>,
     /// Mean distance of both images, pixels in [0, 1].
     pub mean_distance: f64,
     /// Pairs that the classifier gives different classes, those whose images
     /// differ most first and none near another: at most ten.
     pub examples: Vec<Disagreement>,
-    /// Length of the step in standard deviations of the codes.
-    pub step_in_deviations: f64,
+    /// Length of the step in standard deviations of the codes; none where all
+    /// codes are one point.
+    pub step_in_deviations: Option<f64>,
 }
 
 /// A pair of neighbouring codes that the classifier gives different classes.
@@ -201,7 +209,7 @@ pub(super) fn decoded(drawing: &Drawing<'_>, run: &TrainedRun) -> Result<Decoded
 struct Judge<'a> {
     drawing: &'a Drawing<'a>,
     run: &'a TrainedRun,
-    real_features: Array2<f32>,
+    real_features: Measurement<Array2<f32>>,
     deviation: f64,
 }
 
@@ -212,8 +220,11 @@ impl<'a> Judge<'a> {
         real: Images<'_>,
         deviation: f64,
     ) -> Result<Self, Error> {
+        let features = drawing
+            .classifier()
+            .and_then(|classifier| Ok(classifier.features(real)?));
         Ok(Self {
-            real_features: drawing.classifier()?.features(real)?,
+            real_features: Measurement::of(features)?,
             drawing,
             run,
             deviation,
@@ -221,17 +232,22 @@ impl<'a> Judge<'a> {
     }
 
     fn images(&self, images: ArrayView2<'_, f32>) -> Result<Form, Error> {
-        let classifier = self.drawing.classifier()?;
-        let probabilities = classifier.probabilities(images)?;
-        let unsure = probabilities
-            .outer_iter()
-            .filter(|row| row.iter().all(|&p| f64::from(p) < CONFIDENCE))
-            .count();
-        let features = classifier.features(images)?;
-        let found = prdc(self.real_features.view(), features.view(), 5)?;
+        let unsure = || -> Result<f64, Error> {
+            let probabilities = self.drawing.classifier()?.probabilities(images)?;
+            let unsure = probabilities
+                .outer_iter()
+                .filter(|row| row.iter().all(|&p| f64::from(p) < CONFIDENCE))
+                .count();
+            Ok(unsure as f64 / images.nrows() as f64)
+        };
+        let outside = || -> Result<f64, Error> {
+            let real = self.real_features.get()?;
+            let features = self.drawing.classifier()?.features(images)?;
+            Ok(1.0 - prdc(real.view(), features.view(), 5)?.precision)
+        };
         Ok(Form {
-            unsure: unsure as f64 / images.nrows() as f64,
-            outside: 1.0 - found.precision,
+            unsure: Measurement::of(unsure())?,
+            outside: Measurement::of(outside())?,
             return_distance: None,
         })
     }
@@ -244,19 +260,20 @@ impl<'a> Judge<'a> {
             |images| self.run.model.encode(images).mean,
         )?;
         Ok(Form {
-            return_distance: Some(trip.mean / self.deviation),
+            // Codes in one point have no deviation to measure in.
+            return_distance: (self.deviation > 0.0).then(|| trip.mean / self.deviation),
             ..form
         })
     }
 
     fn pairs(&self, points: &[[f64; 2]]) -> Result<Pairs, Error> {
-        let classifier = self.drawing.classifier()?;
         let stepped = stepped(points);
         let (first, second) = (self.run.decode(points), self.run.decode(&stepped));
-        let (a, b) = (
-            classifier.classify(first.view())?,
-            classifier.classify(second.view())?,
-        );
+        let classes = self.drawing.classifier().and_then(|classifier| {
+            let (a, b) = (first.view(), second.view());
+            Ok([classifier.classify(a)?, classifier.classify(b)?])
+        });
+        let classes = Measurement::of(classes)?;
         let distances: Vec<f64> = first
             .outer_iter()
             .zip(second.outer_iter())
@@ -265,20 +282,23 @@ impl<'a> Judge<'a> {
                 squares.sum::<f64>().sqrt()
             })
             .collect();
-        let mut order: Vec<usize> = (0..points.len()).filter(|&i| a[i] != b[i]).collect();
+        let disagreeing = classes
+            .map(|[a, b]| -> Vec<usize> { (0..points.len()).filter(|&i| a[i] != b[i]).collect() });
+        let mut order = disagreeing.get().cloned().unwrap_or_default();
         order.sort_by(|&i, &j| distances[j].total_cmp(&distances[i]).then(i.cmp(&j)));
         Ok(Pairs {
-            disagreeing: order.len() as f64 / points.len() as f64,
+            disagreeing: disagreeing.map(|order| order.len() as f64 / points.len() as f64),
             mean_distance: distances.iter().sum::<f64>() / points.len() as f64,
             examples: apart(points, &order, 0.3 * self.deviation)
                 .into_iter()
                 .take(10)
                 .map(|index| Disagreement {
                     z: points[index],
-                    classes: [a[index], b[index]],
+                    classes: classes.get().map_or([0; 2], |[a, b]| [a[index], b[index]]),
                 })
                 .collect(),
-            step_in_deviations: STEP[0].hypot(STEP[1]) / self.deviation,
+            step_in_deviations: (self.deviation > 0.0)
+                .then(|| STEP[0].hypot(STEP[1]) / self.deviation),
         })
     }
 }

@@ -29,7 +29,7 @@ const VAE: &str = "vae";
 const EPOCHS: usize = 20;
 const QUICK_EPOCHS: usize = 3;
 
-fn plan(dataset: &datasets::Dataset, scale: Scale) -> Vec<PlannedRun> {
+fn plan(scale: Scale) -> Vec<PlannedRun> {
     let mut runs = Vec::new();
     for seed in 0..scale.seeds {
         for key in [AE, VAE] {
@@ -37,7 +37,6 @@ fn plan(dataset: &datasets::Dataset, scale: Scale) -> Vec<PlannedRun> {
                 Configuration::resolve(Some("vae-2d"), None, &[] as &[Override])
                     .expect("presets are valid, as a test shows");
             configuration.model.kind = key.into();
-            configuration.data.dataset.clone_from(&dataset.name);
             configuration.training.seed = seed as u64;
             configuration.training.epochs = if scale.quick { QUICK_EPOCHS } else { EPOCHS };
             runs.push(PlannedRun { key, configuration });
@@ -63,10 +62,10 @@ fn draw(drawing: &mut Drawing<'_>) -> Result<Vec<Block>, Error> {
              area and others a much larger one. There are large gaps that contain few points.",
         ),
     ];
-    blocks.push(codes::by_class(drawing, &runs)?);
-    blocks.push(codes::areas(drawing, &runs)?);
-    blocks.push(codes::gaps(drawing, &runs)?);
-    blocks.push(codes::numbers(drawing, &runs)?);
+    blocks.push(drawing.block("the codes", |d| codes::by_class(d, &runs))?);
+    blocks.push(drawing.block("the areas of the classes", |d| codes::areas(d, &runs))?);
+    blocks.push(drawing.block("the gaps between the codes", |d| codes::gaps(d, &runs))?);
+    blocks.push(drawing.block("the codes in numbers", |d| codes::numbers(d, &runs))?);
 
     blocks.push(Block::Subheading("Random points".into()));
     blocks.push(said(
@@ -75,18 +74,22 @@ fn draw(drawing: &mut Drawing<'_>) -> Result<Vec<Block>, Error> {
          right in the middle of the domain may not be.",
     ));
     for run in &runs {
-        blocks.push(decoding::random_points(drawing, run, Source::Extent)?);
+        blocks.push(drawing.block("random points", |d| {
+            decoding::random_points(d, run, Source::Extent)
+        })?);
     }
     if let Some(vae) = drawing.run(VAE) {
         blocks.push(Block::paragraph(
             "A VAE need not be asked for points of a rectangle: it names the distribution to draw \
              from.",
         ));
-        blocks.push(decoding::random_points(drawing, vae, Source::Prior)?);
+        blocks.push(drawing.block("points drawn from the prior", |d| {
+            decoding::random_points(d, vae, Source::Prior)
+        })?);
     } else {
         blocks.push(drawing.left_out("points drawn from the prior", &[VAE]));
     }
-    blocks.push(decoding::maps(drawing, &runs)?);
+    blocks.push(drawing.block("maps over the codes' extent", |d| decoding::maps(d, &runs))?);
 
     blocks.push(Block::Subheading("Neighbouring codes".into()));
     blocks.push(said(
@@ -94,10 +97,14 @@ fn draw(drawing: &mut Drawing<'_>) -> Result<Vec<Block>, Error> {
         "Even though (2, −2) might be decoded to a satisfactory 4, no mechanism ensures that \
          (2.1, −2.1) also gives one.",
     ));
-    blocks.push(decoding::pairs(drawing, &runs)?);
+    blocks.push(drawing.block("pairs of neighbouring codes", |d| decoding::pairs(d, &runs))?);
     if let (Some(ae), Some(vae)) = (drawing.run(AE), drawing.run(VAE)) {
-        blocks.push(decoding::scale_of_the_step(drawing, ae, vae)?);
+        blocks.push(drawing.block("what the step means for both models", |d| {
+            decoding::scale_of_the_step(d, ae, vae)
+        })?);
     }
-    blocks.extend(decoding::numbers(drawing, &runs)?);
+    blocks.extend(drawing.blocks("how well-formed decoded points are", |d| {
+        decoding::numbers(d, &runs)
+    })?);
     Ok(blocks)
 }

@@ -7,6 +7,7 @@ use evaluation::statistics::{
 };
 
 use super::super::Drawing;
+use super::super::absence::Measurement;
 use super::super::image_quality::{self, Quantity, Source, image_quality};
 use super::spread::{self, COMPARISONS};
 use super::{
@@ -70,7 +71,9 @@ fn spread_claim(
     let mut verdicts = Vec::new();
     for pair in pairs {
         let compared = spread::compare(drawing, *pair)?;
-        measured.push(ratio(*pair, compared, drawing.scale.seeds));
+        let [first, second] = pair.map(|case| case.name(drawing));
+        let name = format!("spread of {first} over that of {second}");
+        measured.push(ratio(name, compared, drawing.scale.seeds));
         verdicts.push(spread_verdict(compared));
     }
     Ok(Claim {
@@ -88,7 +91,7 @@ fn spread_claim(
     })
 }
 
-fn ratio([first, second]: [Case; 2], compared: Option<SpreadComparison>, n: usize) -> Measured {
+fn ratio(name: String, compared: Option<SpreadComparison>, n: usize) -> Measured {
     let interval = compared.map(|compared| Interval {
         n,
         mean: compared.ratio,
@@ -96,7 +99,6 @@ fn ratio([first, second]: [Case; 2], compared: Option<SpreadComparison>, n: usiz
         lower: Some(compared.lower),
         upper: Some(compared.upper),
     });
-    let name = format!("spread of {} over that of {}", first.name, second.name);
     Measured::together(name, interval)
 }
 
@@ -109,7 +111,7 @@ fn spread_verdict(compared: Option<SpreadComparison>) -> Verdict {
 }
 
 fn unused(drawing: &Drawing<'_>, case: Case) -> Result<Measured, Error> {
-    drawing.over_seeds(case.key, case.name, |run| {
+    drawing.over_seeds(case.key, &case.name(drawing), |run| {
         Ok(collapsed(&evaluation(drawing, run)?) as f64)
     })
 }
@@ -179,18 +181,19 @@ fn samples(
     [better, worse]: [Case; 2],
 ) -> Result<Claim, Error> {
     let value = |case: Case, what: &str, of: Quantity| {
-        drawing.over_seeds(case.key, format!("{what} {}", case.name).as_str(), |run| {
+        drawing.over_seeds(case.key, &format!("{what} {}", case.name(drawing)), |run| {
             Ok(of(&image_quality(drawing, run, Source::Prior)?))
         })
     };
-    let floor = image_quality::floor(drawing)?;
+    let floor = Measurement::of(image_quality::floor(drawing))?;
+    let reached = |of: Quantity| floor.get().map(of).ok();
     let mut measured = Vec::new();
     let mut verdicts = Vec::new();
-    let quantities: [(&str, Quantity, f64, bool); 2] = [
-        ("Fréchet", |q| q.frechet, floor.frechet, false),
-        ("coverage", |q| q.coverage, floor.coverage, true),
+    let quantities: [(&str, Quantity, bool); 2] = [
+        ("Fréchet", |q| q.frechet, false),
+        ("coverage", |q| q.coverage, true),
     ];
-    for (what, of, reached, higher_is_better) in quantities {
+    for (what, of, higher_is_better) in quantities {
         let (first, second) = (value(better, what, of)?, value(worse, what, of)?);
         let difference = first.minus(&second, format!("{what} difference"));
         let gain = if higher_is_better {
@@ -199,18 +202,18 @@ fn samples(
             second.minus(&first, "").interval
         };
         verdicts.push(gain.map_or(Verdict::Undecided, |gain| above(&gain, 0.0)));
-        let floor = Interval {
+        let floor = reached(of).map(|mean| Interval {
             n: 1,
-            mean: reached,
+            mean,
             standard_deviation: None,
             lower: None,
             upper: None,
-        };
+        });
         measured.extend([
             first,
             second,
             difference,
-            Measured::together(format!("{what} real images"), Some(floor)),
+            Measured::together(format!("{what} real images"), floor),
         ]);
     }
     Ok(Claim {
@@ -219,14 +222,15 @@ fn samples(
         quantity: format!(
             "Fréchet distance (lower is better) and coverage (higher is better) of {} samples \
              against as many test images, on the features of our classifier",
-            floor.n
+            drawing.dataset.test.len() / 2
         ),
         measured,
         rule: format!(
             "{} against {}, seed by seed: each of the two says supported when the 95 % interval \
              of its difference lies wholly on the better side of 0, refuted when on the other, \
              undecided otherwise; mixed when they disagree. How much is slightly is left open.",
-            better.name, worse.name
+            better.name(drawing),
+            worse.name(drawing)
         ),
         verdict: combined_verdict(&verdicts),
     })

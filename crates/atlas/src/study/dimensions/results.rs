@@ -7,6 +7,7 @@ use ndarray::{Array2, Zip};
 use tensor_ops::random::{Stream, fill_normal};
 use viz::page::{Block, Cell, Column, Table, Text};
 
+use super::super::absence::Absences;
 use super::super::wording::count;
 use super::super::{Drawing, TrainedRun};
 use super::{CASES, evaluation, final_loss, seeds_in_words};
@@ -23,6 +24,7 @@ const NULL: (usize, usize) = (300, 400);
 /// The table of all models.
 pub(super) fn table(drawing: &Drawing<'_>) -> Result<Block, Error> {
     let mut rows = Vec::new();
+    let mut absences = Absences::default();
     for case in CASES {
         let value = |of: &dyn Fn(&Evaluation) -> f64| {
             drawing.over_seeds(case.key, "", |run| Ok(of(&evaluation(drawing, run)?)))
@@ -31,21 +33,20 @@ pub(super) fn table(drawing: &Drawing<'_>) -> Result<Block, Error> {
             let total = e.variance_law.as_deref().unwrap_or_default();
             total.iter().sum::<f64>() / total.len() as f64
         };
+        let active_by_kl = |e: &Evaluation| {
+            e.active_units_by_kl
+                .map_or(f64::NAN, |active| active as f64)
+        };
+        let discrepancies = drawing.over_seeds(case.key, "", |run| discrepancy(drawing, run))?;
         rows.push(vec![
-            Cell::text(case.name),
-            final_loss(drawing, case)?.cell(2),
-            value(&|e| e.reconstruction)?.cell(2),
-            value(&|e| e.kl.unwrap_or(f64::NAN))?.cell(2),
-            value(&|e| e.active_units as f64)?.cell(1),
-            value(&|e| {
-                e.active_units_by_kl
-                    .map_or(f64::NAN, |active| active as f64)
-            })?
-            .cell(1),
-            value(&law)?.cell(2),
-            drawing
-                .over_seeds(case.key, "", |run| discrepancy(drawing, run))?
-                .cell(1),
+            Cell::text(case.name(drawing)),
+            absences.over_seeds(&final_loss(drawing, case)?, 2),
+            absences.over_seeds(&value(&|e| e.reconstruction)?, 2),
+            absences.over_seeds(&value(&|e| e.kl.unwrap_or(f64::NAN))?, 2),
+            absences.over_seeds(&value(&|e| e.active_units as f64)?, 1),
+            absences.over_seeds(&value(&active_by_kl)?, 1),
+            absences.over_seeds(&value(&law)?, 2),
+            absences.over_seeds(&discrepancies, 1),
         ]);
     }
     Ok(Block::Table(Table {
@@ -53,7 +54,7 @@ pub(super) fn table(drawing: &Drawing<'_>) -> Result<Block, Error> {
             "Test images, n = {}, {}: mean over seeds{}. Active by variance: Var(μ) above 0.01; by \
              KL: more than 0.01 nats. Variance: Var(μ) + E[σ²], that of the codes, mean over \
              variables; the prior's is 1. Discrepancy: MMD² of {} codes z drawn from q(z|x) to the \
-             prior, in units of what chance exceeds in one case of twenty.",
+             prior, in units of what chance exceeds in one case of twenty.{}",
             count(drawing.dataset.test.len()),
             seeds_in_words(drawing.scale),
             if drawing.scale.seeds > 1 {
@@ -62,6 +63,7 @@ pub(super) fn table(drawing: &Drawing<'_>) -> Result<Block, Error> {
                 ""
             },
             count(ROWS.min(drawing.dataset.test.len())),
+            absences.sentence(),
         )),
         columns: vec![
             Column::new("model", ""),

@@ -5,15 +5,16 @@ use evaluation::distributions::normal_quantile;
 use ndarray::Array2;
 use serde_json::json;
 use viz::page::Block;
-use viz::{Figure, Grid, Panel, TilePanel, montage};
+use viz::{Figure, Panel, TilePanel};
 
 use super::super::random_codes::{CODES_SEED, prior_codes};
-use super::super::trained_run::grey_bytes;
+use super::super::tiles::{Layout, nested, panel};
 use super::super::{Drawing, TrainedRun};
 use super::{DEEP_4, DEEP_8, DEEP_16, PAIRS, SHALLOW_4, SHALLOW_8, SHALLOW_16, epochs};
 use crate::error::Error;
 
-const SIDE: usize = 28;
+/// Canvas units of a pixel of a tile of 28 × 28.
+const PIXEL: f64 = 1.5;
 /// Points a dimension of the lattice.
 const POINTS: usize = 3;
 /// Samples a side of the square of draws.
@@ -30,8 +31,7 @@ pub(super) fn lattices(drawing: &mut Drawing<'_>) -> Result<Block, Error> {
     let codes = lattice_of_four(&axis);
     let mut panels = Vec::new();
     for run in &runs {
-        let tiles = grey_bytes(run.model.decode(codes.view()).view());
-        panels.push(Panel::from(nested(&run.title(), &tiles, &axis)?));
+        panels.push(Panel::from(lattice(run, &codes, &axis)?));
     }
     let step = viz::number::decimal(axis[2], 2);
     let caption = format!(
@@ -64,15 +64,13 @@ pub(super) fn from_the_prior(drawing: &mut Drawing<'_>) -> Result<Block, Error> 
                 continue;
             };
             let codes = prior_codes(SAMPLES * SAMPLES, case.latent);
-            let tiles = grey_bytes(run.model.decode(codes.view()).view());
-            panels.push(Panel::from(TilePanel {
-                title: run.title(),
-                image: montage(&square(), &tiles)?.into(),
-                grid: square(),
-                row_heads: Vec::new(),
-                column_heads: Vec::new(),
-                pixel: 1.5,
-            }));
+            let images = run.model.decode(codes.view());
+            let square = Layout {
+                pixel: PIXEL,
+                ..Layout::map(SAMPLES, SAMPLES)
+            };
+            let tiles = panel(&run.title(), run.shape, images.view(), square)?;
+            panels.push(Panel::from(tiles));
             runs.push(run);
         }
         if !panels.is_empty() {
@@ -88,10 +86,10 @@ pub(super) fn from_the_prior(drawing: &mut Drawing<'_>) -> Result<Block, Error> 
          and {} with 16; the deeper net at the left. The same codes for both nets of a row. Seed \
          {}, {} epochs.",
         SAMPLES * SAMPLES,
-        DEEP_8.name,
-        SHALLOW_8.name,
-        DEEP_16.name,
-        SHALLOW_16.name,
+        DEEP_8.name(drawing),
+        SHALLOW_8.name(drawing),
+        DEEP_16.name(drawing),
+        SHALLOW_16.name(drawing),
         first.configuration.training.seed,
         epochs(&runs),
     );
@@ -106,10 +104,6 @@ pub(super) fn from_the_prior(drawing: &mut Drawing<'_>) -> Result<Block, Error> 
     );
     let data = json!({"samples": SAMPLES * SAMPLES, "codes": codes});
     drawing.chart("samples", figure, &runs, data)
-}
-
-fn square() -> Grid {
-    Grid::new(SAMPLES, SAMPLES, SIDE, SIDE)
 }
 
 /// The prior's quantiles at the middles of three equal shares: 1/6, 1/2, 5/6.
@@ -136,29 +130,33 @@ fn lattice_of_four(axis: &[f64; POINTS]) -> Array2<f32> {
 }
 
 /// Blocks of 3 × 3 tiles in 3 × 3, with the blocks' codes at the border.
-fn nested(title: &str, tiles: &[u8], axis: &[f64; POINTS]) -> Result<TilePanel, Error> {
-    let inner = Grid::new(POINTS, POINTS, SIDE, SIDE);
-    let block_bytes = POINTS * POINTS * SIDE * SIDE;
-    let mut blocks = Vec::new();
-    for block in tiles.chunks_exact(block_bytes) {
-        blocks.extend_from_slice(montage(&inner, block)?.pixels());
-    }
-    let grid = Grid {
+fn lattice(
+    run: &TrainedRun,
+    codes: &Array2<f32>,
+    axis: &[f64; POINTS],
+) -> Result<TilePanel, Error> {
+    let inner = Layout {
+        pixel: PIXEL,
+        ..Layout::map(POINTS, POINTS)
+    };
+    let outer = Layout {
         gutter: 6,
         background: 255,
-        ..Grid::new(POINTS, POINTS, inner.height(), inner.width())
+        ..inner
     };
+    let images = run.model.decode(codes.view());
+    let (image, grid, pixel) = nested(run.shape, images.view(), inner, outer)?;
     let head = |name: &str, value: f64| {
         let decimals = if value == 0.0 { 0 } else { 2 };
         format!("{name} = {}", viz::number::decimal(value, decimals))
     };
     Ok(TilePanel {
-        title: title.into(),
-        image: montage(&grid, &blocks)?.into(),
+        title: run.title(),
+        image,
         grid,
         row_heads: axis.iter().rev().map(|&value| head("z₂", value)).collect(),
         column_heads: axis.iter().map(|&value| head("z₁", value)).collect(),
-        pixel: 1.5,
+        pixel,
     })
 }
 
@@ -187,18 +185,5 @@ mod tests {
         );
         assert_eq!(codes.row(40).to_vec(), [0.0; 4]);
         assert_eq!(codes.row(80).to_vec(), [high, low, high, low]);
-    }
-
-    #[test]
-    fn blocks_keep_their_tiles_together() {
-        // Tile t is filled with the byte t.
-        let tiles: Vec<u8> = (0..81_u8).flat_map(|t| [t; SIDE * SIDE]).collect();
-        let panel = nested("", &tiles, &quantiles()).unwrap();
-        let image = panel.image.as_ref();
-        let at = |x: usize, y: usize| image.get(x, y).0;
-        let block = 3 * SIDE + 6;
-        assert_eq!((at(0, 0), at(SIDE, 0), at(0, SIDE)), (0, 1, 3));
-        assert_eq!((at(block, 0), at(0, block)), (9, 27));
-        assert_eq!(at(3 * SIDE, 0), 255, "the gutter");
     }
 }

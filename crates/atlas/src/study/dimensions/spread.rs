@@ -23,7 +23,7 @@ pub(super) fn blocks(drawing: &mut Drawing<'_>) -> Result<Vec<Block>, Error> {
     let mut unused = Vec::new();
     for case in CASES {
         losses.push(final_loss(drawing, case)?);
-        unused.push(drawing.over_seeds(case.key, case.name, |run| {
+        unused.push(drawing.over_seeds(case.key, &case.name(drawing), |run| {
             Ok(collapsed(&evaluation(drawing, run)?) as f64)
         })?);
     }
@@ -149,7 +149,11 @@ fn comparison_table(drawing: &Drawing<'_>) -> Result<Block, Error> {
             None => Cell::Missing,
         };
         rows.push(vec![
-            Cell::text(format!("{} over {}", pair[0].name, pair[1].name)),
+            Cell::text(format!(
+                "{} over {}",
+                pair[0].name(drawing),
+                pair[1].name(drawing)
+            )),
             deviation(pair[0])?,
             deviation(pair[1])?,
             compared.map_or(Cell::Missing, |compared| Cell::Interval {
@@ -206,6 +210,7 @@ fn about_its_mean(measured: &Measured) -> Measured {
         .map(|(&seed, value)| (seed, value - mean))
         .collect();
     Measured::new(measured.name.clone(), by_seed, measured.diverged.clone())
+        .without(measured.missing.clone())
 }
 
 fn diverged_in_words(measured: &[Measured]) -> String {

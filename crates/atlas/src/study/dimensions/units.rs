@@ -73,7 +73,7 @@ pub(super) fn bars(drawing: &mut Drawing<'_>) -> Result<Block, Error> {
     for row in &rows {
         let mut line = Vec::new();
         for (column, (case, units)) in row.iter().enumerate() {
-            let mut plot = chart(*case, units, colours)?;
+            let mut plot = chart(*case, &case.name(drawing), units, colours)?;
             [plot.y.low, plot.y.high] = range;
             plot.y.ticks = Ticks::At(ticks(range));
             plot.size = [330.0, 150.0];
@@ -104,7 +104,7 @@ pub(super) fn bars(drawing: &mut Drawing<'_>) -> Result<Block, Error> {
         .flatten()
         .map(|(case, units)| {
             json!({
-                "model": case.name,
+                "model": case.name(drawing),
                 "variance_of_mu": units.variance,
                 "kl": units.kl,
                 "active": units.active(),
@@ -119,13 +119,8 @@ pub(super) fn bars(drawing: &mut Drawing<'_>) -> Result<Block, Error> {
     )
 }
 
-fn chart(case: Case, units: &Units, colours: [Rgb; 2]) -> Result<viz::Plot, Error> {
-    let title = format!(
-        "{}: {} of {} active",
-        case.name,
-        units.active(),
-        case.latent
-    );
+fn chart(case: Case, name: &str, units: &Units, colours: [Rgb; 2]) -> Result<viz::Plot, Error> {
+    let title = format!("{}: {} of {} active", name, units.active(), case.latent);
     let categories: Vec<String> = (1..=case.latent).map(|rank| rank.to_string()).collect();
     let series = [
         BarSeries {

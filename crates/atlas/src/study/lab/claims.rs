@@ -5,8 +5,9 @@ use evaluation::overlap::Overlap;
 use evaluation::statistics::Claim::{AtLeast, AtMost};
 use evaluation::statistics::combined_verdict;
 
+use super::LAB_AE;
 use super::measures::{
-    MapNumbers, aggregate, excess_at_origin, fine_map, on_own_codes, on_the_map,
+    MapNumbers, Ring, aggregate, excess_at_origin, fine_map, on_own_codes, on_the_map,
 };
 use crate::claims::{Claim, Measured};
 use crate::error::Error;
@@ -35,21 +36,19 @@ fn of_each(
     drawing: &Drawing<'_>,
     suffix: &str,
     map: fn(&Drawing<'_>, &TrainedRun) -> Result<MapNumbers, Error>,
-    value: fn(&MapNumbers) -> f64,
+    value: impl Fn(&MapNumbers) -> Result<f64, Error>,
 ) -> Result<[Measured; 3], Error> {
     let over = |key: &'static str| -> Result<Measured, Error> {
         let title = drawing.title(key);
         drawing.over_seeds(key, &format!("{title}{suffix}"), |run| {
-            map(drawing, run).map(|numbers| value(&numbers))
+            value(&map(drawing, run)?)
         })
     };
-    Ok([over("vae")?, over("ae")?, over("lab-ae")?])
+    Ok([over("vae")?, over("ae")?, over(LAB_AE)?])
 }
 
 fn kinds(drawing: &Drawing<'_>) -> Result<[Measured; 3], Error> {
-    of_each(drawing, "", on_the_map, |numbers| {
-        numbers.classes.kinds as f64
-    })
+    of_each(drawing, "", on_the_map, MapNumbers::kinds)
 }
 
 fn kinds_of_the_vae(drawing: &Drawing<'_>) -> Result<Claim, Error> {
@@ -83,14 +82,15 @@ fn kinds_of_the_ae(drawing: &Drawing<'_>) -> Result<Claim, Error> {
 
 fn fast_and_hardly(drawing: &Drawing<'_>) -> Result<Claim, Error> {
     let whole = of_each(drawing, ", whole map", on_the_map, |n| {
-        100.0 * n.mean_change()
+        Ok(100.0 * n.mean_change())
     })?;
     let centre = of_each(drawing, ", centre", on_the_map, |n| {
-        100.0 * n.centre_change()
+        Ok(100.0 * n.centre_change())
     })?;
+    let shallow = drawing.title(LAB_AE);
     let ratios = [
-        whole[0].over(&whole[2], "VAE / AE 784-2, whole map (ratio)"),
-        centre[0].over(&centre[2], "VAE / AE 784-2, centre (ratio)"),
+        whole[0].over(&whole[2], format!("VAE / {shallow}, whole map (ratio)")),
+        centre[0].over(&centre[2], format!("VAE / {shallow}, centre (ratio)")),
     ];
     let verdicts = ratios.each_ref().map(|ratio| ratio.verdict(AtLeast, FAST));
     Ok(Claim {
@@ -158,18 +158,19 @@ fn of_overlap(
 }
 
 fn variety(drawing: &Drawing<'_>) -> Result<Claim, Error> {
-    let rings = |name: &str, value: fn(&super::measures::Ring) -> f64| {
+    let rings = |name: &str, value: fn(&Ring) -> Result<f64, Error>| {
         let title = drawing.title("vae");
         drawing.over_seeds("vae", &format!("{title}, {name}"), |run| {
-            let rings: Vec<f64> = fine_map(drawing, run)?.rings.iter().map(value).collect();
-            Ok(excess_at_origin(&rings))
+            let rings: Result<Vec<f64>, Error> =
+                fine_map(drawing, run)?.rings.iter().map(value).collect();
+            Ok(excess_at_origin(&rings?))
         })
     };
     let change = rings("image change, disc minus the largest ring", |ring| {
-        ring.change
+        Ok(ring.change)
     })?;
     let borders = rings("class borders, disc minus the largest ring", |ring| {
-        ring.borders
+        ring.borders()
     })?;
     Ok(Claim {
         id: "000.5".into(),
@@ -189,13 +190,13 @@ fn smoothness(drawing: &Drawing<'_>) -> Result<Claim, Error> {
         drawing,
         ", −4 … 4, largest/mean",
         on_the_map,
-        MapNumbers::unevenness,
+        |numbers| Ok(numbers.unevenness()),
     )?;
     let own = of_each(
         drawing,
         ", own codes, largest (%)",
         on_own_codes,
-        |numbers| 100.0 * numbers.largest_change(),
+        |numbers| Ok(100.0 * numbers.largest_change()),
     )?;
     let differences = [
         same[0].minus(&same[2], "VAE − AE without a hidden layer, largest/mean"),
@@ -224,13 +225,14 @@ fn smoothness(drawing: &Drawing<'_>) -> Result<Claim, Error> {
 }
 
 fn captured(drawing: &Drawing<'_>) -> Result<Claim, Error> {
-    let kinds = of_each(drawing, ", kinds", on_the_map, |n| n.classes.kinds as f64)?;
+    let kinds = of_each(drawing, ", kinds", on_the_map, MapNumbers::kinds)?;
     let explained = of_each(drawing, ", explained (%)", on_the_map, |n| {
-        100.0 * n.explained
+        Ok(100.0 * n.explained)
     })?;
+    let shallow = drawing.title(LAB_AE);
     let differences = [
-        kinds[0].minus(&kinds[2], "VAE − AE 784-2, kinds"),
-        explained[0].minus(&explained[2], "VAE − AE 784-2, explained"),
+        kinds[0].minus(&kinds[2], format!("VAE − {shallow}, kinds")),
+        explained[0].minus(&explained[2], format!("VAE − {shallow}, explained")),
     ];
     let verdict = combined_verdict(&[
         differences[0].verdict(AtLeast, 1.0),

@@ -1,18 +1,21 @@
 //! The maps: bare, with axes, their centres, at the prior's quantiles.
 
+use ndarray::Axis;
 use serde_json::json;
 use viz::number::decimal;
 use viz::page::Block;
-use viz::{Figure, Grid, Panel, Plot, montage};
+use viz::{Figure, Panel, Plot};
 
 use super::measures::CENTRE;
 use super::{RANGE, STEPS};
 use crate::error::Error;
 use crate::study::plane_map::{PlaneMap, prior_quantiles};
+use crate::study::tiles::{Layout, picture};
 use crate::study::wording::{name_of, seed_and_epochs, unbroken};
 use crate::study::{Described, Drawing, TrainedRun};
 
-const SIDE: usize = 28;
+/// Pixels that the longer side of a tile of a centre has, about.
+const CENTRE_SIDE: usize = 56;
 /// Size of an image's pixel in the figures side by side: one pixel of the file.
 const PIXEL: f64 = 0.5;
 
@@ -147,24 +150,20 @@ pub(super) fn centres(
     runs: &[&TrainedRun],
     maps: &[PlaneMap],
 ) -> Result<Block, Error> {
-    let grid = Grid {
-        scale: 2,
+    let layout = Layout {
         gutter: 4,
         background: 255,
-        ..Grid::new(CENTRE, CENTRE, SIDE, SIDE)
+        ..Layout::map(CENTRE, CENTRE)
     };
+    let grid = layout.bare_grid(drawing.shape(), CENTRE_SIDE);
     // An even patch of an odd map lies half a tile to the upper left.
     let start = (STEPS - CENTRE) / 2;
     let mut figures = Vec::new();
     for (run, map) in runs.iter().zip(maps) {
-        let tiles = map.tiles();
-        let mut patch = Vec::new();
-        for row in start..start + CENTRE {
-            for column in start..start + CENTRE {
-                let at = (row * STEPS + column) * SIDE * SIDE;
-                patch.extend_from_slice(&tiles[at..at + SIDE * SIDE]);
-            }
-        }
+        let rows: Vec<usize> = (start..start + CENTRE)
+            .flat_map(|row| (start..start + CENTRE).map(move |column| row * STEPS + column))
+            .collect();
+        let patch = map.images.select(Axis(0), &rows);
         let caption = format!(
             "{}: the centre of its map, z₁ from {} to {}, z₂ from {} to {}; {}.",
             run.title(),
@@ -176,7 +175,7 @@ pub(super) fn centres(
         );
         figures.push(drawing.write(
             &format!("{}-centre", run.key),
-            &montage(&grid, &patch)?,
+            &picture(map.tile, patch.view(), &grid)?,
             Described {
                 caption: &caption,
                 runs: &[run],

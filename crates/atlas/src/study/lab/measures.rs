@@ -14,6 +14,7 @@ use viz::lattice;
 use super::{MINIMUM_SHARE, RANGE, STEPS};
 use crate::error::Error;
 use crate::run_data::images;
+use crate::study::absence::{Measurement, unlabelled};
 use crate::study::plane_map::{PlaneMap, code_box, rounded};
 use crate::study::{Drawing, TrainedRun};
 
@@ -36,7 +37,7 @@ pub(super) struct MapNumbers {
     /// Ranges of both axes.
     pub ranges: [[f64; 2]; 2],
     /// What the classifier sees.
-    pub classes: ClassMap,
+    pub classes: Measurement<ClassMap>,
     /// Change between neighbouring tiles, Euclidean.
     pub whole: NeighbourChange,
     /// The same in the 4 × 4 tiles of the centre.
@@ -78,9 +79,9 @@ impl MapNumbers {
         self.whole.largest_distance / self.whole.mean_distance
     }
 
-    /// Connected regions of all classes.
-    pub(super) fn regions(&self) -> usize {
-        self.classes.regions.iter().sum()
+    /// Kinds of object; an error where there is no classifier.
+    pub(super) fn kinds(&self) -> Result<f64, Error> {
+        Ok(self.classes.get()?.kinds as f64)
     }
 }
 
@@ -115,7 +116,10 @@ fn map_numbers(
     let test = &drawing.dataset.test;
     let map = PlaneMap::stretched(run, STEPS, ranges);
     let shape = map.shape();
-    let probabilities = drawing.classifier()?.probabilities(map.images.view())?;
+    let classes = drawing.classifier().and_then(|classifier| {
+        let probabilities = classifier.probabilities(map.images.view())?;
+        Ok(class_map(probabilities.view(), shape, MINIMUM_SHARE)?)
+    });
     let codes = run.encode(images(test)).mean;
     let inside = codes
         .outer_iter()
@@ -128,7 +132,7 @@ fn map_numbers(
         .count();
     Ok(MapNumbers {
         ranges,
-        classes: class_map(probabilities.view(), shape, MINIMUM_SHARE)?,
+        classes: Measurement::of(classes)?,
         whole: neighbour_change(map.images.view(), shape)?,
         centre: centre_change(map.images.view(), shape, CENTRE)?,
         field: rounded(&change_field(map.images.view(), shape)?, 4),
@@ -142,9 +146,9 @@ fn map_numbers(
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct FineMap {
     /// Most probable class of each tile.
-    pub classes: Vec<u32>,
+    pub classes: Measurement<Vec<u32>>,
     /// Its probability.
-    pub confidence: Vec<f64>,
+    pub confidence: Measurement<Vec<f64>>,
     /// Change and class borders by distance from the origin.
     pub rings: Vec<Ring>,
 }
@@ -158,7 +162,14 @@ pub(super) struct Ring {
     pub change: f64,
     /// Length of class borders per area, in classes changed for one unit of
     /// code walked along an axis.
-    pub borders: f64,
+    borders: Option<f64>,
+}
+
+impl Ring {
+    /// The length of class borders; an error where there is no classifier.
+    pub(super) fn borders(&self) -> Result<f64, Error> {
+        self.borders.ok_or_else(unlabelled)
+    }
 }
 
 /// The finer map over −4 … 4.
@@ -169,13 +180,18 @@ pub(super) fn fine_map(drawing: &Drawing<'_>, run: &TrainedRun) -> Result<FineMa
         "1: 81 × 81 over −4 … 4, rings of 0.5",
         || {
             let map = PlaneMap::square(run, FINE_STEPS, RANGE);
-            let probabilities = drawing.classifier()?.probabilities(map.images.view())?;
-            let found = class_map(probabilities.view(), map.shape(), MINIMUM_SHARE)?;
-            let confidence: Vec<f64> = found.confidence.iter().map(|&c| f64::from(c)).collect();
+            let found = drawing.classifier().and_then(|classifier| {
+                let probabilities = classifier.probabilities(map.images.view())?;
+                let found = class_map(probabilities.view(), map.shape(), MINIMUM_SHARE)?;
+                let confidence: Vec<f64> = found.confidence.iter().map(|&c| f64::from(c)).collect();
+                Ok((found.classes, rounded(&confidence, 3)))
+            });
+            let found = Measurement::of(found)?;
+            let classes = found.get().ok().map(|(classes, _)| classes.as_slice());
             Ok(FineMap {
-                rings: rings(map.images.view(), &found.classes, map.shape()),
-                confidence: rounded(&confidence, 3),
-                classes: found.classes,
+                rings: rings(map.images.view(), classes, map.shape()),
+                classes: found.map(|(classes, _)| classes.clone()),
+                confidence: found.map(|(_, confidence)| confidence.clone()),
             })
         },
     )
@@ -183,7 +199,7 @@ pub(super) fn fine_map(drawing: &Drawing<'_>, run: &TrainedRun) -> Result<FineMa
 
 /// Variety by distance from the origin on a square map over −4 … 4: every
 /// neighbouring pair of tiles counts in the ring that holds its middle.
-fn rings(images: ArrayView2<'_, f32>, classes: &[u32], shape: LatticeShape) -> Vec<Ring> {
+fn rings(images: ArrayView2<'_, f32>, classes: Option<&[u32]>, shape: LatticeShape) -> Vec<Ring> {
     let step = 2.0 * RANGE / (shape.columns - 1) as f64;
     let count = (RANGE / RING).round() as usize;
     let mut sums = vec![[0.0f64; 3]; count];
@@ -204,7 +220,9 @@ fn rings(images: ArrayView2<'_, f32>, classes: &[u32], shape: LatticeShape) -> V
                 let (i, j) = (row * shape.columns + column, below * shape.columns + beside);
                 sum[0] += 1.0;
                 sum[1] += distance(images.row(i), images.row(j));
-                sum[2] += f64::from(u8::from(classes[i] != classes[j]));
+                if let Some(classes) = classes {
+                    sum[2] += f64::from(u8::from(classes[i] != classes[j]));
+                }
             }
         }
     }
@@ -213,7 +231,7 @@ fn rings(images: ArrayView2<'_, f32>, classes: &[u32], shape: LatticeShape) -> V
         .map(|(index, [pairs, change, borders])| Ring {
             radii: [index as f64 * RING, (index + 1) as f64 * RING],
             change: change / pairs / step,
-            borders: borders / pairs / step,
+            borders: classes.map(|_| borders / pairs / step),
         })
         .collect()
 }
@@ -368,9 +386,12 @@ fn norm<'a>(values: impl Iterator<Item = &'a f32>) -> f64 {
 }
 
 /// Mean Euclidean distance of pairs of different images, pixels in [0, 1]; each
-/// image is in two pairs.
+/// image is in two pairs. NaN of a single image.
 fn typical_distance(images: ArrayView2<'_, f32>) -> f64 {
     let n = images.nrows();
+    if n < 2 {
+        return f64::NAN;
+    }
     // Far apart in the file and coprime to common sizes.
     let offset = (n / 2).saturating_sub(1).max(1);
     let sum: f64 = (0..n)
@@ -418,13 +439,13 @@ mod tests {
         let classes: Vec<u32> = (0..shape.len())
             .map(|tile| u32::from(tile % 41 > 20))
             .collect();
-        let rings = rings(images.view(), &classes, shape);
+        let rings = rings(images.view(), Some(&classes), shape);
         assert_eq!(rings.len(), 8);
         for ring in &rings {
             // Half of the pairs lie along the first axis.
             assert!((ring.change - 0.0625).abs() < 0.01, "{ring:?}");
         }
-        let borders: Vec<f64> = rings.iter().map(|ring| ring.borders).collect();
+        let borders: Vec<f64> = rings.iter().map(|ring| ring.borders().unwrap()).collect();
         assert!(excess_at_origin(&borders) > 0.0, "{borders:?}");
     }
 

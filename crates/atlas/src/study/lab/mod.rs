@@ -40,20 +40,17 @@ const MINIMUM_SHARE: f64 = 0.01;
 
 /// The only model with posteriors.
 const VAE: &str = "vae";
+/// The exercise's own autoencoder.
+const LAB_AE: &str = "lab-ae";
 /// Key and preset of each model.
-const MODELS: [(&str, &str); 3] = [
-    (VAE, "lab-vae"),
-    ("ae", "lab-ae-deep"),
-    ("lab-ae", "lab-ae"),
-];
+const MODELS: [(&str, &str); 3] = [(VAE, "lab-vae"), ("ae", "lab-ae-deep"), (LAB_AE, "lab-ae")];
 
-fn plan(dataset: &datasets::Dataset, scale: Scale) -> Vec<PlannedRun> {
+fn plan(scale: Scale) -> Vec<PlannedRun> {
     let mut runs = Vec::new();
     for seed in 0..scale.seeds {
         for (key, preset) in MODELS {
             let mut configuration = Configuration::resolve(Some(preset), None, &[] as &[Override])
                 .expect("presets are valid, as a test shows");
-            configuration.data.dataset.clone_from(&dataset.name);
             configuration.training.seed = seed as u64;
             if scale.quick {
                 configuration.training.epochs = 3;
@@ -78,17 +75,21 @@ fn draw(drawing: &mut Drawing<'_>) -> Result<Vec<Block>, Error> {
         "On the VAE's figure images change quite fast, with at least 8 kinds of object on the \
          range; on the AE's they remain almost unchanged, and it includes only 4 kinds.",
     ));
-    blocks.push(maps::bare(drawing, &runs, &maps)?);
-    blocks.push(maps::labelled(drawing, &runs, &maps)?);
+    blocks.push(drawing.block("the maps", |d| maps::bare(d, &runs, &maps))?);
+    blocks.push(drawing.block("the maps with axes", |d| maps::labelled(d, &runs, &maps))?);
     blocks.push(Block::paragraph(
         "The document looks at the 4 × 4 images in the middle of each map to see how much changes \
          from one to the next.",
     ));
-    blocks.push(maps::centres(drawing, &runs, &maps)?);
-    blocks.push(variety::regions(drawing, &runs)?);
-    blocks.push(variety::change(drawing, &runs)?);
-    blocks.push(window(drawing, &runs)?);
-    blocks.push(training::codes(drawing, &runs)?);
+    blocks.push(drawing.block("the centres of the maps", |d| {
+        maps::centres(d, &runs, &maps)
+    })?);
+    blocks.push(drawing.block("which object is drawn where", |d| {
+        variety::regions(d, &runs)
+    })?);
+    blocks.push(drawing.block("how fast the images change", |d| variety::change(d, &runs))?);
+    blocks.push(drawing.block("how many codes the maps show", |d| window(d, &runs))?);
+    blocks.push(drawing.block("the codes", |d| training::codes(d, &runs))?);
 
     blocks.push(Block::Subheading("Posteriors and their overlap".into()));
     blocks.push(said(
@@ -97,13 +98,23 @@ fn draw(drawing: &mut Drawing<'_>) -> Result<Vec<Block>, Error> {
          of p(Z), and also making it most various.",
     ));
     if let Some(vae) = drawing.run(VAE) {
-        blocks.extend(posteriors::ellipses_and_surfaces(drawing, vae)?);
-        blocks.push(posteriors::by_radius(drawing, vae, &runs)?);
-        blocks.push(against_the_prior(drawing, vae)?);
+        blocks.extend(drawing.blocks("posteriors of single images", |d| {
+            posteriors::ellipses_and_surfaces(d, vae)
+        })?);
+        blocks.push(drawing.block("overlap by distance from the origin", |d| {
+            posteriors::by_radius(d, vae, &runs)
+        })?);
+        blocks.push(
+            drawing.block("the aggregate posterior beside the prior", |d| {
+                against_the_prior(d, vae)
+            })?,
+        );
     } else {
         blocks.push(drawing.left_out("the posteriors and their overlap", &[VAE]));
     }
-    blocks.push(maps::at_quantiles(drawing, &runs)?);
+    blocks.push(drawing.block("the maps at the prior's quantiles", |d| {
+        maps::at_quantiles(d, &runs)
+    })?);
 
     blocks.push(Block::Subheading("Smoothness and coverage".into()));
     blocks.push(said(
@@ -116,10 +127,10 @@ fn draw(drawing: &mut Drawing<'_>) -> Result<Vec<Block>, Error> {
          the range of the exercise, and over the rectangle that each model's codes fill, where all \
          models must show everything they have in the same number of tiles.",
     ));
-    blocks.extend(variety::numbers(drawing, &runs)?);
+    blocks.extend(drawing.blocks("the numbers of the maps", |d| variety::numbers(d, &runs))?);
 
     blocks.push(Block::Subheading("Training".into()));
-    blocks.push(training::curves(drawing, &runs)?);
+    blocks.push(drawing.block("the course of the training", |d| training::curves(d, &runs))?);
     blocks.push(training::losses(&runs));
     Ok(blocks)
 }

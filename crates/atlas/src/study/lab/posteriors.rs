@@ -1,6 +1,8 @@
 //! Posteriors of chosen images, the aggregate posterior, and how much
 //! posteriors overlap by distance from the origin.
 
+use std::collections::BTreeSet;
+
 use ndarray::ArrayView2;
 use serde_json::json;
 use viz::charts::{Camera, LineChart, Posteriors, Series, Surface3d};
@@ -12,9 +14,9 @@ use super::RANGE;
 use super::measures::{Aggregate, DENSITY_CELLS, aggregate, fine_map};
 use crate::error::Error;
 use crate::run_data::images;
-use crate::study::labels;
+use crate::study::choice::one_of_each_class;
 use crate::study::plane_map::{points, rounded, rounded_points};
-use crate::study::wording::{count, listed, seed_and_epochs};
+use crate::study::wording::{capitalised, count, listed, seed_and_epochs, spelled, test_images};
 use crate::study::{Drawing, TrainedRun};
 
 /// Half-width of the window about the origin.
@@ -69,20 +71,19 @@ impl TestPosteriors {
             .collect()
     }
 
-    /// The image of each of `count` different classes whose posterior is
-    /// densest at the origin, densest first.
-    fn densest_at_origin(&self, labels: &[u32], count: usize) -> Vec<usize> {
+    /// The image of each of `count` different classes (without labels, any
+    /// images) whose posterior is densest at the origin, densest first.
+    fn densest_at_origin(&self, labels: Option<&[u32]>, count: usize) -> Vec<usize> {
         let mut order: Vec<usize> = (0..self.means.len()).collect();
         order.sort_by(|&a, &b| {
             self.ln_density(b, [0.0; 2])
                 .total_cmp(&self.ln_density(a, [0.0; 2]))
                 .then(a.cmp(&b))
         });
-        let classes = labels.iter().max().map_or(0, |&label| label as usize + 1);
-        let mut seen = vec![false; classes];
+        let mut seen = BTreeSet::new();
         order
             .into_iter()
-            .filter(|&index| !std::mem::replace(&mut seen[labels[index] as usize], true))
+            .filter(|&index| labels.is_none_or(|labels| seen.insert(labels[index])))
             .take(count)
             .collect()
     }
@@ -108,13 +109,6 @@ impl TestPosteriors {
                 / images.len() as f64
         })
     }
-}
-
-/// The first test image of each class.
-fn first_of_each_class(labels: &[u32], classes: usize) -> Vec<usize> {
-    (0..classes)
-        .filter_map(|class| labels.iter().position(|&label| label as usize == class))
-        .collect()
 }
 
 /// Ellipses and density surfaces.
@@ -152,7 +146,8 @@ fn ellipses(
 ) -> Result<Block, Error> {
     let test = &drawing.dataset.test;
     let names = &drawing.dataset.class_names;
-    let chosen = first_of_each_class(labels(test), names.len());
+    let chosen = one_of_each_class(test, names.len());
+    let one_of_each = format!("{} over q(z)", chosen.title);
     let covering = posteriors.covering_origin();
     let drawn: Vec<usize> = evenly_spaced(&covering, DRAWN);
     let title = format!(
@@ -177,25 +172,26 @@ fn ellipses(
     let mut legend = Vec::new();
     let mut data = Vec::new();
     for (title, images, half_width, named) in [
-        ("One image of each class over q(z)", &chosen, RANGE, true),
+        (one_of_each.as_str(), &chosen.images, RANGE, true),
         (title.as_str(), &drawn, NEAR, false),
     ] {
         let pick = |from: &[[f64; 2]]| images.iter().map(|&i| from[i]).collect::<Vec<_>>();
         let (means, deviations) = (pick(&posteriors.means), pick(&posteriors.deviations));
-        let classes: Vec<u32> = images.iter().map(|&image| labels(test)[image]).collect();
-        let words: Vec<String> = if named {
-            classes
+        let classes: Option<Vec<u32>> = test
+            .labels()
+            .map(|labels| images.iter().map(|&image| labels[image]).collect());
+        let words: Vec<String> = match &classes {
+            Some(classes) if named => classes
                 .iter()
                 .map(|&class| names[class as usize].clone())
-                .collect()
-        } else {
-            Vec::new()
+                .collect(),
+            _ => Vec::new(),
         };
         let mut plot = Posteriors {
             title,
             means: &means,
             deviations: &deviations,
-            classes: (&classes).into(),
+            classes: classes.as_deref().into(),
             class_names: names,
             words: &words,
             aggregate: Some(&grey),
@@ -206,6 +202,9 @@ fn ellipses(
         // Names beside the ellipses, not over them.
         if let Some(Layer::Labels(labels)) = plot.layers.last_mut() {
             labels.offset = [0.0, 17.0];
+        }
+        if classes.is_none() {
+            see_through(&mut plot.layers);
         }
         legend = std::mem::take(&mut plot.legend);
         panels.push(Panel::from(plot));
@@ -218,10 +217,11 @@ fn ellipses(
     }
     let caption = format!(
         "{}: posteriors q(z|x) as ellipses of one and two standard deviations over the aggregate \
-         posterior q(z) of the {} test images (grey, darker with the root of the density), with \
-         the prior's circles. Left: the first test image of each class. Right: images whose 95 % ellipse holds the origin; {}.",
+         posterior q(z) of the {} (grey, darker with the root of the density), with \
+         the prior's circles. Left: {}. Right: images whose 95 % ellipse holds the origin; {}.",
         run.title(),
-        count(test.len()),
+        test_images(drawing.dataset),
+        chosen.words,
         seed_and_epochs(run),
     );
     let figure = Figure {
@@ -247,6 +247,15 @@ fn ellipses(
     )
 }
 
+/// Ellipses of one colour as outlines: filled, they would hide each other.
+fn see_through(layers: &mut [Layer]) {
+    for layer in layers {
+        if let Layer::Ellipses(ellipses) = layer {
+            ellipses.fill *= 0.1;
+        }
+    }
+}
+
 /// At most `most` of the items, evenly spaced.
 fn evenly_spaced(items: &[usize], most: usize) -> Vec<usize> {
     let count = items.len().min(most);
@@ -263,14 +272,17 @@ fn surfaces(
 ) -> Result<Block, Error> {
     let test = &drawing.dataset.test;
     let names = &drawing.dataset.class_names;
-    let three = posteriors.densest_at_origin(labels(test), 3);
-    let chosen = first_of_each_class(labels(test), names.len());
+    let three = posteriors.densest_at_origin(test.labels(), 3);
+    let chosen = one_of_each_class(test, names.len());
     let near = posteriors.mixture(&three, posteriors.reach(&three), 81);
-    let spread = posteriors.mixture(&chosen, RANGE, 161);
-    let classes: Vec<String> = three
-        .iter()
-        .map(|&image| names[labels(test)[image] as usize].clone())
-        .collect();
+    let spread = posteriors.mixture(&chosen.images, RANGE, 161);
+    let nearest = densest_in_words(&three, test.labels(), names);
+    let number = capitalised(&spelled(three.len()));
+    let unit = if three.len() == 1 {
+        "posterior"
+    } else {
+        "posteriors"
+    };
     let camera = Camera {
         azimuth: 30.0,
         elevation: 36.0,
@@ -286,18 +298,18 @@ fn surfaces(
         Panel::from(plot)
     };
     let panels = vec![
-        surface("Three posteriors at the origin", &near),
-        surface("One image of each class", &spread),
+        surface(&format!("{number} {unit} at the origin"), &near),
+        surface(&chosen.title, &spread),
         surface("Aggregate posterior q(z)", aggregate),
     ];
     let caption = format!(
         "{}: densities as surfaces, of a mixture with equal weights in each panel. Left: the \
-         posteriors of three test images of different classes ({}), those densest at the origin. \
-         Middle: the first test image of each class. Right: all {} test images. Heights differ \
+         {unit} of {nearest} densest at the origin. \
+         Middle: {}. Right: all {}. Heights differ \
          from panel to panel; {}.",
         run.title(),
-        listed(&classes),
-        count(test.len()),
+        chosen.words,
+        test_images(drawing.dataset),
         seed_and_epochs(run),
     );
     let figure = Figure {
@@ -321,9 +333,36 @@ fn surfaces(
         &[run],
         json!({
             "three_at_the_origin": describe(&three),
-            "one_of_each_class": describe(&chosen),
+            "one_of_each_class": describe(&chosen.images),
             "aggregate": "aggregate_density of posteriors.json",
         }),
+    )
+}
+
+/// `three test images of different classes (3, 5 and 8), those`.
+fn densest_in_words(images: &[usize], labels: Option<&[u32]>, names: &[String]) -> String {
+    let number = spelled(images.len());
+    let noun = if images.len() == 1 { "image" } else { "images" };
+    let those = if images.len() == 1 {
+        "the one"
+    } else {
+        "those"
+    };
+    let Some(labels) = labels else {
+        return format!("{number} test {noun}, {those}");
+    };
+    let classes: Vec<String> = images
+        .iter()
+        .map(|&image| names[labels[image] as usize].clone())
+        .collect();
+    let different = if images.len() == 1 {
+        ""
+    } else {
+        " of different classes"
+    };
+    format!(
+        "{number} test {noun}{different} ({}), {those}",
+        listed(&classes)
     )
 }
 
@@ -406,11 +445,11 @@ pub(super) fn by_radius(
         Panel::from(plot)
     };
     let caption = format!(
-        "By distance from the origin. Left: how many of the {} test images' 95 % ellipses hold a \
+        "By distance from the origin. Left: how many of the {}' 95 % ellipses hold a \
          point there ({}). Middle: density of the aggregate posterior and of the prior. Right: how \
          much the decoded image changes for one unit of code, by rings {} wide. Means over all \
          directions; {}.",
-        count(drawing.dataset.test.len()),
+        test_images(drawing.dataset),
         vae.title(),
         decimal(super::measures::RING, 1),
         seed_and_epochs(vae),
@@ -455,7 +494,8 @@ mod tests {
     #[test]
     fn the_densest_are_of_different_classes() {
         // Image 3 is denser at the origin than 1, of the same class.
-        assert_eq!(three().densest_at_origin(&[0, 1, 2, 1], 2), [3, 0]);
+        assert_eq!(three().densest_at_origin(Some(&[0, 1, 2, 1]), 2), [3, 0]);
+        assert_eq!(three().densest_at_origin(None, 2), [3, 1]);
         assert!((three().reach(&[1, 3]) - 0.5).abs() < 1e-12);
     }
 
@@ -466,8 +506,7 @@ mod tests {
     }
 
     #[test]
-    fn first_images_and_even_spacing() {
-        assert_eq!(first_of_each_class(&[2, 0, 0, 1, 2], 3), [1, 3, 0]);
+    fn images_are_spaced_evenly() {
         assert_eq!(evenly_spaced(&[5, 6, 7, 8], 2), [5, 7]);
         assert_eq!(evenly_spaced(&[5, 6], 3), [5, 6]);
         assert!(evenly_spaced(&[], 3).is_empty());

@@ -9,9 +9,8 @@ use super::{PANEL, RANGE};
 use crate::error::Error;
 use crate::run_data::images;
 use crate::run_folder::Losses;
-use crate::study::labels;
 use crate::study::plane_map::{points, ranges_with_window, rounded_points};
-use crate::study::wording::{count, seed_and_epochs};
+use crate::study::wording::{codes_title, seed_and_epochs, test_images};
 use crate::study::{Drawing, TrainedRun};
 
 /// Codes coloured by class, each model over its own extent.
@@ -47,14 +46,14 @@ pub(super) fn codes(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Result<B
         data.push(json!({"model": run.key, "codes": rounded_points(&codes)}));
     }
     let caption = format!(
-        "Codes of the {} test images; for the VAE the posterior means, with the prior's circles of \
+        "Codes of the {}; for the VAE the posterior means, with the prior's circles of \
          one and two standard deviations. Each panel has its own range; the dashed square is the \
          range −4 … 4 of the maps; {}.",
-        count(test.len()),
+        test_images(drawing.dataset),
         seed_and_epochs(runs[0]),
     );
     let figure = Figure {
-        title: "Codes by class".into(),
+        title: codes_title(drawing.dataset).into(),
         caption,
         legend,
         ..Figure::row(panels)
@@ -63,7 +62,7 @@ pub(super) fn codes(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Result<B
         "codes",
         figure,
         runs,
-        json!({"split": "test", "labels": labels(test), "models": data}),
+        json!({"split": "test", "labels": test.labels(), "models": data}),
     )
 }
 

@@ -1,6 +1,7 @@
 //! What is on the maps and how fast it changes: regions of classes, change
 //! between neighbours, the decoder's stretch.
 
+use evaluation::map::ClassMap;
 use serde_json::json;
 use viz::charts::{DensityMap, RegionMap};
 use viz::page::{Block, Cell, Column, Table, Text};
@@ -11,7 +12,8 @@ use super::measures::{
 };
 use super::{MINIMUM_SHARE, PANEL, RANGE, STEPS};
 use crate::error::Error;
-use crate::study::wording::{count, percent, seed_and_epochs};
+use crate::study::absence::Absences;
+use crate::study::wording::{percent, seed_and_epochs, test_images};
 use crate::study::{Drawing, TrainedRun};
 
 /// Which object is drawn where.
@@ -21,16 +23,18 @@ pub(super) fn regions(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Result
     let mut data = Vec::new();
     for run in runs {
         let fine = fine_map(drawing, run)?;
+        let (classes, confidence) = (fine.classes.get()?, fine.confidence.get()?);
         let numbers = on_the_map(drawing, run)?;
-        let kinds = numbers.classes.kinds;
+        let on_the_map = numbers.classes.get()?;
+        let kinds = on_the_map.kinds;
         let mut plot = RegionMap {
             title: &format!("{}: {kinds} {}", run.title(), kinds_word(kinds)),
             columns: FINE_STEPS,
             rows: FINE_STEPS,
             x: [-RANGE, RANGE],
             y: [-RANGE, RANGE],
-            classes: (&fine.classes).into(),
-            confidences: &fine.confidence,
+            classes: classes.into(),
+            confidences: confidence,
             class_names: &drawing.dataset.class_names,
         }
         .plot()?;
@@ -39,10 +43,10 @@ pub(super) fn regions(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Result
         panels.push(Panel::from(plot));
         data.push(json!({
             "model": run.key,
-            "classes": fine.classes,
-            "confidence": fine.confidence,
+            "classes": classes,
+            "confidence": confidence,
             "kinds_on_21_by_21": kinds,
-            "class_share_on_21_by_21": numbers.classes.class_share,
+            "class_share_on_21_by_21": on_the_map.class_share,
         }));
     }
     let caption = format!(
@@ -88,7 +92,15 @@ pub(super) fn change(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Result<
     let mut stretches = Vec::new();
     for run in runs {
         let numbers = on_the_map(drawing, run)?;
-        let in_percent = |value: &f64| 100.0 * value / numbers.typical_distance;
+        // Of images without any distance no change is a share.
+        let in_percent = |value: &f64| {
+            let percent = 100.0 * value / numbers.typical_distance;
+            if percent.is_finite() {
+                percent
+            } else {
+                f64::NAN
+            }
+        };
         changes.push(square_field(
             STEPS,
             numbers.field.iter().map(in_percent).collect(),
@@ -187,18 +199,19 @@ pub(super) fn numbers(drawing: &Drawing<'_>, runs: &[&TrainedRun]) -> Result<Vec
     ];
     for (title, measure) in windows {
         let mut rows = Vec::new();
+        let mut absences = Absences::default();
         for run in runs {
-            let numbers = measure(drawing, run)?;
-            rows.push(row(run, &numbers));
+            rows.push(row(run, &measure(drawing, run)?, &mut absences)?);
         }
         tables.push(Block::Table(Table {
             caption: Text::from(format!(
-                "{title}: {STEPS} × {STEPS} tiles; {}, {} test images. Changes are in per cent of \
+                "{title}: {STEPS} × {STEPS} tiles; {}, {}. Changes are in per cent of \
                  the mean distance between two test images. Explained: share of the test images' \
                  variance about their mean image that is gone when each is replaced by its nearest \
-                 tile.",
+                 tile.{}",
                 seed_and_epochs(runs[0]),
-                count(drawing.dataset.test.len()),
+                test_images(drawing.dataset),
+                absences.sentence(),
             )),
             columns: vec![
                 Column::new("model", ""),
@@ -222,20 +235,32 @@ pub(super) fn numbers(drawing: &Drawing<'_>, runs: &[&TrainedRun]) -> Result<Vec
 
 type Measure = fn(&Drawing<'_>, &TrainedRun) -> Result<MapNumbers, Error>;
 
-fn row(run: &TrainedRun, numbers: &MapNumbers) -> Vec<Cell> {
-    let number = |value: f64, decimals| Cell::Number { value, decimals };
-    vec![
-        Cell::text(run.title()),
-        number(100.0 * numbers.codes_inside, 1),
-        number(numbers.classes.kinds as f64, 0),
-        number(numbers.classes.class_entropy, 2),
-        number(numbers.classes.mean_confidence, 2),
-        number(numbers.regions() as f64, 0),
-        number(100.0 * numbers.mean_change(), 1),
-        number(100.0 * numbers.centre_change(), 1),
-        number(100.0 * numbers.largest_change(), 1),
-        number(100.0 * numbers.largest_centre_change(), 1),
-        number(numbers.unevenness(), 1),
-        number(100.0 * numbers.explained, 1),
-    ]
+fn row(
+    run: &TrainedRun,
+    numbers: &MapNumbers,
+    absences: &mut Absences,
+) -> Result<Vec<Cell>, Error> {
+    let classes = &numbers.classes;
+    let of_classes = |value: fn(&ClassMap) -> f64| classes.get().map(value);
+    let values: [(Result<f64, Error>, usize); 11] = [
+        (Ok(100.0 * numbers.codes_inside), 1),
+        (of_classes(|map| map.kinds as f64), 0),
+        (of_classes(|map| map.class_entropy), 2),
+        (of_classes(|map| map.mean_confidence), 2),
+        (
+            of_classes(|map| map.regions.iter().sum::<usize>() as f64),
+            0,
+        ),
+        (Ok(100.0 * numbers.mean_change()), 1),
+        (Ok(100.0 * numbers.centre_change()), 1),
+        (Ok(100.0 * numbers.largest_change()), 1),
+        (Ok(100.0 * numbers.largest_centre_change()), 1),
+        (Ok(numbers.unevenness()), 1),
+        (Ok(100.0 * numbers.explained), 1),
+    ];
+    let mut cells = vec![Cell::text(run.title())];
+    for (value, decimals) in values {
+        cells.push(absences.cell(value, decimals)?);
+    }
+    Ok(cells)
 }

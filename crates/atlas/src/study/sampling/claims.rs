@@ -4,11 +4,12 @@ use evaluation::statistics::Claim::{AtLeast, AtMost};
 use evaluation::statistics::{Verdict, combined_verdict};
 
 use super::reconstruction;
-use super::shape::{Shape, shape};
+use super::shape::{Shape, UNVARYING, shape, unless_flat};
 use super::{DEEP, Pair, SHALLOW, SPACE};
 use crate::claims::{Claim, Measured};
 use crate::error::Error;
 use crate::study::Drawing;
+use crate::study::absence::known;
 use crate::study::image_quality::{Quantity, Source, image_quality};
 
 /// A quantity of both models of an architecture.
@@ -59,9 +60,9 @@ impl Measure<'_, '_> {
         &self,
         pair: Pair,
         what: &str,
-        value: impl Fn(&Shape) -> f64,
+        value: impl Fn(&Shape) -> Result<f64, Error>,
     ) -> Result<Compared, Error> {
-        self.compared(pair, what, |run| Ok(value(&shape(self.drawing, run)?)))
+        self.compared(pair, what, |run| value(&shape(self.drawing, run)?))
     }
 
     fn generation(
@@ -97,15 +98,11 @@ fn factor(ratio: &Measured, name: &str) -> Measured {
         .by_seed
         .iter()
         .map(|(seed, value)| (*seed, away(*value)));
-    Measured::new(name, values.collect(), ratio.diverged.clone())
-}
-
-fn missing_as_nan(value: Option<f64>) -> f64 {
-    value.unwrap_or(f64::NAN)
+    Measured::new(name, values.collect(), ratio.diverged.clone()).without(ratio.missing.clone())
 }
 
 fn shallow_hardly_changes(measure: &Measure<'_, '_>) -> Result<Claim, Error> {
-    let gaps = measure.shape(SHALLOW, "gaps", |shape| missing_as_nan(shape.gaps))?;
+    let gaps = measure.shape(SHALLOW, "gaps", |shape| unless_flat(&shape.gaps))?;
     let frechet = measure.generation(SHALLOW, "Fréchet distance", Source::Prior, |images| {
         images.frechet
     })?;
@@ -117,9 +114,11 @@ fn shallow_hardly_changes(measure: &Measure<'_, '_>) -> Result<Claim, Error> {
     let worse = factor(&frechet.ratio(""), "factor of the Fréchet distance");
     Ok(Claim {
         id: "003.4".into(),
-        statement: "Without sampling, the 2-D model 784-256-2 hardly changes, neither in the \
-                    distribution of its codes nor in the quality of random generation."
-            .into(),
+        statement: format!(
+            "Without sampling, the 2-D model {} hardly changes, neither in the \
+             distribution of its codes nor in the quality of random generation.",
+            SHALLOW.architecture(measure.drawing)
+        ),
         quantity: "share of empty cells above that of as many normal codes; Fréchet distance of \
                    samples from N(0, I) on the classifier's features"
             .into(),
@@ -132,17 +131,17 @@ fn shallow_hardly_changes(measure: &Measure<'_, '_>) -> Result<Claim, Error> {
 }
 
 fn deep_less_uniform(measure: &Measure<'_, '_>) -> Result<Claim, Error> {
-    let gaps = measure.shape(DEEP, "gaps", |shape| missing_as_nan(shape.gaps))?;
-    let discrepancy = measure.shape(DEEP, "discrepancy", |shape| {
-        missing_as_nan(shape.discrepancy)
-    })?;
+    let gaps = measure.shape(DEEP, "gaps", |shape| unless_flat(&shape.gaps))?;
+    let discrepancy =
+        measure.shape(DEEP, "discrepancy", |shape| unless_flat(&shape.discrepancy))?;
     let more_gaps = gaps.difference("difference of the gaps");
     let farther = discrepancy.difference("difference of the discrepancy");
     Ok(Claim {
         id: "003.5".into(),
-        statement: "In the deeper 2-D model 784-256-32-8-2 the codes are less uniform without \
-                    sampling."
-            .into(),
+        statement: format!(
+            "In the deeper 2-D model {} the codes are less uniform without sampling.",
+            DEEP.architecture(measure.drawing)
+        ),
         quantity: "share of empty cells above that of as many normal codes; MMD² of the whitened \
                    codes to N(0, I) over what chance exceeds in one case of twenty"
             .into(),
@@ -225,9 +224,11 @@ fn slightly_better_without(drawing: &Drawing<'_>) -> Result<Claim, Error> {
         statement: "In the deeper net the model without sampling reconstructs even slightly \
                     better than the variational one."
             .into(),
-        quantity: "test reconstruction, nats per image: 784-256-32-8-2 without minus with \
-                   sampling, beside what depth gives with sampling"
-            .into(),
+        quantity: format!(
+            "test reconstruction, nats per image: {} without minus with \
+             sampling, beside what depth gives with sampling",
+            DEEP.architecture(drawing)
+        ),
         verdict: combined_verdict(&[
             gain.verdict(AtMost, 0.0),
             less_than_depth.verdict(AtLeast, 0.0),
@@ -241,13 +242,13 @@ fn slightly_better_without(drawing: &Drawing<'_>) -> Result<Claim, Error> {
 
 fn space_more_spherical(measure: &Measure<'_, '_>) -> Result<Claim, Error> {
     let stretch = measure.shape(SPACE, "eigenvalue ratio", |shape| {
-        shape.eigenvalue_ratio.unwrap_or(f64::NAN)
+        known(shape.eigenvalue_ratio, UNVARYING)
     })?;
     let radius = measure.shape(SPACE, "radius distance", |shape| {
-        shape.radius_distance.unwrap_or(f64::NAN)
+        known(shape.radius_distance, UNVARYING)
     })?;
     let directions = measure.shape(SPACE, "Bingham's statistic", |shape| {
-        shape.bingham.unwrap_or(f64::NAN)
+        known(shape.bingham, UNVARYING)
     })?;
     let verdict = combined_verdict(&[
         stretch.difference("").verdict(AtMost, 0.0),

@@ -1,16 +1,18 @@
 //! The distribution of the codes in the plane, with and without sampling.
 
+use datasets::Split;
 use serde_json::{Value, json};
 use viz::charts::ClassScatter;
 use viz::page::{Block, Cell, Column, Table, Text};
-use viz::{Ellipse, Ellipses, Figure, Layer, Panel, Plot, class_colour, number::decimal};
+use viz::{Classes, Ellipse, Ellipses, Figure, Layer, Panel, Plot, number::decimal};
 
-use super::shape::shape;
+use super::shape::{UNVARYING, shape};
 use super::{Shown, both};
 use crate::error::Error;
 use crate::run_data::images;
+use crate::study::absence::{Absences, Measurement, known};
 use crate::study::figure_data::{points, rounded};
-use crate::study::labels;
+use crate::study::wording::count;
 use crate::study::{Drawing, TrainedRun};
 
 /// Every so many codes are drawn.
@@ -41,18 +43,15 @@ pub(super) fn figure(drawing: &mut Drawing<'_>, shown: &[Shown<'_>]) -> Result<B
         }
         rows.push(row);
     }
-    let labels: Vec<u32> = labels(&drawing.dataset.test)
-        .iter()
-        .step_by(DRAW_EVERY)
-        .copied()
-        .collect();
+    let test = &drawing.dataset.test;
+    let labels = drawn_labels(test);
     let runs = both(shown);
     let caption = format!(
         "Codes of {} test images after {} epochs, seed {}. Above, with sampling: a disc at μ \
          whose radius is that of the posterior, r² being the geometric mean of the two variances; \
          dashed, one and two standard deviations of the prior. Below, without sampling: the \
          codes; the size of their points means nothing. Each panel has its own range.",
-        decimal(labels.len() as f64, 0),
+        count(test.len().div_ceil(DRAW_EVERY)),
         runs[0].metrics.len(),
         runs[0].configuration.training.seed,
     );
@@ -70,11 +69,18 @@ pub(super) fn figure(drawing: &mut Drawing<'_>, shown: &[Shown<'_>]) -> Result<B
     )
 }
 
+/// The labels of the test images whose codes are drawn.
+fn drawn_labels(test: &Split) -> Option<Vec<u32>> {
+    let labels = test.labels()?.iter().step_by(DRAW_EVERY);
+    Some(labels.copied().collect())
+}
+
 fn panel(drawing: &Drawing<'_>, run: &TrainedRun) -> Result<(Plot, Value), Error> {
     let test = &drawing.dataset.test;
     let codes = run.encode(images(test));
     let at: Vec<[f64; 2]> = points(codes.mean.view(), DRAW_EVERY);
-    let labels: Vec<u32> = labels(test).iter().step_by(DRAW_EVERY).copied().collect();
+    let labels = drawn_labels(test);
+    let classes = Classes::from(labels.as_deref());
     let title = run.title();
     let reach = 1.03
         * at.iter()
@@ -83,7 +89,7 @@ fn panel(drawing: &Drawing<'_>, run: &TrainedRun) -> Result<(Plot, Value), Error
     let mut plot = ClassScatter {
         title: &title,
         points: &at,
-        classes: (&labels).into(),
+        classes,
         class_names: &drawing.dataset.class_names,
         ranges: Some([[-reach, reach]; 2]),
         prior: run.is_variational(),
@@ -101,12 +107,12 @@ fn panel(drawing: &Drawing<'_>, run: &TrainedRun) -> Result<(Plot, Value), Error
         let discs = at
             .iter()
             .zip(&radii)
-            .zip(&labels)
-            .map(|((&centre, &radius), &class)| Ellipse {
+            .enumerate()
+            .map(|(index, (&centre, &radius))| Ellipse {
                 centre,
                 radii: [radius; 2],
                 angle: 0.0,
-                colour: class_colour(class as usize),
+                colour: classes.colour(index),
             })
             .collect();
         plot.layers[0] = Layer::Ellipses(Ellipses {
@@ -121,14 +127,28 @@ fn panel(drawing: &Drawing<'_>, run: &TrainedRun) -> Result<(Plot, Value), Error
     Ok((plot, data))
 }
 
+/// A number that is not measured where a dimension has collapsed or is not two,
+/// which the caption says.
+fn of_known(value: &Option<Measurement<f64>>) -> Result<f64, Error> {
+    value
+        .as_ref()
+        .map_or(Ok(f64::NAN), |value| value.get().copied())
+}
+
 /// The shape of the codes of every model.
 pub(super) fn table(drawing: &Drawing<'_>, shown: &[Shown<'_>]) -> Result<Block, Error> {
-    let number = |value: f64, decimals| Cell::Number { value, decimals };
-    let optional =
-        |value: Option<f64>, decimals| value.map_or(Cell::Missing, |value| number(value, decimals));
     let mut rows = Vec::new();
+    let mut absences = Absences::default();
     for run in both(shown) {
-        let shape = shape(drawing, run)?;
+        let shape = match Measurement::of(shape(drawing, run))?.get() {
+            Ok(shape) => shape.clone(),
+            Err(error) => {
+                let mut row = vec![Cell::text(run.title()), absences.cell(Err(error), 0)?];
+                row.resize(7, Cell::Missing);
+                rows.push(row);
+                continue;
+            }
+        };
         let deviations: Vec<String> = shape
             .standard_deviation
             .iter()
@@ -137,11 +157,11 @@ pub(super) fn table(drawing: &Drawing<'_>, shown: &[Shown<'_>]) -> Result<Block,
         rows.push(vec![
             Cell::text(run.title()),
             Cell::text(deviations.join(", ")),
-            optional(shape.eigenvalue_ratio, 3),
-            optional(shape.radius_distance, 3),
-            optional(shape.bingham, 3),
-            optional(shape.gaps.map(|share| 100.0 * share), 1),
-            optional(shape.discrepancy, 1),
+            absences.cell(known(shape.eigenvalue_ratio, UNVARYING), 3)?,
+            absences.cell(known(shape.radius_distance, UNVARYING), 3)?,
+            absences.cell(known(shape.bingham, UNVARYING), 3)?,
+            absences.cell(of_known(&shape.gaps).map(|share| 100.0 * share), 1)?,
+            absences.cell(of_known(&shape.discrepancy), 1)?,
         ]);
     }
     Ok(Block::Table(Table {
@@ -152,8 +172,9 @@ pub(super) fn table(drawing: &Drawing<'_>, shown: &[Shown<'_>]) -> Result<Block,
              Bingham's statistic, 0 without preferred axes. Gaps: share of empty cells (50 × 50 \
              over the codes) above that of as many normal codes. Discrepancy: MMD² of the \
              whitened codes to N(0, I), in units of what chance exceeds in one case of twenty. Neither of these where a dimension has \
-             collapsed.",
-            shown[0].with.configuration.training.seed
+             collapsed.{}",
+            shown[0].with.configuration.training.seed,
+            absences.sentence(),
         )),
         columns: vec![
             Column::new("model", ""),
@@ -172,7 +193,10 @@ pub(super) fn table(drawing: &Drawing<'_>, shown: &[Shown<'_>]) -> Result<Block,
 pub(super) fn collapsed(drawing: &Drawing<'_>) -> Result<Option<Block>, Error> {
     let mut found = Vec::new();
     for run in drawing.runs {
-        let shape = shape(drawing, run)?;
+        let measured = Measurement::of(shape(drawing, run))?;
+        let Ok(shape) = measured.get() else {
+            continue;
+        };
         if shape.is_flat() {
             let deviations: Vec<String> = shape
                 .standard_deviation

@@ -4,7 +4,7 @@ use ndarray::Array2;
 use serde_json::json;
 use viz::charts::{Strip, StripChart};
 use viz::page::{Block, Cell, Column, Table, Text};
-use viz::{Figure, Grid, Panel, Rgb, Scale, TilePanel, montage};
+use viz::{Figure, Panel, Rgb, Scale, TilePanel};
 
 use super::{PAIRS, Shown, both};
 use crate::claims::Measured;
@@ -13,10 +13,9 @@ use crate::run_data::images;
 use crate::study::figure_data::rounded;
 use crate::study::image_quality::{self, ImageQuality, Quantity, Source, image_quality};
 use crate::study::random_codes::{Fitted, prior_codes};
-use crate::study::trained_run::grey_bytes;
+use crate::study::tiles::{Layout, panel};
 use crate::study::{Drawing, TrainedRun};
 
-const SIDE: usize = 28;
 /// Rows and columns of random images.
 const SHOWN: usize = 10;
 
@@ -67,20 +66,15 @@ pub(super) fn tiles(
     columns: usize,
     pixel: f64,
 ) -> Result<TilePanel, Error> {
-    let grid = Grid {
+    let layout = Layout {
+        rows: codes.nrows().div_ceil(columns),
+        columns,
         gutter: 1,
         background: 90,
-        ..Grid::new(codes.nrows().div_ceil(columns), columns, SIDE, SIDE)
-    };
-    let images = grey_bytes(run.model.decode(codes.view()).view());
-    Ok(TilePanel {
-        title: title.into(),
-        image: montage(&grid, &images)?.into(),
-        grid,
-        row_heads: Vec::new(),
-        column_heads: Vec::new(),
         pixel,
-    })
+    };
+    let images = run.model.decode(codes.view());
+    panel(title, run.shape, images.view(), layout)
 }
 
 pub(super) fn rounded_rows(codes: &Array2<f32>) -> Vec<Vec<f64>> {

@@ -36,29 +36,37 @@ struct Pair {
     with: &'static str,
     /// Not sampled: the penalised autoencoder.
     without: &'static str,
-    architecture: &'static str,
+    /// Widths behind the inputs.
+    layers: &'static str,
     preset: &'static str,
     latent: usize,
+}
+
+impl Pair {
+    /// `784-256-2`, of a data set of rows of 784.
+    fn architecture(self, drawing: &Drawing<'_>) -> String {
+        format!("{}-{}", drawing.shape().len(), self.layers)
+    }
 }
 
 const SHALLOW: Pair = Pair {
     with: "vae-shallow",
     without: "ae-l2-shallow",
-    architecture: "784-256-2",
+    layers: "256-2",
     preset: "vae-2d",
     latent: 2,
 };
 const DEEP: Pair = Pair {
     with: "vae-deep",
     without: "ae-l2-deep",
-    architecture: "784-256-32-8-2",
+    layers: "256-32-8-2",
     preset: "vae-2d-deep",
     latent: 2,
 };
 const SPACE: Pair = Pair {
     with: "vae-3d",
     without: "ae-l2-3d",
-    architecture: "784-256-32-8-3",
+    layers: "256-32-8-3",
     preset: "vae-2d-deep",
     latent: 3,
 };
@@ -85,14 +93,13 @@ impl<'a> Shown<'a> {
     }
 }
 
-fn plan(dataset: &datasets::Dataset, scale: Scale) -> Vec<PlannedRun> {
+fn plan(scale: Scale) -> Vec<PlannedRun> {
     let mut runs = Vec::new();
     for seed in 0..scale.seeds {
         for pair in PAIRS {
             for (key, kind) in [(pair.with, "vae"), (pair.without, "ae-l2")] {
                 let mut configuration = Configuration::resolve(Some(pair.preset), None, &[])
                     .expect("presets are valid, as a test shows");
-                configuration.data.dataset.clone_from(&dataset.name);
                 configuration.model.kind = kind.into();
                 configuration.model.latent = pair.latent;
                 configuration.training.seed = seed as u64;
@@ -114,7 +121,6 @@ fn draw(drawing: &mut Drawing<'_>) -> Result<Vec<Block>, Error> {
         .filter(|pair| pair.latent() == 2)
         .copied()
         .collect();
-    let floor = image_quality::floor(drawing)?;
     let mut blocks = vec![Block::paragraph(
         "Sampling z from N(μ, σ²) while training makes every image occupy a region around its \
          code. What is it good for? Beside each VAE stands the same network without sampling, \
@@ -131,15 +137,16 @@ fn draw(drawing: &mut Drawing<'_>) -> Result<Vec<Block>, Error> {
     ));
     for pair in PAIRS {
         if Shown::of(drawing, pair).is_none() {
-            let what = format!("figures of {} with and without sampling", pair.architecture);
+            let architecture = pair.architecture(drawing);
+            let what = format!("figures of {architecture} with and without sampling");
             blocks.push(drawing.left_out(&what, &[pair.with, pair.without]));
         }
     }
     if !flat.is_empty() {
-        blocks.push(codes::figure(drawing, &flat)?);
+        blocks.push(drawing.block("the codes", |d| codes::figure(d, &flat))?);
     }
     if !shown.is_empty() {
-        blocks.push(codes::table(drawing, &shown)?);
+        blocks.push(drawing.block("the shape of the codes", |d| codes::table(d, &shown))?);
     }
     blocks.extend(codes::collapsed(drawing)?);
     blocks.push(Block::paragraph(
@@ -148,7 +155,7 @@ fn draw(drawing: &mut Drawing<'_>) -> Result<Vec<Block>, Error> {
          normal distribution fitted to its own.",
     ));
     if !shown.is_empty() {
-        blocks.push(generation::figure(drawing, &shown)?);
+        blocks.push(drawing.block("random generation", |d| generation::figure(d, &shown))?);
     }
     blocks.push(Block::Subheading("Three latent variables".into()));
     blocks.push(said(
@@ -157,17 +164,21 @@ fn draw(drawing: &mut Drawing<'_>) -> Result<Vec<Block>, Error> {
          sampling; without, random sampling from the latent space generates very bad results.",
     ));
     if let Some(space) = Shown::of(drawing, SPACE) {
-        blocks.push(space::rotating(drawing, space)?);
-        blocks.push(space::projections(drawing, space)?);
-        blocks.push(space::slices(drawing, space)?);
+        blocks.push(drawing.block("the turning codes", |d| space::rotating(d, space))?);
+        blocks.push(drawing.block("three projections", |d| space::projections(d, space))?);
+        blocks.push(drawing.block("generation in slices", |d| space::slices(d, space))?);
     }
     blocks.push(Block::Subheading(
         "How good the generated images are".into(),
     ));
-    blocks.push(generation::quality_figure(drawing, &floor)?);
-    if !shown.is_empty() {
-        blocks.push(generation::table(drawing, &shown, &floor)?);
-    }
+    blocks.extend(drawing.blocks("how good the generated images are", |d| {
+        let floor = image_quality::floor(d)?;
+        let mut blocks = vec![generation::quality_figure(d, &floor)?];
+        if !shown.is_empty() {
+            blocks.push(generation::table(d, &shown, &floor)?);
+        }
+        Ok(blocks)
+    })?);
     blocks.push(Block::Subheading("Reconstruction".into()));
     blocks.push(said(
         "003",
@@ -176,7 +187,9 @@ fn draw(drawing: &mut Drawing<'_>) -> Result<Vec<Block>, Error> {
          variational one.",
     ));
     if !shown.is_empty() {
-        blocks.push(reconstruction::figure(drawing, &shown)?);
+        blocks.push(drawing.block("the course of the reconstruction", |d| {
+            reconstruction::figure(d, &shown)
+        })?);
     }
     blocks.push(reconstruction::table(drawing)?);
     Ok(blocks)

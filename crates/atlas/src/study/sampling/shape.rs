@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
 use crate::run_data::images;
+use crate::study::absence::{Measurement, known};
 use crate::study::random_codes::CODES_SEED;
 use crate::study::{Drawing, TrainedRun};
 
@@ -16,6 +17,9 @@ use crate::study::{Drawing, TrainedRun};
 const DISCREPANCY: (usize, usize, usize) = (2000, 300, 400);
 /// Cells along each side when gaps are counted, and the share left out.
 const GAPS: (usize, f64) = (50, 0.01);
+
+/// Why codes have no shape.
+pub(super) const UNVARYING: &str = "the codes do not vary in every dimension";
 
 /// A smaller ratio of eigenvalues of the codes' covariance means that a
 /// dimension has collapsed.
@@ -35,11 +39,21 @@ pub(super) struct Shape {
     /// Bingham's statistic of the directions, per code.
     pub(super) bingham: Option<f64>,
     /// In the plane: share of empty cells above that of as many normal codes.
-    pub(super) gaps: Option<f64>,
+    pub(super) gaps: Option<Measurement<f64>>,
     /// MMD² of the whitened codes to N(0, I) over the value that one case in
     /// twenty of the prior's own samples exceeds; this and the gaps are absent
     /// when a dimension has collapsed.
-    pub(super) discrepancy: Option<f64>,
+    pub(super) discrepancy: Option<Measurement<f64>>,
+}
+
+/// A number that a collapsed dimension leaves undefined.
+pub(super) fn unless_flat(value: &Option<Measurement<f64>>) -> Result<f64, Error> {
+    match value {
+        Some(value) => value.get().copied(),
+        None => Err(Error::Undefined(
+            "a dimension of the codes has collapsed".into(),
+        )),
+    }
 }
 
 impl Shape {
@@ -61,8 +75,9 @@ pub(super) fn shape(drawing: &Drawing<'_>, run: &TrainedRun) -> Result<Shape, Er
         let round = sphericity(codes.view())?;
         let flat = is_flat(round.eigenvalue_ratio);
         let gaps = if codes.ncols() == 2 && !flat {
-            let counted = gaps(codes.view(), GAPS.0, GAPS.1, CODES_SEED)?;
-            Some(counted.empty_share - counted.normal_reference)
+            let counted = gaps(codes.view(), GAPS.0, GAPS.1, CODES_SEED);
+            let excess = counted.map(|gaps| gaps.empty_share - gaps.normal_reference);
+            Some(Measurement::of(excess)?)
         } else {
             None
         };
@@ -71,9 +86,12 @@ pub(super) fn shape(drawing: &Drawing<'_>, run: &TrainedRun) -> Result<Shape, Er
         } else {
             let (rows, null_rows, null_draws) = DISCREPANCY;
             let rows = rows.min(codes.nrows());
-            let white = whiten(codes.view())?;
-            let some = white.slice(s![..rows, ..]);
-            mmd_to_prior(some, null_rows.min(rows), null_draws, CODES_SEED)?.ratio
+            let ratio = whiten(codes.view()).map_err(Error::from).and_then(|white| {
+                let some = white.slice(s![..rows, ..]);
+                let found = mmd_to_prior(some, null_rows.min(rows), null_draws, CODES_SEED)?;
+                known(found.ratio, UNVARYING)
+            });
+            Some(Measurement::of(ratio)?)
         };
         Ok(Shape {
             n: round.n,

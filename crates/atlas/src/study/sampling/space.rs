@@ -14,7 +14,6 @@ use super::generation::{rounded_rows, tiles};
 use crate::error::Error;
 use crate::run_data::images;
 use crate::study::figure_data::points;
-use crate::study::labels;
 use crate::study::random_codes::Fitted;
 use crate::study::wording::{name_of, unbroken};
 use crate::study::{Animated, Described, Drawing, TrainedRun};
@@ -33,7 +32,7 @@ const STEPS: usize = 5;
 struct Cloud<'a> {
     run: &'a TrainedRun,
     codes: Vec<[f64; 3]>,
-    labels: Vec<u32>,
+    labels: Option<Vec<u32>>,
     reach: f64,
 }
 
@@ -47,7 +46,9 @@ impl<'a> Cloud<'a> {
             .fold(0.0f64, |reach, z| reach.max(z.abs()));
         Self {
             run,
-            labels: labels(test).iter().step_by(every).copied().collect(),
+            labels: test
+                .labels()
+                .map(|labels| labels.iter().step_by(every).copied().collect()),
             codes,
             reach: 1.02 * reach,
         }
@@ -81,7 +82,7 @@ pub(super) fn rotating(drawing: &mut Drawing<'_>, pair: Shown<'_>) -> Result<Blo
             let mut plot = Scatter3d {
                 title: &cloud.run.title(),
                 points: &cloud.codes,
-                classes: (&cloud.labels).into(),
+                classes: cloud.labels.as_deref().into(),
                 class_names: names,
                 ranges: Some([[-cloud.reach, cloud.reach]; 3]),
                 camera: Camera {
@@ -144,7 +145,7 @@ pub(super) fn projections(drawing: &mut Drawing<'_>, pair: Shown<'_>) -> Result<
             let mut plot = ClassScatter {
                 title: &cloud.run.title(),
                 points: &flat,
-                classes: (&cloud.labels).into(),
+                classes: cloud.labels.as_deref().into(),
                 class_names: &drawing.dataset.class_names,
                 labels: [names[first], names[second]],
                 ranges: Some([[-cloud.reach, cloud.reach]; 2]),

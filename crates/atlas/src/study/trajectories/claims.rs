@@ -9,6 +9,7 @@ use super::courses::Course;
 use super::{KEY, cloud};
 use crate::claims::{Claim, Measured};
 use crate::error::Error;
+use crate::study::absence::Measurement;
 use crate::study::{Drawing, TrainedRun};
 
 /// Kolmogorov–Smirnov distance between ‖z‖ of a uniform disc of unit variance
@@ -17,16 +18,15 @@ use crate::study::{Drawing, TrainedRun};
 const UNIFORM_DISC: f64 = 0.5 * (1.0 - std::f64::consts::LN_2);
 
 pub(super) fn claims(drawing: &Drawing<'_>) -> Result<Vec<Claim>, Error> {
-    let mut courses: BTreeMap<u64, Course> = BTreeMap::new();
+    let mut courses: BTreeMap<u64, Measurement<Course>> = BTreeMap::new();
     for run in drawing.runs.iter().filter(|run| run.key == KEY) {
-        courses.insert(run.configuration.training.seed, Course::read(run)?);
+        let course = Measurement::of(Course::read(run))?;
+        courses.insert(run.configuration.training.seed, course);
     }
     let name = drawing.title(KEY);
     let of_course = |what: &str, value: &dyn Fn(&Course) -> f64| {
         drawing.over_seeds(KEY, &format!("{name}, {what}"), |run: &TrainedRun| {
-            Ok(courses
-                .get(&run.configuration.training.seed)
-                .map_or(f64::NAN, value))
+            Ok(value(courses[&run.configuration.training.seed].get()?))
         })
     };
     let start = of_course("r at the start", &|course| radius_at(course, 0))?;

@@ -14,7 +14,6 @@ use viz::{Figure, Rgb};
 use crate::error::Error;
 use crate::run_data::images;
 use crate::study::figure_data::{points, rounded};
-use crate::study::labels;
 use crate::study::{Drawing, TrainedRun};
 
 /// Every so many codes are drawn; all are measured.
@@ -102,16 +101,22 @@ pub(super) fn figure(
     let test = &drawing.dataset.test;
     let codes = run.encode(images(test)).mean;
     let drawn: Vec<[f64; 2]> = points(codes.view(), DRAW_EVERY);
-    let labels: Vec<u32> = labels(test).iter().step_by(DRAW_EVERY).copied().collect();
+    let labels: Option<Vec<u32>> = test
+        .labels()
+        .map(|labels| labels.iter().step_by(DRAW_EVERY).copied().collect());
     let reach = 1.03
         * drawn
             .iter()
             .flatten()
             .fold(2.2f64, |reach, z| reach.max(z.abs()));
     let mut scatter = ClassScatter {
-        title: "Means by class",
+        title: if labels.is_some() {
+            "Means by class"
+        } else {
+            "Means"
+        },
         points: &drawn,
-        classes: (&labels).into(),
+        classes: labels.as_deref().into(),
         class_names: &drawing.dataset.class_names,
         prior: true,
         ranges: Some([[-reach, reach]; 2]),

@@ -9,13 +9,17 @@ mod cloud;
 mod courses;
 mod moments;
 
-use tensor_ops::random::{Stream, fill_uniform};
+use std::collections::BTreeSet;
+
+use datasets::Dataset;
 use viz::number::decimal;
 use viz::page::{Block, Cell, Column, Table, Text};
 
 use self::courses::Course;
-use super::wording::said;
-use super::{Drawing, PlannedRun, Scale, Study};
+use super::absence::Measurement;
+use super::choice::{in_random_order, of_each_class};
+use super::wording::{capitalised, said, spelled};
+use super::{Drawing, PlannedRun, Scale, Study, TrainedRun};
 use crate::configuration::Configuration;
 use crate::error::Error;
 
@@ -30,20 +34,21 @@ pub(super) const STUDY: Study = Study {
 
 /// The study's only model.
 const KEY: &str = "vae";
-/// Seed of the choice of images.
-const CHOICE_SEED: u64 = 3;
-/// Images of each class in the second animation, "six" in its texts.
+/// Images of each class in the second animation.
 const PER_CLASS: usize = 6;
+/// Images of both animations where there are no labels.
+const UNLABELLED: [usize; 2] = [10, 60];
+/// Paths of more classes cannot be followed in one picture.
+const MOST_CLASSES: usize = 20;
 /// Epochs that the two animations cover.
 const FIRST_PERIOD: [f64; 2] = [0.0, 5.0];
 const SECOND_PERIOD: [f64; 2] = [1.0, 10.0];
 
-fn plan(dataset: &datasets::Dataset, scale: Scale) -> Vec<PlannedRun> {
+fn plan(scale: Scale) -> Vec<PlannedRun> {
     (0..scale.seeds)
         .map(|seed| {
             let mut configuration = Configuration::resolve(Some("vae-2d"), None, &[])
                 .expect("presets are valid, as a test shows");
-            configuration.data.dataset.clone_from(&dataset.name);
             configuration.training.seed = seed as u64;
             if scale.quick {
                 configuration.training.epochs = 3;
@@ -60,11 +65,6 @@ fn draw(drawing: &mut Drawing<'_>) -> Result<Vec<Block>, Error> {
     let Some(run) = drawing.run(KEY) else {
         return Ok(Vec::new());
     };
-    let course = Course::read(run)?;
-    let classes = drawing.dataset.classes();
-    let chosen = choose(course.tracked.labels(), classes, PER_CLASS, CHOICE_SEED);
-    let ten: Vec<usize> = chosen.iter().step_by(PER_CLASS).copied().collect();
-
     let mut blocks = vec![
         Block::paragraph(
             "A VAE with two latent variables gives every image a normal distribution in the \
@@ -78,30 +78,74 @@ fn draw(drawing: &mut Drawing<'_>) -> Result<Vec<Block>, Error> {
              radius is initially close to 1, but it rapidly decreases.",
         ),
     ];
-    blocks.push(moments::ten(drawing, run, &course, &ten)?);
+    let course = Measurement::of(Course::read(run))?;
+    blocks.push(drawing.block("their course over the first epochs", |d| {
+        let course = course.get()?;
+        moments::ten(d, run, course, &Followed::of(d.dataset, course, 1))
+    })?);
     blocks.push(said(
         "003",
         "All digits progressively distribute around the centre, in a Gaussian-like \
          distribution; better seen with six digits of each kind, from the second epoch to the \
          end of the tenth.",
     ));
-    blocks.push(moments::sixty(drawing, run, &course, &chosen)?);
-    blocks.push(Block::paragraph(format!(
-        "Measured on all {} recorded images ({} of each class), {} times an epoch.",
-        course.tracked.index.len(),
-        course.tracked.index.len() / classes,
-        run.configuration.tracking.snapshots_per_epoch,
-    )));
-    blocks.push(courses::figure(drawing, run, &course)?);
-    blocks.push(by_epoch(&course));
-    let settled = cloud::measure(drawing, run)?;
-    blocks.push(cloud::figure(drawing, run, &settled)?);
+    blocks.push(drawing.block("the course of more of them", |d| {
+        let course = course.get()?;
+        moments::sixty(d, run, course, &Followed::of(d.dataset, course, PER_CLASS))
+    })?);
+    blocks.extend(drawing.blocks("radius, path and distance by epoch", |d| {
+        let course = course.get()?;
+        Ok(vec![
+            recorded(d.dataset, run, course),
+            courses::figure(d, run, course)?,
+            by_epoch(course),
+        ])
+    })?);
+    blocks.push(drawing.block("where the codes have settled", |d| {
+        let settled = cloud::measure(d, run)?;
+        cloud::figure(d, run, &settled)
+    })?);
     blocks.push(said(
         "003",
         "The radius must eventually be small, since 60000 different digits have to be \
          accommodated.",
     ));
-    blocks.push(Block::paragraph(format!(
+    blocks.push(drawing.block("how much the circles cover", |d| circles(d, run))?);
+    Ok(blocks)
+}
+
+/// How many images were recorded, and how often.
+fn recorded(dataset: &Dataset, run: &TrainedRun, course: &Course) -> Block {
+    let n = course.tracked.index.len();
+    let classes = dataset.classes().max(1);
+    let mut counts = vec![0; classes];
+    for &label in course.tracked.labels() {
+        counts[label as usize] += 1;
+    }
+    let each = if counts.iter().all(|&count| count * classes == n) {
+        format!(" ({} of each class)", n / classes)
+    } else {
+        String::new()
+    };
+    let training = &run.configuration.training;
+    let steps = dataset.train.len().div_ceil(training.batch);
+    let often = run.configuration.tracking.snapshots_per_epoch.min(steps);
+    let times = if often == 1 {
+        "once"
+    } else {
+        &format!("{often} times")
+    };
+    Block::paragraph(format!(
+        "Measured on all {n} recorded images{each}, {times} an epoch."
+    ))
+}
+
+fn circles(drawing: &Drawing<'_>, run: &TrainedRun) -> Result<Block, Error> {
+    let settled = cloud::measure(drawing, run)?;
+    if !settled.cover.is_finite() {
+        return Err(Error::Undefined("the means lie on a line".into()));
+    }
+    Ok(Block::paragraph(format!(
         "Small, but not so small that they could lie side by side: the circles of the {} training \
          images (root mean square radius {}) have {} times the area of the ellipse of two \
          standard deviations of their means, so that a point of the plane lies in that many of \
@@ -109,26 +153,46 @@ fn draw(drawing: &mut Drawing<'_>) -> Result<Vec<Block>, Error> {
         decimal(settled.circles as f64, 0),
         decimal(settled.root_mean_square_radius, 3),
         decimal(settled.cover, 1),
-    )));
-    Ok(blocks)
+    )))
 }
 
-/// Positions of `per_class` tracked images of every class, class by class, in
-/// the order of a random number that belongs to each image; so a smaller
-/// choice is contained in a larger one.
-fn choose(labels: &[u32], classes: usize, per_class: usize, seed: u64) -> Vec<usize> {
-    let mut keys = vec![0.0f64; labels.len()];
-    fill_uniform(&mut keys, Stream::new(seed, 0), 0);
-    (0..classes)
-        .flat_map(|class| {
-            let mut members: Vec<usize> = (0..labels.len())
-                .filter(|&image| labels[image] as usize == class)
-                .collect();
-            members.sort_by(|&a, &b| keys[a].total_cmp(&keys[b]));
-            members.truncate(per_class);
-            members
-        })
-        .collect()
+/// The recorded images that an animation follows.
+struct Followed {
+    /// Their positions among the recorded ones.
+    images: Vec<usize>,
+    /// `One test image of each class`.
+    title: String,
+}
+
+impl Followed {
+    /// `per_class` of each class; without labels, some at random.
+    fn of(dataset: &Dataset, course: &Course, per_class: usize) -> Self {
+        let noun = |count: usize| {
+            let unit = if count == 1 { "image" } else { "images" };
+            format!("{} test {unit}", spelled(count))
+        };
+        let labels = course.tracked.labels();
+        if labels.is_empty() {
+            let most = UNLABELLED[usize::from(per_class > 1)];
+            let images = in_random_order(course.tracked.index.len(), most);
+            let title = capitalised(&noun(images.len()));
+            return Self { images, title };
+        }
+        let present = labels.iter().collect::<BTreeSet<_>>().len();
+        let shown = present.min(MOST_CLASSES);
+        let images = of_each_class(labels, dataset.classes(), per_class, MOST_CLASSES);
+        let number = if images.len() == shown * per_class {
+            capitalised(&noun(per_class))
+        } else {
+            format!("Up to {}", noun(per_class))
+        };
+        let title = if shown < present {
+            format!("{number} of each of {shown} of {present} classes")
+        } else {
+            format!("{number} of each class")
+        };
+        Self { images, title }
+    }
 }
 
 /// Radius, path and distance at the end of each epoch.
@@ -161,23 +225,4 @@ fn by_epoch(course: &Course) -> Block {
         ],
         rows,
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_choice_has_every_class_and_grows() {
-        let labels: Vec<u32> = (0..200).map(|image| image / 20).collect();
-        let six = choose(&labels, 10, 6, CHOICE_SEED);
-        let one = choose(&labels, 10, 1, CHOICE_SEED);
-        assert_eq!(one, six.iter().step_by(6).copied().collect::<Vec<_>>());
-        for (at, &image) in six.iter().enumerate() {
-            assert_eq!(labels[image] as usize, at / 6);
-        }
-        let distinct: std::collections::BTreeSet<_> = six.iter().collect();
-        assert_eq!(distinct.len(), 60);
-        assert_ne!(six, choose(&labels, 10, 6, CHOICE_SEED + 1));
-    }
 }

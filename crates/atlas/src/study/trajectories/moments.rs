@@ -9,11 +9,11 @@ use serde_json::{Value, json};
 use viz::charts::{LineChart, Series, Trajectories};
 use viz::page::Block;
 use viz::{
-    Axis, Figure, Layer, LegendEntry, Panel, Plot, RgbImage, Scale, Ticks, VizError, class_colour,
+    Axis, Classes, Figure, Layer, LegendEntry, Panel, Plot, RgbImage, Scale, Ticks, VizError,
 };
 
 use super::courses::Course;
-use super::{FIRST_PERIOD, SECOND_PERIOD};
+use super::{FIRST_PERIOD, Followed, SECOND_PERIOD};
 use crate::error::Error;
 use crate::study::figure_data::rounded;
 use crate::study::wording::{name_of, unbroken};
@@ -32,7 +32,7 @@ struct Scene<'a> {
     positions: Vec<Vec<[f64; 2]>>,
     /// Radius of each image at each moment.
     radii: Vec<Vec<f64>>,
-    classes: Vec<u32>,
+    classes: Option<Vec<u32>>,
     index: Vec<u64>,
     class_names: &'a [String],
     /// Half the width of the square that is drawn.
@@ -84,10 +84,11 @@ impl<'a> Scene<'a> {
                 .collect(),
             positions,
             radii,
-            classes: chosen
-                .iter()
-                .map(|&image| course.tracked.labels()[image])
-                .collect(),
+            classes: course
+                .tracked
+                .label
+                .as_ref()
+                .map(|labels| chosen.iter().map(|&image| labels[image]).collect()),
             index: chosen
                 .iter()
                 .map(|&image| course.tracked.index[image])
@@ -111,17 +112,19 @@ impl<'a> Scene<'a> {
             .map(|path| path[..=moment].to_vec())
             .collect();
         let radii: Vec<f64> = self.radii.iter().map(|radii| radii[moment]).collect();
-        let words: Vec<String> = if names && self.class_names.iter().all(|name| name.len() <= 2) {
-            let name = |class: &u32| self.class_names[*class as usize].clone();
-            self.classes.iter().map(name).collect()
-        } else {
-            Vec::new()
+        let short = self.class_names.iter().all(|name| name.len() <= 2);
+        let words: Vec<String> = match &self.classes {
+            Some(classes) if names && short => {
+                let name = |class: &u32| self.class_names[*class as usize].clone();
+                classes.iter().map(name).collect()
+            }
+            _ => Vec::new(),
         };
         let mut plot = Trajectories {
             title,
             paths: &paths,
             radii: &radii,
-            classes: (&self.classes).into(),
+            classes: self.classes(),
             class_names: self.class_names,
             words: &words,
             ranges: Some([[-self.reach, self.reach]; 2]),
@@ -143,14 +146,14 @@ impl<'a> Scene<'a> {
         let series: Vec<Series> = self
             .radii
             .iter()
-            .zip(&self.classes)
-            .map(|(radii, &class)| Series {
+            .enumerate()
+            .map(|(image, radii)| Series {
                 points: self.epochs[..=moment]
                     .iter()
                     .zip(radii)
                     .map(|(&epoch, &radius)| [epoch, radius])
                     .collect(),
-                colour: Some(class_colour(class as usize)),
+                colour: Some(self.classes().colour(image)),
                 ..Series::default()
             })
             .collect();
@@ -173,12 +176,16 @@ impl<'a> Scene<'a> {
         plot
     }
 
+    fn classes(&self) -> Classes<'_> {
+        self.classes.as_deref().into()
+    }
+
     fn data(&self, moments: &[usize]) -> Value {
         let images: Vec<Value> = (0..self.positions.len())
             .map(|image| {
                 json!({
                     "index": self.index[image],
-                    "class": self.classes[image],
+                    "class": self.classes().get(image),
                     "mean": moments.iter().map(|&at| self.positions[image][at]).collect::<Vec<_>>(),
                     "radius": moments.iter().map(|&at| self.radii[image][at]).collect::<Vec<_>>(),
                 })
@@ -231,16 +238,22 @@ fn within(snapshots: &[crate::trajectories::Snapshot], period: [f64; 2]) -> Rang
     }
 }
 
-/// One digit of each kind: animation and stills.
+/// One image of each class: animation and stills.
 pub(super) fn ten(
     drawing: &mut Drawing<'_>,
     run: &TrainedRun,
     course: &Course,
-    chosen: &[usize],
+    followed: &Followed,
 ) -> Result<Block, Error> {
     let dataset = drawing.dataset;
-    let scene = Scene::new(course, chosen, FIRST_PERIOD, 1, &dataset.class_names);
-    let title = "One test image of each class";
+    let scene = Scene::new(
+        course,
+        &followed.images,
+        FIRST_PERIOD,
+        1,
+        &dataset.class_names,
+    );
+    let title = followed.title.as_str();
     let explained = format!(
         "{}, seed {}. Dot: posterior mean μ; circle: radius r, r² the geometric mean of the two \
          variances; trail: the way so far. Dashed: one and two standard deviations of the prior.",
@@ -270,22 +283,22 @@ pub(super) fn ten(
     Ok(Block::Figures(vec![animation, stills]))
 }
 
-/// Six digits of each kind: animation and stills.
+/// Six images of each class: animation and stills.
 pub(super) fn sixty(
     drawing: &mut Drawing<'_>,
     run: &TrainedRun,
     course: &Course,
-    chosen: &[usize],
+    followed: &Followed,
 ) -> Result<Block, Error> {
     let dataset = drawing.dataset;
     let scene = Scene::new(
         course,
-        chosen,
+        &followed.images,
         SECOND_PERIOD,
         EVERY_OF_SECOND,
         &dataset.class_names,
     );
-    let title = "Six test images of each class";
+    let title = followed.title.as_str();
     // A whole path of sixty images is a tangle: the last epoch of it is shown.
     let tail = run.configuration.tracking.snapshots_per_epoch / EVERY_OF_SECOND;
     let explained = format!(
