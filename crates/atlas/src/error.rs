@@ -62,7 +62,7 @@ pub enum Error {
         divergence: String,
     },
     /// A signal asked to stop, and a checkpoint was written.
-    #[error("stopped by a signal after a checkpoint; continue with: cargo xtask train --resume {}", run.display())]
+    #[error("stopped by a signal after a checkpoint; continue with: latent-atlas train --resume {}", run.display())]
     Stopped {
         /// The run folder to resume.
         run: PathBuf,

@@ -190,7 +190,7 @@ fn lead(parts: &[Part], several: bool) -> Vec<Text> {
              rule that decides about it.",
         ),
         Text::from(
-            "With each picture, cargo xtask figures writes a JSON file with the numbers it draws \
+            "With each picture, latent-atlas figures writes a JSON file with the numbers it draws \
              and the configuration that made it. Losses are in nats per image: summed over pixels, \
              averaged over images.",
         ),

@@ -194,7 +194,7 @@ impl RunFolder {
     pub fn configuration(&self) -> Result<Configuration, Error> {
         if !self.exists() {
             return Err(Error::RunFolder(format!(
-                "{} is not a run folder: it has no config.toml; expected a folder made by 'cargo xtask train'",
+                "{} is not a run folder: it has no config.toml; expected a folder made by 'latent-atlas train'",
                 self.path.display()
             )));
         }
@@ -252,7 +252,7 @@ impl RunFolder {
         })?;
         serde_json::from_slice(&bytes).map_err(|error| {
             Error::RunFolder(format!(
-                "{} is damaged ({error}); expected the file 'cargo xtask train' wrote",
+                "{} is damaged ({error}); expected the file 'latent-atlas train' wrote",
                 path.display()
             ))
         })

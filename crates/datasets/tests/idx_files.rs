@@ -649,3 +649,52 @@ proptest! {
         prop_assert_eq!(&array.data[..], &data[..]);
     }
 }
+
+/// Files of each element type, damaged in a few places: an array or a sentence
+/// that begins with the file, never a panic. `LATENT_ATLAS_MUTATIONS` files.
+#[test]
+fn mutated_files_are_read_or_refused_in_a_sentence() {
+    let count: u64 = std::env::var("LATENT_ATLAS_MUTATIONS")
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(2000);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("train-images-idx3-ubyte");
+    let labels = bytes(&[3], &[4, 1, 4]);
+    put(folder.path(), "train-labels-idx1-ubyte", &labels);
+    let originals: Vec<Vec<u8>> = [0x08u8, 0x09, 0x0b, 0x0c, 0x0d, 0x0e]
+        .into_iter()
+        .zip([1usize, 1, 2, 4, 4, 8])
+        .map(|(code, size)| typed(code, &[3, 4, 5], &vec![0x3f; 60 * size]))
+        .flat_map(|content| [gz(&content), content])
+        .collect();
+    let mut state = 1u64;
+    let mut next = |below: usize| {
+        // Knuth's MMIX generator: no crate, the same files everywhere.
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as usize % below
+    };
+    for round in 0..count {
+        let mut content = originals[round as usize % originals.len()].clone();
+        for _ in 0..=next(3) {
+            let at = next(content.len());
+            match next(4) {
+                0 => content[at] ^= 1 << next(8),
+                1 => content[at] = next(256) as u8,
+                2 => content.truncate(at.max(1)),
+                _ => content.extend(vec![next(256) as u8; next(40)]),
+            }
+        }
+        fs::write(&path, &content).unwrap();
+        if let Err(error) = load(folder.path()) {
+            let message = error.to_string();
+            assert!(!message.contains('\n'), "{round}: {message}");
+            assert!(
+                message.contains("train-images-idx3-ubyte"),
+                "{round}: {message}"
+            );
+        }
+    }
+}

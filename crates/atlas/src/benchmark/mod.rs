@@ -1,4 +1,4 @@
-//! How fast this program is on this machine: what `cargo xtask bench` measures.
+//! How fast this program is on this machine: what `latent-atlas bench` measures.
 //!
 //! Everything is set against the machine's own limit, the rate of
 //! multiply-adds that touch registers alone ([`tensor_ops::peak`]). That

@@ -82,7 +82,7 @@ fn malformed(origin: &str) -> Error {
 /// The sentence for such a `config.toml` where one layer is expected.
 pub(super) fn refused(origin: &str) -> Error {
     Error::Configuration(format!(
-        "{origin} describes a two-layer model; expected one of one layer: only 'cargo xtask reproduce iwae-table1 --layers 2' continues and measures the other"
+        "{origin} describes a two-layer model; expected one of one layer: only 'latent-atlas reproduce iwae-table1 --layers 2' continues and measures the other"
     ))
 }
 

@@ -48,7 +48,7 @@ fn request(folder: &Path, dataset: &str) -> Request {
         threads: Some(2),
         location: DataLocation::default(),
         reading: ReadingConfiguration::default(),
-        command: "cargo xtask figures".into(),
+        command: "latent-atlas figures".into(),
     }
 }
 

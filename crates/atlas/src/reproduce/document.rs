@@ -17,7 +17,7 @@ use crate::error::Error;
 pub fn write(out: &Path, document: &Path) -> Result<(), Error> {
     let mut text = String::from(
         "# Published results, made again\n\n\
-         Written by `cargo xtask reproduce NAME --markdown FILE` from the result files of its\n\
+         Written by `latent-atlas reproduce NAME --markdown FILE` from the result files of its\n\
          runs: every row is a run, and a row says how many epochs its run had. All losses are\n\
          nats per image.\n",
     );

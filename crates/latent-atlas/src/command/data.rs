@@ -1,4 +1,4 @@
-//! `cargo xtask data`: fetch, verify, find or inspect data sets.
+//! `latent-atlas data`: fetch, verify, find or inspect data sets.
 
 use std::fmt::Write as _;
 
@@ -18,11 +18,11 @@ with IDX files, raw or .gz, and the path of any folder or file that can be loade
 every published set is meant.
 
 Examples:
-  cargo xtask data fetch mnist
-  cargo xtask data verify --data-dir ~/datasets
-  cargo xtask data path fashion-mnist --json
-  cargo xtask data inspect my-pictures/")]
-pub(crate) struct Data {
+  latent-atlas data fetch mnist
+  latent-atlas data verify --data-dir ~/datasets
+  latent-atlas data path fashion-mnist --json
+  latent-atlas data inspect my-pictures/")]
+pub struct Data {
     #[command(subcommand)]
     action: Action,
 }

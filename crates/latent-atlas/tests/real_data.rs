@@ -27,7 +27,7 @@ fn a_vae_on_mnist_learns_and_both_gradients_agree() {
     let Some(data) = data() else { return };
     let folder = tempfile::tempdir().expect("a temporary folder");
     let last_loss = |out: &str, gradients: &str| {
-        let output = Command::cargo_bin("xtask")
+        let output = Command::cargo_bin("latent-atlas")
             .expect("cargo built it")
             .current_dir(folder.path())
             .args([

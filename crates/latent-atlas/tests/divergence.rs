@@ -36,7 +36,7 @@ fn write_black_images(folder: &Path) {
 fn log_weights_that_diverge_end_the_run_with_exit_code_3() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     write_black_images(folder.path());
-    let output = Command::cargo_bin("xtask")
+    let output = Command::cargo_bin("latent-atlas")
         .expect("cargo built it")
         .current_dir(folder.path())
         .env_remove("LATENT_ATLAS_DATA")

@@ -1,4 +1,4 @@
-//! `cargo xtask eval`: the numbers of a run.
+//! `latent-atlas eval`: the numbers of a run.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -23,11 +23,11 @@ from q(z|x). Under a Bernoulli it is a likelihood of binary images only; for gre
 is printed with that remark.
 
 Examples:
-  cargo xtask eval runs/g1
-  cargo xtask eval runs/g1 --split train --subset 10000
-  cargo xtask eval runs/g1 --nll-samples 5000 --subset 1000
-  cargo xtask eval runs/g1 --json")]
-pub(crate) struct Eval {
+  latent-atlas eval runs/g1
+  latent-atlas eval runs/g1 --split train --subset 10000
+  latent-atlas eval runs/g1 --nll-samples 5000 --subset 1000
+  latent-atlas eval runs/g1 --json")]
+pub struct Eval {
     /// The run folder.
     run: PathBuf,
 

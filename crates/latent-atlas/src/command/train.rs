@@ -1,4 +1,4 @@
-//! `cargo xtask train`: one model into a run folder.
+//! `latent-atlas train`: one model into a run folder.
 
 use std::path::PathBuf;
 
@@ -19,7 +19,7 @@ use crate::progress::TrainingProgress;
 /// Train one model into a run folder.
 #[derive(Debug, Args)]
 #[command(after_long_help = after_help(), args_override_self = true)]
-pub(crate) struct Train {
+pub struct Train {
     /// What to train on: glyphs (embedded), mnist, fashion-mnist, kmnist,
     /// idx:DIR, a folder of images (subfolders are classes), or an .npz, .npy,
     /// .csv or .parquet file.
@@ -157,13 +157,13 @@ fn after_help() -> String {
     }
     text.push_str(
         "\nExamples:\n  \
-         cargo xtask train\n  \
-         cargo xtask train my-pictures/ --latent 16\n  \
-         cargo xtask train --dataset mnist --model vae --hidden 400 --latent 20 --out runs/g1\n  \
-         cargo xtask train --preset lab-ae --dataset fashion-mnist\n  \
-         cargo xtask train --config runs/g1/config.toml --seed 1\n  \
-         cargo xtask train --preset iwae-table1 --dataset mnist --epochs 40 --out runs/iwae\n  \
-         cargo xtask train --resume runs/iwae --epochs 121",
+         latent-atlas train\n  \
+         latent-atlas train my-pictures/ --latent 16\n  \
+         latent-atlas train --dataset mnist --model vae --hidden 400 --latent 20 --out runs/g1\n  \
+         latent-atlas train --preset lab-ae --dataset fashion-mnist\n  \
+         latent-atlas train --config runs/g1/config.toml --seed 1\n  \
+         latent-atlas train --preset iwae-table1 --dataset mnist --epochs 40 --out runs/iwae\n  \
+         latent-atlas train --resume runs/iwae --epochs 121",
     );
     text
 }

@@ -16,8 +16,8 @@ const WIDTH: usize = 5;
 const TRAIN: usize = 300;
 const TEST: usize = 40;
 
-fn xtask(folder: &Path, line: &str) -> Command {
-    let mut command = Command::cargo_bin("xtask").expect("cargo built it");
+fn program(folder: &Path, line: &str) -> Command {
+    let mut command = Command::cargo_bin("latent-atlas").expect("cargo built it");
     command
         .current_dir(folder)
         .env_remove("LATENT_ATLAS_DATA")
@@ -29,7 +29,7 @@ fn xtask(folder: &Path, line: &str) -> Command {
 
 /// Runs a command that must succeed and returns its stdout.
 fn succeed(folder: &Path, line: &str) -> String {
-    let output = xtask(folder, line).output().expect("the program starts");
+    let output = program(folder, line).output().expect("the program starts");
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{line}: {stderr}");
     String::from_utf8(output.stdout).expect("output is UTF-8")
@@ -39,7 +39,7 @@ fn succeed(folder: &Path, line: &str) -> String {
 /// prints on stderr.
 fn refused(folder: &Path, line: &str) -> String {
     let before = names(folder);
-    let output = xtask(folder, line).output().expect("the program starts");
+    let output = program(folder, line).output().expect("the program starts");
     let stderr = String::from_utf8(output.stderr).expect("output is UTF-8");
     assert_eq!(output.status.code(), Some(2), "{line}: {stderr}");
     assert_eq!(stderr.trim_end().lines().count(), 1, "{line}: {stderr}");

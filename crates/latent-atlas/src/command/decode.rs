@@ -1,4 +1,4 @@
-//! `cargo xtask decode`: images of codes.
+//! `latent-atlas decode`: images of codes.
 
 use std::path::PathBuf;
 
@@ -22,9 +22,9 @@ data.
   -o x.npz       the arrays z [n, latent] and x [n, values]; .csv: z1, …, x1, …
 
 Examples:
-  cargo xtask decode runs/g1 codes.csv -o images.png
-  cargo xtask decode runs/g1 codes.npy -o images.npz")]
-pub(crate) struct Decode {
+  latent-atlas decode runs/g1 codes.csv -o images.png
+  latent-atlas decode runs/g1 codes.npy -o images.npz")]
+pub struct Decode {
     /// The run folder.
     run: PathBuf,
 

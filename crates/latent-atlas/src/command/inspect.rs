@@ -1,4 +1,4 @@
-//! `cargo xtask data inspect`: what a source holds, and what is wrong with it.
+//! `latent-atlas data inspect`: what a source holds, and what is wrong with it.
 
 use std::fmt::Write as _;
 
@@ -16,9 +16,9 @@ use crate::output::Output;
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Examples:
-  cargo xtask data inspect my-pictures/
-  cargo xtask data inspect digits.npz --maximum 16
-  cargo xtask data inspect mnist --json")]
+  latent-atlas data inspect my-pictures/
+  latent-atlas data inspect digits.npz --maximum 16
+  latent-atlas data inspect mnist --json")]
 pub(crate) struct Inspect {
     /// A name, idx:DIR, a folder of images, or an .npz, .npy, .csv or .parquet
     /// file.

@@ -40,8 +40,8 @@ fn folder() -> TempDir {
     folder
 }
 
-fn xtask(folder: &Path) -> Command {
-    let mut command = Command::cargo_bin("xtask").expect("cargo built it");
+fn program(folder: &Path) -> Command {
+    let mut command = Command::cargo_bin("latent-atlas").expect("cargo built it");
     command
         .current_dir(folder)
         .env_remove("LATENT_ATLAS_DATA")
@@ -89,7 +89,7 @@ const TABLE: [&str; 12] = [
 /// The only row of the table in `out` after so many stages.
 fn row(folder: &Path, out: &str, stages: &str, more: &[&str]) -> Value {
     let document = json(&succeed(
-        xtask(folder)
+        program(folder)
             .args(TABLE)
             .args(["--out", out, "--stages", stages])
             .args(more),
@@ -197,7 +197,7 @@ fn two_layers_have_rows_and_runs_of_their_own() {
     ]
     .concat();
     let document = json(&succeed(
-        xtask(folder.path()).args(several).args(["--out", "out"]),
+        program(folder.path()).args(several).args(["--out", "out"]),
     ));
     assert_eq!(
         (&document["rows"][0]["k"], &document["rows"][0]["layers"]),
@@ -213,7 +213,7 @@ fn two_layers_have_rows_and_runs_of_their_own() {
         vec!["train", "--resume", run, "--epochs", "5"],
         vec!["train", "--dataset", "idx:tiny", "--config", config],
     ] {
-        let message = fail(xtask(folder.path()).args(&arguments));
+        let message = fail(program(folder.path()).args(&arguments));
         assert!(
             message.contains("two-layer model"),
             "{arguments:?}: {message}"
@@ -241,7 +241,7 @@ fn two_layers_have_rows_and_runs_of_their_own() {
         &["--out", "out", "--layers", "2", "--stages", "3"],
     ]
     .concat();
-    let message = fail(xtask(folder.path()).args(longer));
+    let message = fail(program(folder.path()).args(longer));
     assert!(message.contains("--no-training"), "{message}");
 }
 
@@ -268,7 +268,7 @@ fn what_another_version_made_is_not_taken_for_current() {
         older["digest"] = "0".repeat(64).into();
         fs::write(&result, older.to_string()).expect("writable");
         let arguments = [&TABLE[..], &["--out", "out", "--stages", "2"], &more].concat();
-        let message = fail(xtask(folder.path()).args(arguments));
+        let message = fail(program(folder.path()).args(arguments));
         assert!(message.contains("gives other results"), "{message}");
         assert!(result.exists());
     }
@@ -282,7 +282,7 @@ fn runs_are_measured_as_they_stand() {
     assert_eq!(stands, trained);
     let run = folder.path().join("out/iwae-table1/k1");
     succeed(
-        xtask(folder.path())
+        program(folder.path())
             .args(["train", "--quiet", "--epochs", "6", "--resume"])
             .arg(&run),
     );
@@ -290,14 +290,14 @@ fn runs_are_measured_as_they_stand() {
     assert_eq!(stands["epochs"], 6);
     // Without that option, a longer run cannot stand for a shorter one.
     let shorter = [&TABLE[..], &["--out", "out", "--stages", "1"]].concat();
-    let message = fail(xtask(folder.path()).args(shorter));
+    let message = fail(program(folder.path()).args(shorter));
     assert!(message.contains("more than the 1 asked for"), "{message}");
 }
 
 #[test]
 fn test_losses_stand_beside_the_published_ones() {
     let folder = folder();
-    let mut command = xtask(folder.path());
+    let mut command = program(folder.path());
     command.args(["reproduce", "keras-2d", "--dataset", "idx:tiny", "--quiet"]);
     let text = succeed(&mut command);
     assert!(text.contains("elsewhere"), "{text}");
@@ -316,7 +316,7 @@ fn test_losses_stand_beside_the_published_ones() {
 #[cfg(unix)]
 fn stopped(folder: &Path, more: &[&str], file: &str) {
     let arguments = [&TABLE[..TABLE.len() - 2], &["--out", "out"], more].concat();
-    let mut child = std::process::Command::new(assert_cmd::cargo::cargo_bin!("xtask"))
+    let mut child = std::process::Command::new(assert_cmd::cargo::cargo_bin!("latent-atlas"))
         .current_dir(folder)
         .args(&arguments)
         .stdout(std::process::Stdio::null())
@@ -388,7 +388,7 @@ fn early_stopping_keeps_the_best_weights_and_resumes_to_them() {
     let folder = folder();
     let train = |out: &str, epochs: &str| {
         succeed(
-            xtask(folder.path())
+            program(folder.path())
                 .args(EARLY)
                 .args(["--epochs", epochs, "--out", out]),
         );
@@ -425,7 +425,7 @@ fn early_stopping_keeps_the_best_weights_and_resumes_to_them() {
     }
     fs::remove_file(run("cut", "result.json")).expect("removed");
     fs::remove_file(run("cut", "model.safetensors")).expect("removed");
-    succeed(xtask(folder.path()).args(["train", "--quiet", "--resume", "cut"]));
+    succeed(program(folder.path()).args(["train", "--quiet", "--resume", "cut"]));
     for file in ["model.safetensors", "state.safetensors", "best.safetensors"] {
         assert!(
             read(run("whole", file)) == read(run("cut", file)),
@@ -476,7 +476,7 @@ fn wrong_usage_is_refused_before_anything_is_written() {
             "below the 120",
         ),
     ] {
-        let message = fail(xtask(folder.path()).args(&arguments).args(tiny));
+        let message = fail(program(folder.path()).args(&arguments).args(tiny));
         assert!(message.contains(expected), "{arguments:?}: {message}");
     }
     let left: Vec<_> = fs::read_dir(folder.path())

@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: how fast this program is on this machine.
+//! `latent-atlas bench`: how fast this program is on this machine.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -18,7 +18,7 @@ const PYTHON_VARIABLE: &str = "LATENT_ATLAS_PYTHON";
 /// sampling and whole training epochs.
 #[derive(Debug, Args)]
 #[command(after_long_help = after_help(), args_override_self = true)]
-pub(crate) struct Bench {
+pub struct Bench {
     /// Fewer repetitions, for a first look.
     #[arg(long)]
     quick: bool,
@@ -75,10 +75,10 @@ fn after_help() -> &'static str {
      on an idle machine.\n\
      \n\
      Examples:\n  \
-     cargo xtask bench --quick\n  \
-     cargo xtask bench --only training --architecture 784-256-2 --epochs 10\n  \
-     cargo xtask bench --json > bench.json\n  \
-     cargo xtask bench --only training --peers --python venv/bin/python"
+     latent-atlas bench --quick\n  \
+     latent-atlas bench --only training --architecture 784-256-2 --epochs 10\n  \
+     latent-atlas bench --json > bench.json\n  \
+     latent-atlas bench --only training --peers --python venv/bin/python"
 }
 
 impl Bench {
@@ -129,7 +129,7 @@ impl Bench {
                 .filter(|value| !value.is_empty())
                 .map(PathBuf::from)
         };
-        let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
         Peers {
             python: self
                 .python

@@ -11,8 +11,8 @@ use datasets::idx;
 use serde_json::Value;
 use tempfile::TempDir;
 
-fn xtask(folder: &Path) -> Command {
-    let mut command = Command::cargo_bin("xtask").expect("cargo built it");
+fn program(folder: &Path) -> Command {
+    let mut command = Command::cargo_bin("latent-atlas").expect("cargo built it");
     command
         .current_dir(folder)
         .env_remove("LATENT_ATLAS_DATA")
@@ -86,7 +86,7 @@ const SMALL: [&str; 10] = [
 
 fn train(root: &Path, source: &str, more: &[&str]) -> String {
     succeed(
-        xtask(root)
+        program(root)
             .args(["train", source, "--out", "run"])
             .args(SMALL)
             .args(more),
@@ -95,7 +95,7 @@ fn train(root: &Path, source: &str, more: &[&str]) -> String {
 
 fn evaluate(root: &Path, more: &[&str]) -> Value {
     let text = succeed(
-        xtask(root)
+        program(root)
             .args(["eval", "run", "--quiet", "--json"])
             .args(more),
     );
@@ -119,7 +119,7 @@ fn every_shape_trains_and_is_said_wherever_the_run_is_spoken_of() {
         let report = evaluate(root.path(), &[]);
         assert_eq!(report["data"]["shape"], shape);
         assert_eq!(report["n"], 20);
-        let table = succeed(xtask(root.path()).args(["eval", "run"]));
+        let table = succeed(program(root.path()).args(["eval", "run"]));
         assert!(table.contains(&format!("({shape})")), "{table}");
         let model = fs::read(root.path().join("run/model.safetensors")).expect("written");
         let needle = format!("\\\"shape\\\":\\\"{shape}\\\"");
@@ -137,7 +137,7 @@ fn labels_are_optional() {
     data(root.path(), "plain", &[8, 8], false);
     train(root.path(), "plain", &[]);
     assert_eq!(evaluate(root.path(), &[])["n"], 20);
-    let health = succeed(xtask(root.path()).args(["data", "inspect", "plain"]));
+    let health = succeed(program(root.path()).args(["data", "inspect", "plain"]));
     assert!(health.contains("there are no labels"), "{health}");
 }
 
@@ -158,7 +158,7 @@ fn a_source_without_a_test_set_gives_a_share_and_every_number_says_so() {
             .expect("a count"),
     );
     assert_eq!(test + train, 40);
-    let message = refused(xtask(root.path()).args(["train", "one", "--test-share", "1"]));
+    let message = refused(program(root.path()).args(["train", "one", "--test-share", "1"]));
     assert!(message.contains("--test-share is 1"), "{message}");
 }
 
@@ -172,7 +172,7 @@ fn held_out_images_are_no_training_images() {
     let root = folder();
     data(root.path(), "some", &[4, 4], true);
     train(root.path(), "some", &[]);
-    let message = refused(xtask(root.path()).args(["eval", "run", "--split", "validation"]));
+    let message = refused(program(root.path()).args(["eval", "run", "--split", "validation"]));
     assert!(message.contains("data.validation"), "{message}");
 }
 
@@ -184,12 +184,12 @@ fn data_that_moved_can_be_pointed_at_and_other_data_is_refused() {
     // From another working directory the run still finds its data.
     let elsewhere = folder();
     let run = root.path().join("run");
-    succeed(xtask(elsewhere.path()).arg("eval").arg(&run));
+    succeed(program(elsewhere.path()).arg("eval").arg(&run));
     fs::rename(source, root.path().join("after")).expect("a writable folder");
-    let message = refused(xtask(root.path()).args(["eval", "run"]));
+    let message = refused(program(root.path()).args(["eval", "run"]));
     assert!(message.contains("before"), "{message}");
     assert_eq!(evaluate(root.path(), &["--dataset", "after"])["n"], 20);
-    succeed(xtask(root.path()).args(["train", "--resume", "run", "--dataset", "after"]));
+    succeed(program(root.path()).args(["train", "--resume", "run", "--dataset", "after"]));
 
     let other = data(root.path(), "other", &[6, 6], true);
     let images = other.join("t10k-images-idx3-ubyte");
@@ -209,7 +209,7 @@ fn data_that_moved_can_be_pointed_at_and_other_data_is_refused() {
             "3",
         ],
     ] {
-        let message = refused(xtask(root.path()).args(command));
+        let message = refused(program(root.path()).args(command));
         assert!(message.contains("fingerprint"), "{message}");
     }
 }
@@ -228,7 +228,8 @@ fn values_that_are_no_grey_values_are_told_what_to_do() {
         bytes.extend(values.flat_map(f32::to_be_bytes));
         fs::write(source.join(format!("{part}-images-idx2-float")), bytes).expect("writable");
     }
-    let message = refused(xtask(root.path()).args(["train", "floats", "--quiet", "--out", "run"]));
+    let message =
+        refused(program(root.path()).args(["train", "floats", "--quiet", "--out", "run"]));
     assert!(message.contains("gaussian-identity"), "{message}");
     assert!(!root.path().join("run").exists(), "nothing is written");
     train(
@@ -277,16 +278,16 @@ fn few_and_equal_rows_end_in_numbers_or_a_sentence() {
             &vec![4; rows],
         );
         train(root.path(), "odd", &[]);
-        let text = succeed(xtask(root.path()).args(["eval", "run", "--json", "--quiet"]));
+        let text = succeed(program(root.path()).args(["eval", "run", "--json", "--quiet"]));
         assert!(is_finite(&text), "{text}");
-        let table = succeed(xtask(root.path()).args(["eval", "run", "--nll-samples", "10"]));
+        let table = succeed(program(root.path()).args(["eval", "run", "--nll-samples", "10"]));
         assert!(is_finite(&table), "{table}");
     }
     let root = folder();
     let source = root.path().join("one");
     fs::create_dir(&source).expect("a new folder");
     write(source.join("train-images-idx3-ubyte"), &[1, 3, 3], &[1; 9]);
-    let message = refused(xtask(root.path()).args(["train", "one"]));
+    let message = refused(program(root.path()).args(["train", "one"]));
     assert!(message.contains("at least 2"), "{message}");
 }
 
@@ -307,7 +308,7 @@ fn a_path_that_is_not_utf8_is_no_obstacle() {
     let root = folder();
     let out = OsStr::from_bytes(b"r\xe9sultats");
     let text = succeed(
-        xtask(root.path())
+        program(root.path())
             .args(["train", "--json", "--out"])
             .arg(out)
             .args(SMALL)
@@ -320,7 +321,7 @@ fn a_path_that_is_not_utf8_is_no_obstacle() {
 #[test]
 fn the_largest_seed_is_named() {
     let root = folder();
-    let message = refused(xtask(root.path()).args(["train", "--seed", "18446744073709551615"]));
+    let message = refused(program(root.path()).args(["train", "--seed", "18446744073709551615"]));
     assert!(message.contains("at most 9223372036854775807"), "{message}");
 }
 
@@ -332,7 +333,7 @@ fn a_cause_is_said_once() {
         &["train", "--config", "nowhere.toml"],
         &["data", "inspect", "idx:nowhere"],
     ] {
-        let message = refused(xtask(root.path()).args(arguments));
+        let message = refused(program(root.path()).args(arguments));
         assert_eq!(message.matches("No such file").count(), 1, "{message}");
     }
 }
@@ -340,9 +341,9 @@ fn a_cause_is_said_once() {
 #[test]
 fn a_name_that_is_nearly_right_is_suggested() {
     let root = folder();
-    let message = refused(xtask(root.path()).args(["train", "fashion-mnits"]));
+    let message = refused(program(root.path()).args(["train", "fashion-mnits"]));
     assert!(message.contains("did you mean fashion-mnist?"), "{message}");
-    let message = refused(xtask(root.path()).args(["train", "no/such/folder"]));
+    let message = refused(program(root.path()).args(["train", "no/such/folder"]));
     assert!(message.contains("no/such/folder"), "{message}");
 }
 
@@ -357,14 +358,14 @@ fn a_mask_is_named_with_its_remedy() {
         &[200, 4, 4],
         &values,
     );
-    let output = xtask(root.path())
+    let output = program(root.path())
         .args(["train", "mask", "--out", "run", "--epochs", "1"])
         .output()
         .expect("the program starts");
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(said.contains("--maximum 1"), "{said}");
     let health =
-        succeed(xtask(root.path()).args(["data", "inspect", "mask", "--maximum", "1", "--json"]));
+        succeed(program(root.path()).args(["data", "inspect", "mask", "--maximum", "1", "--json"]));
     let health: Value = serde_json::from_str(&health).expect("one JSON document");
     assert_eq!(health["range"], serde_json::json!([0.0, 1.0]));
     assert_eq!(health["findings"], serde_json::json!([]));

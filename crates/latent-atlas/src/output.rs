@@ -7,7 +7,7 @@ use serde::Serialize;
 
 /// Options every command has.
 #[derive(Clone, Copy, Debug, Args)]
-pub(crate) struct Output {
+pub struct Output {
     /// Show no progress, only the result and errors.
     #[arg(long, short, global = true)]
     quiet: bool,
@@ -20,29 +20,32 @@ pub(crate) struct Output {
 
 impl Output {
     /// Whether one JSON document was asked for.
-    pub(crate) fn json(&self) -> bool {
+    pub fn json(&self) -> bool {
         self.json
     }
 
     /// Whether to show how far long work has come.
-    pub(crate) fn shows_progress(&self) -> bool {
+    pub fn shows_progress(&self) -> bool {
         !self.quiet
     }
 
     /// Whether progress may be drawn over, as on a terminal.
-    pub(crate) fn is_interactive(&self) -> bool {
+    pub fn is_interactive(&self) -> bool {
         self.shows_progress() && std::io::stderr().is_terminal()
     }
 
     /// A line about the work itself: to stderr, silenced by `--quiet`.
-    pub(crate) fn note(&self, line: &str) {
+    pub fn note(&self, line: &str) {
         if self.shows_progress() {
             eprintln!("{line}");
         }
     }
 
     /// The command's result: the document with `--json`, else the text.
-    pub(crate) fn result(&self, document: &impl Serialize, text: &str) -> anyhow::Result<()> {
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn result(&self, document: &impl Serialize, text: &str) -> anyhow::Result<()> {
         let mut stdout = std::io::stdout().lock();
         if self.json {
             serde_json::to_writer_pretty(&mut stdout, document)?;

@@ -8,8 +8,8 @@ use assert_cmd::Command;
 use serde_json::Value;
 use tempfile::TempDir;
 
-fn xtask(folder: &Path) -> Command {
-    let mut command = Command::cargo_bin("xtask").expect("cargo built it");
+fn program(folder: &Path) -> Command {
+    let mut command = Command::cargo_bin("latent-atlas").expect("cargo built it");
     command
         .current_dir(folder)
         .env_remove("LATENT_ATLAS_DATA")
@@ -53,7 +53,7 @@ const SMALL: [&str; 8] = [
 
 fn train(folder: &Path, out: &str, more: &[&str]) -> String {
     succeed(
-        xtask(folder)
+        program(folder)
             .args(["train", "--quiet", "--out", out])
             .args(SMALL)
             .args(more),
@@ -70,7 +70,7 @@ fn training_writes_the_run_folder_and_threads_do_not_change_a_byte() {
     let text = train(folder.path(), "one", &["--threads", "1"]);
     assert!(text.contains("test loss"), "{text}");
     let document = json(&succeed(
-        xtask(folder.path())
+        program(folder.path())
             .args([
                 "train",
                 "--json",
@@ -98,7 +98,7 @@ fn training_writes_the_run_folder_and_threads_do_not_change_a_byte() {
     }
     let command = String::from_utf8(read(run.join("command.txt"))).expect("UTF-8");
     assert!(
-        command.starts_with("cargo xtask train --quiet --out one"),
+        command.starts_with("latent-atlas train --quiet --out one"),
         "{command}"
     );
     let metrics = String::from_utf8(read(run.join("metrics.jsonl"))).expect("UTF-8");
@@ -128,14 +128,14 @@ fn a_run_is_repeated_from_its_configuration_and_not_trained_twice() {
         "--out",
         "second",
     ];
-    succeed(xtask(folder.path()).args(repeat));
+    succeed(program(folder.path()).args(repeat));
     let [first, second] =
         ["first", "second"].map(|run| read(folder.path().join(run).join("model.safetensors")));
     assert!(first == second);
-    let again = succeed(xtask(folder.path()).args(repeat));
+    let again = succeed(program(folder.path()).args(repeat));
     assert!(again.starts_with("already done"), "{again}");
     let message = fail(
-        xtask(folder.path()).args(["train", "--quiet", "--out", "first", "--epochs", "1"]),
+        program(folder.path()).args(["train", "--quiet", "--out", "first", "--epochs", "1"]),
         2,
     );
     assert!(message.contains("another configuration"), "{message}");
@@ -145,7 +145,7 @@ fn a_run_is_repeated_from_its_configuration_and_not_trained_twice() {
     let mut result = json(&String::from_utf8(read(&path)).expect("UTF-8"));
     result["digest"] = "0".repeat(64).into();
     fs::write(&path, result.to_string()).expect("writable");
-    let message = fail(xtask(folder.path()).args(repeat), 2);
+    let message = fail(program(folder.path()).args(repeat), 2);
     assert!(message.contains("gives other results"), "{message}");
 }
 
@@ -165,7 +165,7 @@ fn a_killed_run_resumes_to_the_same_bytes() {
     fs::remove_file(cut.join("result.json")).expect("removed");
     let metrics = String::from_utf8(read(cut.join("metrics.jsonl"))).expect("UTF-8");
     fs::write(cut.join("metrics.jsonl"), &metrics[..metrics.len() - 20]).expect("written");
-    succeed(xtask(folder.path()).args(["train", "--quiet", "--resume", "cut"]));
+    succeed(program(folder.path()).args(["train", "--quiet", "--resume", "cut"]));
     for file in ["model.safetensors", "state.safetensors", "trajectories.npz"] {
         let [whole, cut] = ["whole", "cut"].map(|run| read(folder.path().join(run).join(file)));
         assert!(whole == cut, "{file} differs after resuming");
@@ -178,7 +178,7 @@ fn a_killed_run_resumes_to_the_same_bytes() {
 #[test]
 fn a_signal_checkpoints_and_exits_75() {
     let folder = folder();
-    let mut child = std::process::Command::new(assert_cmd::cargo::cargo_bin!("xtask"))
+    let mut child = std::process::Command::new(assert_cmd::cargo::cargo_bin!("latent-atlas"))
         .current_dir(folder.path())
         .args([
             "train", "--out", "run", "--epochs", "100000", "--hidden", "8",
@@ -212,7 +212,7 @@ fn a_signal_checkpoints_and_exits_75() {
 fn a_diverged_run_is_recorded_with_exit_code_3() {
     let folder = folder();
     let message = fail(
-        xtask(folder.path())
+        program(folder.path())
             .args(["train", "--quiet", "--out", "run", "--lr", "1e30"])
             .args(SMALL),
         3,
@@ -222,7 +222,7 @@ fn a_diverged_run_is_recorded_with_exit_code_3() {
         json(&String::from_utf8(read(folder.path().join("run/result.json"))).expect("UTF-8"));
     assert_eq!(result["status"], "diverged");
     let again = fail(
-        xtask(folder.path()).args(["train", "--quiet", "--resume", "run"]),
+        program(folder.path()).args(["train", "--quiet", "--resume", "run"]),
         3,
     );
     assert!(again.contains("diverged"), "{again}");
@@ -234,7 +234,7 @@ fn evaluation_prints_and_writes_the_same_numbers() {
     train(folder.path(), "vae", &[]);
     train(folder.path(), "ae", &["--model", "ae"]);
     let printed = json(&succeed(
-        xtask(folder.path()).args(["eval", "vae", "--json", "--quiet"]),
+        program(folder.path()).args(["eval", "vae", "--json", "--quiet"]),
     ));
     let written =
         json(&String::from_utf8(read(folder.path().join("vae/eval.json"))).expect("UTF-8"));
@@ -251,19 +251,19 @@ fn evaluation_prints_and_writes_the_same_numbers() {
         2
     );
     let ae =
-        json(&succeed(xtask(folder.path()).args([
+        json(&succeed(program(folder.path()).args([
             "eval", "ae", "--json", "--quiet", "--subset", "100",
         ])));
     assert!(ae["elbo"].is_null() && ae["kl"].is_null() && ae["at_mean"]["kl"].is_null());
     assert_eq!(ae["n"], 100);
-    let table = succeed(xtask(folder.path()).args(["eval", "vae", "--quiet"]));
+    let table = succeed(program(folder.path()).args(["eval", "vae", "--quiet"]));
     assert!(table.contains("active units"), "{table}");
     let message = fail(
-        xtask(folder.path()).args(["eval", "vae", "--quiet", "--subset", "0"]),
+        program(folder.path()).args(["eval", "vae", "--quiet", "--subset", "0"]),
         2,
     );
     assert!(message.contains("--subset is 0"), "{message}");
-    let message = fail(xtask(folder.path()).args(["eval", "nowhere"]), 2);
+    let message = fail(program(folder.path()).args(["eval", "nowhere"]), 2);
     assert!(message.contains("nowhere is not a run folder"), "{message}");
 }
 
@@ -275,7 +275,7 @@ fn likelihoods_are_bounded_by_importance_sampling() {
     let eval = |threads: &str| {
         let options = ["--subset", "200", "--nll-samples", "100", "--seed", "3"];
         json(&succeed(
-            xtask(folder.path())
+            program(folder.path())
                 .args(["eval", "vae", "--json", "--quiet", "--threads", threads])
                 .args(options),
         ))
@@ -299,10 +299,10 @@ fn likelihoods_are_bounded_by_importance_sampling() {
     // A gap is one of whole splits.
     assert!(document["train_test_gap"].is_null());
     let whole = json(&succeed(
-        xtask(folder.path()).args(["eval", "vae", "--json", "--quiet"]),
+        program(folder.path()).args(["eval", "vae", "--json", "--quiet"]),
     ));
     assert!(whole["train_test_gap"]["loss"].is_f64() && whole["nll"].is_null());
-    let table = succeed(xtask(folder.path()).args([
+    let table = succeed(program(folder.path()).args([
         "eval",
         "vae",
         "--quiet",
@@ -315,7 +315,7 @@ fn likelihoods_are_bounded_by_importance_sampling() {
         table.contains("K = 10") && table.contains("not a likelihood"),
         "{table}"
     );
-    let binary = json(&succeed(xtask(folder.path()).args([
+    let binary = json(&succeed(program(folder.path()).args([
         "eval",
         "vae",
         "--json",
@@ -336,7 +336,7 @@ fn likelihoods_are_bounded_by_importance_sampling() {
     assert_eq!(binary["nll_is_likelihood"], true);
     for (run, samples, expected) in [("vae", "0", "--nll-samples is 0"), ("ae", "5", "kind vae")] {
         let message = fail(
-            xtask(folder.path()).args(["eval", run, "--quiet", "--nll-samples", samples]),
+            program(folder.path()).args(["eval", run, "--quiet", "--nll-samples", samples]),
             2,
         );
         assert!(message.contains(expected), "{message}");
@@ -350,7 +350,7 @@ fn a_damaged_checkpoint_is_named() {
     let model = folder.path().join("run/model.safetensors");
     let bytes = read(&model);
     fs::write(&model, &bytes[..bytes.len() / 2]).expect("written");
-    let message = fail(xtask(folder.path()).args(["eval", "run", "--quiet"]), 2);
+    let message = fail(program(folder.path()).args(["eval", "run", "--quiet"]), 2);
     assert!(message.contains("model.safetensors"), "{message}");
 }
 
@@ -358,7 +358,7 @@ fn a_damaged_checkpoint_is_named() {
 fn figures_are_drawn_and_finished_runs_used_again() {
     let folder = folder();
     let draw = ["figures", "--study", "lab", "--quick", "--json", "--quiet"];
-    let document = json(&succeed(xtask(folder.path()).args(draw)));
+    let document = json(&succeed(program(folder.path()).args(draw)));
     assert_eq!(document["trained"], 3);
     for name in ["vae-map", "ae-map", "lab-ae-map"] {
         let path = folder.path().join(format!("figures/glyphs/lab/{name}.png"));
@@ -371,7 +371,7 @@ fn figures_are_drawn_and_finished_runs_used_again() {
     let page = String::from_utf8(read(folder.path().join("figures/index.html"))).expect("UTF-8");
     assert!(page.contains("glyphs/lab/maps.png"));
     let before = read(folder.path().join("figures/glyphs/lab/maps.png"));
-    let again = json(&succeed(xtask(folder.path()).args(draw)));
+    let again = json(&succeed(program(folder.path()).args(draw)));
     assert_eq!(again["trained"], 0);
     assert!(before == read(folder.path().join("figures/glyphs/lab/maps.png")));
 }
@@ -379,7 +379,7 @@ fn figures_are_drawn_and_finished_runs_used_again() {
 #[test]
 fn objectives_and_likelihoods_are_stated_and_evaluated() {
     let folder = folder();
-    let output = xtask(folder.path())
+    let output = program(folder.path())
         .args(["train", "--out", "iwae", "--objective", "iwae"])
         .args(["--samples", "3"])
         .args(SMALL)
@@ -393,7 +393,7 @@ fn objectives_and_likelihoods_are_stated_and_evaluated() {
     );
     let gaussian = ["--likelihood", "gaussian", "--sigma", "per-pixel"];
     train(folder.path(), "gaussian", &gaussian);
-    let evaluation = json(&succeed(xtask(folder.path()).args([
+    let evaluation = json(&succeed(program(folder.path()).args([
         "eval",
         "gaussian",
         "--json",
@@ -462,7 +462,7 @@ fn wrong_usage_is_one_sentence_and_exit_code_2() {
         (vec!["data", "verify", "mnist"], "mnist"),
         (vec!["ci", "--from", "nowhere"], "clippy"),
     ] {
-        let message = fail(xtask(folder.path()).args(&arguments), 2);
+        let message = fail(program(folder.path()).args(&arguments), 2);
         assert!(message.contains(expected), "{arguments:?}: {message}");
     }
     assert_eq!(
@@ -477,7 +477,7 @@ fn an_output_folder_that_cannot_be_made_is_named() {
     let folder = folder();
     fs::write(folder.path().join("file"), "").expect("written");
     let message = fail(
-        xtask(folder.path())
+        program(folder.path())
             .args(["train", "--quiet", "--out", "file/run"])
             .args(SMALL),
         2,
@@ -488,14 +488,14 @@ fn an_output_folder_that_cannot_be_made_is_named() {
 #[test]
 fn data_commands_print_text_and_json() {
     let folder = folder();
-    let text = succeed(xtask(folder.path()).args(["data", "fetch", "glyphs"]));
+    let text = succeed(program(folder.path()).args(["data", "fetch", "glyphs"]));
     assert!(text.contains("embedded"), "{text}");
     let document = json(&succeed(
-        xtask(folder.path()).args(["data", "verify", "glyphs", "--json"]),
+        program(folder.path()).args(["data", "verify", "glyphs", "--json"]),
     ));
     assert_eq!(document[0]["ok"], true);
     let document = json(&succeed(
-        xtask(folder.path()).args(["data", "path", "glyphs", "--json"]),
+        program(folder.path()).args(["data", "path", "glyphs", "--json"]),
     ));
     assert!(document[0]["folder"].is_null());
 }
@@ -503,7 +503,7 @@ fn data_commands_print_text_and_json() {
 #[test]
 fn configurations_can_be_printed_without_training() {
     let folder = folder();
-    let text = succeed(xtask(folder.path()).args([
+    let text = succeed(program(folder.path()).args([
         "train",
         "--preset",
         "lab-ae",
@@ -522,7 +522,7 @@ fn configurations_can_be_printed_without_training() {
 fn every_command_has_help_with_examples() {
     let folder = folder();
     for command in ["train", "eval", "figures", "data", "ci"] {
-        let text = succeed(xtask(folder.path()).args([command, "--help"]));
+        let text = succeed(program(folder.path()).args([command, "--help"]));
         assert!(text.contains("Examples:"), "{command}");
     }
 }

@@ -1,4 +1,4 @@
-//! `cargo xtask sample`: new images.
+//! `latent-atlas sample`: new images.
 
 use std::path::PathBuf;
 
@@ -19,9 +19,9 @@ training data, for any model. Code i depends on the seed and i alone: the first 
 of 16. Outputs are as of `decode`.
 
 Examples:
-  cargo xtask sample runs/g1 -n 64 --seed 1 -o samples.png
-  cargo xtask sample runs/ae -n 1000 --fitted -o samples.npz")]
-pub(crate) struct Sample {
+  latent-atlas sample runs/g1 -n 64 --seed 1 -o samples.png
+  latent-atlas sample runs/ae -n 1000 --fitted -o samples.npz")]
+pub struct Sample {
     /// The run folder.
     run: PathBuf,
 

@@ -1,7 +1,6 @@
 //! One module per command: its options, and how its result is printed.
 
 pub(crate) mod bench;
-pub(crate) mod ci;
 pub(crate) mod data;
 pub(crate) mod decode;
 pub(crate) mod encode;

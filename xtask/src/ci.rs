@@ -8,15 +8,22 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 use serde_json::json;
 
-use crate::output::Output;
+use latent_atlas::Output;
 
 /// Run everything CI checks, cheapest first.
 #[derive(Debug, Args)]
-#[command(after_long_help = "Examples:\n  cargo xtask ci\n  cargo xtask ci --from test")]
+#[command(
+    after_long_help = "Examples:\n  cargo xtask ci\n  cargo xtask ci --from test\n  cargo xtask ci --full"
+)]
 pub(crate) struct Ci {
     /// Start at this check, skipping those before it.
     #[arg(long, value_name = "CHECK")]
     from: Option<String>,
+
+    /// Also run what takes longer than a gate may: 100,000 damaged files of
+    /// each format that is read.
+    #[arg(long)]
+    full: bool,
 }
 
 struct Check {
@@ -61,15 +68,64 @@ const CHECKS: &[Check] = &[
     },
 ];
 
+/// What `--full` adds.
+const LONGER_CHECKS: &[Check] = &[
+    Check {
+        name: "damaged-images",
+        arguments: &[
+            "test",
+            "--release",
+            "--locked",
+            "-p",
+            "datasets",
+            "--test",
+            "image_folders",
+            "mutat",
+        ],
+        environment: MUTATIONS,
+    },
+    Check {
+        name: "damaged-tables",
+        arguments: &[
+            "test",
+            "--release",
+            "--locked",
+            "-p",
+            "datasets",
+            "--test",
+            "malformed_tables",
+        ],
+        environment: MUTATIONS,
+    },
+    Check {
+        name: "damaged-idx",
+        arguments: &[
+            "test",
+            "--release",
+            "--locked",
+            "-p",
+            "datasets",
+            "--test",
+            "idx_files",
+            "mutat",
+        ],
+        environment: MUTATIONS,
+    },
+];
+
+const MUTATIONS: &[(&str, &str)] = &[("LATENT_ATLAS_MUTATIONS", "100000")];
+
 impl Ci {
     pub(crate) fn run(&self, output: &Output) -> anyhow::Result<()> {
+        let longer = if self.full { LONGER_CHECKS } else { &[] };
+        let checks: Vec<&Check> = CHECKS.iter().chain(longer).collect();
         let start = match &self.from {
             None => 0,
-            Some(name) => CHECKS
+            Some(name) => checks
                 .iter()
                 .position(|check| check.name == name)
                 .ok_or_else(|| {
-                    let names: Vec<_> = CHECKS.iter().map(|check| check.name).collect();
+                    let names: Vec<_> = checks.iter().map(|check| check.name).collect();
                     atlas::Error::Configuration(format!(
                         "--from names the unknown check '{name}'; expected one of {}",
                         names.join(", ")
@@ -77,7 +133,7 @@ impl Ci {
                 })?,
         };
         let mut rows = Vec::new();
-        for check in &CHECKS[start..] {
+        for check in &checks[start..] {
             output.note(&format!(
                 "== {}: cargo {}",
                 check.name,

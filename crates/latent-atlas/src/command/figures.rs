@@ -1,4 +1,4 @@
-//! `cargo xtask figures`: trains what the studies need and draws them.
+//! `latent-atlas figures`: trains what the studies need and draws them.
 
 use std::path::PathBuf;
 
@@ -19,7 +19,7 @@ use crate::progress::TrainingProgress;
 /// Train what the studies need, draw every figure and write index.html.
 #[derive(Debug, Args)]
 #[command(after_long_help = after_help())]
-pub(crate) struct Figures {
+pub struct Figures {
     /// Draw only this study (listed below); may be repeated. By default all.
     #[arg(long, value_name = "NAME")]
     study: Vec<String>,
@@ -68,10 +68,10 @@ fn after_help() -> String {
     }
     text.push_str(
         "\nExamples:\n  \
-         cargo xtask figures\n  \
-         cargo xtask figures --dataset fashion-mnist --study lab\n  \
-         cargo xtask figures --dataset mnist --data-dir ~/datasets --out mnist-figures\n  \
-         cargo xtask figures --dataset mnist --seeds 5 --markdown docs/ATLAS.md",
+         latent-atlas figures\n  \
+         latent-atlas figures --dataset fashion-mnist --study lab\n  \
+         latent-atlas figures --dataset mnist --data-dir ~/datasets --out mnist-figures\n  \
+         latent-atlas figures --dataset mnist --seeds 5 --markdown docs/ATLAS.md",
     );
     text
 }

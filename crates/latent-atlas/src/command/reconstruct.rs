@@ -1,4 +1,4 @@
-//! `cargo xtask reconstruct`: reconstructions of new data.
+//! `latent-atlas reconstruct`: reconstructions of new data.
 
 use std::path::PathBuf;
 
@@ -24,9 +24,9 @@ every value under the likelihood, in the units of the data.
 x is what the network saw: binarised for a run of binary images. See `encode` for how rows are read.
 
 Examples:
-  cargo xtask reconstruct runs/g1 mnist --split test --count 40 --seed 1 -o pairs.png
-  cargo xtask reconstruct runs/faces my-pictures/ -o reconstructed/")]
-pub(crate) struct Reconstruct {
+  latent-atlas reconstruct runs/g1 mnist --split test --count 40 --seed 1 -o pairs.png
+  latent-atlas reconstruct runs/faces my-pictures/ -o reconstructed/")]
+pub struct Reconstruct {
     /// The run folder.
     run: PathBuf,
 

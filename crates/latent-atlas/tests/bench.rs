@@ -8,8 +8,8 @@ use assert_cmd::Command;
 use serde_json::Value;
 use tempfile::TempDir;
 
-fn xtask(folder: &Path) -> Command {
-    let mut command = Command::cargo_bin("xtask").expect("cargo built it");
+fn program(folder: &Path) -> Command {
+    let mut command = Command::cargo_bin("latent-atlas").expect("cargo built it");
     command
         .current_dir(folder)
         .env_remove("LATENT_ATLAS_DATA")
@@ -74,7 +74,7 @@ fn small_set(folder: &Path) -> String {
 #[test]
 fn products_are_reported_with_the_documented_keys() {
     let folder = folder();
-    let (stdout, _) = succeed(xtask(folder.path()).args([
+    let (stdout, _) = succeed(program(folder.path()).args([
         "--quick",
         "--only",
         "gemm",
@@ -137,7 +137,7 @@ fn training_is_reported_with_the_documented_keys() {
         &set,
     ];
     let (stdout, _) = succeed(
-        xtask(folder.path())
+        program(folder.path())
             .args(arguments)
             .args(["--json", "--quiet"]),
     );
@@ -164,7 +164,7 @@ fn training_is_reported_with_the_documented_keys() {
         positive(&document["peak_memory_mb"]);
     }
 
-    let (text, progress) = succeed(xtask(folder.path()).args(arguments));
+    let (text, progress) = succeed(program(folder.path()).args(arguments));
     for word in ["FMA peak, 1 thread", "784-256-2", "tape", "first step"] {
         assert!(text.contains(word), "no {word} in: {text}");
     }
@@ -190,7 +190,7 @@ fn without_python_the_peers_are_one_line_and_no_error() {
         "--python",
         "no-such-python",
     ];
-    let (text, _) = succeed(xtask(folder.path()).args(arguments));
+    let (text, _) = succeed(program(folder.path()).args(arguments));
     let lines: Vec<_> = text
         .lines()
         .filter(|line| line.contains("python"))
@@ -199,7 +199,7 @@ fn without_python_the_peers_are_one_line_and_no_error() {
     assert!(lines[0].contains("'no-such-python'"), "{}", lines[0]);
     assert!(text.contains("sigmoid"), "{text}");
 
-    let (stdout, stderr) = succeed(xtask(folder.path()).args(arguments).arg("--json"));
+    let (stdout, stderr) = succeed(program(folder.path()).args(arguments).arg("--json"));
     let document = json(&stdout);
     assert_eq!(document["peers"], json("[]"));
     assert_eq!(document["unavailable"][0]["name"], "python");
@@ -233,7 +233,7 @@ done
     fs::set_permissions(&python, fs::Permissions::from_mode(0o755)).expect("the file is ours");
 
     let (stdout, _) = succeed(
-        xtask(folder.path())
+        program(folder.path())
             .args(["--only", "vector", "--quick", "--architecture", "784-256-2"])
             .args(["--threads", "1", "--epochs", "3", "--dataset", &set])
             .args(["--peers", "--json"])
@@ -267,7 +267,7 @@ done
 fn wrong_options_are_refused() {
     let folder = folder();
     let refused = |arguments: &[&str], word: &str| {
-        let line = refuse(xtask(folder.path()).args(arguments));
+        let line = refuse(program(folder.path()).args(arguments));
         assert!(line.contains(word), "{arguments:?}: {line}");
     };
     refused(&["--only", "everything"], "everything");

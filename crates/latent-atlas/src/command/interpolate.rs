@@ -1,4 +1,4 @@
-//! `cargo xtask interpolate`: what lies between two images.
+//! `latent-atlas interpolate`: what lies between two images.
 
 use std::path::PathBuf;
 
@@ -19,10 +19,10 @@ with one image each. The first and the last image are their reconstructions. A s
 its steps; other outputs are as of `decode`.
 
 Examples:
-  cargo xtask interpolate runs/g1 0 17 -o strip.png
-  cargo xtask interpolate runs/faces ann.png bob.jpg --steps 15 -o strip.png
-  cargo xtask interpolate runs/g1 train:3 test:4 --dataset fashion-mnist -o strip.png")]
-pub(crate) struct Interpolate {
+  latent-atlas interpolate runs/g1 0 17 -o strip.png
+  latent-atlas interpolate runs/faces ann.png bob.jpg --steps 15 -o strip.png
+  latent-atlas interpolate runs/g1 train:3 test:4 --dataset fashion-mnist -o strip.png")]
+pub struct Interpolate {
     /// The run folder.
     run: PathBuf,
 

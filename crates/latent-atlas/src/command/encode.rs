@@ -1,4 +1,4 @@
-//! `cargo xtask encode`: codes of new data.
+//! `latent-atlas encode`: codes of new data.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -31,9 +31,9 @@ images: binarised for a run of binary images, standardised for a run of standard
 reconstruction is of the values after that. Memory does not grow with the number of rows.
 
 Examples:
-  cargo xtask encode runs/g1 mnist --split test -o codes.npz
-  cargo xtask encode runs/faces my-pictures/ --resize 64x64 -o codes.csv")]
-pub(crate) struct Encode {
+  latent-atlas encode runs/g1 mnist --split test -o codes.npz
+  latent-atlas encode runs/faces my-pictures/ --resize 64x64 -o codes.csv")]
+pub struct Encode {
     /// The run folder.
     run: PathBuf,
 

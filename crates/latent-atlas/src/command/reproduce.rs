@@ -1,4 +1,4 @@
-//! `cargo xtask reproduce`: published results made again.
+//! `latent-atlas reproduce`: published results made again.
 
 use std::path::PathBuf;
 
@@ -16,7 +16,7 @@ use crate::progress::{ImageProgress, TrainingProgress};
 /// Make a published result again: our figures beside the published ones.
 #[derive(Debug, Args)]
 #[command(after_long_help = after_help(), args_override_self = true)]
-pub(crate) struct Reproduce {
+pub struct Reproduce {
     /// Which result (listed below).
     name: String,
 
@@ -77,10 +77,10 @@ fn after_help() -> String {
     text.push_str(
         "\nA signal stops training after a checkpoint (exit code 75); the same command goes on.\n\
          \nExamples:\n  \
-         cargo xtask reproduce pytorch-example\n  \
-         cargo xtask reproduce iwae-table1 --stages 4 --k 1 --subset 1000\n  \
-         cargo xtask reproduce iwae-table1 --layers 2 --stages 3 --k 1 --subset 1000\n  \
-         cargo xtask reproduce iwae-table1 --k 1 --markdown docs/RESULTS.md",
+         latent-atlas reproduce pytorch-example\n  \
+         latent-atlas reproduce iwae-table1 --stages 4 --k 1 --subset 1000\n  \
+         latent-atlas reproduce iwae-table1 --layers 2 --stages 3 --k 1 --subset 1000\n  \
+         latent-atlas reproduce iwae-table1 --k 1 --markdown docs/RESULTS.md",
     );
     text
 }

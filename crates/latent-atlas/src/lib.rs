@@ -1,0 +1,137 @@
+//! The command line of Latent Atlas.
+//!
+//! Everything a command does lives in the `atlas` crate; here are only the
+//! options, the progress shown while it works and what it prints at the end.
+//! This file holds the one error policy: an error is one sentence on stderr,
+//! and the exit code says whether trying again can help.
+
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
+mod command;
+mod output;
+mod progress;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+pub use crate::output::Output;
+
+/// What the help says about exit codes.
+pub const EXIT_CODES: &str = "\
+Exit codes: 0 done (or already done), 1 unexpected, 2 bad usage, configuration or data,
+3 diverged (non-finite loss), 75 stopped by a signal after a checkpoint.";
+
+/// Every command of the program.
+#[derive(Debug, Subcommand)]
+#[allow(missing_docs, reason = "each is described where its options are")]
+pub enum Command {
+    Train(Box<command::train::Train>),
+    Eval(Box<command::eval::Eval>),
+    Encode(Box<command::encode::Encode>),
+    Reconstruct(Box<command::reconstruct::Reconstruct>),
+    Decode(Box<command::decode::Decode>),
+    Sample(Box<command::sample::Sample>),
+    Interpolate(Box<command::interpolate::Interpolate>),
+    Figures(Box<command::figures::Figures>),
+    Reproduce(Box<command::reproduce::Reproduce>),
+    Data(Box<command::data::Data>),
+    Bench(Box<command::bench::Bench>),
+}
+
+impl Command {
+    /// Does it; `typed` is the command as a shell takes it.
+    ///
+    /// # Errors
+    /// What went wrong, an [`atlas::Error`] inside where it is an expected kind.
+    pub fn run(&self, output: &Output, typed: &str) -> anyhow::Result<()> {
+        match self {
+            Self::Train(train) => train.run(output, typed),
+            Self::Eval(eval) => eval.run(output),
+            Self::Encode(encode) => encode.run(output),
+            Self::Reconstruct(reconstruct) => reconstruct.run(output),
+            Self::Decode(decode) => decode.run(output),
+            Self::Sample(sample) => sample.run(output),
+            Self::Interpolate(interpolate) => interpolate.run(output),
+            Self::Figures(figures) => figures.run(output, typed),
+            Self::Reproduce(reproduce) => reproduce.run(output, typed),
+            Self::Data(data) => data.run(output),
+            Self::Bench(bench) => bench.run(output),
+        }
+    }
+}
+
+/// Parses the arguments of this process, runs what they ask for and reports
+/// how it ended. `program` is what the user typed before them.
+pub fn main_of<C: Parser>(
+    program: &str,
+    run: impl FnOnce(&C, &str) -> anyhow::Result<()>,
+) -> ExitCode {
+    let arguments: Vec<String> = std::env::args_os()
+        .map(|argument| argument.to_string_lossy().into_owned())
+        .collect();
+    // Help and version go to stdout with code 0, wrong usage to stderr with
+    // code 2.
+    let command_line = C::parse();
+    match run(&command_line, &typed_command(program, &arguments)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(&error),
+    }
+}
+
+/// Prints the error and chooses the exit code.
+fn fail(error: &anyhow::Error) -> ExitCode {
+    let broken_pipe = error.chain().any(|cause| {
+        cause
+            .downcast_ref::<std::io::Error>()
+            .is_some_and(|io| io.kind() == std::io::ErrorKind::BrokenPipe)
+    });
+    if broken_pipe {
+        // The reader of our output (such as `head`) has seen enough.
+        return ExitCode::SUCCESS;
+    }
+    let typed = error
+        .chain()
+        .find_map(|cause| cause.downcast_ref::<atlas::Error>());
+    match typed {
+        // Its sentence holds the cause already.
+        Some(typed) => eprintln!("error: {typed}"),
+        None => eprintln!("error: {error:#}"),
+    }
+    ExitCode::from(typed.map_or(1, atlas::Error::exit_code))
+}
+
+/// The command as the user typed it.
+fn typed_command(program: &str, arguments: &[String]) -> String {
+    let quote = |argument: &String| {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-_=./:,+@%".contains(c);
+        if !argument.is_empty() && argument.chars().all(plain) {
+            argument.clone()
+        } else {
+            format!("'{}'", argument.replace('\'', r"'\''"))
+        }
+    };
+    let rest: Vec<String> = arguments.iter().skip(1).map(quote).collect();
+    format!("{program} {}", rest.join(" "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_typed_command_can_be_pasted_into_a_shell() {
+        let arguments = [
+            "latent-atlas",
+            "train",
+            "--out",
+            "it's here",
+            "--set",
+            "a=[1, 2]",
+        ];
+        assert_eq!(
+            typed_command("latent-atlas", &arguments.map(String::from)),
+            r"latent-atlas train --out 'it'\''s here' --set 'a=[1, 2]'"
+        );
+    }
+}
