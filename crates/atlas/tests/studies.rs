@@ -294,12 +294,13 @@ impl Made {
         format!("idx:{}", folder.display())
     }
 
-    /// Draws every study of it and returns the page and the claims.
-    fn drawn(self) -> (String, Vec<Value>) {
+    /// Draws studies of it (all for none named) and returns the page and the
+    /// claims.
+    fn drawn(self, studies: &[&str]) -> (String, Vec<Value>) {
         let folder = tempfile::tempdir().unwrap();
         let dataset = self.write(&folder.path().join("made"));
         let request = Request {
-            studies: Vec::new(),
+            studies: studies.iter().map(ToString::to_string).collect(),
             dataset,
             ..request(folder.path(), "", 1)
         };
@@ -319,15 +320,13 @@ impl Made {
                 .any(|word| word == "inf")
         );
         for study in atlas::study::STUDIES {
-            assert!(
-                page.contains(study.title),
-                "{} is not on the page",
-                study.name
-            );
+            let asked = studies.is_empty() || studies.contains(&study.name);
+            let figure = format!("src=\"made/{}/", study.name);
+            assert_eq!(page.contains(&figure), asked, "{}", study.name);
         }
         let claims = request.out.join("made").join("claims.json");
         let claims: Vec<Value> = serde_json::from_slice(&fs::read(claims).unwrap()).unwrap();
-        assert_eq!(claims.len(), 29);
+        assert!(!claims.is_empty());
         for claim in &claims {
             for measured in claim["measured"].as_array().unwrap() {
                 let is_together = measured["by_seed"].as_object().unwrap().is_empty()
@@ -355,7 +354,7 @@ fn colour_images_of_three_classes_make_every_study() {
         class: Some(|image| (image % 3) as u8),
         value: blot,
     };
-    let (page, claims) = made.drawn();
+    let (page, claims) = made.drawn(&[]);
     assert!(page.contains("of 16 × 16 × 3, of three classes"));
     assert!(page.contains("Three equal classes would have 33 % each"));
     assert!(page.contains("768-256-32-8-4"));
@@ -372,7 +371,7 @@ fn images_without_labels_leave_out_what_needs_them() {
         class: None,
         value: blot,
     };
-    let (page, claims) = made.drawn();
+    let (page, claims) = made.drawn(&[]);
     for left_out in [
         "which object is drawn where",
         "the areas of the classes",
@@ -401,27 +400,24 @@ fn images_without_labels_leave_out_what_needs_them() {
 }
 
 #[test]
-fn many_classes_and_one_without_a_test_image_make_every_study() {
+fn many_classes_and_one_without_a_test_image_are_drawn() {
     let made = Made {
         shape: &[10, 7],
         floats: false,
         counts: [300, 150],
-        // No test image is of class 14, and none is of the last of 25.
-        class: Some(|image| match image {
-            0 => 24,
-            _ if image < 300 => (image % 15) as u8,
-            _ => (image % 14) as u8,
-        }),
+        // No test image is of the last class.
+        class: Some(|image| (image % if image < 300 { 62 } else { 61 }) as u8),
         value: blot,
     };
-    let (page, _) = made.drawn();
-    assert!(page.contains("of 10 × 7, of 25 classes"));
-    assert!(page.contains("Up to six test images of each class"));
-    assert!(page.contains("Left out: the areas of the classes, because no class has the 20"));
+    let (page, _) = made.drawn(&["lab", "autoencoder", "trajectories"]);
+    assert!(page.contains("of 10 × 7, of 62 classes"));
+    assert!(page.contains("the first test image of each of the first 20 of 61 classes"));
+
+    assert!(page.contains("Left out: the areas of the classes, because fewer than two classes"));
 }
 
 #[test]
-fn a_single_class_makes_every_study() {
+fn a_single_class_is_drawn() {
     let made = Made {
         shape: &[8, 8],
         floats: false,
@@ -429,7 +425,7 @@ fn a_single_class_makes_every_study() {
         class: Some(|_| 0),
         value: blot,
     };
-    let (page, claims) = made.drawn();
+    let (page, claims) = made.drawn(&["lab", "autoencoder", "dimensions"]);
     assert!(page.contains("of one class"));
     assert_eq!(verdict(&claims, "002.3"), "undecided");
     assert!(page.contains("fewer than two classes"));
@@ -444,7 +440,7 @@ fn twenty_images_that_are_all_equal_make_every_study() {
         class: Some(|image| (image % 2) as u8),
         value: |_, at| if at % 5 == 0 { 255 } else { 0 },
     };
-    let (page, claims) = made.drawn();
+    let (page, claims) = made.drawn(&[]);
     assert!(page.contains("because the array of"), "{page}");
     assert_eq!(verdict(&claims, "000.3"), "undecided");
 }
@@ -458,6 +454,6 @@ fn vectors_are_drawn_as_lines() {
         class: None,
         value: blot,
     };
-    let (page, _) = made.drawn();
+    let (page, _) = made.drawn(&["lab", "dimensions"]);
     assert!(page.contains("200 training and 100 test vectors of 40, without labels"));
 }

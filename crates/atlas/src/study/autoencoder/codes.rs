@@ -7,7 +7,7 @@ use viz::charts::{BarChart, BarSeries, ClassScatter, DensityMap, extent};
 use viz::page::{Block, Cell, Column, Table, Text};
 use viz::{ColourMap, Dash, Field, Figure, Layer, LegendAt, Line, Panel, Rgb, Rule, class_colour};
 
-use super::measures::{AREA_LEVEL, GAP_CELLS, TRIM, code_numbers};
+use super::measures::{AREA_LEVEL, FEW_AREAS, GAP_CELLS, TRIM, code_numbers};
 use crate::error::Error;
 use crate::run_data::images;
 use crate::study::absence::Absences;
@@ -101,16 +101,15 @@ pub(super) fn areas(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Result<B
         });
         data.push(json!({"model": run.key, "areas": areas}));
     }
-    if series
-        .iter()
-        .all(|series| series.values.iter().all(|v| !v.is_finite()))
-    {
-        return Err(Error::Undefined(
-            "no class has the 20 test codes of an area".into(),
-        ));
+    let has_area = |&class: &usize| {
+        let mut areas = series.iter().map(|series| series.values[class]);
+        areas.any(f64::is_finite)
+    };
+    let counted = (0..names.len()).filter(has_area).count();
+    if counted < 2 {
+        return Err(Error::Undefined(FEW_AREAS.into()));
     }
-    let without = |series: &BarSeries| series.values.iter().any(|value| !value.is_finite());
-    let few = if series.iter().any(without) {
+    let few = if counted < names.len() {
         ", of those with at least 20"
     } else {
         ""
@@ -130,8 +129,8 @@ pub(super) fn areas(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Result<B
          {} of its test codes, as a share of the sum over classes{few}. {} equal classes would have {} \
          each; {}, {}.",
         percent(AREA_LEVEL),
-        capitalised(&spelled(names.len())),
-        percent(1.0 / names.len() as f64),
+        capitalised(&spelled(counted)),
+        percent(1.0 / counted as f64),
         test_images(drawing.dataset),
         seed_and_epochs(runs[0]),
     );

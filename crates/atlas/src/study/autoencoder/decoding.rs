@@ -148,6 +148,8 @@ fn place(index: usize) -> String {
 pub(super) fn maps(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Result<Block, Error> {
     let test = &drawing.dataset.test;
     let classes = Classes::from(test.labels());
+    // Single points must be seen on the images.
+    let few = test.len() < 500;
     let mut rows: Vec<Vec<Panel>> = Vec::new();
     let mut data = Vec::new();
     let mut legend = Vec::new();
@@ -167,8 +169,8 @@ pub(super) fn maps(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Result<Bl
                 })
                 .collect(),
             shapes: classes.marks(),
-            radius: 1.7,
-            alpha: 0.55,
+            radius: if few { 3.2 } else { 1.7 },
+            alpha: if few { 0.9 } else { 0.55 },
             shuffle: Some(0),
             ..Points::default()
         }));

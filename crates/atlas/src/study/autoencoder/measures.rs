@@ -32,6 +32,8 @@ pub(super) const GAP_CELLS: usize = 50;
 /// highest density region a class' area is taken.
 pub(super) const TRIM: f64 = 0.005;
 pub(super) const AREA_LEVEL: f64 = 0.95;
+/// Why areas cannot be compared.
+pub(super) const FEW_AREAS: &str = "fewer than two classes have the 20 test codes of an area";
 /// Real images that samples are held against.
 const REAL: usize = 4000;
 const STREAM: u64 = 0x4154_4c41_0000;
@@ -70,9 +72,10 @@ impl CodeNumbers {
 
     /// The largest class area over the smallest.
     pub(super) fn area_ratio(&self) -> Result<f64, Error> {
-        self.areas.get()?.ratio.ok_or_else(|| {
-            Error::Undefined("fewer than two classes have the 20 test codes of an area".into())
-        })
+        self.areas
+            .get()?
+            .ratio
+            .ok_or_else(|| Error::Undefined(FEW_AREAS.into()))
     }
 }
 
