@@ -463,6 +463,21 @@ fn new_data_are_treated_as_the_test_images_of_the_run() {
     let x = array(&path.join("r.npz"), "x");
     assert!(x.iter().all(|&value| value == 0.0 || value == 1.0));
 
+    // More rows than are read at a time: a draw does not begin anew with them.
+    let many = pixels(0, 9000, HEIGHT * WIDTH);
+    write_idx(&path.join("many"), "train", &many, HEIGHT, false);
+    succeed(path, "encode run idx:many -o many.npz --quiet");
+    let seed = report["data_seed"].as_u64().expect("a seed");
+    let bytes = many.as_slice().expect("in order");
+    let drawn = models::DataTreatment::BinarisedOnce.evaluation_images(bytes, many.ncols(), seed);
+    let drawn = Array2::from_shape_vec(many.dim(), drawn.into_owned()).expect("the same shape");
+    assert_eq!(
+        array(&path.join("many.npz"), "mu"),
+        model(path).encode(&drawn).mean
+    );
+    let index: Array1<i64> = vector(&path.join("many.npz"), "index");
+    assert_eq!(index, Array1::from_iter(0..9000));
+
     succeed(
         path,
         "encode run idx:own --data-treatment grey -o grey.npz --quiet",
