@@ -186,6 +186,7 @@ fn codes_are_those_of_the_library_in_every_format_and_on_any_threads() {
 }
 
 /// Where Python has NumPy, it reads the file as well.
+#[allow(clippy::print_stderr, reason = "a test that is left out says so")]
 fn numpy_reads(path: &Path) {
     let script = "import sys, numpy as np; f = np.load(sys.argv[1]); \
         print(f['mu'].shape, f['mu'].dtype, f['label'].dtype, f['split'][0], f['split'][-1])";
