@@ -1,8 +1,6 @@
 //! A trained model on new data, as a user meets it: encode, reconstruct,
 //! decode, sample and interpolate.
 
-#![allow(clippy::print_stderr, reason = "a skipped check says so")]
-
 use std::fs;
 use std::path::Path;
 
