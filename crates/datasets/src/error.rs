@@ -176,6 +176,18 @@ pub enum DataError {
         /// What is wrong with it.
         problem: ImageProblem,
     },
+    /// A file in a column of a table is not the image that was expected.
+    #[error("{}{place}: the file in row {row}, counted from 0, {problem}", path.display())]
+    ImageInColumn {
+        /// The table.
+        path: PathBuf,
+        /// The column, such as `, column image.bytes`.
+        place: String,
+        /// The row, counted from 0.
+        row: u64,
+        /// What is wrong with the file.
+        problem: ImageProblem,
+    },
     /// A folder is not laid out as one of images.
     #[error("{} {problem}", path.display())]
     Folder {

@@ -45,7 +45,6 @@ mod load;
 mod locate;
 mod manage;
 mod npy;
-#[cfg(feature = "parquet")]
 mod parquet;
 mod part;
 mod prepare;
@@ -74,6 +73,8 @@ pub use manage::{
     FetchAction, FetchReport, FetchedFile, FileStatus, PathReport, VerifiedFile, VerifyReport,
     fetch, path, verify,
 };
+#[cfg(feature = "parquet")]
+pub use parquet::{ColumnKind, ColumnValues, ParquetWriter};
 pub use part::PartName;
 pub use reading::{Colour, LabelColumn, Reading, TEST_SHARE};
 pub use registry::{

@@ -12,7 +12,6 @@ use crate::idx::{self, IdxFolder, IdxPair};
 use crate::locate::{self, Located, Lookup};
 use crate::manage;
 use crate::npy;
-#[cfg(feature = "parquet")]
 use crate::parquet;
 use crate::part::{Opened, Part, Parts};
 use crate::reading::Reading;
@@ -81,9 +80,7 @@ pub(crate) fn open(
             Format::Images => folder::open(path, reading),
             Format::Npy => npy::open_array(path, reading),
             Format::Csv => csv::open(path, reading),
-            #[cfg(feature = "parquet")]
             Format::Parquet => parquet::open_file(path, reading),
-            #[cfg(feature = "parquet")]
             Format::ParquetFolder(shards) => parquet::open(path, &shards, reading),
             Format::Npz => npy::open_archive(path, reading),
         },

@@ -11,11 +11,8 @@ use crate::folder;
 use crate::glyphs;
 use crate::idx::{IdxFolder, open_regular};
 use crate::npy;
-#[cfg(feature = "parquet")]
 use crate::parquet;
 use crate::registry::{NAMES, NamedSet, named_sets};
-#[cfg(not(feature = "parquet"))]
-use crate::table::Place;
 
 /// Where a data set comes from.
 ///
@@ -119,10 +116,8 @@ pub(crate) enum Format {
     /// A table of text.
     Csv,
     /// A table in columns.
-    #[cfg(feature = "parquet")]
     Parquet,
     /// A folder of them.
-    #[cfg(feature = "parquet")]
     ParquetFolder(parquet::Shards),
 }
 
@@ -135,7 +130,6 @@ pub(crate) fn detect(path: &Path) -> Result<Format, DataError> {
     if !metadata.is_dir() {
         return detect_file(path);
     }
-    #[cfg(feature = "parquet")]
     if let Some(shards) = parquet::Shards::find(path)? {
         return Ok(Format::ParquetFolder(shards));
     }
@@ -157,16 +151,8 @@ fn detect_file(path: &Path) -> Result<Format, DataError> {
     {
         return Ok(Format::Npz);
     }
-    #[cfg(feature = "parquet")]
     if start.starts_with(&parquet::MAGIC) {
         return Ok(Format::Parquet);
-    }
-    #[cfg(not(feature = "parquet"))]
-    if start.starts_with(b"PAR1") {
-        return Err(Place::of(path).wrong(
-            "a Parquet file",
-            "a build with the feature `parquet`, or the same data as .npz or .csv",
-        ));
     }
     if folder::begins_as_image(&start) || folder::has_image_name(path) {
         return Ok(Format::Images);

@@ -139,7 +139,9 @@ fn changed_files_end_in_rows_or_a_sentence_without_taking_memory() {
         let names = [
             "hub.parquet",
             "vectors-none-1.parquet",
-            "vectors-zstd-2.parquet",
+            "vectors-snappy-2.parquet",
+            "fixed-size.parquet",
+            "pixels.parquet",
             "vectors-snappy-1.parquet",
             "vectors-gzip-2.parquet",
             "byte-lists.parquet",

@@ -28,30 +28,30 @@ const HEADER_BYTES: usize = 1 << 16;
 
 /// What is known of an image before it is decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Header {
+pub(crate) struct Header {
     /// Rows of pixels, as the image is to be seen.
-    pub(super) height: u32,
+    pub(crate) height: u32,
     /// Pixels in a row.
-    pub(super) width: u32,
+    pub(crate) width: u32,
     /// 1 (grey), 2 (grey and alpha), 3 (colour) or 4 (colour and alpha).
-    pub(super) channels: u8,
+    pub(crate) channels: u8,
     /// Whether it has frames of which only the first is read.
-    pub(super) is_animated: bool,
+    pub(crate) is_animated: bool,
 }
 
 /// The pixels of an image as it is to be seen.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Pixels {
-    pub(super) height: usize,
-    pub(super) width: usize,
+pub(crate) struct Pixels {
+    pub(crate) height: usize,
+    pub(crate) width: usize,
     /// 1 to 4, as in a [`Header`].
-    pub(super) channels: usize,
+    pub(crate) channels: usize,
     /// Row by row, the channels of a pixel side by side.
-    pub(super) values: Vec<u8>,
+    pub(crate) values: Vec<u8>,
 }
 
 impl Pixels {
-    pub(super) fn shape(&self) -> Shape {
+    pub(crate) fn shape(&self) -> Shape {
         Shape::Image {
             height: self.height,
             width: self.width,
@@ -123,7 +123,7 @@ pub(crate) fn begins_as_image(bytes: &[u8]) -> bool {
 }
 
 /// The header of an image from its first `bytes`, or all of its `size`.
-pub(super) fn header(bytes: &[u8], size: u64) -> Result<Header, ImageProblem> {
+pub(crate) fn header(bytes: &[u8], size: u64) -> Result<Header, ImageProblem> {
     let format = format_of(bytes)?;
     let mut opened = Opened::new(format, bytes, size)?;
     let orientation = opened.orientation()?;
@@ -143,7 +143,7 @@ pub(super) fn header(bytes: &[u8], size: u64) -> Result<Header, ImageProblem> {
 
 /// The pixels of an image from all of its bytes: of the first frame, turned
 /// as its EXIF data say, 16 bits rounded to 8.
-pub(super) fn decode(bytes: &[u8]) -> Result<Pixels, ImageProblem> {
+pub(crate) fn decode(bytes: &[u8]) -> Result<Pixels, ImageProblem> {
     let size = bytes.len() as u64;
     let format = format_of(bytes)?;
     let mut opened = Opened::new(format, bytes, size)?;

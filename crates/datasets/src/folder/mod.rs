@@ -21,7 +21,7 @@ use std::sync::Arc;
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
-use crate::cache::{self, Entry, Header, Key, KeyHasher, Writer};
+use crate::cache::{self, Entry, Key, KeyHasher, Writer};
 use crate::error::DataError;
 use crate::part::{Opened, Part, Parts};
 use crate::reading::{Colour, Reading};
@@ -29,10 +29,14 @@ use crate::shape::Shape;
 use crate::values::Kind;
 
 pub(crate) use decode::begins_as_image;
+#[cfg(feature = "parquet")]
+pub(crate) use decode::{Header, decode, header};
 pub(crate) use level::has_image_name;
 pub use problem::{FolderProblem, ImageProblem, SizeCount};
 use rows::{Decoding, ImageRows, Origin};
 use survey::Survey;
+#[cfg(feature = "parquet")]
+pub(crate) use survey::{Sizes, is_grey, may_have_colour};
 use tree::{ImageFile, ImageFiles, Tree};
 
 /// What made the rows of a cache. Raised when the same files give other rows:
@@ -156,7 +160,7 @@ fn decoding(tree: &Tree, reading: &Reading, shape: Shape) -> Decoding {
 fn write(
     cache: &Path,
     key: Key,
-    header: Header,
+    header: cache::Header,
     tree: &Tree,
     digests: &[[u8; 32]],
     decoding: &Decoding,
@@ -179,6 +183,15 @@ fn write(
     Ok(writer.publish())
 }
 
+/// What is said of `count` images with several frames, of which `first` is one.
+pub(crate) fn animation_remark(count: usize, first: &str) -> String {
+    format!(
+        "only the first frame is read of {count} animated {} ({first}{})",
+        if count == 1 { "image" } else { "images" },
+        if count == 1 { "" } else { ", …" }
+    )
+}
+
 /// The parts of a source, decoded from its files or read from `entry`.
 fn opened(
     path: &Path,
@@ -196,17 +209,8 @@ fn opened(
             .iter()
             .chain(tree.test.iter().flat_map(|test| &test.files));
         let first = first.map(|file| &file.name).nth(survey.first_animated);
-        remarks.push(format!(
-            "only the first frame is read of {} animated {} ({}{})",
-            survey.animated,
-            if survey.animated == 1 {
-                "image"
-            } else {
-                "images"
-            },
-            first.map_or("", |name| name),
-            if survey.animated == 1 { "" } else { ", …" }
-        ));
+        let first = first.map_or("", |name| name);
+        remarks.push(animation_remark(survey.animated, first));
     }
     let row_bytes = survey.shape.len();
     let part = |images: ImageFiles, first_row: usize| Part {

@@ -98,43 +98,67 @@ fn common_size(
     files: &[&ImageFile],
     headers: &[Header],
 ) -> Result<(usize, usize), DataError> {
-    let mut sizes: HashMap<(u32, u32), (usize, usize)> = HashMap::new();
+    let mut sizes = Sizes::default();
     for (index, header) in headers.iter().enumerate() {
-        let (count, _) = sizes
+        sizes.add(header, index);
+    }
+    let common = sizes.common(|index| files[index].name.to_string());
+    common.map_err(|problem| DataError::Folder {
+        path: tree.root.clone(),
+        problem,
+    })
+}
+
+/// The sizes that images have.
+#[derive(Debug, Default)]
+pub(crate) struct Sizes(
+    /// By height and width: how many images, and the number of the first.
+    HashMap<(u32, u32), (usize, usize)>,
+);
+
+impl Sizes {
+    /// Counts the image of number `index`.
+    pub(crate) fn add(&mut self, header: &Header, index: usize) {
+        let (count, _) = self
+            .0
             .entry((header.height, header.width))
             .or_insert((0, index));
         *count += 1;
     }
-    let mut sizes: Vec<((u32, u32), (usize, usize))> = sizes.into_iter().collect();
-    if let [((height, width), _)] = sizes[..] {
-        return Ok((height as usize, width as usize));
-    }
-    // The most frequent first, of equally frequent ones the first met.
-    sizes.sort_by_key(|&(_, (count, first))| (std::cmp::Reverse(count), first));
-    Err(DataError::Folder {
-        path: tree.root.clone(),
-        problem: FolderProblem::Sizes {
+
+    /// Height and width, where all are the same; `name` says which image a
+    /// number stands for.
+    pub(crate) fn common(
+        self,
+        name: impl Fn(usize) -> String,
+    ) -> Result<(usize, usize), FolderProblem> {
+        let mut sizes: Vec<((u32, u32), (usize, usize))> = self.0.into_iter().collect();
+        if let [((height, width), _)] = sizes[..] {
+            return Ok((height as usize, width as usize));
+        }
+        // The most frequent first, of equally frequent ones the first met.
+        sizes.sort_by_key(|&(_, (count, first))| (std::cmp::Reverse(count), first));
+        Err(FolderProblem::Sizes {
             sizes: sizes
                 .into_iter()
                 .map(|((height, width), (count, first))| SizeCount {
                     height,
                     width,
                     count,
-                    example: files[first].name.to_string(),
+                    example: name(first),
                 })
                 .collect(),
-        },
-    })
+        })
+    }
 }
 
 /// Whether every image is grey once it lies on the background. One in colour
 /// ends the search, so only grey images stored in colour are all decoded.
 fn all_grey(tree: &Tree, files: &[&ImageFile], headers: &[Header], background: [u8; 3]) -> bool {
-    let is_grey_background = background[0] == background[1] && background[1] == background[2];
     let mut unknown: Vec<&ImageFile> = files
         .iter()
         .zip(headers)
-        .filter(|(_, header)| header.channels > 2 || (header.channels == 2 && !is_grey_background))
+        .filter(|(_, header)| may_have_colour(header, background))
         .map(|(file, _)| *file)
         .collect();
     // A class may be grey as a whole: images from everywhere come first.
@@ -161,13 +185,23 @@ fn all_grey(tree: &Tree, files: &[&ImageFile], headers: &[Header], background: [
     !is_coloured.into_inner()
 }
 
-fn is_grey(pixels: &Pixels, background: [u8; 3]) -> bool {
-    let equal = |colour: &[u8]| colour[0] == colour[1] && colour[1] == colour[2];
+/// Whether only the pixels of an image tell whether it is grey.
+pub(crate) fn may_have_colour(header: &Header, background: [u8; 3]) -> bool {
+    header.channels > 2 || (header.channels == 2 && !are_equal(&background))
+}
+
+/// Whether an image is grey once it lies on the background.
+pub(crate) fn is_grey(pixels: &Pixels, background: [u8; 3]) -> bool {
     if pixels.channels == 3 {
-        return pixels.values.chunks_exact(3).all(equal);
+        return pixels.values.chunks_exact(3).all(are_equal);
     }
     let shape = Shape::colour(pixels.height, pixels.width);
     let mut row = vec![0; shape.len()];
     fit_image(&pixels.values, pixels.shape(), shape, background, &mut row);
-    row.chunks_exact(3).all(equal)
+    row.chunks_exact(3).all(are_equal)
+}
+
+/// Whether red, green and blue are the same.
+fn are_equal(colour: &[u8]) -> bool {
+    colour[0] == colour[1] && colour[1] == colour[2]
 }

@@ -1,42 +1,28 @@
-//! The end of a Parquet file, which says what is where.
-//!
-//! ```text
-//! "PAR1" | pages of the columns | metadata | its length, u32 little-endian | "PAR1"
-//! ```
-//!
-//! Format: `parquet.thrift` of the Apache Parquet format, version 2.
+//! What a Parquet file says it holds, as far as its size allows it.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
+use std::sync::Arc;
 
-use super::thrift::{self, Value};
+use ::parquet::basic::{ConvertedType, Type};
+use ::parquet::file::metadata::{
+    ColumnChunkMetaData, ParquetMetaData, ParquetMetaDataOptions, ParquetMetaDataReader,
+    ParquetStatisticsPolicy,
+};
+use ::parquet::schema::types::ColumnDescriptor;
+
+use super::MAGIC;
 use crate::error::DataError;
 use crate::idx::open_regular;
 use crate::table::Place;
-
-/// What a file begins and ends with.
-pub(crate) const MAGIC: [u8; 4] = *b"PAR1";
-
-/// How values are stored before encoding.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Physical {
-    Boolean,
-    Int32,
-    Int64,
-    Float,
-    Double,
-    Bytes,
-    /// Bytes of a length, 96-bit times among them.
-    Fixed(usize),
-}
 
 /// A column of values.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Leaf {
     /// Names from the outermost to its own.
     pub(super) path: Vec<String>,
-    pub(super) physical: Physical,
+    pub(super) physical: Type,
     /// Whether bytes are text.
     pub(super) is_text: bool,
     /// Whether integers are unsigned bytes.
@@ -44,18 +30,9 @@ pub(super) struct Leaf {
     /// Whether integers are unsigned.
     pub(super) is_unsigned: bool,
     /// How many of the names may be missing or repeated.
-    pub(super) max_definition: u32,
+    pub(super) max_definition: i16,
     /// How many may be repeated.
-    pub(super) max_repetition: u32,
-}
-
-/// Where the values of a column are.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Chunk {
-    pub(super) start: u64,
-    pub(super) bytes: u64,
-    pub(super) codec: i64,
-    pub(super) values: u64,
+    pub(super) max_repetition: i16,
 }
 
 /// What a file holds.
@@ -63,11 +40,10 @@ pub(super) struct Chunk {
 pub(super) struct Footer {
     pub(super) rows: u64,
     pub(super) leaves: Vec<Leaf>,
-    /// Chunks of every leaf, one after another.
-    pub(super) chunks: Vec<Vec<Chunk>>,
     pub(super) file_bytes: u64,
     /// What the hub's library notes about the columns, as JSON.
     pub(super) features: Option<String>,
+    pub(super) metadata: Arc<ParquetMetaData>,
 }
 
 impl Footer {
@@ -75,163 +51,124 @@ impl Footer {
         let place = Place::of(path);
         let unreadable = |source| place.unreadable(source);
         let (mut file, file_bytes) = open_regular(path).map_err(unreadable)?;
-        let text = metadata(&mut file, file_bytes).map_err(unreadable)?;
-        let damaged = |what: &str| {
+        let damaged = |what: String| {
             place.wrong(
                 what,
                 "a Parquet file, which begins and ends with PAR1; get a complete copy",
             )
         };
-        let text = text.ok_or_else(|| damaged("an end that is none of a Parquet file"))?;
-        let (metadata, _) =
-            thrift::read(&text).ok_or_else(|| damaged("metadata that cannot be read"))?;
-        Self::of(&metadata, file_bytes)
-            .ok_or_else(|| damaged("metadata that contradict themselves or the file's size"))
+        if !ends_as_parquet(&mut file, file_bytes).map_err(unreadable)? {
+            return Err(damaged("an end that is none of a Parquet file".to_owned()));
+        }
+        // Statistics are of no use here, and may be damaged.
+        let options = ParquetMetaDataOptions::default()
+            .with_column_stats_policy(ParquetStatisticsPolicy::SkipAll)
+            .with_size_stats_policy(ParquetStatisticsPolicy::SkipAll)
+            .with_encoding_stats_policy(ParquetStatisticsPolicy::SkipAll);
+        let metadata = ParquetMetaDataReader::new()
+            .with_metadata_options(Some(options))
+            .parse_and_finish(&file)
+            .map_err(|error| {
+                damaged(format!(
+                    "metadata that cannot be read ({})",
+                    super::pages::reason(&error)
+                ))
+            })?;
+        Self::of(metadata, file_bytes).ok_or_else(|| {
+            damaged("metadata that contradict themselves or the file's size".to_owned())
+        })
     }
 
-    fn of(metadata: &Value<'_>, file_bytes: u64) -> Option<Self> {
-        let rows = u64::try_from(metadata.integer(3)?).ok()?;
-        let leaves = leaves(metadata.list(2)?)?;
-        let mut chunks = vec![Vec::new(); leaves.len()];
+    fn of(metadata: ParquetMetaData, file_bytes: u64) -> Option<Self> {
+        let about = metadata.file_metadata();
+        let rows = u64::try_from(about.num_rows()).ok()?;
+        let leaves: Vec<Leaf> = about
+            .schema_descr()
+            .columns()
+            .iter()
+            .map(|column| Leaf::of(column))
+            .collect();
         let mut counted = 0u64;
-        for group in metadata.list(4)? {
-            counted = counted.checked_add(u64::try_from(group.integer(3)?).ok()?)?;
-            let columns = group.list(1)?;
-            if columns.len() != leaves.len() {
+        for group in metadata.row_groups() {
+            let rows = group.num_rows();
+            counted = counted.checked_add(u64::try_from(rows).ok()?)?;
+            let mut columns = group.columns().iter();
+            // Every row has a value at least, if only a missing one; groups
+            // without rows need no pages.
+            let fits = columns.len() == leaves.len()
+                && columns.all(|column| {
+                    rows == 0 || (is_inside(column, file_bytes) && column.num_values() >= rows)
+                });
+            if !fits {
                 return None;
             }
-            for (column, chunks) in columns.iter().zip(&mut chunks) {
-                chunks.push(chunk(column, file_bytes)?);
-            }
         }
-        let features = metadata
-            .list(5)
-            .unwrap_or_default()
-            .iter()
-            .find(|pair| pair.text(1) == Some("huggingface"))
-            .and_then(|pair| pair.text(2))
-            .map(str::to_owned);
-        (counted == rows).then_some(Self {
+        let features = about
+            .key_value_metadata()
+            .into_iter()
+            .flatten()
+            .find(|pair| pair.key == "huggingface")
+            .and_then(|pair| pair.value.clone());
+        (counted == rows).then(|| Self {
             rows,
             leaves,
-            chunks,
             file_bytes,
             features,
+            metadata: Arc::new(metadata),
         })
     }
 }
 
-/// The bytes of the metadata, where the end of the file gives them.
-fn metadata(file: &mut File, file_bytes: u64) -> std::io::Result<Option<Vec<u8>>> {
+impl Leaf {
+    fn of(column: &ColumnDescriptor) -> Self {
+        let converted = column.converted_type();
+        Self {
+            path: column.path().parts().to_vec(),
+            physical: column.physical_type(),
+            is_text: matches!(
+                converted,
+                ConvertedType::UTF8 | ConvertedType::ENUM | ConvertedType::JSON
+            ),
+            is_byte: converted == ConvertedType::UINT_8,
+            is_unsigned: matches!(
+                converted,
+                ConvertedType::UINT_8
+                    | ConvertedType::UINT_16
+                    | ConvertedType::UINT_32
+                    | ConvertedType::UINT_64
+            ),
+            max_definition: column.max_def_level(),
+            max_repetition: column.max_rep_level(),
+        }
+    }
+}
+
+/// Whether the end of a file is that of a Parquet file, and leaves room for
+/// the metadata whose length it gives.
+fn ends_as_parquet(file: &mut File, file_bytes: u64) -> std::io::Result<bool> {
     if file_bytes < 12 {
-        return Ok(None);
+        return Ok(false);
     }
     let mut end = [0u8; 8];
     file.seek(SeekFrom::End(-8))?;
     file.read_exact(&mut end)?;
     let length = u64::from(u32::from_le_bytes([end[0], end[1], end[2], end[3]]));
-    if end[4..] != MAGIC || length > file_bytes - 12 {
-        return Ok(None);
-    }
-    let mut text = vec![0u8; length as usize];
-    file.seek(SeekFrom::Start(file_bytes - 8 - length))?;
-    file.read_exact(&mut text)?;
-    Ok(Some(text))
+    Ok(end[4..] == MAGIC && length <= file_bytes - 12)
 }
 
-fn chunk(column: &Value<'_>, file_bytes: u64) -> Option<Chunk> {
-    let metadata = column.field(3)?;
-    let at = |number| {
-        metadata
-            .integer(number)
-            .and_then(|at| u64::try_from(at).ok())
-    };
-    let data = at(9)?;
-    // Some writers give a dictionary offset of 0 where there is none.
-    let start = at(11)
-        .filter(|&at| at > 0)
-        .map_or(data, |dictionary| data.min(dictionary));
-    let bytes = at(7)?;
-    let is_inside = start >= 4 && start.checked_add(bytes)? <= file_bytes;
-    is_inside.then_some(Chunk {
-        start,
-        bytes,
-        codec: metadata.integer(4)?,
-        values: at(5)?,
-    })
+/// Where the dictionary of a chunk is; some writers give 0 where there is
+/// none.
+pub(super) fn dictionary_offset(column: &ColumnChunkMetaData) -> Option<i64> {
+    column
+        .dictionary_page_offset()
+        .filter(|&at| at > 0 && at < column.data_page_offset())
 }
 
-/// The columns of values of a schema, which is a tree in depth-first order.
-fn leaves(schema: &[Value<'_>]) -> Option<Vec<Leaf>> {
-    let mut leaves = Vec::new();
-    let mut rest = schema.get(1..)?;
-    let children = schema[0].integer(5)?;
-    let mut path = Vec::new();
-    for _ in 0..children {
-        rest = descend(rest, &mut path, (0, 0), &mut leaves)?;
-    }
-    rest.is_empty().then_some(leaves)
-}
-
-/// How deep schemas may be nested.
-const MAX_DEPTH: usize = 32;
-
-fn descend<'a, 'b>(
-    schema: &'b [Value<'a>],
-    path: &mut Vec<String>,
-    (definition, repetition): (u32, u32),
-    leaves: &mut Vec<Leaf>,
-) -> Option<&'b [Value<'a>]> {
-    let (element, mut rest) = schema.split_first()?;
-    if path.len() == MAX_DEPTH {
-        return None;
-    }
-    path.push(element.text(4)?.to_owned());
-    let (definition, repetition) = match element.integer(3).unwrap_or(0) {
-        0 => (definition, repetition),
-        1 => (definition + 1, repetition),
-        2 => (definition + 1, repetition + 1),
-        _ => return None,
-    };
-    match element.integer(5).unwrap_or(0) {
-        0 => leaves.push(leaf(element, path, definition, repetition)?),
-        children => {
-            for _ in 0..children {
-                rest = descend(rest, path, (definition, repetition), leaves)?;
-            }
-        }
-    }
-    path.pop();
-    Some(rest)
-}
-
-fn leaf(element: &Value<'_>, path: &[String], definition: u32, repetition: u32) -> Option<Leaf> {
-    let physical = match element.integer(1)? {
-        0 => Physical::Boolean,
-        1 => Physical::Int32,
-        2 => Physical::Int64,
-        3 => Physical::Fixed(12),
-        4 => Physical::Float,
-        5 => Physical::Double,
-        6 => Physical::Bytes,
-        7 => Physical::Fixed(
-            usize::try_from(element.integer(2)?)
-                .ok()
-                .filter(|&length| length > 0)?,
-        ),
-        _ => return None,
-    };
-    // 0 is text, 4 an enumeration, 19 JSON, 11 to 14 unsigned integers.
-    let converted = element.integer(6);
-    let logical = element.field(10);
-    let is_logical = |number| logical.is_some_and(|logical| logical.field(number).is_some());
-    Some(Leaf {
-        path: path.to_vec(),
-        physical,
-        is_text: matches!(converted, Some(0 | 4 | 19)) || is_logical(1) || is_logical(4),
-        is_byte: converted == Some(11),
-        is_unsigned: matches!(converted, Some(11..=14)),
-        max_definition: definition,
-        max_repetition: repetition,
-    })
+fn is_inside(column: &ColumnChunkMetaData, file_bytes: u64) -> bool {
+    let start = dictionary_offset(column).unwrap_or(column.data_page_offset());
+    let end = u64::try_from(start)
+        .ok()
+        .zip(u64::try_from(column.compressed_size()).ok())
+        .and_then(|(start, bytes)| start.checked_add(bytes));
+    start >= 4 && end.is_some_and(|end| end <= file_bytes)
 }

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::footer::{Footer, Leaf, Physical};
+use ::parquet::basic::Type;
+
+use super::footer::{Footer, Leaf};
 use crate::error::DataError;
 use crate::reading::{LabelColumn, Reading};
 use crate::table::{Place, is_pixel_name, label_column};
@@ -12,6 +14,8 @@ use crate::table::{Place, is_pixel_name, label_column};
 pub(super) struct Selection {
     pub(super) content: Content,
     pub(super) label: Option<usize>,
+    /// The names of the files that are images.
+    pub(super) names: Option<usize>,
 }
 
 /// What a row consists of.
@@ -81,7 +85,20 @@ impl Selection {
             }
             Content::Table(table)
         };
-        let selection = Self { content, label };
+        let names = images.and_then(|images| {
+            others().find(|&column| {
+                let leaf = &leaves[column];
+                is_file_name(leaves, column, &Content::Images(images))
+                    && leaf.path.last().is_some_and(|name| name == "path")
+                    && leaf.physical == Type::BYTE_ARRAY
+                    && leaf.max_repetition == 0
+            })
+        });
+        let selection = Self {
+            content,
+            label,
+            names,
+        };
         let unused: Vec<String> = others()
             .filter(|column| !selection.content.columns().contains(column))
             .filter(|&column| !is_file_name(leaves, column, &selection.content))
@@ -117,17 +134,16 @@ impl Selection {
                 Some(label) => Some(find(label)?),
                 None => None,
             },
+            names: self.names.as_ref().and_then(find),
         })
     }
 
     /// Whether the columns of a table may be the pixels of images.
     pub(super) fn are_whole_numbers(&self, footer: &Footer) -> bool {
-        self.content.columns().iter().all(|&column| {
-            matches!(
-                footer.leaves[column].physical,
-                Physical::Int32 | Physical::Int64
-            )
-        })
+        self.content
+            .columns()
+            .iter()
+            .all(|&column| matches!(footer.leaves[column].physical, Type::INT32 | Type::INT64))
     }
 
     pub(super) fn are_pixels(&self, footer: &Footer) -> bool {
@@ -170,7 +186,7 @@ fn label(leaves: &[Leaf], asked: LabelColumn) -> Option<usize> {
     let is_label = |leaf: &Leaf| {
         leaf.max_repetition == 0
             && leaf.path.len() == 1
-            && (is_number(leaf) || (leaf.physical == Physical::Bytes && leaf.is_text))
+            && (is_number(leaf) || (leaf.physical == Type::BYTE_ARRAY && leaf.is_text))
     };
     match asked {
         LabelColumn::None => None,
@@ -186,13 +202,16 @@ fn label(leaves: &[Leaf], asked: LabelColumn) -> Option<usize> {
 }
 
 fn is_number(leaf: &Leaf) -> bool {
-    !matches!(leaf.physical, Physical::Bytes | Physical::Fixed(_))
+    !matches!(
+        leaf.physical,
+        Type::BYTE_ARRAY | Type::FIXED_LEN_BYTE_ARRAY | Type::INT96
+    )
 }
 
 /// A struct with the bytes of a file, or bytes that are no text.
 fn is_image(leaf: &Leaf) -> bool {
     leaf.max_repetition == 0
-        && leaf.physical == Physical::Bytes
+        && leaf.physical == Type::BYTE_ARRAY
         && !leaf.is_text
         && (leaf.path.len() == 1 || leaf.path.last().is_some_and(|name| name == "bytes"))
 }
