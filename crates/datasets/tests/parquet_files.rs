@@ -259,4 +259,12 @@ fn files_that_are_cut_or_changed_are_refused() {
         found.contains("column image.bytes") && found.contains("row 0"),
         "{found}"
     );
+    // A file that is longer than its page.
+    let mut length = content.clone();
+    length[png - 1] = 0x7f;
+    let found = message(&length);
+    assert!(
+        found.contains("column image.bytes") && found.contains("damaged"),
+        "{found}"
+    );
 }

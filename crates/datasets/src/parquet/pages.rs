@@ -421,6 +421,25 @@ mod tests {
     }
 
     #[test]
+    fn headers_may_not_claim_more_than_their_page_can_hold() {
+        use std::io::Write;
+
+        let mut file = tempfile::tempfile().unwrap();
+        // 2^30 bytes stored as 7, and 300 bytes stored as 7.
+        let claim = [0x15, 0, 0x15, 0x80, 0x80, 0x80, 0x80, 0x08, 0x15, 14, 0x2c];
+        let sound = [0x15, 0, 0x15, 0xd8, 0x04, 0x15, 14, 0x2c];
+        file.write_all(&[&claim[..], &sound].concat()).unwrap();
+        let file = PageFile(file);
+        let error = file.get_read(0).err().unwrap().to_string();
+        assert!(
+            error.contains("7 bytes of a page that claim to hold 1073741824"),
+            "{error}"
+        );
+        assert!(file.get_read(claim.len() as u64).is_ok());
+        assert!(file.get_read(claim.len() as u64 + 1).is_err());
+    }
+
+    #[test]
     fn texts_are_counted_to_their_very_end() {
         assert_eq!(entries(&[]), Some(0));
         assert_eq!(entries(&[1, 0, 0, 0, 9, 0, 0, 0, 0]), Some(2));
