@@ -405,7 +405,11 @@ fn what_does_not_fit_is_one_sentence_and_leaves_nothing() {
         ),
         ("encode run absent -o no.npz", "\"absent\""),
         ("encode run idx:own -o no/where.npz", "no/where.npz"),
-        ("encode run idx:own -o codes.parquet", ".npz, .npy or .csv"),
+        #[cfg(not(feature = "parquet"))]
+        (
+            "encode run idx:own -o codes.parquet",
+            "a build with the feature parquet",
+        ),
         ("encode run idx:own -o taken.npz", "--force"),
         (
             "encode run idx:large --split test -o no.npz",

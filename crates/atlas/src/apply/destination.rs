@@ -20,6 +20,9 @@ pub enum Kind {
     Npy,
     /// `.csv`: a table with a header.
     Csv,
+    /// `.parquet`: a table in columns.
+    #[cfg(feature = "parquet")]
+    Parquet,
     /// `.png`: a montage.
     Png,
     /// No ending, or a folder that exists: a PNG for each row.
@@ -32,6 +35,8 @@ impl Kind {
             Self::Npz => ".npz",
             Self::Npy => ".npy",
             Self::Csv => ".csv",
+            #[cfg(feature = "parquet")]
+            Self::Parquet => ".parquet",
             Self::Png => ".png",
             Self::Folder => "a folder",
         }
@@ -46,6 +51,8 @@ impl Kind {
             "npz" => Some(Self::Npz),
             "npy" => Some(Self::Npy),
             "csv" => Some(Self::Csv),
+            #[cfg(feature = "parquet")]
+            "parquet" => Some(Self::Parquet),
             "png" => Some(Self::Png),
             _ => None,
         }
@@ -214,8 +221,16 @@ fn wrong_kind(path: &Path, kinds: &[Kind]) -> Error {
         [] => (*last).to_owned(),
         _ => format!("{} or {last}", others.join(", ")),
     };
+    let is_parquet = path
+        .extension()
+        .is_some_and(|ending| ending.eq_ignore_ascii_case("parquet"));
+    let hint = if is_parquet && !cfg!(feature = "parquet") {
+        "; .parquet takes a build with the feature parquet"
+    } else {
+        ""
+    };
     Error::Configuration(format!(
-        "-o is {}, but this command writes {expected}",
+        "-o is {}, but this command writes {expected}{hint}",
         path.display()
     ))
 }

@@ -17,7 +17,13 @@ use crate::error::Error;
 use crate::interrupt::Interrupt;
 
 /// What codes can be written as.
-pub const ENCODED: [Kind; 3] = [Kind::Npz, Kind::Npy, Kind::Csv];
+pub const ENCODED: &[Kind] = &[
+    Kind::Npz,
+    Kind::Npy,
+    Kind::Csv,
+    #[cfg(feature = "parquet")]
+    Kind::Parquet,
+];
 
 /// What was encoded.
 #[derive(Clone, Debug, Serialize)]

@@ -20,6 +20,8 @@ mod encode;
 mod interpolate;
 mod npy;
 mod npz_table;
+#[cfg(feature = "parquet")]
+mod parquet_table;
 mod pictures;
 mod reconstruct;
 mod rows;

@@ -7,6 +7,8 @@ use super::columns::{Column, Values};
 use super::csv_table;
 use super::destination::{Destination, Kind};
 use super::npz_table::NpzTable;
+#[cfg(feature = "parquet")]
+use super::parquet_table::ParquetTable;
 use crate::error::Error;
 
 /// A table under construction at a [`Destination`].
@@ -17,8 +19,18 @@ pub(super) struct Table {
     /// Those of `columns` that are written.
     written: Range<usize>,
     rows: usize,
-    /// The columns that go behind one another; none of a CSV file.
-    arrays: Option<NpzTable>,
+    sink: Sink,
+}
+
+/// Where rows go as they come.
+#[derive(Debug)]
+enum Sink {
+    /// Columns that go behind one another in the end.
+    Arrays(NpzTable),
+    /// Lines of a CSV file.
+    Lines,
+    #[cfg(feature = "parquet")]
+    Parquet(Box<ParquetTable>),
 }
 
 impl Table {
@@ -40,12 +52,18 @@ impl Table {
             let main = main.expect("the main column is one of them");
             written = main..main + 1;
         }
-        let arrays = match destination.kind() {
-            Kind::Npz | Kind::Npy => Some(NpzTable::new(&columns[written.clone()], &destination)?),
+        let sink = match destination.kind() {
+            Kind::Npz | Kind::Npy => {
+                Sink::Arrays(NpzTable::new(&columns[written.clone()], &destination)?)
+            }
             Kind::Csv => {
                 let written = csv_table::write_header(&columns, destination.file());
                 written.map_err(|source| destination.failure(source))?;
-                None
+                Sink::Lines
+            }
+            #[cfg(feature = "parquet")]
+            Kind::Parquet => {
+                Sink::Parquet(Box::new(ParquetTable::new(&columns, &mut destination)?))
             }
             Kind::Png | Kind::Folder => unreachable!("pictures are no tables"),
         };
@@ -54,7 +72,7 @@ impl Table {
             columns,
             written,
             rows: 0,
-            arrays,
+            sink,
         })
     }
 
@@ -77,9 +95,11 @@ impl Table {
             self.columns
         );
         self.rows += rows;
-        let written = match &mut self.arrays {
-            Some(arrays) => arrays.append(&values[self.written.clone()]),
-            None => csv_table::append(&values, self.destination.file()),
+        let written = match &mut self.sink {
+            Sink::Arrays(arrays) => arrays.append(&values[self.written.clone()]),
+            Sink::Lines => csv_table::append(&values, self.destination.file()),
+            #[cfg(feature = "parquet")]
+            Sink::Parquet(table) => return table.append(&values),
         };
         written.map_err(|source| self.destination.failure(source))
     }
@@ -92,27 +112,34 @@ impl Table {
         let Self {
             mut destination,
             rows,
-            arrays,
+            sink,
             ..
         } = self;
-        if let Some(arrays) = arrays {
-            let kind = destination.kind();
-            let file = destination.file();
-            let written = if kind == Kind::Npy {
-                arrays.write_npy(rows, file)
-            } else {
-                arrays.write_npz(rows, file)
-            };
-            written.map_err(|source| destination.failure(source))?;
+        match sink {
+            Sink::Arrays(arrays) => {
+                let kind = destination.kind();
+                let file = destination.file();
+                let written = if kind == Kind::Npy {
+                    arrays.write_npy(rows, file)
+                } else {
+                    arrays.write_npz(rows, file)
+                };
+                written.map_err(|source| destination.failure(source))?;
+            }
+            Sink::Lines => {}
+            #[cfg(feature = "parquet")]
+            Sink::Parquet(table) => table.finish()?,
         }
         destination.finish()
     }
 
     /// The names of what is written: arrays, or the columns of a CSV file.
     pub(super) fn names(&self) -> Vec<String> {
-        match &self.arrays {
-            Some(arrays) => arrays.names(),
-            None => csv_table::header(&self.columns),
+        match &self.sink {
+            Sink::Arrays(arrays) => arrays.names(),
+            Sink::Lines => csv_table::header(&self.columns),
+            #[cfg(feature = "parquet")]
+            Sink::Parquet(_) => self.columns.iter().map(|c| c.name.to_owned()).collect(),
         }
     }
 }

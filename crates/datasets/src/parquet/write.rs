@@ -72,7 +72,9 @@ pub enum ColumnValues<'a> {
 /// ```
 pub struct ParquetWriter {
     path: PathBuf,
-    temporary: Temporary,
+    /// What gets the name of the file at the end; none where somebody else sees
+    /// to that.
+    temporary: Option<Temporary>,
     writer: SerializedFileWriter<File>,
     columns: Vec<Column>,
     /// Rows that wait for their group to be full.
@@ -97,6 +99,26 @@ impl ParquetWriter {
     /// # Panics
     /// When there is no column, or lists of no values.
     pub fn create(path: &Path, columns: &[(&str, ColumnKind)]) -> Result<Self, DataError> {
+        let unwritable = |error: io::Error| failed(path, error.into());
+        let temporary = Temporary::create(path).map_err(unwritable)?;
+        let file = temporary.file.try_clone().map_err(unwritable)?;
+        let mut writer = Self::over(file, path, columns)?;
+        writer.temporary = Some(temporary);
+        Ok(writer)
+    }
+
+    /// Begins a file that is open already; `path` is what messages call it.
+    ///
+    /// # Errors
+    /// As [`ParquetWriter::create`].
+    ///
+    /// # Panics
+    /// As [`ParquetWriter::create`].
+    pub fn over(
+        file: File,
+        path: &Path,
+        columns: &[(&str, ColumnKind)],
+    ) -> Result<Self, DataError> {
         assert!(!columns.is_empty(), "ParquetWriter: a column");
         let unwritable = |error| failed(path, error);
         let fields = columns.iter().map(|&(name, kind)| field(name, kind));
@@ -121,15 +143,12 @@ impl ParquetWriter {
             properties = properties.set_column_dictionary_enabled(ColumnPath::new(path), false);
         }
         let properties = properties.build();
-        let temporary = Temporary::create(path).map_err(|error| unwritable(error.into()))?;
-        let file = temporary.file.try_clone();
-        let file = file.map_err(|error| unwritable(error.into()))?;
         let writer = SerializedFileWriter::new(file, Arc::new(schema), Arc::new(properties))
             .map_err(unwritable)?;
         let row_bytes: usize = columns.iter().map(|&(_, kind)| row_bytes(kind)).sum();
         Ok(Self {
             path: path.to_owned(),
-            temporary,
+            temporary: None,
             writer,
             columns: columns.iter().map(|&(_, kind)| Column::of(kind)).collect(),
             rows: 0,
@@ -185,7 +204,7 @@ impl ParquetWriter {
         } = self;
         writer.close().map_err(|error| failed(&path, error))?;
         temporary
-            .publish()
+            .map_or(Ok(()), Temporary::publish)
             .map_err(|source| DataError::Write { path, source })
     }
 
