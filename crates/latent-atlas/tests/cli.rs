@@ -460,7 +460,6 @@ fn wrong_usage_is_one_sentence_and_exit_code_2() {
         (vec!["figures", "--seeds", "0"], "--seeds"),
         (vec!["data", "path", "cifar"], "cifar"),
         (vec!["data", "verify", "mnist"], "mnist"),
-        (vec!["ci", "--from", "nowhere"], "clippy"),
     ] {
         let message = fail(program(folder.path()).args(&arguments), 2);
         assert!(message.contains(expected), "{arguments:?}: {message}");
@@ -521,7 +520,19 @@ fn configurations_can_be_printed_without_training() {
 #[test]
 fn every_command_has_help_with_examples() {
     let folder = folder();
-    for command in ["train", "eval", "figures", "data", "ci"] {
+    for command in [
+        "train",
+        "eval",
+        "encode",
+        "reconstruct",
+        "decode",
+        "sample",
+        "interpolate",
+        "figures",
+        "reproduce",
+        "data",
+        "bench",
+    ] {
         let text = succeed(program(folder.path()).args([command, "--help"]));
         assert!(text.contains("Examples:"), "{command}");
     }

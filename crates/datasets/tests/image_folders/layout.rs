@@ -375,7 +375,7 @@ mod unix {
         assert_says(&read.remarks[0], &["1 file", "b.png"]);
         assert_says(
             &refused(Path::new("/dev/zero")),
-            &["/dev/zero", "no file that can be loaded"],
+            &["/dev/zero", "not a regular file"],
         );
     }
 }

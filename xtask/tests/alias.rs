@@ -1,0 +1,33 @@
+//! The alias is the program with the checks of developers.
+
+use assert_cmd::Command;
+
+fn xtask(arguments: &[&str]) -> std::process::Output {
+    Command::cargo_bin("xtask")
+        .expect("cargo built it")
+        .args(arguments)
+        .output()
+        .expect("the program starts")
+}
+
+#[test]
+fn every_command_of_the_program_is_one_of_the_alias() {
+    for command in ["train", "encode", "data", "figures"] {
+        assert!(xtask(&[command, "--help"]).status.success(), "{command}");
+    }
+    let configuration = xtask(&["train", "--print-config"]);
+    assert!(String::from_utf8_lossy(&configuration.stdout).contains("[training]"));
+}
+
+#[test]
+fn checks_are_named_and_unknown_ones_refused() {
+    let help = xtask(&["ci", "--help"]);
+    assert!(String::from_utf8_lossy(&help.stdout).contains("cargo xtask ci --full"));
+    let refused = xtask(&["ci", "--from", "tests"]);
+    assert_eq!(refused.status.code(), Some(2));
+    let message = String::from_utf8_lossy(&refused.stderr);
+    assert!(
+        message.contains("'tests'") && message.contains("test-portable"),
+        "{message}"
+    );
+}
