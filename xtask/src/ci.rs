@@ -68,13 +68,13 @@ const CHECKS: &[Check] = &[
     },
 ];
 
-/// What `--full` adds.
+/// What `--full` adds, in the profile of the tests: it is optimised and checks
+/// overflows.
 const LONGER_CHECKS: &[Check] = &[
     Check {
         name: "damaged-images",
         arguments: &[
             "test",
-            "--release",
             "--locked",
             "-p",
             "datasets",
@@ -88,7 +88,6 @@ const LONGER_CHECKS: &[Check] = &[
         name: "damaged-tables",
         arguments: &[
             "test",
-            "--release",
             "--locked",
             "-p",
             "datasets",
@@ -98,10 +97,21 @@ const LONGER_CHECKS: &[Check] = &[
         environment: MUTATIONS,
     },
     Check {
+        name: "parquet",
+        arguments: &[
+            "test",
+            "--locked",
+            "-p",
+            "datasets",
+            "--features",
+            "parquet",
+        ],
+        environment: MUTATIONS,
+    },
+    Check {
         name: "damaged-idx",
         arguments: &[
             "test",
-            "--release",
             "--locked",
             "-p",
             "datasets",
