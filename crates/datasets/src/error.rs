@@ -86,8 +86,8 @@ pub enum DataError {
     },
     /// Fewer rows than a training and a test set need.
     #[error(
-        "{} holds {found} rows; expected at least {needed}{}",
-        path.display(), if *needed > 1 { ", to train on and to test with" } else { "" }
+        "{} holds {found} row{}; expected at least {needed}{}",
+        path.display(), if *found == 1 { "" } else { "s" }, if *needed > 1 { ", to train on and to test with" } else { "" }
     )]
     TooFew {
         /// The file or folder concerned.

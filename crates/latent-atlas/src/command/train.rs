@@ -209,6 +209,11 @@ impl Train {
                 last.test.loss, last.test.reconstruction, last.test.kl
             ));
         }
+        text.push_str(&format!(
+            "next: latent-atlas eval {run}, or latent-atlas encode {run} {source} -o codes.csv\n",
+            run = outcome.folder.path().display(),
+            source = self.source_name.as_deref().unwrap_or("SOURCE"),
+        ));
         let document = json!({
             // A path need not be text; this one is shown, not used.
             "run": outcome.folder.path().display().to_string(),
