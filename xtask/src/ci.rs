@@ -116,7 +116,7 @@ const LONGER_CHECKS: &[Check] = &[
             "-p",
             "datasets",
             "--test",
-            "idx_files",
+            "idx_kinds",
             "mutat",
         ],
         environment: MUTATIONS,

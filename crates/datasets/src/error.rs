@@ -84,6 +84,12 @@ pub enum DataError {
         /// The value.
         found: f32,
     },
+    /// Rows that hold nothing.
+    #[error("{} holds rows of no values; expected at least one value in a row", path.display())]
+    NoValues {
+        /// The file concerned.
+        path: PathBuf,
+    },
     /// Fewer rows than a training and a test set need.
     #[error(
         "{} holds {found} row{}; expected at least {needed}{}",

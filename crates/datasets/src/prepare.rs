@@ -75,6 +75,10 @@ fn declared(part: &Part, reading: &Reading) -> Result<Shape, DataError> {
             declared: shape,
         }),
         Some(shape) => Ok(shape),
+        // Rows without values cannot be counted from their bytes.
+        None if part.shape.len() == 0 => Err(DataError::NoValues {
+            path: part.path.clone(),
+        }),
         None => Ok(part.shape),
     }
 }

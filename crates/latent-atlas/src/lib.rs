@@ -103,16 +103,19 @@ fn fail(error: &anyhow::Error) -> ExitCode {
 
 /// The command as the user typed it.
 fn typed_command(program: &str, arguments: &[String]) -> String {
-    let quote = |argument: &String| {
-        let plain = |c: char| c.is_ascii_alphanumeric() || "-_=./:,+@%".contains(c);
-        if !argument.is_empty() && argument.chars().all(plain) {
-            argument.clone()
-        } else {
-            format!("'{}'", argument.replace('\'', r"'\''"))
-        }
-    };
-    let rest: Vec<String> = arguments.iter().skip(1).map(quote).collect();
+    let arguments = arguments.iter().skip(1);
+    let rest: Vec<String> = arguments.map(|argument| quoted(argument)).collect();
     format!("{program} {}", rest.join(" "))
+}
+
+/// An argument as a shell takes it.
+pub(crate) fn quoted(argument: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_=./:,+@%".contains(c);
+    if !argument.is_empty() && argument.chars().all(plain) {
+        argument.to_owned()
+    } else {
+        format!("'{}'", argument.replace('\'', r"'\''"))
+    }
 }
 
 #[cfg(test)]

@@ -248,13 +248,14 @@ fn write_rates(text: &mut String, report: &Report) {
     let _ = writeln!(
         text,
         "\nKL = mutual information {least}{:.2} + marginal KL {most}{:.2}; total correlation {most}{:.2}\n\
-         (mutual information from {} images is at most log {} = {:.2})",
+         (mutual information from {} images is at most log {} = {:.2}; measured at {} of their codes)",
         rates.mutual_information,
         rates.marginal_kl,
         rates.total_correlation,
         report.evaluation.n,
         report.evaluation.n,
-        rates.mutual_information_cap
+        rates.mutual_information_cap,
+        rates.rate_codes
     );
 }
 

@@ -15,6 +15,7 @@ use super::reading::ReadingOptions;
 use super::source::{DownloadProgress, SourceOptions};
 use crate::output::Output;
 use crate::progress::TrainingProgress;
+use crate::quoted;
 
 /// Train one model into a run folder.
 #[derive(Debug, Args)]
@@ -211,8 +212,8 @@ impl Train {
         }
         text.push_str(&format!(
             "next: latent-atlas eval {run}, or latent-atlas encode {run} {source} -o codes.csv\n",
-            run = outcome.folder.path().display(),
-            source = self.source_name.as_deref().unwrap_or("SOURCE"),
+            run = quoted(&outcome.folder.path().display().to_string()),
+            source = self.source_name.as_deref().map_or("SOURCE".into(), quoted),
         ));
         let document = json!({
             // A path need not be text; this one is shown, not used.
