@@ -252,7 +252,7 @@ fn malformed_arrays_are_named() {
         (array("|u1", "()", &pixels(1)), "of the shape ()"),
         (array("|u1", "(3, 0)", &[]), "without values"),
         (array("|u1", "(0, 4)", &[]), "holds 0 rows"),
-        (array("|u1", "(1, 4)", &[1; 4]), "holds 1 rows"),
+        (array("|u1", "(1, 4)", &[1; 4]), "holds 1 row"),
         (
             array("|u1", "(2, 1, 1, 1, 1)", &[1; 2]),
             "two to four dimensions",

@@ -166,7 +166,7 @@ fn mistakes_are_named_with_their_line_and_column() {
         ("", &["no line"]),
         ("\n\n", &["no line"]),
         ("a,b\n", &["a header and no row"]),
-        ("1,2\n", &["holds 1 rows"]),
+        ("1,2\n", &["holds 1 row"]),
         ("1,\"2\n3,4\n", &["line 1, column 2"]),
     ] {
         let message = message(text);

@@ -209,7 +209,7 @@ fn a_single_image_is_a_source_and_too_few_to_train_on() {
     assert_eq!(names(&read, 0), [("no-extension", None)]);
     assert_eq!(read.parts[0].1[0].bytes, small_pixels(3));
     let message = load(&path, &Reading::default()).unwrap_err().to_string();
-    assert_says(&message, &["holds 1 rows", "at least 2"]);
+    assert_says(&message, &["holds 1 row", "at least 2"]);
 }
 
 #[test]
