@@ -1,7 +1,7 @@
 //! Names of classes from the text files that lie beside a data set.
 
-use std::collections::BTreeMap;
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 
 use crate::error::DataError;
 use crate::idx::IdxFolder;
@@ -9,14 +9,26 @@ use crate::idx::IdxFolder;
 /// The file that names the classes of any source.
 pub(crate) const LABELS_FILE: &str = "labels.txt";
 
+/// Names of classes by label.
+#[derive(Debug, Default)]
+pub(crate) struct ClassNames {
+    pub(crate) by_label: BTreeMap<i64, String>,
+    /// The file whose lines do not say of which labels they are: those from 0
+    /// on, as far as that fits the labels there are.
+    pub(crate) listed_in: Option<PathBuf>,
+}
+
 /// Names for the labels of IDX files: from `labels.txt`, or EMNIST's own
 /// `emnist-…-mapping.txt`.
-pub(crate) fn of_idx(located: &IdxFolder) -> Result<BTreeMap<i64, String>, DataError> {
+pub(crate) fn of_idx(located: &IdxFolder) -> Result<ClassNames, DataError> {
     let mapping = located
         .folder
         .join(format!("{}mapping.txt", located.prefix));
     if located.is_emnist() && mapping.is_file() {
-        return characters(&mapping);
+        return Ok(ClassNames {
+            by_label: characters(&mapping)?,
+            listed_in: None,
+        });
     }
     beside(&located.folder)
 }
@@ -26,10 +38,10 @@ pub(crate) fn of_idx(located: &IdxFolder) -> Result<BTreeMap<i64, String>, DataE
 /// A line is a name, of the label that the lines before it count up to from 0;
 /// or, in every line, a whole number, a space, tab or comma, and the name of
 /// that label.
-pub(crate) fn beside(folder: &Path) -> Result<BTreeMap<i64, String>, DataError> {
+pub(crate) fn beside(folder: &Path) -> Result<ClassNames, DataError> {
     let path = folder.join(LABELS_FILE);
     if !path.is_file() {
-        return Ok(BTreeMap::new());
+        return Ok(ClassNames::default());
     }
     let text = read(&path)?;
     let lines: Vec<&str> = text
@@ -39,10 +51,45 @@ pub(crate) fn beside(folder: &Path) -> Result<BTreeMap<i64, String>, DataError> 
         .collect();
     let numbered: Option<BTreeMap<i64, String>> = lines.iter().map(|line| numbered(line)).collect();
     Ok(match numbered {
-        Some(names) if !names.is_empty() && names.len() == lines.len() => names,
-        _ => (0i64..)
-            .zip(lines.iter().map(|&line| line.to_owned()))
-            .collect(),
+        Some(names) if !names.is_empty() && names.len() == lines.len() => ClassNames {
+            by_label: names,
+            listed_in: None,
+        },
+        _ => ClassNames {
+            by_label: (0i64..)
+                .zip(lines.iter().map(|&line| line.to_owned()))
+                .collect(),
+            listed_in: Some(path),
+        },
+    })
+}
+
+/// The names of the labels there are, from those of a list without numbers: by
+/// position where every label is one; in ascending order of the labels where
+/// there are as many names (EMNIST's letters begin at 1).
+///
+/// # Errors
+/// When the list can be read neither way.
+pub(crate) fn fitted(
+    names: &BTreeMap<i64, String>,
+    labels: &BTreeSet<i64>,
+    list: &Path,
+) -> Result<BTreeMap<i64, String>, DataError> {
+    let Some(label) = labels.iter().find(|label| !names.contains_key(label)) else {
+        return Ok(names.clone());
+    };
+    if names.len() == labels.len() {
+        return Ok(labels
+            .iter()
+            .copied()
+            .zip(names.values().cloned())
+            .collect());
+    }
+    Err(DataError::ListedNames {
+        path: list.to_owned(),
+        names: names.len(),
+        labels: labels.len(),
+        label: *label,
     })
 }
 
@@ -107,7 +154,8 @@ mod tests {
     fn names(text: &str) -> Vec<(i64, String)> {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join(LABELS_FILE), text).unwrap();
-        beside(folder.path()).unwrap().into_iter().collect()
+        let names = beside(folder.path()).unwrap();
+        names.by_label.into_iter().collect()
     }
 
     #[test]
@@ -119,7 +167,31 @@ mod tests {
         // One line without a number: none of them is one.
         assert_eq!(names("1 A\nB\n"), [pair(0, "1 A"), pair(1, "B")]);
         assert!(names("").is_empty());
-        assert!(beside(Path::new("/nowhere/at/all")).unwrap().is_empty());
+        assert!(
+            beside(Path::new("/nowhere/at/all"))
+                .unwrap()
+                .by_label
+                .is_empty()
+        );
+    }
+
+    #[test]
+    fn a_list_names_labels_by_position_or_in_their_order() {
+        let names: BTreeMap<i64, String> =
+            (0i64..).zip(["A", "B", "C"].map(str::to_owned)).collect();
+        let fit = |labels: &[i64]| {
+            let labels = labels.iter().copied().collect();
+            fitted(&names, &labels, Path::new("labels.txt"))
+        };
+        // A class may have no rows.
+        assert_eq!(fit(&[0, 2]).unwrap(), names);
+        let from_one = fit(&[1, 2, 3]).unwrap();
+        assert_eq!((&*from_one[&1], &*from_one[&3]), ("A", "C"));
+        let message = fit(&[1, 3]).unwrap_err().to_string();
+        assert!(
+            message.contains("labels.txt") && message.contains("label 3"),
+            "{message}"
+        );
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
+use crate::class_names;
 use crate::dataset::{Dataset, Split, TestOrigin};
 use crate::digest;
 use crate::error::DataError;
@@ -29,6 +30,7 @@ pub(crate) fn collected(
     let Opened {
         parts,
         class_names,
+        listed_in,
         attribution,
         is_transposed,
         remarks,
@@ -56,7 +58,7 @@ pub(crate) fn collected(
         let ([a, b], [c, d]) = (&train_digests, &test_digests);
         fingerprint([a, b, c, d])
     };
-    let classes = Classes::of([&train, &test], &class_names);
+    let classes = Classes::of([&train, &test], &class_names, listed_in.as_deref())?;
     Ok(Dataset {
         name,
         class_names: classes.names.clone(),
@@ -133,13 +135,21 @@ struct Classes {
 impl Classes {
     /// A class that has a name but no rows counts as one: it keeps its number
     /// and its colour.
-    fn of(parts: [&Collected; 2], names: &BTreeMap<i64, String>) -> Self {
+    fn of(
+        parts: [&Collected; 2],
+        names: &BTreeMap<i64, String>,
+        listed_in: Option<&Path>,
+    ) -> Result<Self, DataError> {
         let mut labels: BTreeSet<i64> = parts
             .iter()
             .filter_map(|part| part.labels.as_ref())
             .flatten()
             .copied()
             .collect();
+        let names = &match listed_in {
+            Some(list) if !labels.is_empty() => class_names::fitted(names, &labels, list)?,
+            _ => names.clone(),
+        };
         if !labels.is_empty() {
             labels.extend(names.keys());
         }
@@ -153,7 +163,7 @@ impl Classes {
             })
             .collect();
         let numbers = labels.into_iter().zip(0u32..).collect();
-        Self { numbers, names }
+        Ok(Self { numbers, names })
     }
 }
 
@@ -258,7 +268,6 @@ fn divided(mut part: Part, share: f64) -> Result<(Collected, Collected), DataErr
     let total = part.count;
     let mut values = Values::zeros(part.kind, total * length);
     let mut sides = [Side::default(), Side::default()];
-    // Nearest to the border between the sides, should one stay empty.
     let mut target = values.as_mut();
     // 2^64 times the share: a hash below it is a test row.
     let border = (share * 2f64.powi(64)) as u64;

@@ -84,6 +84,35 @@ pub enum DataError {
         /// The value.
         found: f32,
     },
+    /// A list of class names that fits the labels neither by position nor by
+    /// number.
+    #[error(
+        "{} names {names} classes, but there are {labels} labels and none of its lines is for label {label}; begin each line with its label, such as \"{label} name\"",
+        path.display()
+    )]
+    ListedNames {
+        /// The list.
+        path: PathBuf,
+        /// Names in it.
+        names: usize,
+        /// Different labels.
+        labels: usize,
+        /// The first label beyond the list.
+        label: i64,
+    },
+    /// Class folders are listed under one another's names.
+    #[error(
+        "{} gives the class folder {class:?} the name of another one, {name:?}; expected other names, or the folders' own in the order of their names",
+        path.display()
+    )]
+    SwappedNames {
+        /// The list.
+        path: PathBuf,
+        /// The class by its folder.
+        class: String,
+        /// Its line.
+        name: String,
+    },
     /// Rows that hold nothing.
     #[error("{} holds rows of no values; expected at least one value in a row", path.display())]
     NoValues {

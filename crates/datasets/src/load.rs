@@ -1,5 +1,7 @@
 //! Opening and loading a data set, wherever it comes from.
 
+use std::path::Path;
+
 use crate::class_names;
 use crate::collect::collected;
 use crate::csv;
@@ -79,12 +81,38 @@ pub(crate) fn open(
             Format::Idx(located) => open_idx(&located),
             Format::Images => folder::open(path, reading),
             Format::Npy => npy::open_array(path, reading),
-            Format::Csv => csv::open(path, reading),
-            Format::Parquet => parquet::open_file(path, reading),
-            Format::ParquetFolder(shards) => parquet::open(path, &shards, reading),
-            Format::Npz => npy::open_archive(path, reading),
+            Format::Csv => named_beside(path, csv::open(path, reading)?),
+            Format::Parquet => named_beside(path, parquet::open_file(path, reading)?),
+            Format::ParquetFolder(shards) => {
+                named_beside(path, parquet::open(path, &shards, reading)?)
+            }
+            Format::Npz => named_beside(path, npy::open_archive(path, reading)?),
         },
     }
+}
+
+/// A table with the class names of the list beside it, where its labels have
+/// no names of their own.
+fn named_beside(path: &Path, opened: Opened) -> Result<Opened, DataError> {
+    let parts = match &opened.parts {
+        Parts::TrainAndTest(train, _) => train,
+        Parts::Whole(part) => part,
+    };
+    if !parts.is_labelled || !opened.class_names.is_empty() {
+        return Ok(opened);
+    }
+    let folder = if path.is_dir() {
+        Some(path)
+    } else {
+        path.parent()
+    };
+    let folder = folder.filter(|folder| !folder.as_os_str().is_empty());
+    let names = class_names::beside(folder.unwrap_or(Path::new(".")))?;
+    Ok(Opened {
+        class_names: names.by_label,
+        listed_in: names.listed_in,
+        ..opened
+    })
 }
 
 fn open_named(
@@ -118,6 +146,7 @@ pub(crate) fn open_files(
             .collect(),
         attribution: set.attribution.to_owned(),
         is_transposed: false,
+        listed_in: None,
         remarks: Vec::new(),
     })
 }
@@ -130,6 +159,7 @@ fn open_idx(located: &IdxFolder) -> Result<Opened, DataError> {
         None => Parts::Whole(train),
     };
     let is_transposed = located.is_emnist();
+    let names = class_names::of_idx(located)?;
     let mut remarks = Vec::new();
     if is_transposed {
         remarks.push(
@@ -139,9 +169,10 @@ fn open_idx(located: &IdxFolder) -> Result<Opened, DataError> {
     }
     Ok(Opened {
         parts,
-        class_names: class_names::of_idx(located)?,
+        class_names: names.by_label,
         attribution: format!("images of {}", located.folder.display()),
         is_transposed,
+        listed_in: names.listed_in,
         remarks,
     })
 }

@@ -54,6 +54,8 @@ pub(crate) struct Opened {
     /// Names of classes by the labels of the parts, where the source has some.
     pub(crate) class_names: BTreeMap<i64, String>,
     pub(crate) attribution: String,
+    /// The file that lists `class_names` without saying of which labels.
+    pub(crate) listed_in: Option<PathBuf>,
     /// Whether its images have rows and columns exchanged.
     pub(crate) is_transposed: bool,
     /// What was decided, one sentence each.

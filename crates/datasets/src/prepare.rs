@@ -11,6 +11,9 @@ use crate::reading::{Colour, Reading};
 use crate::shape::Shape;
 use crate::values::{Kind, Values, ValuesMut};
 
+/// Raw values that are prepared at a time, in bytes.
+const CHUNK_BYTES: usize = 8 << 20;
+
 /// Puts what `reading` asks for between a part and its reader; the part as it
 /// is where nothing has to be done.
 pub(crate) fn prepared(part: Part, reading: &Reading) -> Result<Part, DataError> {
@@ -19,11 +22,10 @@ pub(crate) fn prepared(part: Part, reading: &Reading) -> Result<Part, DataError>
         kind: part.kind,
     };
     let preparation = Preparation::new(&part, raw, reading)?;
-    if preparation.is_identity() {
-        return Ok(Part {
-            shape: raw.shape,
-            ..part
-        });
+    // Rows of another shape are another data set, which the digests that some
+    // readers have do not know: they are prepared all the same.
+    if preparation.is_identity() && raw.shape == part.shape {
+        return Ok(part);
     }
     Ok(Part {
         shape: preparation.shape,
@@ -68,12 +70,18 @@ pub(crate) fn fit_image(raw: &[u8], from: Shape, to: Shape, background: [u8; 3],
 /// The shape of a part, as `--shape` says where it says something.
 fn declared(part: &Part, reading: &Reading) -> Result<Shape, DataError> {
     match reading.shape {
-        // Images have a shape of their own; a declared one is for tables.
-        Some(shape) if part.shape.len() != shape.len() => Err(DataError::DeclaredShape {
-            path: part.path.clone(),
-            found: part.shape,
-            declared: shape,
-        }),
+        // Images have a shape of their own; a declared one is for vectors, or
+        // makes vectors of images.
+        Some(shape)
+            if part.shape.len() != shape.len()
+                || (part.shape.is_image() && shape.is_image() && part.shape != shape) =>
+        {
+            Err(DataError::DeclaredShape {
+                path: part.path.clone(),
+                found: part.shape,
+                declared: shape,
+            })
+        }
         Some(shape) => Ok(shape),
         // Rows without values cannot be counted from their bytes.
         None if part.shape.len() == 0 => Err(DataError::NoValues {
@@ -210,7 +218,12 @@ impl Preparation {
         let divisor = self.divisor.unwrap_or(255.0);
         let scaled: Vec<f32> = raw
             .iter()
-            .map(|&byte| (f64::from(byte) / divisor) as f32)
+            .enumerate()
+            .map(|(at, &byte)| {
+                // Alpha is a share of its own full scale, not ink.
+                let full = if self.is_alpha(at) { 255.0 } else { divisor };
+                (f64::from(byte) / full) as f32
+            })
             .collect();
         self.arranged_floats(&scaled, out);
     }
@@ -224,6 +237,12 @@ impl Preparation {
             .map(|&value| (f64::from(value) / divisor) as f32)
             .collect();
         self.arranged_floats(&scaled, out);
+    }
+
+    /// Whether a place of a raw row holds transparency.
+    fn is_alpha(&self, at: usize) -> bool {
+        let channels = self.raw.shape.channels();
+        self.raw.shape.is_image() && channels.is_multiple_of(2) && (at + 1).is_multiple_of(channels)
     }
 
     fn arranged_floats(&self, scaled: &[f32], out: &mut [f32]) {
@@ -359,18 +378,51 @@ struct PreparedRows {
 
 impl ReadRows for PreparedRows {
     fn read(&mut self, into: &mut RowsInto<'_>) -> Result<(), DataError> {
+        let (raw, row) = (
+            self.preparation.raw.shape.len(),
+            self.preparation.shape.len(),
+        );
+        let raw_bytes = raw * self.preparation.raw.kind.bytes();
+        // Raw rows may be far larger than what becomes of them.
+        let at_once = (CHUNK_BYTES / raw_bytes).max(1);
+        let mut left = into.values.len() / row;
+        let mut rest = into.values.reborrow();
+        while left > 0 {
+            let rows = left.min(at_once);
+            let (now, later) = rest.split_at(rows * row);
+            self.read_rows(rows, now, into.labels, into.names)?;
+            rest = later;
+            left -= rows;
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self) -> Result<Option<[String; 2]>, DataError> {
+        // The digests are those of the rows before they were prepared.
+        self.inner.finish().map(|_| None)
+    }
+}
+
+impl PreparedRows {
+    /// Reads and prepares so many rows.
+    fn read_rows(
+        &mut self,
+        rows: usize,
+        out: ValuesMut<'_>,
+        labels: &mut Vec<i64>,
+        names: &mut Vec<String>,
+    ) -> Result<(), DataError> {
         let preparation = &self.preparation;
         let (raw, row) = (preparation.raw.shape.len(), preparation.shape.len());
-        let count = into.values.len() / row;
-        if self.buffer.len() != count * raw {
-            self.buffer = Values::zeros(preparation.raw.kind, count * raw);
+        if self.buffer.len() != rows * raw {
+            self.buffer = Values::zeros(preparation.raw.kind, rows * raw);
         }
         self.inner.read(&mut RowsInto {
             values: self.buffer.as_mut(),
-            labels: into.labels,
-            names: into.names,
+            labels,
+            names,
         })?;
-        match (&self.buffer, &mut into.values) {
+        match (&self.buffer, out) {
             (Values::Bytes(rows), ValuesMut::Bytes(out)) => rows
                 .par_chunks_exact(raw)
                 .zip(out.par_chunks_exact_mut(row))
@@ -388,11 +440,6 @@ impl ReadRows for PreparedRows {
             }
         }
         Ok(())
-    }
-
-    fn finish(&mut self) -> Result<Option<[String; 2]>, DataError> {
-        // The digests are those of the rows before they were prepared.
-        self.inner.finish().map(|_| None)
     }
 }
 
@@ -526,6 +573,19 @@ mod tests {
             ..Reading::default()
         };
         assert_eq!(bytes(Shape::grey(1, 2), &inverted, &[0, 200]), [255, 55]);
+    }
+
+    #[test]
+    fn alpha_has_a_scale_of_its_own() {
+        let reading = Reading {
+            maximum: Some(16.0),
+            background: [255; 3],
+            ..Reading::default()
+        };
+        let scaled = preparation(image(1, 2, 4), Kind::Bytes, &reading);
+        let mut out = [9.0; 6];
+        scaled.scaled_bytes(&[16, 8, 0, 255, 16, 8, 0, 0], &mut out);
+        assert_eq!(out, [1.0, 0.5, 0.0, 1.0, 1.0, 1.0]);
     }
 
     #[test]

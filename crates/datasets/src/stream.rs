@@ -88,7 +88,11 @@ pub fn stream(
     Ok(Stream {
         name: source.name(),
         parts,
-        class_names: opened.class_names,
+        // Which labels a list without numbers is of shows only at the end.
+        class_names: match opened.listed_in {
+            None => opened.class_names,
+            Some(_) => BTreeMap::new(),
+        },
         remarks: opened.remarks,
     })
 }

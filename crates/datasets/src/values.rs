@@ -114,6 +114,22 @@ impl ValuesMut<'_> {
     }
 }
 
+impl<'a> ValuesMut<'a> {
+    /// The first `count` values, and the others.
+    pub(crate) fn split_at(self, count: usize) -> (ValuesMut<'a>, ValuesMut<'a>) {
+        match self {
+            Self::Bytes(values) => {
+                let (first, rest) = values.split_at_mut(count);
+                (ValuesMut::Bytes(first), ValuesMut::Bytes(rest))
+            }
+            Self::Floats(values) => {
+                let (first, rest) = values.split_at_mut(count);
+                (ValuesMut::Floats(first), ValuesMut::Floats(rest))
+            }
+        }
+    }
+}
+
 /// Rows `[n, values]` of a data set.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Rows<'a> {

@@ -205,3 +205,21 @@ fn compressed_tables_are_refused_with_advice() {
     );
     assert!(error.unwrap_err().to_string().contains("gunzip"));
 }
+
+#[test]
+fn a_list_beside_a_table_names_its_numbered_classes() {
+    let (folder, path) = written(b"label,a,b\n1,2,3\n2,3,4\n1,9,9\n2,8,7\n");
+    fs::write(folder.path().join("labels.txt"), "cat\ndog\n").unwrap();
+    let source = Source::Path(path);
+    let load = || {
+        load_source(
+            &source,
+            &Reading::default(),
+            &Lookup::default(),
+            &mut |_| {},
+        )
+    };
+    assert_eq!(load().unwrap().class_names, ["cat", "dog"]);
+    fs::remove_file(folder.path().join("labels.txt")).unwrap();
+    assert_eq!(load().unwrap().class_names, ["1", "2"]);
+}

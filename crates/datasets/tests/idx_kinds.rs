@@ -275,3 +275,77 @@ fn mutated_files_are_read_or_refused_in_a_sentence() {
         }
     }
 }
+
+fn load_as(folder: &Path, shape: Shape) -> Result<datasets::Dataset, DataError> {
+    let reading = datasets::Reading {
+        shape: Some(shape),
+        ..datasets::Reading::default()
+    };
+    let source = datasets::Source::Idx(folder.to_owned());
+    datasets::load_source(&source, &reading, &Lookup::default(), &mut |_| {})
+}
+
+#[test]
+fn rows_of_a_declared_shape_are_the_data_set_of_that_shape() {
+    let write = |sizes: &[usize]| {
+        let folder = tempfile::tempdir().unwrap();
+        for (count, part) in [(3usize, "train"), (2, "t10k")] {
+            let dimensions = [&[count], sizes].concat();
+            let data: Vec<u8> = (0..count as u8 * 6).collect();
+            put(
+                folder.path(),
+                &format!("{part}-images-idx3-ubyte"),
+                &bytes(&dimensions, &data),
+            );
+            put(
+                folder.path(),
+                &format!("{part}-labels-idx1-ubyte"),
+                &bytes(&[count], &vec![1; count]),
+            );
+        }
+        folder
+    };
+    let (images, vectors) = (write(&[2, 3]), write(&[6]));
+    let vector = Shape::Vector { length: 6 };
+    let plain = load(images.path()).unwrap();
+    let declared = load_as(images.path(), vector).unwrap();
+    assert_ne!(declared.fingerprint, plain.fingerprint);
+    assert_eq!(
+        declared.fingerprint,
+        load(vectors.path()).unwrap().fingerprint
+    );
+    let back = load_as(vectors.path(), Shape::grey(2, 3)).unwrap();
+    assert_eq!(back.fingerprint, plain.fingerprint);
+    // Images have a shape of their own.
+    let error = load_as(images.path(), Shape::grey(3, 2)).unwrap_err();
+    assert!(matches!(error, DataError::DeclaredShape { .. }), "{error}");
+}
+
+#[test]
+fn a_list_of_names_fits_labels_that_begin_at_one() {
+    let folder = tempfile::tempdir().unwrap();
+    for part in ["train", "t10k"] {
+        put(
+            folder.path(),
+            &format!("{part}-images-idx3-ubyte"),
+            &bytes(&[3, 1, 1], &[1, 2, 3]),
+        );
+        put(
+            folder.path(),
+            &format!("{part}-labels-idx1-ubyte"),
+            &bytes(&[3], &[3, 1, 2]),
+        );
+    }
+    put(folder.path(), "labels.txt", b"A\nB\nC\n");
+    let dataset = load(folder.path()).unwrap();
+    assert_eq!(dataset.class_names, ["A", "B", "C"]);
+    assert_eq!(dataset.train.labels(), Some(&[2, 0, 1][..]));
+    put(folder.path(), "labels.txt", b"A\nB\n");
+    let error = load(folder.path()).unwrap_err();
+    assert!(matches!(error, DataError::ListedNames { .. }), "{error}");
+    put(folder.path(), "labels.txt", b"1 one\n2 two\n3 three\n");
+    assert_eq!(
+        load(folder.path()).unwrap().class_names,
+        ["one", "two", "three"]
+    );
+}

@@ -6,7 +6,7 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use datasets::{Lookup, Reading, Source, glyphs, idx};
+use datasets::{Lookup, Reading, Source, glyphs, idx, load_source};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
@@ -76,6 +76,15 @@ fn loading_holds_the_images_once_and_a_wrong_header_takes_nothing() {
 
     let bytes = peak(|| assert_eq!(load().test.len(), 10_000));
     assert!(bytes < 57_000_000, "loading from files holds {bytes} bytes");
+    // Prepared rows are made piece by piece: no second copy of what is raw.
+    let inverted = Reading {
+        invert: true,
+        ..Reading::default()
+    };
+    let source = Source::Idx(folder.path().to_owned());
+    let load_inverted = || load_source(&source, &inverted, &Lookup::default(), &mut |_| {});
+    let bytes = peak(|| assert_eq!(load_inverted().unwrap().test.len(), 10_000));
+    assert!(bytes < 75_000_000, "preparing holds {bytes} bytes");
     let bytes = peak(|| assert_eq!(glyphs::dataset().train.len(), 60_000));
     assert!(bytes < 57_000_000, "making the glyphs holds {bytes} bytes");
 

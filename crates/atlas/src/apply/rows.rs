@@ -46,7 +46,7 @@ pub enum PartChoice {
 const CHUNK_BYTES: usize = 4 << 20;
 
 /// Rows of a chunk, however short or long they are.
-const CHUNK_ROWS: std::ops::RangeInclusive<usize> = 256..=8192;
+const CHUNK_ROWS: std::ops::RangeInclusive<usize> = 16..=8192;
 
 /// Rows of `row_bytes` that go through the network together.
 pub(super) fn chunk_rows(row_bytes: usize) -> usize {

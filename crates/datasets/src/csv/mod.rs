@@ -60,6 +60,7 @@ pub(crate) fn open(path: &Path, reading: &Reading) -> Result<Opened, DataError> 
         class_names: names,
         attribution: format!("rows of {}", path.display()),
         is_transposed: false,
+        listed_in: None,
         remarks,
     })
 }

@@ -245,6 +245,7 @@ fn opened(
         class_names: (0i64..).zip(tree.classes).collect(),
         attribution: format!("images of {}", path.display()),
         is_transposed: false,
+        listed_in: None,
         remarks,
     }
 }

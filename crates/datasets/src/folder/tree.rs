@@ -101,7 +101,21 @@ impl Tree {
         let test = test.map(|test| test.into_files(&classes));
         let mut names: Vec<String> = classes.iter().map(|class| readable(class)).collect();
         if !names.is_empty() {
-            for (label, name) in class_names::beside(root)? {
+            let listed = class_names::beside(root)?.by_label;
+            let folders = names.clone();
+            for (label, name) in listed {
+                let class = usize::try_from(label).ok().and_then(|at| folders.get(at));
+                // A list in another order than the folders' would exchange
+                // classes without a word.
+                if let Some(class) =
+                    class.filter(|&class| *class != name && folders.contains(&name))
+                {
+                    return Err(DataError::SwappedNames {
+                        path: root.join(class_names::LABELS_FILE),
+                        class: class.clone(),
+                        name,
+                    });
+                }
                 match usize::try_from(label).ok().and_then(|at| names.get_mut(at)) {
                     Some(place) => *place = name,
                     None => {

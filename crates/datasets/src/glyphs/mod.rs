@@ -94,6 +94,7 @@ pub(crate) fn open() -> Opened {
         class_names: (0i64..).zip(registry::digit_names()).collect(),
         attribution: ATTRIBUTION.to_owned(),
         is_transposed: false,
+        listed_in: None,
         remarks: Vec::new(),
     }
 }

@@ -65,6 +65,9 @@ pub(crate) fn part(
     })
 }
 
+/// Values that are converted at a time.
+const PIECE: usize = 1 << 16;
+
 struct IdxRows {
     /// Taken when they are finished.
     images: Option<(IdxFile, PathBuf)>,
@@ -84,11 +87,13 @@ impl ReadRows for IdxRows {
         match &mut into.values {
             ValuesMut::Bytes(values) => images.read(values)?,
             ValuesMut::Floats(values) => {
-                self.buffer.resize(values.len() * element.bytes(), 0);
-                images.read(&mut self.buffer)?;
-                let stored = self.buffer.chunks_exact(element.bytes());
-                for (value, stored) in values.iter_mut().zip(stored) {
-                    *value = element.value(stored) as f32;
+                for values in values.chunks_mut(PIECE) {
+                    self.buffer.resize(values.len() * element.bytes(), 0);
+                    images.read(&mut self.buffer)?;
+                    let stored = self.buffer.chunks_exact(element.bytes());
+                    for (value, stored) in values.iter_mut().zip(stored) {
+                        *value = element.value(stored) as f32;
+                    }
                 }
             }
         }

@@ -100,6 +100,7 @@ fn opened(
         class_names,
         attribution: format!("arrays of {}", path.display()),
         is_transposed: false,
+        listed_in: None,
         remarks,
     }
 }

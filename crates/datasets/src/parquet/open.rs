@@ -66,6 +66,7 @@ pub(crate) fn open(path: &Path, shards: &Shards, reading: &Reading) -> Result<Op
         class_names,
         attribution: format!("rows of {}", path.display()),
         is_transposed: false,
+        listed_in: None,
         remarks,
     })
 }

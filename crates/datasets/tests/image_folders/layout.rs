@@ -89,6 +89,12 @@ fn folders_are_classes_in_the_order_of_their_names() {
         ("cat", "Canis")
     );
     assert!(read.remarks.is_empty());
+    // The folders' own names in another order would exchange classes.
+    put(folder.path(), "labels.txt", b"dog\nEel\ncat\n");
+    assert_says(
+        &refused(folder.path()),
+        &["labels.txt", "\"Eel\"", "\"dog\""],
+    );
     put(folder.path(), "labels.txt", b"a\nb\nc\nd\n");
     assert_says(
         &refused(folder.path()),
