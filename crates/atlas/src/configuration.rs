@@ -429,6 +429,15 @@ impl Configuration {
         digest(&self.identity(), dataset_fingerprint)
     }
 
+    /// The digest by versions that took the name of a data set for a part of
+    /// what a run is.
+    #[must_use]
+    pub(crate) fn former_digest(&self, dataset_fingerprint: &str) -> String {
+        let mut former = self.identity();
+        former.data.dataset.clone_from(&self.data.dataset);
+        digest(&former, dataset_fingerprint)
+    }
+
     /// The settings that decide a result beside the content of the data: not
     /// how and where that content was read, which its fingerprint stands for.
     #[must_use]

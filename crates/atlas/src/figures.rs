@@ -13,7 +13,7 @@ use crate::environment::threads;
 use crate::error::Error;
 use crate::interrupt::Interrupt;
 use crate::page;
-use crate::run_data::{DataLocation, anchored, short_name};
+use crate::run_data::{DataLocation, anchored, folder_name, refuse_inside};
 use crate::run_folder::RunFolder;
 use crate::study::{self, DivergedRun, Drawing, PlannedRun, Scale, Study, TrainedRun};
 use crate::training::{self, Run};
@@ -103,6 +103,9 @@ pub fn draw(
         name: anchored(&request.dataset)?,
         reading: request.reading.clone(),
     };
+    for output in [&request.out, &request.runs] {
+        refuse_inside(&data.name, output)?;
+    }
     let dataset = request
         .location
         .load(&data.of(Configuration::default()), download)?;
@@ -176,7 +179,7 @@ fn draw_planned(
         .collect();
     for (study, planned) in planned {
         observer.drawing(&study);
-        let folder = request.out.join(short_name(&dataset.name)).join(study.name);
+        let folder = request.out.join(folder_name(dataset)).join(study.name);
         create_folder(&folder)?;
         let (runs, diverged) = collect(planned, &results, dataset)?;
         let mut drawing = Drawing::new(dataset, &runs, &diverged, scale, &request.runs, &folder);

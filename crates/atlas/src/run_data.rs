@@ -50,7 +50,13 @@ impl DataLocation {
         download: &mut dyn FnMut(datasets::Progress<'_>),
     ) -> Result<Dataset, Error> {
         let name = self.dataset.as_ref().unwrap_or(&configuration.data.dataset);
-        let source: Source = name.parse()?;
+        let source: Source = name.parse().map_err(|error| match &self.dataset {
+            // The name was good when the run began.
+            None if Path::new(name).is_absolute() => Error::Configuration(format!(
+                "the data were {name}, where nothing is any more; say where they are now with --dataset"
+            )),
+            _ => Error::from(error),
+        })?;
         let mut reading = configuration.data.reading.reading()?;
         reading.cache.clone_from(&self.cache);
         Ok(datasets::load_source(
@@ -182,6 +188,48 @@ pub(crate) fn short_name(dataset: &str) -> String {
     if name.is_empty() { "data".into() } else { name }
 }
 
+/// Refuses to write into a folder that is read as data: pictures and folders
+/// there would be images and classes the next time.
+///
+/// # Errors
+/// When `output` lies in the folder that `source` names.
+pub fn refuse_inside(source: &str, output: &Path) -> Result<(), Error> {
+    let Ok(Source::Path(path)) = source.parse::<Source>() else {
+        return Ok(());
+    };
+    let Ok(data) = path.canonicalize() else {
+        return Ok(());
+    };
+    let Ok(output) = std::path::absolute(output) else {
+        return Ok(());
+    };
+    // As far as it exists: links on the way are followed.
+    let is_inside = output
+        .ancestors()
+        .find_map(|part| part.canonicalize().ok())
+        .is_some_and(|existing| existing.starts_with(&data));
+    if !(data.is_dir() && is_inside) {
+        return Ok(());
+    }
+    Err(Error::Configuration(format!(
+        "{} lies in the folder {} that is read as data, where it would be taken for images or classes; name a place outside of it",
+        output.display(),
+        data.display()
+    )))
+}
+
+/// The name of a data set's folder of figures: sets of one's own are told
+/// apart by their content, as two paths may end alike.
+#[must_use]
+pub(crate) fn folder_name(dataset: &Dataset) -> String {
+    let name = short_name(&dataset.name);
+    if dataset.name.contains(['/', '\\', ':']) {
+        format!("{name}-{}", &dataset.fingerprint[..8])
+    } else {
+        name
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -197,6 +245,24 @@ mod tests {
         ] {
             assert_eq!(short_name(dataset), name);
         }
+    }
+
+    #[test]
+    fn a_folder_of_data_is_not_written_into() {
+        let root = tempfile::tempdir().expect("a temporary folder");
+        let data = root.path().join("pictures");
+        std::fs::create_dir_all(data.join("cats")).expect("a new folder");
+        let source = data.display().to_string();
+        for inside in ["", "runs/one", "cats", "cats/new"] {
+            let message = refuse_inside(&source, &data.join(inside))
+                .expect_err("inside")
+                .to_string();
+            assert!(message.contains("read as data"), "{message}");
+        }
+        for outside in ["runs/one", "pictures-2", "pictures.csv"] {
+            assert!(refuse_inside(&source, &root.path().join(outside)).is_ok());
+        }
+        assert!(refuse_inside("glyphs", &data.join("runs")).is_ok());
     }
 
     #[test]

@@ -292,7 +292,16 @@ impl RunFolder {
     /// cannot be read or written.
     pub fn extend(&self, configuration: &Configuration) -> Result<(), Error> {
         let found = self.configuration()?;
-        let digest = found.digest(&self.environment()?.dataset_sha256);
+        let fingerprint = self.environment()?.dataset_sha256;
+        let former = found.former_digest(&fingerprint);
+        let is_former = self
+            .read_result()?
+            .is_some_and(|result| result.digest == former);
+        let digest = if is_former {
+            former
+        } else {
+            found.digest(&fingerprint)
+        };
         self.extend_as(&configuration.to_toml()?, &digest)
     }
 

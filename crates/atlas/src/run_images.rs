@@ -97,12 +97,15 @@ impl<'a> RunImages<'a> {
 /// The sentence for values that are no grey values.
 fn beyond_unit(configuration: &Configuration, dataset: &Dataset) -> Error {
     let [low, high] = dataset.range();
+    // What is left of a maximum that was too small.
+    let maximum = configuration.data.reading.maximum;
+    let full = high * if maximum > 0.0 { maximum as f32 } else { 1.0 };
     let advice = if low < 0.0 {
         "use --likelihood gaussian-identity, with --standardise where columns differ in size"
             .to_owned()
     } else {
         format!(
-            "divide them with --maximum {high}, or use --likelihood gaussian-identity, with --standardise where columns differ in size"
+            "divide them with --maximum {full}, or use --likelihood gaussian-identity, with --standardise where columns differ in size"
         )
     };
     Error::Configuration(format!(

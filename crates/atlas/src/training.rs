@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use datasets::Dataset;
+use datasets::{Dataset, TestOrigin};
+use evaluation::EvaluationError;
 use models::{Diverged, EpochLosses, Images, Model, Standardisation, Trainer};
 
 use crate::configuration::Configuration;
@@ -12,7 +13,7 @@ use crate::early_stopping::EarlyStopping;
 use crate::environment::{Environment, threads};
 use crate::error::Error;
 use crate::interrupt::Interrupt;
-use crate::run_data::{DataLocation, RunData};
+use crate::run_data::{DataLocation, RunData, anchored, refuse_inside};
 use crate::run_folder::{EpochMetrics, Losses, RunFolder, RunResult, Status};
 use crate::run_images::RunImages;
 use crate::trajectories::Trajectories;
@@ -43,8 +44,13 @@ pub enum Target {
         /// The run folder; by default below `runs/`.
         out: Option<PathBuf>,
     },
-    /// Continue the run in this folder.
-    Resume(RunFolder),
+    /// Continue a run.
+    Resume {
+        /// Its folder.
+        folder: RunFolder,
+        /// The same settings with more epochs, if it is to go on for longer.
+        longer: Option<Box<Configuration>>,
+    },
 }
 
 impl Target {
@@ -54,8 +60,12 @@ impl Target {
     /// When the folder to resume is no run folder.
     pub fn configuration(&self) -> Result<Configuration, Error> {
         match self {
-            Self::New { configuration, .. } => Ok(configuration.as_ref().clone()),
-            Self::Resume(folder) => folder.configuration(),
+            Self::New { configuration, .. }
+            | Self::Resume {
+                longer: Some(configuration),
+                ..
+            } => Ok(configuration.as_ref().clone()),
+            Self::Resume { folder, .. } => folder.configuration(),
         }
     }
 }
@@ -69,6 +79,8 @@ pub struct Outcome {
     pub result: RunResult,
     /// Whether it had been finished before, so that nothing was trained.
     pub already_done: bool,
+    /// Rows that the test losses are of, and where they come from.
+    pub test: (usize, TestOrigin),
 }
 
 /// Hears how far training has come.
@@ -101,7 +113,10 @@ pub fn train(
     download: &mut dyn FnMut(datasets::Progress<'_>),
     observer: &mut dyn Observer,
 ) -> Result<Outcome, Error> {
-    let configuration = request.target.configuration()?;
+    let mut configuration = request.target.configuration()?;
+    if matches!(request.target, Target::New { .. }) {
+        configuration.data.dataset = anchored(&configuration.data.dataset)?;
+    }
     let dataset = request.location.load(&configuration, download)?;
     observer.data(&dataset);
     let configuration = configuration.of_shape(&dataset)?;
@@ -112,6 +127,7 @@ pub fn train(
             let folder = RunFolder::at(out.clone().unwrap_or_else(|| {
                 PathBuf::from("runs").join(configuration.run_name(&data.dataset.fingerprint))
             }));
+            refuse_inside(&configuration.data.dataset, folder.path())?;
             let run = Run {
                 configuration: &configuration,
                 dataset: &data.dataset,
@@ -121,7 +137,12 @@ pub fn train(
             };
             run.start(&request.command, interrupt, observer)
         }
-        Target::Resume(folder) => {
+        Target::Resume { folder, longer } => {
+            // Nothing of a run changes before its data have been found.
+            folder.check_dataset(&data.dataset)?;
+            if longer.is_some() {
+                folder.extend(&configuration)?;
+            }
             let run = Run {
                 configuration: &configuration,
                 dataset: &data.dataset,
@@ -192,7 +213,6 @@ impl Run<'_> {
         if let Some(outcome) = self.finished()? {
             return Ok(outcome);
         }
-        self.folder.check_dataset(self.dataset)?;
         let images = self.images()?;
         let mut trainer = self.trainer(&images)?;
         if self.folder.state().exists() {
@@ -228,8 +248,12 @@ impl Run<'_> {
             return Ok(None);
         };
         if result.digest != self.digest() {
-            let is_older = self.folder.configuration()?.identity() == self.configuration.identity()
+            let kept = self.folder.configuration()?;
+            let is_older = kept.identity() == self.configuration.identity()
                 && self.folder.check_dataset(self.dataset).is_ok();
+            if is_older && result.digest == kept.former_digest(&self.dataset.fingerprint) {
+                return self.ended(result).map(Some);
+            }
             return Err(if is_older {
                 self.folder.of_another_version()
             } else {
@@ -250,9 +274,14 @@ impl Run<'_> {
                 folder: self.folder.clone(),
                 result,
                 already_done: true,
+                test: self.test(),
             }),
             Status::Diverged => Err(self.diverged(result.divergence.unwrap_or_default())),
         }
+    }
+
+    fn test(&self) -> (usize, TestOrigin) {
+        (self.dataset.test.len(), self.dataset.test_origin)
     }
 
     fn digest(&self) -> String {
@@ -322,7 +351,20 @@ impl Run<'_> {
         while (trainer.epoch() as usize) < epochs && !stopping.is_due(trainer.epoch()) {
             match self.epoch(&mut trainer, &mut trajectories, interrupt, observer) {
                 Ok(Some(trained)) => {
-                    let metrics = self.metrics(&trainer, images, &trained)?;
+                    let metrics = match self.metrics(&trainer, images, &trained) {
+                        // Weights may be finite and what they compute not.
+                        Err(Error::Evaluation(error)) if has_diverged(&error) => {
+                            let divergence = format!(
+                                "training diverged, as the test pass after epoch {}, step {} shows: {error}",
+                                trainer.epoch(),
+                                trainer.steps()
+                            );
+                            return Err(
+                                self.record_divergence(divergence, &trainer, last, observer)?
+                            );
+                        }
+                        measured => measured?,
+                    };
                     self.folder.append_metrics(&metrics)?;
                     stopping.observe(&metrics, trainer.model());
                     observer.epoch(&metrics, epochs);
@@ -330,7 +372,8 @@ impl Run<'_> {
                 }
                 Ok(None) => {}
                 Err(divergence) => {
-                    return Err(self.record_divergence(&divergence, &trainer, last, observer)?);
+                    let divergence = divergence.to_string();
+                    return Err(self.record_divergence(divergence, &trainer, last, observer)?);
                 }
             }
             let complete = trainer.epoch() as usize >= epochs || stopping.is_due(trainer.epoch());
@@ -369,6 +412,7 @@ impl Run<'_> {
             folder: self.folder.clone(),
             result,
             already_done: false,
+            test: self.test(),
         })
     }
 
@@ -456,12 +500,11 @@ impl Run<'_> {
 
     fn record_divergence(
         &self,
-        divergence: &Diverged,
+        text: String,
         trainer: &Trainer,
         last: Option<EpochMetrics>,
         observer: &mut dyn Observer,
     ) -> Result<Error, Error> {
-        let text = divergence.to_string();
         self.folder.write_result(&RunResult {
             status: Status::Diverged,
             digest: self.digest(),
@@ -474,6 +517,15 @@ impl Run<'_> {
         observer.finished();
         Ok(self.diverged(text))
     }
+}
+
+/// Whether a measurement fails because of what the weights compute: they may
+/// be finite and that not.
+fn has_diverged(error: &EvaluationError) -> bool {
+    matches!(
+        error,
+        EvaluationError::NotFinite { .. } | EvaluationError::Variance { .. }
+    )
 }
 
 /// What `model.safetensors` says about how far its weights are.

@@ -82,10 +82,25 @@ impl Trajectories {
             trajectories.record(trainer);
         } else {
             let path = folder.trajectories();
-            trajectories.snapshots = TrackedCodes::read(&path)?.snapshots;
+            let kept = TrackedCodes::read(&path)?;
+            let latent = trainer.model().spec().architecture.latent;
+            let fits = kept.index == trajectories.index
+                && kept
+                    .snapshots
+                    .iter()
+                    .all(|shot| shot.mean.ncols() == latent);
+            trajectories.snapshots = kept.snapshots;
             trajectories
                 .snapshots
                 .retain(|snapshot| snapshot.step <= trainer.steps());
+            if !fits || trajectories.snapshots.is_empty() {
+                return Err(Error::RunFolder(format!(
+                    "{} follows {} images, expected {} of this run with {latent} latent variables; train the run again in another folder",
+                    path.display(),
+                    kept.index.len(),
+                    trajectories.index.len()
+                )));
+            }
         }
         Ok(trajectories)
     }
@@ -173,7 +188,7 @@ const MOST_TRACKED: usize = 1000;
 /// each where there are many classes; the first of all without labels.
 fn tracked_images(dataset: &Dataset, per_class: usize) -> Vec<usize> {
     let Some(labels) = dataset.test.labels() else {
-        return (0..dataset.test.len().min(10 * per_class)).collect();
+        return (0..dataset.test.len().min(per_class.saturating_mul(10))).collect();
     };
     let classes = dataset.classes();
     let per_class = per_class.min((MOST_TRACKED / classes.max(1)).max(1));

@@ -11,6 +11,7 @@ mod command;
 mod output;
 mod progress;
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -95,10 +96,15 @@ fn fail(error: &anyhow::Error) -> ExitCode {
         .find_map(|cause| cause.downcast_ref::<atlas::Error>());
     match typed {
         // Its sentence holds the cause already.
-        Some(typed) => eprintln!("error: {typed}"),
-        None => eprintln!("error: {error:#}"),
+        Some(typed) => complain(&typed.to_string()),
+        None => complain(&format!("{error:#}")),
     }
     ExitCode::from(typed.map_or(1, atlas::Error::exit_code))
+}
+
+/// Says what went wrong, as far as anybody listens.
+fn complain(sentence: &str) {
+    let _ = writeln!(std::io::stderr(), "error: {sentence}");
 }
 
 /// The command as the user typed it.

@@ -37,7 +37,8 @@ impl Output {
     /// A line about the work itself: to stderr, silenced by `--quiet`.
     pub fn note(&self, line: &str) {
         if self.shows_progress() {
-            eprintln!("{line}");
+            // Nobody need listen: work goes on when stderr is closed or full.
+            let _ = writeln!(std::io::stderr(), "{line}");
         }
     }
 

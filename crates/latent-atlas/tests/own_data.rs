@@ -148,9 +148,12 @@ fn a_source_without_a_test_set_gives_a_share_and_every_number_says_so() {
     for name in ["t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"] {
         fs::remove_file(source.join(name)).expect("it was there");
     }
-    train(root.path(), "one", &["--test-share", "0.4"]);
+    let text = train(root.path(), "one", &["--test-share", "0.4"]);
     let report = evaluate(root.path(), &[]);
     assert_eq!(report["data"]["test_share"], 0.4);
+    assert!(text.contains("a share of 0.4"), "{text}");
+    let table = succeed(program(root.path()).args(["eval", "run"]));
+    assert!(table.contains("a share of 0.4"), "{table}");
     let (test, train) = (
         report["n"].as_u64().expect("a count"),
         evaluate(root.path(), &["--split", "train"])["n"]
@@ -196,6 +199,7 @@ fn data_that_moved_can_be_pointed_at_and_other_data_is_refused() {
     let mut bytes = fs::read(&images).expect("written");
     *bytes.last_mut().expect("not empty") ^= 1;
     fs::write(images, bytes).expect("a writable folder");
+    let before = contents(&root.path().join("run"));
     for command in [
         &["eval", "run", "--dataset", "other"][..],
         &[
@@ -212,6 +216,24 @@ fn data_that_moved_can_be_pointed_at_and_other_data_is_refused() {
         let message = refused(program(root.path()).args(command));
         assert!(message.contains("fingerprint"), "{message}");
     }
+    // Neither does a run change that was to go on when its data are gone.
+    fs::remove_dir_all(root.path().join("after")).expect("it was there");
+    let message = refused(
+        program(root.path()).args(["train", "--quiet", "--resume", "run", "--epochs", "9"]),
+    );
+    assert!(message.contains("--dataset"), "{message}");
+    assert_eq!(contents(&root.path().join("run")), before);
+}
+
+/// Every file of a folder.
+fn contents(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let entries = fs::read_dir(folder).expect("a folder");
+    let paths = entries.map(|entry| entry.expect("an entry").path());
+    let mut files: Vec<_> = paths
+        .map(|path| (path.clone(), fs::read(path).expect("a file")))
+        .collect();
+    files.sort();
+    files
 }
 
 #[test]
@@ -369,4 +391,134 @@ fn a_mask_is_named_with_its_remedy() {
     let health: Value = serde_json::from_str(&health).expect("one JSON document");
     assert_eq!(health["range"], serde_json::json!([0.0, 1.0]));
     assert_eq!(health["findings"], serde_json::json!([]));
+}
+
+#[test]
+fn a_run_is_the_same_in_every_form_of_its_data() {
+    let root = folder();
+    data(root.path(), "idx", &[6, 5], true);
+    train(root.path(), "idx", &[]);
+    let elsewhere = root.path().join("floats");
+    fs::create_dir(&elsewhere).expect("a new folder");
+    for part in ["train", "t10k"] {
+        let name = format!("{part}-images-idx3-ubyte");
+        let bytes = fs::read(root.path().join("idx").join(&name)).expect("written");
+        let (header, pixels) = bytes.split_at(16);
+        let mut floats = header.to_vec();
+        floats[2] = 0x0d;
+        floats.extend(
+            pixels
+                .iter()
+                .flat_map(|&byte| (f32::from(byte) / 255.0).to_be_bytes()),
+        );
+        fs::write(elsewhere.join(&name), floats).expect("writable");
+        let labels = format!("{part}-labels-idx1-ubyte");
+        fs::copy(
+            root.path().join("idx").join(&labels),
+            elsewhere.join(labels),
+        )
+        .expect("copied");
+    }
+    let first = evaluate(root.path(), &[]);
+    let second = evaluate(root.path(), &["--dataset", "floats"]);
+    assert_eq!(first["reconstruction"], second["reconstruction"]);
+    succeed(program(root.path()).args([
+        "train",
+        "--resume",
+        "run",
+        "--dataset",
+        "floats",
+        "--epochs",
+        "3",
+    ]));
+}
+
+#[test]
+fn a_test_loss_that_is_not_finite_is_a_divergence() {
+    let root = folder();
+    let source = root.path().join("apart");
+    fs::create_dir(&source).expect("a new folder");
+    for (part, size) in [("train", 1.0f32), ("t10k", 1e30)] {
+        let mut bytes = vec![0, 0, 0x0d, 2];
+        for count in [30u32, 4] {
+            bytes.extend(count.to_be_bytes());
+        }
+        bytes.extend((0..120).flat_map(|at| (size * f32::from(pixel(at))).to_be_bytes()));
+        fs::write(source.join(format!("{part}-images-idx2-float")), bytes).expect("writable");
+    }
+    let output = program(root.path())
+        .args([
+            "train",
+            "apart",
+            "--out",
+            "run",
+            "--likelihood",
+            "gaussian-identity",
+        ])
+        .args(SMALL)
+        .output()
+        .expect("the program starts");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(3), "{said}");
+    assert!(said.contains("test pass"), "{said}");
+    let result = fs::read_to_string(root.path().join("run/result.json")).expect("a result");
+    assert!(result.contains("diverged"), "{result}");
+}
+
+#[test]
+fn a_closed_stderr_does_not_end_training() {
+    let root = folder();
+    data(root.path(), "plain", &[4, 4], false);
+    let full = fs::OpenOptions::new()
+        .write(true)
+        .open("/dev/full")
+        .expect("a device");
+    let status = std::process::Command::new(assert_cmd::cargo::cargo_bin("latent-atlas"))
+        .current_dir(root.path())
+        .args([
+            "train", "plain", "--out", "run", "--epochs", "2", "--hidden", "4",
+        ])
+        .stderr(full)
+        .stdout(std::process::Stdio::null())
+        .status()
+        .expect("the program starts");
+    assert!(status.success(), "{status}");
+    assert!(root.path().join("run/result.json").exists());
+}
+
+#[test]
+fn pictures_of_any_range_are_not_clipped() {
+    let root = folder();
+    let source = root.path().join("sixteen");
+    fs::create_dir(&source).expect("a new folder");
+    let mut bytes = vec![0, 0, 0x0d, 3];
+    for size in [40u32, 5, 5] {
+        bytes.extend(size.to_be_bytes());
+    }
+    bytes.extend((0..1000).flat_map(|at| (f32::from(pixel(at) % 17)).to_be_bytes()));
+    fs::write(source.join("train-images-idx3-float"), bytes).expect("writable");
+    train(
+        root.path(),
+        "sixteen",
+        &["--likelihood", "gaussian-identity", "--standardise"],
+    );
+    let text =
+        succeed(program(root.path()).args(["reconstruct", "run", "sixteen", "-o", "pairs.png"]));
+    assert!(
+        text.contains("drawn between") && text.contains("16"),
+        "{text}"
+    );
+    let image = image_levels(&root.path().join("pairs.png"));
+    assert!(image > 10, "{image} grey levels");
+}
+
+/// How many different bytes the pixels of a grey PNG have.
+fn image_levels(path: &Path) -> usize {
+    let viz::Image::Gray(image) =
+        viz::decode_png(&fs::read(path).expect("written")).expect("a PNG")
+    else {
+        panic!("a grey image")
+    };
+    let levels: std::collections::BTreeSet<u8> = image.pixels().iter().copied().collect();
+    levels.len()
 }

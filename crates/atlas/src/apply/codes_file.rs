@@ -125,6 +125,10 @@ fn as_rows(
             return Err(wrong(path, array, &problem));
         }
     };
+    if dimensions.0 == 0 || dimensions.1 == 0 {
+        let problem = format!("has the sizes {shape:?}; expected at least one code");
+        return Err(wrong(path, array, &problem));
+    }
     Ok(Array2::from_shape_vec(dimensions, values).expect("as many values as the sizes say"))
 }
 

@@ -5,13 +5,10 @@ use std::path::{Path, PathBuf};
 
 use ndarray::{ArrayView2, s};
 use serde::Serialize;
-use viz::Tiles;
 
 use super::columns::{Column, ColumnType, Values};
 use super::destination::{Kind, png_name};
-use super::pictures::{
-    Arrangement, add_pictures, check_images, montage, tile_shape, write_montage,
-};
+use super::pictures::{Arrangement, add_pictures, check_images, montage, write_montage};
 use super::rows::chunk_rows;
 use super::table::Table;
 use super::{Destination, Observer, TrainedModel, check, codes_file};
@@ -33,8 +30,8 @@ pub struct Decoded {
     pub shown: usize,
     /// What a row is.
     pub shape: String,
-    /// The values at the lower and the upper edge of the tiles of a montage of
-    /// lines.
+    /// The values at the edges of lines, or of black and white where pixels do
+    /// not lie in [0, 1]; of a montage.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub range: Option<[f32; 2]>,
 }
@@ -105,11 +102,9 @@ pub(super) fn write_decoded(
             observer.began(decoded.shown);
             let (_, x) = work(0..decoded.shown)?;
             let values = x.as_slice().unwrap_or_default();
-            if !shape.is_image() {
-                decoded.range = Some(Tiles::new(tile_shape(shape), values).range());
-            }
             let description = format!("mean {} of {} codes", shape.noun(), decoded.shown);
-            let image = montage(shape, &grid, values)?;
+            let (image, range) = montage(shape, &grid, values)?;
+            decoded.range = range;
             decoded.output = write_montage(destination, &image, &description)?;
         }
         Kind::Folder => {
@@ -126,7 +121,7 @@ pub(super) fn write_decoded(
             }
             decoded.output = destination.finish()?;
         }
-        Kind::Npz | Kind::Npy | Kind::Csv => {
+        _ => {
             observer.began(rows);
             let columns = vec![
                 Column::new("z", ColumnType::Floats(trained.latent())),

@@ -1,5 +1,6 @@
 //! Rows as pictures: one PNG each, or a montage of many.
 
+use std::borrow::Cow;
 use std::io::Write as _;
 use std::path::PathBuf;
 
@@ -53,9 +54,44 @@ impl Arrangement {
     }
 }
 
-/// A montage of rows, one after the other in `values`.
-pub(super) fn montage(shape: Shape, grid: &Grid, values: &[f32]) -> Result<Image, Error> {
-    Ok(Tiles::new(tile_shape(shape), values).montage(grid)?)
+/// A montage of rows, one after the other in `values`, and the values of its
+/// lowest and highest ink where these are not 0 and 1.
+pub(super) fn montage(
+    shape: Shape,
+    grid: &Grid,
+    values: &[f32],
+) -> Result<(Image, Option<[f32; 2]>), Error> {
+    let tile = tile_shape(shape);
+    if !shape.is_image() {
+        let tiles = Tiles::new(tile, values);
+        return Ok((tiles.montage(grid)?, Some(tiles.range())));
+    }
+    let range = ink_range(values);
+    let inked = inked(values, range);
+    Ok((Tiles::new(tile, &*inked).montage(grid)?, range))
+}
+
+/// The range of pixels that do not all lie in [0, 1], as far as they are
+/// finite: drawn as they are, most of them would be black or white.
+fn ink_range(values: &[f32]) -> Option<[f32; 2]> {
+    // A sum of sigmoids rounds a little beyond.
+    const ROUNDING: f32 = 1e-3;
+    let finite = values.iter().copied().filter(|value| value.is_finite());
+    let [low, high] = finite.fold([f32::INFINITY, f32::NEG_INFINITY], |[low, high], value| {
+        [low.min(value), high.max(value)]
+    });
+    (low < -ROUNDING || (high > 1.0 + ROUNDING && high.is_finite())).then_some([low, high])
+}
+
+/// Pixels brought from a range to [0, 1].
+fn inked(values: &[f32], range: Option<[f32; 2]>) -> Cow<'_, [f32]> {
+    match range {
+        None => Cow::Borrowed(values),
+        Some([low, high]) => {
+            let span = (high - low).max(f32::MIN_POSITIVE);
+            Cow::Owned(values.iter().map(|value| (value - low) / span).collect())
+        }
+    }
 }
 
 /// Pairs of a row and its reconstruction.
@@ -98,15 +134,31 @@ impl Pairs {
 
     /// Draws pairs, one after the other in both: of images, the reconstruction
     /// below; of vectors, it is a second line over the first.
-    pub(super) fn draw(&self, rows: &[f32], reconstructions: &[f32]) -> Result<Image, Error> {
+    /// The range is that of [`montage`].
+    pub(super) fn draw(
+        &self,
+        rows: &[f32],
+        reconstructions: &[f32],
+    ) -> Result<(Image, Option<[f32; 2]>), Error> {
         let tile = tile_shape(self.shape);
         if let TileShape::Line { .. } = tile {
             let tiles = Tiles {
                 overlay: Some(reconstructions.into()),
                 ..Tiles::new(tile, rows)
             };
-            return Ok(tiles.montage(&self.grid)?);
+            return Ok((tiles.montage(&self.grid)?, Some(tiles.range())));
         }
+        let ranges = [ink_range(rows), ink_range(reconstructions)];
+        let range = ranges
+            .into_iter()
+            .flatten()
+            .reduce(|[low, high], other| [low.min(other[0]), high.max(other[1])]);
+        // A side that needs no range of its own lies in [0, 1].
+        let range = range.map(|[low, high]| match ranges {
+            [Some(_), Some(_)] => [low, high],
+            _ => [low.min(0.0), high.max(1.0)],
+        });
+        let (rows, reconstructions) = (inked(rows, range), inked(reconstructions, range));
         let grid = Grid {
             rows: 2,
             ..self.grid.clone()
@@ -121,7 +173,7 @@ impl Pairs {
             bands.push(Tiles::new(tile, &values).montage(&grid)?);
         }
         let bands: Vec<ImageRef<'_>> = bands.iter().map(Image::as_ref).collect();
-        Ok(stacked(&bands, PAIR_GAP, Rgb::WHITE))
+        Ok((stacked(&bands, PAIR_GAP, Rgb::WHITE), range))
     }
 }
 
@@ -148,7 +200,8 @@ pub(super) fn check_images(shape: Shape, destination: &Destination) -> Result<()
     )))
 }
 
-/// Writes each row as a PNG under the path `name` gives for its position.
+/// Writes each row as a PNG under the path `name` gives for its position;
+/// pixels beyond [0, 1] by the range of their own picture.
 pub(super) fn add_pictures(
     destination: &Destination,
     shape: Shape,
@@ -160,7 +213,8 @@ pub(super) fn add_pictures(
     let grid = Grid::new(1, 1, height, width);
     (0..rows.nrows()).into_par_iter().try_for_each(|row| {
         let values = rows.row(row).to_vec();
-        let image = Tiles::new(tile, &values).montage(&grid)?;
+        let inked = inked(&values, ink_range(&values));
+        let image = Tiles::new(tile, &*inked).montage(&grid)?;
         destination.add(&name(row), &encode_png(image.as_ref(), &[])?)
     })
 }

@@ -18,6 +18,7 @@ use super::table::Table;
 use super::{DataRequest, Destination, Observer, TrainedModel};
 use crate::error::Error;
 use crate::interrupt::Interrupt;
+use crate::run_data::refuse_inside;
 
 /// The stream that rows of a montage are chosen with.
 const CHOICE: u64 = 0x7265 << 32;
@@ -51,6 +52,10 @@ pub struct Reconstructed {
     pub shown: Option<Vec<usize>>,
     /// What a row is.
     pub shape: String,
+    /// The values at the edges of lines, or of black and white where pixels do
+    /// not lie in [0, 1]; of a montage.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub range: Option<[f32; 2]>,
     /// What was done to values before they were encoded.
     pub data_treatment: DataTreatment,
 }
@@ -83,12 +88,16 @@ pub fn reconstruct(
             "--count is 0, but must be at least 1".into(),
         ));
     }
+    if matches!(destination.kind(), Kind::Folder | Kind::Png) {
+        refuse_inside(&request.data.source, destination.path())?;
+    }
     let data = DataRows::open(trained, &request.data, download, observer)?;
     let mut reconstructed = Reconstructed {
         output: PathBuf::new(),
         dataset: data.name.clone(),
         rows: data.len(),
         shown: None,
+        range: None,
         shape: shape.to_string(),
         data_treatment: data.treatment,
     };
@@ -100,14 +109,22 @@ pub fn reconstruct(
     };
     reconstructed.output = match destination.kind() {
         Kind::Png => {
-            let (output, shown) = work.montage(data, request, destination)?;
-            reconstructed.shown = Some(shown);
-            output
+            let montage = work.montage(data, request, destination)?;
+            reconstructed.shown = Some(montage.shown);
+            reconstructed.range = montage.range;
+            montage.output
         }
         Kind::Folder => work.folder(data, destination)?,
-        Kind::Npz | Kind::Npy | Kind::Csv => work.table(data, destination)?,
+        _ => work.table(data, destination)?,
     };
     Ok(reconstructed)
+}
+
+/// A montage that was written.
+struct Montage {
+    output: PathBuf,
+    shown: Vec<usize>,
+    range: Option<[f32; 2]>,
 }
 
 struct Work<'a> {
@@ -168,7 +185,7 @@ impl Work<'_> {
         data: DataRows,
         request: &ReconstructRequest,
         destination: Destination,
-    ) -> Result<(PathBuf, Vec<usize>), Error> {
+    ) -> Result<Montage, Error> {
         let shape = self.trained.shape();
         let pairs = Pairs::new(shape, request.count.min(data.len()));
         let count = request.count.min(data.len()).min(pairs.capacity());
@@ -209,13 +226,17 @@ impl Work<'_> {
                 _ => ControlFlow::Break(()),
             })
         })?;
-        let image = pairs.draw(&rows, &reconstructions)?;
+        let (image, range) = pairs.draw(&rows, &reconstructions)?;
         let description = format!(
             "{count} {} of {name} and their reconstructions",
             shape.noun()
         );
         let output = write_montage(destination, &image, &description)?;
-        Ok((output, shown.into_iter().collect()))
+        Ok(Montage {
+            output,
+            shown: shown.into_iter().collect(),
+            range,
+        })
     }
 
     fn reconstructions(&self, chunk: &RowChunk) -> Array2<f32> {

@@ -203,7 +203,7 @@ fn drawn_with_divergence(
     let watch = Watch::default();
     let planned = vec![(study, planned)];
     let outcome = draw_planned(request, &dataset, planned, &watch.interrupt, &watch).unwrap();
-    let folder = request.out.join(short_name(&dataset.name));
+    let folder = request.out.join(folder_name(&dataset));
     let claims = fs::read(folder.join("claims.json")).unwrap();
     let page = fs::read_to_string(&outcome.page).unwrap();
     (outcome, serde_json::from_slice(&claims).unwrap(), page)

@@ -100,10 +100,16 @@ impl Eval {
 fn table(report: &Report) -> String {
     let evaluation = &report.evaluation;
     let mut text = format!(
-        "{} rows of the {} split of {} ({}), {}; nats per row\n\
+        "{} rows of the {} split{} of {} ({}), {}; nats per row\n\
          likelihood {}; trained with {}\n\n",
         evaluation.n,
         evaluation.split,
+        report
+            .data
+            .test_share
+            .map_or_else(String::new, |share| format!(
+                " (test: a share of {share} by a hash of the content)"
+            )),
         report.data.dataset,
         report.data.shape,
         if report.data.standardised {

@@ -117,8 +117,13 @@ pub(crate) fn decoded_text(decoded: &Decoded, what: &str) -> String {
             decoded.shown
         );
     }
-    if let Some([low, high]) = decoded.range {
-        text += &format!("; lines between {low} and {high}");
-    }
+    text += &between(decoded.range);
     text
+}
+
+/// What the edges of lines, or black and white, stand for.
+pub(crate) fn between(range: Option<[f32; 2]>) -> String {
+    range.map_or_else(String::new, |[low, high]| {
+        format!("; drawn between {low} and {high}")
+    })
 }

@@ -34,13 +34,14 @@ pub(crate) struct ReadingOptions {
     #[arg(long, value_name = "X", allow_negative_numbers = true)]
     maximum: Option<f64>,
 
-    /// Take every value from 1: dark on light becomes light on dark.
-    #[arg(long)]
-    invert: bool,
+    /// Take every value from 1: dark on light becomes light on dark;
+    /// --invert=false where a run does and this source needs none.
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    invert: Option<bool>,
 
-    /// Exchange rows and columns of every image.
-    #[arg(long)]
-    transposed: bool,
+    /// Exchange rows and columns of every image, or not (--transposed=false).
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    transposed: Option<bool>,
 
     /// Where a table without a telling header has its labels: automatic,
     /// first or none.
@@ -53,7 +54,7 @@ impl ReadingOptions {
     pub(crate) fn overrides(&self) -> Vec<Override> {
         let number = |value: &Option<f64>| value.map(|value| format!("{value:?}"));
         let text = |value: &Option<String>| value.as_ref().map(|text| toml_string(text));
-        let flag = |value: bool| value.then(|| "true".to_owned());
+        let flag = |value: Option<bool>| value.map(|value| value.to_string());
         [
             ("--test-share", "test_share", number(&self.test_share)),
             ("--shape", "shape", text(&self.shape)),
@@ -86,8 +87,8 @@ impl ReadingOptions {
             colour: text(&self.colour, base.colour),
             background: text(&self.background, base.background),
             maximum: self.maximum.unwrap_or(base.maximum),
-            invert: self.invert || base.invert,
-            transposed: self.transposed || base.transposed,
+            invert: self.invert.unwrap_or(base.invert),
+            transposed: self.transposed.unwrap_or(base.transposed),
             labels: text(&self.labels, base.labels),
         }
     }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use atlas::apply::{self, RECONSTRUCTED, ReconstructRequest, Reconstructed};
 use clap::Args;
 
-use super::new_data::{NewDataOptions, ResultOptions, treated};
+use super::new_data::{NewDataOptions, ResultOptions, between, treated};
 use super::source::DownloadProgress;
 use crate::output::Output;
 use crate::progress::RowProgress;
@@ -73,6 +73,7 @@ fn text(reconstructed: &Reconstructed, asked: usize) -> String {
         rows,
         shown,
         shape,
+        range,
         data_treatment,
     } = reconstructed;
     let (output, treatment) = (output.display(), treated(*data_treatment));
@@ -88,7 +89,8 @@ fn text(reconstructed: &Reconstructed, asked: usize) -> String {
                 ""
             };
             format!(
-                "wrote {output}: {count} of {rows} rows of {dataset} ({shape}{treatment}) with their reconstructions{room}"
+                "wrote {output}: {count} of {rows} rows of {dataset} ({shape}{treatment}) with their reconstructions{}{room}",
+                between(*range)
             )
         }
     }

@@ -1,5 +1,6 @@
 //! `latent-atlas reproduce`: published results made again.
 
+use std::io::Write as _;
 use std::path::PathBuf;
 
 use atlas::interrupt::Interrupt;
@@ -172,7 +173,7 @@ impl report::Observer for Measuring {
             let stopped = atlas::Error::Interrupted {
                 command: self.command.clone(),
             };
-            eprintln!("error: {stopped}");
+            let _ = writeln!(std::io::stderr(), "error: {stopped}");
             std::process::exit(i32::from(stopped.exit_code()));
         }
         self.progress.sampled();

@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use atlas::configuration::{Configuration, Override};
 use atlas::interrupt::Interrupt;
 use atlas::presets::PRESETS;
-use atlas::run_data::anchored;
 use atlas::run_folder::RunFolder;
 use atlas::training::{self, Target};
 use clap::Args;
+use datasets::TestOrigin;
 use serde_json::json;
 
 use super::reading::ReadingOptions;
@@ -187,7 +187,8 @@ impl Train {
                 None
             }),
         };
-        let epochs = request.target.configuration()?.training.epochs;
+        let configuration = request.target.configuration()?;
+        let epochs = configuration.training.epochs;
         let mut progress = TrainingProgress::new(*output, epochs);
         let mut downloads = DownloadProgress::new(*output);
         let mut download = |event: datasets::Progress<'_>| downloads.report(event);
@@ -206,14 +207,17 @@ impl Train {
         );
         if let Some(last) = last {
             text.push_str(&format!(
-                "test loss {:.2} nats per image = reconstruction {:.2} + KL {:.2}\n",
-                last.test.loss, last.test.reconstruction, last.test.kl
+                "test loss {:.2} nats per row = reconstruction {:.2} + KL {:.2}, of {}\n",
+                last.test.loss,
+                last.test.reconstruction,
+                last.test.kl,
+                test_rows(outcome.test)
             ));
         }
         text.push_str(&format!(
             "next: latent-atlas eval {run}, or latent-atlas encode {run} {source} -o codes.csv\n",
             run = quoted(&outcome.folder.path().display().to_string()),
-            source = self.source_name.as_deref().map_or("SOURCE".into(), quoted),
+            source = quoted(&configuration.data.dataset),
         ));
         let document = json!({
             // A path need not be text; this one is shown, not used.
@@ -227,8 +231,8 @@ impl Train {
     fn target(&self) -> Result<Target, atlas::Error> {
         if let Some(path) = &self.resume {
             let folder = RunFolder::at(path);
-            self.extend(&folder)?;
-            return Ok(Target::Resume(folder));
+            let longer = self.longer(&folder)?.map(Box::new);
+            return Ok(Target::Resume { folder, longer });
         }
         let configuration = Configuration::resolve(
             self.preset.as_deref(),
@@ -241,16 +245,17 @@ impl Train {
         })
     }
 
-    /// Gives the run to be resumed as many epochs as `--epochs` says.
-    fn extend(&self, folder: &RunFolder) -> Result<(), atlas::Error> {
+    /// The settings of the run to be resumed with as many epochs as `--epochs`
+    /// says, if these are more than it has.
+    fn longer(&self, folder: &RunFolder) -> Result<Option<Configuration>, atlas::Error> {
         if self.epochs.is_none() || self.print_config {
-            return Ok(());
+            return Ok(None);
         }
         let shorter = folder.configuration()?;
         let path = folder.path().join("config.toml");
         let longer = Configuration::resolve(None, Some(&path), &self.overrides()?)?;
         if longer == shorter {
-            return Ok(());
+            return Ok(None);
         }
         if !longer.extends(&shorter) {
             return Err(atlas::Error::Configuration(format!(
@@ -261,7 +266,7 @@ impl Train {
                 shorter.training.schedule
             )));
         }
-        folder.extend(&longer)
+        Ok(Some(longer))
     }
 
     /// `--set` first, then the flags, so that a flag has the last word.
@@ -281,7 +286,7 @@ impl Train {
         let quoted = |value: &Option<String>| value.as_ref().map(|text| toml_string(text));
         // With --resume, --dataset is no setting.
         let dataset = match self.source_name.as_ref().or(self.dataset.as_ref()) {
-            Some(text) if self.resume.is_none() => Some(toml_string(&anchored(text)?)),
+            Some(text) if self.resume.is_none() => Some(toml_string(text)),
             _ => None,
         };
         overrides.extend(self.reading.overrides());
@@ -325,6 +330,18 @@ impl Train {
             }
         }
         Ok(overrides)
+    }
+}
+
+/// How many rows test losses are of, and where they come from.
+fn test_rows((count, origin): (usize, TestOrigin)) -> String {
+    match origin {
+        TestOrigin::Own => format!("{count} test rows"),
+        TestOrigin::Share(share) => {
+            format!(
+                "{count} test rows (a share of {share} of the source, by a hash of the content)"
+            )
+        }
     }
 }
 
