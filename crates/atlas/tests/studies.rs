@@ -319,12 +319,16 @@ impl Made {
                 .split(|c: char| !c.is_alphanumeric())
                 .any(|word| word == "inf")
         );
+        // Named after the end of its path and its content.
+        let mut made = fs::read_dir(&request.out).unwrap().flatten();
+        let made = made.find(|entry| entry.file_name().to_string_lossy().starts_with("made-"));
+        let made = made.unwrap().file_name().into_string().unwrap();
         for study in atlas::study::STUDIES {
             let asked = studies.is_empty() || studies.contains(&study.name);
-            let figure = format!("src=\"made/{}/", study.name);
+            let figure = format!("src=\"{made}/{}/", study.name);
             assert_eq!(page.contains(&figure), asked, "{}", study.name);
         }
-        let claims = request.out.join("made").join("claims.json");
+        let claims = request.out.join(made).join("claims.json");
         let claims: Vec<Value> = serde_json::from_slice(&fs::read(claims).unwrap()).unwrap();
         assert!(!claims.is_empty());
         for claim in &claims {

@@ -15,7 +15,7 @@ use crate::part::{Opened, Part, Parts, RowsInto};
 use crate::prepare::prepared;
 use crate::reading::Reading;
 use crate::shape::Shape;
-use crate::values::{Kind, Values, ValuesMut, byte_of};
+use crate::values::{Kind, Rows, Values, ValuesMut, byte_of};
 
 /// Values read at a time, in bytes: small beside the data, large enough to be
 /// decoded in parallel.
@@ -269,15 +269,14 @@ fn divided(mut part: Part, share: f64) -> Result<(Collected, Collected), DataErr
     let mut values = Values::zeros(part.kind, total * length);
     let mut sides = [Side::default(), Side::default()];
     let mut target = values.as_mut();
-    // 2^64 times the share: a hash below it is a test row.
-    let border = (share * 2f64.powi(64)) as u64;
+    let border = border(share);
     read_in_chunks(&mut part, |chunk, labels, names| {
         let rows = chunk.len() / length;
         for row in 0..rows {
             let range = row * length..(row + 1) * length;
             let hash = match &chunk {
-                ValuesMut::Bytes(values) => row_hash(&values[range.clone()]),
-                ValuesMut::Floats(values) => row_hash_of_floats(&values[range.clone()]),
+                ValuesMut::Bytes(values) => row_hash(&values[range]),
+                ValuesMut::Floats(values) => row_hash_of_floats(&values[range]),
             };
             let side = usize::from(hash < border);
             let at = if side == 0 {
@@ -309,6 +308,28 @@ fn divided(mut part: Part, share: f64) -> Result<(Collected, Collected), DataErr
         collected(values.clone(), 0..middle, train),
         collected(values, middle..total, test),
     ))
+}
+
+/// 2⁶⁴ times the share: a row with a hash below it is for testing.
+fn border(share: f64) -> u64 {
+    (share * 2f64.powi(64)) as u64
+}
+
+/// Which rows a division by `share` gives to the test set; where it would give
+/// it none or all, one row more or less is moved.
+pub(crate) fn test_rows(rows: &Rows<'_>, share: f64) -> Vec<bool> {
+    let border = border(share);
+    let is_test = |hash: u64| hash < border;
+    match rows {
+        Rows::Bytes(rows) => rows
+            .outer_iter()
+            .map(|row| is_test(row_hash(row.as_slice().unwrap_or_default())))
+            .collect(),
+        Rows::Floats(rows) => rows
+            .outer_iter()
+            .map(|row| is_test(row_hash_of_floats(row.as_slice().unwrap_or_default())))
+            .collect(),
+    }
 }
 
 /// What is known of the rows on one side of a division.

@@ -83,7 +83,7 @@ impl Parts {
 }
 
 /// Which part of a source rows are of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum PartName {
     /// The training set.
     Train,

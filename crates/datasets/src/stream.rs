@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use ndarray::ArrayView2;
 
-use crate::collect::check_finite;
+use crate::collect::{check_finite, test_rows};
 use crate::download::Progress;
 use crate::error::DataError;
 use crate::load;
@@ -51,6 +51,15 @@ pub struct Chunk<'a> {
     pub labels: Option<&'a [i64]>,
     /// The name of each row, where rows are files.
     pub names: Option<&'a [String]>,
+}
+
+impl Chunk<'_> {
+    /// Which rows loading the source would give to its test set, by `share`;
+    /// for a source that has none of its own.
+    #[must_use]
+    pub fn test_rows(&self, share: f64) -> Vec<bool> {
+        test_rows(&self.rows, share)
+    }
 }
 
 /// Opens a source for reading in chunks; see [`load_source`](crate::load_source).

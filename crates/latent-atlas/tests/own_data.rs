@@ -161,6 +161,30 @@ fn a_source_without_a_test_set_gives_a_share_and_every_number_says_so() {
             .expect("a count"),
     );
     assert_eq!(test + train, 40);
+    // The codes say which rows the numbers were of.
+    let text =
+        succeed(program(root.path()).args(["encode", "run", "one", "-o", "c.csv", "--json"]));
+    let encoded: Value = serde_json::from_str(&text).expect("one JSON document");
+    assert_eq!(encoded["parts"][1]["part"], "test");
+    assert_eq!(encoded["parts"][1]["rows"], test);
+    let at_mean = report["at_mean"]["reconstruction"]
+        .as_f64()
+        .expect("a number");
+    let of_codes = encoded["parts"][1]["reconstruction"]
+        .as_f64()
+        .expect("a number");
+    assert!(
+        (at_mean - of_codes).abs() < 1e-4 * at_mean,
+        "{at_mean} {of_codes}"
+    );
+    let table = fs::read_to_string(root.path().join("c.csv")).expect("written");
+    assert_eq!(table.matches(",test,").count() as u64, test);
+    // Other data were not divided by anybody.
+    data(root.path(), "other", &[6, 6], false);
+    fs::remove_file(root.path().join("other/t10k-images-idx3-ubyte")).expect("it was there");
+    let text =
+        succeed(program(root.path()).args(["encode", "run", "other", "-o", "o.csv", "--json"]));
+    assert!(!text.contains("\"split\""), "{text}");
     let message = refused(program(root.path()).args(["train", "one", "--test-share", "1"]));
     assert!(message.contains("--test-share is 1"), "{message}");
 }

@@ -1,6 +1,7 @@
 //! Codes of new data.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
@@ -38,7 +39,7 @@ pub struct Encoded {
     pub latent: usize,
     /// The arrays of the file, or its columns.
     pub columns: Vec<String>,
-    /// The parts of the source in the order of the rows.
+    /// Training rows and test rows of the source, or all.
     pub parts: Vec<EncodedPart>,
     /// What was done to values before they were encoded.
     pub data_treatment: DataTreatment,
@@ -60,7 +61,8 @@ pub struct EncodedPart {
 }
 
 /// Writes the codes of every row with where it comes from: `index` (position in
-/// its part), `split` (where there are two parts), `label` and `class`, `name`,
+/// its part), `split` (where there are two parts, and of the run's own source,
+/// which was divided), `label` and `class`, `name`,
 /// `mu`, `log_var` (VAE) and `reconstruction`, −log p(x|z = μ) in nats of what
 /// the network saw: after the treatment, and standardised where the run's data
 /// were. An `.npy` file holds `mu` alone.
@@ -79,7 +81,7 @@ pub fn encode(
     let data = DataRows::open(trained, request, download, observer)?;
     let parts = data.parts();
     let layout = Layout {
-        has_split: parts.len() > 1,
+        has_split: parts.len() > 1 || data.is_divided(),
         is_labelled: data.is_labelled(),
         has_classes: data.is_labelled() && !data.class_names.is_empty(),
         is_named: data.is_named(),
@@ -87,7 +89,8 @@ pub fn encode(
         latent: trained.latent(),
     };
     let mut table = Table::new(layout.columns(), MU, destination)?;
-    let mut sums = vec![0.0; parts.len()];
+    // Of training rows, test rows, and those that are neither.
+    let mut sums = BTreeMap::new();
     let class_names = data.class_names.clone();
     let mut encoded = Encoded {
         output: PathBuf::new(),
@@ -105,19 +108,24 @@ pub fn encode(
         let input = trained.input(chunk.images());
         let codes = trained.encode(&input);
         let losses = trained.losses(codes.mean.view(), &input);
-        for &loss in &losses {
-            sums[chunk.part] += f64::from(loss);
+        let sides = match &chunk.sides {
+            Some(sides) => Cow::Borrowed(&sides[..]),
+            None => Cow::Owned(vec![parts[chunk.part].0; losses.len()]),
+        };
+        for (side, &loss) in sides.iter().zip(&losses) {
+            let (rows, sum) = sums.entry(*side).or_insert((0, 0.0));
+            *rows += 1;
+            *sum += f64::from(loss);
         }
         let classes = classes(&chunk, &class_names);
-        let values = layout.values(&chunk, parts[chunk.part].0, &classes, &codes, &losses);
+        let values = layout.values(&chunk, &sides, &classes, &codes, &losses);
         trained.install(|| table.append(values))?;
         observer.advanced(losses.len());
         Ok(ControlFlow::Continue(()))
     })?;
-    encoded.parts = parts
-        .iter()
-        .zip(sums)
-        .map(|(&(part, rows), sum)| EncodedPart {
+    encoded.parts = sums
+        .into_iter()
+        .map(|(part, (rows, sum))| EncodedPart {
             part: part.name(),
             rows,
             reconstruction: sum / rows as f64,
@@ -162,7 +170,7 @@ impl Layout {
     fn values<'a>(
         &self,
         chunk: &'a RowChunk,
-        part: PartName,
+        sides: &[PartName],
         classes: &'a [String],
         codes: &'a models::Codes,
         losses: &'a [f32],
@@ -170,7 +178,7 @@ impl Layout {
         let indices = chunk.first as i64..(chunk.first + losses.len()) as i64;
         let mut values = vec![Values::Integer(Cow::Owned(indices.collect()))];
         if self.has_split {
-            values.push(Values::Text(vec![part.name(); losses.len()]));
+            values.push(Values::Text(sides.iter().map(|side| side.name()).collect()));
         }
         if self.is_labelled {
             let labels = chunk.labels.as_deref().unwrap_or_default();
@@ -193,7 +201,7 @@ impl Layout {
 }
 
 /// The class of each row: its name, or its label where it has none.
-fn classes(chunk: &RowChunk, names: &std::collections::BTreeMap<i64, String>) -> Vec<String> {
+fn classes(chunk: &RowChunk, names: &BTreeMap<i64, String>) -> Vec<String> {
     if names.is_empty() {
         return Vec::new();
     }

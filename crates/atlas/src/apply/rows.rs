@@ -12,7 +12,7 @@ use super::{Observer, TrainedModel, check};
 use crate::configuration::ReadingConfiguration;
 use crate::error::Error;
 use crate::interrupt::Interrupt;
-use crate::run_data::DataLocation;
+use crate::run_data::{DataLocation, anchored};
 use crate::run_images::{Treated, treated_from};
 
 /// Which data, and how they are read.
@@ -63,6 +63,8 @@ pub(super) struct DataRows {
     parts: Vec<StreamedPart>,
     is_of_unit_interval: bool,
     likelihood: String,
+    /// The share of the run's own source that became its test set.
+    test_share: Option<f64>,
 }
 
 /// Consecutive rows of a part.
@@ -75,6 +77,9 @@ pub(super) struct RowChunk {
     pub(super) rows: Treated<'static>,
     pub(super) labels: Option<Vec<i64>>,
     pub(super) names: Option<Vec<String>>,
+    /// On which side of the division of the run's own source each row fell;
+    /// absent where it has a test set, and for other sources.
+    pub(super) sides: Option<Vec<PartName>>,
 }
 
 impl RowChunk {
@@ -109,6 +114,12 @@ impl DataRows {
         for remark in &remarks {
             observer.remark(remark);
         }
+        let configuration = trained.configuration();
+        let is_own = anchored(&request.source)
+            .is_ok_and(|source| source == configuration.data.dataset)
+            && request.reading == configuration.data.reading;
+        let test_share = (is_own && parts.iter().all(|part| part.name() == PartName::All))
+            .then_some(reading.test_share);
         let parts = chosen(parts, request.part, &name)?;
         for part in &parts {
             trained.check_shape(&name, part.shape())?;
@@ -125,11 +136,12 @@ impl DataRows {
                 BTreeMap::new()
             },
             treatment,
-            seed: trained.configuration().data.test_seed,
+            seed: configuration.data.test_seed,
             parts,
             is_of_unit_interval: likelihood.is_of_unit_interval()
                 && trained.model().standardisation().is_none(),
-            likelihood: trained.configuration().model.likelihood.clone(),
+            likelihood: configuration.model.likelihood.clone(),
+            test_share,
         })
     }
 
@@ -142,6 +154,11 @@ impl DataRows {
     pub(super) fn parts(&self) -> Vec<(PartName, usize)> {
         let parts = self.parts.iter();
         parts.map(|part| (part.name(), part.len())).collect()
+    }
+
+    /// Whether rows come with the side of a division they fell on.
+    pub(super) fn is_divided(&self) -> bool {
+        self.test_share.is_some()
     }
 
     /// Whether all rows have labels.
@@ -179,12 +196,17 @@ impl DataRows {
     }
 
     fn read(&mut self, chunks: &SyncSender<Result<RowChunk, Error>>) {
-        let (treatment, seed) = (self.treatment, self.seed);
+        let (treatment, seed, share) = (self.treatment, self.seed, self.test_share);
         for (index, part) in self.parts.iter_mut().enumerate() {
             let rows = chunk_rows(part.shape().len() * part.kind().bytes());
             loop {
                 let chunk = match part.next_chunk(rows) {
-                    Ok(Some(chunk)) => owned(index, &chunk, treatment, seed),
+                    Ok(Some(chunk)) => {
+                        owned(index, &chunk, treatment, seed).map(|owned| RowChunk {
+                            sides: share.map(|share| sides(&chunk, share)),
+                            ..owned
+                        })
+                    }
                     Ok(None) => break,
                     Err(error) => Err(error.into()),
                 };
@@ -217,7 +239,7 @@ fn chosen(
         .collect();
     if chosen.is_empty() {
         return Err(Error::Configuration(format!(
-            "--split is {name}, but {source} is not divided into a training and a test set; leave --split out to take all rows"
+            "--split is {name}, but {source} has no test set of its own; leave --split out to take all rows (of the run's own source, the column split says which were for what)"
         )));
     }
     Ok(chosen)
@@ -240,7 +262,21 @@ fn owned(
         rows,
         labels: chunk.labels.map(<[i64]>::to_vec),
         names: chunk.names.map(<[String]>::to_vec),
+        sides: None,
     })
+}
+
+fn sides(chunk: &Chunk<'_>, share: f64) -> Vec<PartName> {
+    let is_test = chunk.test_rows(share).into_iter();
+    is_test
+        .map(|is_test| {
+            if is_test {
+                PartName::Test
+            } else {
+                PartName::Train
+            }
+        })
+        .collect()
 }
 
 fn within_unit(chunk: RowChunk, source: &str, likelihood: &str) -> Result<RowChunk, Error> {

@@ -494,7 +494,12 @@ fn runs_know_their_data_and_folders_have_short_names() {
     assert_eq!(written.data.dataset, name);
     assert_eq!(written.data.shape, "28x28");
     assert_eq!(written.data.reading, request.reading);
-    let expected = request.out.join("some_set").join("trajectories");
+    // Two sets whose paths end alike have folders of their own.
+    let environment = fs::read(outcome.runs[0].path().join("environment.json")).unwrap();
+    let environment: serde_json::Value = serde_json::from_slice(&environment).unwrap();
+    let fingerprint = environment["dataset_sha256"].as_str().unwrap();
+    let expected = format!("some_set-{}", &fingerprint[..8]);
+    let expected = request.out.join(expected).join("trajectories");
     assert_eq!(outcome.figures[0].parent().unwrap(), expected);
 }
 
