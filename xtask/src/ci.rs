@@ -136,7 +136,7 @@ impl Ci {
                 .position(|check| check.name == name)
                 .ok_or_else(|| {
                     let names: Vec<_> = checks.iter().map(|check| check.name).collect();
-                    atlas::Error::Configuration(format!(
+                    runs::Error::Configuration(format!(
                         "--from names the unknown check '{name}'; expected one of {}",
                         names.join(", ")
                     ))

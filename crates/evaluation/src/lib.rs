@@ -39,6 +39,7 @@ pub mod map;
 pub mod mmd;
 pub mod overlap;
 pub mod prdc;
+pub mod random_codes;
 pub mod rates;
 pub mod round_trip;
 pub mod sphericity;

@@ -44,7 +44,7 @@ impl Command {
     /// Does it; `typed` is the command as a shell takes it.
     ///
     /// # Errors
-    /// What went wrong, an [`atlas::Error`] inside where it is an expected kind.
+    /// What went wrong, an [`runs::Error`] inside where it is an expected kind.
     pub fn run(&self, output: &Output, typed: &str) -> anyhow::Result<()> {
         match self {
             Self::Train(train) => train.run(output, typed),
@@ -93,13 +93,13 @@ fn fail(error: &anyhow::Error) -> ExitCode {
     }
     let typed = error
         .chain()
-        .find_map(|cause| cause.downcast_ref::<atlas::Error>());
+        .find_map(|cause| cause.downcast_ref::<runs::Error>());
     match typed {
         // Its sentence holds the cause already.
         Some(typed) => complain(&typed.to_string()),
         None => complain(&format!("{error:#}")),
     }
-    ExitCode::from(typed.map_or(1, atlas::Error::exit_code))
+    ExitCode::from(typed.map_or(1, runs::Error::exit_code))
 }
 
 /// Says what went wrong, as far as anybody listens.

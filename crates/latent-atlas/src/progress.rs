@@ -4,8 +4,8 @@ use std::cell::Cell;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use atlas::run_folder::EpochMetrics;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use runs::run_folder::EpochMetrics;
 
 use crate::output::Output;
 
@@ -57,7 +57,7 @@ impl TrainingProgress {
     }
 }
 
-impl atlas::training::Observer for TrainingProgress {
+impl runs::training::Observer for TrainingProgress {
     fn data(&mut self, dataset: &datasets::Dataset) {
         let health = datasets::Health::at_a_glance(dataset);
         self.say(&dataset.statement());
@@ -126,7 +126,7 @@ impl ImageProgress {
     }
 }
 
-impl atlas::report::Observer for ImageProgress {
+impl runs::report::Observer for ImageProgress {
     fn sampling(&self, images: usize) {
         if self.output.is_interactive() {
             self.bar
@@ -179,7 +179,7 @@ impl RowProgress {
     }
 }
 
-impl atlas::apply::Observer for RowProgress {
+impl runs::apply::Observer for RowProgress {
     fn began(&self, rows: usize) {
         if self.output.is_interactive() {
             self.bar

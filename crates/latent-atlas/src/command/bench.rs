@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::Context as _;
-use atlas::benchmark::{self, Observer, Part, Peers, Request, Unavailable};
+use benches::{Observer, Part, Peers, Request, Unavailable};
 use clap::{Args, ValueEnum};
 
 use super::source::{DownloadProgress, SourceOptions};
@@ -83,10 +83,10 @@ fn after_help() -> &'static str {
 
 impl Bench {
     pub(crate) fn run(&self, output: &Output) -> anyhow::Result<()> {
-        let threads = self.threads.unwrap_or_else(benchmark::default_threads);
+        let threads = self.threads.unwrap_or_else(benches::default_threads);
         if let (true, Some(dataset)) = (self.probe, &self.dataset) {
             let lookup = self.source.lookup();
-            return Ok(benchmark::probe(
+            return Ok(benches::probe(
                 dataset,
                 threads,
                 &lookup,
@@ -106,7 +106,7 @@ impl Bench {
         };
         let mut downloads = DownloadProgress::new(*output);
         let mut download = |event: datasets::Progress<'_>| downloads.report(event);
-        let report = benchmark::run(request, &mut download, &mut Progress { output })?;
+        let report = benches::run(request, &mut download, &mut Progress { output })?;
         output.result(&report, &report.to_string())
     }
 
@@ -136,7 +136,7 @@ impl Bench {
                 .clone()
                 .or_else(from_environment)
                 .unwrap_or_else(|| "python3".into()),
-            scripts: benchmark::scripts_in(workspace),
+            scripts: benches::scripts_in(workspace),
         }
     }
 

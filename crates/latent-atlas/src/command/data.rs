@@ -48,7 +48,7 @@ struct Target {
 }
 
 impl Target {
-    fn sources(&self) -> Result<Vec<Source>, atlas::Error> {
+    fn sources(&self) -> Result<Vec<Source>, runs::Error> {
         let names: Vec<&str> = if self.dataset.is_empty() {
             datasets::named_sets().iter().map(|set| set.name).collect()
         } else {
@@ -77,7 +77,7 @@ fn fetch(target: &Target, output: &Output) -> anyhow::Result<()> {
         let report = datasets::fetch(&source, &target.source.lookup(), &mut |event| {
             progress.report(event);
         })
-        .map_err(atlas::Error::from)?;
+        .map_err(runs::Error::from)?;
         match &report.folder {
             Some(folder) => {
                 let downloaded = report
@@ -106,7 +106,7 @@ fn verify(target: &Target, output: &Output) -> anyhow::Result<()> {
     let mut problems = Vec::new();
     for source in target.sources()? {
         let report =
-            datasets::verify(&source, &target.source.lookup()).map_err(atlas::Error::from)?;
+            datasets::verify(&source, &target.source.lookup()).map_err(runs::Error::from)?;
         let counts = report.counts.map_or_else(String::new, |[train, test]| {
             format!(": {train} training and {test} test images")
         });
@@ -132,7 +132,7 @@ fn verify(target: &Target, output: &Output) -> anyhow::Result<()> {
             for problem in rest {
                 output.note(&format!("error: {problem}"));
             }
-            Err(atlas::Error::Configuration(first.clone()).into())
+            Err(runs::Error::Configuration(first.clone()).into())
         }
     }
 }
@@ -141,8 +141,7 @@ fn path(target: &Target, output: &Output) -> anyhow::Result<()> {
     let mut reports = Vec::new();
     let mut text = String::new();
     for source in target.sources()? {
-        let report =
-            datasets::path(&source, &target.source.lookup()).map_err(atlas::Error::from)?;
+        let report = datasets::path(&source, &target.source.lookup()).map_err(runs::Error::from)?;
         match &report.folder {
             Some(folder) => writeln!(text, "{}", folder.display())?,
             None => writeln!(text, "{} is embedded and has no folder", report.dataset)?,

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use atlas::apply::{self, DECODED};
 use clap::Args;
+use runs::apply::{self, DECODED};
 
 use super::new_data::{ResultOptions, decoded_text};
 use crate::output::Output;

@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use atlas::apply::{self, ENCODED, Encoded};
 use clap::Args;
+use runs::apply::{self, ENCODED, Encoded};
 
 use super::new_data::{NewDataOptions, ResultOptions, treated};
 use super::source::DownloadProgress;

@@ -3,10 +3,10 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use atlas::report::{self, Report, Request, SplitName};
-use atlas::run_folder::RunFolder;
 use clap::{Args, ValueEnum};
 use models::DataTreatment;
+use runs::report::{self, Report, Request, SplitName};
+use runs::run_folder::RunFolder;
 
 use super::source::{DownloadProgress, SourceOptions};
 use crate::output::Output;

@@ -2,14 +2,14 @@
 
 use std::path::PathBuf;
 
-use atlas::configuration::ReadingConfiguration;
-use atlas::figures::{self, Request};
-use atlas::interrupt::Interrupt;
-use atlas::study::{PlannedRun, STUDIES, Study};
-use atlas::training;
 use clap::Args;
 use indicatif::MultiProgress;
+use runs::configuration::ReadingConfiguration;
+use runs::interrupt::Interrupt;
+use runs::training;
 use serde_json::json;
+use studies::draw::{self, Request};
+use studies::{PlannedRun, STUDIES, Study};
 
 use super::reading::ReadingOptions;
 use super::source::{DownloadProgress, SourceOptions};
@@ -97,9 +97,9 @@ impl Figures {
             output: *output,
             bars: MultiProgress::new(),
         };
-        let outcome = figures::draw(&request, &interrupt, &mut download, &progress)?;
+        let outcome = draw::draw(&request, &interrupt, &mut download, &progress)?;
         if let Some(path) = &self.markdown {
-            atlas::markdown::write(&self.out, path)?;
+            studies::markdown::write(&self.out, path)?;
             output.note(&format!("wrote {}", path.display()));
         }
         let diverged = match outcome.diverged.len() {
@@ -132,7 +132,7 @@ struct FiguresProgress {
     bars: MultiProgress,
 }
 
-impl figures::Observer for FiguresProgress {
+impl draw::Observer for FiguresProgress {
     fn training(
         &self,
         index: usize,

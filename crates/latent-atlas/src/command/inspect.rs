@@ -2,10 +2,10 @@
 
 use std::fmt::Write as _;
 
-use atlas::configuration::{Configuration, ReadingConfiguration};
-use atlas::run_data::anchored;
 use clap::Args;
 use datasets::Health;
+use runs::configuration::{Configuration, ReadingConfiguration};
+use runs::run_data::anchored;
 
 use super::reading::ReadingOptions;
 use super::source::{DownloadProgress, SourceOptions};

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use atlas::apply::{self, DECODED, InterpolateRequest, Place};
 use clap::Args;
+use runs::apply::{self, DECODED, InterpolateRequest, Place};
 
 use super::new_data::{ResultOptions, decoded_text};
 use super::reading::ReadingOptions;

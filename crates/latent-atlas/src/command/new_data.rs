@@ -4,11 +4,11 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use atlas::apply::{DataRequest, Decoded, Destination, Kind, PartChoice, TrainedModel};
-use atlas::interrupt::Interrupt;
-use atlas::run_folder::RunFolder;
 use clap::{Args, ValueEnum};
 use models::DataTreatment;
+use runs::apply::{DataRequest, Decoded, Destination, Kind, PartChoice, TrainedModel};
+use runs::interrupt::Interrupt;
+use runs::run_folder::RunFolder;
 
 use super::reading::ReadingOptions;
 use super::source::SourceOptions;

@@ -1,7 +1,7 @@
 //! Options that say how a source is read: the flags of `[data.reading]`.
 
-use atlas::configuration::{Override, ReadingConfiguration};
 use clap::Args;
+use runs::configuration::{Override, ReadingConfiguration};
 
 use super::train::toml_string;
 

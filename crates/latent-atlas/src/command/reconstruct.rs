@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use atlas::apply::{self, RECONSTRUCTED, ReconstructRequest, Reconstructed};
 use clap::Args;
+use runs::apply::{self, RECONSTRUCTED, ReconstructRequest, Reconstructed};
 
 use super::new_data::{NewDataOptions, ResultOptions, between, treated};
 use super::source::DownloadProgress;

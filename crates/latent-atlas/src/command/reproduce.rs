@@ -3,11 +3,11 @@
 use std::io::Write as _;
 use std::path::PathBuf;
 
-use atlas::interrupt::Interrupt;
-use atlas::reproduce::{self, Reproduction, Request, document};
-use atlas::{report, training};
 use clap::Args;
 use indicatif::MultiProgress;
+use runs::interrupt::Interrupt;
+use runs::reproduce::{self, Reproduction, Request, document};
+use runs::{report, training};
 use serde_json::json;
 
 use super::source::{DownloadProgress, SourceOptions};
@@ -170,7 +170,7 @@ impl report::Observer for Measuring {
         if self.interrupt.requested() {
             // A measurement has nothing to checkpoint and nothing half-written:
             // its run is done, and its row is written at the end.
-            let stopped = atlas::Error::Interrupted {
+            let stopped = runs::Error::Interrupted {
                 command: self.command.clone(),
             };
             let _ = writeln!(std::io::stderr(), "error: {stopped}");

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use atlas::apply::{self, DECODED, SampleRequest};
 use clap::Args;
+use runs::apply::{self, DECODED, SampleRequest};
 
 use super::new_data::{ResultOptions, decoded_text};
 use super::source::{DownloadProgress, SourceOptions};

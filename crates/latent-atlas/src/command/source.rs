@@ -3,10 +3,10 @@
 
 use std::path::PathBuf;
 
-use atlas::run_data::DataLocation;
 use clap::Args;
 use datasets::{Lookup, Progress};
 use indicatif::{ProgressBar, ProgressStyle};
+use runs::run_data::DataLocation;
 
 use crate::output::Output;
 

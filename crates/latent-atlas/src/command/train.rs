@@ -2,13 +2,13 @@
 
 use std::path::PathBuf;
 
-use atlas::configuration::{Configuration, Override};
-use atlas::interrupt::Interrupt;
-use atlas::presets::PRESETS;
-use atlas::run_folder::RunFolder;
-use atlas::training::{self, Target};
 use clap::Args;
 use datasets::TestOrigin;
+use runs::configuration::{Configuration, Override};
+use runs::interrupt::Interrupt;
+use runs::presets::PRESETS;
+use runs::run_folder::RunFolder;
+use runs::training::{self, Target};
 use serde_json::json;
 
 use super::reading::ReadingOptions;
@@ -228,7 +228,7 @@ impl Train {
         output.result(&document, &text)
     }
 
-    fn target(&self) -> Result<Target, atlas::Error> {
+    fn target(&self) -> Result<Target, runs::Error> {
         if let Some(path) = &self.resume {
             let folder = RunFolder::at(path);
             let longer = self.longer(&folder)?.map(Box::new);
@@ -247,7 +247,7 @@ impl Train {
 
     /// The settings of the run to be resumed with as many epochs as `--epochs`
     /// says, if these are more than it has.
-    fn longer(&self, folder: &RunFolder) -> Result<Option<Configuration>, atlas::Error> {
+    fn longer(&self, folder: &RunFolder) -> Result<Option<Configuration>, runs::Error> {
         if self.epochs.is_none() || self.print_config {
             return Ok(None);
         }
@@ -258,7 +258,7 @@ impl Train {
             return Ok(None);
         }
         if !longer.extends(&shorter) {
-            return Err(atlas::Error::Configuration(format!(
+            return Err(runs::Error::Configuration(format!(
                 "--epochs is {}, but {} already has {} with the schedule '{}'; expected more epochs and a schedule that does not depend on their number",
                 longer.training.epochs,
                 folder.path().display(),
@@ -270,7 +270,7 @@ impl Train {
     }
 
     /// `--set` first, then the flags, so that a flag has the last word.
-    fn overrides(&self) -> Result<Vec<Override>, atlas::Error> {
+    fn overrides(&self) -> Result<Vec<Override>, runs::Error> {
         let mut overrides = self
             .set
             .iter()

@@ -15,7 +15,7 @@
 //! ```
 //!
 //! The reason belongs into the commit, and `RESULT_FORMAT` in
-//! `crates/atlas/src/configuration.rs` is raised with it, so that finished runs
+//! `crates/runs/src/configuration.rs` is raised with it, so that finished runs
 //! of the old bits are not taken for new ones. Digests of a path that the
 //! machine lacks are kept as they are, and said to be old: rewrite there too.
 //!
@@ -132,7 +132,7 @@ fn compare(found: &Sections) {
          If that is on purpose, run\n\n    \
          {MODE}=rewrite cargo test -p models --test golden_bits\n\n\
          give the reason in the commit, and raise RESULT_FORMAT in \
-         crates/atlas/src/configuration.rs."
+         crates/runs/src/configuration.rs."
     );
 }
 

@@ -1,0 +1,150 @@
+//! Which images figures single out: of each class, or at random where there
+//! are no labels.
+
+use datasets::Split;
+use tensor_ops::random::{Stream, fill_uniform};
+
+use crate::wording::{capitalised, spelled};
+
+/// Seed of every choice.
+const SEED: u64 = 3;
+/// Images of a choice without labels.
+const UNLABELLED: usize = 10;
+/// More classes are not told apart in one figure.
+const MOST_CLASSES: usize = 20;
+
+/// Some images, and which.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Choice {
+    /// Their positions in the split.
+    pub images: Vec<usize>,
+    /// `One image of each class`.
+    pub title: String,
+    /// `the first test image of each class`.
+    pub words: String,
+}
+
+/// The first test image of each class, of some of the classes where there are
+/// many, or without labels some images at random.
+pub fn one_of_each_class(test: &Split, classes: usize) -> Choice {
+    let Some(labels) = test.labels() else {
+        let images = in_random_order(test.len(), UNLABELLED);
+        let number = spelled(images.len());
+        return Choice {
+            title: capitalised(&format!("{number} {}", images_word(images.len()))),
+            words: format!("{number} test {} at random", images_word(images.len())),
+            images,
+        };
+    };
+    let mut images: Vec<usize> = (0..classes)
+        .filter_map(|class| labels.iter().position(|&label| label as usize == class))
+        .collect();
+    let present = images.len();
+    images.truncate(MOST_CLASSES);
+    if present > MOST_CLASSES {
+        return Choice {
+            title: format!("One image of each of {MOST_CLASSES} classes"),
+            words: format!(
+                "the first test image of each of the first {MOST_CLASSES} of {present} classes"
+            ),
+            images,
+        };
+    }
+    Choice {
+        images,
+        title: "One image of each class".into(),
+        words: "the first test image of each class".into(),
+    }
+}
+
+fn images_word(count: usize) -> &'static str {
+    if count == 1 { "image" } else { "images" }
+}
+
+/// Positions of at most `most` of `count` images, in the order of a random
+/// number that belongs to each, so that a smaller choice begins a larger one.
+pub fn in_random_order(count: usize, most: usize) -> Vec<usize> {
+    let keys = keys(count);
+    let mut order: Vec<usize> = (0..count).collect();
+    order.sort_by(|&a, &b| keys[a].total_cmp(&keys[b]));
+    order.truncate(most);
+    order
+}
+
+/// Positions of at most `per_class` images of each of at most `most` classes,
+/// class by class, in the order of the same numbers.
+pub fn of_each_class(labels: &[u32], classes: usize, per_class: usize, most: usize) -> Vec<usize> {
+    let order = in_random_order(labels.len(), labels.len());
+    (0..classes)
+        .map(|class| {
+            let members = order
+                .iter()
+                .filter(|&&image| labels[image] as usize == class);
+            members.take(per_class).copied().collect::<Vec<_>>()
+        })
+        .filter(|members| !members.is_empty())
+        .take(most)
+        .flatten()
+        .collect()
+}
+
+/// A uniform number for each image.
+fn keys(count: usize) -> Vec<f64> {
+    let mut keys = vec![0.0f64; count];
+    fill_uniform(&mut keys, Stream::new(SEED, 0), 0);
+    keys
+}
+
+#[cfg(test)]
+mod tests {
+    use datasets::{Shape, Values};
+
+    use super::*;
+
+    fn split(labels: Option<Vec<u32>>, count: usize) -> Split {
+        Split::new(
+            Values::Bytes(vec![0; count].into()),
+            Shape::grey(1, 1),
+            labels,
+        )
+    }
+
+    #[test]
+    fn the_first_of_each_class_that_has_one() {
+        let choice = one_of_each_class(&split(Some(vec![2, 0, 0, 4, 2]), 5), 5);
+        assert_eq!(choice.images, [1, 0, 3]);
+        assert_eq!(choice.words, "the first test image of each class");
+        let labels: Vec<u32> = (0..62).rev().collect();
+        let choice = one_of_each_class(&split(Some(labels), 62), 62);
+        assert_eq!(choice.images.len(), 20);
+        assert_eq!((choice.images[0], choice.images[19]), (61, 42));
+        assert!(choice.words.contains("of 62 classes"));
+    }
+
+    #[test]
+    fn without_labels_a_choice_is_random_and_fixed() {
+        let choice = one_of_each_class(&split(None, 300), 0);
+        assert_eq!(choice, one_of_each_class(&split(None, 300), 0));
+        assert_eq!(choice.images.len(), 10);
+        assert!(choice.images.windows(2).any(|pair| pair[0] > pair[1]));
+        assert_eq!(choice.title, "Ten images");
+        let few = one_of_each_class(&split(None, 1), 0);
+        assert_eq!((few.images, few.title), (vec![0], "One image".into()));
+        assert_eq!(in_random_order(300, 4), choice.images[..4]);
+    }
+
+    #[test]
+    fn a_choice_has_every_class_and_grows() {
+        let labels: Vec<u32> = (0..200).map(|image| image / 20).collect();
+        let six = of_each_class(&labels, 10, 6, 10);
+        let one = of_each_class(&labels, 10, 1, 10);
+        assert_eq!(one, six.iter().step_by(6).copied().collect::<Vec<_>>());
+        for (at, &image) in six.iter().enumerate() {
+            assert_eq!(labels[image] as usize, at / 6);
+        }
+        let distinct: std::collections::BTreeSet<_> = six.iter().collect();
+        assert_eq!(distinct.len(), 60);
+        assert_eq!(of_each_class(&labels, 12, 6, 2), six[..12]);
+        assert_eq!(of_each_class(&[3, 3], 9, 6, 1).len(), 2);
+    }
+}

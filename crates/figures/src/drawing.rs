@@ -1,0 +1,407 @@
+//! What a study draws with: the data, the runs, the classifier, cached
+//! measurements, and where figures go.
+
+use std::cell::OnceCell;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use datasets::{Dataset, Shape};
+use evaluation::{Classifier, ClassifierOptions};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+use viz::page::{Block, FigureLink, Text};
+use viz::{Animation, Figure, ImageRef, RgbImage, Sidecar};
+
+use crate::Measured;
+use crate::absence::{reason, unlabelled};
+use crate::wording::{listed, name_of, test_origin, unbroken};
+use crate::{DivergedRun, TrainedRun};
+use runs::Error;
+use runs::atomic_file;
+use runs::run_data::images;
+
+/// The data and runs of one study, and the folder of its figures.
+#[derive(Debug)]
+pub struct Drawing<'a> {
+    /// The data set.
+    pub dataset: &'a Dataset,
+    /// The finished runs, in the order they were planned.
+    pub runs: &'a [TrainedRun],
+    /// The runs that diverged: reported, never averaged in.
+    pub diverged: &'a [DivergedRun],
+    /// How much work was allowed.
+    pub scale: Scale,
+    runs_folder: &'a Path,
+    folder: &'a Path,
+    classifier: OnceCell<Classifier>,
+    written: Vec<PathBuf>,
+}
+
+/// How much work a study may cost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Scale {
+    /// Fewer epochs, for a first look.
+    pub quick: bool,
+    /// Seeds per model.
+    pub seeds: usize,
+}
+
+/// What goes with a figure.
+#[derive(Debug)]
+pub struct Described<'a> {
+    /// The caption on the page.
+    pub caption: &'a str,
+    /// The runs it shows.
+    pub runs: &'a [&'a TrainedRun],
+    /// The numbers it draws.
+    pub data: Value,
+    /// Whether it is a picture without axes, shown at its own size.
+    pub bare: bool,
+}
+
+impl<'a> Drawing<'a> {
+    /// Draws `runs` and `diverged` of `dataset` into `folder`; the classifier is
+    /// kept in `runs_folder`.
+    #[must_use]
+    pub fn new(
+        dataset: &'a Dataset,
+        runs: &'a [TrainedRun],
+        diverged: &'a [DivergedRun],
+        scale: Scale,
+        runs_folder: &'a Path,
+        folder: &'a Path,
+    ) -> Self {
+        Self {
+            dataset,
+            runs,
+            diverged,
+            scale,
+            runs_folder,
+            folder,
+            classifier: OnceCell::new(),
+            written: Vec::new(),
+        }
+    }
+
+    /// The run of the model called `key` that figures show: that of the
+    /// lowest seed that did not diverge; none when all diverged.
+    #[must_use]
+    pub fn run(&self, key: &str) -> Option<&'a TrainedRun> {
+        self.runs.iter().find(|run| run.key == key)
+    }
+
+    /// The run to show of each of some models, those left out of which every
+    /// run diverged.
+    #[must_use]
+    pub fn shown(&self, keys: &[&str]) -> Vec<&'a TrainedRun> {
+        keys.iter().filter_map(|key| self.run(key)).collect()
+    }
+
+    /// `VAE 784-512-2`: the model called `key`, whether its runs finished or
+    /// diverged.
+    #[must_use]
+    pub fn title(&self, key: &str) -> String {
+        let diverged = self.diverged.iter().find(|run| run.key == key);
+        self.run(key).map_or_else(
+            || diverged.map_or_else(|| key.to_string(), |run| run.title.clone()),
+            TrainedRun::title,
+        )
+    }
+
+    /// What stands in the place of something that cannot be drawn because all
+    /// runs of a model diverged: what it is, and which of the models it needs
+    /// are missing.
+    #[must_use]
+    pub fn left_out(&self, what: &str, needed: &[&str]) -> Block {
+        let missing: Vec<String> = needed
+            .iter()
+            .filter(|key| self.run(key).is_none())
+            .map(|key| self.title(key))
+            .collect();
+        Block::paragraph(format!(
+            "Left out: {what}, because every run of {} diverged.",
+            listed(&missing)
+        ))
+    }
+
+    /// A number for every finished seed of the model called `key`, or why a seed
+    /// does not have it.
+    ///
+    /// # Errors
+    /// Those of `measure` that are about anything else than this number.
+    pub fn over_seeds(
+        &self,
+        key: &str,
+        name: &str,
+        mut measure: impl FnMut(&TrainedRun) -> Result<f64, Error>,
+    ) -> Result<Measured, Error> {
+        let mut by_seed = BTreeMap::new();
+        let mut missing = BTreeMap::new();
+        for run in self.runs.iter().filter(|run| run.key == key) {
+            let seed = run.configuration.training.seed;
+            match measure(run) {
+                Ok(value) => {
+                    by_seed.insert(seed, value);
+                }
+                Err(error) => {
+                    missing.insert(seed, reason(error)?);
+                }
+            }
+        }
+        let diverged = self.diverged.iter().filter(|run| run.key == key);
+        let measured = Measured::new(name, by_seed, diverged.map(|run| run.seed).collect());
+        Ok(measured.without(missing))
+    }
+
+    /// The result of `compute` for a run, kept in the run's folder as
+    /// `measures/<name>.json`, so that drawing again does not measure again.
+    ///
+    /// `version` names how it is computed and with which settings: a kept
+    /// result of another version is computed anew.
+    ///
+    /// # Errors
+    /// Those of `compute`, or when the file cannot be written.
+    pub fn measure<T: Serialize + DeserializeOwned>(
+        &self,
+        run: &TrainedRun,
+        name: &str,
+        version: &str,
+        compute: impl FnOnce() -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let folder = run.folder.path().join("measures");
+        let path = folder.join(format!("{name}.json"));
+        let kept = std::fs::read(&path)
+            .ok()
+            .and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok())
+            .filter(|kept| kept["version"] == version)
+            .and_then(|mut kept| serde_json::from_value(kept["value"].take()).ok());
+        if let Some(value) = kept {
+            return Ok(value);
+        }
+        let value = compute()?;
+        std::fs::create_dir_all(&folder).map_err(|source| Error::Write {
+            path: folder.clone(),
+            source,
+        })?;
+        atomic_file::write_json(&path, &json!({"version": version, "value": value}))?;
+        Ok(value)
+    }
+
+    /// What a row of the data is.
+    #[must_use]
+    pub fn shape(&self) -> Shape {
+        self.dataset.shape()
+    }
+
+    /// The labels of the test images.
+    ///
+    /// # Errors
+    /// [`Error::Undefined`] when the data set has none.
+    pub fn test_labels(&self) -> Result<&'a [u32], Error> {
+        self.dataset.test.labels().ok_or_else(unlabelled)
+    }
+
+    /// The classifier of this data set, trained once and kept beside the runs.
+    ///
+    /// # Errors
+    /// [`Error::Undefined`] when the data set has no labels; when its file
+    /// cannot be read or written.
+    pub fn classifier(&self) -> Result<&Classifier, Error> {
+        if let Some(classifier) = self.classifier.get() {
+            return Ok(classifier);
+        }
+        let (train, test) = (&self.dataset.train, &self.dataset.test);
+        let (train_labels, test_labels) = (
+            train.labels().ok_or_else(unlabelled)?,
+            test.labels().ok_or_else(unlabelled)?,
+        );
+        let name = format!("classifier-{}.safetensors", &self.dataset.fingerprint[..12]);
+        let path = self.runs_folder.join(name);
+        let classifier = if path.exists() {
+            Classifier::load(&path)?
+        } else {
+            let mut classifier = Classifier::train(
+                images(train),
+                train_labels,
+                self.dataset.classes(),
+                &ClassifierOptions::default(),
+            )?;
+            classifier.measure_test_accuracy(images(test), test_labels)?;
+            classifier.save(&path)?;
+            classifier
+        };
+        Ok(self.classifier.get_or_init(|| classifier))
+    }
+
+    /// Writes a chart with its data beside it, a block of the page. Its title
+    /// gets the name of the data set, and its caption is that of the page too.
+    ///
+    /// # Errors
+    /// When the files cannot be written.
+    pub fn chart(
+        &mut self,
+        name: &str,
+        figure: Figure,
+        runs: &[&TrainedRun],
+        data: Value,
+    ) -> Result<Block, Error> {
+        Ok(Block::figure(self.chart_link(name, figure, runs, data)?))
+    }
+
+    /// As [`Drawing::chart`], for a block of several figures.
+    ///
+    /// # Errors
+    /// When the files cannot be written.
+    pub fn chart_link(
+        &mut self,
+        name: &str,
+        figure: Figure,
+        runs: &[&TrainedRun],
+        data: Value,
+    ) -> Result<FigureLink, Error> {
+        let caption = format!("{}{}", figure.caption, test_origin(self.dataset));
+        let image = Figure {
+            title: format!("{}, {}", figure.title, name_of(self.dataset)),
+            caption: unbroken(&caption),
+            ..figure
+        }
+        .render();
+        let described = Described {
+            caption: &caption,
+            runs,
+            data,
+            bare: false,
+        };
+        self.write(name, &image, described)
+    }
+
+    /// Writes one figure with its data beside it, and returns the link for the
+    /// page. Bare pictures are shown at their size, charts at half of it.
+    ///
+    /// # Errors
+    /// When the files cannot be written.
+    pub fn write<'i>(
+        &mut self,
+        name: &str,
+        image: impl Into<ImageRef<'i>>,
+        figure: Described<'_>,
+    ) -> Result<FigureLink, Error> {
+        let image = image.into();
+        let size = (image.width(), image.height());
+        let path = self.folder.join(format!("{name}.png"));
+        viz::write_figure(&path, image, &self.sidecar(&figure, None))?;
+        Ok(self.link(path, size, &figure))
+    }
+
+    /// Writes an animation with its data beside it, unless the one that is
+    /// there was made from the same data by the same `version` of its drawing.
+    /// `frames` are only drawn when they are needed.
+    ///
+    /// # Errors
+    /// Those of `frames`, or when the files cannot be written.
+    pub fn animate(
+        &mut self,
+        name: &str,
+        version: &str,
+        figure: Described<'_>,
+        frames: impl FnOnce() -> Result<Animated, Error>,
+    ) -> Result<FigureLink, Error> {
+        let path = self.folder.join(format!("{name}.png"));
+        let mut hasher = Sha256::new();
+        let configuration = configuration_of(self.dataset, figure.runs);
+        for part in [&json!(version), &figure.data, &configuration] {
+            hasher.update(part.to_string());
+        }
+        let key: String = hasher
+            .finalize()
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        let kept = std::fs::read(path.with_extension("json"))
+            .ok()
+            .filter(|_| path.exists())
+            .and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok())
+            .filter(|sidecar| sidecar["configuration"]["key"] == key.as_str())
+            .and_then(|sidecar| {
+                let side = |name: &str| sidecar[name].as_u64().map(|side| side as usize);
+                Some((side("width")?, side("height")?))
+            });
+        let size = match kept {
+            Some(size) => size,
+            None => {
+                let animated = frames()?;
+                let first = animated.frames.first();
+                let size = first.map_or((0, 0), |frame| (frame.width(), frame.height()));
+                let animation = Animation {
+                    hold: animated.hold,
+                    ..Animation::new(&animated.frames, animated.milliseconds)
+                };
+                animation.write(&path, &self.sidecar(&figure, Some(&key)))?;
+                size
+            }
+        };
+        Ok(self.link(path, size, &figure))
+    }
+
+    /// The pictures written so far.
+    #[must_use]
+    pub fn written(self) -> Vec<PathBuf> {
+        self.written
+    }
+
+    fn sidecar(&self, figure: &Described<'_>, key: Option<&str>) -> Sidecar {
+        let mut configuration = configuration_of(self.dataset, figure.runs);
+        if let Some(key) = key {
+            configuration["key"] = key.into();
+        }
+        Sidecar {
+            description: figure.caption.into(),
+            configuration,
+            data: figure.data.clone(),
+        }
+    }
+
+    fn link(&mut self, path: PathBuf, size: (usize, usize), figure: &Described<'_>) -> FigureLink {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let source = name.into_owned();
+        self.written.push(path);
+        let shrink = if figure.bare { 1 } else { 2 };
+        FigureLink {
+            source,
+            size: (size.0 / shrink, size.1 / shrink),
+            alternative: figure.caption.into(),
+            caption: Text::from(unbroken(figure.caption)),
+        }
+    }
+}
+
+/// The frames of an animation.
+#[derive(Debug)]
+pub struct Animated {
+    /// Frames of one size.
+    pub frames: Vec<RgbImage>,
+    /// How long each is shown.
+    pub milliseconds: u16,
+    /// How long the last one is shown.
+    pub hold: u16,
+}
+
+fn configuration_of(dataset: &Dataset, runs: &[&TrainedRun]) -> Value {
+    let runs: Vec<Value> = runs
+        .iter()
+        .map(|run| {
+            json!({
+                "model": run.key,
+                "configuration": run.configuration,
+                "epochs": run.metrics.len(),
+            })
+        })
+        .collect();
+    json!({
+        "dataset": dataset.name,
+        "dataset_sha256": dataset.fingerprint,
+        "runs": runs,
+    })
+}

@@ -1,0 +1,44 @@
+//! Numbers as figures draw them and their JSON keeps them.
+
+use ndarray::ArrayView2;
+
+/// A number with four decimals: finer than a pixel of any figure, and a
+/// fraction of the length in text.
+#[must_use]
+pub fn rounded(value: f64) -> f64 {
+    // Adding zero turns −0 into 0.
+    (value * 1e4).round() / 1e4 + 0.0
+}
+
+/// Every `every`-th code [n, N] as a point, rounded.
+///
+/// # Panics
+/// If the codes do not have N dimensions.
+#[must_use]
+pub fn points<const N: usize>(codes: ArrayView2<'_, f32>, every: usize) -> Vec<[f64; N]> {
+    assert_eq!(
+        codes.ncols(),
+        N,
+        "points of {N} dimensions asked of codes {:?}",
+        codes.dim()
+    );
+    codes
+        .outer_iter()
+        .step_by(every)
+        .map(|code| std::array::from_fn(|axis| rounded(f64::from(code[axis]))))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::array;
+
+    use super::*;
+
+    #[test]
+    fn points_are_thinned_and_rounded() {
+        let codes = array![[0.123_46_f32, -1.0], [5.0, 6.0], [2.0, 1e-6]];
+        let thinned: Vec<[f64; 2]> = points(codes.view(), 2);
+        assert_eq!(thinned, [[0.1235, -1.0], [2.0, 0.0]]);
+    }
+}

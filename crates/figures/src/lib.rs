@@ -1,0 +1,17 @@
+//! Pictures of trained runs: what each shows, its numbers and its caption.
+
+pub mod absence;
+pub mod choice;
+pub mod divergence;
+pub mod drawing;
+pub mod figure_data;
+pub mod image_quality;
+pub mod measured;
+pub mod plane_map;
+pub mod tiles;
+pub mod trained_run;
+pub mod wording;
+
+pub use drawing::{Animated, Described, Drawing, Scale};
+pub use measured::Measured;
+pub use trained_run::{DivergedRun, PlannedRun, TrainedRun, title};

@@ -1,0 +1,201 @@
+//! Words that captions share.
+
+use std::path::Path;
+
+use datasets::{Dataset, TestOrigin};
+use viz::number::decimal;
+use viz::page::{Block, Text};
+
+use super::TrainedRun;
+
+/// What a source document says, as a quotation.
+pub fn said(document: &str, text: &str) -> Block {
+    Block::Quotation {
+        text: Text::from(text),
+        source: format!("Document {document}"),
+    }
+}
+
+/// `10 000`, with thin spaces from ten thousand on.
+pub fn count(n: usize) -> String {
+    decimal(n as f64, 0)
+}
+
+/// A number in words up to twelve.
+pub fn spelled(n: usize) -> String {
+    const WORDS: [&str; 13] = [
+        "no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
+        "eleven", "twelve",
+    ];
+    WORDS.get(n).map_or_else(|| count(n), ToString::to_string)
+}
+
+/// The text with its first letter large.
+pub fn capitalised(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| {
+        first.to_uppercase().chain(letters).collect()
+    })
+}
+
+/// The data set's name in prose, such as `Fashion-MNIST`; the last part of its
+/// path if it has none.
+pub fn name_of(dataset: &Dataset) -> String {
+    let title = datasets::information()
+        .into_iter()
+        .find(|set| set.name == dataset.name)
+        .map(|set| set.title.to_string());
+    title.unwrap_or_else(|| {
+        let path = dataset.name.strip_prefix("idx:").unwrap_or(&dataset.name);
+        let last = Path::new(path).file_name();
+        last.map_or_else(|| path.to_owned(), |last| last.to_string_lossy().into())
+    })
+}
+
+/// What a data set that is not of the registry is; nothing for one that is.
+pub fn own_data(dataset: &Dataset) -> Option<Block> {
+    let mut known = datasets::information().into_iter();
+    if known.any(|set| set.name == dataset.name) {
+        return None;
+    }
+    let (shape, noun) = (dataset.shape(), dataset.shape().noun());
+    let labels = match dataset.classes() {
+        0 => "without labels".to_owned(),
+        1 => "of one class".to_owned(),
+        classes => format!("of {} classes", spelled(classes)),
+    };
+    Some(Block::paragraph(format!(
+        "The data here are {}: {} training and {} test {noun} of {}, {labels}.{}",
+        name_of(dataset),
+        count(dataset.train.len()),
+        count(dataset.test.len()),
+        shape.to_string().replace('x', " × "),
+        test_origin(dataset),
+    )))
+}
+
+/// `Codes by class`, where there are classes.
+pub fn codes_title(dataset: &Dataset) -> &'static str {
+    if dataset.test.labels().is_some() {
+        "Codes by class"
+    } else {
+        "Codes"
+    }
+}
+
+/// `10 000 test images`.
+pub fn test_images(dataset: &Dataset) -> String {
+    let n = dataset.test.len();
+    let noun = match (dataset.shape().is_image(), n) {
+        (true, 1) => "image",
+        (true, _) => "images",
+        (false, 1) => "vector",
+        (false, _) => "vectors",
+    };
+    format!("{} test {noun}", count(n))
+}
+
+/// ` The test images are 15 % of all, chosen by a hash of their content.`, for
+/// the end of a caption; nothing where the source has a test set.
+pub fn test_origin(dataset: &Dataset) -> String {
+    match dataset.test_origin {
+        TestOrigin::Own => String::new(),
+        TestOrigin::Share(share) => format!(
+            " The test {} are {} of all, chosen by a hash of their content.",
+            dataset.shape().noun(),
+            percent(share)
+        ),
+    }
+}
+
+/// `seed 0, 10 epochs`: what a figure of one run shows.
+pub fn seed_and_epochs(run: &TrainedRun) -> String {
+    let epochs = run.metrics.len();
+    let unit = if epochs == 1 { "epoch" } else { "epochs" };
+    format!("seed {}, {epochs} {unit}", run.configuration.training.seed)
+}
+
+/// A share as `12 %`, with one decimal below ten per cent unless it is zero.
+pub fn percent(share: f64) -> String {
+    let percent = 100.0 * share;
+    let whole = (percent - percent.round()).abs() < 0.05 || percent.abs() >= 10.0;
+    format!("{} %", decimal(percent, usize::from(!whole)))
+}
+
+/// `a, b and c`.
+pub fn listed(items: &[String]) -> String {
+    match items {
+        [] => String::new(),
+        [only] => only.clone(),
+        [most @ .., last] => format!("{} and {last}", most.join(", ")),
+    }
+}
+
+/// Words that belong to the number behind them.
+const BEFORE_NUMBERS: [&str; 6] = ["seed", "epoch", "radius", "AE", "VAE", "AE-L2"];
+/// Signs and units that belong to the number before them.
+const BEHIND_NUMBERS: [&str; 6] = ["%", "×", "…", "epoch", "epochs", "nats"];
+
+/// The text with spaces that no line breaks at between a number and what it
+/// belongs to: `seed 0`, `20 epochs`, `−4 … 4`, `VAE 784-512-2`.
+pub fn unbroken(text: &str) -> String {
+    let number = |word: &str| {
+        let word = word.trim_start_matches(['−', '(']);
+        word.starts_with(|first: char| first.is_ascii_digit())
+    };
+    let bare = |word: &str| {
+        let letters = |c: char| c.is_alphanumeric() || "%×…".contains(c);
+        word.trim_matches(|c| !letters(c)).to_string()
+    };
+    let words: Vec<&str> = text.split(' ').collect();
+    let mut joined = String::with_capacity(text.len() + 16);
+    for (index, word) in words.iter().enumerate() {
+        if let Some(before) = index.checked_sub(1).map(|index| words[index]) {
+            let together = if number(word) {
+                BEFORE_NUMBERS.contains(&bare(before).as_str()) || ["×", "…", "="].contains(&before)
+            } else {
+                number(before)
+                    && before.ends_with(|last: char| last.is_ascii_digit())
+                    && (*word == "=" || BEHIND_NUMBERS.contains(&bare(word).as_str()))
+            };
+            joined.push(if together { '\u{a0}' } else { ' ' });
+        }
+        joined.push_str(word);
+    }
+    joined
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_stay_with_what_they_belong_to() {
+        let spaces = |text: &str| unbroken(text).replace('\u{a0}', "_");
+        assert_eq!(
+            spaces("codes; seed 0, 20 epochs."),
+            "codes; seed_0, 20_epochs."
+        );
+        assert_eq!(
+            spaces("over −4 … 4, 21 × 21 tiles"),
+            "over −4_…_4, 21_×_21 tiles"
+        );
+        assert_eq!(
+            spaces("(VAE 784-2 and 5 % of it)"),
+            "(VAE_784-2 and 5_% of it)"
+        );
+        assert_eq!(spaces("of 10 000 test images"), "of 10 000 test images");
+    }
+
+    #[test]
+    fn shares_and_lists_read_well() {
+        assert_eq!(percent(0.5), "50 %");
+        assert_eq!(percent(0.0314), "3.1 %");
+        assert_eq!(percent(0.01), "1 %");
+        assert_eq!(listed(&["a".into(), "b".into(), "c".into()]), "a, b and c");
+        assert_eq!(listed(&["a".into()]), "a");
+        assert_eq!(count(10_000), "10\u{2009}000");
+        assert_eq!((spelled(10), spelled(62)), ("ten".into(), "62".into()));
+        assert_eq!(capitalised("ten images"), "Ten images");
+    }
+}

@@ -1,0 +1,23 @@
+//! Runs: their configuration, the folder each is kept in, training into it,
+//! reports of what it reached, and trained models on new data.
+//!
+//! Everything the command line does with a run is a function here, so that it
+//! can be tested and used without it.
+
+pub mod apply;
+pub mod atomic_file;
+pub mod configuration;
+mod early_stopping;
+pub mod environment;
+mod error;
+pub mod interrupt;
+pub mod presets;
+pub mod report;
+pub mod reproduce;
+pub mod run_data;
+pub mod run_folder;
+mod run_images;
+pub mod training;
+pub mod trajectories;
+
+pub use error::Error;

@@ -1,0 +1,277 @@
+//! The statements of document 003 about four, eight and sixteen latent
+//! variables.
+
+use evaluation::statistics::Claim::AtMost;
+use evaluation::statistics::{
+    Interval, SpreadComparison, Verdict, combined_verdict, proportion_interval,
+};
+
+use super::spread::{self, COMPARISONS};
+use super::{
+    Case, DEEP_4, DEEP_8, DEEP_16, SHALLOW_4, SHALLOW_8, SHALLOW_16, collapsed, evaluation,
+    final_loss,
+};
+use crate::Drawing;
+use crate::claims::Claim;
+use figures::absence::Measurement;
+use figures::image_quality::{self, Quantity, Source, image_quality};
+use figures::measured::{LEVEL, Measured};
+use runs::Error;
+
+/// What "not infrequently" means here: at least one training in five.
+const NOT_INFREQUENT: f64 = 0.2;
+
+pub(super) fn claims(drawing: &Drawing<'_>) -> Result<Vec<Claim>, Error> {
+    Ok(vec![
+        spread_claim(
+            drawing,
+            "003.11",
+            "With four latent variables the result of training varies much more than in two \
+             dimensions.",
+            &COMPARISONS[..2],
+        )?,
+        collapse_at_four(drawing)?,
+        spread_claim(
+            drawing,
+            "003.13",
+            "With four latent variables the net with fewer layers is more stable in training.",
+            &COMPARISONS[2..],
+        )?,
+        collapse_by_depth(drawing)?,
+        samples(
+            drawing,
+            "003.15",
+            "With 16 latent variables samples are slightly better with the deeper net.",
+            [DEEP_16, SHALLOW_16],
+        )?,
+        samples(
+            drawing,
+            "003.16",
+            "With four latent variables samples look slightly better with the net of fewer layers.",
+            [SHALLOW_4, DEEP_4],
+        )?,
+    ])
+}
+
+fn spread_claim(
+    drawing: &Drawing<'_>,
+    id: &str,
+    statement: &str,
+    pairs: &[[Case; 2]],
+) -> Result<Claim, Error> {
+    let mut measured = Vec::new();
+    let mut cases: Vec<Case> = Vec::new();
+    for case in pairs.iter().flatten() {
+        if cases.iter().all(|known| known.key != case.key) {
+            cases.push(*case);
+        }
+    }
+    for case in cases {
+        measured.push(final_loss(drawing, case)?);
+    }
+    let mut verdicts = Vec::new();
+    for pair in pairs {
+        let compared = spread::compare(drawing, *pair)?;
+        let [first, second] = pair.map(|case| case.name(drawing));
+        let name = format!("spread of {first} over that of {second}");
+        measured.push(ratio(name, compared, drawing.scale.seeds));
+        verdicts.push(spread_verdict(compared));
+    }
+    Ok(Claim {
+        id: id.into(),
+        statement: statement.into(),
+        quantity: "test loss after the last epoch, nats per image, and ratio of its standard \
+                   deviations over seeds"
+            .into(),
+        measured,
+        rule: "Supported when the 95 % interval of the ratio (F distribution) lies above 1, \
+               refuted when it lies below, undecided when it holds 1 or with a single seed; mixed \
+               when the ratios disagree."
+            .into(),
+        verdict: combined_verdict(&verdicts),
+    })
+}
+
+fn ratio(name: String, compared: Option<SpreadComparison>, n: usize) -> Measured {
+    let interval = compared.map(|compared| Interval {
+        n,
+        mean: compared.ratio,
+        standard_deviation: None,
+        lower: Some(compared.lower),
+        upper: Some(compared.upper),
+    });
+    Measured::together(name, interval)
+}
+
+fn spread_verdict(compared: Option<SpreadComparison>) -> Verdict {
+    match compared {
+        Some(compared) if compared.lower > 1.0 => Verdict::Supported,
+        Some(compared) if compared.upper < 1.0 => Verdict::Refuted,
+        _ => Verdict::Undecided,
+    }
+}
+
+fn unused(drawing: &Drawing<'_>, case: Case) -> Result<Measured, Error> {
+    drawing.over_seeds(case.key, &case.name(drawing), |run| {
+        Ok(collapsed(&evaluation(drawing, run)?) as f64)
+    })
+}
+
+fn collapse_at_four(drawing: &Drawing<'_>) -> Result<Claim, Error> {
+    let measured = unused(drawing, DEEP_4)?;
+    let n = measured.by_seed.len();
+    let collapses = measured
+        .by_seed
+        .values()
+        .filter(|&&count| count > 0.0)
+        .count();
+    let share = proportion_interval(collapses, n, LEVEL).ok();
+    Ok(Claim {
+        id: "003.12".into(),
+        statement: "With four latent variables, not infrequently some of them collapse to zero \
+                    variance."
+            .into(),
+        quantity: "variables with Var(μ) ≤ 0.01 on the test images, of 4, and share of trainings \
+                   with at least one"
+            .into(),
+        measured: vec![
+            measured,
+            Measured::together("share of trainings with a collapse", share),
+        ],
+        rule: "Not infrequently: at least one training in five. Supported when the exact \
+               (Clopper–Pearson) 95 % interval of the share lies above 0.2, refuted when it lies \
+               below, undecided otherwise."
+            .into(),
+        verdict: share.map_or(Verdict::Undecided, |share| above(&share, NOT_INFREQUENT)),
+    })
+}
+
+fn collapse_by_depth(drawing: &Drawing<'_>) -> Result<Claim, Error> {
+    let mut measured = Vec::new();
+    let mut verdicts = Vec::new();
+    for [deep, shallow] in [[DEEP_8, SHALLOW_8], [DEEP_16, SHALLOW_16]] {
+        let (first, second) = (unused(drawing, deep)?, unused(drawing, shallow)?);
+        let name = format!("difference at {}", deep.latent);
+        let difference = first.minus(&second, name);
+        verdicts.push(
+            difference
+                .interval
+                .map_or(Verdict::Undecided, |i| above(&i, 0.0)),
+        );
+        measured.extend([first, second, difference]);
+    }
+    Ok(Claim {
+        id: "003.14".into(),
+        statement: "With 8 and 16 latent variables several collapse, more in the deeper nets."
+            .into(),
+        quantity: "variables with Var(μ) ≤ 0.01 on the test images".into(),
+        measured,
+        rule: "Deeper minus shallower net, seed by seed: supported when the 95 % interval of the \
+               difference lies above 0, refuted when it does not exceed 0, undecided otherwise; at \
+               8 and at 16, mixed when they disagree."
+            .into(),
+        verdict: combined_verdict(&verdicts),
+    })
+}
+
+/// Samples of the first model are said to be better than those of the second.
+fn samples(
+    drawing: &Drawing<'_>,
+    id: &str,
+    statement: &str,
+    [better, worse]: [Case; 2],
+) -> Result<Claim, Error> {
+    let value = |case: Case, what: &str, of: Quantity| {
+        drawing.over_seeds(case.key, &format!("{what} {}", case.name(drawing)), |run| {
+            Ok(of(&image_quality(drawing, run, Source::Prior)?))
+        })
+    };
+    let floor = Measurement::of(image_quality::floor(drawing))?;
+    let reached = |of: Quantity| floor.get().map(of).ok();
+    let mut measured = Vec::new();
+    let mut verdicts = Vec::new();
+    let quantities: [(&str, Quantity, bool); 2] = [
+        ("Fréchet", |q| q.frechet, false),
+        ("coverage", |q| q.coverage, true),
+    ];
+    for (what, of, higher_is_better) in quantities {
+        let (first, second) = (value(better, what, of)?, value(worse, what, of)?);
+        let difference = first.minus(&second, format!("{what} difference"));
+        let gain = if higher_is_better {
+            difference.interval
+        } else {
+            second.minus(&first, "").interval
+        };
+        verdicts.push(gain.map_or(Verdict::Undecided, |gain| above(&gain, 0.0)));
+        let floor = reached(of).map(|mean| Interval {
+            n: 1,
+            mean,
+            standard_deviation: None,
+            lower: None,
+            upper: None,
+        });
+        measured.extend([
+            first,
+            second,
+            difference,
+            Measured::together(format!("{what} real images"), floor),
+        ]);
+    }
+    Ok(Claim {
+        id: id.into(),
+        statement: statement.into(),
+        quantity: format!(
+            "Fréchet distance (lower is better) and coverage (higher is better) of {} samples \
+             against as many test images, on the features of our classifier",
+            drawing.dataset.test.len() / 2
+        ),
+        measured,
+        rule: format!(
+            "{} against {}, seed by seed: each of the two says supported when the 95 % interval \
+             of its difference lies wholly on the better side of 0, refuted when on the other, \
+             undecided otherwise; mixed when they disagree. How much is slightly is left open.",
+            better.name(drawing),
+            worse.name(drawing)
+        ),
+        verdict: combined_verdict(&verdicts),
+    })
+}
+
+/// Verdict on "more than `threshold`"; equal is not more.
+fn above(interval: &Interval, threshold: f64) -> Verdict {
+    match evaluation::statistics::verdict(interval, AtMost, threshold) {
+        Verdict::Supported => Verdict::Refuted,
+        Verdict::Refuted => Verdict::Supported,
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use evaluation::statistics::{spread_comparison, t_interval};
+
+    use super::*;
+
+    #[test]
+    fn equal_is_not_more() {
+        let of = |values: &[f64]| above(&t_interval(values, LEVEL).unwrap(), 0.0);
+        assert_eq!(of(&[0.0, 0.0, 0.0]), Verdict::Refuted);
+        assert_eq!(of(&[1.0, 1.0, 1.0]), Verdict::Supported);
+        assert_eq!(of(&[0.0, 1.0, 0.0]), Verdict::Undecided);
+        assert_eq!(of(&[-2.0, -2.1, -2.2]), Verdict::Refuted);
+    }
+
+    #[test]
+    fn a_single_seed_says_nothing_about_spread() {
+        assert_eq!(
+            spread_verdict(spread_comparison(&[1.0], &[2.0], LEVEL).ok()),
+            Verdict::Undecided
+        );
+        let narrow = [1.0, 1.01, 0.99, 1.0, 1.02];
+        let wide = [1.0, 3.0, -2.0, 5.0, 0.0];
+        let of = |a, b| spread_verdict(spread_comparison(a, b, LEVEL).ok());
+        assert_eq!(of(&wide, &narrow), Verdict::Supported);
+        assert_eq!(of(&narrow, &wide), Verdict::Refuted);
+        assert_eq!(of(&wide, &wide), Verdict::Undecided);
+    }
+}

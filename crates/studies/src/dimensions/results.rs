@@ -1,0 +1,107 @@
+//! Losses, variables in use and the distance from the prior of every model,
+//! over seeds.
+
+use evaluation::Evaluation;
+use evaluation::mmd::mmd_to_prior;
+use ndarray::{Array2, Zip};
+use tensor_ops::random::{Stream, fill_normal};
+use viz::page::{Block, Cell, Column, Table, Text};
+
+use super::{CASES, evaluation, final_loss, seeds_in_words};
+use crate::{Drawing, TrainedRun};
+use figures::absence::Absences;
+use figures::wording::count;
+use runs::Error;
+use runs::run_data::images;
+
+/// Stream of the deviates of the codes drawn here; those of training lie below.
+const CODES: u64 = 0x4154_4d4d_0000;
+/// Codes of the discrepancy, at most, and rows and draws of its null
+/// distribution.
+const ROWS: usize = 5000;
+const NULL: (usize, usize) = (300, 400);
+
+/// The table of all models.
+pub(super) fn table(drawing: &Drawing<'_>) -> Result<Block, Error> {
+    let mut rows = Vec::new();
+    let mut absences = Absences::default();
+    for case in CASES {
+        let value = |of: &dyn Fn(&Evaluation) -> f64| {
+            drawing.over_seeds(case.key, "", |run| Ok(of(&evaluation(drawing, run)?)))
+        };
+        let law = |e: &Evaluation| {
+            let total = e.variance_law.as_deref().unwrap_or_default();
+            total.iter().sum::<f64>() / total.len() as f64
+        };
+        let active_by_kl = |e: &Evaluation| {
+            e.active_units_by_kl
+                .map_or(f64::NAN, |active| active as f64)
+        };
+        let discrepancies = drawing.over_seeds(case.key, "", |run| discrepancy(drawing, run))?;
+        rows.push(vec![
+            Cell::text(case.name(drawing)),
+            absences.over_seeds(&final_loss(drawing, case)?, 2),
+            absences.over_seeds(&value(&|e| e.reconstruction)?, 2),
+            absences.over_seeds(&value(&|e| e.kl.unwrap_or(f64::NAN))?, 2),
+            absences.over_seeds(&value(&|e| e.active_units as f64)?, 1),
+            absences.over_seeds(&value(&active_by_kl)?, 1),
+            absences.over_seeds(&value(&law)?, 2),
+            absences.over_seeds(&discrepancies, 1),
+        ]);
+    }
+    Ok(Block::Table(Table {
+        caption: Text::from(format!(
+            "Test images, n = {}, {}: mean over seeds{}. Active by variance: Var(μ) above 0.01; by \
+             KL: more than 0.01 nats. Variance: Var(μ) + E[σ²], that of the codes, mean over \
+             variables; the prior's is 1. Discrepancy: MMD² of {} codes z drawn from q(z|x) to the \
+             prior, in units of what chance exceeds in one case of twenty.{}",
+            count(drawing.dataset.test.len()),
+            seeds_in_words(drawing.scale),
+            if drawing.scale.seeds > 1 {
+                " with its 95 % interval"
+            } else {
+                ""
+            },
+            count(ROWS.min(drawing.dataset.test.len())),
+            absences.sentence(),
+        )),
+        columns: vec![
+            Column::new("model", ""),
+            Column::new("final loss", "nats"),
+            Column::new("reconstruction", "nats"),
+            Column::new("KL", "nats"),
+            Column::new("active", "by variance"),
+            Column::new("active", "by KL"),
+            Column::new("variance", "Var(μ) + E[σ²]"),
+            Column::new("discrepancy", ""),
+        ],
+        rows,
+    }))
+}
+
+/// How far the aggregate posterior is from the prior.
+fn discrepancy(drawing: &Drawing<'_>, run: &TrainedRun) -> Result<f64, Error> {
+    let version = format!("1, {ROWS} codes, null {NULL:?}");
+    let ratio: Option<f64> = drawing.measure(run, "dimensions-discrepancy", &version, || {
+        let images = images(&drawing.dataset.test);
+        let some = images.slice_rows(0..images.nrows().min(ROWS));
+        let codes = run.encode(some);
+        let sampled = match &codes.log_variance {
+            None => codes.mean,
+            Some(log_variance) => {
+                let mut sampled = Array2::<f32>::zeros(codes.mean.raw_dim());
+                if let Some(values) = sampled.as_slice_mut() {
+                    fill_normal(values, Stream::new(0, CODES), 0);
+                }
+                Zip::from(&mut sampled)
+                    .and(&codes.mean)
+                    .and(log_variance)
+                    .for_each(|z, mean, log_variance| *z = mean + (0.5 * log_variance).exp() * *z);
+                sampled
+            }
+        };
+        let (rows, draws) = NULL;
+        Ok(mmd_to_prior(sampled.view(), rows.min(some.nrows()), draws, 0)?.ratio)
+    })?;
+    Ok(ratio.unwrap_or(f64::NAN))
+}

@@ -1,0 +1,386 @@
+//! Drawing the atlas: trains what the studies need, draws their figures and
+//! writes the page that shows them.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use datasets::Dataset;
+
+use crate::page;
+use crate::{DivergedRun, Drawing, PlannedRun, Scale, Study, TrainedRun};
+use runs::Error;
+use runs::configuration::{Configuration, ReadingConfiguration};
+use runs::environment::threads;
+use runs::interrupt::Interrupt;
+use runs::run_data::{DataLocation, anchored, folder_name, refuse_inside};
+use runs::run_folder::RunFolder;
+use runs::training::{self, Run};
+
+/// Which figures to make, of what and where.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// Names of the studies; empty for all.
+    pub studies: Vec<String>,
+    /// The data set: a name of the registry, or a source of files.
+    pub dataset: String,
+    /// Fewer epochs, for a first look.
+    pub quick: bool,
+    /// Seeds per model, counted from 0.
+    pub seeds: usize,
+    /// Folder of the figures and of `index.html`.
+    pub out: PathBuf,
+    /// Folder of the runs; finished ones are used again.
+    pub runs: PathBuf,
+    /// Threads to use; `None` for all cores.
+    pub threads: Option<usize>,
+    /// Where data sets are looked up, and decoded folders kept.
+    pub location: DataLocation,
+    /// How the data set is read.
+    pub reading: ReadingConfiguration,
+    /// The command as typed.
+    pub command: String,
+}
+
+impl Request {
+    fn scale(&self) -> Scale {
+        Scale {
+            quick: self.quick,
+            seeds: self.seeds,
+        }
+    }
+}
+
+/// What was made.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// The page that shows all figures.
+    pub page: PathBuf,
+    /// Every picture, in the order of the page.
+    pub figures: Vec<PathBuf>,
+    /// The runs the figures show.
+    pub runs: Vec<RunFolder>,
+    /// How many of them had to be trained.
+    pub trained: usize,
+    /// Those of them that diverged; figures and numbers leave them out, and
+    /// the page names them.
+    pub diverged: Vec<RunFolder>,
+}
+
+/// Hears how far the figures have come.
+pub trait Observer {
+    /// Run `index` of `total` starts; hears how its training goes. Several may
+    /// be under way at once.
+    fn training(
+        &self,
+        index: usize,
+        total: usize,
+        run: &PlannedRun,
+    ) -> Box<dyn training::Observer + '_>;
+    /// A study's figures are being drawn.
+    fn drawing(&self, study: &Study);
+}
+
+/// Makes the figures.
+///
+/// # Errors
+/// An unknown study, a missing data set, an unwritable folder or a stop asked
+/// for by a signal. A run that diverges is no error: the page reports it.
+pub fn draw(
+    request: &Request,
+    interrupt: &Interrupt,
+    download: &mut dyn FnMut(datasets::Progress<'_>),
+    observer: &(dyn Observer + Sync),
+) -> Result<Outcome, Error> {
+    if request.seeds == 0 {
+        return Err(Error::Configuration(
+            "--seeds is 0, but must be at least 1".into(),
+        ));
+    }
+    let studies = crate::select(&request.studies)?;
+    let data = Data {
+        name: anchored(&request.dataset)?,
+        reading: request.reading.clone(),
+    };
+    for output in [&request.out, &request.runs] {
+        refuse_inside(&data.name, output)?;
+    }
+    let dataset = request
+        .location
+        .load(&data.of(Configuration::default()), download)?;
+    for study in &studies {
+        study.check(&dataset)?;
+    }
+    let scale = request.scale();
+    let planned = studies
+        .into_iter()
+        .map(|study| Ok((study, data.planned(&dataset, study.runs(scale))?)))
+        .collect::<Result<_, Error>>()?;
+    draw_planned(request, &dataset, planned, interrupt, observer)
+}
+
+/// Which data all runs are of, as their configurations say it.
+#[derive(Clone, Debug)]
+struct Data {
+    /// The same from every working directory.
+    name: String,
+    reading: ReadingConfiguration,
+}
+
+impl Data {
+    fn of(&self, mut configuration: Configuration) -> Configuration {
+        configuration.data.dataset.clone_from(&self.name);
+        configuration.data.reading = self.reading.clone();
+        configuration
+    }
+
+    /// Runs of this data set, so that each can be measured and continued from
+    /// its folder alone.
+    fn planned(&self, dataset: &Dataset, runs: Vec<PlannedRun>) -> Result<Vec<PlannedRun>, Error> {
+        runs.into_iter()
+            .map(|run| {
+                Ok(PlannedRun {
+                    configuration: self.of(run.configuration).of_shape(dataset)?,
+                    ..run
+                })
+            })
+            .collect()
+    }
+}
+
+/// Trains the runs of each study and draws it.
+fn draw_planned(
+    request: &Request,
+    dataset: &Dataset,
+    planned: Vec<(Study, Vec<PlannedRun>)>,
+    interrupt: &Interrupt,
+    observer: &(dyn Observer + Sync),
+) -> Result<Outcome, Error> {
+    let scale = request.scale();
+    let threads = threads(request.threads);
+    let pool =
+        tensor_ops::parallel::ThreadPool::new(threads).map_err(models::TrainerError::from)?;
+    let mut outcome = Outcome {
+        page: request.out.join("index.html"),
+        figures: Vec::new(),
+        runs: Vec::new(),
+        trained: 0,
+        diverged: Vec::new(),
+    };
+    let queue = Queue::new(planned.iter().flat_map(|(_, runs)| runs), dataset, request);
+    let results = queue.train(threads, interrupt, observer)?;
+    outcome.trained = results.values().filter(|ended| ended.trained_now).count();
+    outcome.runs = results.values().map(|ended| ended.folder.clone()).collect();
+    outcome.diverged = results
+        .values()
+        .filter(|ended| ended.divergence.is_some())
+        .map(|ended| ended.folder.clone())
+        .collect();
+    for (study, planned) in planned {
+        observer.drawing(&study);
+        let folder = request.out.join(folder_name(dataset)).join(study.name);
+        create_folder(&folder)?;
+        let (runs, diverged) = collect(planned, &results, dataset)?;
+        let mut drawing = Drawing::new(dataset, &runs, &diverged, scale, &request.runs, &folder);
+        let report = pool.install(|| study.draw(&mut drawing))?;
+        outcome.figures.append(&mut drawing.written());
+        page::write_section(&folder, &study, dataset, scale, report)?;
+        if interrupt.requested() {
+            return Err(stopped(request));
+        }
+    }
+    page::write_index(&request.out)?;
+    Ok(outcome)
+}
+
+/// How a run of the queue ended.
+struct Ended {
+    folder: RunFolder,
+    trained_now: bool,
+    divergence: Option<String>,
+}
+
+/// The runs that several studies need, each once.
+struct Queue<'a> {
+    dataset: &'a Dataset,
+    request: &'a Request,
+    runs: Vec<(String, &'a PlannedRun)>,
+}
+
+impl<'a> Queue<'a> {
+    fn new(
+        planned: impl Iterator<Item = &'a PlannedRun>,
+        dataset: &'a Dataset,
+        request: &'a Request,
+    ) -> Self {
+        let mut runs: Vec<(String, &PlannedRun)> = Vec::new();
+        for planned in planned {
+            let name = planned.configuration.run_name(&dataset.fingerprint);
+            if runs.iter().all(|(known, _)| *known != name) {
+                runs.push((name, planned));
+            }
+        }
+        Self {
+            dataset,
+            request,
+            runs,
+        }
+    }
+
+    /// Trains what is not finished. Runs go side by side with one thread each
+    /// as long as there are enough of them: two steps of small networks on a
+    /// core each are faster than one step split over both.
+    fn train(
+        &self,
+        threads: usize,
+        interrupt: &Interrupt,
+        observer: &(dyn Observer + Sync),
+    ) -> Result<BTreeMap<String, Ended>, Error> {
+        let (finished, mut waiting): (Vec<usize>, Vec<usize>) =
+            (0..self.runs.len()).partition(|&index| {
+                let folder = self.folder(index);
+                folder.read_result().is_ok_and(|result| result.is_some())
+            });
+        // The longest first, so that the last ones to end are short.
+        waiting.sort_by_key(|&index| std::cmp::Reverse(cost(&self.runs[index].1.configuration)));
+        let results = Mutex::new(BTreeMap::new());
+        let failure = Mutex::new(None);
+        let keep = |index: usize, ended: Result<Ended, Error>| match ended {
+            Ok(ended) => {
+                let name = self.runs[index].0.clone();
+                lock(&results).insert(name, ended);
+            }
+            Err(error) => {
+                lock(&failure).get_or_insert(error);
+            }
+        };
+        for index in finished {
+            keep(index, self.complete(index, 1, interrupt, observer));
+        }
+        let workers = threads.min(waiting.len()).max(1);
+        let next = AtomicUsize::new(0);
+        std::thread::scope(|scope| {
+            for _ in 0..workers {
+                scope.spawn(|| {
+                    loop {
+                        let at = next.fetch_add(1, Ordering::Relaxed);
+                        let Some(&index) = waiting.get(at) else { break };
+                        if interrupt.requested() || lock(&failure).is_some() {
+                            break;
+                        }
+                        keep(
+                            index,
+                            self.complete(index, threads / workers, interrupt, observer),
+                        );
+                    }
+                });
+            }
+        });
+        if interrupt.requested() {
+            return Err(stopped(self.request));
+        }
+        match into_inner(failure) {
+            Some(error) => Err(error),
+            None => Ok(into_inner(results)),
+        }
+    }
+
+    fn folder(&self, index: usize) -> RunFolder {
+        RunFolder::at(self.request.runs.join(&self.runs[index].0))
+    }
+
+    fn complete(
+        &self,
+        index: usize,
+        threads: usize,
+        interrupt: &Interrupt,
+        observer: &dyn Observer,
+    ) -> Result<Ended, Error> {
+        let planned = self.runs[index].1;
+        let run = Run {
+            configuration: &planned.configuration,
+            dataset: self.dataset,
+            standardisation: None,
+            threads: threads.max(1),
+            folder: self.folder(index),
+        };
+        let mut progress = observer.training(index, self.runs.len(), planned);
+        match run.complete(&self.request.command, interrupt, &mut *progress) {
+            Ok(done) => Ok(Ended {
+                trained_now: !done.already_done,
+                folder: done.folder,
+                divergence: None,
+            }),
+            Err(Error::Diverged { run, divergence }) => Ok(Ended {
+                folder: RunFolder::at(run),
+                trained_now: false,
+                divergence: Some(divergence),
+            }),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// Multiply-adds of a whole training, roughly: weights times epochs.
+fn cost(configuration: &Configuration) -> usize {
+    let inputs = configuration.shape().map_or(0, datasets::Shape::len);
+    let widths: Vec<usize> = [inputs]
+        .iter()
+        .chain(&configuration.model.hidden)
+        .chain([&configuration.model.latent])
+        .copied()
+        .collect();
+    let weights: usize = widths.windows(2).map(|pair| pair[0] * pair[1]).sum();
+    weights * configuration.training.epochs
+}
+
+/// A study's runs, loaded, and those of them that diverged.
+fn collect(
+    planned: Vec<PlannedRun>,
+    results: &BTreeMap<String, Ended>,
+    dataset: &Dataset,
+) -> Result<(Vec<TrainedRun>, Vec<DivergedRun>), Error> {
+    let mut runs = Vec::new();
+    let mut diverged = Vec::new();
+    for planned in planned {
+        let ended = &results[&planned.configuration.run_name(&dataset.fingerprint)];
+        match &ended.divergence {
+            None => runs.push(TrainedRun::load(planned, ended.folder.clone())?),
+            Some(divergence) => diverged.push(DivergedRun {
+                key: planned.key,
+                title: figures::title(&planned.configuration.model_spec()?),
+                seed: planned.configuration.training.seed,
+                folder: ended.folder.clone(),
+                divergence: divergence.clone(),
+            }),
+        }
+    }
+    Ok((runs, diverged))
+}
+
+fn stopped(request: &Request) -> Error {
+    Error::Interrupted {
+        command: request.command.clone(),
+    }
+}
+
+/// A lock that a panic elsewhere does not take from us: the panic itself is
+/// reported when its thread is joined.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn into_inner<T>(mutex: Mutex<T>) -> T {
+    mutex.into_inner().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn create_folder(path: &Path) -> Result<(), Error> {
+    std::fs::create_dir_all(path).map_err(|source| Error::Write {
+        path: path.into(),
+        source,
+    })
+}
+
+#[cfg(test)]
+mod tests;

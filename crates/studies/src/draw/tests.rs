@@ -1,0 +1,536 @@
+use std::fs;
+
+use super::*;
+use runs::configuration::Override;
+use runs::run_folder::EpochMetrics;
+
+/// A folder of a small data set: glyphs with `classes` classes in the files of
+/// the IDX format, to be named `idx:DIR`.
+fn small_set(folder: &Path, classes: u8) -> String {
+    fs::create_dir_all(folder).unwrap();
+    let parts = [
+        datasets::glyphs::split(0..400),
+        datasets::glyphs::split(60_000..60_300),
+    ];
+    for (part, names) in parts.iter().zip(datasets::FILE_NAMES.chunks(2)) {
+        let write = |name: &str, dimensions: &[usize], data: &[u8]| {
+            let file = fs::File::create(folder.join(name)).unwrap();
+            datasets::idx::write(file, dimensions, data).unwrap();
+        };
+        write(
+            names[0],
+            &[part.len(), 28, 28],
+            part.bytes().unwrap().as_slice().unwrap(),
+        );
+        let labels: Vec<u8> = part
+            .labels()
+            .unwrap()
+            .iter()
+            .map(|&label| label as u8 % classes)
+            .collect();
+        write(names[1], &[part.len()], &labels);
+    }
+    format!("idx:{}", folder.display())
+}
+
+fn load(name: &str) -> Dataset {
+    datasets::load(name, &datasets::Lookup::default(), &mut |_| {}).unwrap()
+}
+
+fn request(folder: &Path, dataset: &str) -> Request {
+    Request {
+        studies: vec!["dimensions".into()],
+        dataset: dataset.into(),
+        quick: true,
+        seeds: 1,
+        out: folder.join("figures"),
+        runs: folder.join("runs"),
+        threads: Some(2),
+        location: DataLocation::default(),
+        reading: ReadingConfiguration::default(),
+        command: "latent-atlas figures".into(),
+    }
+}
+
+/// Counts epochs, and asks for a stop after so many of them.
+#[derive(Default)]
+struct Watch {
+    interrupt: Interrupt,
+    stop_after: Option<usize>,
+    epochs: AtomicUsize,
+}
+
+impl Observer for Watch {
+    fn training(&self, _: usize, _: usize, _: &PlannedRun) -> Box<dyn training::Observer + '_> {
+        Box::new(Ear(self))
+    }
+    fn drawing(&self, _: &Study) {}
+}
+
+struct Ear<'a>(&'a Watch);
+
+impl training::Observer for Ear<'_> {
+    fn epoch(&mut self, _: &EpochMetrics, _: usize) {
+        let heard = self.0.epochs.fetch_add(1, Ordering::Relaxed) + 1;
+        if self.0.stop_after == Some(heard) {
+            self.0.interrupt.request();
+        }
+    }
+}
+
+fn drawn(request: &Request, watch: &Watch) -> Result<Outcome, Error> {
+    draw(request, &watch.interrupt, &mut |_| {}, watch)
+}
+
+/// A run of one epoch at a given step size.
+fn planned(dataset: &Dataset, key: &'static str, seed: u64, learning_rate: &str) -> PlannedRun {
+    let set = |key: &str, value: &str| Override {
+        key: key.into(),
+        value: value.into(),
+        origin: "test".into(),
+    };
+    let overrides = [
+        set("model.hidden", "[16]"),
+        set("training.epochs", "1"),
+        set("training.seed", &seed.to_string()),
+        set("training.learning_rate", learning_rate),
+    ];
+    let mut configuration = Configuration::resolve(None, None, &overrides).unwrap();
+    configuration.data.dataset.clone_from(&dataset.name);
+    PlannedRun {
+        key: key.into(),
+        configuration,
+    }
+}
+
+#[test]
+fn studies_share_identical_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    let name = small_set(&folder.path().join("set"), 10);
+    let dataset = load(&name);
+    let first = [
+        planned(&dataset, "vae", 0, "1e-3"),
+        planned(&dataset, "vae", 1, "1e-3"),
+    ];
+    // Another study's name for the first run, and a run of its own.
+    let second = [
+        planned(&dataset, "shallow", 0, "1e-3"),
+        planned(&dataset, "fast", 0, "2e-3"),
+    ];
+    let request = request(folder.path(), &name);
+    let queue = Queue::new(first.iter().chain(&second), &dataset, &request);
+    assert_eq!(queue.runs.len(), 3);
+    let watch = Watch::default();
+    let results = queue.train(2, &watch.interrupt, &watch).unwrap();
+    assert_eq!(results.len(), 3);
+    assert!(results.values().all(|ended| ended.trained_now));
+    assert_eq!(watch.epochs.into_inner(), 3, "each run trains once");
+    let load = |planned: &[PlannedRun]| collect(planned.to_vec(), &results, &dataset).unwrap().0;
+    let (first, second) = (load(&first), load(&second));
+    assert_eq!(
+        (first[0].key.as_str(), second[0].key.as_str()),
+        ("vae", "shallow")
+    );
+    assert_eq!(first[0].folder, second[0].folder);
+    assert_ne!(first[0].folder, first[1].folder);
+    assert_ne!(second[0].folder, second[1].folder);
+}
+
+#[test]
+fn a_diverged_run_is_reported_and_not_averaged_in() {
+    let folder = tempfile::tempdir().unwrap();
+    let name = small_set(&folder.path().join("set"), 10);
+    let dataset = load(&name);
+    let runs = [
+        planned(&dataset, "vae", 0, "1e-3"),
+        planned(&dataset, "vae", 1, "1e30"),
+        planned(&dataset, "vae", 2, "1e-3"),
+        planned(&dataset, "wild", 0, "1e30"),
+    ];
+    let request = request(folder.path(), &name);
+    // The second time the record of the divergence is read, not made again.
+    for trained in [2, 0] {
+        let queue = Queue::new(runs.iter(), &dataset, &request);
+        let watch = Watch::default();
+        let results = queue.train(2, &watch.interrupt, &watch).unwrap();
+        assert_eq!(
+            results.values().filter(|ended| ended.trained_now).count(),
+            trained
+        );
+        let (finished, diverged) = collect(runs.to_vec(), &results, &dataset).unwrap();
+        assert_eq!(finished.len(), 2);
+        let named: Vec<(&str, u64)> = diverged
+            .iter()
+            .map(|run| (run.key.as_str(), run.seed))
+            .collect();
+        assert_eq!(named, [("vae", 1), ("wild", 0)]);
+        let scale = Scale {
+            quick: true,
+            seeds: 3,
+        };
+        let drawing = Drawing::new(
+            &dataset,
+            &finished,
+            &diverged,
+            scale,
+            &request.runs,
+            folder.path(),
+        );
+        let measured = drawing
+            .over_seeds("vae", "VAE", |run| {
+                Ok(run.configuration.training.seed as f64)
+            })
+            .unwrap();
+        assert_eq!(measured.by_seed, [(0, 0.0), (2, 2.0)].into());
+        assert_eq!(measured.mean(), 1.0);
+        assert_eq!(measured.diverged, [1]);
+        assert_eq!(drawing.run("vae").unwrap().configuration.training.seed, 0);
+        assert!(drawing.run("wild").is_none());
+        assert_eq!(drawing.title("wild"), "VAE 784-16-2");
+    }
+}
+
+/// Draws a study whose runs of the models `wild` diverge; all of its models
+/// for an empty list. Returns what was made, its claims and the page.
+fn drawn_with_divergence(
+    request: &Request,
+    study: &str,
+    wild: &[&str],
+) -> (Outcome, Vec<crate::claims::Claim>, String) {
+    let dataset = load(&request.dataset);
+    let study = crate::select(&[study.into()]).unwrap()[0];
+    let data = Data {
+        name: anchored(&request.dataset).unwrap(),
+        reading: request.reading.clone(),
+    };
+    let mut planned = data.planned(&dataset, study.runs(request.scale())).unwrap();
+    for run in &mut planned {
+        if wild.is_empty() || wild.contains(&run.key.as_str()) {
+            run.configuration.training.learning_rate = 1e30;
+        }
+    }
+    let watch = Watch::default();
+    let planned = vec![(study, planned)];
+    let outcome = draw_planned(request, &dataset, planned, &watch.interrupt, &watch).unwrap();
+    let folder = request.out.join(folder_name(&dataset));
+    let claims = fs::read(folder.join("claims.json")).unwrap();
+    let page = fs::read_to_string(&outcome.page).unwrap();
+    (outcome, serde_json::from_slice(&claims).unwrap(), page)
+}
+
+#[test]
+fn studies_draw_what_they_can_without_a_model() {
+    use evaluation::statistics::Verdict::Undecided;
+    let folder = tempfile::tempdir().unwrap();
+    let name = small_set(&folder.path().join("set"), 10);
+    // Models that diverge, a figure that remains, one that is left out and a
+    // statement that needs them.
+    let cases: [(&str, &[&str], &str, &str, &str); 7] = [
+        ("lab", &["vae"], "maps", "posteriors", "000.4"),
+        ("lab", &["lab-ae"], "posteriors", "lab-ae-map", "000.2"),
+        ("autoencoder", &["ae"], "codes", "random-points-ae", "002.1"),
+        ("autoencoder", &["vae"], "pairs", "random-points-vae", ""),
+        ("sampling", &["vae-3d"], "codes", "space", "003.10"),
+        (
+            "sampling",
+            &["ae-l2-shallow", "vae-deep"],
+            "space",
+            "codes",
+            "003.4",
+        ),
+        (
+            "dimensions",
+            &["4-deep", "4"],
+            "samples",
+            "four-dimensions",
+            "003.16",
+        ),
+    ];
+    for (index, (study, wild, remains, left_out, undecided)) in cases.into_iter().enumerate() {
+        let request = Request {
+            out: folder.path().join(format!("figures-{index}")),
+            ..request(folder.path(), &name)
+        };
+        let (outcome, claims, page) = drawn_with_divergence(&request, study, wild);
+        assert_eq!(outcome.diverged.len(), wild.len());
+        let figures: Vec<_> = outcome
+            .figures
+            .iter()
+            .filter_map(|path| path.file_stem()?.to_str())
+            .collect();
+        assert!(figures.contains(&remains), "{study}: {figures:?}");
+        assert!(!figures.contains(&left_out), "{study}: {figures:?}");
+        assert!(page.contains("Runs that diverged"), "{study}");
+        for claim in claims.iter().filter(|claim| claim.id == undecided) {
+            assert_eq!(claim.verdict, Undecided, "{claim:?}");
+            let missing = claim.measured.iter().filter(|m| m.diverged == [0]);
+            assert!(missing.count() > 0, "{claim:?}");
+        }
+        if !undecided.is_empty() {
+            assert!(claims.iter().any(|claim| claim.id == undecided));
+            assert!(page.contains("(every run diverged: seed 0)"), "{study}");
+        }
+    }
+}
+
+#[test]
+fn a_study_without_a_finished_run_is_still_reported() {
+    let folder = tempfile::tempdir().unwrap();
+    let name = small_set(&folder.path().join("set"), 10);
+    for study in crate::STUDIES {
+        let request = Request {
+            out: folder.path().join(study.name),
+            ..request(folder.path(), &name)
+        };
+        let (outcome, claims, page) = drawn_with_divergence(&request, study.name, &[]);
+        assert_eq!(outcome.figures, Vec::<PathBuf>::new());
+        assert_eq!(outcome.diverged.len(), outcome.runs.len());
+        assert!(!claims.is_empty());
+        for claim in &claims {
+            let undecided = evaluation::statistics::Verdict::Undecided;
+            assert_eq!(claim.verdict, undecided, "{claim:?}");
+        }
+        assert!(page.contains("Runs that diverged"), "{}", study.name);
+    }
+}
+
+#[test]
+fn a_model_of_another_latent_size_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let name = small_set(&folder.path().join("set"), 10);
+    let dataset = load(&name);
+    let planned = planned(&dataset, "vae", 0, "1e-3");
+    let run = RunFolder::at(folder.path().join("run"));
+    fs::create_dir_all(run.path()).unwrap();
+    let spec = models::ModelSpec {
+        architecture: "784-16-3".parse().unwrap(),
+        ..planned.configuration.model_spec().unwrap()
+    };
+    let model = models::Model::new(spec, models::Initialisation::default(), 0).unwrap();
+    model.save(&run.model(), &BTreeMap::new()).unwrap();
+    let error = TrainedRun::load(planned, run).unwrap_err();
+    let message = error.to_string();
+    assert!(
+        message.contains("784-16-3 with 3 latent variables"),
+        "{message}"
+    );
+    assert!(message.contains("the study needs vae 784-16-"), "{message}");
+    assert_eq!(error.exit_code(), 2);
+}
+
+#[test]
+fn an_interrupted_call_continues_where_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let name = small_set(&folder.path().join("set"), 10);
+    let whole = request(&folder.path().join("whole"), &name);
+    let watch = Watch::default();
+    let outcome = drawn(&whole, &watch).unwrap();
+    let all = watch.epochs.into_inner();
+    assert_eq!((outcome.runs.len(), outcome.trained, all), (8, 8, 24));
+
+    let parts = request(&folder.path().join("parts"), &name);
+    let watch = Watch {
+        stop_after: Some(8),
+        ..Watch::default()
+    };
+    let error = drawn(&parts, &watch).unwrap_err();
+    assert!(matches!(error, Error::Interrupted { .. }), "{error}");
+    assert_eq!(error.exit_code(), 75);
+    let before = watch.epochs.into_inner();
+    assert!((8..all).contains(&before), "{before}");
+    assert!(!parts.out.join("index.html").exists());
+
+    let watch = Watch::default();
+    let continued = drawn(&parts, &watch).unwrap();
+    let after = watch.epochs.into_inner();
+    assert_eq!(before + after, all, "no epoch is trained twice");
+    assert!(continued.trained < 8, "what was finished is used again");
+    // The result is that of the call never interrupted.
+    assert_eq!(outcome.figures.len(), continued.figures.len());
+    for (a, b) in outcome.runs.iter().zip(&continued.runs) {
+        assert_eq!(fs::read(a.model()).unwrap(), fs::read(b.model()).unwrap());
+    }
+    for (a, b) in outcome.figures.iter().zip(&continued.figures) {
+        assert!(
+            fs::read(a).unwrap() == fs::read(b).unwrap(),
+            "{}",
+            a.display()
+        );
+    }
+
+    // A second call has nothing left to train and writes the same.
+    let watch = Watch::default();
+    let again = drawn(&whole, &watch).unwrap();
+    assert_eq!((again.trained, watch.epochs.into_inner()), (0, 0));
+    for (a, b) in again.figures.iter().zip(&continued.figures) {
+        assert!(
+            fs::read(a).unwrap() == fs::read(b).unwrap(),
+            "{}",
+            a.display()
+        );
+    }
+}
+
+#[test]
+fn every_figure_has_its_data_and_every_claim_its_verdict() {
+    let folder = tempfile::tempdir().unwrap();
+    let name = small_set(&folder.path().join("set"), 10);
+    let request = Request {
+        seeds: 2,
+        ..request(folder.path(), &name)
+    };
+    let outcome = drawn(&request, &Watch::default()).unwrap();
+    assert_eq!(outcome.runs.len(), 16);
+    let html = fs::read_to_string(&outcome.page).unwrap();
+    for figure in &outcome.figures {
+        let sidecar = fs::read(figure.with_extension("json")).unwrap();
+        let sidecar: serde_json::Value = serde_json::from_slice(&sidecar).unwrap();
+        assert_eq!(
+            sidecar["configuration"]["dataset"],
+            load(&name).name.as_str()
+        );
+        assert!(sidecar["data"].is_object() || sidecar["data"].is_array());
+        let file = figure.file_name().unwrap().to_string_lossy().into_owned();
+        assert!(html.contains(&format!("dimensions/{file}\"")), "{file}");
+    }
+    let claims = outcome.figures[0]
+        .parent()
+        .unwrap()
+        .with_file_name("claims.json");
+    let claims: Vec<crate::claims::Claim> =
+        serde_json::from_slice(&fs::read(claims).unwrap()).unwrap();
+    let ids: Vec<&str> = claims.iter().map(|claim| claim.id.as_str()).collect();
+    assert_eq!(
+        ids,
+        ["003.11", "003.12", "003.13", "003.14", "003.15", "003.16"]
+    );
+    for claim in &claims {
+        let with_seeds = claim
+            .measured
+            .iter()
+            .filter(|measured| measured.by_seed.len() == 2);
+        assert!(with_seeds.count() >= 1, "{}", claim.id);
+    }
+
+    // The same article as Markdown, with its pictures.
+    let docs = folder.path().join("docs");
+    fs::create_dir_all(&docs).unwrap();
+    let pictures = crate::markdown::write(&request.out, &docs.join("ATLAS.md")).unwrap();
+    assert_eq!(pictures.len(), outcome.figures.len());
+    let markdown = fs::read_to_string(docs.join("ATLAS.md")).unwrap();
+    assert!(
+        markdown.contains("| 003.11 | With four latent variables"),
+        "{markdown}"
+    );
+    for (picture, figure) in pictures.iter().zip(&outcome.figures) {
+        let name = picture.file_name().unwrap().to_string_lossy().into_owned();
+        assert!(
+            markdown.contains(&format!("<img src=\"images/{name}\"")),
+            "{name}"
+        );
+        let width = |path: &Path| {
+            let image = viz::decode_png(&fs::read(path).unwrap()).unwrap();
+            image.as_ref().width()
+        };
+        assert_eq!(width(picture), (width(figure) / 2).min(900), "{name}");
+        let size = |path: &Path| fs::metadata(path).unwrap().len();
+        assert!(size(picture) < size(figure), "{name} is no smaller");
+    }
+}
+
+#[test]
+fn one_seed_decides_nothing_about_spread() {
+    let folder = tempfile::tempdir().unwrap();
+    let name = small_set(&folder.path().join("set"), 10);
+    let outcome = drawn(&request(folder.path(), &name), &Watch::default()).unwrap();
+    let claims = outcome.figures[0]
+        .parent()
+        .unwrap()
+        .with_file_name("claims.json");
+    let claims: Vec<crate::claims::Claim> =
+        serde_json::from_slice(&fs::read(claims).unwrap()).unwrap();
+    for id in ["003.11", "003.12", "003.13"] {
+        let claim = claims.iter().find(|claim| claim.id == id).unwrap();
+        assert_eq!(
+            claim.verdict,
+            evaluation::statistics::Verdict::Undecided,
+            "{id}"
+        );
+    }
+}
+
+#[test]
+fn values_beyond_one_are_refused_before_any_work() {
+    let folder = tempfile::tempdir().unwrap();
+    let set = folder.path().join("set");
+    let name = small_set(&set, 3);
+    for (file, count) in [(0, 400usize), (2, 300)] {
+        let path = set.join(datasets::FILE_NAMES[file]);
+        fs::remove_file(&path).unwrap();
+        // Floats of 2 × 2: 0 to 2.5.
+        let mut bytes = vec![0, 0, 0x0d, 3];
+        for size in [count, 2, 2] {
+            bytes.extend((size as u32).to_be_bytes());
+        }
+        for at in 0..4 * count {
+            bytes.extend((at as f32 % 6.0 / 2.0).to_be_bytes());
+        }
+        fs::write(&path, bytes).unwrap();
+    }
+    let request = request(folder.path(), &name);
+    let error = drawn(&request, &Watch::default()).unwrap_err();
+    let message = error.to_string();
+    assert!(message.contains("values from 0 to 2.5"), "{message}");
+    assert!(message.contains("choose another --dataset"), "{message}");
+    assert_eq!(error.exit_code(), 2);
+    assert!(!request.out.exists() && !request.runs.exists());
+}
+
+#[test]
+fn runs_know_their_data_and_folders_have_short_names() {
+    let folder = tempfile::tempdir().unwrap();
+    let name = small_set(&folder.path().join("some set"), 3);
+    let request = Request {
+        studies: vec!["trajectories".into()],
+        reading: ReadingConfiguration {
+            invert: true,
+            ..ReadingConfiguration::default()
+        },
+        ..request(folder.path(), &name)
+    };
+    let outcome = drawn(&request, &Watch::default()).unwrap();
+    let written = outcome.runs[0].configuration().unwrap();
+    assert_eq!(written.data.dataset, name);
+    assert_eq!(written.data.shape, "28x28");
+    assert_eq!(written.data.reading, request.reading);
+    // Two sets whose paths end alike have folders of their own.
+    let environment = fs::read(outcome.runs[0].path().join("environment.json")).unwrap();
+    let environment: serde_json::Value = serde_json::from_slice(&environment).unwrap();
+    let fingerprint = environment["dataset_sha256"].as_str().unwrap();
+    let expected = format!("some_set-{}", &fingerprint[..8]);
+    let expected = request.out.join(expected).join("trajectories");
+    assert_eq!(outcome.figures[0].parent().unwrap(), expected);
+}
+
+#[test]
+fn unknown_studies_and_no_seeds_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let unknown = Request {
+        studies: vec!["dimensions".into(), "dimension".into()],
+        ..request(folder.path(), "idx:/nowhere")
+    };
+    let error = drawn(&unknown, &Watch::default()).unwrap_err();
+    let message = error.to_string();
+    assert!(
+        message.contains("no study 'dimension'; expected one of lab"),
+        "{message}"
+    );
+    assert_eq!(error.exit_code(), 2);
+    let none = Request {
+        seeds: 0,
+        ..request(folder.path(), "idx:/nowhere")
+    };
+    let error = drawn(&none, &Watch::default()).unwrap_err();
+    assert_eq!(error.exit_code(), 2);
+    assert!(error.to_string().contains("--seeds is 0"), "{error}");
+}

@@ -1,0 +1,259 @@
+//! The statements of documents 000 and 001 about the maps, held against
+//! measurements.
+
+use evaluation::overlap::Overlap;
+use evaluation::statistics::Claim::{AtLeast, AtMost};
+use evaluation::statistics::combined_verdict;
+
+use super::LAB_AE;
+use super::measures::{
+    MapNumbers, Ring, aggregate, excess_at_origin, fine_map, on_own_codes, on_the_map,
+};
+use crate::claims::Claim;
+use crate::{Drawing, TrainedRun};
+use figures::Measured;
+use runs::Error;
+
+/// What the document's "fast" means: at least so many times the autoencoder's
+/// change.
+const FAST: f64 = 2.0;
+
+/// Every statement of both documents.
+pub(super) fn claims(drawing: &Drawing<'_>) -> Result<Vec<Claim>, Error> {
+    Ok(vec![
+        kinds_of_the_vae(drawing)?,
+        kinds_of_the_ae(drawing)?,
+        fast_and_hardly(drawing)?,
+        overlap(drawing)?,
+        variety(drawing)?,
+        smoothness(drawing)?,
+        captured(drawing)?,
+    ])
+}
+
+/// A number of each model's map, over seeds: VAE, AE of its architecture, the
+/// lab's AE.
+fn of_each(
+    drawing: &Drawing<'_>,
+    suffix: &str,
+    map: fn(&Drawing<'_>, &TrainedRun) -> Result<MapNumbers, Error>,
+    value: impl Fn(&MapNumbers) -> Result<f64, Error>,
+) -> Result<[Measured; 3], Error> {
+    let over = |key: &'static str| -> Result<Measured, Error> {
+        let title = drawing.title(key);
+        drawing.over_seeds(key, &format!("{title}{suffix}"), |run| {
+            value(&map(drawing, run)?)
+        })
+    };
+    Ok([over("vae")?, over("ae")?, over(LAB_AE)?])
+}
+
+fn kinds(drawing: &Drawing<'_>) -> Result<[Measured; 3], Error> {
+    of_each(drawing, "", on_the_map, MapNumbers::kinds)
+}
+
+fn kinds_of_the_vae(drawing: &Drawing<'_>) -> Result<Claim, Error> {
+    let measured = kinds(drawing)?;
+    Ok(Claim {
+        id: "000.1".into(),
+        statement: "The VAE's map shows at least 8 kinds of object.".into(),
+        quantity: "kinds on the 21 × 21 map over −4 … 4 (classes with at least 1 % of the tiles)"
+            .into(),
+        rule: "supported if the VAE's kinds are at least 8".into(),
+        verdict: measured[0].verdict(AtLeast, 8.0),
+        measured: measured.into(),
+    })
+}
+
+fn kinds_of_the_ae(drawing: &Drawing<'_>) -> Result<Claim, Error> {
+    let measured = kinds(drawing)?;
+    Ok(Claim {
+        id: "000.2".into(),
+        statement: "The autoencoder's map shows only 4 kinds.".into(),
+        quantity: "kinds on the 21 × 21 map over −4 … 4 (classes with at least 1 % of the tiles)"
+            .into(),
+        rule:
+            "supported if the kinds of the AE without a hidden layer, the exercise's own, are at \
+               most 4"
+                .into(),
+        verdict: measured[2].verdict(AtMost, 4.0),
+        measured: measured.into(),
+    })
+}
+
+fn fast_and_hardly(drawing: &Drawing<'_>) -> Result<Claim, Error> {
+    let whole = of_each(drawing, ", whole map", on_the_map, |n| {
+        Ok(100.0 * n.mean_change())
+    })?;
+    let centre = of_each(drawing, ", centre", on_the_map, |n| {
+        Ok(100.0 * n.centre_change())
+    })?;
+    let shallow = drawing.title(LAB_AE);
+    let ratios = [
+        whole[0].over(&whole[2], format!("VAE / {shallow}, whole map (ratio)")),
+        centre[0].over(&centre[2], format!("VAE / {shallow}, centre (ratio)")),
+    ];
+    let verdicts = ratios.each_ref().map(|ratio| ratio.verdict(AtLeast, FAST));
+    Ok(Claim {
+        id: "000.3".into(),
+        statement: "The VAE's images change fast from tile to tile, the autoencoder's hardly."
+            .into(),
+        quantity: "mean distance of neighbouring tiles, % of the mean distance of two test images"
+            .into(),
+        rule: format!(
+            "supported if the VAE's change is at least {FAST} times that of the AE without a hidden \
+             layer, on the whole map and in its 4 × 4 centre; mixed if on one of them"
+        ),
+        verdict: combined_verdict(&verdicts),
+        measured: whole.into_iter().chain(centre).chain(ratios).collect(),
+    })
+}
+
+fn overlap(drawing: &Drawing<'_>) -> Result<Claim, Error> {
+    let covering = |name: &str, value: fn(&[f64]) -> f64| {
+        drawing.over_seeds("vae", name, |run| {
+            aggregate(drawing, run).map(|found| value(&found.covering))
+        })
+    };
+    let excess = covering("VAE, disc minus the fullest ring", excess_at_origin)?;
+    Ok(Claim {
+        id: "000.4".into(),
+        statement: "The posteriors p(z|x) overlap most at the origin.".into(),
+        quantity:
+            "mean number of test posteriors whose 95 % ellipse holds a point, in the disc of \
+                   radius 0.5 about the origin and in the rings of width 0.5 up to 4"
+                .into(),
+        rule: "supported if the disc has at least as many as the fullest ring".into(),
+        verdict: excess.verdict(AtLeast, 0.0),
+        measured: vec![
+            covering("VAE, disc at the origin", |rings| rings[0])?,
+            covering("VAE, fullest ring", |rings| {
+                rings[1..].iter().copied().fold(f64::NEG_INFINITY, f64::max)
+            })?,
+            excess,
+            of_overlap(drawing, "VAE, at the origin itself", |overlap| {
+                overlap[0].covering
+            })?,
+            of_overlap(
+                drawing,
+                "VAE, distance of the most covered points",
+                |overlap| {
+                    let most = overlap
+                        .iter()
+                        .max_by(|a, b| a.covering.total_cmp(&b.covering));
+                    most.map_or(f64::NAN, |at| at.radius)
+                },
+            )?,
+        ],
+    })
+}
+
+fn of_overlap(
+    drawing: &Drawing<'_>,
+    name: &str,
+    value: fn(&[Overlap]) -> f64,
+) -> Result<Measured, Error> {
+    drawing.over_seeds("vae", name, |run| {
+        aggregate(drawing, run).map(|found| value(&found.overlap))
+    })
+}
+
+fn variety(drawing: &Drawing<'_>) -> Result<Claim, Error> {
+    let rings = |name: &str, value: fn(&Ring) -> Result<f64, Error>| {
+        let title = drawing.title("vae");
+        drawing.over_seeds("vae", &format!("{title}, {name}"), |run| {
+            let rings: Result<Vec<f64>, Error> =
+                fine_map(drawing, run)?.rings.iter().map(value).collect();
+            Ok(excess_at_origin(&rings?))
+        })
+    };
+    let change = rings("image change, disc minus the largest ring", |ring| {
+        Ok(ring.change)
+    })?;
+    let borders = rings("class borders, disc minus the largest ring", |ring| {
+        ring.borders()
+    })?;
+    Ok(Claim {
+        id: "000.5".into(),
+        statement: "The VAE's map is most varied at the origin.".into(),
+        quantity: "change of the decoded image and class borders crossed for one unit of code, in \
+                   the disc of radius 0.5 about the origin less the largest of the rings of width \
+                   0.5 up to 4"
+            .into(),
+        rule: "supported if both differences are at least 0; mixed if one is".into(),
+        verdict: combined_verdict(&[change.verdict(AtLeast, 0.0), borders.verdict(AtLeast, 0.0)]),
+        measured: vec![change, borders],
+    })
+}
+
+fn smoothness(drawing: &Drawing<'_>) -> Result<Claim, Error> {
+    let same = of_each(
+        drawing,
+        ", −4 … 4, largest/mean",
+        on_the_map,
+        |numbers| Ok(numbers.unevenness()),
+    )?;
+    let own = of_each(
+        drawing,
+        ", own codes, largest (%)",
+        on_own_codes,
+        |numbers| Ok(100.0 * numbers.largest_change()),
+    )?;
+    let differences = [
+        same[0].minus(&same[2], "VAE − AE without a hidden layer, largest/mean"),
+        own[0].minus(&own[2], "VAE − AE without a hidden layer, own codes"),
+        same[0].minus(&same[1], "VAE − AE of its architecture, largest/mean"),
+        own[0].minus(&own[1], "VAE − AE of its architecture, own codes"),
+    ];
+    let verdicts = differences
+        .each_ref()
+        .map(|difference| difference.verdict(AtMost, 0.0));
+    Ok(Claim {
+        id: "001.1".into(),
+        statement: "The VAE's transitions between images are smoother than the autoencoder's."
+            .into(),
+        quantity:
+            "largest step between neighbouring tiles: over the mean step on −4 … 4, and in % \
+                   of the mean distance of two test images on the map over each model's own codes"
+                .into(),
+        rule:
+            "supported if both are at most those of the exercise's AE without a hidden layer and \
+               those of the AE of the VAE's architecture; refuted if none is; mixed otherwise"
+                .into(),
+        verdict: combined_verdict(&verdicts),
+        measured: same.into_iter().chain(own).chain(differences).collect(),
+    })
+}
+
+fn captured(drawing: &Drawing<'_>) -> Result<Claim, Error> {
+    let kinds = of_each(drawing, ", kinds", on_the_map, MapNumbers::kinds)?;
+    let explained = of_each(drawing, ", explained (%)", on_the_map, |n| {
+        Ok(100.0 * n.explained)
+    })?;
+    let shallow = drawing.title(LAB_AE);
+    let differences = [
+        kinds[0].minus(&kinds[2], format!("VAE − {shallow}, kinds")),
+        explained[0].minus(&explained[2], format!("VAE − {shallow}, explained")),
+    ];
+    let verdict = combined_verdict(&[
+        differences[0].verdict(AtLeast, 1.0),
+        differences[1].verdict(AtLeast, 0.0),
+    ]);
+    Ok(Claim {
+        id: "001.2".into(),
+        statement: "The VAE's map captures more of the training images' kinds.".into(),
+        quantity: "on the 21 × 21 map over −4 … 4: kinds of object, and the share of the test \
+                   images' variance explained by their nearest tile"
+            .into(),
+        rule:
+            "supported if the VAE's map has at least one kind more than that of the AE without a \
+               hidden layer and explains at least as much; mixed if one of both"
+                .into(),
+        verdict,
+        measured: kinds
+            .into_iter()
+            .chain(explained)
+            .chain(differences)
+            .collect(),
+    })
+}

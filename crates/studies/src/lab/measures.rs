@@ -1,0 +1,468 @@
+//! Numbers about the maps of one run, measured once and kept beside it.
+
+use evaluation::aggregate_posterior::{Lattice, PriorComparison, aggregate_mass};
+use evaluation::map::{
+    ClassMap, LatticeShape, NeighbourChange, centre_change, change_field, class_map,
+    neighbour_change,
+};
+use evaluation::overlap::{Overlap, posterior_overlap};
+use evaluation::stretch::{DecoderNetwork, ImageMetric};
+use ndarray::{Array1, Array2, ArrayView2, Axis};
+use serde::{Deserialize, Serialize};
+use viz::lattice;
+
+use super::{MINIMUM_SHARE, RANGE, STEPS};
+use crate::{Drawing, TrainedRun};
+use figures::absence::{Measurement, unlabelled};
+use figures::plane_map::{PlaneMap, code_box, rounded};
+use runs::Error;
+use runs::run_data::images;
+
+/// Side of the centre patch, tiles.
+pub(super) const CENTRE: usize = 4;
+/// Steps of the finer map that regions and rings are taken from.
+pub(super) const FINE_STEPS: usize = 81;
+/// Steps of the map of the decoder's local stretch.
+pub(super) const STRETCH_STEPS: usize = 41;
+/// Cells of the aggregate posterior's picture, over the map's range.
+pub(super) const DENSITY_CELLS: usize = 121;
+/// Width of the rings about the origin.
+pub(super) const RING: f64 = 0.5;
+/// Directions in which posteriors are counted.
+const DIRECTIONS: usize = 48;
+
+/// What one map of 21 × 21 codes shows.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct MapNumbers {
+    /// Ranges of both axes.
+    pub ranges: [[f64; 2]; 2],
+    /// What the classifier sees.
+    pub classes: Measurement<ClassMap>,
+    /// Change between neighbouring tiles, Euclidean.
+    pub whole: NeighbourChange,
+    /// The same in the 4 × 4 tiles of the centre.
+    pub centre: NeighbourChange,
+    /// Mean change of each tile to its neighbours.
+    pub field: Vec<f64>,
+    /// Share of the test images' variance that the nearest tile explains.
+    pub explained: f64,
+    /// Mean Euclidean distance of two random test images: the unit in which
+    /// changes are told.
+    pub typical_distance: f64,
+    /// Share of the test codes that lie in the ranges.
+    pub codes_inside: f64,
+}
+
+impl MapNumbers {
+    /// Mean change between neighbours, in units of the typical distance.
+    pub(super) fn mean_change(&self) -> f64 {
+        self.whole.mean_distance / self.typical_distance
+    }
+
+    /// Largest change in the centre, in the same unit.
+    pub(super) fn largest_centre_change(&self) -> f64 {
+        self.centre.largest_distance / self.typical_distance
+    }
+
+    /// Mean change in the centre, in the same unit.
+    pub(super) fn centre_change(&self) -> f64 {
+        self.centre.mean_distance / self.typical_distance
+    }
+
+    /// Largest change between neighbours, in the same unit.
+    pub(super) fn largest_change(&self) -> f64 {
+        self.whole.largest_distance / self.typical_distance
+    }
+
+    /// Largest over mean change: 1 for perfectly even transitions.
+    pub(super) fn unevenness(&self) -> f64 {
+        self.whole.largest_distance / self.whole.mean_distance
+    }
+
+    /// Kinds of object; an error where there is no classifier.
+    pub(super) fn kinds(&self) -> Result<f64, Error> {
+        Ok(self.classes.get()?.kinds as f64)
+    }
+}
+
+/// The numbers of the exercise's own map, −4 … 4.
+pub(super) fn on_the_map(drawing: &Drawing<'_>, run: &TrainedRun) -> Result<MapNumbers, Error> {
+    drawing.measure(
+        run,
+        "lab-map",
+        "1: 21 × 21 over −4 … 4, minimum share 0.01",
+        || map_numbers(drawing, run, [[-RANGE, RANGE]; 2]),
+    )
+}
+
+/// The numbers of a map of as many tiles over the run's own codes.
+pub(super) fn on_own_codes(drawing: &Drawing<'_>, run: &TrainedRun) -> Result<MapNumbers, Error> {
+    drawing.measure(
+        run,
+        "lab-own-map",
+        "1: 21 × 21 over 99 % of the test codes",
+        || {
+            let codes = run.encode(images(&drawing.dataset.test)).mean;
+            map_numbers(drawing, run, code_box(codes.view())?)
+        },
+    )
+}
+
+fn map_numbers(
+    drawing: &Drawing<'_>,
+    run: &TrainedRun,
+    ranges: [[f64; 2]; 2],
+) -> Result<MapNumbers, Error> {
+    let test = &drawing.dataset.test;
+    let map = PlaneMap::stretched(run, STEPS, ranges);
+    let shape = map.shape();
+    let classes = drawing.classifier().and_then(|classifier| {
+        let probabilities = classifier.probabilities(map.images.view())?;
+        Ok(class_map(probabilities.view(), shape, MINIMUM_SHARE)?)
+    });
+    let codes = run.encode(images(test)).mean;
+    let inside = codes
+        .outer_iter()
+        .filter(|code| {
+            (0..2).all(|axis| {
+                let value = f64::from(code[axis]);
+                (ranges[axis][0]..=ranges[axis][1]).contains(&value)
+            })
+        })
+        .count();
+    Ok(MapNumbers {
+        ranges,
+        classes: Measurement::of(classes)?,
+        whole: neighbour_change(map.images.view(), shape)?,
+        centre: centre_change(map.images.view(), shape, CENTRE)?,
+        field: rounded(&change_field(map.images.view(), shape)?, 4),
+        explained: explained_variance(test.to_floats().view(), map.images.view()),
+        typical_distance: typical_distance(test.to_floats().view()),
+        codes_inside: inside as f64 / codes.nrows() as f64,
+    })
+}
+
+/// What a finer map shows by distance from the origin.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct FineMap {
+    /// Most probable class of each tile.
+    pub classes: Measurement<Vec<u32>>,
+    /// Its probability.
+    pub confidence: Measurement<Vec<f64>>,
+    /// Change and class borders by distance from the origin.
+    pub rings: Vec<Ring>,
+}
+
+/// Variety of the map in a ring about the origin.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Ring {
+    /// Inner and outer radius.
+    pub radii: [f64; 2],
+    /// Mean Euclidean change of the image for one unit of code.
+    pub change: f64,
+    /// Length of class borders per area, in classes changed for one unit of
+    /// code walked along an axis.
+    borders: Option<f64>,
+}
+
+impl Ring {
+    /// The length of class borders; an error where there is no classifier.
+    pub(super) fn borders(&self) -> Result<f64, Error> {
+        self.borders.ok_or_else(unlabelled)
+    }
+}
+
+/// The finer map over −4 … 4.
+pub(super) fn fine_map(drawing: &Drawing<'_>, run: &TrainedRun) -> Result<FineMap, Error> {
+    drawing.measure(
+        run,
+        "lab-fine-map",
+        "1: 81 × 81 over −4 … 4, rings of 0.5",
+        || {
+            let map = PlaneMap::square(run, FINE_STEPS, RANGE);
+            let found = drawing.classifier().and_then(|classifier| {
+                let probabilities = classifier.probabilities(map.images.view())?;
+                let found = class_map(probabilities.view(), map.shape(), MINIMUM_SHARE)?;
+                let confidence: Vec<f64> = found.confidence.iter().map(|&c| f64::from(c)).collect();
+                Ok((found.classes, rounded(&confidence, 3)))
+            });
+            let found = Measurement::of(found)?;
+            let classes = found.get().ok().map(|(classes, _)| classes.as_slice());
+            Ok(FineMap {
+                rings: rings(map.images.view(), classes, map.shape()),
+                classes: found.map(|(classes, _)| classes.clone()),
+                confidence: found.map(|(_, confidence)| confidence.clone()),
+            })
+        },
+    )
+}
+
+/// Variety by distance from the origin on a square map over −4 … 4: every
+/// neighbouring pair of tiles counts in the ring that holds its middle.
+fn rings(images: ArrayView2<'_, f32>, classes: Option<&[u32]>, shape: LatticeShape) -> Vec<Ring> {
+    let step = 2.0 * RANGE / (shape.columns - 1) as f64;
+    let count = (RANGE / RING).round() as usize;
+    let mut sums = vec![[0.0f64; 3]; count];
+    let place =
+        |row: usize, column: usize| [column as f64 * step - RANGE, RANGE - row as f64 * step];
+    for row in 0..shape.rows {
+        for column in 0..shape.columns {
+            for (down, right) in [(0, 1), (1, 0)] {
+                let (below, beside) = (row + down, column + right);
+                if below >= shape.rows || beside >= shape.columns {
+                    continue;
+                }
+                let (a, b) = (place(row, column), place(below, beside));
+                let radius = (0.5 * (a[0] + b[0])).hypot(0.5 * (a[1] + b[1]));
+                let Some(sum) = sums.get_mut((radius / RING) as usize) else {
+                    continue;
+                };
+                let (i, j) = (row * shape.columns + column, below * shape.columns + beside);
+                sum[0] += 1.0;
+                sum[1] += distance(images.row(i), images.row(j));
+                if let Some(classes) = classes {
+                    sum[2] += f64::from(u8::from(classes[i] != classes[j]));
+                }
+            }
+        }
+    }
+    sums.iter()
+        .enumerate()
+        .map(|(index, [pairs, change, borders])| Ring {
+            radii: [index as f64 * RING, (index + 1) as f64 * RING],
+            change: change / pairs / step,
+            borders: classes.map(|_| borders / pairs / step),
+        })
+        .collect()
+}
+
+fn distance(a: ndarray::ArrayView1<'_, f32>, b: ndarray::ArrayView1<'_, f32>) -> f64 {
+    let squares = a.iter().zip(b).map(|(a, b)| f64::from(a - b).powi(2));
+    squares.sum::<f64>().sqrt()
+}
+
+/// log₁₀ of the decoder's local stretch of area, √det JᵀJ, on a lattice over
+/// −4 … 4.
+pub(super) fn stretch(drawing: &Drawing<'_>, run: &TrainedRun) -> Result<Vec<f64>, Error> {
+    drawing.measure(
+        run,
+        "lab-stretch",
+        "1: 41 × 41 over −4 … 4, probabilities",
+        || {
+            let codes = lattice(STRETCH_STEPS, -RANGE, RANGE);
+            let codes =
+                Array2::from_shape_fn((codes.len(), 2), |(row, axis)| codes[row][axis] as f32);
+            let decoder = DecoderNetwork::of_model(&run.model);
+            let found = decoder.stretch(codes.view(), ImageMetric::MeanImages)?;
+            let logs: Vec<f64> = found
+                .iter()
+                .map(|at| at.volume.max(1e-12).log10())
+                .collect();
+            Ok(rounded(&logs, 4))
+        },
+    )
+}
+
+/// The aggregate posterior of the test images, and how posteriors overlap.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Aggregate {
+    /// Density of q(z) over −4 … 4, row-major from the top left.
+    pub density: Vec<f64>,
+    /// q(z) held against the prior, on the standard lattice.
+    pub prior: PriorComparison,
+    /// Overlap at growing distance from the origin.
+    pub overlap: Vec<Overlap>,
+    /// Mean number of posteriors covering a point, ring by ring.
+    pub covering: Vec<f64>,
+}
+
+/// The aggregate posterior of a VAE's test images.
+pub(super) fn aggregate(drawing: &Drawing<'_>, run: &TrainedRun) -> Result<Aggregate, Error> {
+    drawing.measure(
+        run,
+        "lab-aggregate",
+        "1: test posteriors, 121 cells over −4 … 4",
+        || {
+            let codes = run.encode(images(&drawing.dataset.test));
+            let Some(log_variance) = codes.log_variance else {
+                return Err(Error::Configuration(format!(
+                    "{} has no posteriors, but the study 'lab' needs those of a VAE",
+                    run.title()
+                )));
+            };
+            let (means, log_variance) = (codes.mean.view(), log_variance.view());
+            let window = Lattice {
+                half_width: RANGE,
+                cells: DENSITY_CELLS,
+            };
+            let density = aggregate_mass(means, log_variance, window)?.density();
+            let density: Vec<f64> = density
+                .outer_iter()
+                .rev()
+                .flat_map(|row| row.to_vec())
+                .collect();
+            let radii: Vec<f64> = (0..=40).map(|step| f64::from(step) * 0.1).collect();
+            let overlap = posterior_overlap(means, log_variance, &radii, DIRECTIONS, 0)?;
+            let standard = aggregate_mass(means, log_variance, Lattice::STANDARD)?;
+            Ok(Aggregate {
+                density: rounded(&density, 5),
+                prior: standard.against_prior(0.1),
+                covering: ring_means(&overlap),
+                overlap,
+            })
+        },
+    )
+}
+
+/// Mean covering over the area of each ring, by the trapezoid rule on r·c(r).
+fn ring_means(overlap: &[Overlap]) -> Vec<f64> {
+    let count = (RANGE / RING).round() as usize;
+    (0..count)
+        .map(|ring| {
+            let (low, high) = (ring as f64 * RING, (ring + 1) as f64 * RING);
+            let mut sums = [0.0; 2];
+            for pair in overlap.windows(2) {
+                let (a, b) = (&pair[0], &pair[1]);
+                if a.radius > low - 1e-9 && b.radius < high + 1e-9 {
+                    let width = b.radius - a.radius;
+                    sums[0] += 0.5 * width * (a.radius * a.covering + b.radius * b.covering);
+                    sums[1] += 0.5 * width * (a.radius + b.radius);
+                }
+            }
+            sums[0] / sums[1]
+        })
+        .collect()
+}
+
+/// The ring about the origin minus the largest of the others: positive when
+/// the origin has the most.
+pub(super) fn excess_at_origin(rings: &[f64]) -> f64 {
+    let others = rings
+        .iter()
+        .skip(1)
+        .copied()
+        .fold(f64::NEG_INFINITY, f64::max);
+    rings[0] - others
+}
+
+/// 1 − Σ‖x − t(x)‖²/Σ‖x − x̄‖², where t(x) is the tile nearest to the image x:
+/// how much of the images a map contains. Negative when even the mean image
+/// would do better.
+fn explained_variance(images: ArrayView2<'_, f32>, tiles: ArrayView2<'_, f32>) -> f64 {
+    let mean: Array1<f64> = {
+        let sums = images
+            .outer_iter()
+            .fold(Array1::zeros(images.ncols()), |mut sums, image| {
+                sums.zip_mut_with(&image, |sum: &mut f64, &value| *sum += f64::from(value));
+                sums
+            });
+        sums / images.nrows() as f64
+    };
+    let centre = mean.mapv(|value| value as f32);
+    // Distances about the mean image keep the f32 products small.
+    let tiles = &tiles - &centre;
+    let tile_norms: Vec<f64> = tiles.outer_iter().map(|tile| norm(tile.iter())).collect();
+    let mut residual = 0.0;
+    let mut total = 0.0;
+    for block in images.axis_chunks_iter(Axis(0), 500) {
+        let block = &block - &centre;
+        let products = block.dot(&tiles.t());
+        for (image, products) in block.outer_iter().zip(products.outer_iter()) {
+            let own = norm(image.iter());
+            let nearest = products
+                .iter()
+                .zip(&tile_norms)
+                .map(|(&product, tile)| own + tile - 2.0 * f64::from(product))
+                .fold(f64::INFINITY, f64::min);
+            residual += nearest.max(0.0);
+            total += own;
+        }
+    }
+    1.0 - residual / total
+}
+
+fn norm<'a>(values: impl Iterator<Item = &'a f32>) -> f64 {
+    values.map(|&value| f64::from(value).powi(2)).sum()
+}
+
+/// Mean Euclidean distance of pairs of different images, pixels in [0, 1]; each
+/// image is in two pairs. NaN of a single image.
+fn typical_distance(images: ArrayView2<'_, f32>) -> f64 {
+    let n = images.nrows();
+    if n < 2 {
+        return f64::NAN;
+    }
+    // Far apart in the file and coprime to common sizes.
+    let offset = (n / 2).saturating_sub(1).max(1);
+    let sum: f64 = (0..n)
+        .map(|i| {
+            let (a, b) = (images.row(i), images.row((i + offset) % n));
+            let squares = a
+                .iter()
+                .zip(b)
+                .map(|(&a, &b)| (f64::from(a) - f64::from(b)).powi(2));
+            squares.sum::<f64>().sqrt()
+        })
+        .sum();
+    sum / n as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::array;
+
+    use super::*;
+
+    #[test]
+    fn a_map_of_the_images_themselves_explains_them() {
+        let images = array![[0.0f32, 1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]];
+        let tiles = images.clone();
+        assert!((explained_variance(images.view(), tiles.view()) - 1.0).abs() < 1e-6);
+        let mean = Array2::from_elem((1, 3), 1.0f32 / 3.0);
+        assert!(explained_variance(images.view(), mean.view()).abs() < 1e-6);
+    }
+
+    #[test]
+    fn typical_distance_of_opposite_images() {
+        let images = array![[0.0f32, 0.0], [1.0, 1.0], [0.0, 0.0], [1.0, 1.0]];
+        assert!((typical_distance(images.view()) - 2f64.sqrt()).abs() < 1e-12);
+    }
+
+    #[test]
+    fn rings_of_a_linear_map_are_alike() {
+        // Pixel values grow along the first axis by 1/8 for one unit of code.
+        let shape = LatticeShape {
+            rows: 41,
+            columns: 41,
+        };
+        let images = Array2::from_shape_fn((shape.len(), 1), |(tile, _)| (tile % 41) as f32 / 40.0);
+        let classes: Vec<u32> = (0..shape.len())
+            .map(|tile| u32::from(tile % 41 > 20))
+            .collect();
+        let rings = rings(images.view(), Some(&classes), shape);
+        assert_eq!(rings.len(), 8);
+        for ring in &rings {
+            // Half of the pairs lie along the first axis.
+            assert!((ring.change - 0.0625).abs() < 0.01, "{ring:?}");
+        }
+        let borders: Vec<f64> = rings.iter().map(|ring| ring.borders().unwrap()).collect();
+        assert!(excess_at_origin(&borders) > 0.0, "{borders:?}");
+    }
+
+    #[test]
+    fn rings_average_over_area() {
+        let overlap: Vec<Overlap> = (0..=40)
+            .map(|step| Overlap {
+                radius: f64::from(step) * 0.1,
+                covering: if step <= 5 { 3.0 } else { 1.0 },
+                effective: 1.0,
+                density: Some(0.0),
+            })
+            .collect();
+        let means = ring_means(&overlap);
+        assert_eq!(means.len(), 8);
+        assert!((means[0] - 3.0).abs() < 1e-12);
+        assert!((means[7] - 1.0).abs() < 1e-12);
+        assert!(excess_at_origin(&means) > 1.5);
+    }
+}

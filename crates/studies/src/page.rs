@@ -1,0 +1,453 @@
+//! The article: the sections of every study drawn so far, data set by data
+//! set, as `index.html` and as Markdown.
+//!
+//! Each study leaves its section beside its figures as `section.json`, so the
+//! article can be put together again without drawing anything.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use datasets::Dataset;
+use serde::{Deserialize, Serialize};
+use viz::page::{Block, Cell, Column, Page, Section, Span, Table, Text, anchor};
+
+use crate::claims::{Claim, badge};
+use crate::{Report, STUDIES, Scale, Study};
+use figures::Measured;
+use runs::Error;
+use runs::atomic_file;
+
+const SECTION_FILE: &str = "section.json";
+const CLAIMS_FILE: &str = "claims.json";
+
+/// A section as kept beside its figures.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct StoredSection {
+    study: String,
+    dataset: String,
+    attribution: String,
+    quick: bool,
+    seeds: usize,
+    section: Section,
+    claims: Vec<Claim>,
+}
+
+/// What was drawn of one data set.
+#[derive(Debug)]
+struct Part {
+    /// Its folder below the figures.
+    folder: String,
+    dataset: String,
+    /// In the order of [`STUDIES`].
+    sections: Vec<StoredSection>,
+    /// Of all its studies, by document and number.
+    claims: Vec<Claim>,
+}
+
+/// Keeps a study's section in its folder.
+pub(crate) fn write_section(
+    folder: &Path,
+    study: &Study,
+    dataset: &Dataset,
+    scale: Scale,
+    report: Report,
+) -> Result<(), Error> {
+    let stored = StoredSection {
+        study: study.name.into(),
+        dataset: figures::wording::name_of(dataset),
+        attribution: dataset.attribution.clone(),
+        quick: scale.quick,
+        seeds: scale.seeds,
+        section: finite(report.section),
+        claims: report.claims,
+    };
+    atomic_file::write_json(&folder.join(SECTION_FILE), &stored)
+}
+
+/// The section with a dash for every number that is not finite: JSON has no
+/// word for it.
+fn finite(mut section: Section) -> Section {
+    for block in &mut section.blocks {
+        let (Block::Table(table) | Block::Statements(table)) = block else {
+            continue;
+        };
+        for cell in table.rows.iter_mut().flatten() {
+            let is_finite = match cell {
+                Cell::Number { value, .. } => value.is_finite(),
+                Cell::Interval {
+                    mean, low, high, ..
+                } => [mean, low, high].iter().all(|value| value.is_finite()),
+                _ => true,
+            };
+            if !is_finite {
+                *cell = Cell::Missing;
+            }
+        }
+    }
+    section
+}
+
+/// Writes `index.html` and the `claims.json` of every data set from the
+/// sections found below `out`.
+pub(crate) fn write_index(out: &Path) -> Result<(), Error> {
+    let parts = parts(out)?;
+    for part in parts.iter().filter(|part| !part.claims.is_empty()) {
+        let path = out.join(&part.folder).join(CLAIMS_FILE);
+        atomic_file::write_json(&path, &part.claims)?;
+    }
+    article(parts).write(&out.join("index.html"))?;
+    Ok(())
+}
+
+/// The article of the sections found below `out`; its pictures' paths are
+/// relative to `out`.
+pub(crate) fn read_article(out: &Path) -> Result<Page, Error> {
+    Ok(article(parts(out)?))
+}
+
+/// The data sets drawn, those with most studies first.
+fn parts(out: &Path) -> Result<Vec<Part>, Error> {
+    let mut parts = Vec::new();
+    for folder in sub_folders(out)? {
+        let mut sections = Vec::new();
+        for study in STUDIES {
+            sections.extend(read(&folder.join(study.name).join(SECTION_FILE))?);
+        }
+        let Some(first) = sections.first() else {
+            continue;
+        };
+        let mut claims: Vec<Claim> = sections
+            .iter()
+            .flat_map(|section: &StoredSection| section.claims.clone())
+            .collect();
+        claims.sort_by_key(|claim| order(&claim.id));
+        parts.push(Part {
+            folder: folder
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned(),
+            dataset: first.dataset.clone(),
+            sections,
+            claims,
+        });
+    }
+    parts.sort_by(|a, b| {
+        b.sections
+            .len()
+            .cmp(&a.sections.len())
+            .then_with(|| a.dataset.cmp(&b.dataset))
+    });
+    Ok(parts)
+}
+
+/// Document and number of a claim's id, so that `003.10` follows `003.9`.
+fn order(id: &str) -> (String, usize) {
+    let (document, number) = id.split_once('.').unwrap_or((id, ""));
+    (document.into(), number.parse().unwrap_or(0))
+}
+
+fn article(parts: Vec<Part>) -> Page {
+    let several = parts.len() > 1;
+    let mut page = Page {
+        title: "Latent Atlas".into(),
+        subtitle: "What autoencoders and variational autoencoders learn, drawn and measured".into(),
+        lead: lead(&parts, several),
+        ..Page::default()
+    };
+    for part in parts {
+        let suffix = if several {
+            format!(" — {}", part.dataset)
+        } else {
+            String::new()
+        };
+        for stored in part.sections {
+            let attribution = Text::from(format!("{}: {}", stored.dataset, stored.attribution));
+            if !page.footer.contains(&attribution) {
+                page.footer.push(attribution);
+            }
+            let prefix = format!("{}/{}", part.folder, stored.study);
+            page.sections.push(placed(stored, &prefix, &suffix));
+        }
+        if !part.claims.is_empty() {
+            page.sections.push(Section {
+                heading: claims_heading(&suffix),
+                blocks: claims_blocks(&part.claims),
+            });
+        }
+    }
+    page
+}
+
+/// What the reader should know first, and what came out.
+fn lead(parts: &[Part], several: bool) -> Vec<Text> {
+    let mut lead = vec![
+        Text::from(
+            "Four short texts explain latent spaces by looking at pictures: an exercise and its \
+             answers (documents 000 and 001), an introduction to autoencoders (002) and one to \
+             variational autoencoders (003). Here every picture they show is drawn again from \
+             models trained anew, and every statement they make is turned into a quantity with a \
+             rule that decides about it.",
+        ),
+        Text::from(
+            "With each picture, latent-atlas figures writes a JSON file with the numbers it draws \
+             and the configuration that made it. Losses are in nats per image: summed over pixels, \
+             averaged over images.",
+        ),
+    ];
+    for part in parts {
+        let mut spans = vec![Span::Strong(format!(
+            "{}, {}. ",
+            part.dataset,
+            effort(&part.sections)
+        ))];
+        if part.claims.is_empty() {
+            spans.push(Span::Plain("No statement was measured.".into()));
+        } else {
+            let suffix = if several {
+                format!(" — {}", part.dataset)
+            } else {
+                String::new()
+            };
+            spans.push(Span::Plain(format!("Of {} statements ", part.claims.len())));
+            spans.push(Span::Link {
+                text: outcome(&part.claims),
+                to: format!("#{}", anchor(&claims_heading(&suffix))),
+            });
+            spans.push(Span::Plain(".".into()));
+        }
+        lead.push(Text(spans));
+    }
+    lead
+}
+
+/// `5 seeds a model`, and whether the training was cut short.
+fn effort(sections: &[StoredSection]) -> String {
+    let fewest = sections
+        .iter()
+        .map(|section| section.seeds)
+        .min()
+        .unwrap_or(0);
+    let most = sections
+        .iter()
+        .map(|section| section.seeds)
+        .max()
+        .unwrap_or(0);
+    let mut text = match (fewest, most) {
+        (1, 1) => "one seed a model".to_string(),
+        (a, b) if a == b => format!("{a} seeds a model"),
+        (a, b) => format!("{a} to {b} seeds a model"),
+    };
+    if sections.iter().any(|section| section.quick) {
+        text.push_str(", trained briefly for a first look");
+    }
+    text
+}
+
+/// `3 are supported, 1 is refuted`, verdicts without a statement left out.
+fn outcome(claims: &[Claim]) -> String {
+    use evaluation::statistics::Verdict::{Mixed, Refuted, Supported, Undecided};
+    let counted: Vec<String> = [Supported, Refuted, Mixed, Undecided]
+        .into_iter()
+        .filter_map(|verdict| {
+            let count = claims
+                .iter()
+                .filter(|claim| claim.verdict == verdict)
+                .count();
+            let verb = if count == 1 { "is" } else { "are" };
+            (count > 0).then(|| format!("{count} {verb} {}", badge(verdict).name()))
+        })
+        .collect();
+    match counted.as_slice() {
+        [first @ .., last] if !first.is_empty() => format!("{} and {last}", first.join(", ")),
+        _ => counted.concat(),
+    }
+}
+
+/// The section with its figures' paths relative to the page and the verdicts
+/// on its statements at the end.
+fn placed(stored: StoredSection, prefix: &str, suffix: &str) -> Section {
+    let mut section = stored.section;
+    section.heading.push_str(suffix);
+    for block in &mut section.blocks {
+        if let Block::Figures(figures) = block {
+            for figure in figures {
+                figure.source = format!("{prefix}/{}", figure.source);
+            }
+        }
+    }
+    if !stored.claims.is_empty() {
+        let mut claims = stored.claims;
+        claims.sort_by_key(|claim| order(&claim.id));
+        section
+            .blocks
+            .push(Block::Subheading("What the numbers say".into()));
+        section.blocks.push(Block::Statements(Table {
+            caption: Text(vec![
+                Span::Plain("The measurements and rules behind the verdicts stand in the ".into()),
+                Span::Link {
+                    text: "table of all statements".into(),
+                    to: format!("#{}", anchor(&claims_heading(suffix))),
+                },
+                Span::Plain(".".into()),
+            ]),
+            columns: ["", "statement", "verdict"]
+                .map(|name| Column::new(name, ""))
+                .into(),
+            rows: claims
+                .iter()
+                .map(|claim| {
+                    vec![
+                        Cell::text(claim.id.as_str()),
+                        Cell::text(claim.statement.as_str()),
+                        Cell::Verdict(badge(claim.verdict)),
+                    ]
+                })
+                .collect(),
+        }));
+    }
+    section
+}
+
+fn claims_heading(suffix: &str) -> String {
+    format!("Every statement, measured{suffix}")
+}
+
+/// The table of every statement measured on one data set.
+fn claims_blocks(claims: &[Claim]) -> Vec<Block> {
+    let rows = claims
+        .iter()
+        .map(|claim| {
+            vec![
+                Cell::text(claim.id.as_str()),
+                Cell::text(claim.statement.as_str()),
+                Cell::text(measurements(claim)),
+                Cell::text(claim.rule.as_str()),
+                Cell::Verdict(badge(claim.verdict)),
+            ]
+        })
+        .collect();
+    vec![
+        Block::paragraph(
+            "Each row is a statement of one of the four documents (000 to 003), what was measured \
+             about it with the mean over seeds and its 95 % interval (Student's t, if nothing else \
+             is said), and the verdict that the rule beside it gives. With a single seed there is \
+             no interval: the value decides alone, except about spread.",
+        ),
+        Block::Statements(Table {
+            caption: Text::default(),
+            columns: ["", "statement", "measured", "rule", "verdict"]
+                .map(|name| Column::new(name, ""))
+                .into(),
+            rows,
+        }),
+    ]
+}
+
+/// The quantity, and a line for each model; a single seed is called so.
+fn measurements(claim: &Claim) -> Vec<Span> {
+    let mut spans = vec![Span::Emphasis(claim.quantity.clone())];
+    let most = claim
+        .measured
+        .iter()
+        .map(|of_model| of_model.by_seed.len())
+        .max();
+    if most == Some(1) {
+        spans.push(Span::Strong(" (one seed)".into()));
+    }
+    for measured in &claim.measured {
+        spans.push(Span::Break);
+        spans.push(Span::Plain(in_words(measured)));
+    }
+    spans
+}
+
+/// `name: mean [low, high] (diverged: seed 3)`, or `name: – (why)`.
+fn in_words(measured: &Measured) -> String {
+    let mut text = match measured.interval {
+        None => format!("{}: –", measured.name),
+        Some(interval) => {
+            let ends = [interval.lower, interval.upper];
+            let decimals = decimals(interval.mean, ends);
+            let number = |value| viz::number::decimal(value, decimals);
+            let mut text = format!("{}: {}", measured.name, number(interval.mean));
+            if let [Some(lower), Some(upper)] = ends {
+                text.push_str(&format!(" [{}, {}]", number(lower), number(upper)));
+            }
+            text
+        }
+    };
+    if measured.interval.is_none() {
+        let reasons: BTreeSet<&str> = measured.missing.values().map(String::as_str).collect();
+        if !reasons.is_empty() {
+            let reasons: Vec<&str> = reasons.into_iter().collect();
+            text.push_str(&format!(" ({})", reasons.join("; ")));
+        }
+    }
+    if !measured.diverged.is_empty() {
+        let seeds: Vec<String> = measured.diverged.iter().map(u64::to_string).collect();
+        let which = if measured.by_seed.is_empty() {
+            "every run diverged"
+        } else {
+            "diverged"
+        };
+        let unit = if seeds.len() == 1 { "seed" } else { "seeds" };
+        text.push_str(&format!(" ({which}: {unit} {})", seeds.join(", ")));
+    }
+    text
+}
+
+/// Three digits or so of the largest number shown; none for whole numbers
+/// without an interval.
+fn decimals(mean: f64, ends: [Option<f64>; 2]) -> usize {
+    let largest = ends
+        .iter()
+        .flatten()
+        .fold(mean.abs(), |most, end| most.max(end.abs()));
+    let whole = mean.fract() == 0.0 && ends.iter().flatten().all(|end| end.fract() == 0.0);
+    match largest {
+        _ if whole => 0,
+        largest if largest >= 1000.0 => 0,
+        largest if largest >= 100.0 => 1,
+        largest if largest >= 0.1 => 2,
+        largest if largest >= 0.01 => 3,
+        _ => 4,
+    }
+}
+
+fn read(path: &Path) -> Result<Option<StoredSection>, Error> {
+    match fs::read(path) {
+        Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|error| {
+            Error::RunFolder(format!(
+                "{} is damaged ({error}); delete it and draw its study again",
+                path.display()
+            ))
+        }),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(Error::Read {
+            path: path.into(),
+            source,
+        }),
+    }
+}
+
+/// The folders directly below `out`, by name.
+fn sub_folders(out: &Path) -> Result<Vec<PathBuf>, Error> {
+    let unreadable = |source| Error::Read {
+        path: out.into(),
+        source,
+    };
+    let mut folders = Vec::new();
+    for entry in fs::read_dir(out).map_err(unreadable)? {
+        let path = entry.map_err(unreadable)?.path();
+        if path.is_dir() {
+            folders.push(path);
+        }
+    }
+    folders.sort();
+    Ok(folders)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,394 @@
+//! What document 003 says about sampling, held against the numbers.
+
+use evaluation::statistics::Claim::{AtLeast, AtMost};
+use evaluation::statistics::{Verdict, combined_verdict};
+
+use super::reconstruction;
+use super::shape::{Shape, UNVARYING, shape, unless_flat};
+use super::{DEEP, Pair, SHALLOW, SPACE};
+use crate::Drawing;
+use crate::claims::Claim;
+use figures::Measured;
+use figures::absence::known;
+use figures::image_quality::{Quantity, Source, image_quality};
+use runs::Error;
+
+/// A quantity of both models of an architecture.
+struct Compared {
+    with: Measured,
+    without: Measured,
+}
+
+impl Compared {
+    /// Without minus with sampling, seed by seed.
+    fn difference(&self, name: &str) -> Measured {
+        self.without.minus(&self.with, name)
+    }
+
+    /// Without over with sampling, seed by seed.
+    fn ratio(&self, name: &str) -> Measured {
+        self.without.over(&self.with, name)
+    }
+
+    fn measured(self) -> [Measured; 2] {
+        [self.with, self.without]
+    }
+}
+
+struct Measure<'a, 'b> {
+    drawing: &'a Drawing<'b>,
+}
+
+impl Measure<'_, '_> {
+    fn compared(
+        &self,
+        pair: Pair,
+        what: &str,
+        value: impl Fn(&crate::TrainedRun) -> Result<f64, Error>,
+    ) -> Result<Compared, Error> {
+        let of = |key: &str| {
+            let title = self.drawing.title(key);
+            self.drawing
+                .over_seeds(key, &format!("{what}, {title}"), &value)
+        };
+        Ok(Compared {
+            with: of(pair.with)?,
+            without: of(pair.without)?,
+        })
+    }
+
+    fn shape(
+        &self,
+        pair: Pair,
+        what: &str,
+        value: impl Fn(&Shape) -> Result<f64, Error>,
+    ) -> Result<Compared, Error> {
+        self.compared(pair, what, |run| value(&shape(self.drawing, run)?))
+    }
+
+    fn generation(
+        &self,
+        pair: Pair,
+        what: &str,
+        source: Source,
+        value: Quantity,
+    ) -> Result<Compared, Error> {
+        self.compared(pair, what, |run| {
+            Ok(value(&image_quality(self.drawing, run, source)?))
+        })
+    }
+}
+
+pub(super) fn claims(drawing: &Drawing<'_>) -> Result<Vec<Claim>, Error> {
+    let measure = Measure { drawing };
+    Ok(vec![
+        shallow_hardly_changes(&measure)?,
+        deep_less_uniform(&measure)?,
+        deep_more_distorted(&measure)?,
+        depth_reconstructs_better(drawing)?,
+        slightly_better_without(drawing)?,
+        space_more_spherical(&measure)?,
+        space_very_bad(&measure)?,
+    ])
+}
+
+/// By which factor a number differs from 1.
+fn factor(ratio: &Measured, name: &str) -> Measured {
+    let away = |value: f64| value.max(1.0 / value);
+    let values = ratio
+        .by_seed
+        .iter()
+        .map(|(seed, value)| (*seed, away(*value)));
+    Measured::new(name, values.collect(), ratio.diverged.clone()).without(ratio.missing.clone())
+}
+
+fn shallow_hardly_changes(measure: &Measure<'_, '_>) -> Result<Claim, Error> {
+    let gaps = measure.shape(SHALLOW, "gaps", |shape| unless_flat(&shape.gaps))?;
+    let frechet = measure.generation(SHALLOW, "Fréchet distance", Source::Prior, |images| {
+        images.frechet
+    })?;
+    let change = gaps
+        .without
+        .paired(&gaps.with, "change of the gaps", |without, with| {
+            (without - with).abs()
+        });
+    let worse = factor(&frechet.ratio(""), "factor of the Fréchet distance");
+    Ok(Claim {
+        id: "003.4".into(),
+        statement: format!(
+            "Without sampling, the 2-D model {} hardly changes, neither in the \
+             distribution of its codes nor in the quality of random generation.",
+            SHALLOW.architecture(measure.drawing)
+        ),
+        quantity: "share of empty cells above that of as many normal codes; Fréchet distance of \
+                   samples from N(0, I) on the classifier's features"
+            .into(),
+        verdict: combined_verdict(&[change.verdict(AtMost, 0.05), worse.verdict(AtMost, 1.25)]),
+        measured: listed([gaps.measured(), frechet.measured()], [change, worse]),
+        rule: "supported if the gaps change by at most 0.05 and the distance by a factor of at \
+               most 1.25; refuted if neither holds; mixed if one"
+            .into(),
+    })
+}
+
+fn deep_less_uniform(measure: &Measure<'_, '_>) -> Result<Claim, Error> {
+    let gaps = measure.shape(DEEP, "gaps", |shape| unless_flat(&shape.gaps))?;
+    let discrepancy =
+        measure.shape(DEEP, "discrepancy", |shape| unless_flat(&shape.discrepancy))?;
+    let more_gaps = gaps.difference("difference of the gaps");
+    let farther = discrepancy.difference("difference of the discrepancy");
+    Ok(Claim {
+        id: "003.5".into(),
+        statement: format!(
+            "In the deeper 2-D model {} the codes are less uniform without sampling.",
+            DEEP.architecture(measure.drawing)
+        ),
+        quantity: "share of empty cells above that of as many normal codes; MMD² of the whitened \
+                   codes to N(0, I) over what chance exceeds in one case of twenty"
+            .into(),
+        verdict: combined_verdict(&[
+            more_gaps.verdict(AtLeast, 0.0),
+            farther.verdict(AtLeast, 0.0),
+        ]),
+        measured: listed(
+            [gaps.measured(), discrepancy.measured()],
+            [more_gaps, farther],
+        ),
+        rule: "supported if both are larger without sampling; refuted if both are smaller; mixed \
+               if they disagree"
+            .into(),
+    })
+}
+
+fn deep_more_distorted(measure: &Measure<'_, '_>) -> Result<Claim, Error> {
+    let samples = samples(
+        measure,
+        DEEP,
+        ("precision", |images| images.precision),
+        ("difference", Compared::difference),
+    )?;
+    Ok(Claim {
+        id: "003.6".into(),
+        statement: "It generates more distorted digits without sampling.".into(),
+        quantity: "Fréchet distance and precision of samples from N(0, I) on the classifier's \
+                   features; beside them the distance of samples from a normal distribution \
+                   fitted to the codes"
+            .into(),
+        verdict: samples.verdict(0.0, 0.0),
+        measured: samples.measured(),
+        rule: "supported if, from N(0, I), the distance is larger and the precision smaller \
+               without sampling; refuted if both are the other way round; mixed if they disagree"
+            .into(),
+    })
+}
+
+fn depth_reconstructs_better(drawing: &Drawing<'_>) -> Result<Claim, Error> {
+    let of = |key| reconstruction::measured(drawing, key);
+    let [shallow, deep] = [of(SHALLOW.with)?, of(DEEP.with)?];
+    let [shallow_without, deep_without] = [of(SHALLOW.without)?, of(DEEP.without)?];
+    let gain = deep.minus(&shallow, "difference with sampling");
+    let gain_without = deep_without.minus(&shallow_without, "difference without");
+    Ok(Claim {
+        id: "003.7".into(),
+        statement: "The deeper net reconstructs sensibly better than the shallow one, with and \
+                    without sampling."
+            .into(),
+        quantity: "test reconstruction, nats per image (z drawn from the posterior with sampling)"
+            .into(),
+        verdict: combined_verdict(&[
+            gain.verdict(AtMost, -1.0),
+            gain_without.verdict(AtMost, -1.0),
+        ]),
+        measured: vec![
+            shallow,
+            deep,
+            gain,
+            shallow_without,
+            deep_without,
+            gain_without,
+        ],
+        rule: "supported if the deeper net is better by at least 1 nat in both cases; refuted if \
+               in neither; mixed if in one"
+            .into(),
+    })
+}
+
+fn slightly_better_without(drawing: &Drawing<'_>) -> Result<Claim, Error> {
+    let of = |key| reconstruction::measured(drawing, key);
+    let [shallow, with, without] = [of(SHALLOW.with)?, of(DEEP.with)?, of(DEEP.without)?];
+    let gain = without.minus(&with, "difference of sampling");
+    let depth = with.minus(&shallow, "difference of depth");
+    // Both are negative for an improvement.
+    let less_than_depth = gain.minus(&depth, "the first minus the second");
+    Ok(Claim {
+        id: "003.8".into(),
+        statement: "In the deeper net the model without sampling reconstructs even slightly \
+                    better than the variational one."
+            .into(),
+        quantity: format!(
+            "test reconstruction, nats per image: {} without minus with \
+             sampling, beside what depth gives with sampling",
+            DEEP.architecture(drawing)
+        ),
+        verdict: combined_verdict(&[
+            gain.verdict(AtMost, 0.0),
+            less_than_depth.verdict(AtLeast, 0.0),
+        ]),
+        measured: vec![with, without, gain, depth, less_than_depth],
+        rule: "supported if it is better without sampling, and slightly so: by no more than depth \
+               improves the VAE; refuted if neither holds; mixed if one"
+            .into(),
+    })
+}
+
+fn space_more_spherical(measure: &Measure<'_, '_>) -> Result<Claim, Error> {
+    let stretch = measure.shape(SPACE, "eigenvalue ratio", |shape| {
+        known(shape.eigenvalue_ratio, UNVARYING)
+    })?;
+    let radius = measure.shape(SPACE, "radius distance", |shape| {
+        known(shape.radius_distance, UNVARYING)
+    })?;
+    let directions = measure.shape(SPACE, "Bingham's statistic", |shape| {
+        known(shape.bingham, UNVARYING)
+    })?;
+    let verdict = combined_verdict(&[
+        stretch.difference("").verdict(AtMost, 0.0),
+        radius.difference("").verdict(AtLeast, 0.0),
+        directions.difference("").verdict(AtLeast, 0.0),
+    ]);
+    Ok(Claim {
+        id: "003.9".into(),
+        statement: "With three latent variables the codes are disposed much more like a sphere \
+                    with sampling."
+            .into(),
+        quantity: "of the codes: smallest over largest eigenvalue of the covariance (1 for a \
+                   sphere); Kolmogorov–Smirnov distance of the scaled ‖z‖ to that of a normal \
+                   distribution (0); Bingham's statistic of the directions (0)"
+            .into(),
+        verdict,
+        measured: [stretch.measured(), radius.measured(), directions.measured()]
+            .into_iter()
+            .flatten()
+            .collect(),
+        rule: "supported if all three are nearer to a sphere's with sampling, seed by seed; \
+               refuted if none; mixed if they disagree"
+            .into(),
+    })
+}
+
+fn space_very_bad(measure: &Measure<'_, '_>) -> Result<Claim, Error> {
+    let samples = samples(
+        measure,
+        SPACE,
+        ("coverage", |images| images.coverage),
+        ("ratio", Compared::ratio),
+    )?;
+    Ok(Claim {
+        id: "003.10".into(),
+        statement: "There, random sampling without having sampled in training generates very bad \
+                    results."
+            .into(),
+        quantity: "Fréchet distance and coverage of samples from N(0, I) on the classifier's \
+                   features, without over with sampling; beside them the distance of samples from \
+                   a normal distribution fitted to the codes"
+            .into(),
+        verdict: samples.verdict(2.0, 0.5),
+        measured: samples.measured(),
+        rule: "supported if, from N(0, I), the distance is at least twice and the coverage at \
+               most half that with sampling; refuted if neither holds; mixed if one"
+            .into(),
+    })
+}
+
+/// The samples of both models of an architecture.
+struct Samples {
+    frechet: Compared,
+    /// Of a quantity that is the smaller the worse.
+    share: Compared,
+    /// Without sampling against with it, for the distance and the share.
+    derived: [Measured; 2],
+    /// The distance of samples from a normal distribution fitted to the codes.
+    fitted: Compared,
+}
+
+/// Measures the samples of an architecture by their Fréchet distance and a
+/// second quantity, and holds the models against each other.
+fn samples(
+    measure: &Measure<'_, '_>,
+    pair: Pair,
+    (share_name, share): (&str, Quantity),
+    (against_name, against): (&str, fn(&Compared, &str) -> Measured),
+) -> Result<Samples, Error> {
+    let distance: Quantity = |images| images.frechet;
+    let frechet = measure.generation(pair, "Fréchet distance", Source::Prior, distance)?;
+    let share = measure.generation(pair, share_name, Source::Prior, share)?;
+    Ok(Samples {
+        derived: [
+            against(&frechet, &format!("{against_name} of the distance")),
+            against(&share, &format!("{against_name} of the {share_name}")),
+        ],
+        frechet,
+        share,
+        fitted: measure.generation(
+            pair,
+            "Fréchet distance, fitted normal",
+            Source::Fitted,
+            distance,
+        )?,
+    })
+}
+
+impl Samples {
+    /// The verdict on "worse without sampling": the distance at least and the
+    /// share at most so much against that with sampling.
+    fn verdict(&self, distance: f64, share: f64) -> Verdict {
+        combined_verdict(&[
+            self.derived[0].verdict(AtLeast, distance),
+            self.derived[1].verdict(AtMost, share),
+        ])
+    }
+
+    fn measured(self) -> Vec<Measured> {
+        let mut measured = listed(
+            [self.frechet.measured(), self.share.measured()],
+            self.derived,
+        );
+        measured.extend(self.fitted.measured());
+        measured
+    }
+}
+
+/// Each pair of measurements followed by what was derived from it.
+fn listed(pairs: [[Measured; 2]; 2], derived: [Measured; 2]) -> Vec<Measured> {
+    pairs
+        .into_iter()
+        .zip(derived)
+        .flat_map(|([with, without], derived)| [with, without, derived])
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn measured(values: &[(u64, f64)]) -> Measured {
+        Measured::new("m", values.iter().copied().collect(), Vec::new())
+    }
+
+    #[test]
+    fn models_are_compared_seed_by_seed() {
+        let compared = Compared {
+            with: measured(&[(0, 2.0), (1, 4.0)]),
+            without: measured(&[(0, 3.0), (1, 2.0), (2, 9.0)]),
+        };
+        assert_eq!(
+            compared.difference("d").by_seed,
+            [(0, 1.0), (1, -2.0)].into()
+        );
+        assert_eq!(compared.ratio("r").by_seed, [(0, 1.5), (1, 0.5)].into());
+        assert_eq!(
+            factor(&compared.ratio("r"), "f").by_seed,
+            [(0, 1.5), (1, 2.0)].into()
+        );
+    }
+}

@@ -1,0 +1,110 @@
+//! The shape of the codes, in numbers.
+
+use evaluation::codes::whiten;
+use evaluation::gaps::gaps;
+use evaluation::mmd::mmd_to_prior;
+use evaluation::sphericity::sphericity;
+use ndarray::s;
+use serde::{Deserialize, Serialize};
+
+use crate::{Drawing, TrainedRun};
+use evaluation::random_codes::CODES_SEED;
+use figures::absence::{Measurement, known};
+use runs::Error;
+use runs::run_data::images;
+
+/// Codes of the discrepancy, and rows and draws of its null distribution.
+const DISCREPANCY: (usize, usize, usize) = (2000, 300, 400);
+/// Cells along each side when gaps are counted, and the share left out.
+const GAPS: (usize, f64) = (50, 0.01);
+
+/// Why codes have no shape.
+pub(super) const UNVARYING: &str = "the codes do not vary in every dimension";
+
+/// A smaller ratio of eigenvalues of the codes' covariance means that a
+/// dimension has collapsed.
+const COLLAPSED: f64 = 1e-3;
+
+/// The shape of a model's test codes; for a VAE, of the posterior means.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Shape {
+    pub(super) n: usize,
+    /// Along each axis.
+    pub(super) standard_deviation: Vec<f64>,
+    /// Smallest over largest eigenvalue of the covariance.
+    pub(super) eigenvalue_ratio: Option<f64>,
+    /// Kolmogorov–Smirnov distance of ‖z‖, after one scaling for all axes, to
+    /// that of a normal distribution.
+    pub(super) radius_distance: Option<f64>,
+    /// Bingham's statistic of the directions, per code.
+    pub(super) bingham: Option<f64>,
+    /// In the plane: share of empty cells above that of as many normal codes.
+    pub(super) gaps: Option<Measurement<f64>>,
+    /// MMD² of the whitened codes to N(0, I) over the value that one case in
+    /// twenty of the prior's own samples exceeds; this and the gaps are absent
+    /// when a dimension has collapsed.
+    pub(super) discrepancy: Option<Measurement<f64>>,
+}
+
+/// A number that a collapsed dimension leaves undefined.
+pub(super) fn unless_flat(value: &Option<Measurement<f64>>) -> Result<f64, Error> {
+    match value {
+        Some(value) => value.get().copied(),
+        None => Err(Error::Undefined(
+            "a dimension of the codes has collapsed".into(),
+        )),
+    }
+}
+
+impl Shape {
+    /// Whether a dimension has collapsed.
+    pub(super) fn is_flat(&self) -> bool {
+        is_flat(self.eigenvalue_ratio)
+    }
+}
+
+/// Codes that are all one point have no ratio, and no dimension that stands.
+fn is_flat(eigenvalue_ratio: Option<f64>) -> bool {
+    eigenvalue_ratio.is_none_or(|ratio| ratio < COLLAPSED)
+}
+
+/// Measures the shape of a run's codes, once.
+pub(super) fn shape(drawing: &Drawing<'_>, run: &TrainedRun) -> Result<Shape, Error> {
+    drawing.measure(run, "sampling-shape", "2", || {
+        let codes = run.encode(images(&drawing.dataset.test)).mean;
+        let round = sphericity(codes.view())?;
+        let flat = is_flat(round.eigenvalue_ratio);
+        let gaps = if codes.ncols() == 2 && !flat {
+            let counted = gaps(codes.view(), GAPS.0, GAPS.1, CODES_SEED);
+            let excess = counted.map(|gaps| gaps.empty_share - gaps.normal_reference);
+            Some(Measurement::of(excess)?)
+        } else {
+            None
+        };
+        let discrepancy = if flat {
+            None
+        } else {
+            let (rows, null_rows, null_draws) = DISCREPANCY;
+            let rows = rows.min(codes.nrows());
+            let ratio = whiten(codes.view()).map_err(Error::from).and_then(|white| {
+                let some = white.slice(s![..rows, ..]);
+                let found = mmd_to_prior(some, null_rows.min(rows), null_draws, CODES_SEED)?;
+                known(found.ratio, UNVARYING)
+            });
+            Some(Measurement::of(ratio)?)
+        };
+        Ok(Shape {
+            n: round.n,
+            standard_deviation: codes
+                .columns()
+                .into_iter()
+                .map(|axis| f64::from(axis.std(0.0)))
+                .collect(),
+            eigenvalue_ratio: round.eigenvalue_ratio,
+            radius_distance: round.radius_distance,
+            bingham: round.bingham,
+            gaps,
+            discrepancy,
+        })
+    })
+}
