@@ -217,8 +217,7 @@ impl<'a> Drawing<'a> {
             train.labels().ok_or_else(unlabelled)?,
             test.labels().ok_or_else(unlabelled)?,
         );
-        let name = format!("classifier-{}.safetensors", &self.dataset.fingerprint[..12]);
-        let path = self.runs_folder.join(name);
+        let path = classifier_file(self.runs_folder, self.dataset);
         let classifier = if path.exists() {
             Classifier::load(&path)?
         } else {
@@ -386,6 +385,12 @@ pub struct Animated {
     pub milliseconds: u16,
     /// How long the last one is shown.
     pub hold: u16,
+}
+
+/// Where the classifier of a data set is kept below `folder`.
+pub(crate) fn classifier_file(folder: &Path, dataset: &Dataset) -> PathBuf {
+    let name = format!("classifier-{}.safetensors", &dataset.fingerprint[..12]);
+    folder.join(name)
 }
 
 fn configuration_of(dataset: &Dataset, runs: &[&TrainedRun]) -> Value {

@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 use viz::charts::LabelledMap;
 use viz::{Image, Plot, lattice_of, linspace};
 
-use super::TrainedRun;
+use crate::TrainedRun;
+use crate::plane::Plane;
 use crate::tiles::{Layout, picture};
 use runs::Error;
 
@@ -29,17 +30,25 @@ pub struct PlaneMap {
     pub images: Array2<f32>,
     /// What a tile is.
     pub tile: Shape,
+    /// Names of both axes.
+    pub labels: [String; 2],
 }
 
 impl PlaneMap {
     /// The map over any ascending codes.
     pub fn of(run: &TrainedRun, first: Vec<f64>, second: Vec<f64>) -> Self {
-        let images = run.decode(&lattice_of(&first, &second));
+        Self::on(&Plane::whole(), run, first, second)
+    }
+
+    /// The map over ascending coordinates of a plane.
+    pub fn on(plane: &Plane, run: &TrainedRun, first: Vec<f64>, second: Vec<f64>) -> Self {
+        let codes = plane.embed(&lattice_of(&first, &second));
         Self {
+            images: run.decoded(codes.view()),
             first,
             second,
-            images,
             tile: run.shape,
+            labels: plane.labels.clone(),
         }
     }
 
@@ -97,7 +106,7 @@ impl PlaneMap {
             image: image.as_ref(),
             first: &self.first,
             second: &self.second,
-            labels: ["z₁", "z₂"],
+            labels: [&self.labels[0], &self.labels[1]],
             pixel,
         }
         .plot())
@@ -151,6 +160,20 @@ pub fn points(codes: ArrayView2<'_, f32>) -> Vec<[f64; 2]> {
 pub fn code_box(codes: ArrayView2<'_, f32>) -> Result<[[f64; 2]; 2], Error> {
     let extent = code_extent(codes)?;
     Ok([0, 1].map(|axis| [extent.lower_quantile[axis], extent.upper_quantile[axis]]))
+}
+
+/// The same rectangle of points of a plane; around points of no spread on an
+/// axis, one of side 2.
+pub fn code_box_of(points: &[[f64; 2]]) -> Result<[[f64; 2]; 2], Error> {
+    let codes = Array2::from_shape_fn((points.len(), 2), |(row, axis)| points[row][axis] as f32);
+    let ranges = code_box(codes.view())?;
+    Ok(ranges.map(|[low, high]| {
+        if high > low {
+            [low, high]
+        } else {
+            [low - 1.0, high + 1.0]
+        }
+    }))
 }
 
 /// Ranges of both axes that show all points and the square of a map about the

@@ -1,12 +1,13 @@
 //! A finished run, loaded for a study.
 
-use datasets::Shape;
+use datasets::{Dataset, Shape, Split};
 use models::{Codes, Images, Model, ModelKind, ModelSpec};
-use ndarray::Array2;
-
+use ndarray::{Array2, ArrayView2};
 use runs::Error;
 use runs::configuration::Configuration;
+use runs::run_data::{images, kept_shape};
 use runs::run_folder::{EpochMetrics, RunFolder};
+use runs::run_images::{Treated, evaluated_treatment, treated};
 
 /// A run that a study needs.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,6 +33,10 @@ pub struct TrainedRun {
     pub model: Model,
     /// Its epochs.
     pub metrics: Vec<EpochMetrics>,
+    /// What figures call it.
+    title: String,
+    /// Least and largest value of its data; 0 and 1 where they lie in between.
+    range: [f32; 2],
 }
 
 /// A run whose loss stopped being finite.
@@ -73,6 +78,8 @@ impl TrainedRun {
         }
         Ok(Self {
             key: planned.key,
+            title: title(model.spec()),
+            range: [0.0, 1.0],
             shape: planned.configuration.shape()?,
             configuration: planned.configuration,
             model,
@@ -81,10 +88,98 @@ impl TrainedRun {
         })
     }
 
-    /// `VAE 784-512-2`.
+    /// Opens a run of `dataset` whatever it is, as far as it was trained.
+    ///
+    /// # Errors
+    /// When the folder is no run, has no weights yet, or was trained on other
+    /// data.
+    pub fn open(folder: RunFolder, dataset: &Dataset) -> Result<Self, Error> {
+        let configuration = folder.configuration()?;
+        let model = folder.load_model(&configuration.model_spec()?)?;
+        folder.check_dataset(dataset)?;
+        let [low, high] = dataset.range();
+        let name = folder.path().file_name().unwrap_or_default();
+        Ok(Self {
+            key: name.to_string_lossy().into_owned(),
+            title: title(model.spec()),
+            range: [low.min(0.0), if low >= 0.0 { high.max(1.0) } else { high }],
+            shape: kept_shape(&configuration, &model)?.0,
+            configuration,
+            model,
+            metrics: folder.read_metrics()?,
+            folder,
+        })
+    }
+
+    /// The same run under another name and title.
+    #[must_use]
+    pub fn called(self, key: String, title: String) -> Self {
+        Self { key, title, ..self }
+    }
+
+    /// `VAE 784-512-2`, or what tells it from others like it.
     #[must_use]
     pub fn title(&self) -> String {
-        title(self.model.spec())
+        self.title.clone()
+    }
+
+    /// Number of latent variables.
+    #[must_use]
+    pub fn latent(&self) -> usize {
+        self.model.spec().architecture.latent
+    }
+
+    /// Rows of its data set as its network sees them: after the treatment of its
+    /// test images, and standardised where its data were.
+    ///
+    /// # Errors
+    /// A treatment that these rows cannot have.
+    pub fn seen<'s>(&self, split: &'s Split) -> Result<Treated<'s>, Error> {
+        let treatment = evaluated_treatment(&self.configuration, None)?;
+        let rows = treated(treatment, images(split), self.configuration.data.test_seed)?;
+        let Some(standardisation) = self.model.standardisation() else {
+            return Ok(rows);
+        };
+        let mut values = values(rows.images());
+        for mut row in values.outer_iter_mut() {
+            if let Some(row) = row.as_slice_mut() {
+                standardisation.apply(row);
+            }
+        }
+        Ok(Treated::Values(values.into()))
+    }
+
+    /// Codes of a split of its data set.
+    ///
+    /// # Errors
+    /// A treatment that these rows cannot have.
+    pub fn codes(&self, split: &Split) -> Result<Codes, Error> {
+        Ok(self.model.encode(self.seen(split)?.images()))
+    }
+
+    /// Rows as its network sees them `[n, values of a row]`, as brightness: in
+    /// the units of the data, of which 0 and 1, or the range of the data where
+    /// it is larger, become 0 and 1.
+    #[must_use]
+    pub fn brightness(&self, mut rows: Array2<f32>) -> Array2<f32> {
+        if let Some(standardisation) = self.model.standardisation() {
+            for mut row in rows.outer_iter_mut() {
+                if let Some(row) = row.as_slice_mut() {
+                    standardisation.invert(row);
+                }
+            }
+        }
+        let [low, high] = self.range;
+        if [low, high] != [0.0, 1.0] {
+            rows.mapv_inplace(|value| (value - low) / (high - low));
+        }
+        rows
+    }
+
+    /// Brightness of the mean rows of codes `[n, L]`.
+    #[must_use]
+    pub fn decoded(&self, codes: ArrayView2<'_, f32>) -> Array2<f32> {
+        self.brightness(self.model.decode(codes))
     }
 
     /// Whether the codes are distributions.
@@ -112,6 +207,18 @@ impl TrainedRun {
             Array2::from_shape_fn((codes.len(), 2), |(row, column)| codes[row][column] as f32);
         self.model.decode(codes.view())
     }
+}
+
+/// Rows as values `[n, values of a row]`.
+#[must_use]
+pub fn values(rows: Images<'_>) -> Array2<f32> {
+    let mut values = Array2::zeros(rows.dim());
+    for (index, mut row) in values.outer_iter_mut().enumerate() {
+        if let Some(row) = row.as_slice_mut() {
+            rows.read_row(index, row);
+        }
+    }
+    values
 }
 
 /// `VAE 784-512-2`: what figures and tables call a model.

@@ -1,5 +1,6 @@
 //! Words that captions share.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use datasets::{Dataset, TestOrigin};
@@ -113,6 +114,27 @@ pub fn seed_and_epochs(run: &TrainedRun) -> String {
     let epochs = run.metrics.len();
     let unit = if epochs == 1 { "epoch" } else { "epochs" };
     format!("seed {}, {epochs} {unit}", run.configuration.training.seed)
+}
+
+/// `seeds 0 and 1, 10 epochs`: what a figure of several runs shows.
+pub fn seeds_and_epochs(runs: &[&TrainedRun]) -> String {
+    let seeds: BTreeSet<u64> = runs
+        .iter()
+        .map(|run| run.configuration.training.seed)
+        .collect();
+    let epochs: BTreeSet<usize> = runs.iter().map(|run| run.metrics.len()).collect();
+    let listed = |seeds: &BTreeSet<u64>| {
+        let seeds: Vec<String> = seeds.iter().map(ToString::to_string).collect();
+        listed(&seeds)
+    };
+    let seed = if seeds.len() == 1 { "seed" } else { "seeds" };
+    let range = match (epochs.first(), epochs.last()) {
+        (Some(fewest), Some(most)) if fewest != most => format!("{fewest} to {most}"),
+        (Some(only), _) => only.to_string(),
+        _ => "0".into(),
+    };
+    let unit = if range == "1" { "epoch" } else { "epochs" };
+    format!("{seed} {}, {range} {unit}", listed(&seeds))
 }
 
 /// A share as `12 %`, with one decimal below ten per cent unless it is zero.

@@ -16,7 +16,7 @@ pub mod report;
 pub mod reproduce;
 pub mod run_data;
 pub mod run_folder;
-mod run_images;
+pub mod run_images;
 pub mod training;
 pub mod trajectories;
 

@@ -3,8 +3,8 @@
 
 use std::path::{Path, PathBuf};
 
-use datasets::{Dataset, Lookup, Rows, Source, Split, Values};
-use models::{Images, SharedImages, SharedPixels, Standardisation};
+use datasets::{Dataset, Lookup, Rows, Shape, Source, Split, Values};
+use models::{Images, Model, SharedImages, SharedPixels, Standardisation};
 
 use crate::configuration::Configuration;
 use crate::error::Error;
@@ -115,6 +115,26 @@ pub fn training_rows(configuration: &Configuration, dataset: &Dataset) -> Result
         )));
     }
     Ok(all - held_out)
+}
+
+/// What a row of a run is, and whether that is known: of a run from before
+/// shapes were kept, 28 × 28 inputs are taken for an image, others for a vector.
+///
+/// # Errors
+/// When the shape that was kept cannot be understood.
+pub fn kept_shape(configuration: &Configuration, model: &Model) -> Result<(Shape, bool), Error> {
+    const FORMER_SIDE: usize = 28;
+    let inputs = model.spec().architecture.inputs;
+    let kept = model
+        .shape()
+        .or(Some(configuration.data.shape.as_str()).filter(|shape| !shape.is_empty()));
+    Ok(match kept {
+        Some(text) => (text.parse()?, true),
+        None if inputs == FORMER_SIDE * FORMER_SIDE => {
+            (Shape::grey(FORMER_SIDE, FORMER_SIDE), true)
+        }
+        None => (Shape::Vector { length: inputs }, false),
+    })
 }
 
 /// The rows of a split as models read them.

@@ -28,13 +28,17 @@ pub(crate) struct RunImages<'a> {
 
 /// Images after a data treatment: those of the data set where it changes none.
 #[derive(Clone, Debug)]
-pub(crate) enum Treated<'a> {
+pub enum Treated<'a> {
+    /// b/255, `[n, values of a row]`.
     Bytes(CowArray<'a, u8, Ix2>),
+    /// As they are, `[n, values of a row]`.
     Values(CowArray<'a, f32, Ix2>),
 }
 
 impl Treated<'_> {
-    pub(crate) fn images(&self) -> Images<'_> {
+    /// As models read them.
+    #[must_use]
+    pub fn images(&self) -> Images<'_> {
         match self {
             Self::Bytes(bytes) => Images::Bytes(bytes.view()),
             Self::Values(values) => Images::Values(values.view()),
@@ -42,7 +46,8 @@ impl Treated<'_> {
     }
 
     /// The same images in memory of their own.
-    pub(crate) fn into_owned(self) -> Treated<'static> {
+    #[must_use]
+    pub fn into_owned(self) -> Treated<'static> {
         match self {
             Self::Bytes(bytes) => Treated::Bytes(bytes.into_owned().into()),
             Self::Values(values) => Treated::Values(values.into_owned().into()),
@@ -119,7 +124,7 @@ fn beyond_unit(configuration: &Configuration, dataset: &Dataset) -> Error {
 ///
 /// # Errors
 /// Binary images for a model of grey values.
-pub(crate) fn evaluated_treatment(
+pub fn evaluated_treatment(
     configuration: &Configuration,
     asked: Option<DataTreatment>,
 ) -> Result<DataTreatment, Error> {
@@ -139,7 +144,7 @@ pub(crate) fn evaluated_treatment(
 ///
 /// # Errors
 /// A treatment that draws, of images that are no bytes.
-pub(crate) fn treated(
+pub fn treated(
     treatment: DataTreatment,
     images: Images<'_>,
     seed: u64,
@@ -148,7 +153,7 @@ pub(crate) fn treated(
 }
 
 /// The same of images that are those of a split from number `first` on.
-pub(crate) fn treated_from(
+pub fn treated_from(
     first: usize,
     treatment: DataTreatment,
     images: Images<'_>,

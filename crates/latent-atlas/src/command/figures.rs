@@ -3,9 +3,12 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use figures::of_runs;
+use figures::pictures::{KIT, Kind};
 use indicatif::MultiProgress;
 use runs::configuration::ReadingConfiguration;
 use runs::interrupt::Interrupt;
+use runs::run_folder::RunFolder;
 use runs::training;
 use serde_json::json;
 use studies::draw::{self, Request};
@@ -16,18 +19,26 @@ use super::source::{DownloadProgress, SourceOptions};
 use crate::output::Output;
 use crate::progress::TrainingProgress;
 
-/// Train what the studies need, draw every figure and write index.html.
+/// Draw everything about some runs, or train what studies need and draw them.
 #[derive(Debug, Args)]
 #[command(after_long_help = after_help())]
 pub struct Figures {
+    /// Runs to draw side by side instead of studies; all of one data set.
+    #[arg(value_name = "RUN", conflicts_with_all = ["study", "quick", "seeds", "runs", "markdown"])]
+    of_runs: Vec<PathBuf>,
+
+    /// Draw only this figure of the runs (listed below); may be repeated.
+    #[arg(long, value_name = "NAME", requires = "of_runs")]
+    figure: Vec<String>,
+
     /// Draw only this study (listed below); may be repeated. By default all.
     #[arg(long, value_name = "NAME")]
     study: Vec<String>,
 
-    /// glyphs (embedded), mnist, fashion-mnist, kmnist, idx:DIR, or the path of
-    /// a folder or file.
-    #[arg(long, value_name = "D", default_value = "glyphs")]
-    dataset: String,
+    /// glyphs (embedded; the default), mnist, fashion-mnist, kmnist, idx:DIR, or
+    /// the path of a folder or file; for runs, where their data are now.
+    #[arg(long, value_name = "D")]
+    dataset: Option<String>,
 
     /// Fewer epochs, for a first look.
     #[arg(long)]
@@ -37,9 +48,10 @@ pub struct Figures {
     #[arg(long, value_name = "N", default_value_t = 1)]
     seeds: usize,
 
-    /// Folder of the figures and of index.html.
-    #[arg(long, value_name = "DIR", default_value = "figures")]
-    out: PathBuf,
+    /// Folder of the figures and of index.html: figures by default, of one run
+    /// the folder figures of the run.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
 
     /// Folder of the runs; finished ones are used again.
     #[arg(long, value_name = "DIR", default_value = "runs")]
@@ -62,12 +74,18 @@ pub struct Figures {
 }
 
 fn after_help() -> String {
-    let mut text = String::from("Studies:\n");
+    let mut text = String::from("Figures of runs:\n");
+    for kind in KIT {
+        text.push_str(&format!("  {:<16} {}\n", kind.name, kind.about));
+    }
+    text.push_str("\nStudies:\n");
     for study in STUDIES {
-        text.push_str(&format!("  {:<14} {}\n", study.name, study.about));
+        text.push_str(&format!("  {:<16} {}\n", study.name, study.about));
     }
     text.push_str(
         "\nExamples:\n  \
+         latent-atlas figures runs/mine\n  \
+         latent-atlas figures runs/one runs/another --out compared\n  \
          latent-atlas figures\n  \
          latent-atlas figures --dataset fashion-mnist --study lab\n  \
          latent-atlas figures --dataset mnist --data-dir ~/datasets --out mnist-figures\n  \
@@ -79,12 +97,15 @@ fn after_help() -> String {
 impl Figures {
     pub(crate) fn run(&self, output: &Output, typed: &str) -> anyhow::Result<()> {
         let interrupt = Interrupt::install()?;
+        if !self.of_runs.is_empty() {
+            return self.draw_runs(output, typed, &interrupt);
+        }
         let request = Request {
             studies: self.study.clone(),
-            dataset: self.dataset.clone(),
+            dataset: self.dataset.clone().unwrap_or_else(|| "glyphs".into()),
             quick: self.quick,
             seeds: self.seeds,
-            out: self.out.clone(),
+            out: self.out.clone().unwrap_or_else(|| "figures".into()),
             runs: self.runs.clone(),
             threads: self.threads,
             location: self.source.location(None),
@@ -99,7 +120,7 @@ impl Figures {
         };
         let outcome = draw::draw(&request, &interrupt, &mut download, &progress)?;
         if let Some(path) = &self.markdown {
-            studies::markdown::write(&self.out, path)?;
+            studies::markdown::write(&request.out, path)?;
             output.note(&format!("wrote {}", path.display()));
         }
         let diverged = match outcome.diverged.len() {
@@ -123,6 +144,33 @@ impl Figures {
             "trained": outcome.trained,
             "diverged": diverged_runs,
         });
+        output.result(&document, &text)
+    }
+
+    fn draw_runs(&self, output: &Output, typed: &str, interrupt: &Interrupt) -> anyhow::Result<()> {
+        let out = match (&self.out, &self.of_runs[..]) {
+            (Some(out), _) => out.clone(),
+            (None, [run]) => run.join("figures"),
+            (None, _) => "figures".into(),
+        };
+        let request = of_runs::Request {
+            runs: self.of_runs.iter().map(RunFolder::at).collect(),
+            pictures: self.figure.clone(),
+            out,
+            threads: self.threads,
+            location: self.source.location(self.dataset.clone()),
+            command: typed.into(),
+        };
+        let mut downloads = DownloadProgress::new(*output);
+        let mut download = |event: datasets::Progress<'_>| downloads.report(event);
+        let mut drawing = |kind: &Kind| output.note(&format!("drawing {}", kind.name));
+        let outcome = of_runs::draw(&request, interrupt, &mut download, &mut drawing)?;
+        let text = format!(
+            "{} figures\n{}\n",
+            outcome.figures.len(),
+            outcome.page.display()
+        );
+        let document = json!({"page": outcome.page, "figures": outcome.figures});
         output.result(&document, &text)
     }
 }

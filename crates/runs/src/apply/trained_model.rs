@@ -9,11 +9,9 @@ use tensor_ops::parallel::ThreadPool;
 use crate::configuration::{Configuration, ReadingConfiguration};
 use crate::environment::threads;
 use crate::error::Error;
+use crate::run_data::kept_shape;
 use crate::run_folder::RunFolder;
 use crate::run_images::evaluated_treatment;
-
-/// Height and width of the images of runs from before shapes were kept.
-const FORMER_SIDE: usize = 28;
 
 /// The weights of a run's last checkpoint, ready to be used.
 #[derive(Debug)]
@@ -54,17 +52,7 @@ impl TrainedModel {
         let configuration = folder.configuration()?;
         let model = folder.load_model(&configuration.model_spec()?)?;
         let pool = ThreadPool::new(threads(asked)).map_err(models::TrainerError::from)?;
-        let inputs = model.spec().architecture.inputs;
-        let kept = model
-            .shape()
-            .or(Some(configuration.data.shape.as_str()).filter(|shape| !shape.is_empty()));
-        let (shape, is_shape_known) = match kept {
-            Some(text) => (text.parse()?, true),
-            None if inputs == FORMER_SIDE * FORMER_SIDE => {
-                (Shape::grey(FORMER_SIDE, FORMER_SIDE), true)
-            }
-            None => (Shape::Vector { length: inputs }, false),
-        };
+        let (shape, is_shape_known) = kept_shape(&configuration, &model)?;
         Ok(Self {
             folder,
             configuration,

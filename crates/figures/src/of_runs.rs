@@ -1,0 +1,333 @@
+//! Everything that can be drawn of some runs, side by side on one page.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use datasets::Dataset;
+use runs::Error;
+use runs::configuration::Configuration;
+use runs::environment::threads;
+use runs::interrupt::Interrupt;
+use runs::run_data::{DataLocation, refuse_inside};
+use runs::run_folder::{RunFolder, Status};
+use viz::page::{Block, Cell, Column, Page, Section, Table, Text};
+
+use crate::drawing::classifier_file;
+use crate::pictures::{Kind, everything, kind};
+use crate::wording::{listed, name_of, own_data, test_images};
+use crate::{Drawing, Scale, TrainedRun};
+
+/// More runs are not told apart side by side.
+const MOST_RUNS: usize = 12;
+
+/// What to draw, of which runs and where.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The runs, all of one data set.
+    pub runs: Vec<RunFolder>,
+    /// Names of pictures; empty for all.
+    pub pictures: Vec<String>,
+    /// Folder of the pictures and of `index.html`.
+    pub out: PathBuf,
+    /// Threads to use; `None` for all cores.
+    pub threads: Option<usize>,
+    /// Where the data are.
+    pub location: DataLocation,
+    /// The command as typed.
+    pub command: String,
+}
+
+/// What was made.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// The page that shows all pictures.
+    pub page: PathBuf,
+    /// Every picture, in the order of the page.
+    pub figures: Vec<PathBuf>,
+}
+
+/// Draws the pictures and writes the page.
+///
+/// # Errors
+/// Runs of different data sets, a run without weights, an unknown picture, a
+/// missing data set, an unwritable folder or a stop asked for by a signal.
+pub fn draw(
+    request: &Request,
+    interrupt: &Interrupt,
+    download: &mut dyn FnMut(datasets::Progress<'_>),
+    observer: &mut dyn FnMut(&Kind),
+) -> Result<Outcome, Error> {
+    for name in &request.pictures {
+        kind(name)?;
+    }
+    let mut pictures = everything();
+    pictures.retain(|(_, kind, _)| {
+        request.pictures.is_empty() || request.pictures.iter().any(|name| name == kind.name)
+    });
+    let configurations = configurations(&request.runs)?;
+    refuse_inside(&configurations[0].data.dataset, &request.out)?;
+    create_folder(&request.out)?;
+    let dataset = request.location.load(&configurations[0], download)?;
+    let runs = open(&request.runs, &dataset)?;
+    let pool = tensor_ops::parallel::ThreadPool::new(threads(request.threads))
+        .map_err(models::TrainerError::from)?;
+    let scale = Scale {
+        quick: false,
+        seeds: 1,
+    };
+    let classifiers = classifier_folder(&dataset, &runs[0], &request.out);
+    let mut drawing = Drawing::new(&dataset, &runs, &[], scale, &classifiers, &request.out);
+    let shown: Vec<&TrainedRun> = runs.iter().collect();
+    let mut sections = vec![Section {
+        heading: if runs.len() == 1 {
+            "The run"
+        } else {
+            "The runs"
+        }
+        .into(),
+        blocks: about(&dataset, &runs)?,
+    }];
+    for (file, kind, options) in pictures {
+        if interrupt.requested() {
+            return Err(Error::Interrupted {
+                command: request.command.clone(),
+            });
+        }
+        observer(kind);
+        let blocks = pool.install(|| kind.draw(&mut drawing, &shown, &options, &file))?;
+        match sections.last_mut() {
+            Some(section) if section.heading == kind.title => section.blocks.extend(blocks),
+            _ => sections.push(Section {
+                heading: kind.title.into(),
+                blocks,
+            }),
+        }
+    }
+    let titles: Vec<String> = runs.iter().map(TrainedRun::title).collect();
+    let page = Page {
+        title: listed(&titles),
+        subtitle: format!("on {}, {}", name_of(&dataset), test_images(&dataset)),
+        lead: vec![Text::from(
+            "Losses are in nats per image: summed over pixels, averaged over images. With each \
+             picture there is a JSON file with the numbers it draws and the configurations behind \
+             it.",
+        )],
+        sections,
+        footer: vec![Text::from(format!(
+            "{}: {}",
+            name_of(&dataset),
+            dataset.attribution
+        ))],
+    };
+    let path = request.out.join("index.html");
+    page.write(&path)?;
+    Ok(Outcome {
+        page: path,
+        figures: drawing.written(),
+    })
+}
+
+/// The configurations of runs that can stand side by side.
+fn configurations(folders: &[RunFolder]) -> Result<Vec<Configuration>, Error> {
+    if folders.is_empty() || folders.len() > MOST_RUNS {
+        return Err(Error::Configuration(format!(
+            "{} runs were named, but 1 to {MOST_RUNS} can be drawn side by side",
+            folders.len()
+        )));
+    }
+    folders.iter().map(RunFolder::configuration).collect()
+}
+
+/// Opens runs under names that tell them apart.
+fn open(folders: &[RunFolder], dataset: &Dataset) -> Result<Vec<TrainedRun>, Error> {
+    let mut runs = Vec::new();
+    for folder in folders {
+        let run = TrainedRun::open(folder.clone(), dataset).map_err(|error| match error {
+            Error::RunFolder(problem) if !runs.is_empty() => {
+                Error::RunFolder(format!("{problem}; runs side by side are of one data set"))
+            }
+            error => error,
+        })?;
+        runs.push(run);
+    }
+    let differing = differing(&runs);
+    let mut keys = BTreeSet::new();
+    let titles: Vec<String> = runs
+        .iter()
+        .map(|run| told_apart(run, &runs, &differing))
+        .collect();
+    Ok(runs
+        .into_iter()
+        .zip(titles)
+        .enumerate()
+        .map(|(index, (run, title))| {
+            let mut key = run.key.clone();
+            if !keys.insert(key.clone()) {
+                key = format!("{key}-{}", index + 1);
+                keys.insert(key.clone());
+            }
+            run.called(key, title)
+        })
+        .collect())
+}
+
+/// The title of a run, with the settings that tell it from others of the same
+/// title; the name of its folder where none does.
+fn told_apart(
+    run: &TrainedRun,
+    runs: &[TrainedRun],
+    differing: &BTreeMap<String, Vec<String>>,
+) -> String {
+    let alike: Vec<usize> = (0..runs.len())
+        .filter(|&index| runs[index].title() == run.title())
+        .collect();
+    if alike.len() == 1 {
+        return run.title();
+    }
+    let own = runs.iter().position(|other| std::ptr::eq(other, run));
+    let settings: Vec<String> = differing
+        .iter()
+        .filter(|(_, values)| alike.iter().any(|&index| values[index] != values[alike[0]]))
+        .filter_map(|(name, values)| {
+            let last = name.rsplit('.').next().unwrap_or(name).replace('_', " ");
+            own.map(|own| format!("{last} {}", values[own]))
+        })
+        .collect();
+    if settings.is_empty() || settings.len() > 3 {
+        format!("{} ({})", run.title(), run.key)
+    } else {
+        format!("{}, {}", run.title(), settings.join(", "))
+    }
+}
+
+/// Settings that are not the same in all runs, with the value of each run.
+fn differing(runs: &[TrainedRun]) -> BTreeMap<String, Vec<String>> {
+    let mut settings: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (index, run) in runs.iter().enumerate() {
+        let table = toml::Table::try_from(&run.configuration).unwrap_or_default();
+        for (name, value) in flat(&table, "") {
+            let values = settings.entry(name).or_default();
+            values.resize(index, String::new());
+            values.push(value);
+        }
+    }
+    for values in settings.values_mut() {
+        values.resize(runs.len(), String::new());
+    }
+    settings.retain(|_, values| values.iter().any(|value| *value != values[0]));
+    settings
+}
+
+fn flat(table: &toml::Table, prefix: &str) -> Vec<(String, String)> {
+    table
+        .iter()
+        .flat_map(|(name, value)| match value {
+            toml::Value::Table(inner) => flat(inner, &format!("{prefix}{name}.")),
+            toml::Value::String(text) => vec![(format!("{prefix}{name}"), text.clone())],
+            value => vec![(format!("{prefix}{name}"), value.to_string())],
+        })
+        .collect()
+}
+
+/// What the runs are: their numbers, and what differs in their configurations.
+fn about(dataset: &Dataset, runs: &[TrainedRun]) -> Result<Vec<Block>, Error> {
+    let mut blocks: Vec<Block> = own_data(dataset).into_iter().collect();
+    let number = |value: f64, decimals: usize| {
+        if value.is_finite() {
+            Cell::Number { value, decimals }
+        } else {
+            Cell::Missing
+        }
+    };
+    let mut rows = Vec::new();
+    for run in runs {
+        let mut row = vec![Cell::text(run.title()), Cell::text(how_far(run)?)];
+        match run.last() {
+            None => row.extend(std::iter::repeat_with(|| Cell::Missing).take(5)),
+            Some(last) => {
+                row.push(number(last.test.loss, 2));
+                row.push(number(last.test.reconstruction, 2));
+                row.push(if run.model.spec().kind != models::ModelKind::Ae {
+                    number(last.test.kl, 2)
+                } else {
+                    Cell::Missing
+                });
+                row.push(number(last.train.loss, 2));
+                row.push(number(
+                    run.metrics.iter().map(|epoch| epoch.seconds).sum(),
+                    1,
+                ));
+            }
+        }
+        rows.push(row);
+    }
+    blocks.push(Block::Table(Table {
+        caption: Text::from(
+            "The last epoch. Test values are taken after it, with z sampled for a VAE; the training \
+             loss is the mean over the epoch while the weights change.",
+        ),
+        columns: vec![
+            Column::new("run", ""),
+            Column::new("trained", ""),
+            Column::new("test loss", "nats"),
+            Column::new("test reconstruction", "nats"),
+            Column::new("test KL or penalty", "nats"),
+            Column::new("training loss", "nats"),
+            Column::new("time", "s"),
+        ],
+        rows,
+    }));
+    let differing = differing(runs);
+    if !differing.is_empty() {
+        let mut columns = vec![Column::new("setting", "")];
+        columns.extend(runs.iter().map(|run| Column::new(run.title(), "")));
+        let rows = differing
+            .into_iter()
+            .map(|(name, values)| {
+                std::iter::once(name)
+                    .chain(values)
+                    .map(|text| {
+                        if text.is_empty() {
+                            Cell::Missing
+                        } else {
+                            Cell::text(text)
+                        }
+                    })
+                    .collect()
+            })
+            .collect();
+        blocks.push(Block::Table(Table {
+            caption: Text::from("What differs in their configurations."),
+            columns,
+            rows,
+        }));
+    }
+    Ok(blocks)
+}
+
+/// `20 epochs`, and whether more were asked for.
+fn how_far(run: &TrainedRun) -> Result<String, Error> {
+    let (done, asked) = (run.metrics.len(), run.configuration.training.epochs);
+    let status = run.folder.read_result()?.map(|result| result.status);
+    Ok(match status {
+        Some(Status::Diverged) => format!("{done} of {asked} epochs, then diverged"),
+        Some(Status::Done) => format!("{done} epochs"),
+        None => format!("{done} of {asked} epochs so far"),
+    })
+}
+
+/// Where the data set's classifier is kept: beside the runs if it is there
+/// already, as studies keep it, and otherwise with the pictures.
+fn classifier_folder(dataset: &Dataset, run: &TrainedRun, out: &Path) -> PathBuf {
+    let beside = run.folder.path().parent().map(Path::to_path_buf);
+    beside
+        .filter(|folder| classifier_file(folder, dataset).exists())
+        .unwrap_or_else(|| out.to_path_buf())
+}
+
+fn create_folder(path: &Path) -> Result<(), Error> {
+    std::fs::create_dir_all(path).map_err(|source| Error::Write {
+        path: path.into(),
+        source,
+    })
+}

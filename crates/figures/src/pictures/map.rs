@@ -1,0 +1,153 @@
+//! Decoded images over a plane of the latent space.
+
+use runs::Error;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use viz::page::Block;
+use viz::{Figure, Panel, linspace};
+
+use super::Picture;
+use crate::plane::{Axes, Plane};
+use crate::plane_map::{PlaneMap, code_box_of, prior_quantiles};
+use crate::wording::seeds_and_epochs;
+use crate::{Drawing, TrainedRun};
+
+/// Widest row of maps, canvas units of the figure; more of them are smaller.
+const ROW: f64 = 960.0;
+
+/// Decoded images of a lattice of codes, side by side for several runs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Map {
+    /// Which codes.
+    pub over: Over,
+    /// Codes per side.
+    pub steps: usize,
+    /// Half the side of the square.
+    pub range: f64,
+    /// The plane of more than two latent variables.
+    pub axes: Axes,
+}
+
+/// Where the codes of a map lie.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Over {
+    /// A square about the origin.
+    #[default]
+    Square,
+    /// The rectangle that holds 99 % of the test codes on each axis.
+    Codes,
+    /// The prior's quantiles: codes of equal prior probability.
+    Quantiles,
+}
+
+impl Default for Map {
+    fn default() -> Self {
+        Self {
+            over: Over::Square,
+            steps: 21,
+            range: 4.0,
+            axes: Axes::Automatic,
+        }
+    }
+}
+
+impl Picture for Map {
+    const NAME: &'static str = "map";
+    const TITLE: &'static str = "Map of the latent plane";
+    const ABOUT: &'static str =
+        "decoded images over a square, over the codes or at the prior's quantiles";
+
+    fn draw(
+        &self,
+        drawing: &mut Drawing<'_>,
+        runs: &[&TrainedRun],
+        file: &str,
+    ) -> Result<Vec<Block>, Error> {
+        let is_drawable =
+            (2..=101).contains(&self.steps) && self.range > 0.0 && self.range.is_finite();
+        if !is_drawable {
+            return Err(Error::Configuration(format!(
+                "a map of {} steps over ±{} cannot be drawn; expected 2 to 101 steps and a range above 0",
+                self.steps, self.range
+            )));
+        }
+        let test = &drawing.dataset.test;
+        let mut panels = Vec::new();
+        let mut data = Vec::new();
+        let mut planes = Vec::new();
+        for run in runs {
+            let codes = run.codes(test)?;
+            let plane = Plane::of(&codes, self.axes)?;
+            let [first, second] = match self.over {
+                Over::Square => [(); 2].map(|()| linspace(self.steps, -self.range, self.range)),
+                Over::Quantiles => [(); 2].map(|()| prior_quantiles(self.steps)),
+                Over::Codes => code_box_of(&plane.project(codes.mean.view()))?
+                    .map(|[low, high]| linspace(self.steps, low, high)),
+            };
+            let map = PlaneMap::on(&plane, run, first, second);
+            // Half-units keep pixels square; three maps fit a row as they are.
+            let pixel = if runs.len() == 1 { 1.0 } else { 0.5 };
+            panels.push(Panel::from(map.plot(&run.title(), pixel)?));
+            planes.push((run.title(), plane.words.clone()));
+            data.push(json!({"model": run.key, "plane": plane.words, "codes": map.data()}));
+        }
+        let steps = self.steps;
+        let which = match self.over {
+            Over::Square => format!(
+                "{steps} × {steps} codes over −{range} … {range} on both axes",
+                range = viz::number::decimal(self.range, usize::from(self.range.fract() != 0.0))
+            ),
+            Over::Codes => format!(
+                "{steps} × {steps} codes over the rectangle that holds 99 % of each run's test \
+                 codes on each axis"
+            ),
+            Over::Quantiles => format!(
+                "{steps} × {steps} codes at the prior's quantiles, so that every tile stands for the \
+                 same share of samples z ~ p(z)"
+            ),
+        };
+        let caption = format!(
+            "Decoded images of {which}, every tile centred on its code.{} {}.",
+            in_sentences(&planes),
+            crate::wording::capitalised(&seeds_and_epochs(runs)),
+        );
+        let figure = Figure {
+            title: Self::TITLE.into(),
+            caption,
+            ..Figure::grid(in_rows(panels))
+        };
+        Ok(vec![drawing.chart(file, figure, runs, json!(data))?])
+    }
+}
+
+/// ` Of VAE 784-32-16 is shown: ….` for each run with its plane in words, where
+/// that is not the whole latent space.
+pub(super) fn in_sentences(planes: &[(String, String)]) -> String {
+    planes
+        .iter()
+        .filter(|(_, words)| !words.is_empty())
+        .map(|(title, words)| format!(" Of {title} is shown: {words}."))
+        .collect()
+}
+
+/// Panels in rows that a page shows without shrinking them.
+pub(super) fn in_rows(panels: Vec<Panel>) -> Vec<Vec<Panel>> {
+    let widest = panels.iter().map(panel_width).fold(1.0, f64::max);
+    let across = ((ROW / widest) as usize).clamp(1, 4);
+    let mut rows = Vec::new();
+    let mut panels = panels.into_iter().peekable();
+    while panels.peek().is_some() {
+        rows.push(panels.by_ref().take(across).collect());
+    }
+    rows
+}
+
+fn panel_width(panel: &Panel) -> f64 {
+    match panel {
+        Panel::Plot(plot) => plot.size[0],
+        Panel::Tiles(tiles) => tiles.image.as_ref().width() as f64 * tiles.pixel,
+        Panel::Empty => 0.0,
+    }
+}
