@@ -1,7 +1,3 @@
-use std::ops::Range;
-
-use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, ValueFormatter};
-
 use crate::number::{log_ticks, nice_ticks};
 use crate::{Weight, shortened, theme};
 
@@ -176,49 +172,6 @@ impl Axis {
                 (value, label)
             })
             .collect()
-    }
-}
-
-/// An axis as plotters sees it: its own ticks, whatever number plotters asks for.
-pub(crate) struct TickedAxis {
-    axis: Axis,
-    ticks: Vec<(f64, String)>,
-}
-
-impl TickedAxis {
-    pub(crate) fn new(axis: &Axis) -> TickedAxis {
-        TickedAxis {
-            axis: axis.clone(),
-            ticks: axis.tick_labels(),
-        }
-    }
-}
-
-impl Ranged for TickedAxis {
-    type FormatOption = NoDefaultFormatting;
-    type ValueType = f64;
-
-    fn map(&self, value: &f64, limit: (i32, i32)) -> i32 {
-        let fraction = self.axis.fraction(*value).clamp(-1.0, 2.0);
-        limit.0 + (fraction * f64::from(limit.1 - limit.0)).round() as i32
-    }
-
-    fn key_points<Hint: KeyPointHint>(&self, _hint: Hint) -> Vec<f64> {
-        self.ticks.iter().map(|(value, _)| *value).collect()
-    }
-
-    fn range(&self) -> Range<f64> {
-        self.axis.low..self.axis.high
-    }
-}
-
-impl ValueFormatter<f64> for TickedAxis {
-    fn format_ext(&self, value: &f64) -> String {
-        self.ticks
-            .iter()
-            .find(|(tick, _)| tick == value)
-            .map(|(_, label)| label.clone())
-            .unwrap_or_default()
     }
 }
 

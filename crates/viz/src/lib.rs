@@ -32,6 +32,7 @@ mod colour;
 mod colour_difference;
 #[cfg(test)]
 mod degenerate_tests;
+mod draw_axes;
 mod draw_labels;
 mod draw_layer;
 mod error;
@@ -49,7 +50,6 @@ pub mod number;
 pub mod page;
 mod palette;
 mod plot;
-mod plotters_canvas;
 mod png_file;
 mod sidecar;
 mod small_png;
