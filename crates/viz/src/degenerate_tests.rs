@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// Values that charts have met or will meet.
-fn cases() -> Vec<(&'static str, Vec<f64>)> {
+pub(crate) fn cases() -> Vec<(&'static str, Vec<f64>)> {
     let (nan, inf) = (f64::NAN, f64::INFINITY);
     vec![
         ("nothing", vec![]),
@@ -38,7 +38,7 @@ fn cases() -> Vec<(&'static str, Vec<f64>)> {
 }
 
 /// Every chart of the values, named.
-fn every_chart(values: &[f64]) -> Vec<(&'static str, Plot)> {
+pub(crate) fn every_chart(values: &[f64]) -> Vec<(&'static str, Plot)> {
     let plane: Vec<[f64; 2]> = values.iter().map(|&v| [v, 1.0 - v]).collect();
     let space: Vec<[f64; 3]> = values.iter().map(|&v| [v, -v, 0.5]).collect();
     let classes: Vec<u32> = (0..values.len() as u32).map(|i| i * 40).collect();

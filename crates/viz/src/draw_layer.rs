@@ -85,7 +85,7 @@ pub(crate) fn draw(canvas: &mut Canvas, map: &Mapping<'_>, layer: &Layer) {
             }
             if let Some(path) = path.finish() {
                 canvas.stroke(
-                    &path,
+                    path,
                     Pen {
                         alpha: segments.alpha,
                         ..Pen::new(segments.colour, segments.width)
@@ -198,10 +198,10 @@ pub(crate) fn marker(
         Shape::Ring => {
             if let Some(path) = PathBuilder::from_circle(x as f32, y as f32, radius as f32) {
                 if let Some(rim) = rim {
-                    canvas.stroke(&path, Pen::new(rim, 3.6));
+                    canvas.stroke(path.clone(), Pen::new(rim, 3.6));
                 }
                 canvas.stroke(
-                    &path,
+                    path,
                     Pen {
                         alpha,
                         ..Pen::new(colour, 1.8)

@@ -41,7 +41,7 @@ fn ring(count: usize, radius: f64) -> (Vec<[f64; 2]>, Vec<u32>) {
 }
 
 /// One plot of each chart, with names and numbers as wide as they come.
-fn every_plot() -> Vec<Plot> {
+pub(crate) fn every_plot() -> Vec<Plot> {
     let names = names();
     let (points, classes) = ring(200, 12_345.6);
     let (small, small_classes) = ring(10, 1.5);
@@ -211,7 +211,7 @@ fn every_plot() -> Vec<Plot> {
     ]
 }
 
-fn tile_panel() -> TilePanel {
+pub(crate) fn tile_panel() -> TilePanel {
     let grid = Grid {
         gutter: 2,
         background: 255,

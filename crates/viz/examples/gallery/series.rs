@@ -1,5 +1,3 @@
-use std::path::Path;
-
 use viz::charts::{
     BarChart, BarSeries, Histogram, HistogramSeries, IntervalChart, IntervalSeries, LineChart,
     Series, Strip, StripChart,
@@ -7,17 +5,17 @@ use viz::charts::{
 use viz::{Dash, Figure, Panel, Scale, class_colour};
 
 use crate::synthetic::Normal;
-use crate::{Done, save};
+use crate::{Done, Gallery};
 
-pub(crate) fn draw(folder: &Path) -> Done {
-    lines(folder)?;
-    bars(folder)?;
-    histograms(folder)?;
-    strips(folder)?;
-    intervals(folder)
+pub(crate) fn draw(gallery: &Gallery) -> Done {
+    lines(gallery)?;
+    bars(gallery)?;
+    histograms(gallery)?;
+    strips(gallery)?;
+    intervals(gallery)
 }
 
-fn lines(folder: &Path) -> Done {
+fn lines(gallery: &Gallery) -> Done {
     let curve = |end: f64, gap: f64| -> Vec<[f64; 2]> {
         (1..=30)
             .map(f64::from)
@@ -63,7 +61,7 @@ fn lines(folder: &Path) -> Done {
         caption: "Mean over n = 5 seeds; the band is ± one standard deviation.".into(),
         ..Figure::of(chart.plot())
     };
-    save(folder, "lines", &figure)?;
+    gallery.save("lines", &figure)?;
     let small = |title: &'static str| {
         let mut plot = LineChart {
             title,
@@ -81,10 +79,10 @@ fn lines(folder: &Path) -> Done {
         legend: chart.plot().legend,
         ..Figure::row(vec![small("Loss"), small("Reconstruction"), small("KL")])
     };
-    save(folder, "lines-multiples", &figure)
+    gallery.save("lines-multiples", &figure)
 }
 
-fn bars(folder: &Path) -> Done {
+fn bars(gallery: &Gallery) -> Done {
     let names: Vec<String> = (1..=16).map(|d| d.to_string()).collect();
     let decay = |scale: f64, active: usize| -> Vec<f64> {
         (0..16)
@@ -142,10 +140,10 @@ fn bars(folder: &Path) -> Done {
             .into(),
         ..Figure::grid(vec![vec![top.into()], vec![bottom.into()]])
     };
-    save(folder, "bars", &figure)
+    gallery.save("bars", &figure)
 }
 
-fn histograms(folder: &Path) -> Done {
+fn histograms(gallery: &Gallery) -> Done {
     let mut normal = Normal(12);
     let mut draw = |scale: f64, shift: f64| -> Vec<f64> {
         (0..10_000).map(|_| shift + scale * normal.next()).collect()
@@ -175,10 +173,10 @@ fn histograms(folder: &Path) -> Done {
         caption: "MNIST, test, n = 10\u{2009}000.".into(),
         ..Figure::of(plot)
     };
-    save(folder, "histogram", &figure)
+    gallery.save("histogram", &figure)
 }
 
-fn strips(folder: &Path) -> Done {
+fn strips(gallery: &Gallery) -> Done {
     let mut normal = Normal(5);
     let strips: Vec<Strip> = [
         ("VAE 784-256-2", 151.8, 0.5),
@@ -210,10 +208,10 @@ fn strips(folder: &Path) -> Done {
         caption: "Points: five seeds. Below: mean and 95 % interval.".into(),
         ..Figure::of(plot)
     };
-    save(folder, "strips", &figure)
+    gallery.save("strips", &figure)
 }
 
-fn intervals(folder: &Path) -> Done {
+fn intervals(gallery: &Gallery) -> Done {
     let series: Vec<IntervalSeries> = [("shallow", 0.95, 0), ("deep", 0.7, 2)]
         .iter()
         .map(|&(name, share, colour)| IntervalSeries {
@@ -246,5 +244,5 @@ fn intervals(folder: &Path) -> Done {
         caption: "Mean and 95 % interval over n = 5 seeds.".into(),
         ..Figure::of(plot)
     };
-    save(folder, "intervals", &figure)
+    gallery.save("intervals", &figure)
 }
