@@ -1,4 +1,4 @@
-use crate::number::{log_ticks, nice_ticks};
+use crate::number::{log_ticks, nice_ticks, whole_log_ticks, whole_ticks};
 use crate::{Weight, shortened, theme};
 
 /// How an axis spreads its values.
@@ -16,6 +16,8 @@ pub enum Scale {
 pub enum Ticks {
     /// About so many at round values.
     Nice(usize),
+    /// About so many at whole numbers, for what is counted such as epochs.
+    Whole(usize),
     /// At these values with these labels.
     At(Vec<(f64, String)>),
     /// Nowhere: neither marks nor labels.
@@ -157,6 +159,10 @@ impl Axis {
                 Scale::Linear => nice_ticks(self.low, self.high, *count),
                 Scale::Log10 => log_ticks(self.low, self.high, *count),
             },
+            Ticks::Whole(count) => match self.scale {
+                Scale::Linear => whole_ticks(self.low, self.high, *count),
+                Scale::Log10 => whole_log_ticks(self.low, self.high, *count),
+            },
             Ticks::At(ticks) => ticks.clone(),
             Ticks::None => Vec::new(),
         };
@@ -200,6 +206,22 @@ mod tests {
         assert!(axis.low < axis.high);
         let axis = Axis::fit("", Scale::Linear, [3.0], 0.1);
         assert!(axis.low < 3.0 && axis.high > 3.0);
+    }
+
+    #[test]
+    fn what_is_counted_has_whole_ticks() {
+        let labels = |axis: Axis| -> Vec<String> {
+            let axis = axis.with_ticks(Ticks::Whole(5));
+            axis.tick_labels().into_iter().map(|(_, l)| l).collect()
+        };
+        assert_eq!(labels(Axis::linear("", 0.9, 3.1)), ["1", "2", "3"]);
+        assert_eq!(
+            labels(Axis::linear("", 0.0, 30.0)),
+            ["0", "5", "10", "15", "20", "25", "30"]
+        );
+        assert!(labels(Axis::linear("", 1.2, 1.8)).is_empty());
+        assert_eq!(labels(Axis::log10("", 0.1, 100.0)), ["1", "10", "100"]);
+        assert_eq!(labels(Axis::log10("", 2.0, 4.0)), ["2", "3", "4"]);
     }
 
     #[test]

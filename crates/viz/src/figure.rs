@@ -95,6 +95,22 @@ impl Figure {
         }
     }
 
+    /// The figure with the entries of its plots' legends, each label once, in the strip below the
+    /// panels instead; entries that are there already stay first.
+    #[must_use]
+    pub fn with_shared_legend(mut self) -> Figure {
+        for panel in self.rows.iter_mut().flatten() {
+            if let Panel::Plot(plot) = panel {
+                for entry in std::mem::take(&mut plot.legend) {
+                    if self.legend.iter().all(|other| other.label != entry.label) {
+                        self.legend.push(entry);
+                    }
+                }
+            }
+        }
+        self
+    }
+
     /// Draws the figure; its size follows from its content.
     pub fn render(&self) -> RgbImage {
         self.draw().to_image()

@@ -5,7 +5,8 @@ use proptest::prelude::*;
 use crate::charts::{
     BarChart, BarSeries, Camera, ClassScatter, DensityMap, Histogram, HistogramSeries,
     IntervalChart, IntervalSeries, LabelledMap, LineChart, Posteriors, RegionMap, Scatter3d,
-    Series, Strip, StripChart, Surface3d, Trajectories, marks,
+    Series, SettingCell, SettingChart, SettingSeries, Settings, Strip, StripChart, Surface3d,
+    Trajectories, marks,
 };
 use crate::{
     Axis, Field, Figure, GrayImage, Grid, Panel, Plot, Rgb, Scale, TilePanel, montage,
@@ -117,6 +118,26 @@ pub(crate) fn every_plot() -> Vec<Plot> {
             ..Histogram::default()
         }
         .plot(),
+        SettingChart {
+            title: long,
+            x_label: long,
+            y_label: long,
+            settings: Settings::Names(&names),
+            series: &[SettingSeries {
+                name: long.into(),
+                cells: (0..10)
+                    .map(|i| SettingCell {
+                        values: vec![1e4 * f64::from(i), 1e5],
+                        interval: Some([5e4, -1e5, 2e5]),
+                    })
+                    .collect(),
+                ..SettingSeries::default()
+            }],
+            rules: &[(1e5, long.to_string())],
+            ..SettingChart::default()
+        }
+        .plot()
+        .unwrap(),
         StripChart {
             label: long,
             strips: &[Strip {

@@ -1,6 +1,6 @@
 use viz::charts::{
     BarChart, BarSeries, Histogram, HistogramSeries, IntervalChart, IntervalSeries, LineChart,
-    Series, Strip, StripChart,
+    Series, SettingCell, SettingChart, SettingSeries, Settings, Strip, StripChart,
 };
 use viz::{Dash, Figure, Panel, Scale, class_colour};
 
@@ -12,7 +12,60 @@ pub(crate) fn draw(gallery: &Gallery) -> Done {
     bars(gallery)?;
     histograms(gallery)?;
     strips(gallery)?;
-    intervals(gallery)
+    intervals(gallery)?;
+    settings(gallery)
+}
+
+/// A measure against two kinds of settings, over five seeds.
+fn settings(gallery: &Gallery) -> Done {
+    let betas = [0.5, 1.0, 4.0];
+    let models: Vec<String> = ["bernoulli", "gaussian", "two layers"]
+        .map(String::from)
+        .to_vec();
+    let series: Vec<SettingSeries> = [2.0, 8.0]
+        .into_iter()
+        .map(|latents: f64| SettingSeries {
+            name: format!("{latents} latents"),
+            cells: betas
+                .iter()
+                .map(|beta| {
+                    let middle = 150.0 + 12.0 * beta - 6.0 * latents.ln();
+                    let values: Vec<f64> = (0..5)
+                        .map(|seed| middle + 1.5 * f64::from(seed * 7 % 5) - 3.0)
+                        .collect();
+                    SettingCell {
+                        values,
+                        interval: Some([middle, middle - 2.6, middle + 2.6]),
+                    }
+                })
+                .collect(),
+            ..SettingSeries::default()
+        })
+        .collect();
+    let chart = SettingChart {
+        title: "Numbers",
+        x_label: "β",
+        y_label: "loss, nats per image",
+        settings: Settings::Numbers(&betas),
+        x_scale: SettingChart::suited_scale(&betas),
+        series: &series,
+        rules: &[(152.0, "published".into())],
+        size: [330.0, 260.0],
+        ..SettingChart::default()
+    };
+    let names = SettingChart {
+        title: "Words",
+        x_label: "likelihood",
+        settings: Settings::Names(&models),
+        ..chart.clone()
+    };
+    let panels = vec![chart.plot()?.into(), names.plot()?.into()];
+    let figure = Figure {
+        title: "Loss against settings".into(),
+        caption: "Points are seeds, dots means with 95 % intervals.".into(),
+        ..Figure::row(panels).with_shared_legend()
+    };
+    gallery.save("settings", &figure)
 }
 
 fn lines(gallery: &Gallery) -> Done {
