@@ -3,8 +3,8 @@ use std::path::Path;
 
 use crate::palette::Palette;
 use crate::png_file::png_dimension;
-use crate::sidecar::{Sidecar, texts, write_pair};
-use crate::{RgbImage, VizError};
+use crate::sidecar::{Sidecar, texts, write_sidecar};
+use crate::{RgbImage, VizError, write_atomically};
 
 /// Frames of one size to be shown one after the other, written as an APNG file.
 ///
@@ -154,7 +154,8 @@ impl<'a> Animation<'a> {
     pub fn write(&self, path: &Path, sidecar: &Sidecar) -> Result<(), VizError> {
         let (width, height) = self.size()?;
         let bytes = self.encode(&texts(sidecar))?;
-        write_pair(path, &bytes, width, height, sidecar)
+        write_sidecar(path, width, height, sidecar)?;
+        write_atomically(path, &bytes)
     }
 
     fn size(&self) -> Result<(usize, usize), VizError> {

@@ -1,8 +1,4 @@
-use std::ops::Range;
-
-use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, ValueFormatter};
-
-use crate::number::{log_ticks, nice_ticks};
+use crate::number::{log_ticks, nice_ticks, whole_log_ticks, whole_ticks};
 use crate::{Weight, shortened, theme};
 
 /// How an axis spreads its values.
@@ -20,6 +16,8 @@ pub enum Scale {
 pub enum Ticks {
     /// About so many at round values.
     Nice(usize),
+    /// About so many at whole numbers, for what is counted such as epochs.
+    Whole(usize),
     /// At these values with these labels.
     At(Vec<(f64, String)>),
     /// Nowhere: neither marks nor labels.
@@ -161,6 +159,10 @@ impl Axis {
                 Scale::Linear => nice_ticks(self.low, self.high, *count),
                 Scale::Log10 => log_ticks(self.low, self.high, *count),
             },
+            Ticks::Whole(count) => match self.scale {
+                Scale::Linear => whole_ticks(self.low, self.high, *count),
+                Scale::Log10 => whole_log_ticks(self.low, self.high, *count),
+            },
             Ticks::At(ticks) => ticks.clone(),
             Ticks::None => Vec::new(),
         };
@@ -176,49 +178,6 @@ impl Axis {
                 (value, label)
             })
             .collect()
-    }
-}
-
-/// An axis as plotters sees it: its own ticks, whatever number plotters asks for.
-pub(crate) struct TickedAxis {
-    axis: Axis,
-    ticks: Vec<(f64, String)>,
-}
-
-impl TickedAxis {
-    pub(crate) fn new(axis: &Axis) -> TickedAxis {
-        TickedAxis {
-            axis: axis.clone(),
-            ticks: axis.tick_labels(),
-        }
-    }
-}
-
-impl Ranged for TickedAxis {
-    type FormatOption = NoDefaultFormatting;
-    type ValueType = f64;
-
-    fn map(&self, value: &f64, limit: (i32, i32)) -> i32 {
-        let fraction = self.axis.fraction(*value).clamp(-1.0, 2.0);
-        limit.0 + (fraction * f64::from(limit.1 - limit.0)).round() as i32
-    }
-
-    fn key_points<Hint: KeyPointHint>(&self, _hint: Hint) -> Vec<f64> {
-        self.ticks.iter().map(|(value, _)| *value).collect()
-    }
-
-    fn range(&self) -> Range<f64> {
-        self.axis.low..self.axis.high
-    }
-}
-
-impl ValueFormatter<f64> for TickedAxis {
-    fn format_ext(&self, value: &f64) -> String {
-        self.ticks
-            .iter()
-            .find(|(tick, _)| tick == value)
-            .map(|(_, label)| label.clone())
-            .unwrap_or_default()
     }
 }
 
@@ -247,6 +206,22 @@ mod tests {
         assert!(axis.low < axis.high);
         let axis = Axis::fit("", Scale::Linear, [3.0], 0.1);
         assert!(axis.low < 3.0 && axis.high > 3.0);
+    }
+
+    #[test]
+    fn what_is_counted_has_whole_ticks() {
+        let labels = |axis: Axis| -> Vec<String> {
+            let axis = axis.with_ticks(Ticks::Whole(5));
+            axis.tick_labels().into_iter().map(|(_, l)| l).collect()
+        };
+        assert_eq!(labels(Axis::linear("", 0.9, 3.1)), ["1", "2", "3"]);
+        assert_eq!(
+            labels(Axis::linear("", 0.0, 30.0)),
+            ["0", "5", "10", "15", "20", "25", "30"]
+        );
+        assert!(labels(Axis::linear("", 1.2, 1.8)).is_empty());
+        assert_eq!(labels(Axis::log10("", 0.1, 100.0)), ["1", "10", "100"]);
+        assert_eq!(labels(Axis::log10("", 2.0, 4.0)), ["2", "3", "4"]);
     }
 
     #[test]

@@ -3,8 +3,9 @@
 
 use crate::charts::{
     BarChart, BarSeries, ClassScatter, DensityMap, Histogram, HistogramSeries, IntervalChart,
-    IntervalSeries, LabelledMap, LineChart, Posteriors, RegionMap, Scatter3d, Series, Strip,
-    StripChart, Surface3d, Trajectories, extent, marks,
+    IntervalSeries, LabelledMap, LineChart, Posteriors, RegionMap, Scatter3d, Series, SettingCell,
+    SettingChart, SettingSeries, Settings, Strip, StripChart, Surface3d, Trajectories, extent,
+    marks,
 };
 use crate::{
     Aspect, CLASS_COLOURS, Classes, Field, Figure, Frame, GrayImage, LegendAt, Plot, Rgb, RgbImage,
@@ -12,7 +13,7 @@ use crate::{
 };
 
 /// Values that charts have met or will meet.
-fn cases() -> Vec<(&'static str, Vec<f64>)> {
+pub(crate) fn cases() -> Vec<(&'static str, Vec<f64>)> {
     let (nan, inf) = (f64::NAN, f64::INFINITY);
     vec![
         ("nothing", vec![]),
@@ -38,7 +39,7 @@ fn cases() -> Vec<(&'static str, Vec<f64>)> {
 }
 
 /// Every chart of the values, named.
-fn every_chart(values: &[f64]) -> Vec<(&'static str, Plot)> {
+pub(crate) fn every_chart(values: &[f64]) -> Vec<(&'static str, Plot)> {
     let plane: Vec<[f64; 2]> = values.iter().map(|&v| [v, 1.0 - v]).collect();
     let space: Vec<[f64; 3]> = values.iter().map(|&v| [v, -v, 0.5]).collect();
     let classes: Vec<u32> = (0..values.len() as u32).map(|i| i * 40).collect();
@@ -102,6 +103,34 @@ fn every_chart(values: &[f64]) -> Vec<(&'static str, Plot)> {
             ..IntervalChart::default()
         };
         plots.push(("interval chart", chart.plot()));
+        let cells = [
+            SettingSeries {
+                cells: vec![SettingCell::default(); values.len()],
+                ..SettingSeries::default()
+            },
+            SettingSeries {
+                name: "values".into(),
+                cells: values
+                    .iter()
+                    .map(|&v| SettingCell {
+                        values: vec![v, -v],
+                        interval: Some([v, low, high]),
+                    })
+                    .collect(),
+                colour: None,
+            },
+        ];
+        for settings in [Settings::Numbers(values), Settings::Names(&words)] {
+            let chart = SettingChart {
+                settings,
+                series: &cells,
+                x_scale: scale,
+                y_scale: scale,
+                rules: &[(low, "rule".to_string())],
+                ..SettingChart::default()
+            };
+            plots.push(("setting chart", chart.plot().unwrap()));
+        }
         let strips = [
             Strip::default(),
             Strip {

@@ -3,7 +3,7 @@ use tiny_skia::PathBuilder;
 use crate::axis::{Axis, Scale};
 use crate::canvas::{Across, Along, Canvas, Pen, TextLook};
 use crate::draw_labels::draw_labels;
-use crate::font::text_width;
+use crate::font::{shortened, text_width};
 use crate::layer::{Band, Ellipses, Heat, Interval, Layer, Points, Polygon, Rule, Shape, Trail};
 use crate::theme;
 use crate::{Image, Rgb, RgbImage};
@@ -85,7 +85,7 @@ pub(crate) fn draw(canvas: &mut Canvas, map: &Mapping<'_>, layer: &Layer) {
             }
             if let Some(path) = path.finish() {
                 canvas.stroke(
-                    &path,
+                    path,
                     Pen {
                         alpha: segments.alpha,
                         ..Pen::new(segments.colour, segments.width)
@@ -198,10 +198,10 @@ pub(crate) fn marker(
         Shape::Ring => {
             if let Some(path) = PathBuilder::from_circle(x as f32, y as f32, radius as f32) {
                 if let Some(rim) = rim {
-                    canvas.stroke(&path, Pen::new(rim, 3.6));
+                    canvas.stroke(path.clone(), Pen::new(rim, 3.6));
                 }
                 canvas.stroke(
-                    &path,
+                    path,
                     Pen {
                         alpha,
                         ..Pen::new(colour, 1.8)
@@ -402,21 +402,23 @@ fn draw_rule(canvas: &mut Canvas, map: &Mapping<'_>, rule: &Rule) {
         halo: 2.0,
         ..TextLook::new(theme::LEGEND_SIZE, rule.colour.darker())
     };
+    // A name wider than the plot would be cut at its beginning.
+    let label = shortened(&rule.label, look.size, look.weight, map.width - 12.0);
     if rule.horizontal {
         let y = map.at_y(rule.at);
         canvas.line([map.left, y], [map.left + map.width, y], pen);
         let at = [map.left + map.width - 6.0, y - 5.0];
-        canvas.text(&rule.label, at, Across::Right, Along::Baseline, look);
+        canvas.text(&label, at, Across::Right, Along::Baseline, look);
     } else {
         let x = map.at_x(rule.at);
         canvas.line([x, map.top], [x, map.top + map.height], pen);
-        let right = x + 6.0 + text_width(&rule.label, look.size, look.weight);
+        let right = x + 6.0 + text_width(&label, look.size, look.weight);
         let (at, across) = if right > map.left + map.width {
             ([x - 5.0, map.top + 6.0], Across::Right)
         } else {
             ([x + 5.0, map.top + 6.0], Across::Left)
         };
-        canvas.text(&rule.label, at, across, Along::Top, look);
+        canvas.text(&label, at, across, Along::Top, look);
     }
 }
 

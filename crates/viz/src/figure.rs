@@ -95,26 +95,41 @@ impl Figure {
         }
     }
 
+    /// The figure with the entries of its plots' legends, each label once, in the strip below the
+    /// panels instead; entries that are there already stay first.
+    #[must_use]
+    pub fn with_shared_legend(mut self) -> Figure {
+        for panel in self.rows.iter_mut().flatten() {
+            if let Panel::Plot(plot) = panel {
+                for entry in std::mem::take(&mut plot.legend) {
+                    if self.legend.iter().all(|other| other.label != entry.label) {
+                        self.legend.push(entry);
+                    }
+                }
+            }
+        }
+        self
+    }
+
     /// Draws the figure; its size follows from its content.
     pub fn render(&self) -> RgbImage {
-        self.draw().into_image()
+        self.draw().to_image()
+    }
+
+    fn resolved_rows(&self) -> Vec<Vec<Panel>> {
+        let rows = self.rows.iter();
+        rows.map(|row| row.iter().map(Panel::resolved).collect())
+            .collect()
+    }
+
+    /// Width that the panels need.
+    pub(crate) fn panels_width(&self) -> f64 {
+        total(&column_bands(&self.resolved_rows())) + 2.0 * PADDING
     }
 
     pub(crate) fn draw(&self) -> Canvas {
-        let rows: Vec<Vec<Panel>> = self
-            .rows
-            .iter()
-            .map(|row| row.iter().map(Panel::resolved).collect())
-            .collect();
-        let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
-        let column_bands: Vec<Band> = (0..columns)
-            .map(|column| {
-                Band::around(rows.iter().filter_map(|row| row.get(column)).map(|panel| {
-                    let margins = panel.margins();
-                    [margins.left, panel.size()[0], margins.right]
-                }))
-            })
-            .collect();
+        let rows = self.resolved_rows();
+        let column_bands = column_bands(&rows);
         let row_bands: Vec<Band> = rows
             .iter()
             .map(|row| {
@@ -124,10 +139,6 @@ impl Figure {
                 }))
             })
             .collect();
-        let total = |bands: &[Band]| {
-            bands.iter().map(Band::total).sum::<f64>()
-                + PANEL_GAP * bands.len().saturating_sub(1) as f64
-        };
         let content_width = total(&column_bands).max(260.0);
         let title = lines(
             &self.title,
@@ -208,6 +219,22 @@ impl Figure {
         }
         canvas
     }
+}
+
+fn column_bands(rows: &[Vec<Panel>]) -> Vec<Band> {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    (0..columns)
+        .map(|column| {
+            Band::around(rows.iter().filter_map(|row| row.get(column)).map(|panel| {
+                let margins = panel.margins();
+                [margins.left, panel.size()[0], margins.right]
+            }))
+        })
+        .collect()
+}
+
+fn total(bands: &[Band]) -> f64 {
+    bands.iter().map(Band::total).sum::<f64>() + PANEL_GAP * bands.len().saturating_sub(1) as f64
 }
 
 fn lines(text: &str, size: f64, weight: Weight, width: f64) -> Vec<String> {

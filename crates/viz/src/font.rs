@@ -68,6 +68,50 @@ pub(crate) fn outline(text: &str, size: f64, weight: Weight) -> Option<Path> {
     outline.path.finish()
 }
 
+/// A shape of the font, for files that define each one once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Glyph {
+    /// The font's glyph of this number.
+    Number(u16),
+    /// The box of a character that the font does not have.
+    Missing,
+}
+
+/// Units of the font in one em, in which [`glyphs`] and [`glyph_outline`] measure.
+pub(crate) fn units_per_em(weight: Weight) -> f64 {
+    f64::from(face(weight).units_per_em())
+}
+
+/// The glyphs of a line of text that are to be seen, each with its distance from the beginning.
+pub(crate) fn glyphs(text: &str, weight: Weight) -> Vec<(Glyph, i64)> {
+    let mut pen = 0;
+    let placed = layout(face(weight), text).filter_map(|(glyph, advance)| {
+        let at = pen;
+        pen += advance;
+        match glyph {
+            Some(GlyphId(number)) => Some((Glyph::Number(number), at)),
+            None => (advance > 0).then_some((Glyph::Missing, at)),
+        }
+    });
+    placed.collect()
+}
+
+/// The outline of a glyph, y downwards; `None` for blanks.
+pub(crate) fn glyph_outline(glyph: Glyph, weight: Weight) -> Option<Path> {
+    let mut outline = Outline {
+        path: PathBuilder::new(),
+        scale: 1.0,
+        left: 0.0,
+    };
+    match glyph {
+        Glyph::Number(number) => {
+            face(weight).outline_glyph(GlyphId(number), &mut outline);
+        }
+        Glyph::Missing => missing_box(face(weight), &mut outline),
+    }
+    outline.path.finish()
+}
+
 /// Cuts text into lines no wider than `width`, at spaces; a longer word keeps its own line. Line
 /// breaks in the text stay.
 pub fn wrap(text: &str, size: f64, weight: Weight, width: f64) -> Vec<String> {

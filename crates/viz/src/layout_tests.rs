@@ -5,7 +5,8 @@ use proptest::prelude::*;
 use crate::charts::{
     BarChart, BarSeries, Camera, ClassScatter, DensityMap, Histogram, HistogramSeries,
     IntervalChart, IntervalSeries, LabelledMap, LineChart, Posteriors, RegionMap, Scatter3d,
-    Series, Strip, StripChart, Surface3d, Trajectories, marks,
+    Series, SettingCell, SettingChart, SettingSeries, Settings, Strip, StripChart, Surface3d,
+    Trajectories, marks,
 };
 use crate::{
     Axis, Field, Figure, GrayImage, Grid, Panel, Plot, Rgb, Scale, TilePanel, montage,
@@ -41,7 +42,7 @@ fn ring(count: usize, radius: f64) -> (Vec<[f64; 2]>, Vec<u32>) {
 }
 
 /// One plot of each chart, with names and numbers as wide as they come.
-fn every_plot() -> Vec<Plot> {
+pub(crate) fn every_plot() -> Vec<Plot> {
     let names = names();
     let (points, classes) = ring(200, 12_345.6);
     let (small, small_classes) = ring(10, 1.5);
@@ -117,6 +118,26 @@ fn every_plot() -> Vec<Plot> {
             ..Histogram::default()
         }
         .plot(),
+        SettingChart {
+            title: long,
+            x_label: long,
+            y_label: long,
+            settings: Settings::Names(&names),
+            series: &[SettingSeries {
+                name: long.into(),
+                cells: (0..10)
+                    .map(|i| SettingCell {
+                        values: vec![1e4 * f64::from(i), 1e5],
+                        interval: Some([5e4, -1e5, 2e5]),
+                    })
+                    .collect(),
+                ..SettingSeries::default()
+            }],
+            rules: &[(1e5, long.to_string())],
+            ..SettingChart::default()
+        }
+        .plot()
+        .unwrap(),
         StripChart {
             label: long,
             strips: &[Strip {
@@ -211,7 +232,7 @@ fn every_plot() -> Vec<Plot> {
     ]
 }
 
-fn tile_panel() -> TilePanel {
+pub(crate) fn tile_panel() -> TilePanel {
     let grid = Grid {
         gutter: 2,
         background: 255,

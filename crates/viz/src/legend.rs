@@ -75,11 +75,11 @@ impl ColourBar {
         let steps = 256;
         for step in 0..steps {
             let from = top + height * f64::from(step) / f64::from(steps);
-            let to = top + height * f64::from(step + 1) / f64::from(steps);
             let colour = self
                 .map
                 .at(1.0 - (f64::from(step) + 0.5) / f64::from(steps));
-            canvas.rectangle(left, from, BAR_WIDTH, to - from, colour, 1.0);
+            // Down to the end, under the next steps: no seams where edges fall between pixels.
+            canvas.rectangle(left, from, BAR_WIDTH, top + height - from, colour, 1.0);
         }
         let mut widest = 0.0f64;
         for (value, label) in self.ticks() {

@@ -4,7 +4,9 @@
 //!   [`stacked`] join images.
 //! - A [`Figure`] is rows of [`Panel`]s; a [`Plot`] is axes with [`Layer`]s; [`charts`] makes the
 //!   plots of the atlas from data.
-//! - [`write_figure`] writes a figure with its data beside it.
+//! - [`write_figure`] writes a figure with its data beside it, [`write_figure_as`] also as SVG and
+//!   PDF ([`Format`]), without title and caption, or sized for a slide or a printed column
+//!   ([`FigureOutput`]).
 //! - [`page`] is the article that shows the figures.
 //!
 //! Everything is drawn with one bundled font and no system library, and the same input gives the
@@ -17,7 +19,7 @@
 //! let series = [Series { name: "test".into(), points: vec![[1.0, 170.0], [2.0, 160.0]], ..Series::default() }];
 //! let plot = LineChart { y_label: "loss, nats per image", series: &series, ..LineChart::default() }.plot();
 //! let figure = Figure { title: "Training".into(), caption: "One seed.".into(), ..Figure::of(plot) };
-//! write_figure(&folder.path().join("training.png"), &figure.render(), &Sidecar::default())?;
+//! write_figure(&folder.path().join("training.png"), &figure, &Sidecar::default())?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
@@ -32,11 +34,13 @@ mod colour;
 mod colour_difference;
 #[cfg(test)]
 mod degenerate_tests;
+mod draw_axes;
 mod draw_labels;
 mod draw_layer;
 mod error;
 mod field;
 mod figure;
+mod figure_scale;
 mod font;
 mod image;
 mod layer;
@@ -46,13 +50,18 @@ mod legend;
 mod legend_rows;
 mod montage;
 pub mod number;
+mod output;
+#[cfg(test)]
+mod output_tests;
 pub mod page;
 mod palette;
+mod pdf;
 mod plot;
-mod plotters_canvas;
 mod png_file;
+mod raster;
 mod sidecar;
 mod small_png;
+mod svg;
 mod theme;
 mod tile;
 mod tile_grid;
@@ -68,6 +77,7 @@ pub use colour::{ColourMap, PETROFF10, Rgb};
 pub use error::VizError;
 pub use field::Field;
 pub use figure::{Figure, Panel, TilePanel};
+pub use figure_scale::FigureScale;
 pub use font::{Weight, shortened, text_width, wrap};
 pub use image::{GrayImage, Image, ImageRef, RgbImage};
 pub use layer::{
@@ -78,8 +88,9 @@ pub use legend::{ColourBar, LegendEntry, Swatch};
 pub use montage::{
     Grid, beside, lattice, lattice_of, linspace, montage, montage_with_borders, stacked,
 };
+pub use output::{FigureOutput, Format, Picture, write_figure, write_figure_as};
 pub use plot::{Aspect, Frame, LegendAt, Plot};
 pub use png_file::{decode_png, encode_png, write_png};
-pub use sidecar::{Sidecar, write_figure};
+pub use sidecar::Sidecar;
 pub use small_png::{encode_small_png, write_small_png};
 pub use tile::{TileShape, TileValues, Tiles};

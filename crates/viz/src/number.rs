@@ -41,12 +41,28 @@ pub fn decimal(value: f64, decimals: usize) -> String {
 /// assert_eq!(labels, ["−4", "−2", "0", "2", "4"]);
 /// ```
 pub fn nice_ticks(low: f64, high: f64, count: usize) -> Vec<(f64, String)> {
+    ticks(low, high, count, 0.0)
+}
+
+/// As [`nice_ticks`], whole numbers only: for what is counted.
+///
+/// ```
+/// let ticks = viz::number::whole_ticks(0.0, 3.0, 5);
+/// let labels: Vec<&str> = ticks.iter().map(|(_, label)| label.as_str()).collect();
+/// assert_eq!(labels, ["0", "1", "2", "3"]);
+/// ```
+pub fn whole_ticks(low: f64, high: f64, count: usize) -> Vec<(f64, String)> {
+    ticks(low, high, count, 1.0)
+}
+
+/// Ticks whose distance is at least `least`, a power of ten or 0.
+fn ticks(low: f64, high: f64, count: usize, least: f64) -> Vec<(f64, String)> {
     let span = high - low;
     // NaN fails this comparison too.
     if !(span > 0.0 && span.is_finite()) {
         return Vec::new();
     }
-    let raw = span / count.max(1) as f64;
+    let raw = (span / count.max(1) as f64).max(least);
     let power = raw.log10().floor();
     let magnitude = 10f64.powi(power as i32);
     let fraction = raw / magnitude;
@@ -82,17 +98,32 @@ pub fn nice_ticks(low: f64, high: f64, count: usize) -> Vec<(f64, String)> {
 /// Powers of ten inside of [low, high] with their labels, thinned to about `count`; with fewer
 /// than two powers inside, [`nice_ticks`].
 pub fn log_ticks(low: f64, high: f64, count: usize) -> Vec<(f64, String)> {
+    powers(low, high, count).unwrap_or_else(|| nice_ticks(low, high, count))
+}
+
+/// As [`log_ticks`], whole numbers only.
+pub fn whole_log_ticks(low: f64, high: f64, count: usize) -> Vec<(f64, String)> {
+    let Some(mut ticks) = powers(low, high, count) else {
+        return whole_ticks(low, high, count);
+    };
+    ticks.retain(|(value, _)| *value >= 1.0);
+    ticks
+}
+
+/// The powers of ten inside of [low, high], none for what has no logarithm; `None` for fewer than
+/// two powers.
+fn powers(low: f64, high: f64, count: usize) -> Option<Vec<(f64, String)>> {
     if !(low > 0.0 && high > low && high.is_finite()) {
-        return Vec::new();
+        return Some(Vec::new());
     }
     let first = (low.log10() - 1e-9).ceil() as i32;
     let last = (high.log10() + 1e-9).floor() as i32;
     if last - first < 1 {
-        return nice_ticks(low, high, count);
+        return None;
     }
     let stride = ((last - first) as usize / count.max(1) + 1) as i32;
     let plain = first >= -3 && last <= 4;
-    (first..=last)
+    let ticks = (first..=last)
         .filter(|exponent| exponent.rem_euclid(stride) == 0)
         .map(|exponent| {
             let value = 10f64.powi(exponent);
@@ -102,8 +133,34 @@ pub fn log_ticks(low: f64, high: f64, count: usize) -> Vec<(f64, String)> {
                 power_of_ten(exponent)
             };
             (value, label)
-        })
-        .collect()
+        });
+    Some(ticks.collect())
+}
+
+/// A number with the fewest digits that tell it from its neighbours, as somebody wrote it.
+///
+/// ```
+/// use viz::number::shortest;
+/// assert_eq!([shortest(0.25), shortest(-4.0), shortest(60000.0)], ["0.25", "−4", "60\u{2009}000"]);
+/// assert_eq!([shortest(3e-4), shortest(2.5e9)], ["3×10⁻⁴", "2.5×10⁹"]);
+/// ```
+pub fn shortest(value: f64) -> String {
+    let places = |text: &str| text.split('.').nth(1).map_or(0, str::len);
+    let size = value.abs();
+    if size == 0.0 || !value.is_finite() || (1e-3..1e6).contains(&size) {
+        return decimal(value, places(&format!("{value}")));
+    }
+    let text = format!("{value:e}");
+    let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+    let power = power_of_ten(exponent.parse().unwrap_or(0));
+    match mantissa {
+        "1" => power,
+        "-1" => format!("−{power}"),
+        _ => {
+            let mantissa = decimal(mantissa.parse().unwrap_or(f64::NAN), places(mantissa));
+            format!("{mantissa}×{power}")
+        }
+    }
 }
 
 fn tick_label(value: f64, exponent: i32, largest: f64) -> String {

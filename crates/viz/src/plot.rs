@@ -1,16 +1,9 @@
-use plotters::chart::ChartBuilder;
-use plotters::drawing::IntoDrawingArea;
-use plotters::style::{
-    Color, FontFamily, FontStyle, FontTransform, RGBColor, ShapeStyle, TextStyle,
-};
-
-use crate::axis::{Axis, TickedAxis, Ticks};
+use crate::axis::{Axis, Ticks};
 use crate::canvas::{Across, Along, Canvas, TextLook};
 use crate::draw_layer::{Mapping, draw};
 use crate::font::{Weight, text_width};
 use crate::layer::Layer;
-use crate::legend::{ColourBar, LEGEND_LINE, LegendColumns, LegendEntry, widest};
-use crate::plotters_canvas::PlottersCanvas;
+use crate::legend::{ColourBar, LEGEND_LINE, LegendColumns, LegendEntry};
 use crate::{Rgb, theme};
 
 /// Axes with layers: one panel of a figure.
@@ -215,54 +208,6 @@ impl Plot {
         }
     }
 
-    /// Whether labels along the horizontal axis would touch each other, so that they must be
-    /// turned.
-    fn x_labels_touch(&self) -> bool {
-        let ends: Vec<[f64; 2]> = self
-            .x
-            .tick_labels()
-            .iter()
-            .map(|(value, label)| {
-                let middle = self.x.fraction(*value) * self.size[0];
-                let half = 0.5 * text_width(label, theme::TICK_SIZE, Weight::Regular);
-                [middle - half, middle + half]
-            })
-            .collect();
-        ends.windows(2).any(|pair| pair[1][0] < pair[0][1] + 3.0)
-    }
-
-    fn y_label_area(&self) -> f64 {
-        let widest = widest(&self.y.tick_labels());
-        let ticks = if widest > 0.0 {
-            2.0 * theme::TICK_LENGTH + widest
-        } else {
-            0.0
-        };
-        let label = if self.y.label.is_empty() {
-            0.0
-        } else {
-            12.0 + theme::LABEL_SIZE
-        };
-        ticks + label + 2.0
-    }
-
-    fn x_label_area(&self) -> f64 {
-        let labels = self.x.tick_labels();
-        let ticks = if labels.is_empty() {
-            0.0
-        } else if self.x_labels_touch() {
-            2.0 * theme::TICK_LENGTH + 4.0 + widest(&labels)
-        } else {
-            2.0 * theme::TICK_LENGTH + theme::TICK_SIZE
-        };
-        let label = if self.x.label.is_empty() {
-            0.0
-        } else {
-            8.0 + theme::LABEL_SIZE
-        };
-        ticks + label + 2.0
-    }
-
     /// Draws the plot with the upper left corner of its data at (left, top).
     pub(crate) fn draw(&self, canvas: &mut Canvas, left: f64, top: f64) {
         // Whole pixels: images and frames stay crisp.
@@ -281,11 +226,11 @@ impl Plot {
         if self.frame == Frame::Closed {
             // The lines of the axes reach a pixel into the data, where an image
             // may be; the frame drawn at the end lies outside.
-            self.draw_axes(canvas, &map, AxesPass::Axes);
+            self.draw_axes(canvas, &map);
             canvas.rectangle(left, top, width, height, Rgb::WHITE, 1.0);
         }
         if self.grid != [false, false] && self.frame != Frame::None {
-            self.draw_axes(canvas, &map, AxesPass::Grid);
+            self.draw_grid(canvas, &map);
         }
         canvas.clip(left, top, width, height);
         for layer in &self.layers {
@@ -293,7 +238,7 @@ impl Plot {
         }
         canvas.unclip();
         match self.frame {
-            Frame::Open => self.draw_axes(canvas, &map, AxesPass::Axes),
+            Frame::Open => self.draw_axes(canvas, &map),
             Frame::Closed => draw_frame(canvas, left, top, width, height),
             Frame::None => {}
         }
@@ -358,73 +303,6 @@ impl Plot {
         }
         legend.draw(canvas, x, y);
     }
-
-    fn draw_axes(&self, canvas: &mut Canvas, map: &Mapping<'_>, pass: AxesPass) {
-        let scale = canvas.scale();
-        let pixels = |length: f64| (length * scale).round() as u32;
-        let (y_area, x_area) = (pixels(self.y_label_area()), pixels(self.x_label_area()));
-        let corner = (
-            pixels(map.left) as i32 - y_area as i32,
-            pixels(map.top) as i32,
-        );
-        let size = (pixels(map.width) + y_area, pixels(map.height) + x_area);
-        let tick_style = text_style(theme::TICK_SIZE * scale, theme::SOFT);
-        let x_tick_style = if self.x_labels_touch() {
-            tick_style.transform(FontTransform::Rotate90)
-        } else {
-            tick_style.clone()
-        };
-        let label_style = text_style(theme::LABEL_SIZE * scale, theme::INK);
-        let line = |colour: Rgb| ShapeStyle {
-            color: RGBColor(colour.0, colour.1, colour.2).to_rgba(),
-            filled: true,
-            stroke_width: scale.round().max(1.0) as u32,
-        };
-        let root = PlottersCanvas(canvas).into_drawing_area();
-        let area = root.shrink(corner, size);
-        let drawn = ChartBuilder::on(&area)
-            .x_label_area_size(x_area)
-            .y_label_area_size(y_area)
-            .build_cartesian_2d(TickedAxis::new(&self.x), TickedAxis::new(&self.y))
-            .and_then(|mut chart| {
-                let mut mesh = chart.configure_mesh();
-                mesh.light_line_style(line(theme::GRID))
-                    .bold_line_style(line(theme::GRID))
-                    .axis_style(line(theme::AXIS))
-                    .x_label_style(x_tick_style)
-                    .y_label_style(tick_style)
-                    .axis_desc_style(label_style)
-                    .max_light_lines(0);
-                if !self.grid[0] {
-                    mesh.disable_x_mesh();
-                }
-                if !self.grid[1] {
-                    mesh.disable_y_mesh();
-                }
-                match pass {
-                    AxesPass::Grid => mesh
-                        .disable_axes()
-                        .x_label_formatter(&|_| String::new())
-                        .y_label_formatter(&|_| String::new())
-                        .set_all_tick_mark_size(0u32)
-                        .draw(),
-                    AxesPass::Axes => mesh
-                        .disable_mesh()
-                        .x_desc(self.x.label.clone())
-                        .y_desc(self.y.label.clone())
-                        .set_all_tick_mark_size(pixels(theme::TICK_LENGTH))
-                        .draw(),
-                }
-            });
-        // The canvas takes every shape, and text needs no font of plotters'.
-        drawn.expect("drawing on a canvas in memory cannot fail");
-    }
-}
-
-#[derive(Clone, Copy, PartialEq)]
-enum AxesPass {
-    Grid,
-    Axes,
 }
 
 /// The four sides just outside of a rectangle, as thick as the lines of the axes.
@@ -441,10 +319,4 @@ fn draw_frame(canvas: &mut Canvas, left: f64, top: f64, width: f64, height: f64)
     for [x, y, w, h] in sides {
         canvas.rectangle(x, y, w, h, theme::AXIS, 1.0);
     }
-}
-
-fn text_style(pixels: f64, colour: Rgb) -> TextStyle<'static> {
-    let mut style = TextStyle::from((FontFamily::SansSerif, pixels, FontStyle::Normal));
-    style.color = RGBColor(colour.0, colour.1, colour.2).to_backend_color();
-    style
 }

@@ -22,7 +22,15 @@ pub fn encode_png<'a>(
     image: impl Into<ImageRef<'a>>,
     texts: &[(&str, &str)],
 ) -> Result<Vec<u8>, VizError> {
-    let image = image.into();
+    encode(image.into(), texts, None)
+}
+
+/// As [`encode_png`], with the number of pixels to a metre if the image has a size on paper.
+pub(crate) fn encode(
+    image: ImageRef<'_>,
+    texts: &[(&str, &str)],
+    pixels_per_metre: Option<u32>,
+) -> Result<Vec<u8>, VizError> {
     let mut bytes = Vec::new();
     let failed = |error: png::EncodingError| VizError::Encode {
         reason: error.to_string(),
@@ -38,6 +46,11 @@ pub fn encode_png<'a>(
         ImageRef::Rgb(_) => png::ColorType::Rgb,
     });
     encoder.set_compression(png::Compression::Balanced);
+    encoder.set_pixel_dims(pixels_per_metre.map(|number| png::PixelDimensions {
+        xppu: number,
+        yppu: number,
+        unit: png::Unit::Meter,
+    }));
     for (keyword, value) in texts {
         let (keyword, value) = (keyword.to_string(), value.to_string());
         if value.chars().all(|c| u32::from(c) < 256) {

@@ -2,7 +2,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
-use crate::{ImageRef, VizError, encode_png, write_atomically};
+use crate::{VizError, write_atomically};
 
 /// What is written beside a figure.
 #[derive(Clone, Debug, Default)]
@@ -15,24 +15,6 @@ pub struct Sidecar {
     pub data: Value,
 }
 
-/// Writes the image to `path` and its data to the same name ending in `.json`, both atomically and
-/// with the same bytes for the same input.
-///
-/// The JSON goes first, so that a figure is never without its data.
-///
-/// # Errors
-///
-/// As [`encode_png`] and [`write_atomically`].
-pub fn write_figure<'a>(
-    path: &Path,
-    image: impl Into<ImageRef<'a>>,
-    sidecar: &Sidecar,
-) -> Result<(), VizError> {
-    let image = image.into();
-    let png = encode_png(image, &texts(sidecar))?;
-    write_pair(path, &png, image.width(), image.height(), sidecar)
-}
-
 pub(crate) fn texts(sidecar: &Sidecar) -> Vec<(&str, &str)> {
     if sidecar.description.is_empty() {
         Vec::new()
@@ -41,9 +23,9 @@ pub(crate) fn texts(sidecar: &Sidecar) -> Vec<(&str, &str)> {
     }
 }
 
-pub(crate) fn write_pair(
+/// Writes the data of the picture `path`, of a size in pixels, to the same name ending in `.json`.
+pub(crate) fn write_sidecar(
     path: &Path,
-    png: &[u8],
     width: usize,
     height: usize,
     sidecar: &Sidecar,
@@ -60,8 +42,7 @@ pub(crate) fn write_pair(
     let mut text = String::new();
     write_value(&sorted(&document), 0, &mut text);
     text.push('\n');
-    write_atomically(&path.with_extension("json"), text.as_bytes())?;
-    write_atomically(path, png)
+    write_atomically(&path.with_extension("json"), text.as_bytes())
 }
 
 /// Indented JSON with lists of plain values on one line: a list of a thousand codes takes a
@@ -117,7 +98,7 @@ fn sorted(value: &Value) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{GrayImage, decode_png};
+    use crate::{GrayImage, decode_png, write_figure};
 
     #[test]
     fn figure_and_data_are_written_with_ordered_keys() {

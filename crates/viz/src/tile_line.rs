@@ -48,7 +48,7 @@ pub(crate) fn draw_lines(
         };
         frame.draw(&mut canvas, &second, pen);
     }
-    canvas.into_image()
+    canvas.to_image()
 }
 
 /// The range itself, or one about the only value.

@@ -1,6 +1,6 @@
-//! Draws every chart with synthetic data into `target/gallery`, to be looked at.
+//! Draws every chart with synthetic data into `target/gallery`, to be looked at, as PNG, SVG and PDF.
 //!
-//! `cargo run -p viz --example gallery [FOLDER]`
+//! `cargo run -p viz --example gallery [FOLDER [screen|slide|paper [bare]]]`
 
 mod pictures;
 mod planes;
@@ -9,32 +9,47 @@ mod shapes;
 mod spaces;
 mod synthetic;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde_json::json;
-use viz::{Figure, Sidecar, write_figure};
+use viz::{Figure, FigureOutput, Format, Sidecar, write_figure_as};
 
 type Done = Result<(), Box<dyn std::error::Error>>;
 
 fn main() -> Done {
-    let folder = std::env::args_os()
-        .nth(1)
+    let mut arguments = std::env::args().skip(1);
+    let folder = arguments
+        .next()
         .map_or_else(|| PathBuf::from("target/gallery"), PathBuf::from);
-    std::fs::create_dir_all(&folder)?;
-    planes::draw(&folder)?;
-    series::draw(&folder)?;
-    spaces::draw(&folder)?;
-    shapes::draw(&folder)?;
-    pictures::draw(&folder)
+    let scale = arguments.next().map(|scale| scale.parse()).transpose()?;
+    let gallery = Gallery {
+        folder,
+        output: FigureOutput {
+            formats: vec![Format::Svg, Format::Pdf],
+            scale: scale.unwrap_or_default(),
+            bare: arguments.next().is_some_and(|word| word == "bare"),
+        },
+    };
+    std::fs::create_dir_all(&gallery.folder)?;
+    planes::draw(&gallery)?;
+    series::draw(&gallery)?;
+    spaces::draw(&gallery)?;
+    shapes::draw(&gallery)?;
+    pictures::draw(&gallery)
 }
 
-fn save(folder: &Path, name: &str, figure: &Figure) -> Done {
-    write_figure(
-        &folder.join(format!("{name}.png")),
-        &figure.render(),
-        &sidecar(&figure.caption),
-    )?;
-    Ok(())
+/// Where pictures go, and how they are written.
+struct Gallery {
+    folder: PathBuf,
+    output: FigureOutput,
+}
+
+impl Gallery {
+    fn save(&self, name: &str, figure: &Figure) -> Done {
+        let path = self.folder.join(format!("{name}.png"));
+        write_figure_as(&path, figure, &sidecar(&figure.caption), &self.output)?;
+        Ok(())
+    }
 }
 
 fn sidecar(description: &str) -> Sidecar {

@@ -1,5 +1,3 @@
-use std::path::Path;
-
 use viz::charts::LabelledMap;
 use viz::page::{Block, Cell, Column, FigureLink, Page, Section, Span, Table, Text, Verdict};
 use viz::{
@@ -8,21 +6,21 @@ use viz::{
 };
 
 use crate::synthetic::{codes, fashion, tile};
-use crate::{Done, save, sidecar};
+use crate::{Done, Gallery, sidecar};
 
-pub(crate) fn draw(folder: &Path) -> Done {
-    maps(folder)?;
-    reconstructions(folder)?;
-    samples(folder)?;
-    page(folder)
+pub(crate) fn draw(gallery: &Gallery) -> Done {
+    maps(gallery)?;
+    reconstructions(gallery)?;
+    samples(gallery)?;
+    page(gallery)
 }
 
-fn maps(folder: &Path) -> Done {
+fn maps(gallery: &Gallery) -> Done {
     let axis = linspace(21, -4.0, 4.0);
     let tiles: Vec<u8> = lattice(21, -4.0, 4.0).into_iter().flat_map(tile).collect();
     let bare = montage(&Grid::new(21, 21, 28, 28), &tiles)?;
     write_figure(
-        &folder.join("map-bare.png"),
+        &gallery.folder.join("map-bare.png"),
         &bare,
         &sidecar("The bare map."),
     )?;
@@ -39,7 +37,7 @@ fn maps(folder: &Path) -> Done {
         caption: "Decoded means of 21 × 21 codes, equally spaced from −4 to 4 on both axes.".into(),
         ..Figure::of(map.plot())
     };
-    save(folder, "map", &figure)?;
+    gallery.save("map", &figure)?;
 
     let quantiles = [-1.64, -0.84, -0.39, 0.0, 0.39, 0.84, 1.64];
     let tiles: Vec<u8> = lattice_of(&quantiles, &quantiles)
@@ -80,10 +78,10 @@ fn maps(folder: &Path) -> Done {
         title: "Two more maps".into(),
         ..Figure::row(vec![at_quantiles.plot().into(), overlaid.into()])
     };
-    save(folder, "map-pair", &figure)
+    gallery.save("map-pair", &figure)
 }
 
-fn reconstructions(folder: &Path) -> Done {
+fn reconstructions(gallery: &Gallery) -> Done {
     let columns = 10;
     let input: Vec<Vec<u8>> = (0..columns)
         .map(|c| tile([0.6 * c as f64 - 3.0, 2.0 - 0.4 * c as f64]))
@@ -126,10 +124,10 @@ fn reconstructions(folder: &Path) -> Done {
         caption: "One test image of each class, decoded at its mean code.".into(),
         ..Figure::of(panel)
     };
-    save(folder, "reconstructions", &figure)
+    gallery.save("reconstructions", &figure)
 }
 
-fn samples(folder: &Path) -> Done {
+fn samples(gallery: &Gallery) -> Done {
     let mut panels: Vec<Panel> = Vec::new();
     for (index, title) in ["z₃ = −2", "z₃ = −1", "z₃ = 0", "z₃ = 1", "z₃ = 2"]
         .iter()
@@ -165,10 +163,10 @@ fn samples(folder: &Path) -> Done {
         caption: "25 codes in each slice; framed tiles are discussed in the text.".into(),
         ..Figure::row(panels)
     };
-    save(folder, "slices", &figure)
+    gallery.save("slices", &figure)
 }
 
-fn page(folder: &Path) -> Done {
+fn page(gallery: &Gallery) -> Done {
     let figure = |name: &str, size: (usize, usize)| FigureLink {
         source: format!("{name}.png"),
         size,
@@ -239,6 +237,6 @@ fn page(folder: &Path) -> Done {
         ],
         footer: vec!["Drawn by the gallery example.".into()],
     };
-    page.write(&folder.join("index.html"))?;
+    page.write(&gallery.folder.join("index.html"))?;
     Ok(())
 }

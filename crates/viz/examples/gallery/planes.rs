@@ -1,21 +1,19 @@
-use std::path::Path;
-
 use viz::charts::{ClassScatter, DensityMap, Posteriors, RegionMap, Trajectories, extent, marks};
 use viz::{Animation, ColourMap, Field, Figure, LegendEntry, Rgb, lattice};
 
 use crate::synthetic::{Normal, codes, digits, fashion, gaussian, mixture};
-use crate::{Done, save, sidecar};
+use crate::{Done, Gallery, sidecar};
 
-pub(crate) fn draw(folder: &Path) -> Done {
-    scatters(folder)?;
-    marked(folder)?;
-    densities(folder)?;
-    posteriors(folder)?;
-    regions(folder)?;
-    trajectories(folder)
+pub(crate) fn draw(gallery: &Gallery) -> Done {
+    scatters(gallery)?;
+    marked(gallery)?;
+    densities(gallery)?;
+    posteriors(gallery)?;
+    regions(gallery)?;
+    trajectories(gallery)
 }
 
-fn scatters(folder: &Path) -> Done {
+fn scatters(gallery: &Gallery) -> Done {
     let (points, classes) = codes(10_000, 1.3, 1);
     let (digits, fashion) = (digits(), fashion());
     let scatter = ClassScatter {
@@ -33,7 +31,7 @@ fn scatters(folder: &Path) -> Done {
             .into(),
         ..Figure::of(scatter.plot()?)
     };
-    save(folder, "scatter", &figure)?;
+    gallery.save("scatter", &figure)?;
 
     let (wide, wide_classes) = codes(10_000, 9.0, 2);
     let left = ClassScatter {
@@ -57,10 +55,10 @@ fn scatters(folder: &Path) -> Done {
         legend,
         ..Figure::row(vec![left.into(), right.into()])
     };
-    save(folder, "scatter-pair", &figure)
+    gallery.save("scatter-pair", &figure)
 }
 
-fn marked(folder: &Path) -> Done {
+fn marked(gallery: &Gallery) -> Done {
     let (points, classes) = codes(5_000, 9.0, 3);
     let names = digits();
     let mut plot = ClassScatter {
@@ -92,10 +90,10 @@ fn marked(folder: &Path) -> Done {
             .into(),
         ..Figure::of(plot)
     };
-    save(folder, "marked", &figure)
+    gallery.save("marked", &figure)
 }
 
-fn densities(folder: &Path) -> Done {
+fn densities(gallery: &Gallery) -> Done {
     let field = mixture(81);
     let smooth = DensityMap {
         title: "Aggregate posterior",
@@ -134,14 +132,14 @@ fn densities(folder: &Path) -> Done {
             signed.plot().into(),
         ])
     };
-    save(folder, "density", &figure)
+    gallery.save("density", &figure)
 }
 
 fn mixture_at(field: &Field, at: [f64; 2]) -> f64 {
     field.at(at)
 }
 
-fn posteriors(folder: &Path) -> Done {
+fn posteriors(gallery: &Gallery) -> Done {
     let (means, classes) = codes(20, 1.4, 5);
     let mut normal = Normal(4);
     let deviations: Vec<_> = means
@@ -176,10 +174,10 @@ fn posteriors(folder: &Path) -> Done {
             .into(),
         ..Figure::of(plot)
     };
-    save(folder, "posteriors", &figure)
+    gallery.save("posteriors", &figure)
 }
 
-fn regions(folder: &Path) -> Done {
+fn regions(gallery: &Gallery) -> Done {
     let mut maps = Vec::new();
     let names = digits();
     let mut legend: Vec<LegendEntry> = Vec::new();
@@ -219,10 +217,10 @@ fn regions(folder: &Path) -> Done {
         legend,
         ..Figure::row(maps)
     };
-    save(folder, "regions", &figure)
+    gallery.save("regions", &figure)
 }
 
-fn trajectories(folder: &Path) -> Done {
+fn trajectories(gallery: &Gallery) -> Done {
     let names = digits();
     let classes: Vec<u32> = (0..10).collect();
     let (ends, _) = codes(10, 1.5, 8);
@@ -279,7 +277,7 @@ fn trajectories(folder: &Path) -> Done {
             ..Figure::row(panels)
         })
     };
-    save(folder, "trajectories", &figure_at(&[1, 8, 20, 40])?)?;
+    gallery.save("trajectories", &figure_at(&[1, 8, 20, 40])?)?;
     let frames = (0..=40)
         .map(|step| {
             let figure = figure_at(&[step])?;
@@ -291,7 +289,7 @@ fn trajectories(folder: &Path) -> Done {
         })
         .collect::<Result<Vec<_>, viz::VizError>>()?;
     Animation::new(&frames, 90).write(
-        &folder.join("trajectories-animated.png"),
+        &gallery.folder.join("trajectories-animated.png"),
         &sidecar("Ten digits during training."),
     )?;
     Ok(())

@@ -1,23 +1,74 @@
-use std::path::Path;
-
 use viz::charts::{
     BarChart, BarSeries, Histogram, HistogramSeries, IntervalChart, IntervalSeries, LineChart,
-    Series, Strip, StripChart,
+    Series, SettingCell, SettingChart, SettingSeries, Settings, Strip, StripChart,
 };
 use viz::{Dash, Figure, Panel, Scale, class_colour};
 
 use crate::synthetic::Normal;
-use crate::{Done, save};
+use crate::{Done, Gallery};
 
-pub(crate) fn draw(folder: &Path) -> Done {
-    lines(folder)?;
-    bars(folder)?;
-    histograms(folder)?;
-    strips(folder)?;
-    intervals(folder)
+pub(crate) fn draw(gallery: &Gallery) -> Done {
+    lines(gallery)?;
+    bars(gallery)?;
+    histograms(gallery)?;
+    strips(gallery)?;
+    intervals(gallery)?;
+    settings(gallery)
 }
 
-fn lines(folder: &Path) -> Done {
+/// A measure against two kinds of settings, over five seeds.
+fn settings(gallery: &Gallery) -> Done {
+    let betas = [0.5, 1.0, 4.0];
+    let models: Vec<String> = ["bernoulli", "gaussian", "two layers"]
+        .map(String::from)
+        .to_vec();
+    let series: Vec<SettingSeries> = [2.0, 8.0]
+        .into_iter()
+        .map(|latents: f64| SettingSeries {
+            name: format!("{latents} latents"),
+            cells: betas
+                .iter()
+                .map(|beta| {
+                    let middle = 150.0 + 12.0 * beta - 6.0 * latents.ln();
+                    let values: Vec<f64> = (0..5)
+                        .map(|seed| middle + 1.5 * f64::from(seed * 7 % 5) - 3.0)
+                        .collect();
+                    SettingCell {
+                        values,
+                        interval: Some([middle, middle - 2.6, middle + 2.6]),
+                    }
+                })
+                .collect(),
+            ..SettingSeries::default()
+        })
+        .collect();
+    let chart = SettingChart {
+        title: "Numbers",
+        x_label: "β",
+        y_label: "loss, nats per image",
+        settings: Settings::Numbers(&betas),
+        x_scale: SettingChart::suited_scale(&betas),
+        series: &series,
+        rules: &[(152.0, "published".into())],
+        size: [330.0, 260.0],
+        ..SettingChart::default()
+    };
+    let names = SettingChart {
+        title: "Words",
+        x_label: "likelihood",
+        settings: Settings::Names(&models),
+        ..chart.clone()
+    };
+    let panels = vec![chart.plot()?.into(), names.plot()?.into()];
+    let figure = Figure {
+        title: "Loss against settings".into(),
+        caption: "Points are seeds, dots means with 95 % intervals.".into(),
+        ..Figure::row(panels).with_shared_legend()
+    };
+    gallery.save("settings", &figure)
+}
+
+fn lines(gallery: &Gallery) -> Done {
     let curve = |end: f64, gap: f64| -> Vec<[f64; 2]> {
         (1..=30)
             .map(f64::from)
@@ -63,7 +114,7 @@ fn lines(folder: &Path) -> Done {
         caption: "Mean over n = 5 seeds; the band is ± one standard deviation.".into(),
         ..Figure::of(chart.plot())
     };
-    save(folder, "lines", &figure)?;
+    gallery.save("lines", &figure)?;
     let small = |title: &'static str| {
         let mut plot = LineChart {
             title,
@@ -81,10 +132,10 @@ fn lines(folder: &Path) -> Done {
         legend: chart.plot().legend,
         ..Figure::row(vec![small("Loss"), small("Reconstruction"), small("KL")])
     };
-    save(folder, "lines-multiples", &figure)
+    gallery.save("lines-multiples", &figure)
 }
 
-fn bars(folder: &Path) -> Done {
+fn bars(gallery: &Gallery) -> Done {
     let names: Vec<String> = (1..=16).map(|d| d.to_string()).collect();
     let decay = |scale: f64, active: usize| -> Vec<f64> {
         (0..16)
@@ -142,10 +193,10 @@ fn bars(folder: &Path) -> Done {
             .into(),
         ..Figure::grid(vec![vec![top.into()], vec![bottom.into()]])
     };
-    save(folder, "bars", &figure)
+    gallery.save("bars", &figure)
 }
 
-fn histograms(folder: &Path) -> Done {
+fn histograms(gallery: &Gallery) -> Done {
     let mut normal = Normal(12);
     let mut draw = |scale: f64, shift: f64| -> Vec<f64> {
         (0..10_000).map(|_| shift + scale * normal.next()).collect()
@@ -175,10 +226,10 @@ fn histograms(folder: &Path) -> Done {
         caption: "MNIST, test, n = 10\u{2009}000.".into(),
         ..Figure::of(plot)
     };
-    save(folder, "histogram", &figure)
+    gallery.save("histogram", &figure)
 }
 
-fn strips(folder: &Path) -> Done {
+fn strips(gallery: &Gallery) -> Done {
     let mut normal = Normal(5);
     let strips: Vec<Strip> = [
         ("VAE 784-256-2", 151.8, 0.5),
@@ -210,10 +261,10 @@ fn strips(folder: &Path) -> Done {
         caption: "Points: five seeds. Below: mean and 95 % interval.".into(),
         ..Figure::of(plot)
     };
-    save(folder, "strips", &figure)
+    gallery.save("strips", &figure)
 }
 
-fn intervals(folder: &Path) -> Done {
+fn intervals(gallery: &Gallery) -> Done {
     let series: Vec<IntervalSeries> = [("shallow", 0.95, 0), ("deep", 0.7, 2)]
         .iter()
         .map(|&(name, share, colour)| IntervalSeries {
@@ -246,5 +297,5 @@ fn intervals(folder: &Path) -> Done {
         caption: "Mean and 95 % interval over n = 5 seeds.".into(),
         ..Figure::of(plot)
     };
-    save(folder, "intervals", &figure)
+    gallery.save("intervals", &figure)
 }

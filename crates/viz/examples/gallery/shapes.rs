@@ -1,5 +1,3 @@
-use std::path::Path;
-
 use viz::charts::{ClassScatter, LabelledMap};
 use viz::number::decimal;
 use viz::{
@@ -8,14 +6,14 @@ use viz::{
 };
 
 use crate::synthetic::Normal;
-use crate::{Done, save};
+use crate::{Done, Gallery};
 
-pub(crate) fn draw(folder: &Path) -> Done {
-    images(folder)?;
-    coloured_map(folder)?;
-    lines(folder)?;
-    odd_lines(folder)?;
-    many_classes(folder)
+pub(crate) fn draw(gallery: &Gallery) -> Done {
+    images(gallery)?;
+    coloured_map(gallery)?;
+    lines(gallery)?;
+    odd_lines(gallery)?;
+    many_classes(gallery)
 }
 
 /// A coloured disc before a coloured ground with shading, depending on a code.
@@ -38,7 +36,7 @@ fn picture(side: usize, [a, b]: [f64; 2]) -> Vec<f32> {
     values
 }
 
-fn images(folder: &Path) -> Done {
+fn images(gallery: &Gallery) -> Done {
     let columns = 10;
     let colour = TileShape::Colour {
         height: 32,
@@ -86,15 +84,15 @@ fn images(folder: &Path) -> Done {
         title: "Images of other sizes".into(),
         ..Figure::of(rows)
     };
-    save(folder, "tiles-colour", &figure)?;
+    gallery.save("tiles-colour", &figure)?;
     let figure = Figure {
         title: "Small and large images".into(),
         ..Figure::row(vec![small.into(), wide.into()])
     };
-    save(folder, "tiles-sizes", &figure)
+    gallery.save("tiles-sizes", &figure)
 }
 
-fn coloured_map(folder: &Path) -> Done {
+fn coloured_map(gallery: &Gallery) -> Done {
     let axis = linspace(13, -3.0, 3.0);
     let shape = TileShape::Colour {
         height: 48,
@@ -117,7 +115,7 @@ fn coloured_map(folder: &Path) -> Done {
         title: "Map of the latent plane in colour".into(),
         ..Figure::of(map.plot())
     };
-    save(folder, "map-colour", &figure)
+    gallery.save("map-colour", &figure)
 }
 
 fn spectrum(length: usize, centre: f64, noise: f64, seed: u64) -> Vec<f32> {
@@ -132,7 +130,7 @@ fn spectrum(length: usize, centre: f64, noise: f64, seed: u64) -> Vec<f32> {
         .collect()
 }
 
-fn lines(folder: &Path) -> Done {
+fn lines(gallery: &Gallery) -> Done {
     let shape = TileShape::Line { length: 200 };
     let part = |noise: f64| -> Vec<f32> {
         (0..20)
@@ -166,10 +164,10 @@ fn lines(folder: &Path) -> Done {
         ],
         ..Figure::of(TilePanel::new(&tiles, &grid)?)
     };
-    save(folder, "tiles-lines", &figure)
+    gallery.save("tiles-lines", &figure)
 }
 
-fn odd_lines(folder: &Path) -> Done {
+fn odd_lines(gallery: &Gallery) -> Done {
     let gaps: Vec<f32> = spectrum(64, 0.3, 0.02, 1)
         .into_iter()
         .enumerate()
@@ -199,7 +197,7 @@ fn odd_lines(folder: &Path) -> Done {
         title: "Vectors of all kinds".into(),
         ..Figure::row(row)
     };
-    save(folder, "tiles-odd-lines", &figure)
+    gallery.save("tiles-odd-lines", &figure)
 }
 
 /// Codes in as many clusters on a spiral.
@@ -215,7 +213,7 @@ fn clusters(count: u32, each: usize) -> (Vec<[f64; 2]>, Vec<u32>) {
         .unzip()
 }
 
-fn many_classes(folder: &Path) -> Done {
+fn many_classes(gallery: &Gallery) -> Done {
     for count in [20u32, 62, 300] {
         let (points, classes) = clusters(count, 60);
         let names: Vec<String> = (0..count)
@@ -243,7 +241,7 @@ fn many_classes(folder: &Path) -> Done {
                     ..plot.clone()
                 })
             };
-            save(folder, "classes-strip", &strip)?;
+            gallery.save("classes-strip", &strip)?;
         }
         let figure = Figure {
             title: "Codes of many classes".into(),
@@ -252,7 +250,7 @@ fn many_classes(folder: &Path) -> Done {
             ),
             ..Figure::of(plot)
         };
-        save(folder, &format!("classes-{count}"), &figure)?;
+        gallery.save(&format!("classes-{count}"), &figure)?;
     }
     let (points, _) = clusters(62, 60);
     let unlabelled = ClassScatter {
@@ -264,5 +262,5 @@ fn many_classes(folder: &Path) -> Done {
         title: "Codes without labels".into(),
         ..Figure::of(unlabelled.plot()?)
     };
-    save(folder, "classes-none", &figure)
+    gallery.save("classes-none", &figure)
 }

@@ -1,12 +1,10 @@
-use std::path::Path;
-
 use viz::charts::{Camera, Scatter3d, Surface3d};
 use viz::{Animation, Figure, Panel};
 
 use crate::synthetic::{Normal, digits, mixture};
-use crate::{Done, save, sidecar};
+use crate::{Done, Gallery, sidecar};
 
-pub(crate) fn draw(folder: &Path) -> Done {
+pub(crate) fn draw(gallery: &Gallery) -> Done {
     let mut normal = Normal(21);
     let (points, classes): (Vec<[f64; 3]>, Vec<u32>) = (0..6000)
         .map(|i| {
@@ -51,7 +49,7 @@ pub(crate) fn draw(folder: &Path) -> Done {
         legend,
         ..Figure::row(panels)
     };
-    save(folder, "scatter3d", &figure)?;
+    gallery.save("scatter3d", &figure)?;
 
     let frames = (0..36)
         .map(|step| {
@@ -74,7 +72,7 @@ pub(crate) fn draw(folder: &Path) -> Done {
     let mut animation = Animation::new(&frames, 100);
     animation.hold = 100;
     animation.write(
-        &folder.join("scatter3d-animated.png"),
+        &gallery.folder.join("scatter3d-animated.png"),
         &sidecar("Turning codes."),
     )?;
 
@@ -84,5 +82,5 @@ pub(crate) fn draw(folder: &Path) -> Done {
         caption: "Sum of the densities q(z|x) of three images.".into(),
         ..Figure::of(Surface3d::new(&field).plot())
     };
-    save(folder, "surface", &figure)
+    gallery.save("surface", &figure)
 }

@@ -1,5 +1,6 @@
 use crate::{
-    Axis, Band, Dash, Layer, LegendAt, LegendEntry, Line, Plot, Rgb, Scale, Swatch, class_colour,
+    Axis, Band, Dash, Layer, LegendAt, LegendEntry, Line, Plot, Rgb, Scale, Swatch, Ticks,
+    class_colour,
 };
 
 /// A curve, optionally with a band around it.
@@ -57,10 +58,17 @@ impl LineChart<'_> {
             let points = series.points.iter().map(|p| p[0]);
             points.chain(series.band.iter().map(|p| p[0]))
         });
+        // Epochs and other counts have no halves.
+        let mut finite = xs.clone().filter(|x| x.is_finite()).peekable();
+        let counts = finite.peek().is_some() && finite.all(|x| x.fract() == 0.0);
         let ys = self.series.iter().flat_map(|series| {
             let points = series.points.iter().map(|p| p[1]);
             points.chain(series.band.iter().flat_map(|p| [p[1], p[2]]))
         });
+        let mut x = Axis::fit(self.x_label, self.x_scale, xs, 0.02);
+        if counts {
+            x.ticks = Ticks::Whole(5);
+        }
         let mut y = Axis::fit(self.y_label, self.y_scale, ys, 0.06);
         if let Some([low, high]) = self.y_range {
             (y.low, y.high) = (low, high);
@@ -88,7 +96,7 @@ impl LineChart<'_> {
         }
         Plot {
             title: self.title.to_string(),
-            x: Axis::fit(self.x_label, self.x_scale, xs, 0.02),
+            x,
             y,
             layers,
             legend: self
