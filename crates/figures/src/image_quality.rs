@@ -75,13 +75,13 @@ pub fn image_quality(
     drawing.measure(run, &name, &version(drawing)?, || {
         let reference = Reference::new(drawing)?;
         let noise = prior_codes(reference.features.nrows(), run.configuration.model.latent);
-        let codes = || run.encode(images(&drawing.dataset.test)).mean;
+        let codes = run.codes(&drawing.dataset.test)?.mean;
         let codes = match source {
             Source::Prior => noise,
-            Source::Fitted => Fitted::to(codes().view())?.codes(&noise),
-            Source::Reconstructions => codes().slice(s![1..;2, ..]).to_owned(),
+            Source::Fitted => Fitted::to(codes.view())?.codes(&noise),
+            Source::Reconstructions => codes.slice(s![1..;2, ..]).to_owned(),
         };
-        reference.compare(run.model.decode(codes.view()).view())
+        reference.compare(run.decoded(codes.view()).view())
     })
 }
 

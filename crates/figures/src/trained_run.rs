@@ -16,6 +16,31 @@ pub struct PlannedRun {
     pub key: String,
     /// What to train.
     pub configuration: Configuration,
+    /// What figures call it; its kind and architecture where there is none.
+    pub title: Option<String>,
+}
+
+impl PlannedRun {
+    /// A run that is called after its kind and architecture.
+    #[must_use]
+    pub fn new(key: impl Into<String>, configuration: Configuration) -> Self {
+        Self {
+            key: key.into(),
+            configuration,
+            title: None,
+        }
+    }
+
+    /// `VAE 784-512-2`, or what the study calls it.
+    ///
+    /// # Errors
+    /// A configuration of no model.
+    pub fn title(&self) -> Result<String, Error> {
+        match &self.title {
+            Some(title) => Ok(title.clone()),
+            None => Ok(title(&self.configuration.model_spec()?)),
+        }
+    }
 }
 
 /// A model with its settings and its history.
@@ -77,8 +102,8 @@ impl TrainedRun {
             )));
         }
         Ok(Self {
+            title: planned.title()?,
             key: planned.key,
-            title: title(model.spec()),
             range: [0.0, 1.0],
             shape: planned.configuration.shape()?,
             configuration: planned.configuration,

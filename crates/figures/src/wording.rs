@@ -7,7 +7,7 @@ use datasets::{Dataset, TestOrigin};
 use viz::number::decimal;
 use viz::page::{Block, Text};
 
-use super::TrainedRun;
+use super::{Scale, TrainedRun};
 
 /// What a source document says, as a quotation.
 pub fn said(document: &str, text: &str) -> Block {
@@ -135,6 +135,14 @@ pub fn seeds_and_epochs(runs: &[&TrainedRun]) -> String {
     };
     let unit = if range == "1" { "epoch" } else { "epochs" };
     format!("{seed} {}, {range} {unit}", listed(&seeds))
+}
+
+/// `seeds 0 to 4` or `seed 0`: all that were asked for.
+pub fn seeds_in_words(scale: Scale) -> String {
+    match scale.seeds {
+        1 => "seed 0".into(),
+        seeds => format!("seeds 0 to {}", seeds - 1),
+    }
 }
 
 /// A share as `12 %`, with one decimal below ten per cent unless it is zero.

@@ -14,4 +14,5 @@ pub(crate) mod reconstruct;
 pub(crate) mod reproduce;
 pub(crate) mod sample;
 pub(crate) mod source;
+pub(crate) mod study;
 pub(crate) mod train;

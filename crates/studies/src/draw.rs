@@ -1,7 +1,7 @@
 //! Drawing the atlas: trains what the studies need, draws their figures and
 //! writes the page that shows them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -21,14 +21,16 @@ use runs::training::{self, Run};
 /// Which figures to make, of what and where.
 #[derive(Clone, Debug)]
 pub struct Request {
-    /// Names of the studies; empty for all.
+    /// Names of the studies of the atlas, or files of others; empty for all of
+    /// the atlas.
     pub studies: Vec<String>,
-    /// The data set: a name of the registry, or a source of files.
-    pub dataset: String,
+    /// The data set: a name of the registry, or a source of files; `None` for
+    /// the one that the studies name, or the embedded one.
+    pub dataset: Option<String>,
     /// Fewer epochs, for a first look.
     pub quick: bool,
-    /// Seeds per model, counted from 0.
-    pub seeds: usize,
+    /// Seeds per model, counted from 0; `None` for what a study says.
+    pub seeds: Option<usize>,
     /// Folder of the figures and of `index.html`.
     pub out: PathBuf,
     /// Folder of the runs; finished ones are used again.
@@ -44,10 +46,10 @@ pub struct Request {
 }
 
 impl Request {
-    fn scale(&self) -> Scale {
+    fn scale(&self, study: &dyn Study) -> Scale {
         Scale {
             quick: self.quick,
-            seeds: self.seeds,
+            seeds: self.seeds.unwrap_or_else(|| study.seeds()),
         }
     }
 }
@@ -79,7 +81,7 @@ pub trait Observer {
         run: &PlannedRun,
     ) -> Box<dyn training::Observer + '_>;
     /// A study's figures are being drawn.
-    fn drawing(&self, study: &Study);
+    fn drawing(&self, study: &dyn Study);
 }
 
 /// Makes the figures.
@@ -93,16 +95,13 @@ pub fn draw(
     download: &mut dyn FnMut(datasets::Progress<'_>),
     observer: &(dyn Observer + Sync),
 ) -> Result<Outcome, Error> {
-    if request.seeds == 0 {
+    if request.seeds == Some(0) {
         return Err(Error::Configuration(
             "--seeds is 0, but must be at least 1".into(),
         ));
     }
     let studies = crate::select(&request.studies)?;
-    let data = Data {
-        name: anchored(&request.dataset)?,
-        reading: request.reading.clone(),
-    };
+    let data = Data::of_studies(request, &studies)?;
     for output in [&request.out, &request.runs] {
         refuse_inside(&data.name, output)?;
     }
@@ -110,12 +109,14 @@ pub fn draw(
         .location
         .load(&data.of(Configuration::default()), download)?;
     for study in &studies {
-        study.check(&dataset)?;
+        crate::check(study.as_ref(), &dataset)?;
     }
-    let scale = request.scale();
     let planned = studies
-        .into_iter()
-        .map(|study| Ok((study, data.planned(&dataset, study.runs(scale))?)))
+        .iter()
+        .map(|study| {
+            let runs = study.runs(request.scale(study.as_ref()));
+            Ok((study.as_ref(), data.planned(&dataset, runs)?))
+        })
         .collect::<Result<_, Error>>()?;
     draw_planned(request, &dataset, planned, interrupt, observer)
 }
@@ -129,6 +130,37 @@ struct Data {
 }
 
 impl Data {
+    /// What the command asks for, or else what the studies do.
+    fn of_studies(request: &Request, studies: &[Box<dyn Study>]) -> Result<Self, Error> {
+        /// For a first look, and without a download.
+        const EMBEDDED: &str = "glyphs";
+        let named = studies.iter().map(|study| study.dataset());
+        let distinct: BTreeSet<&str> = named.map(|name| name.unwrap_or(EMBEDDED)).collect();
+        let name = match (&request.dataset, distinct.first()) {
+            (Some(dataset), _) => dataset.as_str(),
+            (None, Some(only)) if distinct.len() == 1 => only,
+            _ => {
+                let names: Vec<&str> = distinct.into_iter().collect();
+                return Err(Error::Configuration(format!(
+                    "the studies are of different data sets ({}); draw them one by one, or choose one with --dataset",
+                    names.join(", ")
+                )));
+            }
+        };
+        let reading = if request.reading != ReadingConfiguration::default() {
+            request.reading.clone()
+        } else {
+            studies
+                .first()
+                .map(|study| study.reading())
+                .unwrap_or_default()
+        };
+        Ok(Self {
+            name: anchored(name)?,
+            reading,
+        })
+    }
+
     fn of(&self, mut configuration: Configuration) -> Configuration {
         configuration.data.dataset.clone_from(&self.name);
         configuration.data.reading = self.reading.clone();
@@ -153,11 +185,10 @@ impl Data {
 fn draw_planned(
     request: &Request,
     dataset: &Dataset,
-    planned: Vec<(Study, Vec<PlannedRun>)>,
+    planned: Vec<(&dyn Study, Vec<PlannedRun>)>,
     interrupt: &Interrupt,
     observer: &(dyn Observer + Sync),
 ) -> Result<Outcome, Error> {
-    let scale = request.scale();
     let threads = threads(request.threads);
     let pool =
         tensor_ops::parallel::ThreadPool::new(threads).map_err(models::TrainerError::from)?;
@@ -178,14 +209,15 @@ fn draw_planned(
         .map(|ended| ended.folder.clone())
         .collect();
     for (study, planned) in planned {
-        observer.drawing(&study);
-        let folder = request.out.join(folder_name(dataset)).join(study.name);
+        observer.drawing(study);
+        let scale = request.scale(study);
+        let folder = request.out.join(folder_name(dataset)).join(study.name());
         create_folder(&folder)?;
         let (runs, diverged) = collect(planned, &results, dataset)?;
         let mut drawing = Drawing::new(dataset, &runs, &diverged, scale, &request.runs, &folder);
-        let report = pool.install(|| study.draw(&mut drawing))?;
+        let report = pool.install(|| crate::report(study, &mut drawing))?;
         outcome.figures.append(&mut drawing.written());
-        page::write_section(&folder, &study, dataset, scale, report)?;
+        page::write_section(&folder, study, dataset, scale, report)?;
         if interrupt.requested() {
             return Err(stopped(request));
         }
@@ -348,8 +380,8 @@ fn collect(
         match &ended.divergence {
             None => runs.push(TrainedRun::load(planned, ended.folder.clone())?),
             Some(divergence) => diverged.push(DivergedRun {
+                title: planned.title()?,
                 key: planned.key,
-                title: figures::title(&planned.configuration.model_spec()?),
                 seed: planned.configuration.training.seed,
                 folder: ended.folder.clone(),
                 divergence: divergence.clone(),

@@ -5,22 +5,27 @@ mod autoencoder;
 pub mod claims;
 mod dimensions;
 pub mod draw;
+pub mod file;
 mod lab;
 pub mod markdown;
+pub mod measures;
 mod page;
 mod sampling;
 mod trajectories;
+
+use std::path::Path;
 
 use datasets::Dataset;
 pub use figures::{DivergedRun, Drawing, PlannedRun, Scale, TrainedRun};
 use figures::{divergence, wording};
 use runs::Error;
+use runs::configuration::ReadingConfiguration;
 use viz::page::{Block, Section};
 
 use crate::claims::Claim;
 
-/// Every study, in the order of the page.
-pub const STUDIES: &[Study] = &[
+/// The studies of the atlas, in the order of the page.
+pub const STUDIES: &[BuiltIn] = &[
     lab::STUDY,
     autoencoder::STUDY,
     trajectories::STUDY,
@@ -29,8 +34,56 @@ pub const STUDIES: &[Study] = &[
 ];
 
 /// A question, the runs it needs and the figures that answer it.
+pub trait Study: Sync {
+    /// What `--study` takes, and the name of its folder.
+    fn name(&self) -> &str;
+
+    /// Heading of its section.
+    fn title(&self) -> &str;
+
+    /// The data set it asks for where the command names none.
+    fn dataset(&self) -> Option<&str> {
+        None
+    }
+
+    /// How it reads its data where the command does not say.
+    fn reading(&self) -> ReadingConfiguration {
+        ReadingConfiguration::default()
+    }
+
+    /// Seeds per model where the command does not say.
+    fn seeds(&self) -> usize {
+        1
+    }
+
+    /// The runs it needs, of any data set: which one, its shape and how it was
+    /// read are written into them when they are to be trained.
+    fn runs(&self, scale: Scale) -> Vec<PlannedRun>;
+
+    /// Its figures and text; called with at least one finished run.
+    ///
+    /// # Errors
+    /// When a figure cannot be made or written.
+    fn blocks(&self, drawing: &mut Drawing<'_>) -> Result<Vec<Block>, Error>;
+
+    /// Its statements, also when runs they need are missing.
+    ///
+    /// # Errors
+    /// When a measure cannot be kept.
+    fn claims(&self, drawing: &Drawing<'_>) -> Result<Vec<Claim>, Error>;
+
+    /// Whether it can be made of this data set, beyond what all need.
+    ///
+    /// # Errors
+    /// When it cannot.
+    fn check(&self, _dataset: &Dataset) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+/// A study of the atlas: its plan, figures and statements are functions.
 #[derive(Clone, Copy, Debug)]
-pub struct Study {
+pub struct BuiltIn {
     /// What `--study` takes, and the name of its folder.
     pub name: &'static str,
     /// Heading of its section.
@@ -38,45 +91,34 @@ pub struct Study {
     /// One line for `--help`.
     pub about: &'static str,
     plan: fn(Scale) -> Vec<PlannedRun>,
-    /// Its figures and text; called with at least one finished run.
     draw: fn(&mut Drawing<'_>) -> Result<Vec<Block>, Error>,
-    /// Its statements, also when runs they need are missing.
     claims: fn(&Drawing<'_>) -> Result<Vec<Claim>, Error>,
 }
 
-/// What a study says.
-#[derive(Clone, Debug)]
-pub struct Report {
-    /// Its part of the page.
-    pub section: Section,
-    /// The statements of the source documents it measured.
-    pub claims: Vec<Claim>,
-}
+impl Study for BuiltIn {
+    fn name(&self) -> &str {
+        self.name
+    }
 
-impl Study {
-    /// The runs it needs, of any data set: which one, its shape and how it was
-    /// read are written into them when they are to be trained.
-    #[must_use]
-    pub fn runs(&self, scale: Scale) -> Vec<PlannedRun> {
+    fn title(&self) -> &str {
+        self.title
+    }
+
+    fn runs(&self, scale: Scale) -> Vec<PlannedRun> {
         (self.plan)(scale)
     }
 
-    /// Whether it can be made of this data set: all studies train models of
-    /// values in [0, 1].
-    ///
-    /// # Errors
-    /// When the data set has others, or no test images.
-    pub fn check(&self, dataset: &Dataset) -> Result<(), Error> {
+    fn blocks(&self, drawing: &mut Drawing<'_>) -> Result<Vec<Block>, Error> {
+        (self.draw)(drawing)
+    }
+
+    fn claims(&self, drawing: &Drawing<'_>) -> Result<Vec<Claim>, Error> {
+        (self.claims)(drawing)
+    }
+
+    /// They train models of values in [0, 1].
+    fn check(&self, dataset: &Dataset) -> Result<(), Error> {
         let noun = dataset.shape().noun();
-        if dataset.train.is_empty() || dataset.test.is_empty() {
-            return Err(Error::Configuration(format!(
-                "the study '{}' was asked of {}, which has {} training and {} test {noun}, but it needs some of both; choose another --dataset",
-                self.name,
-                dataset.name,
-                dataset.train.len(),
-                dataset.test.len()
-            )));
-        }
         let [low, high] = dataset.range();
         if low >= 0.0 && high <= 1.0 {
             return Ok(());
@@ -86,50 +128,81 @@ impl Study {
             self.name, dataset.name
         )))
     }
-
-    /// Draws its figures and writes its section. What needs a model of which
-    /// every run diverged is left out; the section names these runs first.
-    ///
-    /// # Errors
-    /// When a figure cannot be made or written.
-    pub fn draw(&self, drawing: &mut Drawing<'_>) -> Result<Report, Error> {
-        let mut blocks: Vec<Block> = wording::own_data(drawing.dataset).into_iter().collect();
-        blocks.extend(divergence::table(drawing.diverged));
-        if !drawing.runs.is_empty() {
-            blocks.extend((self.draw)(drawing)?);
-        }
-        Ok(Report {
-            section: Section {
-                heading: self.title.into(),
-                blocks,
-            },
-            claims: (self.claims)(drawing)?,
-        })
-    }
 }
 
-/// The studies called `names`, all of them for an empty list.
+/// What a study says.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// Its part of the page.
+    pub section: Section,
+    /// The statements it measured.
+    pub claims: Vec<Claim>,
+}
+
+/// Whether a study can be made of this data set.
 ///
 /// # Errors
-/// An unknown name; the message lists the known ones.
-pub fn select(names: &[String]) -> Result<Vec<Study>, Error> {
+/// When there are no training or test images, or the study needs others.
+pub fn check(study: &dyn Study, dataset: &Dataset) -> Result<(), Error> {
+    if dataset.train.is_empty() || dataset.test.is_empty() {
+        return Err(Error::Configuration(format!(
+            "the study '{}' was asked of {}, which has {} training and {} test {}, but it needs some of both; choose another --dataset",
+            study.name(),
+            dataset.name,
+            dataset.train.len(),
+            dataset.test.len(),
+            dataset.shape().noun(),
+        )));
+    }
+    study.check(dataset)
+}
+
+/// Draws a study's figures and writes its section. What needs a model of which
+/// every run diverged is left out; the section names these runs first.
+///
+/// # Errors
+/// When a figure cannot be made or written.
+pub fn report(study: &dyn Study, drawing: &mut Drawing<'_>) -> Result<Report, Error> {
+    let mut blocks: Vec<Block> = wording::own_data(drawing.dataset).into_iter().collect();
+    blocks.extend(divergence::table(drawing.diverged));
+    if !drawing.runs.is_empty() {
+        blocks.extend(study.blocks(drawing)?);
+    }
+    Ok(Report {
+        section: Section {
+            heading: study.title().into(),
+            blocks,
+        },
+        claims: study.claims(drawing)?,
+    })
+}
+
+/// The studies called `names`, and those of the files that are named (`*.toml`);
+/// all of the atlas for an empty list.
+///
+/// # Errors
+/// An unknown name; the message lists the known ones. A file that cannot be
+/// understood.
+pub fn select(names: &[String]) -> Result<Vec<Box<dyn Study>>, Error> {
+    let boxed = |study: &BuiltIn| -> Box<dyn Study> { Box::new(*study) };
     if names.is_empty() {
-        return Ok(STUDIES.to_vec());
+        return Ok(STUDIES.iter().map(boxed).collect());
     }
     names
         .iter()
         .map(|name| {
-            STUDIES
-                .iter()
-                .find(|study| study.name == name)
-                .copied()
-                .ok_or_else(|| {
-                    let known: Vec<&str> = STUDIES.iter().map(|study| study.name).collect();
-                    Error::Configuration(format!(
-                        "there is no study '{name}'; expected one of {}",
-                        known.join(", ")
-                    ))
-                })
+            if Path::new(name).extension().is_some_and(|end| end == "toml") {
+                let study = file::StudyFile::read(Path::new(name))?;
+                return Ok(Box::new(study) as Box<dyn Study>);
+            }
+            let known = STUDIES.iter().find(|study| study.name == name);
+            known.map(boxed).ok_or_else(|| {
+                let known: Vec<&str> = STUDIES.iter().map(|study| study.name).collect();
+                Error::Configuration(format!(
+                    "there is no study '{name}'; expected one of {}, or a file that ends in .toml",
+                    known.join(", ")
+                ))
+            })
         })
         .collect()
 }

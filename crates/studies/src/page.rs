@@ -48,13 +48,13 @@ struct Part {
 /// Keeps a study's section in its folder.
 pub(crate) fn write_section(
     folder: &Path,
-    study: &Study,
+    study: &dyn Study,
     dataset: &Dataset,
     scale: Scale,
     report: Report,
 ) -> Result<(), Error> {
     let stored = StoredSection {
-        study: study.name.into(),
+        study: study.name().into(),
         dataset: figures::wording::name_of(dataset),
         attribution: dataset.attribution.clone(),
         quick: scale.quick,
@@ -111,8 +111,8 @@ fn parts(out: &Path) -> Result<Vec<Part>, Error> {
     let mut parts = Vec::new();
     for folder in sub_folders(out)? {
         let mut sections = Vec::new();
-        for study in STUDIES {
-            sections.extend(read(&folder.join(study.name).join(SECTION_FILE))?);
+        for study in studies_in(&folder)? {
+            sections.extend(read(&study.join(SECTION_FILE))?);
         }
         let Some(first) = sections.first() else {
             continue;
@@ -140,6 +140,21 @@ fn parts(out: &Path) -> Result<Vec<Part>, Error> {
             .then_with(|| a.dataset.cmp(&b.dataset))
     });
     Ok(parts)
+}
+
+/// The folders of studies of one data set: those of the atlas in its order, then
+/// others by name.
+fn studies_in(folder: &Path) -> Result<Vec<PathBuf>, Error> {
+    let mut folders = sub_folders(folder)?;
+    let rank = |path: &PathBuf| {
+        let name = path.file_name().unwrap_or_default();
+        STUDIES
+            .iter()
+            .position(|study| name == study.name)
+            .unwrap_or(STUDIES.len())
+    };
+    folders.sort_by_key(rank);
+    Ok(folders)
 }
 
 /// Document and number of a claim's id, so that `003.10` follows `003.9`.

@@ -24,7 +24,7 @@ impl Observer for Silent {
         Box::new(())
     }
 
-    fn drawing(&self, _study: &Study) {}
+    fn drawing(&self, _study: &dyn Study) {}
 }
 
 /// Writes a small data set as IDX files and returns the name to ask for it.
@@ -47,9 +47,9 @@ fn small_data(folder: &Path) -> String {
 fn request(folder: &Path, study: &str, seeds: usize) -> Request {
     Request {
         studies: vec![study.into()],
-        dataset: small_data(&folder.join("data")),
+        dataset: Some(small_data(&folder.join("data"))),
         quick: true,
-        seeds,
+        seeds: Some(seeds),
         out: folder.join("figures"),
         runs: folder.join("runs"),
         threads: Some(2),
@@ -301,7 +301,7 @@ impl Made {
         let dataset = self.write(&folder.path().join("made"));
         let request = Request {
             studies: studies.iter().map(ToString::to_string).collect(),
-            dataset,
+            dataset: Some(dataset),
             ..request(folder.path(), "", 1)
         };
         let outcome = draw::draw(&request, &Interrupt::default(), &mut |_| {}, &Silent).unwrap();

@@ -31,8 +31,9 @@ pub struct Figures {
     #[arg(long, value_name = "NAME", requires = "of_runs")]
     figure: Vec<String>,
 
-    /// Draw only this study (listed below); may be repeated. By default all.
-    #[arg(long, value_name = "NAME")]
+    /// Draw only this study (listed below), or the one in this file (*.toml; see
+    /// 'latent-atlas study new'); may be repeated. By default all of the list.
+    #[arg(long, value_name = "NAME|FILE")]
     study: Vec<String>,
 
     /// glyphs (embedded; the default), mnist, fashion-mnist, kmnist, idx:DIR, or
@@ -44,9 +45,10 @@ pub struct Figures {
     #[arg(long)]
     quick: bool,
 
-    /// Seeds per model, counted from 0.
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    seeds: usize,
+    /// Seeds per model, counted from 0; by default 1, or what a study's file
+    /// says.
+    #[arg(long, value_name = "N")]
+    seeds: Option<usize>,
 
     /// Folder of the figures and of index.html: figures by default, of one run
     /// the folder figures of the run.
@@ -88,6 +90,7 @@ fn after_help() -> String {
          latent-atlas figures runs/one runs/another --out compared\n  \
          latent-atlas figures\n  \
          latent-atlas figures --dataset fashion-mnist --study lab\n  \
+         latent-atlas figures --study my-study.toml\n  \
          latent-atlas figures --dataset mnist --data-dir ~/datasets --out mnist-figures\n  \
          latent-atlas figures --dataset mnist --seeds 5 --markdown docs/ATLAS.md",
     );
@@ -102,7 +105,7 @@ impl Figures {
         }
         let request = Request {
             studies: self.study.clone(),
-            dataset: self.dataset.clone().unwrap_or_else(|| "glyphs".into()),
+            dataset: self.dataset.clone(),
             quick: self.quick,
             seeds: self.seeds,
             out: self.out.clone().unwrap_or_else(|| "figures".into()),
@@ -202,7 +205,7 @@ impl draw::Observer for FiguresProgress {
         ))
     }
 
-    fn drawing(&self, study: &Study) {
-        self.output.note(&format!("drawing {}", study.name));
+    fn drawing(&self, study: &dyn Study) {
+        self.output.note(&format!("drawing {}", study.name()));
     }
 }

@@ -8,13 +8,13 @@ mod measures;
 
 use viz::page::Block;
 
-use super::{Drawing, PlannedRun, Scale, Study};
+use super::{BuiltIn, Drawing, PlannedRun, Scale};
 use decoding::Source;
 use figures::wording::said;
 use runs::Error;
 use runs::configuration::{Configuration, Override};
 
-pub(super) const STUDY: Study = Study {
+pub(super) const STUDY: BuiltIn = BuiltIn {
     name: "autoencoder",
     title: "An autoencoder's plane: where codes are and what lies between",
     about: "codes, class areas, gaps and random points of a 2-D AE beside those of a VAE",
@@ -39,10 +39,7 @@ fn plan(scale: Scale) -> Vec<PlannedRun> {
             configuration.model.kind = key.into();
             configuration.training.seed = seed as u64;
             configuration.training.epochs = if scale.quick { QUICK_EPOCHS } else { EPOCHS };
-            runs.push(PlannedRun {
-                key: key.into(),
-                configuration,
-            });
+            runs.push(PlannedRun::new(key, configuration));
         }
     }
     runs

@@ -8,11 +8,11 @@ use evaluation::statistics::{
 
 use super::spread::{self, COMPARISONS};
 use super::{
-    Case, DEEP_4, DEEP_8, DEEP_16, SHALLOW_4, SHALLOW_8, SHALLOW_16, collapsed, evaluation,
-    final_loss,
+    Case, DEEP_4, DEEP_8, DEEP_16, SHALLOW_4, SHALLOW_8, SHALLOW_16, collapsed, final_loss,
 };
 use crate::Drawing;
 use crate::claims::Claim;
+use crate::measures::evaluation;
 use figures::absence::Measurement;
 use figures::image_quality::{self, Quantity, Source, image_quality};
 use figures::measured::{LEVEL, Measured};

@@ -13,19 +13,17 @@ mod spread;
 mod units;
 
 use evaluation::Evaluation;
-use evaluation::elbo::{EvaluationOptions, evaluate};
 use viz::page::{Block, Cell, Column, Table, Text};
 
-use super::{Drawing, PlannedRun, Scale, Study, TrainedRun};
+use super::{BuiltIn, Drawing, PlannedRun, Scale, TrainedRun};
 use figures::Measured;
 use figures::absence::Absences;
 use figures::image_quality::{self, Quantity, Source, image_quality};
-use figures::wording::said;
+use figures::wording::{said, seeds_in_words};
 use runs::Error;
 use runs::configuration::Configuration;
-use runs::run_data::images;
 
-pub(super) const STUDY: Study = Study {
+pub(super) const STUDY: BuiltIn = BuiltIn {
     name: "dimensions",
     title: "Towards higher dimensions",
     about: "4, 8 and 16 latent variables, a deeper and a shallower net each: samples, collapse, spread over seeds",
@@ -107,10 +105,7 @@ fn plan(scale: Scale) -> Vec<PlannedRun> {
             configuration.model.latent = case.latent;
             configuration.training.seed = seed as u64;
             configuration.training.epochs = if scale.quick { QUICK_EPOCHS } else { EPOCHS };
-            runs.push(PlannedRun {
-                key: case.key.into(),
-                configuration,
-            });
+            runs.push(PlannedRun::new(case.key, configuration));
         }
     }
     runs
@@ -151,17 +146,6 @@ fn draw(drawing: &mut Drawing<'_>) -> Result<Vec<Block>, Error> {
     Ok(blocks)
 }
 
-/// The numbers of `eval.json` on the test images, kept with the run.
-fn evaluation(drawing: &Drawing<'_>, run: &TrainedRun) -> Result<Evaluation, Error> {
-    drawing.measure(run, "evaluation", "1 test seed=0", || {
-        Ok(evaluate(
-            &run.model,
-            images(&drawing.dataset.test),
-            &EvaluationOptions::default(),
-        )?)
-    })
-}
-
 /// Latent variables that are not active.
 fn collapsed(evaluation: &Evaluation) -> usize {
     evaluation.variance_of_mu.len() - evaluation.active_units
@@ -172,14 +156,6 @@ fn final_loss(drawing: &Drawing<'_>, case: Case) -> Result<Measured, Error> {
     drawing.over_seeds(case.key, &case.name(drawing), |run| {
         Ok(run.last().map_or(f64::NAN, |epoch| epoch.test.loss))
     })
-}
-
-/// `seeds 0 to 4` or `seed 0`: all that were asked for.
-fn seeds_in_words(scale: Scale) -> String {
-    match scale.seeds {
-        1 => "seed 0".into(),
-        seeds => format!("seeds 0 to {}", seeds - 1),
-    }
 }
 
 fn epochs(runs: &[&TrainedRun]) -> usize {

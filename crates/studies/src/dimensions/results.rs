@@ -7,10 +7,12 @@ use ndarray::{Array2, Zip};
 use tensor_ops::random::{Stream, fill_normal};
 use viz::page::{Block, Cell, Column, Table, Text};
 
-use super::{CASES, evaluation, final_loss, seeds_in_words};
+use super::{CASES, final_loss};
+use crate::measures::evaluation;
 use crate::{Drawing, TrainedRun};
 use figures::absence::Absences;
 use figures::wording::count;
+use figures::wording::seeds_in_words;
 use runs::Error;
 use runs::run_data::images;
 

@@ -6,10 +6,11 @@ use viz::charts::{Strip, StripChart};
 use viz::page::{Block, Cell, Column, Table, Text};
 use viz::{Figure, Panel, Rgb, class_colour};
 
-use super::seeds_in_words;
-use super::{CASES, Case, DEEP_2, DEEP_4, SHALLOW_2, SHALLOW_4, collapsed, evaluation, final_loss};
+use super::{CASES, Case, DEEP_2, DEEP_4, SHALLOW_2, SHALLOW_4, collapsed, final_loss};
 use crate::Drawing;
+use crate::measures::evaluation;
 use figures::measured::{LEVEL, Measured};
+use figures::wording::seeds_in_words;
 use runs::Error;
 
 /// Pairs of models whose spreads the document compares: first the one said to

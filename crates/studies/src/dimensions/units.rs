@@ -5,7 +5,8 @@ use viz::charts::{BarChart, BarSeries};
 use viz::page::Block;
 use viz::{Figure, Panel, Rgb, Scale, Ticks, class_colour};
 
-use super::{Case, PAIRS, epochs, evaluation};
+use super::{Case, PAIRS, epochs};
+use crate::measures::evaluation;
 use crate::{Drawing, TrainedRun};
 use runs::Error;
 

@@ -40,9 +40,9 @@ fn load(name: &str) -> Dataset {
 fn request(folder: &Path, dataset: &str) -> Request {
     Request {
         studies: vec!["dimensions".into()],
-        dataset: dataset.into(),
+        dataset: Some(dataset.into()),
         quick: true,
-        seeds: 1,
+        seeds: Some(1),
         out: folder.join("figures"),
         runs: folder.join("runs"),
         threads: Some(2),
@@ -64,7 +64,7 @@ impl Observer for Watch {
     fn training(&self, _: usize, _: usize, _: &PlannedRun) -> Box<dyn training::Observer + '_> {
         Box::new(Ear(self))
     }
-    fn drawing(&self, _: &Study) {}
+    fn drawing(&self, _: &dyn Study) {}
 }
 
 struct Ear<'a>(&'a Watch);
@@ -97,10 +97,7 @@ fn planned(dataset: &Dataset, key: &'static str, seed: u64, learning_rate: &str)
     ];
     let mut configuration = Configuration::resolve(None, None, &overrides).unwrap();
     configuration.data.dataset.clone_from(&dataset.name);
-    PlannedRun {
-        key: key.into(),
-        configuration,
-    }
+    PlannedRun::new(key, configuration)
 }
 
 #[test]
@@ -197,20 +194,21 @@ fn drawn_with_divergence(
     study: &str,
     wild: &[&str],
 ) -> (Outcome, Vec<crate::claims::Claim>, String) {
-    let dataset = load(&request.dataset);
-    let study = crate::select(&[study.into()]).unwrap()[0];
+    let dataset = load(request.dataset.as_deref().unwrap());
+    let study = crate::select(&[study.into()]).unwrap().remove(0);
     let data = Data {
-        name: anchored(&request.dataset).unwrap(),
+        name: anchored(request.dataset.as_deref().unwrap()).unwrap(),
         reading: request.reading.clone(),
     };
-    let mut planned = data.planned(&dataset, study.runs(request.scale())).unwrap();
+    let runs = study.runs(request.scale(study.as_ref()));
+    let mut planned = data.planned(&dataset, runs).unwrap();
     for run in &mut planned {
         if wild.is_empty() || wild.contains(&run.key.as_str()) {
             run.configuration.training.learning_rate = 1e30;
         }
     }
     let watch = Watch::default();
-    let planned = vec![(study, planned)];
+    let planned = vec![(study.as_ref(), planned)];
     let outcome = draw_planned(request, &dataset, planned, &watch.interrupt, &watch).unwrap();
     let folder = request.out.join(folder_name(&dataset));
     let claims = fs::read(folder.join("claims.json")).unwrap();
@@ -376,7 +374,7 @@ fn every_figure_has_its_data_and_every_claim_its_verdict() {
     let folder = tempfile::tempdir().unwrap();
     let name = small_set(&folder.path().join("set"), 10);
     let request = Request {
-        seeds: 2,
+        seeds: Some(2),
         ..request(folder.path(), &name)
     };
     let outcome = drawn(&request, &Watch::default()).unwrap();
@@ -527,7 +525,7 @@ fn unknown_studies_and_no_seeds_are_refused() {
     );
     assert_eq!(error.exit_code(), 2);
     let none = Request {
-        seeds: 0,
+        seeds: Some(0),
         ..request(folder.path(), "idx:/nowhere")
     };
     let error = drawn(&none, &Watch::default()).unwrap_err();

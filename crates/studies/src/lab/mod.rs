@@ -14,13 +14,13 @@ mod variety;
 
 use viz::page::Block;
 
-use super::{Drawing, PlannedRun, Scale, Study, TrainedRun};
+use super::{BuiltIn, Drawing, PlannedRun, Scale, TrainedRun};
 use figures::plane_map::PlaneMap;
 use figures::wording::{listed, name_of, percent, said};
 use runs::Error;
 use runs::configuration::{Configuration, Override};
 
-pub(super) const STUDY: Study = Study {
+pub(super) const STUDY: BuiltIn = BuiltIn {
     name: "lab",
     title: "The lab exercise: two latent planes side by side",
     about: "21 × 21 maps of a VAE, an AE of its architecture and the lab's AE without a hidden \
@@ -55,10 +55,7 @@ fn plan(scale: Scale) -> Vec<PlannedRun> {
             if scale.quick {
                 configuration.training.epochs = 3;
             }
-            runs.push(PlannedRun {
-                key: key.into(),
-                configuration,
-            });
+            runs.push(PlannedRun::new(key, configuration));
         }
     }
     runs

@@ -12,13 +12,13 @@ mod space;
 
 use viz::page::Block;
 
-use super::{Drawing, PlannedRun, Scale, Study, TrainedRun};
+use super::{BuiltIn, Drawing, PlannedRun, Scale, TrainedRun};
 use figures::image_quality;
 use figures::wording::said;
 use runs::Error;
 use runs::configuration::Configuration;
 
-pub(super) const STUDY: Study = Study {
+pub(super) const STUDY: BuiltIn = BuiltIn {
     name: "sampling",
     title: "What sampling is good for",
     about: "VAE beside the same network without sampling: 784-256-2, 784-256-32-8-2, 784-256-32-8-3",
@@ -105,10 +105,7 @@ fn plan(scale: Scale) -> Vec<PlannedRun> {
                 configuration.model.latent = pair.latent;
                 configuration.training.seed = seed as u64;
                 configuration.training.epochs = if scale.quick { QUICK_EPOCHS } else { EPOCHS };
-                runs.push(PlannedRun {
-                    key: key.into(),
-                    configuration,
-                });
+                runs.push(PlannedRun::new(key, configuration));
             }
         }
     }

@@ -16,14 +16,14 @@ use viz::number::decimal;
 use viz::page::{Block, Cell, Column, Table, Text};
 
 use self::courses::Course;
-use super::{Drawing, PlannedRun, Scale, Study, TrainedRun};
+use super::{BuiltIn, Drawing, PlannedRun, Scale, TrainedRun};
 use figures::absence::Measurement;
 use figures::choice::{in_random_order, of_each_class};
 use figures::wording::{capitalised, said, spelled};
 use runs::Error;
 use runs::configuration::Configuration;
 
-pub(super) const STUDY: Study = Study {
+pub(super) const STUDY: BuiltIn = BuiltIn {
     name: "trajectories",
     title: "Posteriors on their way: radius and course of single digits",
     about: "ten and sixty test images while a VAE 784-256-2 is trained: position, radius, path",
@@ -53,10 +53,7 @@ fn plan(scale: Scale) -> Vec<PlannedRun> {
             if scale.quick {
                 configuration.training.epochs = 3;
             }
-            PlannedRun {
-                key: KEY.into(),
-                configuration,
-            }
+            PlannedRun::new(KEY, configuration)
         })
         .collect()
 }

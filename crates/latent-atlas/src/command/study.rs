@@ -1,0 +1,107 @@
+//! `latent-atlas study`: begin a study in a file, and what it can name.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use figures::pictures::KIT;
+use serde_json::{Value, json};
+use studies::file::EXAMPLE;
+use studies::measures::MEASURES;
+
+use crate::output::Output;
+
+/// Begin a study in a file, or list what it can name.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+A study is a question: models or a grid over settings, seeds, figures, measures and statements
+with rules. The file that 'study new' writes explains all of it.
+
+Examples:
+  latent-atlas study new beta.toml
+  latent-atlas figures --study beta.toml
+  latent-atlas study measures")]
+pub struct Study {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Write a commented example to FILE, which must not exist.
+    New {
+        /// The file; its name without .toml names the study.
+        file: PathBuf,
+    },
+    /// List the numbers a study can measure.
+    Measures,
+    /// List the figures a study can draw, with their options.
+    Figures,
+}
+
+impl Study {
+    pub(crate) fn run(&self, output: &Output) -> anyhow::Result<()> {
+        match &self.action {
+            Action::New { file } => new(file, output),
+            Action::Measures => measures(output),
+            Action::Figures => figures(output),
+        }
+    }
+}
+
+fn new(file: &Path, output: &Output) -> anyhow::Result<()> {
+    if file.extension().is_none_or(|end| end != "toml") {
+        return Err(runs::Error::Configuration(format!(
+            "{} does not end in .toml, by which 'figures --study' tells a file from a name",
+            file.display()
+        ))
+        .into());
+    }
+    let unwritable = |source| runs::Error::Write {
+        path: file.into(),
+        source,
+    };
+    let mut created = std::fs::File::create_new(file).map_err(unwritable)?;
+    created.write_all(EXAMPLE.as_bytes()).map_err(unwritable)?;
+    let shown = file.display().to_string();
+    output.result(
+        &json!({"file": file}),
+        &format!(
+            "wrote {shown}\nnext: latent-atlas figures --study {}\n",
+            crate::quoted(&shown)
+        ),
+    )
+}
+
+fn measures(output: &Output) -> anyhow::Result<()> {
+    let widest = MEASURES.iter().map(|measure| measure.name.len()).max();
+    let width = widest.unwrap_or(0);
+    let text: String = MEASURES
+        .iter()
+        .map(|measure| {
+            let unit = match measure.unit {
+                "" => String::new(),
+                unit => format!(" ({unit})"),
+            };
+            format!("{:width$}  {}{unit}\n", measure.name, measure.about)
+        })
+        .collect();
+    let all: Vec<Value> = MEASURES
+        .iter()
+        .map(|one| json!({"name": one.name, "unit": one.unit, "about": one.about}))
+        .collect();
+    output.result(&json!(all), &text)
+}
+
+fn figures(output: &Output) -> anyhow::Result<()> {
+    let mut text = String::new();
+    let mut all = Vec::new();
+    for kind in KIT {
+        text.push_str(&format!("{:<20} {}\n", kind.name, kind.about));
+        for (name, value) in kind.options() {
+            text.push_str(&format!("    {name} = {value}\n"));
+        }
+        all.push(json!({"name": kind.name, "about": kind.about, "options": kind.options()}));
+    }
+    output.result(&json!(all), &text)
+}

@@ -1,0 +1,143 @@
+use super::*;
+
+const GRID: &str = r#"
+title = "β"
+dataset = "glyphs"
+seeds = 2
+measures = ["kl", "active-units"]
+figures = ["map", { figure = "map", over = "codes", models = ["beta 0.5, latent 2"] }]
+
+[base]
+model.hidden = [16]
+training.epochs = 1
+
+[grid]
+training.beta = [0.5, 4]
+model.latent = [2, 8]
+
+[[claims]]
+statement = "s"
+measure = "kl"
+model = { beta = 4.0, latent = 8 }
+over = "beta 0.5, latent 8"
+at_most = 1
+"#;
+
+fn refused(text: &str) -> String {
+    StudyFile::parse("study", text).unwrap_err().to_string()
+}
+
+#[test]
+fn a_grid_gives_every_combination_under_every_seed() {
+    let study = StudyFile::parse("My Study", GRID).unwrap();
+    assert_eq!(study.name(), "my-study");
+    let scale = Scale {
+        quick: false,
+        seeds: study.seeds(),
+    };
+    let runs = study.runs(scale);
+    let keys: Vec<&str> = runs.iter().map(|run| run.key.as_str()).collect();
+    assert_eq!(
+        keys[..4],
+        [
+            "beta-0.5-latent-2",
+            "beta-0.5-latent-8",
+            "beta-4-latent-2",
+            "beta-4-latent-8",
+        ]
+    );
+    assert_eq!(runs.len(), 8);
+    let last = &runs[7].configuration;
+    assert_eq!(
+        (last.training.beta, last.model.latent, last.training.seed),
+        (4.0, 8, 1)
+    );
+    assert_eq!(last.model.hidden, [16]);
+    // Figures of one kind have files of their own.
+    let files: Vec<&str> = study
+        .figures
+        .iter()
+        .map(|shown| shown.file.as_str())
+        .collect();
+    assert_eq!(files, ["map", "map-2"]);
+    assert_eq!(study.figures[1].models, ["beta-0.5-latent-2"]);
+    assert_eq!(study.plots.len(), 2);
+}
+
+#[test]
+fn named_models_and_no_models_at_all() {
+    let text = "title = 't'\n[base]\npreset = 'vae-2d'\n[models.'An AE']\nmodel.kind = 'ae'\n[models.vae]\n";
+    let study = StudyFile::parse("s", text).unwrap();
+    let keys: Vec<&str> = study
+        .models
+        .iter()
+        .map(|model| model.key.as_str())
+        .collect();
+    assert_eq!(keys, ["an-ae", "vae"]);
+    assert_eq!(study.models[0].configuration.model.kind, "ae");
+    let bare = StudyFile::parse("s", "title = 't'").unwrap();
+    assert_eq!(bare.models.len(), 1);
+    assert!(bare.dataset().is_none() && bare.plots.is_empty());
+}
+
+#[test]
+fn what_is_unknown_is_named_with_the_nearest() {
+    for (from, to, expected) in [
+        (
+            "\"kl\"",
+            "\"kl-divergence\"",
+            "there is no measure 'kl-divergence'",
+        ),
+        (
+            "\"active-units\"",
+            "\"active_units\"",
+            "did you mean 'active-units'",
+        ),
+        ("[\"map\", ", "[\"maps\", ", "did you mean 'map'"),
+        ("over = \"codes\"", "ovr = \"codes\"", "ovr"),
+        ("over = \"codes\"", "over = \"code\"", "code"),
+        (
+            "training.beta",
+            "training.bta",
+            "did you mean 'training.beta'",
+        ),
+        ("[0.5, 4]", "[]", "grid.training.beta"),
+        ("seeds = 2", "seeds = 0", "at least 1"),
+        ("seeds = 2", "seed = 2", "line 4"),
+        (
+            "models = [\"beta 0.5, latent 2\"]",
+            "models = [\"beta 0.5\"]",
+            "there is no model",
+        ),
+        (
+            "{ beta = 4.0, latent = 8 }",
+            "{ beta = 4.0 }",
+            "name more of its settings",
+        ),
+        ("at_most = 1", "", "has no rules"),
+        ("at_most = 1", "at_most = 1\nat_least = 2", "has two rules"),
+        ("[2, 8]", "[2, 0]", "latent"),
+    ] {
+        assert!(GRID.contains(from), "{from}");
+        let message = refused(&GRID.replacen(from, to, 1));
+        assert!(message.contains(expected), "{from}: {message}");
+        assert!(!message.contains('`'), "{message}");
+    }
+}
+
+#[test]
+fn the_example_is_a_study() {
+    let study = StudyFile::parse("example", EXAMPLE).unwrap();
+    assert_eq!(study.models.len(), 4);
+    assert_eq!((study.figures.len(), study.claims.len()), (2, 1));
+}
+
+#[test]
+fn too_large_a_grid_is_refused() {
+    let values: Vec<String> = (1..=600).map(|value| value.to_string()).collect();
+    let text = format!(
+        "title = 't'\n[grid]\ntraining.epochs = [{}]\n",
+        values.join(", ")
+    );
+    assert!(refused(&text).contains("more than 500"));
+}

@@ -1,0 +1,422 @@
+//! Numbers about a run that a study in a file can name.
+
+use evaluation::codes::code_extent;
+use evaluation::elbo::{Evaluation, EvaluationOptions, evaluate, sample_codes};
+use evaluation::gaps::gaps;
+use evaluation::knn::knn_accuracy;
+use evaluation::likelihood::likelihood_bounds;
+use evaluation::mmd::mmd_to_prior;
+use evaluation::rates::{RateDecomposition, rate_decomposition};
+use evaluation::sphericity::sphericity;
+use figures::absence::{Measurement, unlabelled};
+use figures::image_quality::{ImageQuality, Source, image_quality};
+use figures::{Drawing, TrainedRun};
+use models::{Codes, DataTreatment};
+use runs::Error;
+use runs::run_folder::EpochMetrics;
+use serde::{Deserialize, Serialize};
+
+/// A number about a run.
+#[derive(Clone, Copy, Debug)]
+pub struct Measure {
+    /// What a study calls it.
+    pub name: &'static str,
+    /// Its unit; empty for none.
+    pub unit: &'static str,
+    /// What it is, in one line.
+    pub about: &'static str,
+    /// Decimals in tables.
+    pub decimals: usize,
+    value: fn(&Drawing<'_>, &TrainedRun) -> Result<f64, Error>,
+}
+
+impl Measure {
+    /// Its value for a run, measured once and kept beside it.
+    ///
+    /// # Errors
+    /// [`Error::Undefined`] and the errors of evaluation where the run or its
+    /// data do not have it; a file that cannot be written.
+    pub fn of(&self, drawing: &Drawing<'_>, run: &TrainedRun) -> Result<f64, Error> {
+        (self.value)(drawing, run)
+    }
+}
+
+/// The measure called `name`.
+///
+/// # Errors
+/// An unknown name, with the nearest known one.
+pub fn measure(name: &str) -> Result<&'static Measure, Error> {
+    MEASURES
+        .iter()
+        .find(|measure| measure.name == name)
+        .ok_or_else(|| {
+            let known = MEASURES.iter().map(|measure| measure.name);
+            Error::Configuration(format!(
+                "there is no measure '{name}'; {}",
+                super::file::nearest(name, known)
+            ))
+        })
+}
+
+/// Every measure, by subject.
+pub const MEASURES: &[Measure] = &[
+    // The loss and its terms.
+    Measure {
+        name: "loss",
+        unit: "nats",
+        about: "reconstruction plus KL or penalty on the test images, z sampled",
+        decimals: 2,
+        value: |d, r| Ok(evaluation(d, r)?.loss),
+    },
+    Measure {
+        name: "reconstruction",
+        unit: "nats",
+        about: "-log p(x|z) of the test images, z sampled",
+        decimals: 2,
+        value: |d, r| Ok(evaluation(d, r)?.reconstruction),
+    },
+    Measure {
+        name: "reconstruction-at-mean",
+        unit: "nats",
+        about: "-log p(x|z) of the test images at z = mean of the posterior",
+        decimals: 2,
+        value: |d, r| Ok(evaluation(d, r)?.at_mean.reconstruction),
+    },
+    Measure {
+        name: "kl",
+        unit: "nats",
+        about: "KL of the posterior from the prior; of ae-l2 the penalty",
+        decimals: 2,
+        value: |d, r| {
+            let kl = evaluation(d, r)?.kl;
+            kl.ok_or_else(|| Error::Undefined("an autoencoder has no KL".into()))
+        },
+    },
+    Measure {
+        name: "elbo",
+        unit: "nats",
+        about: "the evidence lower bound, -(reconstruction + KL)",
+        decimals: 2,
+        value: |d, r| evaluation(d, r)?.elbo.ok_or_else(no_posterior),
+    },
+    Measure {
+        name: "nll",
+        unit: "nats",
+        about: "-log p(x) of the test images, bounded with 100 importance samples",
+        decimals: 2,
+        value: |d, r| nll(d, r),
+    },
+    Measure {
+        name: "excess-over-floor",
+        unit: "nats",
+        about: "reconstruction above the lowest that a Bernoulli allows for grey images",
+        decimals: 2,
+        value: |d, r| {
+            let excess = evaluation(d, r)?.excess_over_floor;
+            excess.ok_or_else(|| Error::Undefined("a density has no such floor".into()))
+        },
+    },
+    Measure {
+        name: "train-loss",
+        unit: "nats",
+        about: "the last epoch's mean over training batches while the weights change",
+        decimals: 2,
+        value: |_, r| Ok(last(r)?.train.loss),
+    },
+    Measure {
+        name: "generalisation-gap",
+        unit: "nats",
+        about: "test loss minus training loss of the last epoch",
+        decimals: 2,
+        value: |_, r| Ok(last(r)?.test.loss - last(r)?.train.loss),
+    },
+    Measure {
+        name: "epochs",
+        unit: "",
+        about: "epochs trained",
+        decimals: 0,
+        value: |_, r| Ok(r.metrics.len() as f64),
+    },
+    // Latent variables.
+    Measure {
+        name: "active-units",
+        unit: "",
+        about: "latent variables whose mean varies by more than 0.01 over test images",
+        decimals: 1,
+        value: |d, r| Ok(evaluation(d, r)?.active_units as f64),
+    },
+    Measure {
+        name: "active-share",
+        unit: "",
+        about: "active units divided by the latent size",
+        decimals: 2,
+        value: |d, r| {
+            let found = evaluation(d, r)?;
+            Ok(found.active_units as f64 / found.variance_of_mu.len() as f64)
+        },
+    },
+    Measure {
+        name: "largest-kl",
+        unit: "nats",
+        about: "KL of the latent variable with most",
+        decimals: 2,
+        value: |d, r| {
+            let all = evaluation(d, r)?
+                .kl_per_dimension
+                .ok_or_else(no_posterior)?;
+            Ok(all.into_iter().fold(0.0, f64::max))
+        },
+    },
+    Measure {
+        name: "mutual-information",
+        unit: "nats",
+        about: "between image and code, from the rate decomposition (Hoffman & Johnson 2016)",
+        decimals: 2,
+        value: |d, r| Ok(rates(d, r)?.mutual_information),
+    },
+    Measure {
+        name: "total-correlation",
+        unit: "nats",
+        about: "dependence between latent variables in the aggregate posterior",
+        decimals: 2,
+        value: |d, r| Ok(rates(d, r)?.total_correlation),
+    },
+    Measure {
+        name: "marginal-kl",
+        unit: "nats",
+        about: "KL of the aggregate posterior from the prior",
+        decimals: 2,
+        value: |d, r| Ok(rates(d, r)?.marginal_kl),
+    },
+    // Where codes lie.
+    Measure {
+        name: "largest-radius",
+        unit: "",
+        about: "distance of the farthest test code from the origin",
+        decimals: 1,
+        value: |d, r| Ok(codes(d, r)?.largest_radius),
+    },
+    Measure {
+        name: "outside-prior",
+        unit: "",
+        about: "share of the test codes outside the ball that holds 95 % of the prior",
+        decimals: 3,
+        value: |d, r| Ok(codes(d, r)?.outside_prior),
+    },
+    Measure {
+        name: "prior-discrepancy",
+        unit: "",
+        about: "MMD between one code of each image and the prior, over its 95 % quantile under the null",
+        decimals: 1,
+        value: |d, r| Ok(*codes(d, r)?.prior_discrepancy.get()?),
+    },
+    Measure {
+        name: "eigenvalue-ratio",
+        unit: "",
+        about: "largest over smallest variance of the codes along principal directions",
+        decimals: 1,
+        value: |d, r| Ok(*codes(d, r)?.eigenvalue_ratio.get()?),
+    },
+    Measure {
+        name: "gaps",
+        unit: "",
+        about: "share of empty cells within the region of the codes (two latent variables)",
+        decimals: 3,
+        value: |d, r| Ok(*codes(d, r)?.gaps.get()?),
+    },
+    Measure {
+        name: "knn-accuracy",
+        unit: "",
+        about: "share of test images whose class 15 nearest training codes tell",
+        decimals: 3,
+        value: |d, r| Ok(*codes(d, r)?.knn_accuracy.get()?),
+    },
+    // Images decoded from the prior.
+    Measure {
+        name: "frechet",
+        unit: "",
+        about: "Fréchet distance of samples from test images on the classifier's features",
+        decimals: 1,
+        value: |d, r| quality(d, r, |quality| quality.frechet),
+    },
+    Measure {
+        name: "precision",
+        unit: "",
+        about: "share of samples among real images",
+        decimals: 3,
+        value: |d, r| quality(d, r, |quality| quality.precision),
+    },
+    Measure {
+        name: "recall",
+        unit: "",
+        about: "share of real images among samples",
+        decimals: 3,
+        value: |d, r| quality(d, r, |quality| quality.recall),
+    },
+    Measure {
+        name: "density",
+        unit: "",
+        about: "precision that counts how many real images are near",
+        decimals: 3,
+        value: |d, r| quality(d, r, |quality| quality.density),
+    },
+    Measure {
+        name: "coverage",
+        unit: "",
+        about: "share of real images with a sample nearby",
+        decimals: 3,
+        value: |d, r| quality(d, r, |quality| quality.coverage),
+    },
+    Measure {
+        name: "confidence",
+        unit: "",
+        about: "mean probability of the classifier's most probable class of samples",
+        decimals: 3,
+        value: |d, r| quality(d, r, |quality| quality.confidence),
+    },
+];
+
+fn no_posterior() -> Error {
+    Error::Undefined("its codes are not distributions".into())
+}
+
+fn last(run: &TrainedRun) -> Result<&EpochMetrics, Error> {
+    run.last()
+        .ok_or_else(|| Error::Undefined("no epoch was finished".into()))
+}
+
+/// The numbers of `eval.json` on the test images, kept with the run.
+///
+/// # Errors
+/// Those of the evaluation.
+pub fn evaluation(drawing: &Drawing<'_>, run: &TrainedRun) -> Result<Evaluation, Error> {
+    drawing.measure(run, "evaluation", "1 test seed=0", || {
+        let options = EvaluationOptions {
+            data_treatment: treatment(run)?,
+            ..EvaluationOptions::default()
+        };
+        let seen = run.seen(&drawing.dataset.test)?;
+        Ok(evaluate(&run.model, seen.images(), &options)?)
+    })
+}
+
+fn treatment(run: &TrainedRun) -> Result<DataTreatment, Error> {
+    runs::run_images::evaluated_treatment(&run.configuration, None)
+}
+
+fn nll(drawing: &Drawing<'_>, run: &TrainedRun) -> Result<f64, Error> {
+    const SAMPLES: usize = 100;
+    if !run.is_variational() {
+        return Err(no_posterior());
+    }
+    if !treatment(run)?.is_binary() && !run.model.spec().likelihood.is_density() {
+        return Err(Error::Undefined(
+            "a Bernoulli is a likelihood of binary images only".into(),
+        ));
+    }
+    drawing.measure(run, "nll", "1 test, 100 samples, seed 0", || {
+        let seen = run.seen(&drawing.dataset.test)?;
+        let found = likelihood_bounds(&run.model, seen.images(), SAMPLES, 0, &|| {})?;
+        Ok(found.nll[&SAMPLES].value)
+    })
+}
+
+fn rates(drawing: &Drawing<'_>, run: &TrainedRun) -> Result<RateDecomposition, Error> {
+    if !run.is_variational() {
+        return Err(no_posterior());
+    }
+    drawing.measure(run, "rates", "1 test, seed 0", || {
+        Ok(rate_decomposition(&run.codes(&drawing.dataset.test)?, 0)?)
+    })
+}
+
+fn quality(
+    drawing: &Drawing<'_>,
+    run: &TrainedRun,
+    number: fn(&ImageQuality) -> f64,
+) -> Result<f64, Error> {
+    Ok(number(&image_quality(drawing, run, Source::Prior)?))
+}
+
+/// Where the codes of the test images lie.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct CodeMeasures {
+    largest_radius: f64,
+    outside_prior: f64,
+    prior_discrepancy: Measurement<f64>,
+    eigenvalue_ratio: Measurement<f64>,
+    gaps: Measurement<f64>,
+    knn_accuracy: Measurement<f64>,
+}
+
+fn codes(drawing: &Drawing<'_>, run: &TrainedRun) -> Result<CodeMeasures, Error> {
+    const NEIGHBOURS: usize = 15;
+    /// As of the atlas' studies: cells a side, and codes left out at the rim.
+    const CELLS: usize = 50;
+    const TRIM: f64 = 0.005;
+    let version = "1: test codes, 15 neighbours, 50 cells, 2000 codes against the prior";
+    drawing.measure(run, "codes", version, || {
+        let (train, test) = (&drawing.dataset.train, &drawing.dataset.test);
+        let codes = run.codes(test)?;
+        let mean = codes.mean.view();
+        let extent = code_extent(mean)?;
+        let neighbours = || -> Result<f64, Error> {
+            let labels = train.labels().ok_or_else(unlabelled)?;
+            let reference = run.codes(train)?.mean;
+            let found = knn_accuracy(
+                reference.view(),
+                labels,
+                mean,
+                drawing.test_labels()?,
+                &[NEIGHBOURS],
+            )?;
+            Ok(found[0].accuracy)
+        };
+        let empty = || -> Result<f64, Error> {
+            if run.latent() != 2 {
+                return Err(Error::Undefined(
+                    "gaps are counted in two latent variables".into(),
+                ));
+            }
+            Ok(gaps(mean, CELLS, TRIM, 0)?.empty_share)
+        };
+        Ok(CodeMeasures {
+            largest_radius: extent.largest_radius,
+            outside_prior: extent.share_outside_prior,
+            prior_discrepancy: Measurement::of(discrepancy(&codes))?,
+            eigenvalue_ratio: Measurement::of(ratio(&codes))?,
+            gaps: Measurement::of(empty())?,
+            knn_accuracy: Measurement::of(neighbours())?,
+        })
+    })
+}
+
+fn ratio(codes: &Codes) -> Result<f64, Error> {
+    let found = sphericity(codes.mean.view())?.eigenvalue_ratio;
+    found.ok_or_else(|| Error::Undefined("the codes do not vary in every direction".into()))
+}
+
+/// Of 2000 codes at random: the kernel of all pairs is quadratic in them.
+fn discrepancy(codes: &Codes) -> Result<f64, Error> {
+    const MOST: usize = 2000;
+    let drawn = sample_codes(codes, 0);
+    let chosen = figures::choice::in_random_order(drawn.nrows(), MOST);
+    let chosen = drawn.select(ndarray::Axis(0), &chosen);
+    let found = mmd_to_prior(chosen.view(), 300, 400, 0)?.ratio;
+    found.ok_or_else(|| Error::Undefined("too few codes".into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_distinct_and_found() {
+        for (index, one) in MEASURES.iter().enumerate() {
+            assert!(MEASURES[..index].iter().all(|other| other.name != one.name));
+            assert_eq!(measure(one.name).unwrap().name, one.name);
+        }
+        let message = measure("knn_acuracy").unwrap_err().to_string();
+        assert!(message.contains("did you mean 'knn-accuracy'"), "{message}");
+    }
+}
