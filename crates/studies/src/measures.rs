@@ -21,6 +21,8 @@ use serde::{Deserialize, Serialize};
 pub struct Measure {
     /// What a study calls it.
     pub name: &'static str,
+    /// What tables and axes call it.
+    pub label: &'static str,
     /// Its unit; empty for none.
     pub unit: &'static str,
     /// What it is, in one line.
@@ -63,6 +65,7 @@ pub const MEASURES: &[Measure] = &[
     // The loss and its terms.
     Measure {
         name: "loss",
+        label: "loss",
         unit: "nats",
         about: "reconstruction plus KL or penalty on the test images, z sampled",
         decimals: 2,
@@ -70,20 +73,23 @@ pub const MEASURES: &[Measure] = &[
     },
     Measure {
         name: "reconstruction",
+        label: "reconstruction",
         unit: "nats",
-        about: "-log p(x|z) of the test images, z sampled",
+        about: "−log p(x|z) of the test images, z sampled",
         decimals: 2,
         value: |d, r| Ok(evaluation(d, r)?.reconstruction),
     },
     Measure {
         name: "reconstruction-at-mean",
+        label: "reconstruction at z = μ",
         unit: "nats",
-        about: "-log p(x|z) of the test images at z = mean of the posterior",
+        about: "−log p(x|z) of the test images at z = mean of the posterior",
         decimals: 2,
         value: |d, r| Ok(evaluation(d, r)?.at_mean.reconstruction),
     },
     Measure {
         name: "kl",
+        label: "KL",
         unit: "nats",
         about: "KL of the posterior from the prior; of ae-l2 the penalty",
         decimals: 2,
@@ -94,20 +100,23 @@ pub const MEASURES: &[Measure] = &[
     },
     Measure {
         name: "elbo",
+        label: "ELBO",
         unit: "nats",
-        about: "the evidence lower bound, -(reconstruction + KL)",
+        about: "the evidence lower bound, −(reconstruction + KL)",
         decimals: 2,
         value: |d, r| evaluation(d, r)?.elbo.ok_or_else(no_posterior),
     },
     Measure {
         name: "nll",
+        label: "−log p(x)",
         unit: "nats",
-        about: "-log p(x) of the test images, bounded with 100 importance samples",
+        about: "−log p(x) of the test images, bounded with 100 importance samples",
         decimals: 2,
         value: |d, r| nll(d, r),
     },
     Measure {
         name: "excess-over-floor",
+        label: "excess over the floor",
         unit: "nats",
         about: "reconstruction above the lowest that a Bernoulli allows for grey images",
         decimals: 2,
@@ -118,6 +127,7 @@ pub const MEASURES: &[Measure] = &[
     },
     Measure {
         name: "train-loss",
+        label: "training loss",
         unit: "nats",
         about: "the last epoch's mean over training batches while the weights change",
         decimals: 2,
@@ -125,6 +135,7 @@ pub const MEASURES: &[Measure] = &[
     },
     Measure {
         name: "generalisation-gap",
+        label: "generalisation gap",
         unit: "nats",
         about: "test loss minus training loss of the last epoch",
         decimals: 2,
@@ -132,6 +143,7 @@ pub const MEASURES: &[Measure] = &[
     },
     Measure {
         name: "epochs",
+        label: "epochs",
         unit: "",
         about: "epochs trained",
         decimals: 0,
@@ -140,6 +152,7 @@ pub const MEASURES: &[Measure] = &[
     // Latent variables.
     Measure {
         name: "active-units",
+        label: "active units",
         unit: "",
         about: "latent variables whose mean varies by more than 0.01 over test images",
         decimals: 1,
@@ -147,6 +160,7 @@ pub const MEASURES: &[Measure] = &[
     },
     Measure {
         name: "active-share",
+        label: "share of active units",
         unit: "",
         about: "active units divided by the latent size",
         decimals: 2,
@@ -157,6 +171,7 @@ pub const MEASURES: &[Measure] = &[
     },
     Measure {
         name: "largest-kl",
+        label: "largest KL",
         unit: "nats",
         about: "KL of the latent variable with most",
         decimals: 2,
@@ -169,6 +184,7 @@ pub const MEASURES: &[Measure] = &[
     },
     Measure {
         name: "mutual-information",
+        label: "mutual information",
         unit: "nats",
         about: "between image and code, from the rate decomposition (Hoffman & Johnson 2016)",
         decimals: 2,
@@ -176,6 +192,7 @@ pub const MEASURES: &[Measure] = &[
     },
     Measure {
         name: "total-correlation",
+        label: "total correlation",
         unit: "nats",
         about: "dependence between latent variables in the aggregate posterior",
         decimals: 2,
@@ -183,6 +200,7 @@ pub const MEASURES: &[Measure] = &[
     },
     Measure {
         name: "marginal-kl",
+        label: "marginal KL",
         unit: "nats",
         about: "KL of the aggregate posterior from the prior",
         decimals: 2,
@@ -191,6 +209,7 @@ pub const MEASURES: &[Measure] = &[
     // Where codes lie.
     Measure {
         name: "largest-radius",
+        label: "largest radius",
         unit: "",
         about: "distance of the farthest test code from the origin",
         decimals: 1,
@@ -198,6 +217,7 @@ pub const MEASURES: &[Measure] = &[
     },
     Measure {
         name: "outside-prior",
+        label: "outside the prior",
         unit: "",
         about: "share of the test codes outside the ball that holds 95 % of the prior",
         decimals: 3,
@@ -205,13 +225,15 @@ pub const MEASURES: &[Measure] = &[
     },
     Measure {
         name: "prior-discrepancy",
+        label: "discrepancy from the prior",
         unit: "",
-        about: "MMD between one code of each image and the prior, over its 95 % quantile under the null",
+        about: "MMD between sampled codes of 2000 images and the prior, over its 95 % quantile under the null",
         decimals: 1,
         value: |d, r| Ok(*codes(d, r)?.prior_discrepancy.get()?),
     },
     Measure {
         name: "eigenvalue-ratio",
+        label: "eigenvalue ratio",
         unit: "",
         about: "largest over smallest variance of the codes along principal directions",
         decimals: 1,
@@ -219,6 +241,7 @@ pub const MEASURES: &[Measure] = &[
     },
     Measure {
         name: "gaps",
+        label: "gaps",
         unit: "",
         about: "share of empty cells within the region of the codes (two latent variables)",
         decimals: 3,
@@ -226,6 +249,7 @@ pub const MEASURES: &[Measure] = &[
     },
     Measure {
         name: "knn-accuracy",
+        label: "kNN accuracy",
         unit: "",
         about: "share of test images whose class 15 nearest training codes tell",
         decimals: 3,
@@ -234,6 +258,7 @@ pub const MEASURES: &[Measure] = &[
     // Images decoded from the prior.
     Measure {
         name: "frechet",
+        label: "Fréchet distance",
         unit: "",
         about: "Fréchet distance of samples from test images on the classifier's features",
         decimals: 1,
@@ -241,6 +266,7 @@ pub const MEASURES: &[Measure] = &[
     },
     Measure {
         name: "precision",
+        label: "precision",
         unit: "",
         about: "share of samples among real images",
         decimals: 3,
@@ -248,6 +274,7 @@ pub const MEASURES: &[Measure] = &[
     },
     Measure {
         name: "recall",
+        label: "recall",
         unit: "",
         about: "share of real images among samples",
         decimals: 3,
@@ -255,6 +282,7 @@ pub const MEASURES: &[Measure] = &[
     },
     Measure {
         name: "density",
+        label: "density",
         unit: "",
         about: "precision that counts how many real images are near",
         decimals: 3,
@@ -262,6 +290,7 @@ pub const MEASURES: &[Measure] = &[
     },
     Measure {
         name: "coverage",
+        label: "coverage",
         unit: "",
         about: "share of real images with a sample nearby",
         decimals: 3,
@@ -269,6 +298,7 @@ pub const MEASURES: &[Measure] = &[
     },
     Measure {
         name: "confidence",
+        label: "confidence",
         unit: "",
         about: "mean probability of the classifier's most probable class of samples",
         decimals: 3,

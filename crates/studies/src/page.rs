@@ -165,10 +165,20 @@ fn order(id: &str) -> (String, usize) {
 
 fn article(parts: Vec<Part>) -> Page {
     let several = parts.len() > 1;
+    let stored: Vec<&StoredSection> = parts.iter().flat_map(|part| &part.sections).collect();
+    let is_of_the_atlas = stored.iter().any(|section| is_built_in(&section.study));
+    let (title, subtitle) = match stored[..] {
+        _ if is_of_the_atlas => (
+            "Latent Atlas".to_owned(),
+            "What autoencoders and variational autoencoders learn, drawn and measured".to_owned(),
+        ),
+        [only] => (only.section.heading.clone(), format!("on {}", only.dataset)),
+        _ => ("Studies".to_owned(), "Questions, measured".to_owned()),
+    };
     let mut page = Page {
-        title: "Latent Atlas".into(),
-        subtitle: "What autoencoders and variational autoencoders learn, drawn and measured".into(),
-        lead: lead(&parts, several),
+        title,
+        subtitle,
+        lead: lead(&parts, several, is_of_the_atlas),
         ..Page::default()
     };
     for part in parts {
@@ -196,21 +206,22 @@ fn article(parts: Vec<Part>) -> Page {
 }
 
 /// What the reader should know first, and what came out.
-fn lead(parts: &[Part], several: bool) -> Vec<Text> {
-    let mut lead = vec![
-        Text::from(
+fn lead(parts: &[Part], several: bool, is_of_the_atlas: bool) -> Vec<Text> {
+    let mut lead = Vec::new();
+    if is_of_the_atlas {
+        lead.push(Text::from(
             "Four short texts explain latent spaces by looking at pictures: an exercise and its \
              answers (documents 000 and 001), an introduction to autoencoders (002) and one to \
              variational autoencoders (003). Here every picture they show is drawn again from \
              models trained anew, and every statement they make is turned into a quantity with a \
              rule that decides about it.",
-        ),
-        Text::from(
-            "With each picture, latent-atlas figures writes a JSON file with the numbers it draws \
+        ));
+    }
+    lead.push(Text::from(
+        "With each picture, latent-atlas figures writes a JSON file with the numbers it draws \
              and the configuration that made it. Losses are in nats per image: summed over pixels, \
              averaged over images.",
-        ),
-    ];
+    ));
     for part in parts {
         let mut spans = vec![Span::Strong(format!(
             "{}, {}. ",
@@ -235,6 +246,10 @@ fn lead(parts: &[Part], several: bool) -> Vec<Text> {
         lead.push(Text(spans));
     }
     lead
+}
+
+fn is_built_in(study: &str) -> bool {
+    STUDIES.iter().any(|built_in| built_in.name == study)
 }
 
 /// `5 seeds a model`, and whether the training was cut short.
@@ -345,7 +360,7 @@ fn claims_blocks(claims: &[Claim]) -> Vec<Block> {
         .collect();
     vec![
         Block::paragraph(
-            "Each row is a statement of one of the four documents (000 to 003), what was measured \
+            "Each row is a statement (of a document, 000 to 003, or of a study), what was measured \
              about it with the mean over seeds and its 95 % interval (Student's t, if nothing else \
              is said), and the verdict that the rule beside it gives. With a single seed there is \
              no interval: the value decides alone, except about spread.",

@@ -116,11 +116,7 @@ impl StatedClaim {
         Ok(Claim {
             id: id.into(),
             statement: self.statement.clone(),
-            quantity: format!(
-                "{}: {}",
-                self.measure.name.replace('-', " "),
-                self.measure.about
-            ),
+            quantity: format!("{}: {}", self.measure.label, self.measure.about),
             rule: format!(
                 "supported if the whole interval {what} is {side} {}{unit}, refuted if none of it is",
                 viz::number::shortest(self.threshold)

@@ -13,6 +13,9 @@ use super::models::{Model, flat, last, number, shown};
 use super::nearest;
 use crate::measures::{Measure, measure};
 
+/// Two plots stand beside each other on a page.
+const SIZE: [f64; 2] = [330.0, 240.0];
+
 /// A plot as a file has it.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -151,7 +154,7 @@ impl StatedPlot {
             "" => String::new(),
             unit => format!(", {unit}"),
         };
-        let name = self.measure.name.replace('-', " ");
+        let name = self.measure.label;
         let against = last(&self.against).replace('_', " ");
         let plot = SettingChart {
             x_label: &against,
@@ -162,11 +165,12 @@ impl StatedPlot {
             },
             x_scale: SettingChart::suited_scale(numbers.as_deref().unwrap_or_default()),
             series: &series,
+            size: SIZE,
             ..SettingChart::default()
         }
         .plot()?;
         let figure = Figure {
-            title: format!("{} by {against}", figures::wording::capitalised(&name)),
+            title: format!("{} by {against}", figures::wording::capitalised(name)),
             caption: format!(
                 "{}. Points are seeds, with their mean and its 95 % interval where there are \
                  several; {}.",

@@ -30,7 +30,7 @@ pub(super) fn of_models(
     columns.extend(
         measures
             .iter()
-            .map(|measure| Column::new(measure.name.replace('-', " "), measure.unit)),
+            .map(|measure| Column::new(measure.label, measure.unit)),
     );
     let intervals = if drawing.scale.seeds > 1 {
         "means with 95 % intervals over seeds (Student's t)"
@@ -39,7 +39,7 @@ pub(super) fn of_models(
     };
     let meanings: Vec<String> = measures
         .iter()
-        .map(|measure| format!("{}: {}", measure.name.replace('-', " "), measure.about))
+        .map(|measure| format!("{}: {}", measure.label, measure.about))
         .collect();
     Ok(Block::Table(Table {
         caption: Text::from(format!(
