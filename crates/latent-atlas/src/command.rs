@@ -12,6 +12,7 @@ pub(crate) mod new_data;
 pub(crate) mod reading;
 pub(crate) mod reconstruct;
 pub(crate) mod reproduce;
+pub(crate) mod runs;
 pub(crate) mod sample;
 pub(crate) mod source;
 pub(crate) mod study;

@@ -10,6 +10,7 @@ pub mod configuration;
 mod early_stopping;
 pub mod environment;
 mod error;
+pub mod gather;
 pub mod interrupt;
 pub mod presets;
 pub mod report;

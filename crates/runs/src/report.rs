@@ -11,6 +11,7 @@ use models::{DataTreatment, Images, Model};
 use serde::Serialize;
 
 use crate::atomic_file;
+use crate::configuration::Configuration;
 use crate::environment::threads;
 use crate::error::Error;
 use crate::run_data::{self, DataLocation, RunData, training_rows};
@@ -87,6 +88,10 @@ pub struct Report {
     pub evaluation: Evaluation,
     /// Which images the numbers are of.
     pub data: DataReport,
+    /// The settings of the run.
+    pub configuration: Configuration,
+    /// Digest of settings and data, as in `result.json`.
+    pub digest: String,
     /// The distribution of the pixels given the code.
     pub pixel_likelihood: models::Likelihood,
     /// One sentence about what training minimised and the effective β.
@@ -236,6 +241,11 @@ pub fn write(
             .then(|| treated(treatment, run_data::images(&other), data_seed))
             .transpose()?,
         data: DataReport::of(&dataset, model.standardisation().is_some()),
+        configuration: &configuration,
+        digest: match folder.read_result()? {
+            Some(result) => result.digest,
+            None => configuration.digest(&dataset.fingerprint),
+        },
     };
     let report = pool.install(|| measure(request, &subject, observer))?;
     let path = folder.evaluation();
@@ -256,6 +266,8 @@ struct Subject<'a> {
     /// All images of the other split, if those of the request are all of theirs.
     other: Option<Treated<'a>>,
     data: DataReport,
+    configuration: &'a Configuration,
+    digest: String,
 }
 
 fn measure(
@@ -304,6 +316,8 @@ fn measure(
             .as_ref()
             .map(|_| subject.treatment.is_binary() || model.spec().likelihood.is_density()),
         data: subject.data.clone(),
+        configuration: subject.configuration.clone(),
+        digest: subject.digest.clone(),
         pixel_likelihood: model.spec().likelihood,
         objective: subject.objective.clone(),
         training_data_treatment: subject.trained,
