@@ -50,6 +50,7 @@ mod legend;
 mod legend_rows;
 mod montage;
 pub mod number;
+mod obstacles;
 mod output;
 #[cfg(test)]
 mod output_tests;
@@ -82,7 +83,7 @@ pub use font::{Weight, shortened, text_width, wrap};
 pub use image::{GrayImage, Image, ImageRef, RgbImage};
 pub use layer::{
     Band, Bar, Dash, Ellipse, Ellipses, Heat, Interval, Intervals, Label, Labels, Layer, Line,
-    PlacedImage, Point, Points, Polygon, Rule, Segments, Shape, Trail,
+    PlacedImage, Placing, Point, Points, Polygon, Rule, Segments, Shape, Trail,
 };
 pub use legend::{ColourBar, LegendEntry, Swatch};
 pub use montage::{

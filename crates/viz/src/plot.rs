@@ -4,6 +4,7 @@ use crate::draw_layer::{Mapping, draw};
 use crate::font::{Weight, text_width};
 use crate::layer::Layer;
 use crate::legend::{ColourBar, LEGEND_LINE, LegendColumns, LegendEntry};
+use crate::obstacles::Obstacles;
 use crate::{Rgb, theme};
 
 /// Axes with layers: one panel of a figure.
@@ -233,8 +234,9 @@ impl Plot {
             self.draw_grid(canvas, &map);
         }
         canvas.clip(left, top, width, height);
+        let mut obstacles = Obstacles::of(&self.layers, &map);
         for layer in &self.layers {
-            draw(canvas, &map, layer);
+            draw(canvas, &map, layer, &mut obstacles);
         }
         canvas.unclip();
         match self.frame {
