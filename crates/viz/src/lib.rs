@@ -34,6 +34,7 @@ mod colour;
 mod colour_difference;
 #[cfg(test)]
 mod degenerate_tests;
+mod difference;
 mod draw_axes;
 mod draw_labels;
 mod draw_layer;
@@ -75,6 +76,7 @@ pub use atomic_file::write_atomically;
 pub use axis::{Axis, Scale, Ticks};
 pub use class_look::{CLASS_COLOURS, Classes, class_colour, class_mark};
 pub use colour::{ColourMap, PETROFF10, Rgb};
+pub use difference::ScaledDifference;
 pub use error::VizError;
 pub use field::Field;
 pub use figure::{Figure, Panel, TilePanel};

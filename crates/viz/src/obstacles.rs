@@ -14,8 +14,10 @@ pub(crate) struct Obstacles {
 
 /// Paler points are ground that may be written on.
 const PALE: f64 = 0.5;
+/// Opacity of ellipses that are more than an outline.
+const FILLED: f64 = 0.2;
 /// Lines are known by places so far apart, canvas units.
-const LINE_STEP: f64 = 5.0;
+const LINE_STEP: f64 = 4.0;
 /// Longer lines are not looked at more closely than at so many places.
 const LINE_PLACES: usize = 4000;
 
@@ -30,6 +32,16 @@ impl Obstacles {
                 Layer::Points(points) if points.alpha >= PALE => {
                     for point in &points.points {
                         obstacles.add(map.at(point.at), points.radius);
+                    }
+                }
+                Layer::Ellipses(ellipses) if ellipses.fill >= FILLED => {
+                    for ellipse in &ellipses.ellipses {
+                        // The middle, which is where they are told apart.
+                        let [x, y] = map.at(ellipse.centre);
+                        let end =
+                            map.at([0, 1].map(|axis| ellipse.centre[axis] + ellipse.radii[axis]));
+                        let half = 0.5 * (end[0] - x).abs().min((end[1] - y).abs());
+                        obstacles.add([x, y], half.min(0.1 * map.width));
                     }
                 }
                 Layer::Line(line) => {
@@ -80,6 +92,8 @@ impl Obstacles {
 
     fn add_line(&mut self, points: &[[f64; 2]], half: f64) {
         let most = self.areas.len() + LINE_PLACES;
+        // No gaps between the places.
+        let half = half.max(0.5 * LINE_STEP);
         for ends in points.windows(2) {
             let [from, to] = [ends[0], ends[1]];
             if ends.iter().flatten().any(|v| !v.is_finite()) {
