@@ -32,6 +32,12 @@ pub struct Animation<'a> {
     pub plays: u32,
     /// How colours are stored.
     pub colours: AnimationColours,
+    /// Size of the file that is not to be exceeded, such as a code host's; `None` for any.
+    ///
+    /// What is too large is encoded with 128 or 64 colours, then with every second, fourth or
+    /// eighth frame, which are shown as long as those that they stand for; the first and the last
+    /// frame always stay.
+    pub most_bytes: Option<usize>,
 }
 
 /// How an animation stores its colours.
@@ -64,6 +70,7 @@ impl<'a> Animation<'a> {
             hold: 2000,
             plays: 0,
             colours: AnimationColours::default(),
+            most_bytes: None,
         }
     }
 
@@ -72,21 +79,60 @@ impl<'a> Animation<'a> {
     ///
     /// # Errors
     ///
-    /// [`VizError::Shape`] for no frames or frames of different sizes; [`VizError::Encode`] for
-    /// empty ones.
+    /// [`VizError::Shape`] for no frames, frames of different sizes or a size of the file that
+    /// cannot be kept; [`VizError::Encode`] for empty frames.
     pub fn encode(&self, texts: &[(&str, &str)]) -> Result<Vec<u8>, VizError> {
+        let Some(most) = self.most_bytes else {
+            let colours = match self.colours {
+                AnimationColours::Indexed => Some(255),
+                AnimationColours::True => None,
+            };
+            return self.encode_every(1, colours, png::Compression::Balanced, texts);
+        };
+        let mut least = usize::MAX;
+        for stride in [1, 2, 4, 8] {
+            for colours in [255, 128, 64] {
+                let (colours, effort) = (Some(colours), png::Compression::High);
+                let bytes = self.encode_every(stride, colours, effort, texts)?;
+                if bytes.len() <= most {
+                    return Ok(bytes);
+                }
+                least = least.min(bytes.len());
+            }
+        }
+        Err(VizError::shape(
+            "bytes of an animation",
+            format!("{least} with the fewest colours and frames"),
+            format!("at most {most}; give smaller or fewer frames"),
+        ))
+    }
+
+    /// The file of every frame whose distance to the last is a multiple of `stride`, and the first.
+    fn encode_every(
+        &self,
+        stride: usize,
+        colours: Option<usize>,
+        compression: png::Compression,
+        texts: &[(&str, &str)],
+    ) -> Result<Vec<u8>, VizError> {
         let (width, height) = self.size()?;
+        let last = self.frames.len() - 1;
+        let kept: Vec<usize> = (0..=last)
+            .filter(|at| *at == 0 || (last - at).is_multiple_of(stride))
+            .collect();
         let failed = |error: png::EncodingError| VizError::Encode {
             reason: error.to_string(),
         };
-        let count = u32::try_from(self.frames.len()).map_err(|_| {
+        let count = u32::try_from(kept.len()).map_err(|_| {
             VizError::shape(
                 "frames of an animation",
                 self.frames.len(),
                 "fewer than 2³²",
             )
         })?;
-        let coder = FrameCoder::new(self.frames, self.colours);
+        let coder = FrameCoder {
+            palette: colours.map(|size| Palette::of(kept.iter().map(|&at| &self.frames[at]), size)),
+        };
         let mut bytes = Vec::new();
         let mut encoder =
             png::Encoder::new(&mut bytes, png_dimension(width)?, png_dimension(height)?);
@@ -103,7 +149,7 @@ impl<'a> Animation<'a> {
             }
             None => encoder.set_color(png::ColorType::Rgb),
         }
-        encoder.set_compression(png::Compression::Balanced);
+        encoder.set_compression(compression);
         encoder.set_animated(count, self.plays).map_err(failed)?;
         for (keyword, value) in texts {
             encoder
@@ -112,8 +158,10 @@ impl<'a> Animation<'a> {
         }
         let mut writer = encoder.write_header().map_err(failed)?;
         let mut shown: Option<Vec<u8>> = None;
-        for (index, frame) in self.frames.iter().enumerate() {
-            let next = coder.samples(frame);
+        for (index, &at) in kept.iter().enumerate() {
+            let next = coder.samples(&self.frames[at]);
+            let until = kept.get(index + 1).copied().unwrap_or(at + 1);
+            let delay = (at..until).fold(0u16, |sum, frame| sum.saturating_add(self.delay(frame)));
             let (region, data) = match &shown {
                 None => (Region::whole(width, height), next.clone()),
                 Some(shown) => coder.difference(shown, &next, width, height),
@@ -135,9 +183,7 @@ impl<'a> Animation<'a> {
             writer
                 .set_dispose_op(png::DisposeOp::None)
                 .map_err(failed)?;
-            writer
-                .set_frame_delay(self.delay(index), 1000)
-                .map_err(failed)?;
+            writer.set_frame_delay(delay, 1000).map_err(failed)?;
             writer.write_image_data(&data).map_err(failed)?;
             shown = Some(next);
         }
@@ -206,15 +252,6 @@ struct FrameCoder {
 }
 
 impl FrameCoder {
-    fn new(frames: &[RgbImage], colours: AnimationColours) -> FrameCoder {
-        FrameCoder {
-            palette: match colours {
-                AnimationColours::Indexed => Some(Palette::of(frames, 255)),
-                AnimationColours::True => None,
-            },
-        }
-    }
-
     fn bytes_per_pixel(&self) -> usize {
         if self.palette.is_some() { 1 } else { 3 }
     }
@@ -419,6 +456,44 @@ mod tests {
             }
             assert_eq!(found.get(39, 29), wanted.get(39, 29));
         }
+    }
+
+    #[test]
+    fn a_file_keeps_its_size_by_fewer_colours_then_fewer_frames() {
+        let frames = wandering(12, 40);
+        let of_size = |most_bytes| Animation {
+            most_bytes,
+            milliseconds: vec![30],
+            hold: 900,
+            ..Animation::new(&frames, 0)
+        };
+        let any = of_size(None).encode(&[]).unwrap();
+        let large = of_size(Some(usize::MAX)).encode(&[]).unwrap();
+        assert_eq!(decode_apng(&large).unwrap(), decode_apng(&any).unwrap());
+        let mut counts = Vec::new();
+        let mut most = large.len();
+        while let Ok(bytes) = of_size(Some(most - 1)).encode(&[]) {
+            assert!(bytes.len() < most && bytes.windows(4).any(|name| name == b"acTL"));
+            let back = decode_apng(&bytes).unwrap();
+            // The whole takes as long, and begins and ends with the same square.
+            let time: u32 = back.milliseconds.iter().map(|&ms| u32::from(ms)).sum();
+            assert_eq!(time, 11 * 30 + 900);
+            let red = |frame: &RgbImage, [x, y]: [usize; 2]| {
+                let Rgb(r, g, b) = frame.get(x, y);
+                r > 150 && g < 70 && b < 50
+            };
+            assert!(red(&back.images[0], [1, 1]));
+            assert!(red(back.images.last().unwrap(), [34, 23]));
+            counts.push(back.images.len());
+            most = bytes.len();
+        }
+        assert!(
+            counts.is_sorted_by(|a, b| a >= b) && counts[0] == 12,
+            "{counts:?}"
+        );
+        assert_eq!(counts.last(), Some(&3));
+        let error = of_size(Some(10)).encode(&[]).unwrap_err().to_string();
+        assert!(error.starts_with("bytes of an animation: found ") && error.contains("at most 10"));
     }
 
     #[test]

@@ -2,10 +2,9 @@
 //! comes out, of a size that can be looked at.
 
 use crate::charts::{
-    BarChart, BarSeries, ClassScatter, DensityMap, Histogram, HistogramSeries, IntervalChart,
-    IntervalSeries, LabelledMap, LineChart, Posteriors, RegionMap, Scatter3d, Series, SettingCell,
-    SettingChart, SettingSeries, Settings, Strip, StripChart, Surface3d, Trajectories, extent,
-    marks,
+    BarChart, BarSeries, ClassScatter, DensityMap, Histogram, HistogramSeries, LabelledMap,
+    LineChart, Posteriors, RegionMap, Scatter3d, Series, SettingCell, SettingChart, SettingSeries,
+    Settings, Strip, StripChart, Surface3d, Trajectories, extent, marks,
 };
 use crate::{
     Aspect, CLASS_COLOURS, Classes, Field, Figure, Frame, GrayImage, LegendAt, Plot, Rgb, RgbImage,
@@ -89,20 +88,6 @@ pub(crate) fn every_chart(values: &[f64]) -> Vec<(&'static str, Plot)> {
             ..BarChart::default()
         };
         plots.push(("bar chart", bars.plot().unwrap()));
-        let intervals = [
-            IntervalSeries::default(),
-            IntervalSeries {
-                points: values.iter().map(|&v| [v, v, -v, 2.0 * v]).collect(),
-                ..IntervalSeries::default()
-            },
-        ];
-        let chart = IntervalChart {
-            series: &intervals,
-            x_scale: scale,
-            y_scale: scale,
-            ..IntervalChart::default()
-        };
-        plots.push(("interval chart", chart.plot()));
         let cells = [
             SettingSeries {
                 cells: vec![SettingCell::default(); values.len()],

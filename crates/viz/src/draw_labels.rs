@@ -1,9 +1,15 @@
 use crate::canvas::{Across, Along, Canvas, Pen, TextLook};
 use crate::draw_layer::Mapping;
 use crate::font::{cap_height, text_width};
-use crate::layer::{Label, Labels};
+use crate::layer::{Label, Labels, Placing};
+use crate::obstacles::Obstacles;
 
-pub(crate) fn draw_labels(canvas: &mut Canvas, map: &Mapping<'_>, layer: &Labels) {
+pub(crate) fn draw_labels(
+    canvas: &mut Canvas,
+    map: &Mapping<'_>,
+    layer: &Labels,
+    obstacles: &mut Obstacles,
+) {
     // A word whose point is outside of the axes would point at nothing.
     let words: Vec<Word<'_>> = layer
         .labels
@@ -26,14 +32,28 @@ pub(crate) fn draw_labels(canvas: &mut Canvas, map: &Mapping<'_>, layer: &Labels
     for (place, word) in places.iter_mut().zip(&words) {
         map.keep_inside(place, word.half);
     }
-    if layer.separate {
-        separate(&mut places, &words, map);
-        for (place, word) in places.iter().zip(&words) {
-            let moved = (place[0] - word.place[0]).hypot(place[1] - word.place[1]);
-            if moved > 14.0 {
-                let colour = word.label.colour.darker();
-                canvas.line(*place, word.anchor, Pen::new(colour, 0.9));
-                canvas.disc(word.anchor, 2.0, colour, 1.0);
+    match layer.placing {
+        Placing::Given => {}
+        Placing::Apart => {
+            separate(&mut places, &words, map);
+            for (place, word) in places.iter().zip(&words) {
+                let moved = (place[0] - word.place[0]).hypot(place[1] - word.place[1]);
+                if moved > 14.0 {
+                    let colour = word.label.colour.darker();
+                    canvas.line(*place, word.anchor, Pen::new(colour, 0.9));
+                    canvas.disc(word.anchor, 2.0, colour, 1.0);
+                }
+            }
+        }
+        Placing::Around => {
+            for (place, word) in places.iter_mut().zip(&words) {
+                let around = word.around(layer.offset);
+                let areas = around.map(|[x, y]| {
+                    let [w, h] = word.half;
+                    [x - w, y - h, x + w, y + h]
+                });
+                *place = around[obstacles.place(&areas, map)];
+                map.keep_inside(place, word.half);
             }
         }
     }
@@ -61,6 +81,45 @@ struct Word<'a> {
     /// Half width and height of the word's box.
     half: [f64; 2],
 }
+
+impl Word<'_> {
+    /// Places about the point as far away as `offset`, then half as far again: first where `offset`
+    /// points to, then above, below, right, left and in the corners.
+    fn around(&self, offset: [f64; 2]) -> [[f64; 2]; 18] {
+        let reach = offset[0].hypot(offset[1]);
+        let [x, y] = self.anchor;
+        let [w, h] = self.half;
+        let mut places = [self.place; 18];
+        for (ring, places) in places.chunks_exact_mut(9).enumerate() {
+            let reach = reach * (1.0 + 0.5 * ring as f64);
+            // Beside the point, the word's near edge is where its middle is above it.
+            let (aside, beyond) = (reach + w - 4.0, reach.max(h));
+            let ways = [
+                [0, -1],
+                [0, 1],
+                [1, 0],
+                [-1, 0],
+                [1, -1],
+                [-1, -1],
+                [1, 1],
+                [-1, 1],
+            ];
+            for (place, way) in places[1..].iter_mut().zip(ways) {
+                let [right, down] = way.map(f64::from);
+                // Corners are as near as sides.
+                let [right, down] = match right * down {
+                    0.0 => [right, down],
+                    _ => [CORNER * right, CORNER * down],
+                };
+                *place = [x + right * aside, y + down * beyond];
+            }
+        }
+        places
+    }
+}
+
+/// Sine of 45°, rounded up for the width of words.
+const CORNER: f64 = 0.8;
 
 /// Half side of the square around a marked point that words beside it keep free.
 const MARK: f64 = 6.5;

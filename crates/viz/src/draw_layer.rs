@@ -3,8 +3,9 @@ use tiny_skia::PathBuilder;
 use crate::axis::{Axis, Scale};
 use crate::canvas::{Across, Along, Canvas, Pen, TextLook};
 use crate::draw_labels::draw_labels;
-use crate::font::{shortened, text_width};
+use crate::font::{cap_height, shortened, text_width};
 use crate::layer::{Band, Ellipses, Heat, Interval, Layer, Points, Polygon, Rule, Shape, Trail};
+use crate::obstacles::{Area, Obstacles};
 use crate::theme;
 use crate::{Image, Rgb, RgbImage};
 
@@ -58,7 +59,12 @@ fn place(axis: &Axis, value: f64) -> f64 {
     axis.fraction(value).clamp(-20.0, 21.0)
 }
 
-pub(crate) fn draw(canvas: &mut Canvas, map: &Mapping<'_>, layer: &Layer) {
+pub(crate) fn draw(
+    canvas: &mut Canvas,
+    map: &Mapping<'_>,
+    layer: &Layer,
+    obstacles: &mut Obstacles,
+) {
     match layer {
         Layer::Points(points) => draw_points(canvas, map, points),
         Layer::Line(line) => {
@@ -143,8 +149,8 @@ pub(crate) fn draw(canvas: &mut Canvas, map: &Mapping<'_>, layer: &Layer) {
                 draw_interval(canvas, map, interval, layer.horizontal);
             }
         }
-        Layer::Labels(labels) => draw_labels(canvas, map, labels),
-        Layer::Rule(rule) => draw_rule(canvas, map, rule),
+        Layer::Labels(labels) => draw_labels(canvas, map, labels, obstacles),
+        Layer::Rule(rule) => draw_rule(canvas, map, rule, obstacles),
     }
 }
 
@@ -390,7 +396,7 @@ fn draw_interval(canvas: &mut Canvas, map: &Mapping<'_>, interval: &Interval, ho
     }
 }
 
-fn draw_rule(canvas: &mut Canvas, map: &Mapping<'_>, rule: &Rule) {
+fn draw_rule(canvas: &mut Canvas, map: &Mapping<'_>, rule: &Rule, obstacles: &mut Obstacles) {
     if !rule.at.is_finite() {
         return;
     }
@@ -398,28 +404,78 @@ fn draw_rule(canvas: &mut Canvas, map: &Mapping<'_>, rule: &Rule) {
         dash: rule.dash.pattern(1.3),
         ..Pen::new(rule.colour, 1.3)
     };
+    let ends = if rule.horizontal {
+        let y = map.at_y(rule.at);
+        [[map.left, y], [map.left + map.width, y]]
+    } else {
+        let x = map.at_x(rule.at);
+        [[x, map.top], [x, map.top + map.height]]
+    };
+    canvas.line(ends[0], ends[1], pen);
+    if rule.label.is_empty() {
+        return;
+    }
     let look = TextLook {
         halo: 2.0,
         ..TextLook::new(theme::LEGEND_SIZE, rule.colour.darker())
     };
     // A name wider than the plot would be cut at its beginning.
     let label = shortened(&rule.label, look.size, look.weight, map.width - 12.0);
-    if rule.horizontal {
-        let y = map.at_y(rule.at);
-        canvas.line([map.left, y], [map.left + map.width, y], pen);
-        let at = [map.left + map.width - 6.0, y - 5.0];
-        canvas.text(&label, at, Across::Right, Along::Baseline, look);
+    let size = [
+        text_width(&label, look.size, look.weight),
+        cap_height(look.size),
+    ];
+    let (places, across): (Vec<[f64; 2]>, Vec<Across>) = if rule.horizontal {
+        beside_horizontal(map, ends[0][1], size)
     } else {
-        let x = map.at_x(rule.at);
-        canvas.line([x, map.top], [x, map.top + map.height], pen);
-        let right = x + 6.0 + text_width(&label, look.size, look.weight);
-        let (at, across) = if right > map.left + map.width {
-            ([x - 5.0, map.top + 6.0], Across::Right)
-        } else {
-            ([x + 5.0, map.top + 6.0], Across::Left)
-        };
-        canvas.text(&label, at, across, Along::Top, look);
+        beside_vertical(map, ends[0][0], size)
     }
+    .into_iter()
+    .unzip();
+    // As high as letters with descenders, around the baseline's place.
+    let areas: Vec<Area> = places
+        .iter()
+        .zip(&across)
+        .map(|(&[x, y], across)| {
+            let left = match across {
+                Across::Right => x - size[0],
+                _ => x,
+            };
+            [left, y - size[1], left + size[0], y + 3.0]
+        })
+        .collect();
+    let best = obstacles.place(&areas, map);
+    canvas.text(&label, places[best], across[best], Along::Baseline, look);
+}
+
+/// Where the name of a horizontal line may stand: above it and below it, from the right to the left.
+fn beside_horizontal(
+    map: &Mapping<'_>,
+    y: f64,
+    [width, height]: [f64; 2],
+) -> Vec<([f64; 2], Across)> {
+    let room = (map.width - 12.0 - width).max(0.0);
+    [0.0, 1.0, 0.5, 0.25, 0.75]
+        .into_iter()
+        .flat_map(|share| {
+            let right = map.left + map.width - 6.0 - share * room;
+            [[right, y - 5.0], [right, y + 5.0 + height]]
+        })
+        .map(|place| (place, Across::Right))
+        .collect()
+}
+
+/// Where the name of a vertical line may stand: right of it and left of it, from the top to the
+/// bottom.
+fn beside_vertical(map: &Mapping<'_>, x: f64, [_, height]: [f64; 2]) -> Vec<([f64; 2], Across)> {
+    let room = (map.height - 12.0 - height).max(0.0);
+    [0.0, 1.0, 0.5, 0.25, 0.75]
+        .into_iter()
+        .flat_map(|share| {
+            let y = map.top + 6.0 + height + share * room;
+            [([x + 5.0, y], Across::Left), ([x - 5.0, y], Across::Right)]
+        })
+        .collect()
 }
 
 /// Fisher–Yates with SplitMix64 (Steele, Lea and Flood 2014): an order that depends on the seed

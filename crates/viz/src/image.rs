@@ -1,3 +1,4 @@
+use crate::tile::area_mean;
 use crate::{Rgb, VizError};
 
 /// An 8-bit grey image, rows from the top, 0 black.
@@ -241,6 +242,47 @@ impl ImageRef<'_> {
         }
     }
 
+    /// The image at no more than `width` × `height` pixels, each the mean of the area that it covers;
+    /// a side that is shorter already stays. At least one pixel of each side remains.
+    ///
+    /// ```
+    /// use viz::{GrayImage, ImageRef};
+    /// let image = GrayImage::from_pixels(4, 1, vec![0, 100, 200, 0])?;
+    /// let small = ImageRef::from(&image).reduced(2, 9);
+    /// assert_eq!(small, GrayImage::from_pixels(2, 1, vec![50, 100])?.into());
+    /// # Ok::<(), viz::VizError>(())
+    /// ```
+    pub fn reduced(self, width: usize, height: usize) -> Image {
+        let from = [self.height(), self.width()];
+        let to = [
+            height.clamp(1, from[0].max(1)),
+            width.clamp(1, from[1].max(1)),
+        ];
+        if from.contains(&0) || from == to {
+            return self.to_image();
+        }
+        let bytes = self.bytes();
+        let mean = |channels: usize| -> Vec<u8> {
+            area_mean(&|at| f32::from(bytes[at]), from, to, channels)
+                .into_iter()
+                .map(|value| value.round() as u8)
+                .collect()
+        };
+        let [height, width] = to;
+        match self {
+            ImageRef::Gray(_) => Image::Gray(GrayImage {
+                width,
+                height,
+                pixels: mean(1),
+            }),
+            ImageRef::Rgb(_) => Image::Rgb(RgbImage {
+                width,
+                height,
+                pixels: mean(3),
+            }),
+        }
+    }
+
     /// A copy of the image.
     pub fn to_image(self) -> Image {
         match self {
@@ -309,6 +351,30 @@ mod tests {
             "pixels of a grey image: found 5, expected 3 × 2"
         );
         assert!(RgbImage::from_pixels(2, 2, vec![0; 4]).is_err());
+    }
+
+    #[test]
+    fn reducing_keeps_the_mean_and_undoes_scaling() {
+        let pixels: Vec<u8> = (0..3 * 35).map(|at| (at * 73 % 251) as u8).collect();
+        let image = RgbImage::from_pixels(7, 5, pixels).unwrap();
+        let large = image.scaled(3);
+        assert_eq!(ImageRef::from(&large).reduced(7, 5), image.clone().into());
+        assert_eq!(ImageRef::from(&image).reduced(100, 5), image.clone().into());
+        let Image::Rgb(one) = ImageRef::from(&image).reduced(0, 0) else {
+            panic!("colours stay");
+        };
+        let sum: usize = image
+            .pixels()
+            .iter()
+            .step_by(3)
+            .map(|&v| usize::from(v))
+            .sum();
+        assert_eq!(
+            usize::from(one.get(0, 0).0),
+            (sum as f64 / 35.0).round() as usize
+        );
+        let empty = GrayImage::new(0, 4, 0);
+        assert_eq!(ImageRef::from(&empty).reduced(2, 2), empty.clone().into());
     }
 
     #[test]

@@ -333,6 +333,20 @@ pub struct Label {
     pub colour: Rgb,
 }
 
+/// How words find their places.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Placing {
+    /// They stand at the offset, whatever is there.
+    Given,
+    /// They are moved apart until none covers another, with a thin line back to the point.
+    #[default]
+    Apart,
+    /// Each stands about its point where it covers the fewest points (but pale ones, of an opacity
+    /// below one half), lines, bars and intervals of the plot and no word before it, at the offset
+    /// if that is as good as any place.
+    Around,
+}
+
 /// Words at points.
 #[derive(Clone, Debug)]
 pub struct Labels {
@@ -342,8 +356,8 @@ pub struct Labels {
     pub size: f64,
     /// Offset of all words in canvas units, right and up.
     pub offset: [f64; 2],
-    /// Moves words apart until none covers another, with a thin line back to the point.
-    pub separate: bool,
+    /// How words find their places.
+    pub placing: Placing,
     /// Weight of the letters.
     pub weight: Weight,
 }
@@ -354,7 +368,7 @@ impl Default for Labels {
             labels: Vec::new(),
             size: 13.0,
             offset: [0.0, 0.0],
-            separate: true,
+            placing: Placing::Apart,
             weight: Weight::SemiBold,
         }
     }

@@ -3,10 +3,9 @@
 use proptest::prelude::*;
 
 use crate::charts::{
-    BarChart, BarSeries, Camera, ClassScatter, DensityMap, Histogram, HistogramSeries,
-    IntervalChart, IntervalSeries, LabelledMap, LineChart, Posteriors, RegionMap, Scatter3d,
-    Series, SettingCell, SettingChart, SettingSeries, Settings, Strip, StripChart, Surface3d,
-    Trajectories, marks,
+    BarChart, BarSeries, Camera, ClassScatter, DensityMap, Histogram, HistogramSeries, LabelledMap,
+    LineChart, Posteriors, RegionMap, Scatter3d, Series, SettingCell, SettingChart, SettingSeries,
+    Settings, Strip, StripChart, Surface3d, Trajectories, marks,
 };
 use crate::{
     Axis, Field, Figure, GrayImage, Grid, Panel, Plot, Rgb, Scale, TilePanel, montage,
@@ -150,18 +149,25 @@ pub(crate) fn every_plot() -> Vec<Plot> {
             ..StripChart::default()
         }
         .plot(),
-        IntervalChart {
+        SettingChart {
             x_label: "latents",
             y_label: long,
-            series: &[IntervalSeries {
+            settings: Settings::Numbers(&[16.0, 2.0]),
+            series: &[SettingSeries {
                 name: "deep".into(),
-                points: vec![[2.0, 1.0, 0.5, 1.5], [16.0, 9.0, 8.0, 11.0]],
-                colour: None,
+                cells: [[9.0, 8.0, 11.0], [1.0, 0.5, 1.5]]
+                    .map(|interval| SettingCell {
+                        values: Vec::new(),
+                        interval: Some(interval),
+                    })
+                    .to_vec(),
+                ..SettingSeries::default()
             }],
             x_scale: Scale::Log10,
-            ..IntervalChart::default()
+            ..SettingChart::default()
         }
-        .plot(),
+        .plot()
+        .unwrap(),
         DensityMap {
             title: "Values",
             value_label: long,

@@ -34,6 +34,8 @@ pub enum Swatch {
     Marker(Shape),
     /// A piece of line.
     Line(Dash),
+    /// A dot with an interval across.
+    Interval,
     /// A filled square, for bars and regions.
     Patch,
     /// No sign: a remark on the other entries.
@@ -131,7 +133,7 @@ impl LegendEntry {
     fn text_offset(&self) -> f64 {
         match self.swatch {
             Swatch::Marker(_) => 17.0,
-            Swatch::Line(_) => 26.0,
+            Swatch::Line(_) | Swatch::Interval => 26.0,
             Swatch::Patch => 21.0,
             Swatch::None => 0.0,
         }
@@ -151,6 +153,14 @@ impl LegendEntry {
                     ..Pen::new(self.colour, 2.2)
                 },
             ),
+            Swatch::Interval => {
+                let pen = Pen::new(self.colour, 1.6);
+                canvas.line([left, middle], [left + 18.0, middle], pen);
+                for x in [left, left + 18.0] {
+                    canvas.line([x, middle - 4.5], [x, middle + 4.5], pen);
+                }
+                canvas.disc([left + 9.0, middle], 3.8, self.colour, 1.0);
+            }
             Swatch::Patch => {
                 canvas.rectangle(left, middle - 6.0, 14.0, 12.0, self.colour, 1.0);
             }

@@ -34,6 +34,7 @@ mod colour;
 mod colour_difference;
 #[cfg(test)]
 mod degenerate_tests;
+mod difference;
 mod draw_axes;
 mod draw_labels;
 mod draw_layer;
@@ -50,6 +51,7 @@ mod legend;
 mod legend_rows;
 mod montage;
 pub mod number;
+mod obstacles;
 mod output;
 #[cfg(test)]
 mod output_tests;
@@ -74,6 +76,7 @@ pub use atomic_file::write_atomically;
 pub use axis::{Axis, Scale, Ticks};
 pub use class_look::{CLASS_COLOURS, Classes, class_colour, class_mark};
 pub use colour::{ColourMap, PETROFF10, Rgb};
+pub use difference::ScaledDifference;
 pub use error::VizError;
 pub use field::Field;
 pub use figure::{Figure, Panel, TilePanel};
@@ -82,7 +85,7 @@ pub use font::{Weight, shortened, text_width, wrap};
 pub use image::{GrayImage, Image, ImageRef, RgbImage};
 pub use layer::{
     Band, Bar, Dash, Ellipse, Ellipses, Heat, Interval, Intervals, Label, Labels, Layer, Line,
-    PlacedImage, Point, Points, Polygon, Rule, Segments, Shape, Trail,
+    PlacedImage, Placing, Point, Points, Polygon, Rule, Segments, Shape, Trail,
 };
 pub use legend::{ColourBar, LegendEntry, Swatch};
 pub use montage::{
@@ -92,5 +95,5 @@ pub use output::{FigureOutput, Format, Picture, write_figure, write_figure_as};
 pub use plot::{Aspect, Frame, LegendAt, Plot};
 pub use png_file::{decode_png, encode_png, write_png};
 pub use sidecar::Sidecar;
-pub use small_png::{encode_small_png, write_small_png};
+pub use small_png::{encode_png_within, encode_small_png, write_png_within, write_small_png};
 pub use tile::{TileShape, TileValues, Tiles};

@@ -1,6 +1,8 @@
 //! At most 256 colours for many frames: their own when they are so few, else a median cut.
 
-use crate::{Rgb, RgbImage};
+use std::collections::HashSet;
+
+use crate::{CLASS_COLOURS, Rgb, RgbImage, class_colour, theme};
 
 /// Colours with the index of each colour that occurs in the frames.
 pub(crate) struct Palette {
@@ -11,7 +13,7 @@ pub(crate) struct Palette {
 
 impl Palette {
     /// A palette of at most `size` ≤ 256 colours for all frames together.
-    pub(crate) fn of(frames: &[RgbImage], size: usize) -> Palette {
+    pub(crate) fn of<'a>(frames: impl IntoIterator<Item = &'a RgbImage>, size: usize) -> Palette {
         let mut counts = vec![0u32; 1 << 24];
         for frame in frames {
             for pixel in frame.pixels().chunks_exact(3) {
@@ -38,12 +40,16 @@ impl Palette {
             let colours = used.into_iter().map(|entry| entry.colour).collect();
             return Palette { colours, index };
         }
-        // Stable order: by weight, then by colour as before. Backgrounds and
-        // lines, the most frequent colours, stay exact.
+        // Stable order: what means something, then by weight, then by colour as before. The inks of
+        // charts and classes, and backgrounds and lines, the most frequent colours, stay exact.
         used.sort_by(|a, b| b.weight.total_cmp(&a.weight));
-        let exact = 24.min(size / 2);
+        let inks: HashSet<Rgb> = inks().collect();
+        used.sort_by_key(|entry| !inks.contains(&entry.colour));
+        let meaning = used.iter().filter(|e| inks.contains(&e.colour)).count();
+        let exact = (meaning + 24).min(size / 2);
         let mut colours: Vec<Rgb> = used[..exact].iter().map(|entry| entry.colour).collect();
         colours.extend(median_cut(used[exact..].to_vec(), size - exact));
+        settle(&mut colours, exact, &used[exact..]);
         for entry in &used {
             index[code(entry.colour)] = nearest(&colours, entry.colour);
         }
@@ -74,10 +80,59 @@ fn channel(colour: Rgb, channel: usize) -> f64 {
     f64::from([colour.0, colour.1, colour.2][channel])
 }
 
+/// How much a squared difference of each channel is seen.
+const SEEN: [i32; 3] = [2, 4, 3];
+
+/// Colours that mean something: white, the inks of charts, and the classes'.
+fn inks() -> impl Iterator<Item = Rgb> {
+    let classes = (0..CLASS_COLOURS).map(class_colour);
+    let darker = (0..CLASS_COLOURS).map(|class| class_colour(class).darker());
+    [
+        Rgb::WHITE,
+        Rgb::BLACK,
+        theme::INK,
+        theme::SOFT,
+        theme::AXIS,
+        theme::GRID,
+    ]
+    .into_iter()
+    .chain(classes)
+    .chain(darker)
+}
+
+/// Moves the colours after the first `exact` to the means of what they are nearest to (Lloyd
+/// 1982), a few times.
+fn settle(colours: &mut [Rgb], exact: usize, used: &[Weighted]) {
+    for _ in 0..ROUNDS {
+        let mut sums = vec![[0.0; 4]; colours.len()];
+        for entry in used {
+            let sum: &mut [f64; 4] = &mut sums[usize::from(nearest(colours, entry.colour))];
+            let Rgb(r, g, b) = entry.colour;
+            let ones = [r, g, b].map(f64::from).into_iter().chain([1.0]);
+            for (sum, one) in sum.iter_mut().zip(ones) {
+                *sum += entry.weight * one;
+            }
+        }
+        for (colour, [r, g, b, weight]) in colours.iter_mut().zip(sums).skip(exact) {
+            if weight > 0.0 {
+                let [r, g, b] = [r, g, b].map(|sum| (sum / weight).round() as u8);
+                *colour = Rgb(r, g, b);
+            }
+        }
+    }
+}
+
+const ROUNDS: usize = 3;
+
 fn nearest(colours: &[Rgb], wanted: Rgb) -> u8 {
     let distance = |colour: Rgb| {
-        let d = |i| (channel(colour, i) - channel(wanted, i)) as i32;
-        d(0) * d(0) + d(1) * d(1) + d(2) * d(2)
+        let d = |a: u8, b: u8| i32::from(a) - i32::from(b);
+        let [r, g, b] = [
+            d(colour.0, wanted.0),
+            d(colour.1, wanted.1),
+            d(colour.2, wanted.2),
+        ];
+        SEEN[0] * r * r + SEEN[1] * g * g + SEEN[2] * b * b
     };
     let best = colours
         .iter()
@@ -140,6 +195,7 @@ impl Set {
                 .iter()
                 .map(|e| e.weight * (channel(e.colour, i) - means[i]).powi(2))
                 .sum::<f64>()
+                * f64::from(SEEN[i])
         });
         let mut widest = 0;
         for i in 1..3 {
@@ -181,7 +237,7 @@ mod tests {
     #[test]
     fn few_colours_stay_exact() {
         let image = ramp(200);
-        let palette = Palette::of(std::slice::from_ref(&image), 255);
+        let palette = Palette::of([&image], 255);
         assert!(palette.colours.len() <= 201);
         let indices = palette.indices(&image);
         for (at, index) in indices.iter().enumerate() {
@@ -195,7 +251,7 @@ mod tests {
     #[test]
     fn many_colours_become_near_ones_and_the_background_stays() {
         let image = ramp(1024);
-        let palette = Palette::of(std::slice::from_ref(&image), 255);
+        let palette = Palette::of([&image], 255);
         assert!(palette.colours.len() <= 255 && palette.colours.len() > 200);
         let indices = palette.indices(&image);
         let mut squared = 0.0;
@@ -217,13 +273,13 @@ mod tests {
             let tinted = Rgb(255 - grey, 255 - grey / 2, 255 - grey / 3);
             image.set(at % 100, at / 100, tinted);
         }
-        let classes: Vec<Rgb> = (0..10).map(crate::class_colour).collect();
+        let classes: Vec<Rgb> = (0..10).map(class_colour).collect();
         for (class, &colour) in classes.iter().enumerate() {
             for x in 0..10 {
                 image.set(10 * class + x, 50, colour);
             }
         }
-        let palette = Palette::of(std::slice::from_ref(&image), 128);
+        let palette = Palette::of([&image], 128);
         let drawn = palette.indices(&image);
         for (class, &colour) in classes.iter().enumerate() {
             let found = palette.colours[usize::from(drawn[50 * 100 + 10 * class])];

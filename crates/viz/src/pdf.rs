@@ -335,3 +335,54 @@ fn channels(Rgb(r, g, b): Rgb) -> [f32; 3] {
 fn rounded(value: f64) -> f32 {
     ((value * 100.0).round() / 100.0) as f32
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_mark_is_what_the_format_means_by_it() {
+        let mut canvas = Canvas::new(100.0, 50.0, 2.0);
+        canvas.rectangle(10.1, 20.0, 30.0, 5.0, Rgb(255, 0, 51), 1.0);
+        canvas.clip(0.0, 0.0, 60.0, 40.0);
+        canvas.disc([12.5, 8.0], 2.25, Rgb(0, 0, 0), 0.5);
+        let pen = Pen {
+            dash: Some([4.0, 3.0]),
+            ..Pen::new(Rgb(0, 0, 0), 1.5)
+        };
+        canvas.line([1.0, 2.0], [3.0, 4.004], pen);
+        canvas.unclip();
+        canvas.rectangle(0.0, 0.0, 1.0, 1.0, Rgb(255, 0, 51), 1.0);
+        let image = crate::GrayImage::new(40, 20, 7);
+        canvas.image((&image).into(), 50.0, 10.0, 20.0, 10.0, 1.0);
+        let mut page = Page::new(2.0, 0.75, 37.5);
+        for mark in canvas.marks() {
+            page.draw(mark);
+        }
+        let content = page.content.finish();
+        let content = String::from_utf8_lossy(content.as_slice());
+        let expected = "\
+            0.75 0 0 -0.75 0 37.5 cm\n1 j\n1 J\n\
+            /Alpha255 gs\n1 0 0.2 rg\n10 20 30 5 re\nf\n\
+            q\n0 0 60 40 re\nW\nn\n\
+            /Alpha128 gs\n0 0 0 RG\n4.5 w\n12.5 8 m\n12.5 8 l\nS\n\
+            /Alpha255 gs\n1.5 w\n[4 3] 0 d\n0 J\n1 2 m\n3 4 l\nS\n\
+            Q\n0 0 1 1 re\nf\n\
+            q\n20 0 0 -10 50 20 cm\n/Image0 Do\nQ";
+        assert_eq!(content.trim_end(), expected);
+        assert_eq!(page.images[0].as_ref(), &Image::from(image));
+    }
+
+    #[test]
+    fn a_curve_of_the_second_degree_keeps_its_middle() {
+        let mut path = tiny_skia::PathBuilder::new();
+        path.move_to(0.0, 0.0);
+        path.quad_to(3.0, 6.0, 6.0, 0.0);
+        let mut page = Page::new(1.0, 1.0, 10.0);
+        page.path(&path.finish().unwrap());
+        let content = page.content.finish();
+        let content = String::from_utf8_lossy(content.as_slice()).to_string();
+        let curve = content.lines().find(|line| line.ends_with(" c")).unwrap();
+        assert_eq!(curve, "2 4 4 4 6 0 c");
+    }
+}

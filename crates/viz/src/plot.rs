@@ -4,6 +4,7 @@ use crate::draw_layer::{Mapping, draw};
 use crate::font::{Weight, text_width};
 use crate::layer::Layer;
 use crate::legend::{ColourBar, LEGEND_LINE, LegendColumns, LegendEntry};
+use crate::obstacles::Obstacles;
 use crate::{Rgb, theme};
 
 /// Axes with layers: one panel of a figure.
@@ -107,6 +108,47 @@ const MIN_LEGEND_ROWS: usize = 22;
 const MAX_LEGEND_COLUMNS: usize = 3;
 
 impl Plot {
+    /// The plot with another width and height inside of the axes, canvas units.
+    #[must_use]
+    pub fn with_size(mut self, size: [f64; 2]) -> Plot {
+        self.size = size;
+        self
+    }
+
+    /// The plot with its legend elsewhere; see also
+    /// [`Figure::with_shared_legend`](crate::Figure::with_shared_legend).
+    #[must_use]
+    pub fn with_legend_at(mut self, legend_at: LegendAt) -> Plot {
+        self.legend_at = legend_at;
+        self
+    }
+
+    /// The plot with a layer below all others.
+    #[must_use]
+    pub fn below_data(mut self, layer: Layer) -> Plot {
+        self.layers.insert(0, layer);
+        self
+    }
+
+    /// The plot with a layer above the data and below their names.
+    ///
+    /// ```
+    /// use viz::charts::{ClassScatter, extent};
+    /// use viz::{Layer, Rgb};
+    /// let scatter = ClassScatter { points: &[[0.0, 1.0]], ..ClassScatter::default() };
+    /// let plot = scatter.plot()?.over_data(extent([-4.0, 4.0], [-4.0, 4.0], Rgb::BLACK));
+    /// assert!(matches!(plot.layers[1], Layer::Line(_)));
+    /// assert!(matches!(plot.layers[2], Layer::Labels(_)));
+    /// # Ok::<(), viz::VizError>(())
+    /// ```
+    #[must_use]
+    pub fn over_data(mut self, layer: Layer) -> Plot {
+        let names = |layer: &Layer| matches!(layer, Layer::Labels(_));
+        let at = self.layers.iter().rposition(|layer| !names(layer));
+        self.layers.insert(at.map_or(0, |at| at + 1), layer);
+        self
+    }
+
     /// Number of points that are left out of the picture because a coordinate is not finite; of
     /// other layers such places are gaps.
     ///
@@ -233,8 +275,9 @@ impl Plot {
             self.draw_grid(canvas, &map);
         }
         canvas.clip(left, top, width, height);
+        let mut obstacles = Obstacles::of(&self.layers, &map);
         for layer in &self.layers {
-            draw(canvas, &map, layer);
+            draw(canvas, &map, layer, &mut obstacles);
         }
         canvas.unclip();
         match self.frame {

@@ -181,8 +181,12 @@ impl Raster {
     }
 
     fn image(&mut self, image: &Image, edges: Edges, alpha: f64) {
-        let image = image.as_ref();
         let [x0, y0, x1, y1] = edges.pixels(self.scale);
+        // Where there are fewer pixels than the image has, each is a mean.
+        let reduced = image
+            .as_ref()
+            .reduced((x1 - x0).max(0.0) as usize, (y1 - y0).max(0.0) as usize);
+        let image = reduced.as_ref();
         let [left, top, right, bottom] = self.bounds();
         for row in (y0 as i32).max(top)..(y1 as i32).min(bottom) {
             let v = (f64::from(row) + 0.5 - y0) / (y1 - y0) * image.height() as f64;

@@ -341,6 +341,7 @@ fn base64(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::canvas::{Across, Along};
 
     #[test]
     fn base64_is_that_of_the_standard() {
@@ -370,5 +371,50 @@ mod tests {
         ] {
             assert_eq!(number(value), expected);
         }
+    }
+
+    #[test]
+    fn each_mark_is_what_the_format_means_by_it() {
+        let mut canvas = Canvas::new(100.0, 50.0, 2.0);
+        canvas.rectangle(10.1, 20.0, 30.0, 5.0, Rgb(255, 0, 51), 1.0);
+        canvas.clip(0.0, 0.0, 60.0, 40.0);
+        canvas.disc([12.5, 8.0], 2.25, Rgb::BLACK, 0.5);
+        let pen = Pen {
+            dash: Some([4.0, 3.0]),
+            ..Pen::new(Rgb::BLACK, 1.5)
+        };
+        canvas.polyline(&[[1.0, 2.0], [3.0, 4.004], [5.0, 6.0]], pen);
+        canvas.unclip();
+        let look = TextLook {
+            turned: true,
+            ..TextLook::new(12.0, Rgb::BLACK)
+        };
+        canvas.text("I", [5.0, 6.0], Across::Left, Along::Baseline, look);
+        let text = String::from_utf8(svg(&canvas, "", "", 0.75).unwrap()).unwrap();
+        let glyph = glyphs("I", Weight::Regular)[0].0;
+        let unit = decimals(12.0 / units_per_em(Weight::Regular), 5);
+        let id = glyph_id(false, glyph);
+        let outline = path_data(&glyph_outline(glyph, Weight::Regular).unwrap());
+        let expected = format!(
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>
+<svg xmlns=\"http://www.w3.org/2000/svg\" xmlns:xlink=\"http://www.w3.org/1999/xlink\" \
+             version=\"1.1\" width=\"75pt\" height=\"37.5pt\" viewBox=\"0 0 100 50\">
+<defs>
+<clipPath id=\"clip0\"><rect x=\"0\" y=\"0\" width=\"60\" height=\"40\"/></clipPath>
+<path id=\"{id}\" d=\"{outline}\"/>
+</defs>
+<rect width=\"100\" height=\"50\" fill=\"#fff\"/>
+<rect x=\"10\" y=\"20\" width=\"30\" height=\"5\" fill=\"#ff0033\" shape-rendering=\"crispEdges\"/>
+<g clip-path=\"url(#clip0)\">
+<circle cx=\"12.5\" cy=\"8\" r=\"2.25\" fill=\"#000000\" fill-opacity=\"0.5\"/>
+<path d=\"M1 2 3 4 5 6\" fill=\"none\" stroke=\"#000000\" stroke-width=\"1.5\" \
+             stroke-linejoin=\"round\" stroke-dasharray=\"4 3\"/>
+</g>
+<g transform=\"translate(5 6) rotate(-90) scale({unit})\" fill=\"#000000\" role=\"img\" \
+             aria-label=\"I\"><use xlink:href=\"#{id}\" x=\"0\"/></g>
+</svg>
+"
+        );
+        assert_eq!(text, expected);
     }
 }

@@ -315,7 +315,7 @@ impl<'a> Tiles<'a> {
 
 /// An image of `from` rows and columns at the smaller size `to`: each pixel is the mean over the
 /// area that it covers, pixels at its edges counting by their share.
-fn area_mean(
+pub(crate) fn area_mean(
     value: &dyn Fn(usize) -> f32,
     from: [usize; 2],
     to: [usize; 2],

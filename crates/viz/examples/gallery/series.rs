@@ -1,6 +1,6 @@
 use viz::charts::{
-    BarChart, BarSeries, Histogram, HistogramSeries, IntervalChart, IntervalSeries, LineChart,
-    Series, SettingCell, SettingChart, SettingSeries, Settings, Strip, StripChart,
+    BarChart, BarSeries, Histogram, HistogramSeries, LineChart, Series, SettingCell, SettingChart,
+    SettingSeries, Settings, Strip, StripChart,
 };
 use viz::{Dash, Figure, Panel, Scale, class_colour};
 
@@ -12,7 +12,6 @@ pub(crate) fn draw(gallery: &Gallery) -> Done {
     bars(gallery)?;
     histograms(gallery)?;
     strips(gallery)?;
-    intervals(gallery)?;
     settings(gallery)
 }
 
@@ -262,40 +261,4 @@ fn strips(gallery: &Gallery) -> Done {
         ..Figure::of(plot)
     };
     gallery.save("strips", &figure)
-}
-
-fn intervals(gallery: &Gallery) -> Done {
-    let series: Vec<IntervalSeries> = [("shallow", 0.95, 0), ("deep", 0.7, 2)]
-        .iter()
-        .map(|&(name, share, colour)| IntervalSeries {
-            name: name.into(),
-            points: [2.0, 4.0, 8.0, 16.0]
-                .iter()
-                .map(|&latents: &f64| {
-                    let mean = share * latents.powf(0.9);
-                    [
-                        latents,
-                        mean,
-                        mean - 0.1 * latents.sqrt(),
-                        mean + 0.3 * latents.sqrt(),
-                    ]
-                })
-                .collect(),
-            colour: Some(class_colour(colour)),
-        })
-        .collect();
-    let plot = IntervalChart {
-        x_label: "latents",
-        y_label: "active units",
-        series: &series,
-        x_scale: Scale::Log10,
-        ..IntervalChart::default()
-    }
-    .plot();
-    let figure = Figure {
-        title: "Collapse grows with depth".into(),
-        caption: "Mean and 95 % interval over n = 5 seeds.".into(),
-        ..Figure::of(plot)
-    };
-    gallery.save("intervals", &figure)
 }

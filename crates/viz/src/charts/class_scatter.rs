@@ -1,7 +1,9 @@
+use crate::charts::extent;
 use crate::font::has_all;
 use crate::{
-    Aspect, Axis, Classes, Ellipses, Frame, Label, Labels, Layer, LegendEntry, Plot, Point, Points,
-    Swatch, VizError, Weight, class_colour, class_mark, shortened, text_width,
+    Aspect, Axis, Classes, Dash, Ellipse, Ellipses, Frame, Label, Labels, Layer, LegendEntry, Plot,
+    Point, Points, Rgb, Rule, Swatch, VizError, Weight, class_colour, class_mark, shortened,
+    text_width,
 };
 
 /// Codes in the plane coloured by class, or in one colour where there are no classes.
@@ -49,6 +51,17 @@ pub struct ClassScatter<'a> {
     pub alpha: Option<f64>,
     /// Radius of a point, canvas units.
     pub radius: f64,
+    /// Radius of each code's disc in units of the axes, such as its posterior's, instead of one
+    /// for all; empty for that one.
+    pub radii: &'a [f64],
+    /// Ranges of both axes that are marked by a dashed rectangle, such as those of a map.
+    pub window: Option<[[f64; 2]; 2]>,
+    /// Lines through the origin, below the codes.
+    pub origin: bool,
+    /// Font size of the names at the centroids, canvas units; `None` for no names.
+    pub name_size: Option<f64>,
+    /// Width and height inside of the axes, canvas units.
+    pub size: [f64; 2],
     /// Seed of the drawing order.
     pub seed: u64,
 }
@@ -66,6 +79,11 @@ impl Default for ClassScatter<'_> {
             prior: false,
             alpha: None,
             radius: 1.9,
+            radii: &[],
+            window: None,
+            origin: false,
+            name_size: Some(13.0),
+            size: [440.0, 440.0],
             seed: 0,
         }
     }
@@ -93,33 +111,44 @@ impl ClassScatter<'_> {
             ));
         }
         let [x, y] = plane_axes(self.labels, self.ranges, self.points);
-        let points = self.points.iter().enumerate();
-        let mut layers = vec![Layer::Points(Points {
-            points: points
-                .map(|(index, &at)| Point {
-                    at,
-                    colour: self.classes.colour(index),
+        if !self.radii.is_empty() && self.radii.len() != self.points.len() {
+            return Err(VizError::shape(
+                "radii of a scatter",
+                self.radii.len(),
+                format!("one for each of {} points, or none", self.points.len()),
+            ));
+        }
+        let mut layers = Vec::new();
+        if self.origin {
+            layers.extend([true, false].map(|horizontal| {
+                Layer::Rule(Rule {
+                    at: 0.0,
+                    horizontal,
+                    colour: REFERENCE,
+                    dash: Dash::Solid,
+                    label: String::new(),
                 })
-                .collect(),
-            radius: self.radius,
-            alpha: self.alpha.unwrap_or_else(|| alpha_for(self.points.len())),
-            shapes: self.classes.marks(),
-            shuffle: Some(self.seed),
-            ..Points::default()
-        })];
+            }));
+        }
+        layers.push(self.codes());
         if self.prior {
             layers.push(Layer::Ellipses(Ellipses::prior(&[1.0, 2.0])));
         }
-        let size = [440.0, 440.0];
-        layers.push(Layer::Labels(Labels {
-            labels: self.centroid_labels(glyphs, 0.25 * size[0] * size[1]),
-            ..Labels::default()
-        }));
+        if let Some([x, y]) = self.window {
+            layers.push(extent(x, y, REFERENCE));
+        }
+        if let Some(size) = self.name_size {
+            layers.push(Layer::Labels(Labels {
+                labels: self.centroid_labels(glyphs, size),
+                size,
+                ..Labels::default()
+            }));
+        }
         Ok(Plot {
             title: self.title.to_string(),
             x,
             y,
-            size,
+            size: self.size,
             aspect: Aspect::EqualRange,
             frame: Frame::Closed,
             layers,
@@ -128,10 +157,50 @@ impl ClassScatter<'_> {
         })
     }
 
-    /// Names at the centroids of the most frequent classes, as many as cover no more than `area`
-    /// square canvas units; none when these are less than half of the classes.
-    fn centroid_labels(&self, glyphs: &[String], area: f64) -> Vec<Label> {
-        let look = Labels::default();
+    /// The codes as markers, or as discs of their own radii.
+    fn codes(&self) -> Layer {
+        let colour = |index: usize| self.classes.colour(index);
+        if !self.radii.is_empty() {
+            let discs = self.points.iter().zip(self.radii).enumerate();
+            return Layer::Ellipses(Ellipses {
+                ellipses: discs
+                    .map(|(index, (&centre, &radius))| Ellipse {
+                        centre,
+                        radii: [radius; 2],
+                        angle: 0.0,
+                        colour: colour(index),
+                    })
+                    .collect(),
+                fill: self.alpha.unwrap_or(0.3),
+                edge: 0.0,
+                width: 0.0,
+                dash: Dash::Solid,
+            });
+        }
+        let points = self.points.iter().enumerate();
+        Layer::Points(Points {
+            points: points
+                .map(|(index, &at)| Point {
+                    at,
+                    colour: colour(index),
+                })
+                .collect(),
+            radius: self.radius,
+            alpha: self.alpha.unwrap_or_else(|| alpha_for(self.points.len())),
+            shapes: self.classes.marks(),
+            shuffle: Some(self.seed),
+            ..Points::default()
+        })
+    }
+
+    /// Names at the centroids of the most frequent classes, as many as cover no more than a quarter
+    /// of the plot; none when these are less than half of the classes.
+    fn centroid_labels(&self, glyphs: &[String], size: f64) -> Vec<Label> {
+        let area = 0.25 * self.size[0] * self.size[1];
+        let look = Labels {
+            size,
+            ..Labels::default()
+        };
         let mut labels: Vec<(usize, Label)> = centroids(self.points, self.classes, glyphs.len())
             .into_iter()
             .zip(glyphs)
@@ -165,6 +234,9 @@ impl ClassScatter<'_> {
         labels.into_iter().map(|(_, label)| label).collect()
     }
 }
+
+/// Lines for comparison over the colours of classes.
+const REFERENCE: Rgb = Rgb::hex(0x2b3038);
 
 /// The name, after the class's number if some of its characters cannot be drawn.
 fn readable(class: usize, name: &str) -> String {
@@ -246,4 +318,54 @@ fn centroids(points: &[[f64; 2]], classes: Classes<'_>, count: usize) -> Vec<([f
 /// Opaque for few points, ever lighter for many.
 fn alpha_for(count: usize) -> f64 {
     (30.0 / (count.max(1) as f64).sqrt()).clamp(0.2, 0.9)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_are_layers_in_the_order_of_what_they_explain() {
+        let points = [[0.0, 1.0], [2.0, -1.0]];
+        let names = ["a".to_string()];
+        let all = ClassScatter {
+            points: &points,
+            classes: (&[0, 0]).into(),
+            class_names: &names,
+            prior: true,
+            origin: true,
+            window: Some([[-4.0, 4.0]; 2]),
+            ..ClassScatter::default()
+        };
+        let kinds = |scatter: &ClassScatter<'_>| -> Vec<&'static str> {
+            let plot = scatter.plot().unwrap();
+            let kind = |layer: &Layer| match layer {
+                Layer::Rule(_) => "rule",
+                Layer::Points(_) => "points",
+                Layer::Ellipses(_) => "ellipses",
+                Layer::Line(_) => "line",
+                Layer::Labels(_) => "labels",
+                _ => "other",
+            };
+            plot.layers.iter().map(kind).collect()
+        };
+        assert_eq!(
+            kinds(&all),
+            ["rule", "rule", "points", "ellipses", "line", "labels"]
+        );
+        let discs = ClassScatter {
+            radii: &[0.5, 0.25],
+            name_size: None,
+            ..all.clone()
+        };
+        assert_eq!(
+            kinds(&discs),
+            ["rule", "rule", "ellipses", "ellipses", "line"]
+        );
+        let wrong = ClassScatter {
+            radii: &[0.5],
+            ..all
+        };
+        assert!(matches!(wrong.plot(), Err(VizError::Shape { .. })));
+    }
 }

@@ -22,6 +22,10 @@ pub struct DensityMap<'a> {
     pub contours: usize,
     /// Interpolates between lattice points; cells otherwise.
     pub smooth: bool,
+    /// Draws the bar that explains the colours, which one panel of a row can say for all.
+    pub colour_bar: bool,
+    /// Width and height inside of the axes at most, canvas units.
+    pub size: [f64; 2],
 }
 
 impl<'a> DensityMap<'a> {
@@ -36,6 +40,8 @@ impl<'a> DensityMap<'a> {
             limits: None,
             contours: 6,
             smooth: true,
+            colour_bar: true,
+            size: [400.0, 400.0],
         }
     }
 
@@ -72,12 +78,12 @@ impl<'a> DensityMap<'a> {
             title: self.title.to_string(),
             x: Axis::linear(self.labels[0], x[0], x[1]).with_ticks(Ticks::Nice(5)),
             y: Axis::linear(self.labels[1], y[0], y[1]),
-            size: [400.0, 400.0],
+            size: self.size,
             aspect: Aspect::EqualSize,
             frame: Frame::Closed,
             grid: [false, false],
             layers,
-            colour_bar: Some(ColourBar {
+            colour_bar: self.colour_bar.then(|| ColourBar {
                 label: self.value_label.to_string(),
                 map: self.map,
                 limits,

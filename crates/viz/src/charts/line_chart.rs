@@ -33,8 +33,14 @@ pub struct LineChart<'a> {
     pub x_scale: Scale,
     /// Scale of the vertical axis.
     pub y_scale: Scale,
+    /// Range of the horizontal axis; without it, that of the data.
+    pub x_range: Option<[f64; 2]>,
     /// Range of the vertical axis; without it, that of the data.
     pub y_range: Option<[f64; 2]>,
+    /// Width and height inside of the axes, canvas units.
+    pub size: [f64; 2],
+    /// Where the legend stands.
+    pub legend_at: LegendAt,
 }
 
 impl Default for LineChart<'_> {
@@ -46,7 +52,10 @@ impl Default for LineChart<'_> {
             series: &[],
             x_scale: Scale::Linear,
             y_scale: Scale::Linear,
+            x_range: None,
             y_range: None,
+            size: Plot::default().size,
+            legend_at: LegendAt::Right,
         }
     }
 }
@@ -66,6 +75,9 @@ impl LineChart<'_> {
             points.chain(series.band.iter().flat_map(|p| [p[1], p[2]]))
         });
         let mut x = Axis::fit(self.x_label, self.x_scale, xs, 0.02);
+        if let Some([low, high]) = self.x_range {
+            (x.low, x.high) = (low, high);
+        }
         if counts {
             x.ticks = Ticks::Whole(5);
         }
@@ -112,7 +124,8 @@ impl LineChart<'_> {
                     )
                 })
                 .collect(),
-            legend_at: LegendAt::Right,
+            size: self.size,
+            legend_at: self.legend_at,
             ..Plot::default()
         }
     }

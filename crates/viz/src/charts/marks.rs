@@ -1,4 +1,4 @@
-use crate::{Dash, Label, Labels, Layer, Line, Point, Points, Rgb, Shape};
+use crate::{Dash, Label, Labels, Layer, Line, Placing, Point, Points, Rgb, Shape};
 
 /// Rings with words beside them, on top of a scatter: points that are decoded or discussed.
 pub fn marks(marked: &[([f64; 2], String)], colour: Rgb) -> Vec<Layer> {
@@ -24,6 +24,7 @@ pub fn marks(marked: &[([f64; 2], String)], colour: Rgb) -> Vec<Layer> {
                 .collect(),
             size: 12.0,
             offset: [0.0, 15.0],
+            placing: Placing::Around,
             ..Labels::default()
         }),
     ]

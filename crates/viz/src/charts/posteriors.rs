@@ -1,7 +1,9 @@
+use std::collections::HashSet;
+
 use crate::charts::class_scatter::{check_classes, class_legend, plane_axes};
 use crate::{
-    Aspect, Classes, ColourMap, Ellipse, Ellipses, Field, Frame, Heat, Label, Labels, Layer, Plot,
-    VizError,
+    Aspect, Classes, ColourMap, Ellipse, Ellipses, Field, Frame, Heat, Label, Labels, Layer,
+    Placing, Plot, VizError,
 };
 
 /// Posteriors q(z|x) of chosen images as ellipses of one and two standard deviations, over the
@@ -18,7 +20,7 @@ pub struct Posteriors<'a> {
     pub classes: Classes<'a>,
     /// Names of the classes for the legend.
     pub class_names: &'a [String],
-    /// Words at the means; empty for none.
+    /// Words beside the means; empty for none.
     pub words: &'a [String],
     /// Density of the aggregate posterior, drawn below.
     pub aggregate: Option<&'a Field>,
@@ -45,6 +47,58 @@ impl Default for Posteriors<'_> {
 }
 
 impl Posteriors<'_> {
+    /// Which of many posteriors can be told apart in one picture, in ascending order: in the given
+    /// order, the first of each class, then those whose ellipse of one standard deviation hardly
+    /// meets one that is chosen, until there are `most`.
+    ///
+    /// Two with means Δ apart and standard deviations σ and σ′ count as apart when
+    /// Σᵢ (Δᵢ / (σᵢ + σᵢ′))² is at least 1. Posteriors that are not finite are not chosen. Of a
+    /// collapsed model only one of each class is left, which lie on one another, as they should.
+    ///
+    /// ```
+    /// use viz::Classes;
+    /// use viz::charts::Posteriors;
+    /// let means = [[0.0, 0.0], [0.1, 0.0], [3.0, 0.0]];
+    /// let chosen = Posteriors::apart(&means, &[[1.0, 1.0]; 3], Classes::None, 20);
+    /// assert_eq!(chosen, [0, 2]);
+    /// ```
+    pub fn apart(
+        means: &[[f64; 2]],
+        deviations: &[[f64; 2]],
+        classes: Classes<'_>,
+        most: usize,
+    ) -> Vec<usize> {
+        let finite = |index: &usize| {
+            let both = means[*index].iter().chain(&deviations[*index]);
+            both.copied().all(f64::is_finite)
+        };
+        let all: Vec<usize> = (0..means.len().min(deviations.len()))
+            .filter(finite)
+            .collect();
+        let mut seen = HashSet::new();
+        let mut chosen: Vec<usize> = all
+            .iter()
+            .copied()
+            .filter(|&index| classes.get(index).is_some_and(|class| seen.insert(class)))
+            .take(most)
+            .collect();
+        for index in all {
+            let apart = |&other: &usize| {
+                let share = |axis: usize| {
+                    let distance = means[index][axis] - means[other][axis];
+                    distance / (deviations[index][axis] + deviations[other][axis])
+                };
+                // Equal points without extent, 0 / 0, are not apart.
+                share(0).powi(2) + share(1).powi(2) >= 1.0
+            };
+            if chosen.len() < most && chosen.iter().all(apart) {
+                chosen.push(index);
+            }
+        }
+        chosen.sort_unstable();
+        chosen
+    }
+
     /// The chart.
     ///
     /// # Errors
@@ -126,6 +180,8 @@ impl Posteriors<'_> {
                 })
                 .collect(),
             size: 12.0,
+            offset: [0.0, 15.0],
+            placing: Placing::Around,
             ..Labels::default()
         }));
         Ok(Plot {
@@ -139,5 +195,40 @@ impl Posteriors<'_> {
             legend: class_legend(self.class_names, self.classes),
             ..Plot::default()
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chosen_posteriors_are_apart_and_every_class_is_there() {
+        let means: Vec<[f64; 2]> = (0..400)
+            .map(|i| [f64::from(i % 20) * 0.2, f64::from(i / 20) * 0.2])
+            .collect();
+        let deviations = vec![[0.3, 0.2]; 400];
+        let chosen = Posteriors::apart(&means, &deviations, Classes::None, 400);
+        assert!(chosen.len() > 20 && chosen.is_sorted());
+        for (at, &a) in chosen.iter().enumerate() {
+            for &b in &chosen[..at] {
+                let [x, y] = [0, 1].map(|i| (means[a][i] - means[b][i]) / (2.0 * deviations[a][i]));
+                assert!(x * x + y * y >= 1.0);
+            }
+        }
+        assert_eq!(
+            Posteriors::apart(&means, &deviations, Classes::None, 7).len(),
+            7
+        );
+        // Collapsed: everything on one another, but no class is lost.
+        let classes: Vec<u32> = (0..400).map(|i| i % 10).collect();
+        let collapsed = vec![[0.0, 0.0]; 400];
+        let chosen = Posteriors::apart(&collapsed, &deviations, (&classes).into(), 20);
+        assert_eq!(chosen, (0..10).collect::<Vec<_>>());
+        // Points without extent, and nothing.
+        let none = vec![[0.0, 0.0]; 400];
+        assert_eq!(Posteriors::apart(&collapsed, &none, Classes::None, 9), [0]);
+        assert!(Posteriors::apart(&[[f64::NAN, 0.0]], &[[1.0, 1.0]], Classes::None, 9).is_empty());
+        assert!(Posteriors::apart(&[], &[], Classes::None, 9).is_empty());
     }
 }

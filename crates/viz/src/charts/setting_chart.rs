@@ -1,3 +1,4 @@
+use crate::charts::strip_chart::marker_legend;
 use crate::number::shortest;
 use crate::{
     Axis, Dash, Interval, Intervals, Layer, LegendEntry, Line, Plot, Point, Points, Rgb, Rule,
@@ -172,7 +173,6 @@ impl SettingChart<'_> {
             })
             .collect();
         let mut legend = Vec::new();
-        let mut seeds = false;
         for (index, series) in self.series.iter().enumerate() {
             let colour = series.colour.unwrap_or_else(|| class_colour(index));
             let at = |setting: usize, aside: f64| self.position(&x, setting, index, aside);
@@ -191,7 +191,6 @@ impl SettingChart<'_> {
                     colour,
                 })
                 .collect();
-            seeds |= !points.is_empty();
             layers.push(Layer::Points(Points {
                 points,
                 radius: 2.8,
@@ -224,10 +223,11 @@ impl SettingChart<'_> {
                 legend.push(LegendEntry::new(&series.name, colour, swatch));
             }
         }
-        if seeds {
-            let swatch = Swatch::Marker(Shape::Disc);
-            legend.push(LegendEntry::new("one seed", Rgb::GREY, swatch));
-        }
+        let cells = || self.series.iter().flat_map(|series| &series.cells);
+        legend.extend(marker_legend(
+            cells().any(|cell| !cell.values.is_empty()),
+            cells().any(|cell| cell.interval.is_some()),
+        ));
         Ok(Plot {
             title: self.title.to_string(),
             x,

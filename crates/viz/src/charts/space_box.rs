@@ -3,8 +3,8 @@
 use crate::charts::Camera;
 use crate::number::nice_ticks;
 use crate::{
-    Aspect, Axis, Frame, Label, Labels, Layer, Plot, Polygon, Rgb, Segments, Weight, text_width,
-    theme,
+    Aspect, Axis, Frame, Label, Labels, Layer, Placing, Plot, Polygon, Rgb, Segments, Weight,
+    text_width, theme,
 };
 
 /// Side of the plot in canvas units, and the width it shows: the box reaches √2
@@ -141,7 +141,7 @@ pub(super) fn box_layers(axes: &[Axis; 3], camera: Camera) -> Vec<Layer> {
                 })
                 .collect(),
             size,
-            separate: false,
+            placing: Placing::Given,
             weight: Weight::Regular,
             ..Labels::default()
         })

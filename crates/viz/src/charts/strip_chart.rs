@@ -1,5 +1,6 @@
 use crate::{
-    Axis, Interval, Intervals, Layer, Plot, Point, Points, Rgb, Rule, Scale, Ticks, class_colour,
+    Axis, Interval, Intervals, Layer, LegendEntry, Plot, Point, Points, Rgb, Rule, Scale, Shape,
+    Swatch, Ticks, class_colour,
 };
 
 /// The values of one case over seeds.
@@ -45,6 +46,13 @@ impl Default for StripChart<'_> {
 }
 
 impl StripChart<'_> {
+    /// What the markers are, for a figure's legend: one for each kind that is there.
+    pub fn legend(&self) -> Vec<LegendEntry> {
+        let values = self.strips.iter().any(|strip| !strip.values.is_empty());
+        let intervals = self.strips.iter().any(|strip| strip.interval.is_some());
+        marker_legend(values, intervals)
+    }
+
     /// The chart.
     pub fn plot(&self) -> Plot {
         let values = self.strips.iter().flat_map(|strip| {
@@ -111,6 +119,24 @@ impl StripChart<'_> {
             ..Plot::default()
         }
     }
+}
+
+/// Entries for the points of seeds and the means with intervals of a chart.
+pub(super) fn marker_legend(values: bool, intervals: bool) -> Vec<LegendEntry> {
+    let seed = Swatch::Marker(Shape::Disc);
+    let entries = [
+        (values, "one seed", Rgb::GREY, seed),
+        (
+            intervals,
+            "mean with its interval",
+            Rgb::GREY.darker(),
+            Swatch::Interval,
+        ),
+    ];
+    let there = entries.into_iter().filter(|(there, ..)| *there);
+    there
+        .map(|(_, label, colour, swatch)| LegendEntry::new(label, colour, swatch))
+        .collect()
 }
 
 /// A small offset that alternates, so that equal values stay visible.

@@ -1,7 +1,7 @@
 use crate::charts::class_scatter::{check_classes, class_legend, plane_axes};
 use crate::{
-    Aspect, Classes, Dash, Ellipse, Ellipses, Frame, Label, Labels, Layer, Plot, Point, Points,
-    Shape, Trail, VizError, class_mark,
+    Aspect, Classes, Dash, Ellipse, Ellipses, Frame, Label, Labels, Layer, Placing, Plot, Point,
+    Points, Shape, Trail, VizError, class_mark,
 };
 
 /// Distance below which two positions crowd, as a share of the axis' range.
@@ -145,7 +145,7 @@ impl Trajectories<'_> {
                     })
                     .collect(),
                 offset: [9.0, 9.0],
-                separate: false,
+                placing: Placing::Around,
                 ..Labels::default()
             }));
         }
