@@ -50,6 +50,9 @@ pub mod trajectory;
 pub mod two_layers;
 pub mod variance_law;
 
+/// Arrays at the border of this crate.
+pub use ndarray;
+
 pub use classifier::{Classifier, ClassifierOptions};
 pub use elbo::{Evaluation, EvaluationOptions, evaluate};
 pub use error::{EvaluationError, Result};

@@ -66,6 +66,9 @@ mod tape;
 mod trainer;
 pub mod two_layers;
 
+/// Arrays at the border of this crate.
+pub use ndarray;
+
 pub use aligned::AlignedBuffer;
 pub use batch::{BatchPixels, BatchSource, IndexedBatch, ValueBatch};
 pub use checkpoint::CheckpointError;
