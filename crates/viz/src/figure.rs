@@ -97,6 +97,15 @@ impl Figure {
 
     /// The figure with the entries of its plots' legends, each label once, in the strip below the
     /// panels instead; entries that are there already stay first.
+    ///
+    /// ```
+    /// use viz::charts::{LineChart, Series};
+    /// use viz::Figure;
+    /// let series = [Series { name: "test".into(), points: vec![[1.0, 3.0]], ..Series::default() }];
+    /// let chart = LineChart { series: &series, ..LineChart::default() };
+    /// let figure = Figure::row(vec![chart.plot().into(), chart.plot().into()]).with_shared_legend();
+    /// assert_eq!(figure.legend.len(), 1);
+    /// ```
     #[must_use]
     pub fn with_shared_legend(mut self) -> Figure {
         for panel in self.rows.iter_mut().flatten() {

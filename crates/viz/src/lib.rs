@@ -32,6 +32,7 @@ mod class_look;
 mod colour;
 #[cfg(test)]
 mod colour_difference;
+mod decode_animation;
 #[cfg(test)]
 mod degenerate_tests;
 mod difference;
@@ -71,11 +72,12 @@ mod tile_line;
 #[cfg(test)]
 mod tile_tests;
 
-pub use animation::{Animation, AnimationColours, Frames, decode_apng};
+pub use animation::{Animation, AnimationColours};
 pub use atomic_file::write_atomically;
 pub use axis::{Axis, Scale, Ticks};
 pub use class_look::{CLASS_COLOURS, Classes, class_colour, class_mark};
 pub use colour::{ColourMap, PETROFF10, Rgb};
+pub use decode_animation::{Frames, decode_apng};
 pub use difference::ScaledDifference;
 pub use error::VizError;
 pub use field::Field;

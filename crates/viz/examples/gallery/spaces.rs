@@ -69,8 +69,11 @@ pub(crate) fn draw(gallery: &Gallery) -> Done {
             Ok(figure.render())
         })
         .collect::<Result<Vec<_>, viz::VizError>>()?;
-    let mut animation = Animation::new(&frames, 100);
-    animation.hold = 100;
+    let animation = Animation {
+        hold: 100,
+        most_bytes: Some(1_500_000),
+        ..Animation::new(&frames, 100)
+    };
     animation.write(
         &gallery.folder.join("scatter3d-animated.png"),
         &sidecar("Turning codes."),

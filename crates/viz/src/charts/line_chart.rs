@@ -130,3 +130,31 @@ impl LineChart<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn epochs_have_whole_ticks_and_other_numbers_any() {
+        let labels = |points: &[[f64; 2]], x_range| -> Vec<String> {
+            let series = [Series {
+                points: points.to_vec(),
+                ..Series::default()
+            }];
+            let chart = LineChart {
+                series: &series,
+                x_range,
+                ..LineChart::default()
+            };
+            let ticks = chart.plot().x.tick_labels();
+            ticks.into_iter().map(|(_, label)| label).collect()
+        };
+        let epochs = [[1.0, 3.0], [2.0, 2.5], [3.0, f64::NAN]];
+        assert_eq!(labels(&epochs, None), ["1", "2", "3"]);
+        assert_eq!(labels(&epochs, Some([0.0, 4.0])), ["0", "1", "2", "3", "4"]);
+        let shares = [[1.0, 3.0], [1.5, 2.0], [3.0, 1.0]];
+        assert_eq!(labels(&shares, None), ["1.0", "1.5", "2.0", "2.5", "3.0"]);
+        assert_eq!(labels(&[], None).len(), 6);
+    }
+}

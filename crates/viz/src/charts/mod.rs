@@ -1,5 +1,7 @@
 //! The charts of the atlas: each a struct of data and choices with a `plot` method that lays it
-//! out as a [`Plot`](crate::Plot), whose layers and axes can then be changed.
+//! out as a [`Plot`](crate::Plot). What all plots can be asked for, size, place of the legend and
+//! layers below or over the data, are methods of the plot
+//! ([`Plot::with_size`](crate::Plot::with_size) and its neighbours).
 
 mod bar_chart;
 mod class_scatter;
