@@ -149,6 +149,23 @@ impl DecoderNetwork {
         }
     }
 
+    /// The same decoder of coordinates c [n, K] of a plane z = origin + c·axes,
+    /// with axes [K, L]: its stretch is then that of the plane alone.
+    ///
+    /// # Errors
+    /// An origin or axes that are not of the decoder's latent dimensions.
+    pub fn on_plane(mut self, origin: Array1<f64>, axes: Array2<f64>) -> Result<Self> {
+        require_length("the origin of a plane", origin.len(), self.latent())?;
+        require_length("the axes of a plane", axes.ncols(), self.latent())?;
+        let plane = DenseLayer {
+            weight: axes,
+            bias: origin,
+            activation: Activation::Identity,
+        };
+        self.layers.insert(0, plane);
+        Ok(self)
+    }
+
     /// Latent dimensions.
     pub fn latent(&self) -> usize {
         self.layers[0].weight.nrows()

@@ -1,10 +1,11 @@
 //! Which images figures single out: of each class, or at random where there
 //! are no labels.
 
-use datasets::Split;
+use datasets::{Dataset, Split};
+use runs::Error;
 use tensor_ops::random::{Stream, fill_uniform};
 
-use crate::wording::{capitalised, spelled};
+use crate::wording::{capitalised, listed, spelled};
 
 /// Seed of every choice.
 const SEED: u64 = 3;
@@ -55,6 +56,26 @@ pub fn one_of_each_class(test: &Split, classes: usize) -> Choice {
         title: "One image of each class".into(),
         words: "the first test image of each class".into(),
     }
+}
+
+/// The test images at `images`, which a picture was asked for.
+///
+/// # Errors
+/// An image that is not there.
+pub fn chosen(images: &[usize], dataset: &Dataset, picture: &str) -> Result<Choice, Error> {
+    let test = dataset.test.len();
+    if let Some(beyond) = images.iter().find(|&&image| image >= test) {
+        return Err(Error::Configuration(format!(
+            "the figure '{picture}' was asked for test image {beyond}, but {} has {test}, counted from 0",
+            dataset.name
+        )));
+    }
+    let words: Vec<String> = images.iter().map(ToString::to_string).collect();
+    Ok(Choice {
+        images: images.to_vec(),
+        title: "Chosen images".into(),
+        words: format!("the test images {}", listed(&words)),
+    })
 }
 
 fn images_word(count: usize) -> &'static str {

@@ -11,6 +11,7 @@ pub mod of_runs;
 pub mod pictures;
 pub mod plane;
 pub mod plane_map;
+pub mod posteriors;
 pub mod tiles;
 pub mod trained_run;
 pub mod wording;

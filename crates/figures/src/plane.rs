@@ -2,9 +2,10 @@
 
 use evaluation::elbo::kl_per_dimension;
 use evaluation::frechet::FeatureMoments;
+use evaluation::stretch::DecoderNetwork;
 use evaluation::symmetric::SymmetricEigen;
-use models::Codes;
-use ndarray::{Array1, Array2, ArrayView2, Axis};
+use models::{Codes, Model};
+use ndarray::{Array1, Array2, ArrayView2, Axis, stack};
 use runs::Error;
 use serde::{Deserialize, Serialize};
 
@@ -183,6 +184,33 @@ impl Plane {
         })
     }
 
+    /// The two latent variables that the axes are; `None` of other directions.
+    #[must_use]
+    pub fn variables(&self) -> Option<[usize; 2]> {
+        let only = |axis: &Array1<f64>| axis.iter().position(|&share| share == 1.0);
+        Some([only(&self.axes[0])?, only(&self.axes[1])?])
+    }
+
+    /// Where the plane has the mean of the prior, the origin of the latent space.
+    #[must_use]
+    pub fn prior_mean(&self) -> [f64; 2] {
+        let origin = Array2::zeros((1, self.origin.len()));
+        self.project(origin.view())[0]
+    }
+
+    /// The decoder of a model over coordinates of the plane.
+    ///
+    /// # Errors
+    /// A model of other latent variables.
+    pub fn decoder(&self, model: &Model) -> Result<DecoderNetwork, Error> {
+        let decoder = DecoderNetwork::of_model(model);
+        if self.is_whole() {
+            return Ok(decoder);
+        }
+        let axes = stack![Axis(0), self.axes[0], self.axes[1]];
+        Ok(decoder.on_plane(self.origin.clone(), axes)?)
+    }
+
     /// Whether the plane is the latent space itself.
     #[must_use]
     pub fn is_whole(&self) -> bool {
@@ -238,6 +266,8 @@ mod tests {
         let plane = Plane::of(&codes, Axes::Automatic).unwrap();
         assert_eq!(plane.labels, ["z₂", "z₄"]);
         assert_eq!(plane.project(codes.mean.view())[0], [2.0, -1.0]);
+        assert_eq!(plane.variables(), Some([1, 3]));
+        assert_eq!(plane.prior_mean(), [0.0, 0.0]);
         // The others stay at their mean.
         let embedded = plane.embed(&[[3.0, 4.0]]);
         assert_eq!(embedded, array![[0.0, 3.0, 0.5, 4.0]]);
@@ -263,7 +293,10 @@ mod tests {
             assert!((a - b).abs() < 1e-5, "{mean} {again}");
         }
         assert!(plane.words.contains("100 %"), "{}", plane.words);
-        assert!(!plane.is_whole());
+        assert!(!plane.is_whole() && plane.variables().is_none());
+        // The origin is not in the plane; its nearest point is the prior's mean.
+        let [first, second] = plane.prior_mean();
+        assert!((first.abs() - 1.4).abs() < 1e-5 && (second.abs() - 1.0).abs() < 1e-5);
     }
 
     #[test]

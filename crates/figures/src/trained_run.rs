@@ -182,11 +182,10 @@ impl TrainedRun {
         Ok(self.model.encode(self.seen(split)?.images()))
     }
 
-    /// Rows as its network sees them `[n, values of a row]`, as brightness: in
-    /// the units of the data, of which 0 and 1, or the range of the data where
-    /// it is larger, become 0 and 1.
+    /// Rows as its network sees them `[n, values of a row]`, in the units of the
+    /// data.
     #[must_use]
-    pub fn brightness(&self, mut rows: Array2<f32>) -> Array2<f32> {
+    pub fn in_units_of_data(&self, mut rows: Array2<f32>) -> Array2<f32> {
         if let Some(standardisation) = self.model.standardisation() {
             for mut row in rows.outer_iter_mut() {
                 if let Some(row) = row.as_slice_mut() {
@@ -194,6 +193,15 @@ impl TrainedRun {
                 }
             }
         }
+        rows
+    }
+
+    /// Rows as its network sees them `[n, values of a row]`, as brightness: in
+    /// the units of the data, of which 0 and 1, or the range of the data where
+    /// it is larger, become 0 and 1.
+    #[must_use]
+    pub fn brightness(&self, rows: Array2<f32>) -> Array2<f32> {
+        let mut rows = self.in_units_of_data(rows);
         let [low, high] = self.range;
         if [low, high] != [0.0, 1.0] {
             rows.mapv_inplace(|value| (value - low) / (high - low));

@@ -48,6 +48,35 @@ fn jacobian_agrees_with_central_differences() {
 }
 
 #[test]
+fn on_a_plane_only_its_own_directions_are_stretched() {
+    let linear = DecoderNetwork::new(vec![DenseLayer {
+        weight: array![[3.0, 0.0, 0.0], [0.0, 5.0, 0.0], [0.0, 0.0, 7.0]],
+        bias: array![0.0, 0.0, 0.0],
+        activation: Activation::Identity,
+    }])
+    .unwrap();
+    let axes = array![[0.0, 0.0, 1.0], [0.6, 0.8, 0.0]];
+    let plane = linear.clone().on_plane(Array1::zeros(3), axes).unwrap();
+    let at = |network: &DecoderNetwork, codes: &Array2<f32>| {
+        network.stretch(codes.view(), ImageMetric::Outputs).unwrap()[0].volume
+    };
+    let along = (1.8f64.powi(2) + 4.0f64.powi(2)).sqrt();
+    assert!((at(&plane, &array![[0.0, 0.0]]) - 7.0 * along).abs() < 1e-12);
+    // A plane that is the whole latent space changes nothing but the place.
+    let network = random_network(&[2, 8, 5], Activation::Tanh);
+    let moved = network
+        .clone()
+        .on_plane(array![0.5, -1.0], array![[1.0, 0.0], [0.0, 1.0]]);
+    let found = at(&moved.unwrap(), &array![[1.0, 1.0]]);
+    assert!((found - at(&network, &array![[1.5, 0.0]])).abs() < 1e-9);
+    assert!(
+        linear
+            .on_plane(Array1::zeros(2), Array2::zeros((2, 2)))
+            .is_err()
+    );
+}
+
+#[test]
 fn a_linear_decoder_stretches_by_its_singular_values() {
     let network = DecoderNetwork::new(vec![DenseLayer {
         weight: array![[3.0, 0.0, 0.0], [0.0, 0.6, 0.8]],

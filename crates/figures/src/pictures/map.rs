@@ -1,5 +1,6 @@
 //! Decoded images over a plane of the latent space.
 
+use ndarray::ArrayView2;
 use runs::Error;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -65,14 +66,7 @@ impl Picture for Map {
         runs: &[&TrainedRun],
         file: &str,
     ) -> Result<Vec<Block>, Error> {
-        let is_drawable =
-            (2..=101).contains(&self.steps) && self.range > 0.0 && self.range.is_finite();
-        if !is_drawable {
-            return Err(Error::Configuration(format!(
-                "a map of {} steps over ±{} cannot be drawn; expected 2 to 101 steps and a range above 0",
-                self.steps, self.range
-            )));
-        }
+        check_lattice(self.steps, self.range)?;
         let test = &drawing.dataset.test;
         let mut panels = Vec::new();
         let mut data = Vec::new();
@@ -80,12 +74,9 @@ impl Picture for Map {
         for run in runs {
             let codes = run.codes(test)?;
             let plane = Plane::of(&codes, self.axes)?;
-            let [first, second] = match self.over {
-                Over::Square => [(); 2].map(|()| linspace(self.steps, -self.range, self.range)),
-                Over::Quantiles => [(); 2].map(|()| prior_quantiles(self.steps)),
-                Over::Codes => code_box_of(&plane.project(codes.mean.view()))?
-                    .map(|[low, high]| linspace(self.steps, low, high)),
-            };
+            let [first, second] =
+                self.over
+                    .coordinates(&plane, codes.mean.view(), self.steps, self.range)?;
             let map = PlaneMap::on(&plane, run, first, second);
             // Half-units keep pixels square; three maps fit a row as they are.
             let pixel = if runs.len() == 1 { 1.0 } else { 0.5 };
@@ -93,23 +84,9 @@ impl Picture for Map {
             planes.push((run.title(), plane.words.clone()));
             data.push(json!({"model": run.key, "plane": plane.words, "codes": map.data()}));
         }
-        let steps = self.steps;
-        let which = match self.over {
-            Over::Square => format!(
-                "{steps} × {steps} codes over −{range} … {range} on both axes",
-                range = viz::number::decimal(self.range, usize::from(self.range.fract() != 0.0))
-            ),
-            Over::Codes => format!(
-                "{steps} × {steps} codes over the rectangle that holds 99 % of each run's test \
-                 codes on each axis"
-            ),
-            Over::Quantiles => format!(
-                "{steps} × {steps} codes at the prior's quantiles, so that every tile stands for the \
-                 same share of samples z ~ p(z)"
-            ),
-        };
         let caption = format!(
-            "Decoded images of {which}, every tile centred on its code.{} {}.",
+            "Decoded images of {}, every tile centred on its code.{} {}.",
+            self.over.in_words(self.steps, self.range),
             in_sentences(&planes),
             crate::wording::capitalised(&seeds_and_epochs(runs)),
         );
@@ -120,6 +97,66 @@ impl Picture for Map {
         };
         Ok(vec![drawing.chart(file, figure, runs, json!(data))?])
     }
+}
+
+impl Over {
+    /// Ascending coordinates in the plane of the columns and of the rows.
+    ///
+    /// # Errors
+    /// Those of the extent of `codes`.
+    pub(super) fn coordinates(
+        self,
+        plane: &Plane,
+        codes: ArrayView2<'_, f32>,
+        steps: usize,
+        range: f64,
+    ) -> Result<[Vec<f64>; 2], Error> {
+        Ok(match self {
+            Self::Square => [(); 2].map(|()| linspace(steps, -range, range)),
+            Self::Quantiles => [(); 2].map(|()| prior_quantiles(steps)),
+            Self::Codes => {
+                code_box_of(&plane.project(codes))?.map(|[low, high]| linspace(steps, low, high))
+            }
+        })
+    }
+
+    /// Refuses codes whose steps differ, for a picture that compares them.
+    pub(super) fn check_even_steps(self, picture: &str) -> Result<(), Error> {
+        if self == Self::Quantiles {
+            return Err(Error::Configuration(format!(
+                "the figure '{picture}' cannot be drawn at the prior's quantiles, whose steps differ; choose over = \"square\" or \"codes\""
+            )));
+        }
+        Ok(())
+    }
+
+    /// `21 × 21 codes over −4 … 4 on both axes`.
+    pub(super) fn in_words(self, steps: usize, range: f64) -> String {
+        match self {
+            Self::Square => format!(
+                "{steps} × {steps} codes over −{range} … {range} on both axes",
+                range = viz::number::decimal(range, usize::from(range.fract() != 0.0))
+            ),
+            Self::Codes => format!(
+                "{steps} × {steps} codes over the rectangle that holds 99 % of each run's test codes \
+                 on each axis"
+            ),
+            Self::Quantiles => format!(
+                "{steps} × {steps} codes at the prior's quantiles, so that every tile stands for the \
+                 same share of samples z ~ p(z)"
+            ),
+        }
+    }
+}
+
+/// Refuses a lattice that cannot be drawn.
+pub(super) fn check_lattice(steps: usize, range: f64) -> Result<(), Error> {
+    if (2..=101).contains(&steps) && range > 0.0 && range.is_finite() {
+        return Ok(());
+    }
+    Err(Error::Configuration(format!(
+        "a map of {steps} steps over ±{range} cannot be drawn; expected 2 to 101 steps and a range above 0"
+    )))
 }
 
 /// ` Of VAE 784-32-16 is shown: ….` for each run with its plane in words, where

@@ -4,8 +4,15 @@
 //! A picture is a type whose fields are its options. To add one: a file here
 //! and a line of [`KIT`].
 
+mod aggregate_posterior;
+mod change;
+mod codes;
+mod each_run;
 mod map;
+mod posteriors;
 mod reconstructions;
+mod regions;
+mod training;
 
 use runs::Error;
 use serde::Serialize;
@@ -14,11 +21,26 @@ use viz::page::Block;
 
 use crate::{Drawing, TrainedRun};
 
+pub use aggregate_posterior::AggregatePosterior;
+pub use change::{Change, ChangeFields, in_percent, log10_stretch, typical_distance};
+pub use codes::Codes;
 pub use map::{Map, Over};
+pub use posteriors::{Ellipses, Of, Posteriors, at_the_origin, at_the_origin_in_words};
 pub use reconstructions::Reconstructions;
+pub use regions::{RegionMap, Regions, about_the_classifier};
+pub use training::Training;
 
 /// Every picture, in the order of a page that shows them all.
-pub const KIT: &[Kind] = &[Kind::of::<Map>(), Kind::of::<Reconstructions>()];
+pub const KIT: &[Kind] = &[
+    Kind::of::<Map>(),
+    Kind::of::<Codes>(),
+    Kind::of::<Reconstructions>(),
+    Kind::of::<Posteriors>(),
+    Kind::of::<AggregatePosterior>(),
+    Kind::of::<Change>(),
+    Kind::of::<Regions>(),
+    Kind::of::<Training>(),
+];
 
 /// What a page that shows everything has: each picture of the kit, the map also
 /// over the codes, as the name of its files, the picture and its options.

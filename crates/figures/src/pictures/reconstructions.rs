@@ -8,10 +8,10 @@ use viz::page::Block;
 use viz::{Figure, Panel, Weight};
 
 use super::Picture;
-use crate::choice::{Choice, in_random_order, one_of_each_class};
+use crate::choice::{Choice, chosen, in_random_order, one_of_each_class};
 use crate::tiles::{Layout, panel};
 use crate::trained_run::values;
-use crate::wording::{listed, seeds_and_epochs};
+use crate::wording::seeds_and_epochs;
 use crate::{Drawing, TrainedRun};
 
 /// Differences are drawn so that all but this share of their values are.
@@ -45,21 +45,8 @@ impl Default for Reconstructions {
 impl Reconstructions {
     fn choice(&self, drawing: &Drawing<'_>) -> Result<Choice, Error> {
         let test = &drawing.dataset.test;
-        if let Some(beyond) = self.images.iter().find(|&&image| image >= test.len()) {
-            return Err(Error::Configuration(format!(
-                "the figure '{}' was asked for test image {beyond}, but {} has {}, counted from 0",
-                Self::NAME,
-                drawing.dataset.name,
-                test.len()
-            )));
-        }
         if !self.images.is_empty() {
-            let words: Vec<String> = self.images.iter().map(ToString::to_string).collect();
-            return Ok(Choice {
-                images: self.images.clone(),
-                title: Self::TITLE.into(),
-                words: format!("the test images {}", listed(&words)),
-            });
+            return chosen(&self.images, drawing.dataset, Self::NAME);
         }
         if self.random > 0 {
             let images = in_random_order(test.len(), self.random);

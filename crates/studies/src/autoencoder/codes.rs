@@ -3,60 +3,28 @@
 
 use evaluation::gaps::{Gaps, convex_hull};
 use serde_json::json;
-use viz::charts::{BarChart, BarSeries, ClassScatter, DensityMap, extent};
+use viz::charts::{BarChart, BarSeries, DensityMap};
 use viz::page::{Block, Cell, Column, Table, Text};
-use viz::{ColourMap, Dash, Field, Figure, Layer, LegendAt, Line, Panel, Rgb, Rule, class_colour};
+use viz::{ColourMap, Field, Figure, Layer, LegendAt, Line, Panel, Rgb, class_colour};
 
 use super::measures::{AREA_LEVEL, FEW_AREAS, GAP_CELLS, TRIM, code_numbers};
 use crate::{Drawing, TrainedRun};
 use figures::absence::Absences;
-use figures::plane_map::{points, ranges_with_window, rounded, rounded_points};
-use figures::wording::{capitalised, codes_title, percent, seed_and_epochs, spelled, test_images};
+use figures::pictures::Codes;
+use figures::plane_map::{points, rounded, rounded_points};
+use figures::wording::{capitalised, percent, seed_and_epochs, spelled, test_images};
 use runs::Error;
 use runs::run_data::images;
 
 const DARK: Rgb = Rgb::hex(0x2b3038);
-/// Half-width of the square that the lab's maps show.
-const RANGE: f64 = 4.0;
 
 /// Codes coloured by class over their whole extent.
 pub(super) fn by_class(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Result<Block, Error> {
-    let test = &drawing.dataset.test;
-    let mut panels = Vec::new();
-    let mut legend = Vec::new();
-    let mut data = Vec::new();
-    for run in runs {
-        let codes = points(run.encode(images(test)).mean.view());
-        let mut plot = ClassScatter {
-            title: &run.title(),
-            points: &codes,
-            classes: test.labels().into(),
-            class_names: &drawing.dataset.class_names,
-            ranges: Some(ranges_with_window(&codes, RANGE)),
-            prior: run.is_variational(),
-            ..ClassScatter::default()
-        }
-        .plot()?;
-        plot.size = [520.0, 520.0];
-        // The origin and the maps' range, below the codes.
-        for horizontal in [false, true] {
-            plot.layers.insert(
-                0,
-                Layer::Rule(Rule {
-                    at: 0.0,
-                    horizontal,
-                    colour: DARK,
-                    dash: Dash::Solid,
-                    label: String::new(),
-                }),
-            );
-        }
-        plot.layers
-            .push(extent([-RANGE, RANGE], [-RANGE, RANGE], DARK));
-        legend = std::mem::take(&mut plot.legend);
-        panels.push(Panel::from(plot));
-        data.push(json!({"model": run.key, "codes": rounded_points(&codes)}));
-    }
+    let codes = Codes {
+        origin: true,
+        ..Codes::default()
+    };
+    let (figure, data) = codes.figure(drawing.dataset, runs, 520.0)?;
     let caption = format!(
         "Codes of all {} over their whole extent (for the VAE the posterior means, with \
          the prior's circles of one and two standard deviations). Lines cross at the origin; the \
@@ -64,18 +32,7 @@ pub(super) fn by_class(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Resul
         test_images(drawing.dataset),
         seed_and_epochs(runs[0]),
     );
-    let figure = Figure {
-        title: codes_title(drawing.dataset).into(),
-        caption,
-        legend,
-        ..Figure::row(panels)
-    };
-    drawing.chart(
-        "codes",
-        figure,
-        runs,
-        json!({"split": "test", "labels": test.labels(), "models": data}),
-    )
+    drawing.chart("codes", Figure { caption, ..figure }, runs, data)
 }
 
 /// The area of each class.

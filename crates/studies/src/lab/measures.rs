@@ -6,15 +6,17 @@ use evaluation::map::{
     neighbour_change,
 };
 use evaluation::overlap::{Overlap, posterior_overlap};
-use evaluation::stretch::{DecoderNetwork, ImageMetric};
-use ndarray::{Array1, Array2, ArrayView2, Axis};
+use ndarray::{Array1, ArrayView2, Axis};
 use serde::{Deserialize, Serialize};
-use viz::lattice;
+use viz::linspace;
 
 use super::{MINIMUM_SHARE, RANGE, STEPS};
 use crate::{Drawing, TrainedRun};
 use figures::absence::{Measurement, unlabelled};
+use figures::pictures::{log10_stretch, typical_distance};
+use figures::plane::Plane;
 use figures::plane_map::{PlaneMap, code_box, rounded};
+use figures::posteriors::from_the_top_left;
 use runs::Error;
 use runs::run_data::images;
 
@@ -25,7 +27,10 @@ pub(super) const FINE_STEPS: usize = 81;
 /// Steps of the map of the decoder's local stretch.
 pub(super) const STRETCH_STEPS: usize = 41;
 /// Cells of the aggregate posterior's picture, over the map's range.
-pub(super) const DENSITY_CELLS: usize = 121;
+pub(super) const DENSITY_LATTICE: Lattice = Lattice {
+    half_width: RANGE,
+    cells: 121,
+};
 /// Width of the rings about the origin.
 pub(super) const RING: f64 = 0.5;
 /// Directions in which posteriors are counted.
@@ -249,16 +254,8 @@ pub(super) fn stretch(drawing: &Drawing<'_>, run: &TrainedRun) -> Result<Vec<f64
         "lab-stretch",
         "1: 41 × 41 over −4 … 4, probabilities",
         || {
-            let codes = lattice(STRETCH_STEPS, -RANGE, RANGE);
-            let codes =
-                Array2::from_shape_fn((codes.len(), 2), |(row, axis)| codes[row][axis] as f32);
-            let decoder = DecoderNetwork::of_model(&run.model);
-            let found = decoder.stretch(codes.view(), ImageMetric::MeanImages)?;
-            let logs: Vec<f64> = found
-                .iter()
-                .map(|at| at.volume.max(1e-12).log10())
-                .collect();
-            Ok(rounded(&logs, 4))
+            let codes = linspace(STRETCH_STEPS, -RANGE, RANGE);
+            log10_stretch(run, &Plane::whole(), &codes, &codes)
         },
     )
 }
@@ -291,21 +288,12 @@ pub(super) fn aggregate(drawing: &Drawing<'_>, run: &TrainedRun) -> Result<Aggre
                 )));
             };
             let (means, log_variance) = (codes.mean.view(), log_variance.view());
-            let window = Lattice {
-                half_width: RANGE,
-                cells: DENSITY_CELLS,
-            };
-            let density = aggregate_mass(means, log_variance, window)?.density();
-            let density: Vec<f64> = density
-                .outer_iter()
-                .rev()
-                .flat_map(|row| row.to_vec())
-                .collect();
+            let density = aggregate_mass(means, log_variance, DENSITY_LATTICE)?.density();
             let radii: Vec<f64> = (0..=40).map(|step| f64::from(step) * 0.1).collect();
             let overlap = posterior_overlap(means, log_variance, &radii, DIRECTIONS, 0)?;
             let standard = aggregate_mass(means, log_variance, Lattice::STANDARD)?;
             Ok(Aggregate {
-                density: rounded(&density, 5),
+                density: rounded(&from_the_top_left(&density), 5),
                 prior: standard.against_prior(0.1),
                 covering: ring_means(&overlap),
                 overlap,
@@ -385,31 +373,9 @@ fn norm<'a>(values: impl Iterator<Item = &'a f32>) -> f64 {
     values.map(|&value| f64::from(value).powi(2)).sum()
 }
 
-/// Mean Euclidean distance of pairs of different images, pixels in [0, 1]; each
-/// image is in two pairs. NaN of a single image.
-fn typical_distance(images: ArrayView2<'_, f32>) -> f64 {
-    let n = images.nrows();
-    if n < 2 {
-        return f64::NAN;
-    }
-    // Far apart in the file and coprime to common sizes.
-    let offset = (n / 2).saturating_sub(1).max(1);
-    let sum: f64 = (0..n)
-        .map(|i| {
-            let (a, b) = (images.row(i), images.row((i + offset) % n));
-            let squares = a
-                .iter()
-                .zip(b)
-                .map(|(&a, &b)| (f64::from(a) - f64::from(b)).powi(2));
-            squares.sum::<f64>().sqrt()
-        })
-        .sum();
-    sum / n as f64
-}
-
 #[cfg(test)]
 mod tests {
-    use ndarray::array;
+    use ndarray::{Array2, array};
 
     use super::*;
 
@@ -420,12 +386,6 @@ mod tests {
         assert!((explained_variance(images.view(), tiles.view()) - 1.0).abs() < 1e-6);
         let mean = Array2::from_elem((1, 3), 1.0f32 / 3.0);
         assert!(explained_variance(images.view(), mean.view()).abs() < 1e-6);
-    }
-
-    #[test]
-    fn typical_distance_of_opposite_images() {
-        let images = array![[0.0f32, 0.0], [1.0, 1.0], [0.0, 0.0], [1.0, 1.0]];
-        assert!((typical_distance(images.view()) - 2f64.sqrt()).abs() < 1e-12);
     }
 
     #[test]

@@ -3,9 +3,8 @@
 
 use evaluation::map::ClassMap;
 use serde_json::json;
-use viz::charts::{DensityMap, RegionMap};
 use viz::page::{Block, Cell, Column, Table, Text};
-use viz::{Field, Figure, Panel};
+use viz::{Field, Figure};
 
 use super::measures::{
     FINE_STEPS, MapNumbers, STRETCH_STEPS, fine_map, on_own_codes, on_the_map, stretch,
@@ -13,41 +12,36 @@ use super::measures::{
 use super::{MINIMUM_SHARE, PANEL, RANGE, STEPS};
 use crate::{Drawing, TrainedRun};
 use figures::absence::Absences;
+use figures::pictures::{ChangeFields, RegionMap, about_the_classifier, in_percent};
+use figures::plane::Plane;
 use figures::wording::{percent, seed_and_epochs, test_images};
 use runs::Error;
 
 /// Which object is drawn where.
 pub(super) fn regions(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Result<Block, Error> {
-    let mut panels = Vec::new();
-    let mut legend = Vec::new();
+    let mut maps = Vec::new();
     let mut data = Vec::new();
-    for run in runs {
+    for &run in runs {
         let fine = fine_map(drawing, run)?;
         let (classes, confidence) = (fine.classes.get()?, fine.confidence.get()?);
         let numbers = on_the_map(drawing, run)?;
         let on_the_map = numbers.classes.get()?;
-        let kinds = on_the_map.kinds;
-        let mut plot = RegionMap {
-            title: &format!("{}: {kinds} {}", run.title(), kinds_word(kinds)),
-            columns: FINE_STEPS,
-            rows: FINE_STEPS,
-            x: [-RANGE, RANGE],
-            y: [-RANGE, RANGE],
-            classes: classes.into(),
-            confidences: confidence,
-            class_names: &drawing.dataset.class_names,
-        }
-        .plot()?;
-        plot.size = [PANEL; 2];
-        legend = std::mem::take(&mut plot.legend);
-        panels.push(Panel::from(plot));
         data.push(json!({
             "model": run.key,
             "classes": classes,
             "confidence": confidence,
-            "kinds_on_21_by_21": kinds,
+            "kinds_on_21_by_21": on_the_map.kinds,
             "class_share_on_21_by_21": on_the_map.class_share,
         }));
+        let map = RegionMap {
+            classes: classes.clone(),
+            confidence: confidence.clone(),
+            steps: FINE_STEPS,
+            ranges: [[-RANGE, RANGE]; 2],
+            labels: Plane::whole().labels,
+            kinds: on_the_map.kinds,
+        };
+        maps.push((run, map));
     }
     let caption = format!(
         "What a classifier takes the decoded image for, {FINE_STEPS} × {FINE_STEPS} codes over \
@@ -58,10 +52,8 @@ pub(super) fn regions(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Result
         seed_and_epochs(runs[0]),
     );
     let figure = Figure {
-        title: "Which object is drawn where".into(),
         caption,
-        legend,
-        ..Figure::row(panels)
+        ..RegionMap::figure(&maps, &drawing.dataset.class_names, PANEL)?
     };
     drawing.chart(
         "regions",
@@ -71,74 +63,18 @@ pub(super) fn regions(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Result
     )
 }
 
-fn kinds_word(kinds: usize) -> &'static str {
-    if kinds == 1 { "kind" } else { "kinds" }
-}
-
-fn about_the_classifier(drawing: &Drawing<'_>) -> Result<String, Error> {
-    let classifier = drawing.classifier()?;
-    let accuracy = classifier.test_accuracy();
-    Ok(format!(
-        "The classifier ({}, trained on the same training images) is right on {} of the test \
-         images; on images unlike any of them its answer is only the nearest name.",
-        classifier.architecture(),
-        accuracy.map_or_else(|| "an unmeasured share".into(), percent),
-    ))
-}
-
 /// Where images change fast: between tiles, and infinitesimally.
 pub(super) fn change(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Result<Block, Error> {
-    let mut changes = Vec::new();
-    let mut stretches = Vec::new();
-    for run in runs {
+    let mut fields = Vec::new();
+    for &run in runs {
         let numbers = on_the_map(drawing, run)?;
-        // Of images without any distance no change is a share.
-        let in_percent = |value: &f64| {
-            let percent = 100.0 * value / numbers.typical_distance;
-            if percent.is_finite() {
-                percent
-            } else {
-                f64::NAN
-            }
+        let percent = in_percent(&numbers.field, numbers.typical_distance);
+        let own = ChangeFields {
+            change: square_field(STEPS, percent)?,
+            log10_stretch: square_field(STRETCH_STEPS, stretch(drawing, run)?)?,
+            labels: Plane::whole().labels,
         };
-        changes.push(square_field(
-            STEPS,
-            numbers.field.iter().map(in_percent).collect(),
-        )?);
-        stretches.push(square_field(STRETCH_STEPS, stretch(drawing, run)?)?);
-    }
-    let top = changes
-        .iter()
-        .map(|field| field.limits()[1])
-        .fold(0.0, f64::max);
-    let stretch_limits = stretches.iter().map(Field::limits);
-    let stretch_limits = stretch_limits.fold([f64::INFINITY, f64::NEG_INFINITY], |all, own| {
-        [all[0].min(own[0]), all[1].max(own[1])]
-    });
-    let mut rows = [Vec::new(), Vec::new()];
-    for (run, (change, stretch)) in runs.iter().zip(changes.iter().zip(&stretches)) {
-        let change = DensityMap {
-            title: &run.title(),
-            value_label: "change to the neighbours, %",
-            limits: Some([0.0, top]),
-            contours: 0,
-            smooth: false,
-            ..DensityMap::new(change)
-        };
-        let stretch = DensityMap {
-            value_label: "log₁₀ of the stretch of area",
-            limits: Some(stretch_limits),
-            contours: 0,
-            ..DensityMap::new(stretch)
-        };
-        for (row, mut plot) in rows.iter_mut().zip([change.plot(), stretch.plot()]) {
-            plot.size = [PANEL; 2];
-            // One bar at the end of a row says it for all of it.
-            if run.key != runs[runs.len() - 1].key {
-                plot.colour_bar = None;
-            }
-            row.push(Panel::from(plot));
-        }
+        fields.push((run, own));
     }
     let caption = format!(
         "Above: mean distance between a tile and its neighbours on the {STEPS} × {STEPS} map, in \
@@ -148,21 +84,10 @@ pub(super) fn change(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Result<
         seed_and_epochs(runs[0]),
     );
     let figure = Figure {
-        title: "How fast the images change".into(),
         caption,
-        ..Figure::grid(rows.into())
+        ..ChangeFields::figure(&fields, PANEL)
     };
-    let data: Vec<_> = runs
-        .iter()
-        .zip(changes.iter().zip(&stretches))
-        .map(|(run, (change, stretch))| {
-            json!({
-                "model": run.key,
-                "change_percent": figures::plane_map::rounded(&change.values, 3),
-                "log10_stretch": stretch.values,
-            })
-        })
-        .collect();
+    let data: Vec<_> = fields.iter().map(|(run, own)| own.data(run)).collect();
     drawing.chart(
         "change",
         figure,
@@ -177,13 +102,8 @@ pub(super) fn change(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Result<
 }
 
 fn square_field(steps: usize, values: Vec<f64>) -> Result<Field, Error> {
-    Ok(Field::new(
-        steps,
-        steps,
-        [-RANGE, RANGE],
-        [-RANGE, RANGE],
-        values,
-    )?)
+    let range = [-RANGE, RANGE];
+    Ok(Field::new(steps, steps, range, range, values)?)
 }
 
 /// The numbers of both kinds of map, for every model.

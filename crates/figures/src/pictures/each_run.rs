@@ -1,0 +1,101 @@
+//! Panels of several runs beside each other, and what only some of them have.
+
+use runs::Error;
+use viz::{Panel, Plot};
+
+use crate::TrainedRun;
+use crate::absence::reason;
+use crate::wording::listed;
+
+/// Something of each of some runs.
+pub(super) type Each<'r, T> = Vec<(&'r TrainedRun, T)>;
+
+/// What `make` makes of the runs that have it, and a sentence about the others
+/// for the end of a caption.
+///
+/// # Errors
+/// [`Error::Undefined`] where none has it; errors of `make` that are about
+/// anything else.
+pub(super) fn of_each<'r, T>(
+    runs: &[&'r TrainedRun],
+    mut make: impl FnMut(&'r TrainedRun) -> Result<T, Error>,
+) -> Result<(Each<'r, T>, String), Error> {
+    let mut made = Vec::new();
+    let mut lacking: Vec<(String, Vec<String>)> = Vec::new();
+    for &run in runs {
+        match make(run) {
+            Ok(found) => made.push((run, found)),
+            Err(error) => {
+                let why = reason(error)?;
+                match lacking.iter_mut().find(|(other, _)| *other == why) {
+                    Some((_, titles)) => titles.push(run.title()),
+                    None => lacking.push((why, vec![run.title()])),
+                }
+            }
+        }
+    }
+    if made.is_empty() {
+        let reasons: Vec<String> = lacking.into_iter().map(|(why, _)| why).collect();
+        return Err(Error::Undefined(reasons.join(", and ")));
+    }
+    let sentences = lacking
+        .iter()
+        .map(|(why, titles)| format!(" Left out: {}, because {why}.", listed(titles)));
+    Ok((made, sentences.collect()))
+}
+
+/// Panels in a row.
+fn across(count: usize) -> usize {
+    match count {
+        0 | 1 => 1,
+        2 | 4 => 2,
+        _ => 3,
+    }
+}
+
+/// Side of so many square panels, canvas units: as many as stand in a row are
+/// read without enlarging the page.
+pub(super) fn panel_side(count: usize) -> f64 {
+    [480.0, 440.0, 300.0][across(count) - 1]
+}
+
+/// Panels in rows.
+pub(super) fn in_rows(panels: Vec<Panel>) -> Vec<Vec<Panel>> {
+    let width = across(panels.len());
+    let mut rows = Vec::new();
+    let mut panels = panels.into_iter().peekable();
+    while panels.peek().is_some() {
+        rows.push(panels.by_ref().take(width).collect());
+    }
+    rows
+}
+
+/// Rows of panels, each with the row of those that belong below.
+pub(super) fn one_below_the_other(above: Vec<Panel>, below: Vec<Panel>) -> Vec<Vec<Panel>> {
+    let pairs = in_rows(above).into_iter().zip(in_rows(below));
+    pairs
+        .flat_map(|(above, below)| [above, below])
+        .filter(|row| row.iter().any(|panel| !matches!(panel, Panel::Empty)))
+        .collect()
+}
+
+/// Plots whose colours mean the same, in rows of `count` panels: the bar at the
+/// end of a row says it for all of it.
+pub(super) fn with_one_bar_a_row(mut plots: Vec<Plot>, count: usize) -> Vec<Panel> {
+    let (last, width) = (plots.len(), across(count));
+    for (index, plot) in plots.iter_mut().enumerate() {
+        if index + 1 != last && (index + 1) % width != 0 {
+            plot.colour_bar = None;
+        }
+    }
+    plots.into_iter().map(Panel::from).collect()
+}
+
+/// `for the VAE` or `for VAEs`; nothing without one.
+pub(super) fn for_the_vaes(runs: &[&TrainedRun]) -> Option<&'static str> {
+    match runs.iter().filter(|run| run.is_variational()).count() {
+        0 => None,
+        1 => Some("for the VAE"),
+        _ => Some("for VAEs"),
+    }
+}
