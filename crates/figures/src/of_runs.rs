@@ -75,7 +75,7 @@ pub fn draw(
         quick: false,
         seeds: 1,
     };
-    let classifiers = classifier_folder(&dataset, &runs[0], &request.out);
+    let classifiers = classifier_folder(&dataset, &runs[0], request);
     let mut drawing = Drawing::new(&dataset, &runs, &[], scale, &classifiers, &request.out);
     let shown: Vec<&TrainedRun> = runs.iter().collect();
     let mut sections = vec![Section {
@@ -317,12 +317,14 @@ fn how_far(run: &TrainedRun) -> Result<String, Error> {
 }
 
 /// Where the data set's classifier is kept: beside the runs if it is there
-/// already, as studies keep it, and otherwise with the pictures.
-fn classifier_folder(dataset: &Dataset, run: &TrainedRun, out: &Path) -> PathBuf {
+/// already, as studies keep it, and otherwise in the cache, so that the next run
+/// of this data set has it; without a cache, with the pictures.
+fn classifier_folder(dataset: &Dataset, run: &TrainedRun, request: &Request) -> PathBuf {
     let beside = run.folder.path().parent().map(Path::to_path_buf);
     beside
         .filter(|folder| classifier_file(folder, dataset).exists())
-        .unwrap_or_else(|| out.to_path_buf())
+        .or_else(|| request.location.cache.clone())
+        .unwrap_or_else(|| request.out.clone())
 }
 
 fn create_folder(path: &Path) -> Result<(), Error> {

@@ -112,7 +112,7 @@ impl Picture for Reconstructions {
         let layout = Layout {
             gutter: 2,
             background: 255,
-            pixel: 1.0,
+            pixel: 1.5,
             ..Layout::map(rows.len(), choice.images.len())
         };
         let mut tiles = panel("", runs[0].shape, all.view(), layout)?;

@@ -1,0 +1,162 @@
+//! Pictures of any run, studies in a file, and tables of many runs.
+
+use std::fs;
+use std::path::Path;
+
+use assert_cmd::Command;
+use serde_json::Value;
+
+fn program(folder: &Path) -> Command {
+    let mut command = Command::cargo_bin("latent-atlas").expect("cargo built it");
+    command
+        .current_dir(folder)
+        .env_remove("LATENT_ATLAS_DATA")
+        .env_remove("LATENT_ATLAS_MIRROR")
+        .env("XDG_CACHE_HOME", folder.join("cache"));
+    command
+}
+
+/// What a command that must succeed prints as JSON.
+fn document(command: &mut Command) -> Value {
+    let output = command.arg("--json").output().expect("the program starts");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?}: {stderr}");
+    serde_json::from_slice(&output.stdout).expect("one JSON document")
+}
+
+/// The sentence of a command that must fail with `code`.
+fn refused(command: &mut Command, code: i32) -> String {
+    let output = command.output().expect("the program starts");
+    let stderr = String::from_utf8(output.stderr).expect("output is UTF-8");
+    assert_eq!(output.status.code(), Some(code), "{command:?}: {stderr}");
+    assert_eq!(stderr.trim_end().lines().count(), 1, "{stderr}");
+    stderr
+}
+
+fn train(folder: &Path, out: &str, more: &[&str]) {
+    let mut command = program(folder);
+    command
+        .args(["train", "--quiet", "--out", out, "--hidden", "8"])
+        .args(["--batch", "4096", "--epochs", "1"])
+        .args(more);
+    document(&mut command);
+}
+
+#[test]
+fn two_runs_stand_side_by_side_and_say_what_differs() {
+    let root = tempfile::tempdir().expect("a temporary folder");
+    let folder = root.path();
+    train(folder, "a", &[]);
+    train(folder, "b", &["--seed", "7", "--latent", "3"]);
+    let mut command = program(folder);
+    command.args(["figures", "a", "b", "--out", "both"]);
+    command.args(["--figure", "map", "--figure", "reconstructions"]);
+    let made = document(&mut command);
+    let figures = made["figures"].as_array().expect("a list");
+    // The square map, the one over the codes, and the reconstructions.
+    assert_eq!(figures.len(), 3, "{made}");
+    let page = fs::read_to_string(folder.join("both/index.html")).expect("a page");
+    for expected in [
+        "training.seed",
+        "model.latent",
+        "VAE 784-8-2",
+        "VAE 784-8-3",
+    ] {
+        assert!(page.contains(expected), "{expected}");
+    }
+    // What is the same in both is no difference.
+    assert!(!page.contains("training.batch"));
+    for figure in figures {
+        let path = folder.join(figure.as_str().expect("a path"));
+        viz::decode_png(&fs::read(&path).expect("written")).expect("a PNG");
+        let beside = fs::read(path.with_extension("json")).expect("numbers beside");
+        serde_json::from_slice::<Value>(&beside).expect("JSON");
+    }
+    // Of one run, the pictures go into its folder.
+    let made = document(program(folder).args(["figures", "a", "--figure", "map"]));
+    assert_eq!(made["page"], "a/figures/index.html");
+}
+
+#[test]
+fn what_cannot_be_drawn_side_by_side_is_said() {
+    let root = tempfile::tempdir().expect("a temporary folder");
+    let folder = root.path();
+    train(folder, "a", &[]);
+    let message = refused(program(folder).args(["figures", "absent"]), 2);
+    assert!(message.contains("absent is not a run folder"), "{message}");
+    let message = refused(program(folder).args(["figures", "a", "--figure", "mop"]), 2);
+    assert!(message.contains("no figure 'mop'"), "{message}");
+    // The same model of other data.
+    let environment = folder.join("a/environment.json");
+    let text = fs::read_to_string(&environment).expect("written");
+    let mut parsed: Value = serde_json::from_str(&text).expect("JSON");
+    parsed["dataset_sha256"] = "0".repeat(64).into();
+    fs::write(&environment, parsed.to_string()).expect("writable");
+    let message = refused(program(folder).args(["figures", "a"]), 2);
+    assert!(message.contains("was trained on data"), "{message}");
+}
+
+#[test]
+fn a_study_in_a_file_trains_measures_draws_and_decides() {
+    let root = tempfile::tempdir().expect("a temporary folder");
+    let folder = root.path();
+    let made = document(program(folder).args(["study", "new", "example.toml"]));
+    assert_eq!(made["file"], "example.toml");
+    let message = refused(program(folder).args(["study", "new", "example.toml"]), 2);
+    assert!(
+        message.contains("example.toml cannot be written"),
+        "{message}"
+    );
+    let study = r#"
+title = "Small and smaller"
+text = "The question."
+seeds = 2
+measures = ["reconstruction", "kl", "active-units"]
+figures = ["reconstructions"]
+
+[base]
+model.hidden = [8]
+training.batch = 4096
+training.epochs = 1
+
+[grid]
+training.beta = [0, 4]
+
+[[claims]]
+statement = "β lowers the KL."
+measure = "kl"
+model = "beta 4"
+over = "beta 0"
+at_most = 1
+"#;
+    fs::write(folder.join("small.toml"), study).expect("writable");
+    let figures = ["figures", "--study", "small.toml"];
+    let made = document(program(folder).args(figures));
+    assert_eq!(made["trained"], 4, "{made}");
+    let page = fs::read_to_string(folder.join("figures/index.html")).expect("a page");
+    for expected in [
+        "<h1>Small and smaller",
+        "The question.",
+        "β lowers the KL.",
+        "beta 4",
+    ] {
+        assert!(page.contains(expected), "{expected}");
+    }
+    assert!(!page.contains("Four short texts"));
+    let claims = fs::read(folder.join("figures/glyphs/claims.json")).expect("written");
+    let claims: Value = serde_json::from_slice(&claims).expect("JSON");
+    let by_seed = claims[0]["measured"][2]["by_seed"]
+        .as_object()
+        .expect("values");
+    assert_eq!(by_seed.len(), 2);
+    // Drawing again trains nothing and writes the same page.
+    let again = document(program(folder).args(figures));
+    assert_eq!(again["trained"], 0);
+    let second = fs::read_to_string(folder.join("figures/index.html")).expect("a page");
+    assert_eq!(page, second);
+    // Its runs in one table.
+    let table = document(program(folder).args(["runs", "table", "runs"]));
+    assert_eq!(table["rows"].as_array().expect("rows").len(), 4);
+    let columns = table["columns"].as_array().expect("names");
+    assert!(columns.contains(&Value::from("training.beta")), "{table}");
+}
