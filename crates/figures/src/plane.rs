@@ -9,6 +9,9 @@ use ndarray::{Array1, Array2, ArrayView2, Axis, stack};
 use runs::Error;
 use serde::{Deserialize, Serialize};
 
+/// What a plane of two latent variables does with the others.
+const OTHERS: &str = ", the others at their mean";
+
 /// Which plane of more than two latent variables is shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -111,7 +114,7 @@ impl Plane {
             String::new()
         } else {
             format!(
-                "{} and {} of {latent} latent variables ({which}), the others at their mean",
+                "{} and {} of {latent} latent variables ({which}){OTHERS}",
                 labels[0], labels[1]
             )
         };
@@ -211,6 +214,13 @@ impl Plane {
         Ok(decoder.on_plane(self.origin.clone(), axes)?)
     }
 
+    /// Which plane codes are projected onto, whatever their other latent
+    /// variables are.
+    #[must_use]
+    pub fn words_of_projection(&self) -> &str {
+        self.words.strip_suffix(OTHERS).unwrap_or(&self.words)
+    }
+
     /// Whether the plane is the latent space itself.
     #[must_use]
     pub fn is_whole(&self) -> bool {
@@ -267,6 +277,12 @@ mod tests {
         assert_eq!(plane.labels, ["z₂", "z₄"]);
         assert_eq!(plane.project(codes.mean.view())[0], [2.0, -1.0]);
         assert_eq!(plane.variables(), Some([1, 3]));
+        assert!(
+            plane
+                .words
+                .ends_with("with most KL), the others at their mean")
+        );
+        assert!(plane.words_of_projection().ends_with("with most KL)"));
         assert_eq!(plane.prior_mean(), [0.0, 0.0]);
         // The others stay at their mean.
         let embedded = plane.embed(&[[3.0, 4.0]]);

@@ -44,15 +44,13 @@ pub struct Posteriors {
     log_variances: Array2<f32>,
 }
 
-/// q(z) on a lattice, and what it has to do with the prior.
+/// q(z) on a lattice, cells row-major from the top left.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Aggregate {
-    /// Density of q(z), row-major from the top left.
+    /// Its density.
     pub density: Vec<f64>,
-    /// log₁₀ q(z)/p(z), in the same order.
+    /// log₁₀ q(z)/p(z), beyond ±20 that.
     pub log10_ratio: Vec<f64>,
-    /// q(z) held against the prior on the standard lattice.
-    pub prior: PriorComparison,
 }
 
 impl Posteriors {
@@ -176,8 +174,8 @@ impl Posteriors {
         }
     }
 
-    /// q(z) of a run's test images on `cells` × `cells` cells over a square,
-    /// measured once for every epoch of the run.
+    /// q(z) of a run's test images on a lattice, measured once for every epoch of
+    /// the run.
     ///
     /// # Errors
     /// Posteriors that [`aggregate_mass`] cannot take, or a file that cannot be
@@ -188,23 +186,42 @@ impl Posteriors {
         run: &TrainedRun,
         lattice: Lattice,
     ) -> Result<Aggregate, Error> {
-        let version = format!(
-            "1: {} over {}, {} cells over ±{}, epoch {}",
-            self.means.len(),
-            self.plane.labels.join(" and "),
-            lattice.cells,
-            lattice.half_width,
-            run.metrics.len(),
-        );
-        drawing.measure(run, "aggregate-posterior", &version, || {
+        let name = format!("aggregate-posterior-{}", lattice.half_width);
+        let version = format!("1: {} cells, {}", lattice.cells, self.version(run));
+        drawing.measure(run, &name, &version, || {
             let mass = self.mass(lattice)?;
             let ratio = mass.ln_ratio_to_prior() / std::f64::consts::LN_10;
+            let ratio = ratio.mapv(|ratio| ratio.clamp(-20.0, 20.0));
             Ok(Aggregate {
                 density: rounded(&from_the_top_left(&mass.density()), 5),
                 log10_ratio: rounded(&from_the_top_left(&ratio), 3),
-                prior: self.mass(Lattice::STANDARD)?.against_prior(HOLE),
             })
         })
+    }
+
+    /// q(z) of a run's test images held against the prior on the standard
+    /// lattice, measured once for every epoch of the run.
+    ///
+    /// # Errors
+    /// Those of [`Self::aggregate`].
+    pub fn against_prior(
+        &self,
+        drawing: &Drawing<'_>,
+        run: &TrainedRun,
+    ) -> Result<PriorComparison, Error> {
+        let version = format!("1: {}", self.version(run));
+        drawing.measure(run, "aggregate-against-prior", &version, || {
+            Ok(self.mass(Lattice::STANDARD)?.against_prior(HOLE))
+        })
+    }
+
+    fn version(&self, run: &TrainedRun) -> String {
+        format!(
+            "{} test posteriors over {}, epoch {}",
+            self.means.len(),
+            self.plane.labels.join(" and "),
+            run.metrics.len()
+        )
     }
 
     fn mass(&self, lattice: Lattice) -> Result<AggregateMass, Error> {

@@ -6,10 +6,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use viz::charts::DensityMap;
 use viz::page::{Block, Cell, Column, Table, Text};
-use viz::{ColourMap, Ellipses, Field, Figure, Layer, Panel, Plot};
+use viz::{ColourMap, Ellipses, Field, Figure, Layer, Panel, Plot, Rgb};
 
 use super::Picture;
-use super::each_run::{of_each, one_below_the_other, panel_side, with_one_bar_a_row};
+use super::each_run::{
+    beside_each_other, of_each, one_below_the_other, panel_side, with_one_bar_a_row,
+};
 use super::map::in_sentences;
 use crate::plane::Axes;
 use crate::plane_map::rounded;
@@ -72,23 +74,24 @@ impl Picture for AggregatePosterior {
         };
         let mut shown = Vec::new();
         let (mut fields, mut planes) = (Vec::new(), Vec::new());
-        let (mut rows, mut data) = (Vec::new(), Vec::new());
+        let (mut table, mut data) = (Vec::new(), Vec::new());
         for (run, posteriors) in posteriors {
             let found = posteriors.aggregate(drawing, run, lattice)?;
+            let prior = posteriors.against_prior(drawing, run)?;
             let number = |value, decimals| Cell::Number { value, decimals };
-            rows.push(vec![
+            table.push(vec![
                 Cell::text(run.title()),
-                number(found.prior.kl_from_prior, 2),
-                number(found.prior.total_variation, 2),
-                Cell::text(percent(found.prior.hole_mass)),
-                Cell::text(percent(found.prior.mass_outside_prior)),
+                number(prior.kl_from_prior, 2),
+                number(prior.total_variation, 2),
+                Cell::text(percent(prior.hole_mass)),
+                Cell::text(percent(prior.mass_outside_prior)),
             ]);
             data.push(json!({
                 "model": run.key,
-                "plane": posteriors.plane.words,
+                "plane": posteriors.plane.words_of_projection(),
                 "density": found.density,
                 "log10_ratio_to_the_prior": found.log10_ratio,
-                "against_the_prior": found.prior,
+                "against_the_prior": prior,
             }));
             fields.push([
                 lattice_field(lattice, found.density)?,
@@ -100,7 +103,8 @@ impl Picture for AggregatePosterior {
         let prior = prior_density(lattice)?;
         let densities = fields.iter().map(|[density, _]| density).chain([&prior]);
         let top = densities.map(|field| field.limits()[1]).fold(0.0, f64::max);
-        let side = panel_side(fields.len() + 1);
+        // Of a single run, density, prior and ratio stand in one row.
+        let side = panel_side((fields.len() + 1).max(3));
         let (mut above, mut below) = (Vec::new(), Vec::new());
         for ([density, ratio], (title, plane)) in fields.iter().zip(&planes) {
             let labels = [plane.labels[0].as_str(), plane.labels[1].as_str()];
@@ -133,21 +137,27 @@ impl Picture for AggregatePosterior {
         below.push(Panel::Empty);
         let planes: Vec<(String, String)> = planes
             .into_iter()
-            .map(|(title, plane)| (title, plane.words))
+            .map(|(title, plane)| (title, plane.words_of_projection().to_owned()))
             .collect();
         let caption = format!(
-            "Above: density of the aggregate posterior q(z), the mean of the posteriors of {}, and \
-             of the prior, in the same colours. Below: the ratio of both as a power of ten; blue \
-             where the prior has codes that no image stands for. Dashed: one and two standard \
-             deviations of the prior.{} {}.{left_out}",
+            "Density of the aggregate posterior q(z), the mean of the posteriors of {}, and of the \
+             prior, in the same colours; and the ratio of both as a power of ten, blue where the \
+             prior has codes that no image stands for. Dashed: one and two standard deviations of \
+             the prior.{} {}.{left_out}",
             test_images(drawing.dataset),
             in_sentences(&planes),
             capitalised(&seeds_and_epochs(&shown)),
         );
+        let rows = one_below_the_other(with_one_bar_a_row(above, count), below);
+        let rows = if shown.len() == 1 {
+            beside_each_other(rows)
+        } else {
+            rows
+        };
         let figure = Figure {
             title: Self::TITLE.into(),
             caption,
-            ..Figure::grid(one_below_the_other(with_one_bar_a_row(above, count), below))
+            ..Figure::grid(rows)
         };
         let data = json!({
             "cells": self.cells,
@@ -157,15 +167,26 @@ impl Picture for AggregatePosterior {
         });
         Ok(vec![
             drawing.chart(file, figure, &shown, data)?,
-            Block::Table(numbers(rows)),
+            Block::Table(numbers(table)),
         ])
     }
 }
 
 fn on_lattice(map: DensityMap<'_>) -> Plot {
-    let mut plot = DensityMap { contours: 0, ..map }.plot();
-    plot.layers
-        .push(Layer::Ellipses(Ellipses::prior(&[1.0, 2.0])));
+    let mut circles = Ellipses::prior(&[1.0, 2.0]);
+    if map.map == ColourMap::Viridis {
+        // Dark on dark is not seen.
+        for circle in &mut circles.ellipses {
+            circle.colour = Rgb::WHITE;
+        }
+    }
+    let mut plot = DensityMap {
+        contours: 0,
+        smooth: false,
+        ..map
+    }
+    .plot();
+    plot.layers.push(Layer::Ellipses(circles));
     plot
 }
 

@@ -12,7 +12,9 @@ use viz::page::Block;
 use viz::{Field, Figure, lattice_of, linspace};
 
 use super::Picture;
-use super::each_run::{of_each, one_below_the_other, panel_side, with_one_bar_a_row};
+use super::each_run::{
+    beside_each_other, of_each, one_below_the_other, panel_side, with_one_bar_a_row,
+};
 use super::map::{Over, check_lattice, in_sentences};
 use crate::plane::{Axes, Plane};
 use crate::plane_map::{PlaneMap, rounded};
@@ -245,20 +247,21 @@ impl Picture for Change {
             ""
         };
         let caption = format!(
-            "Above: mean distance between a tile and its neighbours, in per cent of the mean distance \
-             between two test {noun}, on {}. Below, over the same codes: by how much the decoder \
-             stretches a small area of codes (the root of the determinant of the pulled-back metric \
-             of mean {noun}{standardised}), as a power of ten. Colours mean the same in each row.{} \
-             {}.{left_out}",
+            "Change: mean distance between a tile and its neighbours, in per cent of the mean distance \
+             between two test {noun}, on {}. Stretch, over the same codes: by how much the decoder \
+             enlarges a small area of codes (the root of the determinant of the pulled-back metric \
+             of mean {noun}{standardised}), as a power of ten. Colours mean the same in every panel \
+             of a kind.{} {}.{left_out}",
             self.over.in_words(self.steps, self.range),
             in_sentences(&planes),
             capitalised(&seeds_and_epochs(&shown)),
             noun = drawing.shape().noun(),
         );
-        let figure = Figure {
-            caption,
-            ..ChangeFields::figure(&fields, panel_side(fields.len()))
-        };
+        let mut figure = ChangeFields::figure(&fields, panel_side(fields.len().max(2)));
+        if fields.len() == 1 {
+            figure.rows = beside_each_other(figure.rows);
+        }
+        let figure = Figure { caption, ..figure };
         let data = json!({
             "change_steps": self.steps,
             "stretch_steps": self.stretch_steps,

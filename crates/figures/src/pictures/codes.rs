@@ -19,6 +19,8 @@ use crate::{Drawing, TrainedRun};
 
 /// Lines over the colours of classes.
 const DARK: Rgb = Rgb::hex(0x2b3038);
+/// Half the side of the square that maps show.
+const MAPS: f64 = 4.0;
 /// In panels that are narrower, names as long as `Ankle boot` take smaller
 /// letters.
 const WIDE: f64 = 400.0;
@@ -39,7 +41,7 @@ pub struct Codes {
 impl Default for Codes {
     fn default() -> Self {
         Self {
-            window: 4.0,
+            window: MAPS,
             origin: false,
             axes: Axes::Automatic,
         }
@@ -80,10 +82,10 @@ impl Codes {
             panels.push(Panel::from(plot));
             let mut numbers = json!({"model": run.key, "codes": rounded_points(&points)});
             if !plane.is_whole() {
-                numbers["plane"] = plane.words.as_str().into();
+                numbers["plane"] = plane.words_of_projection().into();
             }
             data.push(numbers);
-            planes.push((run.title(), plane.words));
+            planes.push((run.title(), plane.words_of_projection().to_owned()));
         }
         let posteriors = match for_the_vaes(&shown) {
             Some(vaes) => format!(
@@ -98,8 +100,13 @@ impl Codes {
         }
         if self.window > 0.0 {
             let half = decimal(self.window, usize::from(self.window.fract() != 0.0));
+            let whose = if self.window == MAPS {
+                " of the maps"
+            } else {
+                ""
+            };
             remarks.push(format!(
-                "the dashed square is the range −{half} … {half} of the maps"
+                "the dashed square is the range −{half} … {half}{whose}"
             ));
         }
         remarks.push(seeds_and_epochs(&shown));

@@ -79,6 +79,16 @@ pub(super) fn one_below_the_other(above: Vec<Panel>, below: Vec<Panel>) -> Vec<V
         .collect()
 }
 
+/// The panels of all rows in one, without empty ones: of a single run.
+pub(super) fn beside_each_other(rows: Vec<Vec<Panel>>) -> Vec<Vec<Panel>> {
+    let panels = rows.into_iter().flatten();
+    vec![
+        panels
+            .filter(|panel| !matches!(panel, Panel::Empty))
+            .collect(),
+    ]
+}
+
 /// Plots whose colours mean the same, in rows of `count` panels: the bar at the
 /// end of a row says it for all of it.
 pub(super) fn with_one_bar_a_row(mut plots: Vec<Plot>, count: usize) -> Vec<Panel> {
@@ -97,5 +107,58 @@ pub(super) fn for_the_vaes(runs: &[&TrainedRun]) -> Option<&'static str> {
         0 => None,
         1 => Some("for the VAE"),
         _ => Some("for VAEs"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn panels(count: usize) -> Vec<Panel> {
+        (0..count).map(|_| Panel::from(Plot::default())).collect()
+    }
+
+    #[test]
+    fn any_number_of_panels_stands_in_rows() {
+        let widths = |count| {
+            in_rows(panels(count))
+                .iter()
+                .map(Vec::len)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(widths(1), [1]);
+        assert_eq!(widths(3), [3]);
+        assert_eq!(widths(4), [2, 2]);
+        assert_eq!(widths(7), [3, 3, 1]);
+        assert_eq!(widths(0), [0; 0]);
+        let mut below = panels(3);
+        below.push(Panel::Empty);
+        let rows = one_below_the_other(panels(4), below);
+        assert_eq!(rows.len(), 4);
+        assert_eq!(beside_each_other(rows)[0].len(), 7);
+        // A row of nothing is no row.
+        let none = (0..4).map(|_| Panel::Empty).collect();
+        assert_eq!(one_below_the_other(panels(4), none).len(), 2);
+    }
+
+    #[test]
+    fn a_row_has_one_bar() {
+        let bar = viz::ColourBar {
+            label: String::new(),
+            map: viz::ColourMap::Viridis,
+            limits: [0.0, 1.0],
+        };
+        let plot = Plot {
+            colour_bar: Some(bar),
+            ..Plot::default()
+        };
+        let bars = |plots: usize, count| -> Vec<bool> {
+            let panels = with_one_bar_a_row(vec![plot.clone(); plots], count);
+            let has_bar =
+                |panel: &Panel| matches!(panel, Panel::Plot(plot) if plot.colour_bar.is_some());
+            panels.iter().map(has_bar).collect()
+        };
+        assert_eq!(bars(5, 5), [false, false, true, false, true]);
+        assert_eq!(bars(3, 4), [false, true, true]);
     }
 }

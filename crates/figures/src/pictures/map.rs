@@ -188,3 +188,26 @@ fn panel_width(panel: &Panel) -> f64 {
         Panel::Empty => 0.0,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lattices_that_cannot_be_drawn_are_refused() {
+        assert!(check_lattice(2, 0.1).is_ok() && check_lattice(101, 4.0).is_ok());
+        for (steps, range) in [(1, 4.0), (102, 4.0), (21, 0.0), (21, -1.0), (21, f64::NAN)] {
+            let message = check_lattice(steps, range).unwrap_err().to_string();
+            assert!(message.contains("2 to 101 steps"), "{message}");
+        }
+        assert!(Over::Codes.check_even_steps("change").is_ok());
+        let message = Over::Quantiles
+            .check_even_steps("change")
+            .unwrap_err()
+            .to_string();
+        assert!(
+            message.contains("'change'") && message.contains("square"),
+            "{message}"
+        );
+    }
+}

@@ -231,10 +231,13 @@ impl Picture for Posteriors {
             panels.push(Panel::from(plot));
             data.push(json!({
                 "model": run.key,
-                "plane": posteriors.plane.words,
+                "plane": posteriors.plane.words_of_projection(),
                 "posteriors": numbers,
             }));
-            planes.push((run.title(), posteriors.plane.words));
+            planes.push((
+                run.title(),
+                posteriors.plane.words_of_projection().to_owned(),
+            ));
             shown.push(run);
         }
         let which = match &fixed {

@@ -13,7 +13,7 @@ use viz::{
 };
 
 use super::Picture;
-use super::each_run::{for_the_vaes, in_rows, of_each, one_below_the_other};
+use super::each_run::{beside_each_other, for_the_vaes, in_rows, of_each, one_below_the_other};
 use crate::wording::seeds_and_epochs;
 use crate::{Drawing, TrainedRun};
 
@@ -69,7 +69,7 @@ impl Training {
         let panels = above.len() + usize::from(has_penalty);
         let rows = match (has_penalty, above.len()) {
             (false, _) => in_rows(above),
-            (true, 1) => vec![above.into_iter().chain(below).collect()],
+            (true, 1) => beside_each_other(vec![above, below]),
             (true, _) => one_below_the_other(above, below),
         };
         let of_autoencoders = if shown
