@@ -12,7 +12,10 @@ mod map;
 mod posteriors;
 mod reconstructions;
 mod regions;
+mod samples;
 mod training;
+mod traversals;
+mod units;
 
 use runs::Error;
 use serde::Serialize;
@@ -28,13 +31,19 @@ pub use map::{Map, Over};
 pub use posteriors::{Ellipses, Of, Posteriors, at_the_origin, at_the_origin_in_words};
 pub use reconstructions::Reconstructions;
 pub use regions::{RegionMap, Regions, about_the_classifier};
+pub use samples::Samples;
 pub use training::Training;
+pub use traversals::Traversals;
+pub use units::{THRESHOLD, Units, UnitsInUse, decades};
 
 /// Every picture, in the order of a page that shows them all.
 pub const KIT: &[Kind] = &[
     Kind::of::<Map>(),
     Kind::of::<Codes>(),
     Kind::of::<Reconstructions>(),
+    Kind::of::<Samples>(),
+    Kind::of::<Traversals>(),
+    Kind::of::<Units>(),
     Kind::of::<Posteriors>(),
     Kind::of::<AggregatePosterior>(),
     Kind::of::<Change>(),
