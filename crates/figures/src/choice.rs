@@ -28,33 +28,40 @@ pub struct Choice {
 /// The first test image of each class, of some of the classes where there are
 /// many, or without labels some images at random.
 pub fn one_of_each_class(test: &Split, classes: usize) -> Choice {
+    one_of_at_most(MOST_CLASSES, test, classes)
+}
+
+/// As [`one_of_each_class`], where only `most` classes can be told apart.
+pub fn one_of_at_most(most: usize, test: &Split, classes: usize) -> Choice {
     let Some(labels) = test.labels() else {
         let images = in_random_order(test.len(), UNLABELLED);
         let number = spelled(images.len());
+        let noun = rows_word(test, images.len());
         return Choice {
-            title: capitalised(&format!("{number} {}", images_word(images.len()))),
-            words: format!("{number} test {} at random", images_word(images.len())),
+            title: capitalised(&format!("{number} {noun}")),
+            words: format!("{number} test {noun} at random"),
             images,
         };
     };
+    let noun = rows_word(test, 1);
     let mut images: Vec<usize> = (0..classes)
         .filter_map(|class| labels.iter().position(|&label| label as usize == class))
         .collect();
     let present = images.len();
-    images.truncate(MOST_CLASSES);
-    if present > MOST_CLASSES {
+    images.truncate(most);
+    if present > most {
         return Choice {
-            title: format!("One image of each of {MOST_CLASSES} classes"),
+            title: format!("One {noun} of each of {most} classes"),
             words: format!(
-                "the first test image of each of the first {MOST_CLASSES} of {present} classes"
+                "the first test {noun} of each of the first {most} of {present} classes"
             ),
             images,
         };
     }
     Choice {
         images,
-        title: "One image of each class".into(),
-        words: "the first test image of each class".into(),
+        title: format!("One {noun} of each class"),
+        words: format!("the first test {noun} of each class"),
     }
 }
 
@@ -74,12 +81,17 @@ pub fn chosen(images: &[usize], dataset: &Dataset, picture: &str) -> Result<Choi
     Ok(Choice {
         images: images.to_vec(),
         title: "Chosen images".into(),
-        words: format!("the test images {}", listed(&words)),
+        words: format!("the test {} {}", dataset.shape().noun(), listed(&words)),
     })
 }
 
-fn images_word(count: usize) -> &'static str {
-    if count == 1 { "image" } else { "images" }
+fn rows_word(test: &Split, count: usize) -> &'static str {
+    match (test.shape().is_image(), count) {
+        (true, 1) => "image",
+        (true, _) => "images",
+        (false, 1) => "vector",
+        (false, _) => "vectors",
+    }
 }
 
 /// Positions of at most `most` of `count` images, in the order of a random
@@ -140,6 +152,9 @@ mod tests {
         assert_eq!(choice.images.len(), 20);
         assert_eq!((choice.images[0], choice.images[19]), (61, 42));
         assert!(choice.words.contains("of 62 classes"));
+        let labels: Vec<u32> = (0..62).rev().collect();
+        let ten = one_of_at_most(10, &split(Some(labels), 62), 62);
+        assert_eq!(ten.images, choice.images[..10]);
     }
 
     #[test]

@@ -267,7 +267,7 @@ mod tests {
     fn three() -> Posteriors {
         let deviations = vec![[1.0, 1.0], [0.1, 0.1], [0.5, 0.5], [0.1, 0.1]];
         Posteriors {
-            means: vec![[0.0, 0.0], [0.2, 0.0], [3.0, 0.0], [0.1, 0.0]],
+            means: vec![[0.0, 0.0], [0.2, 0.0], [3.0, 1.0], [0.1, 0.0]],
             log_variances: Array2::from_shape_fn((4, 2), |(row, axis)| {
                 2.0 * (deviations[row] as [f64; 2])[axis].ln() as f32
             }),
@@ -315,8 +315,9 @@ mod tests {
                 "{index}"
             );
         }
-        // The right side of the middle row holds the posterior at 3.
-        assert!(field.value(140, 80) > 10.0 * field.value(20, 80));
+        // The posterior at (3, 1) is on the right and above the middle.
+        assert!(field.value(140, 60) > 10.0 * field.value(140, 100));
+        assert!(field.value(140, 60) > 10.0 * field.value(20, 60));
     }
 
     #[test]

@@ -142,7 +142,7 @@ impl Picture for AggregatePosterior {
         let caption = format!(
             "Density of the aggregate posterior q(z), the mean of the posteriors of {}, and of the \
              prior, in the same colours; and the ratio of both as a power of ten, blue where the \
-             prior has codes that no image stands for. Dashed: one and two standard deviations of \
+             prior has codes but no posteriors. Dashed: one and two standard deviations of \
              the prior.{} {}.{left_out}",
             test_images(drawing.dataset),
             in_sentences(&planes),

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use viz::charts::DensityMap;
 use viz::page::Block;
-use viz::{Field, Figure, lattice_of, linspace};
+use viz::{Aspect, Field, Figure, lattice_of, linspace};
 
 use super::Picture;
 use super::each_run::{
@@ -103,6 +103,8 @@ impl ChangeFields {
         }
         for plot in above.iter_mut().chain(&mut below) {
             plot.size = [side; 2];
+            // Codes with a collapsed variable would be a sliver at equal units.
+            plot.aspect = Aspect::Free;
         }
         let (above, below) = (
             with_one_bar_a_row(above, fields.len()),

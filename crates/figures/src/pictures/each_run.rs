@@ -1,11 +1,16 @@
 //! Panels of several runs beside each other, and what only some of them have.
 
+use std::collections::BTreeSet;
+
 use runs::Error;
-use viz::{Panel, Plot};
+use viz::{LegendEntry, Panel, Plot};
 
 use crate::TrainedRun;
 use crate::absence::reason;
 use crate::wording::listed;
+
+/// More classes stand in a legend only where they are drawn.
+const FULL_LEGEND: usize = 20;
 
 /// Something of each of some runs.
 pub(super) type Each<'r, T> = Vec<(&'r TrainedRun, T)>;
@@ -101,6 +106,14 @@ pub(super) fn with_one_bar_a_row(mut plots: Vec<Plot>, count: usize) -> Vec<Pane
     plots.into_iter().map(Panel::from).collect()
 }
 
+/// The legend of all classes, where there are many only of those that are drawn.
+pub(super) fn legend_of_drawn(legend: &mut Vec<LegendEntry>, drawn: &BTreeSet<u32>) {
+    if legend.len() > FULL_LEGEND {
+        let mut class = 0..;
+        legend.retain(|_| class.next().is_some_and(|class| drawn.contains(&class)));
+    }
+}
+
 /// `for the VAE` or `for VAEs`; nothing without one.
 pub(super) fn for_the_vaes(runs: &[&TrainedRun]) -> Option<&'static str> {
     match runs.iter().filter(|run| run.is_variational()).count() {
@@ -139,6 +152,25 @@ mod tests {
         // A row of nothing is no row.
         let none = (0..4).map(|_| Panel::Empty).collect();
         assert_eq!(one_below_the_other(panels(4), none).len(), 2);
+    }
+
+    #[test]
+    fn of_many_classes_the_legend_has_those_that_are_drawn() {
+        let legend = |count: usize| -> Vec<LegendEntry> {
+            let entry =
+                |class| LegendEntry::new(format!("{class}"), viz::Rgb::GREY, viz::Swatch::Patch);
+            (0..count).map(entry).collect()
+        };
+        let shown = |count| {
+            let mut legend = legend(count);
+            legend_of_drawn(&mut legend, &BTreeSet::from([3, 20]));
+            legend
+                .into_iter()
+                .map(|entry| entry.label)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(shown(20).len(), 20);
+        assert_eq!(shown(21), ["3", "20"]);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Posteriors of chosen images as ellipses.
 
+use std::collections::BTreeSet;
+
 use datasets::Dataset;
 use evaluation::aggregate_posterior::Lattice;
 use runs::Error;
@@ -10,9 +12,9 @@ use viz::page::Block;
 use viz::{Field, Figure, Layer, Panel, Plot};
 
 use super::Picture;
-use super::each_run::{in_rows, of_each, panel_side};
+use super::each_run::{in_rows, legend_of_drawn, of_each, panel_side};
 use super::map::in_sentences;
-use crate::choice::{chosen, one_of_each_class};
+use crate::choice::{chosen, one_of_at_most};
 use crate::plane::Axes;
 use crate::plane_map::rounded_points;
 use crate::posteriors::{self, HalfWidth, lattice_field};
@@ -21,14 +23,16 @@ use crate::{Drawing, TrainedRun};
 
 /// Cells along each side of the density below the ellipses.
 const CELLS: usize = 121;
-/// Posteriors at the origin: as many as can still be told apart there.
-const AT_ORIGIN: usize = 10;
+/// So many posteriors are told apart where they lie on one another.
+const MOST: usize = 10;
+/// Distance below which two means crowd, as a share of the square's side.
+const CROWDED: f64 = 0.04;
 
 /// Posteriors of some test images as ellipses of one and two standard
 /// deviations over the aggregate posterior.
 ///
 /// So few that they can be told apart: without `images`, one of each class and
-/// never more than twenty; at the origin, where all lie on one another, ten.
+/// never more than ten; where their means crowd, only the legend names them.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Posteriors {
@@ -150,7 +154,7 @@ pub fn at_the_origin(
     posteriors: &posteriors::Posteriors,
     labels: Option<&[u32]>,
 ) -> Result<Vec<usize>, Error> {
-    let images = posteriors.densest_at_origin(posteriors.covering_origin(), labels, AT_ORIGIN);
+    let images = posteriors.densest_at_origin(posteriors.covering_origin(), labels, MOST);
     if images.is_empty() {
         return Err(Error::Undefined(
             "no posterior's 95 % ellipse holds the origin".into(),
@@ -162,13 +166,13 @@ pub fn at_the_origin(
 /// Which posteriors [`at_the_origin`] are, in words.
 #[must_use]
 pub fn at_the_origin_in_words(dataset: &Dataset) -> String {
-    let most = spelled(AT_ORIGIN);
+    let most = spelled(MOST);
     if dataset.test.labels().is_none() {
         return format!(
             "at most {most} images whose 95 % ellipse holds the origin, those densest there"
         );
     }
-    let some = if dataset.classes() > AT_ORIGIN {
+    let some = if dataset.classes() > MOST {
         format!(" of at most {most} classes")
     } else {
         String::new()
@@ -178,9 +182,19 @@ pub fn at_the_origin_in_words(dataset: &Dataset) -> String {
     )
 }
 
+/// Whether more than half of the points have another nearer than `distance`.
+fn is_crowded(points: &[[f64; 2]], distance: f64) -> bool {
+    let near = |at: usize| {
+        let [x, y] = points[at];
+        let mut others = (0..points.len()).filter(|&other| other != at);
+        others.any(|other| (points[other][0] - x).hypot(points[other][1] - y) < distance)
+    };
+    2 * (0..points.len()).filter(|&at| near(at)).count() > points.len()
+}
+
 impl Picture for Posteriors {
     const NAME: &'static str = "posteriors";
-    const TITLE: &'static str = "Posteriors of single images";
+    const TITLE: &'static str = "Posteriors";
     const ABOUT: &'static str = "q(z|x) of one image of each class as ellipses over q(z)";
 
     fn draw(
@@ -191,7 +205,7 @@ impl Picture for Posteriors {
     ) -> Result<Vec<Block>, Error> {
         let dataset = drawing.dataset;
         let fixed = match (self.of, self.images.is_empty()) {
-            (Of::EachClass, true) => Some(one_of_each_class(&dataset.test, dataset.classes())),
+            (Of::EachClass, true) => Some(one_of_at_most(MOST, &dataset.test, dataset.classes())),
             (Of::Origin, true) => None,
             (_, false) => Some(chosen(&self.images, dataset, Self::NAME)?),
         };
@@ -212,17 +226,23 @@ impl Picture for Posteriors {
         let mut legend = Vec::new();
         let (mut panels, mut planes, mut data) = (Vec::new(), Vec::new(), Vec::new());
         let mut shown = Vec::new();
+        let mut classes = BTreeSet::new();
         for (run, (posteriors, images, lattice, density)) in drawn {
+            let half_width = match self.of {
+                Of::Origin if fixed.is_none() && self.range == HalfWidth::Automatic => {
+                    posteriors.reach(&images)
+                }
+                _ => lattice.half_width,
+            };
+            if let Some(labels) = dataset.test.labels() {
+                classes.extend(images.iter().map(|&image| labels[image]));
+            }
+            let means: Vec<[f64; 2]> = images.iter().map(|&i| posteriors.means[i]).collect();
             let ellipses = Ellipses {
                 title: &run.title(),
                 images: &images,
-                half_width: match self.of {
-                    Of::Origin if fixed.is_none() && self.range == HalfWidth::Automatic => {
-                        posteriors.reach(&images)
-                    }
-                    _ => lattice.half_width,
-                },
-                named: fixed.is_some(),
+                half_width,
+                named: !is_crowded(&means, 2.0 * half_width * CROWDED),
             };
             let field = lattice_field(lattice, density)?;
             let (mut plot, numbers) = ellipses.plot(dataset, &posteriors, &field)?;
@@ -240,6 +260,7 @@ impl Picture for Posteriors {
             ));
             shown.push(run);
         }
+        legend_of_drawn(&mut legend, &classes);
         let which = match &fixed {
             Some(choice) => choice.words.clone(),
             None => at_the_origin_in_words(dataset),
@@ -253,11 +274,24 @@ impl Picture for Posteriors {
             capitalised(&seeds_and_epochs(&shown)),
         );
         let figure = Figure {
-            title: Self::TITLE.into(),
+            title: format!("Posteriors of single {}", dataset.shape().noun()),
             caption,
             legend,
             ..Figure::grid(in_rows(panels))
         };
         Ok(vec![drawing.chart(file, figure, &shown, json!(data))?])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_stand_where_means_do_not_crowd() {
+        let apart = [[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [0.1, 1.0]];
+        assert!(!is_crowded(&apart, 0.2));
+        assert!(is_crowded(&apart, 1.01));
+        assert!(!is_crowded(&[], 1.0) && !is_crowded(&[[0.0; 2]], 1.0));
     }
 }

@@ -5,10 +5,10 @@ use runs::Error;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use viz::page::Block;
-use viz::{Figure, Panel, Plot, charts, lattice_of};
+use viz::{Aspect, Figure, Panel, Plot, charts, lattice_of};
 
 use super::Picture;
-use super::each_run::{in_rows, of_each, panel_side};
+use super::each_run::{in_rows, legend_of_drawn, of_each, panel_side};
 use super::map::{Over, check_lattice, in_sentences};
 use crate::plane::{Axes, Plane};
 use crate::plane_map::rounded;
@@ -17,8 +17,6 @@ use crate::{Drawing, TrainedRun};
 
 /// Share of the tiles that a class needs to count as a kind of object.
 const MINIMUM_SHARE: f64 = 0.01;
-/// Of more classes, only those that are on a map stand in the legend.
-const FULL_LEGEND: usize = 20;
 
 /// What a classifier takes the decoded images of a lattice for.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -78,17 +76,13 @@ impl RegionMap {
         for (run, map) in maps {
             let mut plot = map.plot(run, class_names)?;
             plot.size = [side; 2];
+            // Codes with a collapsed variable would be a sliver at equal units.
+            plot.aspect = Aspect::Free;
             legend = std::mem::take(&mut plot.legend);
             panels.push(Panel::from(plot));
         }
-        if class_names.len() > FULL_LEGEND {
-            let is_there = |class: usize| {
-                let mut classes = maps.iter().flat_map(|(_, map)| &map.classes);
-                classes.any(|&other| other as usize == class)
-            };
-            let mut class = 0..;
-            legend.retain(|_| class.next().is_some_and(is_there));
-        }
+        let classes = maps.iter().flat_map(|(_, map)| &map.classes);
+        legend_of_drawn(&mut legend, &classes.copied().collect());
         Ok(Figure {
             title: Regions::TITLE.into(),
             legend,

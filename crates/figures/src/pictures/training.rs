@@ -72,16 +72,19 @@ impl Training {
             (true, 1) => beside_each_other(vec![above, below]),
             (true, _) => one_below_the_other(above, below),
         };
-        let of_autoencoders = if shown
-            .iter()
-            .any(|run| run.model.spec().kind == ModelKind::Ae)
-        {
+        let has = |kind| shown.iter().any(|run| run.model.spec().kind == kind);
+        let of_autoencoders = if has(ModelKind::Ae) {
             "; for an AE the loss is the reconstruction"
         } else {
             ""
         };
+        let of_penalties = if self.kl && has(ModelKind::AeL2) {
+            "; the penalty of an AE-L2 is ½‖z‖²"
+        } else {
+            ""
+        };
         let caption = format!(
-            "Losses by epoch{of_autoencoders}.{} Training values are means over the epoch while the \
+            "Losses by epoch{of_autoencoders}{of_penalties}.{} Training values are means over the epoch while the \
              weights change; test values are taken after it{}; {}.{left_out}",
             if panels > 1 {
                 " Each panel has its own range."
