@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use viz::page::{Block, FigureLink, Text};
-use viz::{Animation, Figure, ImageRef, RgbImage, Sidecar};
+use viz::{Animation, Figure, FigureOutput, FigureScale, ImageRef, RgbImage, Sidecar};
 
 use crate::Measured;
 use crate::absence::{reason, unlabelled};
@@ -35,6 +35,7 @@ pub struct Drawing<'a> {
     pub scale: Scale,
     runs_folder: &'a Path,
     folder: &'a Path,
+    output: FigureOutput,
     classifier: OnceCell<Classifier>,
     written: Vec<PathBuf>,
 }
@@ -80,9 +81,16 @@ impl<'a> Drawing<'a> {
             scale,
             runs_folder,
             folder,
+            output: FigureOutput::default(),
             classifier: OnceCell::new(),
             written: Vec::new(),
         }
+    }
+
+    /// Writes figures also in these formats, sizes or without words.
+    #[must_use]
+    pub fn with_output(self, output: FigureOutput) -> Self {
+        Self { output, ..self }
     }
 
     /// The run of the model called `key` that figures show: that of the
@@ -181,10 +189,7 @@ impl<'a> Drawing<'a> {
             return Ok(value);
         }
         let value = compute()?;
-        std::fs::create_dir_all(&folder).map_err(|source| Error::Write {
-            path: folder.clone(),
-            source,
-        })?;
+        create_folder(&folder)?;
         atomic_file::write_json(&path, &json!({"version": version, "value": value}))?;
         Ok(value)
     }
@@ -261,19 +266,52 @@ impl<'a> Drawing<'a> {
         data: Value,
     ) -> Result<FigureLink, Error> {
         let caption = format!("{}{}", figure.caption, test_origin(self.dataset));
-        let image = Figure {
+        let figure = Figure {
             title: format!("{}, {}", figure.title, name_of(self.dataset)),
             caption: unbroken(&caption),
             ..figure
-        }
-        .render();
+        };
         let described = Described {
             caption: &caption,
             runs,
             data,
             bare: false,
         };
-        self.write(name, &image, described)
+        self.write_figure(name, &figure, described)
+    }
+
+    /// Writes a figure as the page shows it, and in the formats and the variant
+    /// that were asked for; a variant has a folder of its own.
+    ///
+    /// # Errors
+    /// When the files cannot be written.
+    pub fn write_figure(
+        &mut self,
+        name: &str,
+        figure: &Figure,
+        described: Described<'_>,
+    ) -> Result<FigureLink, Error> {
+        let path = self.folder.join(format!("{name}.png"));
+        let sidecar = self.sidecar(&described, None);
+        let variant = variant(&self.output);
+        let beside = FigureOutput {
+            formats: if variant.is_none() {
+                self.output.formats.clone()
+            } else {
+                Vec::new()
+            },
+            ..FigureOutput::default()
+        };
+        let mut files = viz::write_figure_as(&path, figure, &sidecar, &beside)?;
+        if let Some(variant) = variant {
+            let folder = self.folder.join(variant);
+            create_folder(&folder)?;
+            let path = folder.join(format!("{name}.png"));
+            files.extend(viz::write_figure_as(&path, figure, &sidecar, &self.output)?);
+        }
+        // The first one is the page's, and is counted with its link.
+        self.written.extend(files.into_iter().skip(1));
+        Ok(self.link(path, figure.size_above_caption(), &described))
     }
 
     /// Writes one figure with its data beside it, and returns the link for the
@@ -290,7 +328,12 @@ impl<'a> Drawing<'a> {
         let image = image.into();
         let size = (image.width(), image.height());
         let path = self.folder.join(format!("{name}.png"));
-        viz::write_figure(&path, image, &self.sidecar(&figure, None))?;
+        let output = FigureOutput {
+            formats: self.output.formats.clone(),
+            ..FigureOutput::default()
+        };
+        let files = viz::write_figure_as(&path, image, &self.sidecar(&figure, None), &output)?;
+        self.written.extend(files.into_iter().skip(1));
         Ok(self.link(path, size, &figure))
     }
 
@@ -385,6 +428,24 @@ pub struct Animated {
     pub milliseconds: u16,
     /// How long the last one is shown.
     pub hold: u16,
+}
+
+/// The folder of figures that are sized or worded otherwise than the page's:
+/// `slide`, `paper`, `bare`, `slide-bare`; none of the page's own.
+fn variant(output: &FigureOutput) -> Option<String> {
+    match (output.scale, output.bare) {
+        (FigureScale::Screen, false) => None,
+        (FigureScale::Screen, true) => Some("bare".into()),
+        (scale, false) => Some(scale.to_string()),
+        (scale, true) => Some(format!("{scale}-bare")),
+    }
+}
+
+fn create_folder(path: &Path) -> Result<(), Error> {
+    std::fs::create_dir_all(path).map_err(|source| Error::Write {
+        path: path.into(),
+        source,
+    })
 }
 
 /// Where the classifier of a data set is kept below `folder`.

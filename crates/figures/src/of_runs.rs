@@ -10,6 +10,7 @@ use runs::environment::threads;
 use runs::interrupt::Interrupt;
 use runs::run_data::{DataLocation, refuse_inside};
 use runs::run_folder::{RunFolder, Status};
+use viz::FigureOutput;
 use viz::page::{Block, Cell, Column, Page, Section, Table, Text};
 
 use crate::drawing::classifier_file;
@@ -31,6 +32,8 @@ pub struct Request {
     pub out: PathBuf,
     /// Threads to use; `None` for all cores.
     pub threads: Option<usize>,
+    /// In which formats and sizes, beside what the page shows.
+    pub output: FigureOutput,
     /// Where the data are.
     pub location: DataLocation,
     /// The command as typed.
@@ -76,7 +79,8 @@ pub fn draw(
         seeds: 1,
     };
     let classifiers = classifier_folder(&dataset, &runs[0], request);
-    let mut drawing = Drawing::new(&dataset, &runs, &[], scale, &classifiers, &request.out);
+    let mut drawing = Drawing::new(&dataset, &runs, &[], scale, &classifiers, &request.out)
+        .with_output(request.output.clone());
     let shown: Vec<&TrainedRun> = runs.iter().collect();
     let mut sections = vec![Section {
         heading: if runs.len() == 1 {

@@ -35,6 +35,8 @@ pub struct Request {
     pub out: PathBuf,
     /// Folder of the runs; finished ones are used again.
     pub runs: PathBuf,
+    /// In which formats and sizes, beside what the page shows.
+    pub output: viz::FigureOutput,
     /// Threads to use; `None` for all cores.
     pub threads: Option<usize>,
     /// Where data sets are looked up, and decoded folders kept.
@@ -214,7 +216,8 @@ fn draw_planned(
         let folder = request.out.join(folder_name(dataset)).join(study.name());
         create_folder(&folder)?;
         let (runs, diverged) = collect(planned, &results, dataset)?;
-        let mut drawing = Drawing::new(dataset, &runs, &diverged, scale, &request.runs, &folder);
+        let mut drawing = Drawing::new(dataset, &runs, &diverged, scale, &request.runs, &folder)
+            .with_output(request.output.clone());
         let report = pool.install(|| crate::report(study, &mut drawing))?;
         outcome.figures.append(&mut drawing.written());
         page::write_section(&folder, study, dataset, scale, report)?;

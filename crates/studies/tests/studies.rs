@@ -52,6 +52,7 @@ fn request(folder: &Path, study: &str, seeds: usize) -> Request {
         seeds: Some(seeds),
         out: folder.join("figures"),
         runs: folder.join("runs"),
+        output: Default::default(),
         threads: Some(2),
         location: DataLocation::from(Lookup {
             offline: true,

@@ -72,6 +72,7 @@ pub struct TilePanel {
 
 const PADDING: f64 = 20.0;
 const PANEL_GAP: f64 = 30.0;
+const CAPTION_GAP: f64 = 12.0;
 
 impl Figure {
     /// A figure of one panel.
@@ -123,6 +124,23 @@ impl Figure {
     /// Draws the figure; its size follows from its content.
     pub fn render(&self) -> RgbImage {
         self.draw().to_image()
+    }
+
+    /// Width and height, in pixels, of what the file shows above its caption: a page that has the
+    /// caption as text shows that much of it.
+    pub fn size_above_caption(&self) -> (usize, usize) {
+        let (width, height) = self.draw().pixel_size();
+        if self.caption.is_empty() {
+            return (width as usize, height as usize);
+        }
+        let above = Figure {
+            caption: String::new(),
+            ..self.clone()
+        };
+        let (_, above) = above.draw().pixel_size();
+        // The room below the panels is smaller where a caption follows.
+        let room = ((PADDING - CAPTION_GAP) * self.scale).round() as usize;
+        (width as usize, (above as usize).saturating_sub(room))
     }
 
     fn resolved_rows(&self) -> Vec<Vec<Panel>> {
@@ -185,7 +203,7 @@ impl Figure {
         };
         let title_height = block(title.len(), title_line, 10.0);
         let legend_height = block(legend.len(), legend_line, 14.0);
-        let caption_height = block(caption.len(), caption_line, 12.0);
+        let caption_height = block(caption.len(), caption_line, CAPTION_GAP);
         let panels_height = total(&row_bands);
         let mut canvas = Canvas::new(
             content_width + 2.0 * PADDING,
@@ -220,7 +238,7 @@ impl Figure {
             }
             y += legend_line;
         }
-        let mut y = PADDING + title_height + panels_height + legend_height + 12.0;
+        let mut y = PADDING + title_height + panels_height + legend_height + CAPTION_GAP;
         for line in &caption {
             let look = TextLook::new(theme::CAPTION_SIZE, theme::SOFT);
             canvas.text(line, [PADDING, y + 4.0], Across::Left, Along::Top, look);

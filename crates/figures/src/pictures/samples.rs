@@ -71,6 +71,7 @@ impl Picture for Samples {
             };
             let layout = Layout {
                 gutter: 1,
+                pixel: 1.0,
                 background: 255,
                 ..Layout::map(self.rows, self.columns)
             };

@@ -79,6 +79,7 @@ impl Picture for Traversals {
             let strips = self.codes(run, codes.mean.view(), &units, held);
             let layout = Layout {
                 gutter: 1,
+                pixel: 1.0,
                 background: 255,
                 ..Layout::map(shown, self.steps)
             };

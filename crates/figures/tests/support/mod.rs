@@ -95,6 +95,7 @@ impl Drawn {
 /// Draws the pictures called `pictures` of `runs` into the folder `out`.
 pub(crate) fn drawn(runs: &[&RunFolder], pictures: &[&str], out: PathBuf) -> Result<Drawn, Error> {
     let request = of_runs::Request {
+        output: Default::default(),
         runs: runs.iter().map(|&run| run.clone()).collect(),
         pictures: pictures.iter().map(ToString::to_string).collect(),
         out,

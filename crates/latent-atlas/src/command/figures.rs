@@ -13,6 +13,7 @@ use runs::training;
 use serde_json::json;
 use studies::draw::{self, Request};
 use studies::{PlannedRun, STUDIES, Study};
+use viz::{FigureOutput, FigureScale, Format};
 
 use super::reading::ReadingOptions;
 use super::source::{DownloadProgress, SourceOptions};
@@ -58,6 +59,19 @@ pub struct Figures {
     /// Folder of the runs; finished ones are used again.
     #[arg(long, value_name = "DIR", default_value = "runs")]
     runs: PathBuf,
+
+    /// Formats of the charts beside PNG: png, svg, pdf, separated by commas.
+    #[arg(long, value_name = "FORMATS", value_delimiter = ',')]
+    format: Vec<Format>,
+
+    /// Size charts also for a slide (larger words) or for a printed column
+    /// (85 or 180 mm wide), in a folder of that name.
+    #[arg(long, value_name = "SCALE", default_value = "screen")]
+    scale: FigureScale,
+
+    /// Write charts also without title and caption, in the folder bare.
+    #[arg(long)]
+    bare: bool,
 
     /// Threads to use; all cores by default. Never changes the result.
     #[arg(long, value_name = "N")]
@@ -110,6 +124,7 @@ impl Figures {
             seeds: self.seeds,
             out: self.out.clone().unwrap_or_else(|| "figures".into()),
             runs: self.runs.clone(),
+            output: self.output(),
             threads: self.threads,
             location: self.source.location(None),
             reading: self.reading.over(ReadingConfiguration::default()),
@@ -150,6 +165,16 @@ impl Figures {
         output.result(&document, &text)
     }
 
+    fn output(&self) -> FigureOutput {
+        let mut formats = self.format.clone();
+        formats.retain(|format| *format != Format::Png);
+        FigureOutput {
+            formats,
+            bare: self.bare,
+            scale: self.scale,
+        }
+    }
+
     fn draw_runs(&self, output: &Output, typed: &str, interrupt: &Interrupt) -> anyhow::Result<()> {
         let out = match (&self.out, &self.of_runs[..]) {
             (Some(out), _) => out.clone(),
@@ -160,6 +185,7 @@ impl Figures {
             runs: self.of_runs.iter().map(RunFolder::at).collect(),
             pictures: self.figure.clone(),
             out,
+            output: self.output(),
             threads: self.threads,
             location: self.source.location(self.dataset.clone()),
             command: typed.into(),

@@ -5,8 +5,8 @@ use viz::page::Block;
 use viz::{Figure, Panel};
 
 use super::{Case, PAIRS, epochs};
-use crate::measures::evaluation;
 use crate::Drawing;
+use crate::measures::evaluation;
 use figures::pictures::{THRESHOLD, UnitsInUse, decades};
 use runs::Error;
 

@@ -45,6 +45,7 @@ fn request(folder: &Path, dataset: &str) -> Request {
         seeds: Some(1),
         out: folder.join("figures"),
         runs: folder.join("runs"),
+        output: Default::default(),
         threads: Some(2),
         location: DataLocation::default(),
         reading: ReadingConfiguration::default(),

@@ -155,7 +155,7 @@ pub struct FigureLink {
     /// The file's path relative to the page.
     pub source: String,
     /// Width and height at which it is shown, in CSS pixels (half of the file's for figures of
-    /// this crate).
+    /// this crate); what the file has below that is cut off, such as a caption that stands here.
     pub size: (usize, usize),
     /// What the picture shows, for readers who cannot see it.
     pub alternative: String,

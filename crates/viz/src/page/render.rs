@@ -97,7 +97,8 @@ fn figure(html: &mut String, figure: &FigureLink) -> Result<(), VizError> {
     let _ = write!(
         html,
         "<figure style=\"width:{}px\">\n<a href=\"{source}\"><img src=\"{source}\" \
-         width=\"{width}\" height=\"{height}\" loading=\"lazy\" alt=\"{}\"></a>\n",
+         width=\"{width}\" height=\"{height}\" style=\"aspect-ratio:{width}/{height}\" \
+         loading=\"lazy\" alt=\"{}\"></a>\n",
         width.max(280),
         escape(&figure.alternative)
     );

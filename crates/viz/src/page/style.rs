@@ -29,8 +29,8 @@ blockquote cite{font-style:normal;font-size:.88rem}\
 .figures{display:flex;flex-wrap:wrap;justify-content:center;gap:1.5rem;margin:1.8rem 0}\
 figure{margin:0;max-width:100%}\
 figure a{display:block}\
-figure img{display:block;max-width:100%;height:auto;margin:0 auto;background:#fff;\
-border:1px solid var(--line);border-radius:8px}\
+figure img{display:block;max-width:100%;height:auto;object-fit:cover;object-position:top;\
+margin:0 auto;background:#fff;border:1px solid var(--line);border-radius:8px}\
 figcaption{max-width:46rem;margin:.6rem auto 0;color:var(--soft);font-size:.9rem;line-height:1.45}\
 .table{overflow-x:auto;margin:1.8rem 0}\
 table{margin:0 auto;border-collapse:collapse;font-size:.93rem;line-height:1.4;font-variant-numeric:tabular-nums}\
