@@ -2,8 +2,11 @@
 
 mod support;
 
+use figures::pictures::kind;
+use figures::{Drawing, Scale, TrainedRun};
+use runs::Error;
 use serde_json::Value;
-use support::{Drawn, drawn, small_glyphs, trained, unlabelled_vectors};
+use support::{Drawn, drawn, load, small_glyphs, trained, unlabelled_vectors};
 
 const PLANES: [&str; 6] = [
     "codes",
@@ -160,4 +163,64 @@ fn one_latent_variable_and_no_labels_have_training_curves() {
     }
     assert_eq!(models(&both, "training").len(), 2);
     assert!(both.data("codes")["labels"].is_null());
+}
+
+#[test]
+fn options_change_what_is_drawn_and_wrong_ones_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = small_glyphs(folder.path());
+    let run = trained(folder.path(), &data, "v", &["model.hidden=[16]"]);
+    let dataset = load(&run);
+    let run = TrainedRun::open(run, &dataset).unwrap();
+    let scale = Scale {
+        quick: false,
+        seeds: 1,
+    };
+    let runs = [run];
+    let mut drawing = Drawing::new(&dataset, &runs, &[], scale, folder.path(), folder.path());
+    let mut draw = |name: &str, options: &str| {
+        let options: toml::Table = options.parse().unwrap();
+        let blocks = kind(name)?.draw(&mut drawing, &[&runs[0]], &options, name)?;
+        assert!(!blocks.is_empty());
+        let sidecar = std::fs::read(folder.path().join(format!("{name}.json"))).unwrap();
+        Ok::<Value, Error>(serde_json::from_slice(&sidecar).unwrap())
+    };
+    let caption = |drawn: &Value| drawn["description"].as_str().unwrap().to_owned();
+
+    let near = draw("posteriors", "of = \"origin\"").unwrap();
+    assert!(caption(&near).contains("holds the origin"));
+    let chosen = draw("posteriors", "images = [3, 7]\nrange = 2.5").unwrap();
+    assert_eq!(
+        numbers(&chosen["data"][0]["posteriors"]["test_images"]),
+        [3.0, 7.0]
+    );
+    let wide = draw("aggregate-posterior", "range = 6\ncells = 21").unwrap();
+    assert_eq!(
+        wide["data"]["models"][0]["density"]
+            .as_array()
+            .unwrap()
+            .len(),
+        441
+    );
+    let change = draw("change", "over = \"square\"\nrange = 2\nsteps = 5").unwrap();
+    let model = &change["data"]["models"][0];
+    assert_eq!(numbers(&model["ranges"][1]), [-2.0, 2.0]);
+    assert_eq!(numbers(&model["change_percent"]).len(), 25);
+    let bare = draw("codes", "window = 0\norigin = true").unwrap();
+    assert!(!caption(&bare).contains("dashed square"));
+    assert!(caption(&draw("codes", "window = 2.5").unwrap()).contains("−2.5 … 2.5;"));
+    draw("training", "kl = false").unwrap();
+
+    for (name, options, expected) in [
+        ("codes", "window = -1", "from 0"),
+        ("posteriors", "images = [100]", "has 100, counted from 0"),
+        ("posteriors", "range = 0", "above 0"),
+        ("aggregate-posterior", "cells = 1", "2 to 401"),
+        ("change", "over = \"quantiles\"", "whose steps differ"),
+        ("regions", "steps = 1", "2 to 101 steps"),
+        ("regions", "axes = [1, 3]", "from 1 to 2"),
+    ] {
+        let message = draw(name, options).unwrap_err().to_string();
+        assert!(message.contains(expected), "{name}, {options}: {message}");
+    }
 }

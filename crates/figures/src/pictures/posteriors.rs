@@ -146,21 +146,10 @@ fn see_through(layers: &mut [Layer]) {
 
 /// The images whose posteriors are drawn at the origin, where only so many can
 /// be told apart: of those whose 95 % ellipse holds it, the densest there of
-/// each class.
-///
-/// # Errors
-/// [`Error::Undefined`] where no posterior reaches the origin.
-pub fn at_the_origin(
-    posteriors: &posteriors::Posteriors,
-    labels: Option<&[u32]>,
-) -> Result<Vec<usize>, Error> {
-    let images = posteriors.densest_at_origin(posteriors.covering_origin(), labels, MOST);
-    if images.is_empty() {
-        return Err(Error::Undefined(
-            "no posterior's 95 % ellipse holds the origin".into(),
-        ));
-    }
-    Ok(images)
+/// each class. None where no posterior reaches the origin.
+#[must_use]
+pub fn at_the_origin(posteriors: &posteriors::Posteriors, labels: Option<&[u32]>) -> Vec<usize> {
+    posteriors.densest_at_origin(posteriors.covering_origin(), labels, MOST)
 }
 
 /// Which posteriors [`at_the_origin`] are, in words.
@@ -218,8 +207,13 @@ impl Picture for Posteriors {
             let found = posteriors.aggregate(drawing, run, lattice)?;
             let images = match &fixed {
                 Some(choice) => choice.images.clone(),
-                None => at_the_origin(&posteriors, dataset.test.labels())?,
+                None => at_the_origin(&posteriors, dataset.test.labels()),
             };
+            if images.is_empty() {
+                return Err(Error::Undefined(
+                    "no posterior's 95 % ellipse holds the origin".into(),
+                ));
+            }
             Ok((posteriors, images, lattice, found.density))
         })?;
         let side = panel_side(drawn.len());

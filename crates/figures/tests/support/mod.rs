@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
-use datasets::{Lookup, glyphs, idx};
+use datasets::{Dataset, Lookup, glyphs, idx};
 use figures::of_runs;
 use runs::Error;
 use runs::configuration::{Configuration, Override};
@@ -67,6 +67,12 @@ pub(crate) fn trained(folder: &Path, data: &str, name: &str, settings: &[&str]) 
     };
     let trained = training::train(&request, &Interrupt::default(), &mut |_| {}, &mut ());
     trained.unwrap().folder
+}
+
+/// The data of a run.
+pub(crate) fn load(run: &RunFolder) -> Dataset {
+    let configuration = run.configuration().unwrap();
+    location().load(&configuration, &mut |_| {}).unwrap()
 }
 
 /// What was drawn: the data beside each picture by the name of its file, and the

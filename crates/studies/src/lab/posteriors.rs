@@ -43,12 +43,16 @@ fn ellipses(
     let chosen = one_of_each_class(test, names.len());
     let one_of_each = format!("{} over q(z)", chosen.title);
     let covering = posteriors.covering_origin().len();
-    let at_origin = at_the_origin(posteriors, test.labels())?;
-    let title = format!(
-        "{} of the {} that reach the origin",
-        capitalised(&spelled(at_origin.len())),
-        count(covering),
-    );
+    let at_origin = at_the_origin(posteriors, test.labels());
+    let title = if at_origin.is_empty() {
+        "No posterior reaches the origin".to_owned()
+    } else {
+        format!(
+            "{} of the {} that reach the origin",
+            capitalised(&spelled(at_origin.len())),
+            count(covering),
+        )
+    };
     let mut panels = Vec::new();
     let mut legend = Vec::new();
     let mut data = Vec::new();
