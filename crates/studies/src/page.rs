@@ -236,7 +236,10 @@ fn lead(parts: &[Part], several: bool, is_of_the_atlas: bool) -> Vec<Text> {
             } else {
                 String::new()
             };
-            spans.push(Span::Plain(format!("Of {} statements ", part.claims.len())));
+            spans.push(Span::Plain(match part.claims.len() {
+                1 => "Of one statement ".to_owned(),
+                count => format!("Of {count} statements "),
+            }));
             spans.push(Span::Link {
                 text: outcome(&part.claims),
                 to: format!("#{}", anchor(&claims_heading(&suffix))),

@@ -8,13 +8,11 @@ use viz::page::Block;
 use viz::{Figure, Panel, linspace};
 
 use super::Picture;
+use super::each_run::in_rows;
 use crate::plane::{Axes, Plane};
 use crate::plane_map::{PlaneMap, code_box_of, prior_quantiles};
 use crate::wording::seeds_and_epochs;
 use crate::{Drawing, TrainedRun};
-
-/// Widest row of maps, canvas units of the figure; more of them are smaller.
-const ROW: f64 = 960.0;
 
 /// Decoded images of a lattice of codes, side by side for several runs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -167,26 +165,6 @@ pub(super) fn in_sentences(planes: &[(String, String)]) -> String {
         .filter(|(_, words)| !words.is_empty())
         .map(|(title, words)| format!(" Of {title} is shown: {words}."))
         .collect()
-}
-
-/// Panels in rows that a page shows without shrinking them.
-pub(super) fn in_rows(panels: Vec<Panel>) -> Vec<Vec<Panel>> {
-    let widest = panels.iter().map(panel_width).fold(1.0, f64::max);
-    let across = ((ROW / widest) as usize).clamp(1, 4);
-    let mut rows = Vec::new();
-    let mut panels = panels.into_iter().peekable();
-    while panels.peek().is_some() {
-        rows.push(panels.by_ref().take(across).collect());
-    }
-    rows
-}
-
-fn panel_width(panel: &Panel) -> f64 {
-    match panel {
-        Panel::Plot(plot) => plot.size[0],
-        Panel::Tiles(tiles) => tiles.image.as_ref().width() as f64 * tiles.pixel,
-        Panel::Empty => 0.0,
-    }
 }
 
 #[cfg(test)]

@@ -170,7 +170,7 @@ impl StatedPlot {
         }
         .plot()?;
         let figure = Figure {
-            title: format!("{} by {against}", figures::wording::capitalised(name)),
+            title: format!("{} by {against}", titled(name)),
             caption: format!(
                 "{}. Points are seeds, with their mean and its 95 % interval where there are \
                  several; {}.",
@@ -178,7 +178,8 @@ impl StatedPlot {
                 seeds_in_words(drawing.scale),
             ),
             ..Figure::of(plot)
-        };
+        }
+        .with_shared_legend();
         let runs: Vec<&figures::TrainedRun> = drawing.runs.iter().collect();
         let data: Value = json!({
             "measure": self.measure.name,
@@ -215,6 +216,15 @@ impl StatedPlot {
             Some(format!("{} {}", last(name).replace('_', " "), shown(value)))
         });
         words.collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// The label with its first letter large, but not that of `kNN`.
+fn titled(label: &str) -> String {
+    if label.chars().nth(1).is_some_and(char::is_uppercase) {
+        label.to_owned()
+    } else {
+        figures::wording::capitalised(label)
     }
 }
 
