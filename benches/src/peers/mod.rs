@@ -369,7 +369,7 @@ mod tests {
 
     #[test]
     fn the_scripts_of_this_repository_are_found() {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
         for script in SCRIPTS {
             let path = crate::scripts_in(root.clone()).join(script.file);
             let text = std::fs::read_to_string(path).unwrap();
