@@ -33,6 +33,7 @@ pub mod entropy_floor;
 mod error;
 pub mod frechet;
 pub mod gaps;
+pub mod geodesic;
 pub mod knn;
 pub mod likelihood;
 pub mod map;

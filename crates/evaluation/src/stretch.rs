@@ -228,6 +228,23 @@ impl DecoderNetwork {
         Ok((outputs, jacobian))
     }
 
+    /// Mean images E\[x|z\] [n, pixels] of codes [n, L] and their Jacobian
+    /// [n, L, pixels].
+    ///
+    /// # Errors
+    /// Codes of another dimension or not finite.
+    pub fn mean_jacobian(&self, codes: ArrayView2<'_, f64>) -> Result<(Array2<f64>, Array3<f64>)> {
+        let (outputs, jacobian) = self.jacobian(codes)?;
+        let outputs = outputs.slice(s![.., ..self.pixels]);
+        let mut jacobian = jacobian.slice(s![.., .., ..self.pixels]).to_owned();
+        for (mut tangents, outputs) in jacobian.outer_iter_mut().zip(outputs.rows()) {
+            let slopes = outputs.mapv(|output| mean_slope(self.likelihood, output));
+            tangents *= &slopes;
+        }
+        let means = outputs.mapv(|output| mean_of(self.likelihood, output));
+        Ok((means, jacobian))
+    }
+
     /// Local stretch at each code [n, L]: singular values of the Jacobian in the
     /// given metric, from the pulled-back metric G = JᵀJ (Arvanitidis, Hansen &
     /// Hauberg 2018, *Latent Space Oddity*).
@@ -305,6 +322,26 @@ impl DecoderNetwork {
                 (ImageMetric::FisherRao, _) => slope,
             }
         })
+    }
+}
+
+/// A pixel's mean m = E\[x\] at the decoder's output a.
+fn mean_of(likelihood: Likelihood, output: f64) -> f64 {
+    match likelihood {
+        Likelihood::Bernoulli
+        | Likelihood::Gaussian {
+            mean: GaussianMean::Sigmoid,
+            ..
+        } => 1.0 / (1.0 + (-output).exp()),
+        Likelihood::ContinuousBernoulli => {
+            let mut mean = [output];
+            continuous_bernoulli::means_in_place(&mut mean);
+            mean[0]
+        }
+        Likelihood::Gaussian {
+            mean: GaussianMean::Identity,
+            ..
+        } => output,
     }
 }
 

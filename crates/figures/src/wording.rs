@@ -5,16 +5,33 @@ use std::path::Path;
 
 use datasets::{Dataset, TestOrigin};
 use viz::number::decimal;
-use viz::page::{Block, Text};
+use viz::page::{Block, Span, Text};
 
 use super::{Scale, TrainedRun};
 
-/// What a source document says, as a quotation.
+/// The source documents: number, title, and what each is.
+const DOCUMENTS: [(&str, &str, &str); 4] = [
+    (
+        "000",
+        "Lab 8 Exercise – Exploring Latent Spaces",
+        "the answers of one student",
+    ),
+    ("001", "COMP6248 Lab 8 Exercise", "the answers of another"),
+    ("002", "Autoencoders", "an introduction"),
+    ("003", "About Variational Autoencoders", "an introduction"),
+];
+
+/// What a source document says, in our words and not as a quotation.
 pub fn said(document: &str, text: &str) -> Block {
-    Block::Quotation {
-        text: Text::from(text),
-        source: format!("Document {document}"),
-    }
+    let known = DOCUMENTS.iter().find(|(number, ..)| *number == document);
+    let source = known.map_or_else(
+        || format!("Document {document}"),
+        |(number, title, what)| format!("“{title}” (document {number}, {what})"),
+    );
+    Block::Paragraph(Text(vec![
+        Span::Emphasis(format!("{source} says, in our words:")),
+        Span::Plain(format!(" {text}")),
+    ]))
 }
 
 /// `10 000`, with thin spaces from ten thousand on.

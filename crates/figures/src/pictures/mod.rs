@@ -8,6 +8,7 @@ mod aggregate_posterior;
 mod change;
 mod codes;
 mod each_run;
+mod interpolation;
 mod map;
 mod posteriors;
 mod reconstructions;
@@ -27,6 +28,7 @@ use crate::{Drawing, TrainedRun};
 pub use aggregate_posterior::AggregatePosterior;
 pub use change::{Change, ChangeFields, in_percent, log10_stretch, typical_distance};
 pub use codes::Codes;
+pub use interpolation::Interpolation;
 pub use map::{Map, Over};
 pub use posteriors::{Ellipses, Of, Posteriors, at_the_origin, at_the_origin_in_words};
 pub use reconstructions::Reconstructions;
@@ -43,6 +45,7 @@ pub const KIT: &[Kind] = &[
     Kind::of::<Reconstructions>(),
     Kind::of::<Samples>(),
     Kind::of::<Traversals>(),
+    Kind::of::<Interpolation>(),
     Kind::of::<Units>(),
     Kind::of::<Posteriors>(),
     Kind::of::<AggregatePosterior>(),

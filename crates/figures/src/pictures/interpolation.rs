@@ -1,0 +1,126 @@
+//! What lies between two images.
+
+use evaluation::geodesic::{Geodesic, geodesic};
+use evaluation::stretch::DecoderNetwork;
+use ndarray::{Array2, Axis, concatenate};
+use runs::Error;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use viz::page::Block;
+use viz::{Figure, Panel};
+
+use super::Picture;
+use super::each_run::in_rows;
+use crate::choice::{chosen, one_of_at_most};
+use crate::tiles::{Layout, panel};
+use crate::wording::seeds_and_epochs;
+use crate::{Drawing, TrainedRun};
+
+/// Strips between pairs of test images: straight in code space, and along a
+/// shortest path in the decoder's metric.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Interpolation {
+    /// Indices of test images, two for each pair; without any, images of
+    /// neighbouring classes.
+    pub images: Vec<usize>,
+    /// Pairs, where `images` names none.
+    pub pairs: usize,
+    /// Images in a strip, both ends included.
+    pub steps: usize,
+}
+
+impl Default for Interpolation {
+    fn default() -> Self {
+        Self {
+            images: Vec::new(),
+            pairs: 3,
+            steps: 11,
+        }
+    }
+}
+
+impl Picture for Interpolation {
+    const NAME: &'static str = "interpolation";
+    const TITLE: &'static str = "Between two images";
+    const ABOUT: &'static str =
+        "from one test image to another: straight, and along the decoder's shortest path";
+
+    fn draw(
+        &self,
+        drawing: &mut Drawing<'_>,
+        runs: &[&TrainedRun],
+        file: &str,
+    ) -> Result<Vec<Block>, Error> {
+        if !(3..=101).contains(&self.steps)
+            || !self.images.len().is_multiple_of(2)
+            || self.pairs == 0
+        {
+            return Err(Error::Configuration(format!(
+                "{} pairs, {} images and {} steps make no interpolation; expected 3 to 101 steps, at least one pair, and two images for each",
+                self.pairs,
+                self.images.len(),
+                self.steps
+            )));
+        }
+        let (dataset, test) = (drawing.dataset, &drawing.dataset.test);
+        let ends = if self.images.is_empty() {
+            let mut images = one_of_at_most(2 * self.pairs, test, dataset.classes()).images;
+            images.truncate(images.len().min(2 * self.pairs) / 2 * 2);
+            images
+        } else {
+            chosen(&self.images, dataset, Self::NAME)?.images
+        };
+        if ends.is_empty() {
+            return Err(Error::Undefined("it takes two test images".into()));
+        }
+        let mut panels = Vec::new();
+        let mut data = Vec::new();
+        for run in runs {
+            let codes = run.codes(&test.select(&ends))?.mean.mapv(f64::from);
+            let decoder = DecoderNetwork::of_model(&run.model);
+            let mut strips: Vec<Array2<f32>> = Vec::new();
+            let mut heads = Vec::new();
+            for pair in 0..ends.len() / 2 {
+                let (from, to) = (codes.row(2 * pair), codes.row(2 * pair + 1));
+                let Geodesic { straight, shortest } = geodesic(&decoder, from, to, self.steps - 1)?;
+                for (name, path) in [("straight", &straight), ("shortest", &shortest)] {
+                    strips.push(run.decoded(path.codes.mapv(|z| z as f32).view()));
+                    let length = viz::number::decimal(path.length, 1);
+                    heads.push(format!("{name}, {length}"));
+                }
+                data.push(json!({
+                    "model": run.key,
+                    "images": [ends[2 * pair], ends[2 * pair + 1]],
+                    "length_straight": straight.length,
+                    "length_shortest": shortest.length,
+                }));
+            }
+            let views: Vec<_> = strips.iter().map(|strip| strip.view()).collect();
+            let all = concatenate(Axis(0), &views).expect("strips of one length");
+            let layout = Layout {
+                gutter: 1,
+                background: 255,
+                pixel: 1.0,
+                ..Layout::map(strips.len(), self.steps)
+            };
+            let mut tiles = panel(&run.title(), run.shape, all.view(), layout)?;
+            tiles.row_heads = heads;
+            panels.push(Panel::from(tiles));
+        }
+        let caption = format!(
+            "Mean images of {} codes from that of one test image to that of another: straight in \
+             the latent space, and below it along a path of least energy in the metric that the \
+             decoder pulls back from the images, found from the straight one. Beside each its \
+             length: the sum of the Euclidean distances of neighbouring images; {}.",
+            self.steps,
+            seeds_and_epochs(runs),
+        );
+        let figure = Figure {
+            title: Self::TITLE.into(),
+            caption,
+            ..Figure::grid(in_rows(panels))
+        };
+        Ok(vec![drawing.chart(file, figure, runs, json!(data))?])
+    }
+}
