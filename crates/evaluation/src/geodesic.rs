@@ -8,7 +8,7 @@ use crate::stretch::DecoderNetwork;
 /// A path between two codes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Path {
-    /// Codes [segments + 1, L], both ends included.
+    /// Codes \[segments + 1, L\], both ends included.
     pub codes: Array2<f64>,
     /// Length of the curve of mean images that they decode to: the sum of the
     /// Euclidean distances of neighbours.
@@ -29,7 +29,7 @@ const MOST_STEPS: usize = 60;
 /// It ends when a step saves less than this share of the energy.
 const TOLERANCE: f64 = 1e-6;
 
-/// A path of `segments` pieces between the codes `from` and `to` [L] that is
+/// A path of `segments` pieces between the codes `from` and `to` \[L\] that is
 /// short in the metric pulled back by the decoder (Arvanitidis, Hansen & Hauberg
 /// 2018, *Latent Space Oddity*; Shao, Kumar & Fletcher 2018, *The Riemannian
 /// Geometry of Deep Generative Models*).
