@@ -157,6 +157,23 @@ fn one_latent_variable_and_no_labels_have_what_needs_neither() {
             .contains("because of one latent variable: VAE 6-4-1")
     );
     assert_eq!(models(&both, "trajectories-by-epoch").len(), 2);
+
+    let two = run("two", &["model.latent=2"]);
+    let flat = drawn(
+        &[&one, &two],
+        &["interpolation"],
+        folder.path().join("flat"),
+    )
+    .unwrap();
+    let paths = models(&flat, "interpolation-paths");
+    assert_eq!((paths.len(), &paths[0]["model"]), (1, &"two".into()));
+    let path = |pair: usize, which: &str| paths[0]["paths"][pair][which].clone();
+    assert_eq!(list(&paths[0]["paths"]).len(), 3);
+    for pair in 0..3 {
+        let (straight, shortest) = (path(pair, "straight"), path(pair, "shortest"));
+        assert_eq!(straight[0], shortest[0]);
+        assert_eq!(list(&straight).last(), list(&shortest).last());
+    }
     assert!(!both.caption("trajectories-by-epoch").contains("prior"));
 }
 
