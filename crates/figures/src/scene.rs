@@ -74,11 +74,12 @@ impl<'a> Scene<'a> {
             })
             .collect();
         // Circles are wide only at first, near the origin; the paths decide.
+        let least = if course.radii.is_empty() { 0.0 } else { 1.3 };
         let reach = positions
             .iter()
             .flatten()
             .flatten()
-            .fold(1.3f64, |reach, coordinate| reach.max(coordinate.abs()));
+            .fold(least, |reach, coordinate| coordinate.abs().max(reach));
         Self {
             epochs: moments
                 .iter()
@@ -96,7 +97,7 @@ impl<'a> Scene<'a> {
                 .map(|&image| course.tracked.index[image])
                 .collect(),
             class_names,
-            reach: 1.05 * reach,
+            reach: if reach > 0.0 { 1.05 * reach } else { 1.0 },
             labels: plane.labels.clone(),
             has_radii: !course.radii.is_empty(),
             prior: true,
@@ -242,8 +243,13 @@ impl Followed {
     #[must_use]
     pub fn of(dataset: &Dataset, course: &Course, per_class: usize) -> Self {
         let noun = |count: usize| {
-            let unit = if count == 1 { "image" } else { "images" };
-            format!("{} test {unit}", spelled(count))
+            let units = dataset.shape().noun();
+            let unit = units.trim_end_matches('s');
+            format!(
+                "{} test {}",
+                spelled(count),
+                if count == 1 { unit } else { units }
+            )
         };
         let labels = course.tracked.labels();
         if labels.is_empty() {

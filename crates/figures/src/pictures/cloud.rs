@@ -26,9 +26,10 @@ use crate::{Drawing, TrainedRun};
 const MOST_POINTS: usize = 5000;
 /// Axes of the three sides.
 const SIDES: [[usize; 2]; 3] = [[0, 1], [0, 2], [1, 2]];
-/// Sides of the panels of one run and of several, canvas units.
-const SIDE_OF_ONE: f64 = 360.0;
-const SIDE_OF_MANY: f64 = 215.0;
+/// Sides of the cube and of its three views, of one run and of several, canvas
+/// units.
+const SIDES_OF_ONE: [f64; 2] = [360.0; 2];
+const SIDES_OF_MANY: [f64; 2] = [300.0, 200.0];
 
 /// Codes of the test images in three dimensions, and the decoded images of
 /// horizontal slices.
@@ -117,16 +118,16 @@ impl Cloud {
             elevation: self.elevation,
         };
         let names = &dataset.class_names;
-        let side = if clouds.len() == 1 {
-            SIDE_OF_ONE
+        let [cube, side] = if clouds.len() == 1 {
+            SIDES_OF_ONE
         } else {
-            SIDE_OF_MANY
+            SIDES_OF_MANY
         };
         let mut legend = Vec::new();
         let mut rows: Vec<Vec<Panel>> = Vec::new();
         let mut data = Vec::new();
         for (run, cloud) in clouds {
-            let mut plot = cloud.seen_by(camera, names)?.with_size([side; 2]);
+            let mut plot = cloud.seen_by(camera, names)?.with_size([cube; 2]);
             legend = std::mem::take(&mut plot.legend);
             let mut row = vec![Panel::from(plot)];
             for mut plot in cloud.sides(side, names)? {

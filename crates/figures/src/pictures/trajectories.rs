@@ -1,5 +1,6 @@
 //! How the codes of recorded test images moved while the model was trained.
 
+use datasets::Dataset;
 use rayon::prelude::*;
 use runs::Error;
 use serde::{Deserialize, Serialize};
@@ -89,7 +90,7 @@ impl Picture for Trajectories {
                 blocks.push(animated(drawing, &ways, &explained, file)?);
             }
         }
-        let (figure, data) = over_training(&ways, &left_out);
+        let (figure, data) = over_training(drawing.dataset, &ways, &left_out);
         blocks.push(drawing.chart(&format!("{file}-by-epoch"), figure, &shown, data)?);
         Ok(blocks)
     }
@@ -281,7 +282,11 @@ fn animated(
 }
 
 /// Radius, path and distance of all recorded images over the whole training.
-fn over_training(ways: &[(&TrainedRun, Way<'_>)], left_out: &str) -> (Figure, Value) {
+fn over_training(
+    dataset: &Dataset,
+    ways: &[(&TrainedRun, Way<'_>)],
+    left_out: &str,
+) -> (Figure, Value) {
     let courses: Vec<(String, &Course)> = ways
         .iter()
         .map(|(run, way)| (run.title(), &way.course))
@@ -311,9 +316,10 @@ fn over_training(ways: &[(&TrainedRun, Way<'_>)], left_out: &str) -> (Figure, Va
         .first()
         .map_or(0, |(_, way)| way.course.tracked.index.len());
     let caption = format!(
-        "Means over {} recorded test images, from the left:{radius} length of the way within each \
+        "Means over {} recorded test {}, from the left:{radius} length of the way within each \
          epoch; distance of the codes from the origin{prior}. {}.{left_out}",
         count(recorded),
+        dataset.shape().noun(),
         capitalised(&seeds_and_epochs(&shown)),
     );
     let figure = Figure {
