@@ -2,6 +2,7 @@
 
 pub mod absence;
 pub mod choice;
+pub mod course;
 pub mod divergence;
 pub mod drawing;
 pub mod figure_data;
@@ -12,6 +13,7 @@ pub mod pictures;
 pub mod plane;
 pub mod plane_map;
 pub mod posteriors;
+pub mod scene;
 pub mod tiles;
 pub mod trained_run;
 pub mod wording;

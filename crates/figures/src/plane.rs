@@ -1,82 +1,95 @@
-//! The plane of a latent space that two-dimensional pictures show.
+//! The plane of a latent space that two-dimensional pictures show, and the space
+//! of those that show three.
+
+use std::collections::BTreeSet;
 
 use evaluation::elbo::kl_per_dimension;
 use evaluation::frechet::FeatureMoments;
 use evaluation::stretch::DecoderNetwork;
 use evaluation::symmetric::SymmetricEigen;
 use models::{Codes, Model};
-use ndarray::{Array1, Array2, ArrayView2, Axis, stack};
+use ndarray::{Array1, Array2, ArrayView2, Axis};
 use runs::Error;
 use serde::{Deserialize, Serialize};
+
+use crate::wording::{listed, percent, spelled};
 
 /// What a plane of two latent variables does with the others.
 const OTHERS: &str = ", the others at their mean";
 
-/// Which plane of more than two latent variables is shown.
+/// Which plane of more than two latent variables is shown, or which space of more
+/// than three.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Axes {
-    /// The two variables with most KL of a variational autoencoder, the
-    /// principal plane of the codes of others.
+pub enum Axes<V = [usize; 2]> {
+    /// The variables with most KL of a variational autoencoder, the principal
+    /// directions of the codes of others.
     #[default]
     Automatic,
-    /// The two variables with most KL.
+    /// The variables with most KL.
     Kl,
-    /// The two principal directions of the codes.
+    /// The principal directions of the codes.
     Principal,
-    /// Two variables, counted from 1.
+    /// As many variables as are shown, counted from 1.
     #[serde(untagged)]
-    Variables([usize; 2]),
+    Variables(V),
 }
 
-/// A plane in latent space: p ↦ origin + p₁·a + p₂·b with orthonormal a and b.
+/// A plane in latent space.
+pub type Plane = Subspace<2>;
+
+/// N dimensions of latent space: p ↦ origin + Σ pᵢ·aᵢ with orthonormal aᵢ.
 ///
-/// Of two latent variables it is the latent space itself.
+/// Of N latent variables it is the latent space itself.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Plane {
+pub struct Subspace<const N: usize> {
     origin: Array1<f64>,
-    axes: [Array1<f64>; 2],
-    /// Names of both axes.
-    pub labels: [String; 2],
-    /// Which plane it is, for captions; empty where there is no other.
+    axes: [Array1<f64>; N],
+    /// Names of the axes.
+    pub labels: [String; N],
+    /// Which one it is, for captions; empty where there is no other.
     pub words: String,
 }
 
-impl Plane {
-    /// The latent space of two variables.
+impl<const N: usize> Subspace<N> {
+    /// The latent space of N variables.
     #[must_use]
     pub fn whole() -> Self {
         Self {
-            origin: Array1::zeros(2),
-            axes: [unit(0, 2), unit(1, 2)],
-            labels: [variable(0), variable(1)],
+            origin: Array1::zeros(N),
+            axes: std::array::from_fn(|axis| unit(axis, N)),
+            labels: std::array::from_fn(variable),
             words: String::new(),
         }
     }
 
-    /// The plane that `axes` name, through the mean of `codes`.
+    /// The one that `axes` name, through the mean of `codes`.
     ///
     /// # Errors
-    /// [`Error::Undefined`] with fewer than two latent variables, or for the KL
+    /// [`Error::Undefined`] with fewer than N latent variables, or for the KL
     /// of codes that are no distributions; [`Error::Configuration`] for
     /// variables that are not there; those of the moments of the codes.
-    pub fn of(codes: &Codes, axes: Axes) -> Result<Self, Error> {
+    pub fn of(codes: &Codes, axes: Axes<[usize; N]>) -> Result<Self, Error> {
         let latent = codes.mean.ncols();
-        if latent < 2 {
-            return Err(Error::Undefined(
-                "it shows two latent variables, and the run has one".into(),
-            ));
+        if latent < N {
+            return Err(Error::Undefined(format!(
+                "it shows {} latent variables, and the run has {}",
+                spelled(N),
+                spelled(latent)
+            )));
         }
-        if latent == 2 && axes == Axes::Automatic {
+        if latent == N && axes == Axes::Automatic {
             return Ok(Self::whole());
         }
         match (axes, &codes.log_variance) {
             (Axes::Variables(numbers), _) => {
                 let in_range = numbers.iter().all(|number| (1..=latent).contains(number));
-                if !in_range || numbers[0] == numbers[1] {
+                let different = BTreeSet::from(numbers).len() == N;
+                if !in_range || !different {
                     return Err(Error::Configuration(format!(
-                        "axes are {} and {}, but must be two different variables from 1 to {latent}",
-                        numbers[0], numbers[1]
+                        "axes are {}, but must be {} different variables from 1 to {latent}",
+                        listed(&numbers.map(|number| number.to_string())),
+                        spelled(N)
                     )));
                 }
                 Ok(Self::of_variables(
@@ -91,8 +104,8 @@ impl Plane {
                 order.sort_by(|&a, &b| kl[b].total_cmp(&kl[a]));
                 Ok(Self::of_variables(
                     codes,
-                    [order[0], order[1]],
-                    "the two with most KL",
+                    std::array::from_fn(|rank| order[rank]),
+                    &format!("the {} with most KL", spelled(N)),
                 ))
             }
             (Axes::Kl, None) => Err(Error::Undefined(
@@ -102,7 +115,7 @@ impl Plane {
         }
     }
 
-    fn of_variables(codes: &Codes, variables: [usize; 2], which: &str) -> Self {
+    fn of_variables(codes: &Codes, variables: [usize; N], which: &str) -> Self {
         let latent = codes.mean.ncols();
         let mut origin = mean(codes.mean.view());
         for variable in variables {
@@ -110,12 +123,12 @@ impl Plane {
             origin[variable] = 0.0;
         }
         let labels = variables.map(variable);
-        let words = if latent == 2 {
+        let words = if latent == N {
             String::new()
         } else {
             format!(
-                "{} and {} of {latent} latent variables ({which}){OTHERS}",
-                labels[0], labels[1]
+                "{} of {latent} latent variables ({which}){OTHERS}",
+                listed(&labels)
             )
         };
         Self {
@@ -145,26 +158,26 @@ impl Plane {
             }
         };
         let total = eigen.values.sum();
-        let share = (eigen.values[latent - 1] + eigen.values[latent - 2]) / total;
+        let shown: f64 = (0..N).map(|rank| eigen.values[latent - 1 - rank]).sum();
+        let share = shown / total;
         let share = if total > 0.0 { share } else { 1.0 };
         Ok(Self {
             origin: moments.mean,
-            axes: [axis(0), axis(1)],
-            labels: [
-                "principal direction 1".into(),
-                "principal direction 2".into(),
-            ],
+            axes: std::array::from_fn(axis),
+            labels: std::array::from_fn(|rank| format!("principal direction {}", rank + 1)),
             words: format!(
-                "the plane of the two principal directions of the codes, through their mean, with {} \
-                 of their variance",
-                crate::wording::percent(share)
+                "the {} of the {} principal directions of the codes, through their mean, with {} of \
+                 their variance",
+                if N == 2 { "plane" } else { "space" },
+                spelled(N),
+                percent(share)
             ),
         })
     }
 
-    /// Coordinates in the plane of codes `[n, L]`.
+    /// Coordinates of codes `[n, L]`.
     #[must_use]
-    pub fn project(&self, codes: ArrayView2<'_, f32>) -> Vec<[f64; 2]> {
+    pub fn project(&self, codes: ArrayView2<'_, f32>) -> Vec<[f64; N]> {
         let along = |code: ndarray::ArrayView1<'_, f32>, axis: &Array1<f64>| {
             let offsets = code.iter().zip(&self.origin).zip(axis);
             offsets
@@ -173,35 +186,38 @@ impl Plane {
         };
         codes
             .outer_iter()
-            .map(|code| [along(code, &self.axes[0]), along(code, &self.axes[1])])
+            .map(|code| std::array::from_fn(|axis| along(code, &self.axes[axis])))
             .collect()
     }
 
-    /// Codes `[n, L]` of points of the plane.
+    /// Codes `[n, L]` of points.
     #[must_use]
-    pub fn embed(&self, points: &[[f64; 2]]) -> Array2<f32> {
+    pub fn embed(&self, points: &[[f64; N]]) -> Array2<f32> {
         Array2::from_shape_fn((points.len(), self.origin.len()), |(row, variable)| {
-            let [first, second] = points[row];
-            let offset = first * self.axes[0][variable] + second * self.axes[1][variable];
+            let along = points[row].iter().zip(&self.axes);
+            let offset: f64 = along.map(|(at, axis)| at * axis[variable]).sum();
             (self.origin[variable] + offset) as f32
         })
     }
 
-    /// The two latent variables that the axes are; `None` of other directions.
+    /// The latent variables that the axes are; `None` of other directions.
     #[must_use]
-    pub fn variables(&self) -> Option<[usize; 2]> {
-        let only = |axis: &Array1<f64>| axis.iter().position(|&share| share == 1.0);
-        Some([only(&self.axes[0])?, only(&self.axes[1])?])
+    pub fn variables(&self) -> Option<[usize; N]> {
+        let mut variables = [0; N];
+        for (variable, axis) in variables.iter_mut().zip(&self.axes) {
+            *variable = axis.iter().position(|&share| share == 1.0)?;
+        }
+        Some(variables)
     }
 
-    /// Where the plane has the mean of the prior, the origin of the latent space.
+    /// Where it has the mean of the prior, the origin of the latent space.
     #[must_use]
-    pub fn prior_mean(&self) -> [f64; 2] {
+    pub fn prior_mean(&self) -> [f64; N] {
         let origin = Array2::zeros((1, self.origin.len()));
         self.project(origin.view())[0]
     }
 
-    /// The decoder of a model over coordinates of the plane.
+    /// The decoder of a model over its coordinates.
     ///
     /// # Errors
     /// A model of other latent variables.
@@ -210,21 +226,20 @@ impl Plane {
         if self.is_whole() {
             return Ok(decoder);
         }
-        let axes = stack![Axis(0), self.axes[0], self.axes[1]];
+        let axes = Array2::from_shape_fn((N, self.origin.len()), |(axis, at)| self.axes[axis][at]);
         Ok(decoder.on_plane(self.origin.clone(), axes)?)
     }
 
-    /// Which plane codes are projected onto, whatever their other latent
-    /// variables are.
+    /// What codes are projected onto, whatever their other latent variables are.
     #[must_use]
     pub fn words_of_projection(&self) -> &str {
         self.words.strip_suffix(OTHERS).unwrap_or(&self.words)
     }
 
-    /// Whether the plane is the latent space itself.
+    /// Whether it is the latent space itself, its variables in their order.
     #[must_use]
     pub fn is_whole(&self) -> bool {
-        self.words.is_empty()
+        self.words.is_empty() && self.variables() == Some(std::array::from_fn(|axis| axis))
     }
 }
 
@@ -328,6 +343,39 @@ mod tests {
         }
         // Codes without any spread have some plane.
         assert!(Plane::of(&three, Axes::Principal).is_ok());
+    }
+
+    #[test]
+    fn variables_in_another_order_are_not_the_whole_plane() {
+        let two = codes(array![[0.5_f32, -1.0], [2.0, 3.0]], None);
+        let plane = Plane::of(&two, Axes::Variables([2, 1])).unwrap();
+        assert!(!plane.is_whole());
+        assert_eq!(plane.project(two.mean.view())[0], [-1.0, 0.5]);
+        assert_eq!(plane.embed(&[[-1.0, 0.5]]), array![[0.5, -1.0]]);
+    }
+
+    #[test]
+    fn three_dimensions_of_more() {
+        let mean = array![[0.0_f32, 2.0, 0.5, -1.0], [0.0, -2.0, 0.5, 1.0]];
+        let both = codes(mean.clone(), Some(Array2::from_elem((2, 4), -1.0)));
+        let space = Subspace::<3>::of(&both, Axes::Automatic).unwrap();
+        assert_eq!(space.variables(), Some([1, 3, 2]));
+        assert!(
+            space
+                .words
+                .starts_with("z₂, z₄ and z₃ of 4 latent variables (the three with"),
+            "{}",
+            space.words
+        );
+        assert_eq!(space.embed(&space.project(mean.view())), mean);
+        let space = Subspace::<3>::of(&codes(mean.clone(), None), Axes::Automatic).unwrap();
+        assert!(space.words.contains("three principal"), "{}", space.words);
+        let message = Subspace::<3>::of(&codes(mean, None), Axes::Variables([1, 2, 2]));
+        let message = message.unwrap_err().to_string();
+        assert!(
+            message.contains("1, 2 and 2") && message.contains("three different"),
+            "{message}"
+        );
     }
 
     #[test]

@@ -1,20 +1,26 @@
 //! What lies between two images.
 
-use evaluation::geodesic::{Geodesic, geodesic};
+use datasets::Dataset;
+use evaluation::geodesic::{Geodesic, Path, geodesic};
 use evaluation::stretch::DecoderNetwork;
 use ndarray::{Array2, Axis, concatenate};
 use runs::Error;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
+use viz::charts::ClassScatter;
 use viz::page::Block;
-use viz::{Figure, Panel};
+use viz::{Dash, Figure, Layer, LegendEntry, Line, Panel, Rgb, Swatch};
 
 use super::Picture;
-use super::each_run::in_rows;
+use super::each_run::{in_rows, panel_side};
 use crate::choice::{chosen, one_of_at_most};
+use crate::figure_data::{self, rounded};
 use crate::tiles::{Layout, panel};
-use crate::wording::seeds_and_epochs;
+use crate::wording::{seeds_and_epochs, test_images};
 use crate::{Drawing, TrainedRun};
+
+/// Paths over the colours of classes.
+const DARK: Rgb = Rgb::hex(0x2b3038);
 
 /// Strips between pairs of test images: straight in code space, and along a
 /// shortest path in the decoder's metric.
@@ -76,15 +82,18 @@ impl Picture for Interpolation {
         }
         let mut panels = Vec::new();
         let mut data = Vec::new();
+        let mut in_planes = Vec::new();
         for run in runs {
+            let mut found = Vec::new();
             let codes = run.codes(&test.select(&ends))?.mean.mapv(f64::from);
             let decoder = DecoderNetwork::of_model(&run.model);
             let mut strips: Vec<Array2<f32>> = Vec::new();
             let mut heads = Vec::new();
             for pair in 0..ends.len() / 2 {
                 let (from, to) = (codes.row(2 * pair), codes.row(2 * pair + 1));
-                let Geodesic { straight, shortest } = geodesic(&decoder, from, to, self.steps - 1)?;
-                for (name, path) in [("straight", &straight), ("shortest", &shortest)] {
+                let between = geodesic(&decoder, from, to, self.steps - 1)?;
+                let Geodesic { straight, shortest } = &between;
+                for (name, path) in [("straight", straight), ("shortest", shortest)] {
                     strips.push(run.decoded(path.codes.mapv(|z| z as f32).view()));
                     let length = viz::number::decimal(path.length, 1);
                     heads.push(format!("{name}, {length}"));
@@ -95,6 +104,10 @@ impl Picture for Interpolation {
                     "length_straight": straight.length,
                     "length_shortest": shortest.length,
                 }));
+                found.push(between);
+            }
+            if run.latent() == 2 {
+                in_planes.push((*run, found));
             }
             let views: Vec<_> = strips.iter().map(|strip| strip.view()).collect();
             let all = concatenate(Axis(0), &views).expect("strips of one length");
@@ -121,6 +134,81 @@ impl Picture for Interpolation {
             caption,
             ..Figure::grid(in_rows(panels))
         };
-        Ok(vec![drawing.chart(file, figure, runs, json!(data))?])
+        let mut blocks = vec![drawing.chart(file, figure, runs, json!(data))?];
+        if !in_planes.is_empty() {
+            let shown: Vec<&TrainedRun> = in_planes.iter().map(|&(run, _)| run).collect();
+            let (figure, data) = in_the_plane(dataset, &in_planes)?;
+            blocks.push(drawing.chart(&format!("{file}-paths"), figure, &shown, data)?);
+        }
+        Ok(blocks)
     }
+}
+
+/// The paths of runs of two latent variables over the codes of the test images.
+fn in_the_plane(
+    dataset: &Dataset,
+    runs: &[(&TrainedRun, Vec<Geodesic>)],
+) -> Result<(Figure, Value), Error> {
+    let line = |path: &Path, dash| Line {
+        points: points(path),
+        colour: DARK,
+        width: 2.2,
+        dash,
+        ..Line::default()
+    };
+    let mut legend = Vec::new();
+    let mut panels = Vec::new();
+    let mut data = Vec::new();
+    for (run, paths) in runs {
+        let codes: Vec<[f64; 2]> = figure_data::points(run.codes(&dataset.test)?.mean.view(), 1);
+        let mut plot = ClassScatter {
+            title: &run.title(),
+            points: &codes,
+            classes: dataset.test.labels().into(),
+            class_names: &dataset.class_names,
+            alpha: Some(0.2),
+            ..ClassScatter::default()
+        }
+        .plot()?;
+        plot.size = [panel_side(runs.len()); 2];
+        legend = std::mem::take(&mut plot.legend);
+        // Below the names of classes.
+        let names = plot.layers.pop();
+        for Geodesic { straight, shortest } in paths {
+            plot.layers.push(Layer::Line(line(straight, Dash::Dashed)));
+            plot.layers.push(Layer::Line(line(shortest, Dash::Solid)));
+        }
+        plot.layers.extend(names);
+        panels.push(Panel::from(plot));
+        let of_pair = |Geodesic { straight, shortest }: &Geodesic| json!({"straight": points(straight), "shortest": points(shortest)});
+        data.push(json!({
+            "model": run.key,
+            "paths": paths.iter().map(of_pair).collect::<Vec<_>>(),
+        }));
+    }
+    legend.extend(
+        [("straight", Dash::Dashed), ("shortest", Dash::Solid)]
+            .map(|(name, dash)| LegendEntry::new(name, DARK, Swatch::Line(dash))),
+    );
+    let shown: Vec<&TrainedRun> = runs.iter().map(|&(run, _)| run).collect();
+    let caption = format!(
+        "The same paths over the codes of the {}: dashed the straight ones, solid those of least \
+         energy; {}.",
+        test_images(dataset),
+        seeds_and_epochs(&shown),
+    );
+    let figure = Figure {
+        title: "Paths between codes".into(),
+        caption,
+        legend,
+        ..Figure::grid(in_rows(panels))
+    };
+    Ok((figure, json!(data)))
+}
+
+fn points(path: &Path) -> Vec<[f64; 2]> {
+    let codes = path.codes.outer_iter();
+    codes
+        .map(|code| [rounded(code[0]), rounded(code[1])])
+        .collect()
 }

@@ -6,6 +6,7 @@
 
 mod aggregate_posterior;
 mod change;
+mod cloud;
 mod codes;
 mod each_run;
 mod interpolation;
@@ -15,6 +16,7 @@ mod reconstructions;
 mod regions;
 mod samples;
 mod training;
+mod trajectories;
 mod traversals;
 mod units;
 
@@ -27,6 +29,7 @@ use crate::{Drawing, TrainedRun};
 
 pub use aggregate_posterior::AggregatePosterior;
 pub use change::{Change, ChangeFields, in_percent, log10_stretch, typical_distance};
+pub use cloud::{Cloud, PointCloud, slice};
 pub use codes::Codes;
 pub use interpolation::Interpolation;
 pub use map::{Map, Over};
@@ -35,6 +38,7 @@ pub use reconstructions::Reconstructions;
 pub use regions::{RegionMap, Regions, about_the_classifier};
 pub use samples::Samples;
 pub use training::Training;
+pub use trajectories::Trajectories;
 pub use traversals::Traversals;
 pub use units::{THRESHOLD, Units, UnitsInUse, decades};
 
@@ -47,11 +51,13 @@ pub const KIT: &[Kind] = &[
     Kind::of::<Traversals>(),
     Kind::of::<Interpolation>(),
     Kind::of::<Units>(),
+    Kind::of::<Cloud>(),
     Kind::of::<Posteriors>(),
     Kind::of::<AggregatePosterior>(),
     Kind::of::<Change>(),
     Kind::of::<Regions>(),
     Kind::of::<Training>(),
+    Kind::of::<Trajectories>(),
 ];
 
 /// What a page that shows everything has: each picture of the kit, the map also

@@ -1,19 +1,19 @@
 //! Three latent variables: the codes seen from all sides, and their
 //! generation in horizontal slices.
 
-use evaluation::distributions::normal_quantile;
-use ndarray::{Array2, ArrayView2};
 use rayon::prelude::*;
 use serde_json::{Value, json};
-use viz::charts::{Camera, ClassScatter, Scatter3d};
+use viz::charts::Camera;
 use viz::page::Block;
 use viz::{Figure, LegendEntry, Panel, RgbImage, number::decimal};
 
 use super::Shown;
 use super::generation::{rounded_rows, tiles};
-use crate::{Drawing, TrainedRun};
+use crate::Drawing;
 use evaluation::random_codes::Fitted;
-use figures::figure_data::points;
+use figures::pictures::{PointCloud, slice};
+use figures::plane::{Axes, Subspace};
+use figures::plane_map::prior_quantiles;
 use figures::wording::{name_of, unbroken};
 use figures::{Animated, Described};
 use runs::Error;
@@ -29,50 +29,29 @@ const DRAW_EVERY: usize = 2;
 /// Codes along each axis of the generation.
 const STEPS: usize = 5;
 
-/// A model's codes in a cube about the origin.
-struct Cloud<'a> {
-    run: &'a TrainedRun,
-    codes: Vec<[f64; 3]>,
-    labels: Option<Vec<u32>>,
-    reach: f64,
+fn clouds(drawing: &Drawing<'_>, pair: Shown<'_>, every: usize) -> Result<Vec<PointCloud>, Error> {
+    [pair.with, pair.without]
+        .into_iter()
+        .map(|run| PointCloud::of(drawing.dataset, run, Axes::Automatic, every))
+        .collect()
 }
 
-impl<'a> Cloud<'a> {
-    fn new(drawing: &Drawing<'_>, run: &'a TrainedRun, every: usize) -> Self {
-        let test = &drawing.dataset.test;
-        let codes: Vec<[f64; 3]> = points(run.encode(images(test)).mean.view(), every);
-        let reach = codes
-            .iter()
-            .flatten()
-            .fold(0.0f64, |reach, z| reach.max(z.abs()));
-        Self {
-            run,
-            labels: test
-                .labels()
-                .map(|labels| labels.iter().step_by(every).copied().collect()),
-            codes,
-            reach: 1.02 * reach,
-        }
-    }
-
-    fn data(&self) -> Value {
-        json!({"model": self.run.key, "labels": self.labels, "codes": self.codes})
-    }
-}
-
-fn clouds<'a>(drawing: &Drawing<'_>, pair: Shown<'a>, every: usize) -> [Cloud<'a>; 2] {
-    [pair.with, pair.without].map(|run| Cloud::new(drawing, run, every))
+fn numbers(pair: Shown<'_>, clouds: &[PointCloud]) -> Vec<Value> {
+    let runs = [pair.with, pair.without].into_iter();
+    runs.zip(clouds)
+        .map(|(run, cloud)| cloud.data(run))
+        .collect()
 }
 
 /// Both clouds turning about the vertical axis.
 pub(super) fn rotating(drawing: &mut Drawing<'_>, pair: Shown<'_>) -> Result<Block, Error> {
-    let clouds = clouds(drawing, pair, TURN_EVERY);
+    let clouds = clouds(drawing, pair, TURN_EVERY)?;
     let names = &drawing.dataset.class_names;
     let title = format!("Codes in three dimensions, {}", name_of(drawing.dataset));
     let caption = format!(
         "Codes of {} test images after {} epochs, seed {}: left with sampling (μ), right without. \
          Each box is a cube about the origin that holds its codes; far points are paler.",
-        decimal(clouds[0].codes.len() as f64, 0),
+        decimal(clouds[0].points.len() as f64, 0),
         pair.with.metrics.len(),
         pair.with.configuration.training.seed,
     );
@@ -80,19 +59,11 @@ pub(super) fn rotating(drawing: &mut Drawing<'_>, pair: Shown<'_>) -> Result<Blo
         let mut legend: Vec<LegendEntry> = Vec::new();
         let mut panels: Vec<Panel> = Vec::new();
         for cloud in &clouds {
-            let mut plot = Scatter3d {
-                title: &cloud.run.title(),
-                points: &cloud.codes,
-                classes: cloud.labels.as_deref().into(),
-                class_names: names,
-                ranges: Some([[-cloud.reach, cloud.reach]; 3]),
-                camera: Camera {
-                    azimuth: 30.0 + 360.0 * index as f64 / FRAMES as f64,
-                    ..Camera::default()
-                },
-                ..Scatter3d::default()
-            }
-            .plot()?;
+            let camera = Camera {
+                azimuth: 30.0 + 360.0 * index as f64 / FRAMES as f64,
+                ..Camera::default()
+            };
+            let mut plot = cloud.seen_by(camera, names)?;
             legend = std::mem::take(&mut plot.legend);
             panels.push(plot.into());
         }
@@ -105,7 +76,7 @@ pub(super) fn rotating(drawing: &mut Drawing<'_>, pair: Shown<'_>) -> Result<Blo
         }
         .render())
     };
-    let data: Vec<Value> = clouds.iter().map(Cloud::data).collect();
+    let data = numbers(pair, &clouds);
     let link = drawing.animate(
         "space",
         FRAMES_VERSION,
@@ -131,31 +102,12 @@ pub(super) fn rotating(drawing: &mut Drawing<'_>, pair: Shown<'_>) -> Result<Blo
 
 /// Both clouds along each of the three axes.
 pub(super) fn projections(drawing: &mut Drawing<'_>, pair: Shown<'_>) -> Result<Block, Error> {
-    let clouds = clouds(drawing, pair, DRAW_EVERY);
+    let clouds = clouds(drawing, pair, DRAW_EVERY)?;
     let mut legend = Vec::new();
     let mut rows = Vec::new();
     for cloud in &clouds {
         let mut row: Vec<Panel> = Vec::new();
-        for (first, second) in [(0, 1), (0, 2), (1, 2)] {
-            let names = ["z₁", "z₂", "z₃"];
-            let flat: Vec<[f64; 2]> = cloud
-                .codes
-                .iter()
-                .map(|code| [code[first], code[second]])
-                .collect();
-            let mut plot = ClassScatter {
-                title: &cloud.run.title(),
-                points: &flat,
-                classes: cloud.labels.as_deref().into(),
-                class_names: &drawing.dataset.class_names,
-                labels: [names[first], names[second]],
-                ranges: Some([[-cloud.reach, cloud.reach]; 2]),
-                prior: cloud.run.is_variational(),
-                radius: 1.5,
-                ..ClassScatter::default()
-            }
-            .plot()?;
-            plot.size = [300.0, 300.0];
+        for mut plot in cloud.sides(300.0, &drawing.dataset.class_names)? {
             legend = std::mem::take(&mut plot.legend);
             row.push(plot.into());
         }
@@ -164,7 +116,7 @@ pub(super) fn projections(drawing: &mut Drawing<'_>, pair: Shown<'_>) -> Result<
     let caption = format!(
         "The same models from three sides, codes of {} test images: above with sampling (μ, with \
          one and two standard deviations of the prior), below without.",
-        decimal(clouds[0].codes.len() as f64, 0),
+        decimal(clouds[0].points.len() as f64, 0),
     );
     let figure = Figure {
         title: "Three projections".into(),
@@ -172,7 +124,7 @@ pub(super) fn projections(drawing: &mut Drawing<'_>, pair: Shown<'_>) -> Result<
         legend,
         ..Figure::grid(rows)
     };
-    let data: Vec<Value> = clouds.iter().map(Cloud::data).collect();
+    let data = numbers(pair, &clouds);
     drawing.chart(
         "projections",
         figure,
@@ -183,13 +135,13 @@ pub(super) fn projections(drawing: &mut Drawing<'_>, pair: Shown<'_>) -> Result<
 
 /// Five horizontal slices of 25 images of each model.
 pub(super) fn slices(drawing: &mut Drawing<'_>, pair: Shown<'_>) -> Result<Block, Error> {
-    let heights = quantiles(STEPS);
+    let heights = prior_quantiles(STEPS);
     let own = pair.without.encode(images(&drawing.dataset.test)).mean;
     let fitted = Fitted::to(own.view())?;
     let mut rows: [Vec<Panel>; 3] = Default::default();
     let mut data = Vec::new();
     for &height in &heights {
-        let codes = slice(&heights, height);
+        let codes = Subspace::whole().embed(&slice([&heights, &heights], height));
         let placed = fitted.codes(&codes);
         let sources = [
             (pair.with, &codes, "VAE, "),
@@ -220,39 +172,4 @@ pub(super) fn slices(drawing: &mut Drawing<'_>, pair: Shown<'_>) -> Result<Block
         ..Figure::grid(rows.into())
     };
     drawing.chart("slices", figure, &[pair.with, pair.without], json!(data))
-}
-
-/// The middles, by probability, of equally probable parts of N(0, 1).
-fn quantiles(steps: usize) -> Vec<f64> {
-    (0..steps)
-        .map(|step| normal_quantile((step as f64 + 0.5) / steps as f64))
-        .collect()
-}
-
-/// The codes of a horizontal slice, row-major from the top left.
-fn slice(axis: &[f64], height: f64) -> Array2<f32> {
-    let codes: Vec<f32> = viz::lattice_of(axis, axis)
-        .into_iter()
-        .flat_map(|[first, second]| [first as f32, second as f32, height as f32])
-        .collect();
-    let count = codes.len() / 3;
-    ArrayView2::from_shape((count, 3), &codes)
-        .expect("three coordinates a code")
-        .to_owned()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_slice_is_read_like_a_map() {
-        let axis = quantiles(5);
-        assert!(axis[2].abs() < 1e-12 && (axis[0] + axis[4]).abs() < 1e-12);
-        let codes = slice(&axis, axis[4]);
-        assert_eq!(codes.dim(), (25, 3));
-        let corner = [codes[[0, 0]], codes[[0, 1]], codes[[0, 2]]];
-        assert_eq!(corner, [axis[0] as f32, axis[4] as f32, axis[4] as f32]);
-        assert_eq!(codes[[24, 0]], axis[4] as f32);
-    }
 }

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use evaluation::statistics::Claim::AtMost;
 use evaluation::statistics::{Verdict, combined_verdict};
 
-use super::courses::Course;
 use super::{KEY, cloud};
 use crate::claims::Claim;
 use crate::{Drawing, TrainedRun};
 use figures::Measured;
 use figures::absence::Measurement;
+use figures::course::Course;
 use runs::Error;
 
 /// Kolmogorov–Smirnov distance between ‖z‖ of a uniform disc of unit variance

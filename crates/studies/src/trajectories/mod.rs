@@ -9,17 +9,15 @@ mod cloud;
 mod courses;
 mod moments;
 
-use std::collections::BTreeSet;
-
 use datasets::Dataset;
 use viz::number::decimal;
 use viz::page::{Block, Cell, Column, Table, Text};
 
-use self::courses::Course;
 use super::{BuiltIn, Drawing, PlannedRun, Scale, TrainedRun};
 use figures::absence::Measurement;
-use figures::choice::{in_random_order, of_each_class};
-use figures::wording::{capitalised, said, spelled};
+use figures::course::Course;
+use figures::scene::Followed;
+use figures::wording::said;
 use runs::Error;
 use runs::configuration::Configuration;
 
@@ -36,10 +34,6 @@ pub(super) const STUDY: BuiltIn = BuiltIn {
 const KEY: &str = "vae";
 /// Images of each class in the second animation.
 const PER_CLASS: usize = 6;
-/// Images of both animations where there are no labels.
-const UNLABELLED: [usize; 2] = [10, 60];
-/// Paths of more classes cannot be followed in one picture.
-const MOST_CLASSES: usize = 20;
 /// Epochs that the two animations cover.
 const FIRST_PERIOD: [f64; 2] = [0.0, 5.0];
 const SECOND_PERIOD: [f64; 2] = [1.0, 10.0];
@@ -151,45 +145,6 @@ fn circles(drawing: &Drawing<'_>, run: &TrainedRun) -> Result<Block, Error> {
         decimal(settled.root_mean_square_radius, 3),
         decimal(settled.cover, 1),
     )))
-}
-
-/// The recorded images that an animation follows.
-struct Followed {
-    /// Their positions among the recorded ones.
-    images: Vec<usize>,
-    /// `One test image of each class`.
-    title: String,
-}
-
-impl Followed {
-    /// `per_class` of each class; without labels, some at random.
-    fn of(dataset: &Dataset, course: &Course, per_class: usize) -> Self {
-        let noun = |count: usize| {
-            let unit = if count == 1 { "image" } else { "images" };
-            format!("{} test {unit}", spelled(count))
-        };
-        let labels = course.tracked.labels();
-        if labels.is_empty() {
-            let most = UNLABELLED[usize::from(per_class > 1)];
-            let images = in_random_order(course.tracked.index.len(), most);
-            let title = capitalised(&noun(images.len()));
-            return Self { images, title };
-        }
-        let present = labels.iter().collect::<BTreeSet<_>>().len();
-        let shown = present.min(MOST_CLASSES);
-        let images = of_each_class(labels, dataset.classes(), per_class, MOST_CLASSES);
-        let number = if images.len() == shown * per_class {
-            capitalised(&noun(per_class))
-        } else {
-            format!("Up to {}", noun(per_class))
-        };
-        let title = if shown < present {
-            format!("{number} of each of {shown} of {present} classes")
-        } else {
-            format!("{number} of each class")
-        };
-        Self { images, title }
-    }
 }
 
 /// Radius, path and distance at the end of each epoch.
