@@ -48,7 +48,8 @@ pub struct Train {
     model: Option<String>,
 
     /// Widths of the encoder's hidden layers, such as 256,32,8; none for no
-    /// hidden layer. The decoder mirrors them.
+    /// hidden layer. The decoder mirrors them. A whole architecture such as
+    /// 784-256-2 is understood where inputs and --latent agree.
     #[arg(long, value_name = "WIDTHS")]
     hidden: Option<String>,
 
@@ -276,13 +277,6 @@ impl Train {
             .iter()
             .map(|text| Override::parse(text))
             .collect::<Result<Vec<_>, _>>()?;
-        let hidden = self.hidden.as_ref().map(|widths| {
-            if widths == "none" {
-                "[]".to_owned()
-            } else {
-                format!("[{widths}]")
-            }
-        });
         let quoted = |value: &Option<String>| value.as_ref().map(|text| toml_string(text));
         // With --resume, --dataset is no setting.
         let dataset = match self.source_name.as_ref().or(self.dataset.as_ref()) {
@@ -293,7 +287,7 @@ impl Train {
         let flags = [
             ("--dataset", "data.dataset", dataset),
             ("--model", "model.kind", quoted(&self.model)),
-            ("--hidden", "model.hidden", hidden),
+            ("--hidden", "model.hidden", quoted(&self.hidden)),
             ("--latent", "model.latent", self.latent.clone()),
             ("--activation", "model.activation", quoted(&self.activation)),
             ("--likelihood", "model.likelihood", quoted(&self.likelihood)),

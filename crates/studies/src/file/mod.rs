@@ -330,15 +330,9 @@ fn slug(text: &str) -> String {
     words.join("-")
 }
 
-/// `did you mean '…'?`: what a message about an unknown name ends with.
+/// What a message about an unknown name ends with.
 pub(crate) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
-    let alike = |text: &str| text.to_lowercase().replace('_', "-");
-    let nearest =
-        known.min_by_key(|known| strsim::damerau_levenshtein(&alike(name), &alike(known)));
-    nearest.map_or_else(
-        || "there are none".into(),
-        |nearest| format!("did you mean '{nearest}'?"),
-    )
+    names::hint(name, known, &[])
 }
 
 #[cfg(test)]
