@@ -1,6 +1,11 @@
 //! Where a run was made: what `environment.json` records.
 
+use std::sync::LazyLock;
+
 use serde::{Deserialize, Serialize};
+
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+const REVISION: &str = env!("LATENT_ATLAS_REVISION");
 
 /// The surroundings of a run. None of it changes a result, except that
 /// another instruction-set path may round differently.
@@ -25,8 +30,8 @@ impl Environment {
     #[must_use]
     pub fn describe(threads: usize, dataset_sha256: &str) -> Self {
         Self {
-            version: env!("CARGO_PKG_VERSION").into(),
-            revision: env!("LATENT_ATLAS_REVISION").into(),
+            version: VERSION.into(),
+            revision: REVISION.into(),
             instruction_set: tensor_ops::isa::isa().to_string(),
             cpu_features: cpu_features(),
             threads,
@@ -55,6 +60,16 @@ fn cpu_features() -> Vec<String> {
 #[cfg(not(target_arch = "x86_64"))]
 fn cpu_features() -> Vec<String> {
     vec![std::env::consts::ARCH.to_owned()]
+}
+
+/// Version, revision and instruction-set path of this program, for people.
+#[must_use]
+pub fn version() -> &'static str {
+    static TEXT: LazyLock<String> = LazyLock::new(|| {
+        let isa = tensor_ops::isa::isa();
+        format!("{VERSION} (revision {REVISION}, instruction set {isa})")
+    });
+    &TEXT
 }
 
 /// Threads to use: as asked, else `SLURM_CPUS_PER_TASK`, else all cores this

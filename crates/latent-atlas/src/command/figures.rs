@@ -18,6 +18,7 @@ use super::reading::ReadingOptions;
 use super::source::{DownloadProgress, SourceOptions};
 use crate::output::Output;
 use crate::progress::TrainingProgress;
+use crate::threads::ThreadsOption;
 
 /// Draw everything about some runs, or train what studies need and draw them.
 #[derive(Debug, Args)]
@@ -59,9 +60,8 @@ pub struct Figures {
     #[arg(long, value_name = "DIR", default_value = "runs")]
     runs: PathBuf,
 
-    /// Threads to use; all cores by default. Never changes the result.
-    #[arg(long, value_name = "N")]
-    threads: Option<usize>,
+    #[command(flatten)]
+    threads: ThreadsOption,
 
     /// Also write the article as Markdown to this file, with small copies of
     /// the pictures in images/ beside it.
@@ -110,7 +110,7 @@ impl Figures {
             seeds: self.seeds,
             out: self.out.clone().unwrap_or_else(|| "figures".into()),
             runs: self.runs.clone(),
-            threads: self.threads,
+            threads: self.threads.count,
             location: self.source.location(None),
             reading: self.reading.over(ReadingConfiguration::default()),
             command: typed.into(),
@@ -160,7 +160,7 @@ impl Figures {
             runs: self.of_runs.iter().map(RunFolder::at).collect(),
             pictures: self.figure.clone(),
             out,
-            threads: self.threads,
+            threads: self.threads.count,
             location: self.source.location(self.dataset.clone()),
             command: typed.into(),
         };

@@ -175,6 +175,7 @@ pub fn run(
             Reproduction::IwaeTable1
         )));
     }
+    atomic_file::check_folder(&request.out)?;
     let dataset = datasets::load(&request.dataset, &request.lookup, download)?;
     let workshop = Workshop {
         request,
