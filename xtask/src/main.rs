@@ -16,7 +16,7 @@ use latent_atlas::Output;
 #[command(
     name = "cargo xtask",
     bin_name = "cargo xtask",
-    version = runs::environment::version(),
+    version = latent_atlas::version(),
     max_term_width = 100,
     after_help = latent_atlas::EXIT_CODES
 )]

@@ -11,6 +11,7 @@ mod command;
 mod output;
 mod progress;
 mod threads;
+mod version;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -18,6 +19,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 pub use crate::output::Output;
+pub use crate::version::version;
 
 /// What the help says about exit codes.
 pub const EXIT_CODES: &str = "\
@@ -33,7 +35,7 @@ pub const PROGRAM: &str = "latent-atlas";
 #[command(
     name = PROGRAM,
     bin_name = PROGRAM,
-    version = runs::environment::version(),
+    version = version(),
     max_term_width = 100,
     after_help = EXIT_CODES
 )]
@@ -118,7 +120,12 @@ pub fn main_of<C: Parser>(
         program,
         command: typed_command(program, &arguments),
     };
-    match run(&command_line, &invocation) {
+    runs::environment::name_revision(version::REVISION);
+    // The kernels would panic at a wrong pin.
+    let done = version::instruction_set()
+        .map_err(anyhow::Error::from)
+        .and_then(|_| run(&command_line, &invocation));
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&error),
     }

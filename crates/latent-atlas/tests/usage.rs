@@ -172,6 +172,7 @@ fn shells_and_manuals_are_served() {
         version.ends_with(&format!(", instruction set {isa})\n")),
         "{version}"
     );
+    assert!(version.contains(", target "), "{version}");
 }
 
 #[test]
@@ -240,4 +241,41 @@ fn training_ends_with_what_to_type_next() {
     ] {
         assert!(text.lines().any(|found| found == line), "{line}: {text}");
     }
+}
+
+#[test]
+fn a_pinned_instruction_set_that_is_not_there_is_refused() {
+    let folder = folder();
+    let pinned = |arguments: &[&str]| {
+        let output = program(&folder)
+            .env(tensor_ops::isa::PIN_VARIABLE, "sse9")
+            .args(arguments)
+            .output()
+            .expect("the program starts");
+        let message = String::from_utf8(output.stderr).expect("UTF-8");
+        (output.status.code(), message)
+    };
+    let (code, message) = pinned(&SMALL);
+    assert_eq!(code, Some(2), "{message}");
+    assert!(
+        message.starts_with("error: TENSOR_OPS_ISA is 'sse9'") && message.contains("scalar"),
+        "{message}"
+    );
+    assert_eq!(message.lines().count(), 1, "{message}");
+    for harmless in ["--help", "--version"] {
+        assert_eq!(pinned(&[harmless]), (Some(0), String::new()), "{harmless}");
+    }
+    assert_eq!(entries(folder.path()), 0, "something was written");
+}
+
+#[test]
+fn a_run_records_the_revision_that_the_program_names() {
+    let folder = folder();
+    succeed(&folder, &[&SMALL[..], &["--out", "run"]].concat());
+    let text = fs::read_to_string(folder.path().join("run/environment.json")).expect("readable");
+    let environment: serde_json::Value = serde_json::from_str(&text).expect("one document");
+    let revision = environment["revision"].as_str().expect("a text");
+    let (version, _) = succeed(&folder, &["--version"]);
+    let expected = format!("(revision {revision}, ");
+    assert!(version.contains(&expected), "{expected} in {version}");
 }

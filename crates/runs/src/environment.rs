@@ -1,11 +1,10 @@
 //! Where a run was made: what `environment.json` records.
 
-use std::sync::LazyLock;
+use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
 
-const VERSION: &str = env!("CARGO_PKG_VERSION");
-const REVISION: &str = env!("LATENT_ATLAS_REVISION");
+static REVISION: OnceLock<&str> = OnceLock::new();
 
 /// The surroundings of a run. None of it changes a result, except that
 /// another instruction-set path may round differently.
@@ -30,8 +29,8 @@ impl Environment {
     #[must_use]
     pub fn describe(threads: usize, dataset_sha256: &str) -> Self {
         Self {
-            version: VERSION.into(),
-            revision: REVISION.into(),
+            version: env!("CARGO_PKG_VERSION").into(),
+            revision: REVISION.get().copied().unwrap_or("unknown").into(),
             instruction_set: tensor_ops::isa::isa().to_string(),
             cpu_features: cpu_features(),
             threads,
@@ -62,14 +61,10 @@ fn cpu_features() -> Vec<String> {
     vec![std::env::consts::ARCH.to_owned()]
 }
 
-/// Version, revision and instruction-set path of this program, for people.
-#[must_use]
-pub fn version() -> &'static str {
-    static TEXT: LazyLock<String> = LazyLock::new(|| {
-        let isa = tensor_ops::isa::isa();
-        format!("{VERSION} (revision {REVISION}, instruction set {isa})")
-    });
-    &TEXT
+/// Names the git revision of this process, once: a program that knows its own
+/// says it before its first run.
+pub fn name_revision(revision: &'static str) {
+    REVISION.get_or_init(|| revision);
 }
 
 /// Threads to use: as asked, else `SLURM_CPUS_PER_TASK`, else all cores this
