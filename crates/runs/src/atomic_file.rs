@@ -41,7 +41,10 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
 pub fn check_folder(folder: &Path) -> Result<(), Error> {
     let check = || {
         let absolute = std::path::absolute(folder)?;
-        let existing = absolute.ancestors().find(|part| part.exists());
+        // A link to nowhere is there, and in the way.
+        let existing = absolute
+            .ancestors()
+            .find(|part| part.symlink_metadata().is_ok());
         let existing = existing.unwrap_or(&absolute);
         if !existing.is_dir() {
             return Err(io::ErrorKind::NotADirectory.into());
@@ -125,6 +128,16 @@ mod tests {
         }
         let count = std::fs::read_dir(folder.path()).expect("readable").count();
         assert_eq!(count, 1, "something was left behind");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_to_nowhere_is_in_the_way() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let link = folder.path().join("link");
+        std::os::unix::fs::symlink(folder.path().join("gone"), &link).expect("a link");
+        let message = check_folder(&link.join("run")).unwrap_err().to_string();
+        assert!(message.contains("link/run cannot be written"), "{message}");
     }
 
     #[test]

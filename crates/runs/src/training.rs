@@ -126,9 +126,10 @@ pub fn train(
             configuration.data.dataset = anchored(&configuration.data.dataset)?;
             let place = out.as_deref().unwrap_or(Path::new(RUNS));
             refuse_inside(&configuration.data.dataset, place)?;
-            atomic_file::check_folder(place)?;
             let folder = RunFolder::at(place);
-            if folder.exists() && folder.read_result()?.is_none() {
+            if !folder.exists() {
+                atomic_file::check_folder(place)?;
+            } else if folder.read_result()?.is_none() {
                 return Err(unfinished(&folder));
             }
         }

@@ -30,16 +30,16 @@ pub(crate) struct ResultOptions {
 }
 
 impl ResultOptions {
-    /// The model of a run, and the place for one of `kinds`, both before any
-    /// work.
+    /// The model of a run, and the place for one of `kinds`; the place is looked
+    /// at first.
     pub(crate) fn open(
         &self,
         run: &Path,
         kinds: &[Kind],
     ) -> anyhow::Result<(TrainedModel, Destination, Interrupt)> {
-        let trained = TrainedModel::open(RunFolder::at(run), self.threads.count)?;
         let interrupt = Interrupt::install().context("cannot handle signals")?;
         let destination = Destination::open(&self.output, self.force, kinds)?;
+        let trained = TrainedModel::open(RunFolder::at(run), self.threads.count)?;
         Ok((trained, destination, interrupt))
     }
 }
