@@ -94,7 +94,7 @@ impl Command {
             Self::Sample(sample) => sample.run(output),
             Self::Interpolate(interpolate) => interpolate.run(output),
             Self::Figures(figures) => figures.run(output, typed),
-            Self::Study(study) => study.run(output),
+            Self::Study(study) => study.run(output, invocation),
             Self::Reproduce(reproduce) => reproduce.run(output, typed),
             Self::Data(data) => data.run(output),
             Self::Bench(bench) => bench.run(output),

@@ -190,6 +190,31 @@ fn where_results_go_is_looked_at_before_anything_is_loaded() {
             "--markdown",
             "file/run",
         ],
+        &[
+            "figures",
+            "--dataset",
+            "mnist",
+            "--offline",
+            "--out",
+            "file/f",
+        ],
+        &[
+            "figures",
+            "--dataset",
+            "mnist",
+            "--offline",
+            "--runs",
+            "file/r",
+        ],
+        &[
+            "encode",
+            "nowhere",
+            "mnist",
+            "--offline",
+            "-o",
+            "file/x.csv",
+        ],
+        &["sample", "nowhere", "-o", "file/x.png"],
     ] {
         let message = refused(&folder, arguments);
         assert!(
@@ -230,6 +255,62 @@ fn an_epoch_says_which_loss_is_which() {
 }
 
 #[test]
+fn an_evaluation_looks_at_its_file_before_the_data() {
+    let folder = folder();
+    succeed(
+        &folder,
+        &[&SMALL[..], &["--quiet", "--out", "run"]].concat(),
+    );
+    fs::create_dir(folder.path().join("run/eval.json")).expect("writable");
+    let message = refused(&folder, &["eval", "run", "--dataset", "nowhere"]);
+    assert!(
+        message.starts_with("error: run/eval.json cannot be written"),
+        "{message}"
+    );
+}
+
+#[test]
+fn a_finished_run_has_the_fewer_epochs_that_are_asked_for() {
+    let folder = folder();
+    let data = folder.path().join("data.csv");
+    let rows: String = (0..40)
+        .map(|i| format!("{},{},0.5\n", i % 2, i % 3))
+        .collect();
+    fs::write(&data, format!("a,b,c\n{rows}")).expect("writable");
+    let whole = [
+        "train",
+        "data.csv",
+        "--quiet",
+        "--out",
+        "whole",
+        "--epochs",
+        "3",
+        "--hidden",
+        "4",
+        "--batch",
+        "8",
+        "--maximum",
+        "2",
+    ];
+    succeed(&folder, &whole);
+    fs::remove_file(&data).expect("was there");
+    for epochs in ["1", "3"] {
+        let (text, _) = succeed(&folder, &["train", "--resume", "whole", "--epochs", epochs]);
+        assert!(
+            text.starts_with("already done: whole after 3 epochs"),
+            "{text}"
+        );
+    }
+    let longer = ["train", "--quiet", "--resume", "whole", "--epochs", "4"];
+    let message = refused(&folder, &longer);
+    assert!(message.contains("data.csv"), "{message}");
+    // One that has not ended cannot be cut short.
+    fs::remove_file(folder.path().join("whole/result.json")).expect("was there");
+    let message = refused(&folder, &["train", "--resume", "whole", "--epochs", "1"]);
+    assert!(message.contains("expected more epochs"), "{message}");
+}
+
+#[test]
 fn training_ends_with_what_to_type_next() {
     let folder = folder();
     let (text, _) = succeed(&folder, &[&SMALL[..], &["--out", "it's here"]].concat());
@@ -241,6 +322,12 @@ fn training_ends_with_what_to_type_next() {
     ] {
         assert!(text.lines().any(|found| found == line), "{line}: {text}");
     }
+    let again = [&SMALL[..], &["--out", "it's here", "--quiet"]].concat();
+    let (text, _) = succeed(&folder, &again);
+    assert!(
+        text.starts_with("already done") && !text.contains("next:"),
+        "{text}"
+    );
 }
 
 #[test]

@@ -222,11 +222,13 @@ impl Train {
                 outcome.test.map_or_else(String::new, test_rows)
             ));
         }
-        text.push_str(&next(
-            invocation.program,
-            outcome.folder.path(),
-            &configuration.data.dataset,
-        ));
+        if output.shows_progress() {
+            text.push_str(&next(
+                invocation.program,
+                outcome.folder.path(),
+                &configuration.data.dataset,
+            ));
+        }
         let document = json!({
             // A path need not be text; this one is shown, not used.
             "run": outcome.folder.path().display().to_string(),
@@ -254,7 +256,8 @@ impl Train {
     }
 
     /// The settings of the run to be resumed with as many epochs as `--epochs`
-    /// says, if these are more than it has.
+    /// says, if these are more than it has. One that has ended with more epochs
+    /// has those asked for.
     fn longer(&self, folder: &RunFolder) -> Result<Option<Configuration>, runs::Error> {
         if self.epochs.is_none() || self.print_config {
             return Ok(None);
@@ -262,7 +265,9 @@ impl Train {
         let shorter = folder.configuration()?;
         let path = folder.path().join("config.toml");
         let longer = Configuration::resolve(None, Some(&path), &self.overrides()?)?;
-        if longer == shorter {
+        let has_ended = folder.read_result()?.is_some();
+        let is_enough = has_ended && longer.training.epochs <= shorter.training.epochs;
+        if longer == shorter || is_enough {
             return Ok(None);
         }
         if !longer.extends(&shorter) {
