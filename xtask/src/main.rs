@@ -16,7 +16,7 @@ use latent_atlas::Output;
 #[command(
     name = "cargo xtask",
     bin_name = "cargo xtask",
-    version,
+    version = latent_atlas::version(),
     max_term_width = 100,
     after_help = latent_atlas::EXIT_CODES
 )]
@@ -36,8 +36,8 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    latent_atlas::main_of("cargo xtask", |cli: &Cli, typed| match &cli.command {
-        Command::Program(command) => command.run(&cli.output, typed),
+    latent_atlas::main_of("cargo xtask", |cli: &Cli, invocation| match &cli.command {
+        Command::Program(command) => command.run(&cli.output, invocation),
         Command::Ci(ci) => ci.run(&cli.output),
     })
 }

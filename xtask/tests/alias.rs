@@ -20,6 +20,26 @@ fn every_command_of_the_program_is_one_of_the_alias() {
 }
 
 #[test]
+fn what_to_type_next_is_typed_with_the_alias() {
+    let run = format!("{}/next", env!("CARGO_TARGET_TMPDIR"));
+    let _ = std::fs::remove_dir_all(&run);
+    let small = ["train", "--hidden", "8", "--batch", "4096", "--epochs", "1"];
+    let text = xtask(&[&small[..], &["--out", &run]].concat()).stdout;
+    let text = String::from_utf8_lossy(&text).into_owned();
+    assert!(
+        text.contains(&format!("next: cargo xtask figures {run}")),
+        "{text}"
+    );
+    let file = format!("{run}/study.toml");
+    let text = xtask(&["study", "new", &file]).stdout;
+    let text = String::from_utf8_lossy(&text).into_owned();
+    assert!(
+        text.contains(&format!("next: cargo xtask figures --study {file}\n")),
+        "{text}"
+    );
+}
+
+#[test]
 fn checks_are_named_and_unknown_ones_refused() {
     let help = xtask(&["ci", "--help"]);
     assert!(String::from_utf8_lossy(&help.stdout).contains("cargo xtask ci --full"));

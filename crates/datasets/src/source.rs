@@ -13,11 +13,12 @@ use crate::idx::{IdxFolder, open_regular};
 use crate::npy;
 use crate::parquet;
 use crate::registry::{NAMES, NamedSet, named_sets};
+use crate::shape::Shape;
 
 /// Where a data set comes from.
 ///
-/// Parsed from the text of `--dataset`: a name of the registry in any case,
-/// `idx:DIR`, or a path that exists. A name comes first; a folder `mnist`
+/// Parsed from the text of `--dataset`: a name of the registry in any case
+/// and with or without its dash, `idx:DIR`, or a path that exists. A name comes first; a folder `mnist`
 /// in the working directory is `./mnist`.
 ///
 /// ```
@@ -41,6 +42,15 @@ pub enum Source {
 }
 
 impl Source {
+    /// The set that the registry has under this very name.
+    fn named(name: &str) -> Option<Self> {
+        if name == glyphs::NAME {
+            return Some(Self::Glyphs);
+        }
+        let set = named_sets().iter().find(|set| set.name == name)?;
+        Some(Self::Named(set))
+    }
+
     /// The name under which the set is loaded: that of the registry,
     /// `idx:DIR`, or the path.
     #[must_use]
@@ -51,6 +61,14 @@ impl Source {
             Self::Idx(folder) => format!("idx:{}", folder.display()),
             Self::Path(path) => path.display().to_string(),
         }
+    }
+
+    /// What a row is, where that is known before it is read: all sets of the
+    /// registry are of grey images of 28 × 28.
+    #[must_use]
+    pub fn known_shape(&self) -> Option<Shape> {
+        const SIDE: usize = glyphs::SIDE;
+        self.path().is_none().then(|| Shape::grey(SIDE, SIDE))
     }
 
     /// The file or folder it names, if it is no name of the registry.
@@ -67,39 +85,40 @@ impl FromStr for Source {
     type Err = DataError;
 
     fn from_str(text: &str) -> Result<Self, DataError> {
-        let lower = text.to_lowercase();
-        if lower == glyphs::NAME {
-            return Ok(Self::Glyphs);
+        if let Some(named) = Self::named(&text.to_lowercase()) {
+            return Ok(named);
         }
-        if let Some(set) = named_sets().iter().find(|set| set.name == lower) {
-            return Ok(Self::Named(set));
+        if let Some(folder) = text
+            .strip_prefix("idx:")
+            .filter(|folder| !folder.is_empty())
+        {
+            return Ok(Self::Idx(PathBuf::from(folder)));
         }
-        match text.strip_prefix("idx:") {
-            Some(folder) if !folder.is_empty() => Ok(Self::Idx(PathBuf::from(folder))),
-            None if !text.is_empty() && Path::new(text).exists() => {
-                Ok(Self::Path(PathBuf::from(text)))
-            }
-            _ => Err(DataError::UnknownDataset {
-                nearest: nearest(&lower),
+        if !text.is_empty() && Path::new(text).exists() {
+            return Ok(Self::Path(PathBuf::from(text)));
+        }
+        // After paths: torchvision calls its folder FashionMNIST.
+        names::find(text, NAMES)
+            .and_then(Self::named)
+            .ok_or_else(|| DataError::UnknownDataset {
+                nearest: nearest(text),
                 name: text.to_owned(),
-            }),
-        }
+            })
     }
 }
 
-/// The name of the registry that `text` is probably meant to be: no path, and
-/// a third of its letters off at most.
+/// The name of the registry that `text` is probably meant to be, if it is no
+/// path.
 fn nearest(text: &str) -> Option<&'static str> {
+    const MEANINGS: [(&str, &str); 3] = [
+        ("fmnist", "fashion-mnist"),
+        ("kuzushiji", "kmnist"),
+        ("kuzushiji-mnist", "kmnist"),
+    ];
     if text.contains(['/', '\\', '.', ':']) {
         return None;
     }
-    NAMES
-        .into_iter()
-        .map(|name| (strsim::damerau_levenshtein(text, name), name))
-        .filter(|&(distance, name)| 3 * distance <= name.len() || name.contains(text))
-        .min_by_key(|&(distance, _)| distance)
-        .map(|(_, name)| name)
-        .filter(|_| !text.is_empty())
+    names::nearest(text, NAMES, &MEANINGS)
 }
 
 /// What a path holds.
@@ -197,12 +216,20 @@ mod tests {
 
     #[test]
     fn names_are_known_in_any_case_and_near_ones_suggested() {
-        assert_eq!("MNIST".parse::<Source>().unwrap().name(), "mnist");
+        for (typed, name) in [
+            ("MNIST", "mnist"),
+            ("Fashion-MNIST", "fashion-mnist"),
+            ("fashion_mnist", "fashion-mnist"),
+            ("FashionMNIST", "fashion-mnist"),
+        ] {
+            assert_eq!(typed.parse::<Source>().unwrap().name(), name);
+        }
         for (name, nearest) in [
             ("fashion", Some("fashion-mnist")),
             ("fashon-mnist", Some("fashion-mnist")),
             ("mnits", Some("mnist")),
             ("glyph", Some("glyphs")),
+            ("F-MNIST", Some("fashion-mnist")),
             ("pictures/", None),
             ("cifar", None),
         ] {

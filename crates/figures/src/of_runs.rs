@@ -60,12 +60,14 @@ pub fn draw(
     download: &mut dyn FnMut(datasets::Progress<'_>),
     observer: &mut dyn FnMut(&Kind),
 ) -> Result<Outcome, Error> {
-    for name in &request.pictures {
-        kind(name)?;
-    }
+    let asked: Vec<&Kind> = request
+        .pictures
+        .iter()
+        .map(|name| kind(name))
+        .collect::<Result<_, Error>>()?;
     let mut pictures = everything();
     pictures.retain(|(_, kind, _)| {
-        request.pictures.is_empty() || request.pictures.iter().any(|name| name == kind.name)
+        asked.is_empty() || asked.iter().any(|asked| asked.name == kind.name)
     });
     let configurations = configurations(&request.runs)?;
     refuse_inside(&configurations[0].data.dataset, &request.out)?;

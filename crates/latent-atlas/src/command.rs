@@ -1,6 +1,7 @@
 //! One module per command: its options, and how its result is printed.
 
 pub(crate) mod bench;
+pub(crate) mod completions;
 pub(crate) mod data;
 pub(crate) mod decode;
 pub(crate) mod encode;
@@ -8,6 +9,7 @@ pub(crate) mod eval;
 pub(crate) mod figures;
 pub(crate) mod inspect;
 pub(crate) mod interpolate;
+pub(crate) mod man;
 pub(crate) mod new_data;
 pub(crate) mod reading;
 pub(crate) mod reconstruct;

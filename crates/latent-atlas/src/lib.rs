@@ -10,6 +10,8 @@
 mod command;
 mod output;
 mod progress;
+mod threads;
+mod version;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -17,11 +19,44 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 pub use crate::output::Output;
+pub use crate::version::version;
 
 /// What the help says about exit codes.
 pub const EXIT_CODES: &str = "\
 Exit codes: 0 done (or already done), 1 unexpected, 2 bad usage, configuration or data,
 3 diverged (non-finite loss), 75 stopped by a signal after a checkpoint.";
+
+/// The program's name.
+pub const PROGRAM: &str = "latent-atlas";
+
+/// Train autoencoders and variational autoencoders, and draw the atlas of what
+/// they learned.
+#[derive(Debug, Parser)]
+#[command(
+    name = PROGRAM,
+    bin_name = PROGRAM,
+    version = version(),
+    max_term_width = 100,
+    after_help = EXIT_CODES
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+
+    /// Where results and messages go.
+    #[command(flatten)]
+    pub output: Output,
+}
+
+/// What the user typed to get here.
+#[derive(Clone, Debug)]
+pub struct Invocation {
+    /// What stands before a command: `latent-atlas`, or an alias of it.
+    pub program: &'static str,
+    /// The whole of it, as a shell takes it.
+    pub command: String,
+}
 
 /// Every command of the program.
 #[derive(Debug, Subcommand)]
@@ -40,16 +75,19 @@ pub enum Command {
     Reproduce(Box<command::reproduce::Reproduce>),
     Data(Box<command::data::Data>),
     Bench(Box<command::bench::Bench>),
+    Completions(command::completions::Completions),
+    Man(command::man::Man),
 }
 
 impl Command {
-    /// Does it; `typed` is the command as a shell takes it.
+    /// Does it.
     ///
     /// # Errors
     /// What went wrong, an [`runs::Error`] inside where it is an expected kind.
-    pub fn run(&self, output: &Output, typed: &str) -> anyhow::Result<()> {
+    pub fn run(&self, output: &Output, invocation: &Invocation) -> anyhow::Result<()> {
+        let typed = invocation.command.as_str();
         match self {
-            Self::Train(train) => train.run(output, typed),
+            Self::Train(train) => train.run(output, invocation),
             Self::Eval(eval) => eval.run(output),
             Self::Encode(encode) => encode.run(output),
             Self::Reconstruct(reconstruct) => reconstruct.run(output),
@@ -57,11 +95,13 @@ impl Command {
             Self::Sample(sample) => sample.run(output),
             Self::Interpolate(interpolate) => interpolate.run(output),
             Self::Figures(figures) => figures.run(output, typed),
-            Self::Study(study) => study.run(output),
+            Self::Study(study) => study.run(output, invocation),
             Self::Runs(runs) => runs.run(output),
             Self::Reproduce(reproduce) => reproduce.run(output, typed),
             Self::Data(data) => data.run(output),
             Self::Bench(bench) => bench.run(output),
+            Self::Completions(completions) => completions.run(output),
+            Self::Man(man) => man.run(output),
         }
     }
 }
@@ -69,8 +109,8 @@ impl Command {
 /// Parses the arguments of this process, runs what they ask for and reports
 /// how it ended. `program` is what the user typed before them.
 pub fn main_of<C: Parser>(
-    program: &str,
-    run: impl FnOnce(&C, &str) -> anyhow::Result<()>,
+    program: &'static str,
+    run: impl FnOnce(&C, &Invocation) -> anyhow::Result<()>,
 ) -> ExitCode {
     let arguments: Vec<String> = std::env::args_os()
         .map(|argument| argument.to_string_lossy().into_owned())
@@ -78,7 +118,16 @@ pub fn main_of<C: Parser>(
     // Help and version go to stdout with code 0, wrong usage to stderr with
     // code 2.
     let command_line = C::parse();
-    match run(&command_line, &typed_command(program, &arguments)) {
+    let invocation = Invocation {
+        program,
+        command: typed_command(program, &arguments),
+    };
+    runs::environment::name_revision(version::REVISION);
+    // The kernels would panic at a wrong pin.
+    let done = version::instruction_set()
+        .map_err(anyhow::Error::from)
+        .and_then(|_| run(&command_line, &invocation));
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&error),
     }
@@ -101,9 +150,23 @@ fn fail(error: &anyhow::Error) -> ExitCode {
     match typed {
         // Its sentence holds the cause already.
         Some(typed) => complain(&typed.to_string()),
-        None => complain(&format!("{error:#}")),
+        None => complain(&sentence(error)),
     }
     ExitCode::from(typed.map_or(1, runs::Error::exit_code))
+}
+
+/// An error with its causes, each said once: some sentences hold theirs.
+fn sentence(error: &anyhow::Error) -> String {
+    error.chain().fold(String::new(), |said, cause| {
+        let cause = cause.to_string();
+        if said.is_empty() {
+            cause
+        } else if said.contains(&cause) {
+            said
+        } else {
+            format!("{said}: {cause}")
+        }
+    })
 }
 
 /// Says what went wrong, as far as anybody listens.
@@ -130,7 +193,23 @@ pub(crate) fn quoted(argument: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use clap::CommandFactory as _;
+
     use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_cause_is_said_once() {
+        let cause = || std::io::Error::other("the disk is full");
+        let silent = anyhow::Error::new(cause()).context("a cannot be written");
+        assert_eq!(sentence(&silent), "a cannot be written: the disk is full");
+        let telling = anyhow::Error::new(cause()).context("a cannot be written: the disk is full");
+        assert_eq!(sentence(&telling), "a cannot be written: the disk is full");
+    }
 
     #[test]
     fn a_typed_command_can_be_pasted_into_a_shell() {

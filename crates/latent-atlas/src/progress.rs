@@ -1,19 +1,34 @@
 //! Progress of long work: a bar on a terminal, a line per epoch when piped.
 
 use std::cell::Cell;
+use std::fmt::Write;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{
+    HumanDuration, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle,
+};
+use models::ModelKind;
 use runs::run_folder::EpochMetrics;
 
 use crate::output::Output;
 
+/// Parts that a run is divided into for its bar: finer than epochs, so that the
+/// first of them tells how long the run will take.
+const PARTS: u64 = 10_000;
+
+/// What is too long for the terminal is cut from the message.
+const TRAINING_BAR: &str = "{prefix}{bar:10} {wide_msg}{left}";
+
 /// Shows the training of one model.
 pub(crate) struct TrainingProgress {
     output: Output,
-    bar: ProgressBar,
+    bars: MultiProgress,
+    /// On a terminal, from the beginning of training to its end.
+    bar: Option<ProgressBar>,
     prefix: String,
+    epochs: usize,
+    kind: Option<ModelKind>,
 }
 
 impl TrainingProgress {
@@ -24,36 +39,52 @@ impl TrainingProgress {
 
     /// One of several runs, each with its own bar and `prefix`.
     pub(crate) fn among(bars: &MultiProgress, output: Output, prefix: &str, epochs: usize) -> Self {
-        bars.set_draw_target(if output.is_interactive() {
-            ProgressDrawTarget::stderr_with_hz(10)
-        } else {
-            ProgressDrawTarget::hidden()
-        });
-        let bar = bars.add(ProgressBar::new(epochs as u64));
-        bar.set_style(
-            ProgressStyle::with_template(
-                "{prefix}{bar:32} epoch {pos}/{len}  {msg}  {elapsed} elapsed, {eta} left",
-            )
-            .expect("the template is well formed"),
-        );
-        bar.set_prefix(prefix.to_owned());
-        bar.enable_steady_tick(Duration::from_millis(200));
         Self {
             output,
-            bar,
+            bars: bars.clone(),
+            bar: None,
             prefix: prefix.to_owned(),
+            epochs,
+            kind: None,
+        }
+    }
+
+    /// A line about the work, above the bars where there are any.
+    fn say(&self, line: &str) {
+        let line = format!("{}{line}", self.prefix);
+        if self.output.is_interactive() {
+            // As in a note, nobody need listen.
+            let _ = self.bars.println(line);
+        } else {
+            self.output.note(&line);
+        }
+    }
+
+    /// The bar, from now on to be seen.
+    fn bar(&mut self) -> Option<&ProgressBar> {
+        if self.bar.is_none() && self.output.is_interactive() {
+            let bar = self.bars.add(ProgressBar::new(PARTS));
+            bar.set_style(style(TRAINING_BAR));
+            bar.set_prefix(self.prefix.clone());
+            bar.set_message(format!("epoch 0/{}", self.epochs));
+            bar.enable_steady_tick(Duration::from_millis(200));
+            self.bar = Some(bar);
+        }
+        self.bar.as_ref()
+    }
+
+    fn clear(&mut self) {
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+            self.bars.remove(&bar);
         }
     }
 }
 
-impl TrainingProgress {
-    /// A line about the work, above the bar where there is one.
-    fn say(&self, line: &str) {
-        if self.output.is_interactive() {
-            self.bar.println(format!("{}{line}", self.prefix));
-        } else {
-            self.output.note(&format!("{}{line}", self.prefix));
-        }
+impl Drop for TrainingProgress {
+    /// However training ends, no bar is left on the terminal.
+    fn drop(&mut self) {
+        self.clear();
     }
 }
 
@@ -69,33 +100,90 @@ impl runs::training::Observer for TrainingProgress {
         }
     }
 
+    fn model(&mut self, kind: ModelKind) {
+        self.kind = Some(kind);
+    }
+
     fn began(&mut self, statement: &str) {
         self.say(statement);
+        self.bar();
     }
 
     fn resumed(&mut self, epochs: usize) {
-        self.bar.set_position(epochs as u64);
-        self.bar.reset_eta();
+        let done = epochs as f64 / self.epochs.max(1) as f64;
+        let message = format!("epoch {epochs}/{}", self.epochs);
+        if let Some(bar) = self.bar() {
+            bar.set_message(message);
+            bar.set_position((done * PARTS as f64) as u64);
+            bar.reset_eta();
+        }
+    }
+
+    fn progressed(&mut self, share: f64) {
+        if let Some(bar) = self.bar() {
+            bar.set_position((share * PARTS as f64) as u64);
+        }
     }
 
     fn epoch(&mut self, metrics: &EpochMetrics, epochs: usize) {
-        let message = format!(
-            "test loss {:.2} (reconstruction {:.2}, KL {:.2})",
-            metrics.test.loss, metrics.test.reconstruction, metrics.test.kl
-        );
-        if self.output.is_interactive() {
-            self.bar.set_message(message);
-            self.bar.set_position(metrics.epoch as u64);
+        let line = epoch_line(metrics, epochs, self.kind);
+        if let Some(bar) = self.bar() {
+            bar.set_message(line);
         } else {
+            // The one is a mean over weights that change, the other of those at
+            // the end: neither is to be taken from the other.
             self.output.note(&format!(
-                "{}epoch {}/{epochs}  train loss {:.2}  {message}  {:.0} images/s",
-                self.prefix, metrics.epoch, metrics.train.loss, metrics.images_per_second
+                "{}{line}  running train mean {:.2}  {:.0} images/s",
+                self.prefix, metrics.train.loss, metrics.images_per_second
             ));
         }
     }
 
     fn finished(&mut self) {
-        self.bar.finish_and_clear();
+        self.clear();
+    }
+}
+
+/// An epoch and the test loss after it.
+fn epoch_line(metrics: &EpochMetrics, epochs: usize, kind: Option<ModelKind>) -> String {
+    let test = &metrics.test;
+    let mut line = format!(
+        "epoch {}/{epochs}  test loss {:.2}",
+        metrics.epoch, test.loss
+    );
+    if let Some(penalty) = kind.and_then(penalty) {
+        let _ = write!(line, " ({penalty} {:.2})", test.kl);
+    }
+    line
+}
+
+/// What a model's loss has besides the reconstruction, if anything.
+pub(crate) fn penalty(kind: ModelKind) -> Option<&'static str> {
+    match kind {
+        ModelKind::Ae => None,
+        ModelKind::Vae => Some("KL"),
+        ModelKind::AeL2 => Some("½‖z‖²"),
+    }
+}
+
+/// The style of a bar; `{left}` is the time that is left, where that is known
+/// and not nothing.
+pub(crate) fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template)
+        .expect("the template is well formed")
+        .with_key("left", |state: &ProgressState, text: &mut dyn Write| {
+            let left = time_left(state.pos(), state.len(), state.eta());
+            // A bar that cannot be written is no reason to stop.
+            let _ = text.write_str(&left);
+        })
+}
+
+fn time_left(done: u64, all: Option<u64>, left: Duration) -> String {
+    let is_known = done > 0 && all.is_none_or(|all| done < all);
+    if is_known && left.as_secs() > 0 {
+        format!("  {:#} left", HumanDuration(left))
+    } else {
+        String::new()
     }
 }
 
@@ -111,12 +199,7 @@ pub(crate) struct ImageProgress {
 impl ImageProgress {
     pub(crate) fn new(output: Output) -> Self {
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
-        bar.set_style(
-            ProgressStyle::with_template(
-                "{bar:32} {pos}/{len} images  {elapsed} elapsed, {eta} left",
-            )
-            .expect("the template is well formed"),
-        );
+        bar.set_style(style("{bar:32} {pos}/{len} images{left}"));
         Self {
             output,
             bar,
@@ -164,12 +247,7 @@ const PAUSE: Duration = Duration::from_secs(5);
 impl RowProgress {
     pub(crate) fn new(output: Output) -> Self {
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
-        bar.set_style(
-            ProgressStyle::with_template(
-                "{bar:32} {pos}/{len} rows  {elapsed} elapsed, {eta} left",
-            )
-            .expect("the template is well formed"),
-        );
+        bar.set_style(style("{bar:32} {pos}/{len} rows{left}"));
         Self {
             output,
             bar,
@@ -203,5 +281,69 @@ impl runs::apply::Observer for RowProgress {
 
     fn remark(&self, sentence: &str) {
         self.output.note(sentence);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use models::DataTreatment;
+    use runs::run_folder::Losses;
+
+    use super::*;
+
+    fn metrics(loss: f64) -> EpochMetrics {
+        let losses = Losses {
+            loss,
+            reconstruction: loss - 25.5,
+            kl: 25.5,
+        };
+        EpochMetrics {
+            epoch: 3280,
+            step: 1,
+            train: losses,
+            test: losses,
+            validation: None,
+            data_treatment: DataTreatment::Grey,
+            learning_rate: None,
+            seconds: 1.0,
+            images_per_second: 1.0,
+        }
+    }
+
+    #[test]
+    fn a_line_names_what_a_model_has() {
+        let line = |kind| epoch_line(&metrics(150.25), 3280, Some(kind));
+        assert_eq!(
+            line(ModelKind::Vae),
+            "epoch 3280/3280  test loss 150.25 (KL 25.50)"
+        );
+        assert_eq!(line(ModelKind::Ae), "epoch 3280/3280  test loss 150.25");
+        assert!(line(ModelKind::AeL2).ends_with("(½‖z‖² 25.50)"));
+    }
+
+    #[test]
+    fn time_is_left_only_where_it_is_known_and_some() {
+        let second = Duration::from_secs(1);
+        assert_eq!(time_left(0, Some(10), second), "");
+        assert_eq!(time_left(10, Some(10), second), "");
+        assert_eq!(time_left(5, Some(10), Duration::from_millis(400)), "");
+        assert_eq!(time_left(5, Some(10), 12 * second), "  12s left");
+    }
+
+    #[test]
+    fn a_bar_fits_80_columns_and_leaves_nothing_behind() {
+        let terminal = indicatif::InMemoryTerm::new(24, 80);
+        let target = ProgressDrawTarget::term_like(Box::new(terminal.clone()));
+        let bar = ProgressBar::with_draw_target(Some(PARTS), target);
+        bar.set_style(style(TRAINING_BAR));
+        bar.set_prefix("[17/17] vae-2d-deep seed 4  ");
+        bar.set_position(PARTS / 2);
+        bar.set_message(epoch_line(&metrics(15_000.25), 3280, Some(ModelKind::Vae)));
+        bar.tick();
+        let drawn = terminal.contents();
+        assert_eq!(drawn.lines().count(), 1, "{drawn}");
+        assert!(drawn.contains("test loss 15000.25"), "{drawn}");
+        bar.finish_and_clear();
+        assert_eq!(terminal.contents(), "");
     }
 }

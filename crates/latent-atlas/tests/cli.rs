@@ -532,6 +532,9 @@ fn every_command_has_help_with_examples() {
         "reproduce",
         "data",
         "bench",
+        "study",
+        "completions",
+        "man",
     ] {
         let text = succeed(program(folder.path()).args([command, "--help"]));
         assert!(text.contains("Examples:"), "{command}");

@@ -7,10 +7,12 @@
 //!
 //! The number of threads is absent on purpose: it never changes a result.
 
+mod choices;
 mod layers;
 mod reading;
 mod two_layers;
 mod typed;
+mod widths;
 
 use std::path::Path;
 
@@ -262,6 +264,7 @@ impl Configuration {
         for item in overrides {
             set(&mut table, item)?;
         }
+        widths::settle(&mut table)?;
         let configuration: Self = table.try_into().map_err(|error: toml::de::Error| {
             Error::Configuration(format!(
                 "the configuration has a value of the wrong type: {}",

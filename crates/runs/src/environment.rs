@@ -1,6 +1,10 @@
 //! Where a run was made: what `environment.json` records.
 
+use std::sync::OnceLock;
+
 use serde::{Deserialize, Serialize};
+
+static REVISION: OnceLock<&str> = OnceLock::new();
 
 /// The surroundings of a run. None of it changes a result, except that
 /// another instruction-set path may round differently.
@@ -26,7 +30,7 @@ impl Environment {
     pub fn describe(threads: usize, dataset_sha256: &str) -> Self {
         Self {
             version: env!("CARGO_PKG_VERSION").into(),
-            revision: env!("LATENT_ATLAS_REVISION").into(),
+            revision: REVISION.get().copied().unwrap_or("unknown").into(),
             instruction_set: tensor_ops::isa::isa().to_string(),
             cpu_features: cpu_features(),
             threads,
@@ -55,6 +59,12 @@ fn cpu_features() -> Vec<String> {
 #[cfg(not(target_arch = "x86_64"))]
 fn cpu_features() -> Vec<String> {
     vec![std::env::consts::ARCH.to_owned()]
+}
+
+/// Names the git revision of this process, once: a program that knows its own
+/// says it before its first run.
+pub fn name_revision(revision: &'static str) {
+    REVISION.get_or_init(|| revision);
 }
 
 /// Threads to use: as asked, else `SLURM_CPUS_PER_TASK`, else all cores this

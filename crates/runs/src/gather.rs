@@ -255,13 +255,9 @@ fn unknown(measure: &str, runs: &[Known]) -> Error {
         .flat_map(|evaluation| leaves(evaluation, ""))
         .filter(|name| !name.starts_with("configuration."))
         .collect();
-    let alike = |text: &str| text.to_lowercase().replace('-', "_");
-    let nearest = known
-        .iter()
-        .min_by_key(|name| strsim::damerau_levenshtein(&alike(measure), &alike(name)));
+    let hint = names::hint(measure, known.iter().map(String::as_str), &[]);
     Error::Configuration(format!(
-        "--measures names '{measure}', which no eval.json of these runs has; did you mean '{}'?",
-        nearest.map_or("loss", String::as_str)
+        "--measures names '{measure}', which no eval.json of these runs has; {hint}"
     ))
 }
 

@@ -61,22 +61,17 @@ pub const PRESETS: &[Preset] = &[
     },
 ];
 
-/// The layer of the preset called `name`.
+/// The layer of the preset called `name`, in any case of letters.
 ///
 /// # Errors
 /// When there is no such preset; the message names the nearest one.
 pub fn find(name: &str) -> Result<toml::Table, Error> {
-    let preset = PRESETS
-        .iter()
-        .find(|preset| preset.name == name)
+    let known = || PRESETS.iter().map(|preset| preset.name);
+    let preset = names::find(name, known())
+        .and_then(|name| PRESETS.iter().find(|preset| preset.name == name))
         .ok_or_else(|| {
-            let nearest = PRESETS
-                .iter()
-                .min_by_key(|preset| strsim::damerau_levenshtein(name, preset.name))
-                .map_or("", |preset| preset.name);
-            Error::Configuration(format!(
-                "there is no preset '{name}'; did you mean '{nearest}'?"
-            ))
+            let hint = names::hint(name, known(), &[]);
+            Error::Configuration(format!("there is no preset '{name}'; {hint}"))
         })?;
     Ok(preset
         .layer
@@ -101,5 +96,7 @@ mod tests {
     fn an_unknown_preset_names_the_nearest() {
         let message = find("lab-va").unwrap_err().to_string();
         assert!(message.contains("'lab-vae'"), "{message}");
+        let shouted = find("Lab_VAE").expect("the same name");
+        assert_eq!(shouted, find("lab-vae").expect("a preset"));
     }
 }

@@ -186,6 +186,7 @@ pub fn write(
 ) -> Result<(Report, PathBuf), Error> {
     let folder = &request.folder;
     let configuration = folder.configuration()?;
+    atomic_file::check_file(&folder.evaluation())?;
     let spec = configuration.model_spec()?;
     match request.nll_samples {
         Some(0) => {

@@ -244,7 +244,7 @@ impl RunFolder {
         Ok(())
     }
 
-    fn environment(&self) -> Result<Environment, Error> {
+    pub(crate) fn environment(&self) -> Result<Environment, Error> {
         let path = self.path.join("environment.json");
         let bytes = fs::read(&path).map_err(|source| Error::Read {
             path: path.clone(),

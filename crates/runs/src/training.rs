@@ -1,13 +1,14 @@
 //! Training one model into a run folder: start, resume, checkpoint, finish.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use datasets::{Dataset, TestOrigin};
 use evaluation::EvaluationError;
-use models::{Diverged, EpochLosses, Images, Model, Standardisation, Trainer};
+use models::{Diverged, EpochLosses, Images, Model, ModelKind, Standardisation, Trainer};
 
+use crate::atomic_file;
 use crate::configuration::Configuration;
 use crate::early_stopping::EarlyStopping;
 use crate::environment::{Environment, threads};
@@ -20,6 +21,9 @@ use crate::trajectories::Trajectories;
 
 /// A run checkpoints at the first chance after this long.
 pub(crate) const CHECKPOINT_EVERY: Duration = Duration::from_secs(20);
+
+/// Where runs are kept that are given no folder.
+const RUNS: &str = "runs";
 
 /// What to train, and how to get at it.
 #[derive(Clone, Debug)]
@@ -79,14 +83,17 @@ pub struct Outcome {
     pub result: RunResult,
     /// Whether it had been finished before, so that nothing was trained.
     pub already_done: bool,
-    /// Rows that the test losses are of, and where they come from.
-    pub test: (usize, TestOrigin),
+    /// Rows that the test losses are of, and where they come from; absent where
+    /// the data were not needed.
+    pub test: Option<(usize, TestOrigin)>,
 }
 
 /// Hears how far training has come.
 pub trait Observer {
     /// The data have been read: what they are and what was decided about them.
     fn data(&mut self, _dataset: &Dataset) {}
+    /// A model of this kind is trained.
+    fn model(&mut self, _kind: ModelKind) {}
     /// Training begins or goes on; `statement` says on what, or what for.
     fn began(&mut self, _statement: &str) {}
     /// Training goes on after this many epochs.
@@ -114,8 +121,28 @@ pub fn train(
     observer: &mut dyn Observer,
 ) -> Result<Outcome, Error> {
     let mut configuration = request.target.configuration()?;
-    if matches!(request.target, Target::New { .. }) {
-        configuration.data.dataset = anchored(&configuration.data.dataset)?;
+    match &request.target {
+        Target::New { out, .. } => {
+            configuration.data.dataset = anchored(&configuration.data.dataset)?;
+            let place = out.as_deref().unwrap_or(Path::new(RUNS));
+            refuse_inside(&configuration.data.dataset, place)?;
+            let folder = RunFolder::at(place);
+            if !folder.exists() {
+                atomic_file::check_folder(place)?;
+            } else if folder.read_result()?.is_none() {
+                return Err(unfinished(&folder));
+            }
+        }
+        Target::Resume { folder, longer } => {
+            // Data are only asked for where they are used or named.
+            if longer.is_none()
+                && request.location.dataset.is_none()
+                && let Some(outcome) = finished_before(folder, &configuration)?
+            {
+                return Ok(outcome);
+            }
+            atomic_file::check_folder(folder.path())?;
+        }
     }
     let dataset = request.location.load(&configuration, download)?;
     observer.data(&dataset);
@@ -125,9 +152,8 @@ pub fn train(
     match &request.target {
         Target::New { out, .. } => {
             let folder = RunFolder::at(out.clone().unwrap_or_else(|| {
-                PathBuf::from("runs").join(configuration.run_name(&data.dataset.fingerprint))
+                Path::new(RUNS).join(configuration.run_name(&data.dataset.fingerprint))
             }));
-            refuse_inside(&configuration.data.dataset, folder.path())?;
             let run = Run {
                 configuration: &configuration,
                 dataset: &data.dataset,
@@ -186,10 +212,7 @@ impl Run<'_> {
             if let Some(outcome) = self.finished()? {
                 return Ok(outcome);
             }
-            let path = self.folder.path().display();
-            return Err(Error::RunFolder(format!(
-                "{path} holds an unfinished run; continue it with --resume {path}, or choose another --out"
-            )));
+            return Err(unfinished(&self.folder));
         }
         let images = self.images()?;
         let trainer = self.trainer(&images)?;
@@ -269,19 +292,11 @@ impl Run<'_> {
     /// The outcome of a run that has ended as `result` says; an error if it
     /// diverged.
     pub(crate) fn ended(&self, result: RunResult) -> Result<Outcome, Error> {
-        match result.status {
-            Status::Done => Ok(Outcome {
-                folder: self.folder.clone(),
-                result,
-                already_done: true,
-                test: self.test(),
-            }),
-            Status::Diverged => Err(self.diverged(result.divergence.unwrap_or_default())),
-        }
+        outcome(&self.folder, result, self.test())
     }
 
-    fn test(&self) -> (usize, TestOrigin) {
-        (self.dataset.test.len(), self.dataset.test_origin)
+    fn test(&self) -> Option<(usize, TestOrigin)> {
+        Some((self.dataset.test.len(), self.dataset.test_origin))
     }
 
     fn digest(&self) -> String {
@@ -289,10 +304,7 @@ impl Run<'_> {
     }
 
     pub(crate) fn diverged(&self, divergence: String) -> Error {
-        Error::Diverged {
-            run: self.folder.path().into(),
-            divergence,
-        }
+        diverged(&self.folder, divergence)
     }
 
     pub(crate) fn images(&self) -> Result<RunImages<'_>, Error> {
@@ -344,6 +356,7 @@ impl Run<'_> {
         )?;
         let patience = self.configuration.training.patience;
         let mut stopping = EarlyStopping::begin(patience, &metrics, &self.folder)?;
+        observer.model(trainer.model().spec().kind);
         observer.began(&images.statement());
         let objective = &trainer.config().objective;
         observer.began(&objective.statement(trainer.model().spec()));
@@ -517,6 +530,58 @@ impl Run<'_> {
         observer.finished();
         Ok(self.diverged(text))
     }
+}
+
+/// The outcome of a run that has ended with just these settings, by what its
+/// folder says about its data.
+fn finished_before(
+    folder: &RunFolder,
+    configuration: &Configuration,
+) -> Result<Option<Outcome>, Error> {
+    let Some(result) = folder.read_result()? else {
+        return Ok(None);
+    };
+    let fingerprint = folder.environment()?.dataset_sha256;
+    let digests = [
+        configuration.digest(&fingerprint),
+        configuration.former_digest(&fingerprint),
+    ];
+    if digests.contains(&result.digest) {
+        outcome(folder, result, None).map(Some)
+    } else {
+        Ok(None)
+    }
+}
+
+/// The outcome of a run that has ended before; an error if it diverged.
+fn outcome(
+    folder: &RunFolder,
+    result: RunResult,
+    test: Option<(usize, TestOrigin)>,
+) -> Result<Outcome, Error> {
+    match result.status {
+        Status::Done => Ok(Outcome {
+            folder: folder.clone(),
+            result,
+            already_done: true,
+            test,
+        }),
+        Status::Diverged => Err(diverged(folder, result.divergence.unwrap_or_default())),
+    }
+}
+
+fn diverged(folder: &RunFolder, divergence: String) -> Error {
+    Error::Diverged {
+        run: folder.path().into(),
+        divergence,
+    }
+}
+
+fn unfinished(folder: &RunFolder) -> Error {
+    let path = folder.path().display();
+    Error::RunFolder(format!(
+        "{path} holds an unfinished run; continue it with --resume {path}, or choose another --out"
+    ))
 }
 
 /// Whether a measurement fails because of what the weights compute: they may

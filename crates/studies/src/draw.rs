@@ -11,6 +11,7 @@ use datasets::Dataset;
 use crate::page;
 use crate::{DivergedRun, Drawing, PlannedRun, Scale, Study, TrainedRun};
 use runs::Error;
+use runs::atomic_file::check_folder;
 use runs::configuration::{Configuration, ReadingConfiguration};
 use runs::environment::threads;
 use runs::interrupt::Interrupt;
@@ -106,6 +107,7 @@ pub fn draw(
     let data = Data::of_studies(request, &studies)?;
     for output in [&request.out, &request.runs] {
         refuse_inside(&data.name, output)?;
+        check_folder(output)?;
     }
     let dataset = request
         .location

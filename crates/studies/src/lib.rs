@@ -177,30 +177,31 @@ pub fn report(study: &dyn Study, drawing: &mut Drawing<'_>) -> Result<Report, Er
     })
 }
 
-/// The studies called `names`, and those of the files that are named (`*.toml`);
+/// The studies called `chosen`, and those of the files that are named (`*.toml`);
 /// all of the atlas for an empty list.
 ///
 /// # Errors
-/// An unknown name; the message lists the known ones. A file that cannot be
+/// An unknown name; the message says which is meant. A file that cannot be
 /// understood.
-pub fn select(names: &[String]) -> Result<Vec<Box<dyn Study>>, Error> {
+pub fn select(chosen: &[String]) -> Result<Vec<Box<dyn Study>>, Error> {
     let boxed = |study: &BuiltIn| -> Box<dyn Study> { Box::new(*study) };
-    if names.is_empty() {
+    if chosen.is_empty() {
         return Ok(STUDIES.iter().map(boxed).collect());
     }
-    names
+    chosen
         .iter()
         .map(|name| {
             if Path::new(name).extension().is_some_and(|end| end == "toml") {
                 let study = file::StudyFile::read(Path::new(name))?;
                 return Ok(Box::new(study) as Box<dyn Study>);
             }
-            let known = STUDIES.iter().find(|study| study.name == name);
-            known.map(boxed).ok_or_else(|| {
-                let known: Vec<&str> = STUDIES.iter().map(|study| study.name).collect();
+            let known = || STUDIES.iter().map(|study| study.name);
+            let found = names::find(name, known());
+            let study = STUDIES.iter().find(|study| Some(study.name) == found);
+            study.map(boxed).ok_or_else(|| {
                 Error::Configuration(format!(
-                    "there is no study '{name}'; expected one of {}, or a file that ends in .toml",
-                    known.join(", ")
+                    "there is no study '{name}'; {}; a study in a file ends in .toml",
+                    names::hint(name, known(), &[])
                 ))
             })
         })

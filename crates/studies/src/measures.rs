@@ -55,7 +55,7 @@ pub fn measure(name: &str) -> Result<&'static Measure, Error> {
             let known = MEASURES.iter().map(|measure| measure.name);
             Error::Configuration(format!(
                 "there is no measure '{name}'; {}",
-                super::file::nearest(name, known)
+                names::hint(name, known, &[])
             ))
         })
 }

@@ -159,14 +159,14 @@ impl Kind {
 /// The picture called `name`.
 ///
 /// # Errors
-/// An unknown name; the message lists the known ones.
+/// An unknown name; the message says which is meant.
 pub fn kind(name: &str) -> Result<&'static Kind, Error> {
-    KIT.iter().find(|kind| kind.name == name).ok_or_else(|| {
-        let known: Vec<&str> = KIT.iter().map(|kind| kind.name).collect();
-        Error::Configuration(format!(
-            "there is no figure '{name}'; expected one of {}",
-            known.join(", ")
-        ))
+    let known = || KIT.iter().map(|kind| kind.name);
+    let found = names::find(name, known());
+    let kind = KIT.iter().find(|kind| Some(kind.name) == found);
+    kind.ok_or_else(|| {
+        let hint = names::hint(name, known(), &[]);
+        Error::Configuration(format!("there is no figure '{name}'; {hint}"))
     })
 }
 

@@ -36,7 +36,7 @@ pub struct Bench {
     epochs: Option<usize>,
 
     /// Measure with 1 thread and with N: 2 where there are as many processors.
-    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", value_parser = crate::threads::count, allow_negative_numbers = true)]
     threads: Option<usize>,
 
     /// Train PyTorch and JAX in turn with this program (benches/peers).

@@ -11,6 +11,7 @@ use runs::run_folder::RunFolder;
 use super::source::{DownloadProgress, SourceOptions};
 use crate::output::Output;
 use crate::progress::ImageProgress;
+use crate::threads::ThreadsOption;
 
 /// Evaluate a run: writes RUN/eval.json and prints the table.
 #[derive(Debug, Args)]
@@ -57,9 +58,8 @@ pub struct Eval {
     #[arg(long, value_name = "SOURCE")]
     dataset: Option<String>,
 
-    /// Threads to use; all cores by default. Never changes the result.
-    #[arg(long, value_name = "N")]
-    threads: Option<usize>,
+    #[command(flatten)]
+    threads: ThreadsOption,
 
     #[command(flatten)]
     source: SourceOptions,
@@ -85,7 +85,7 @@ impl Eval {
             seed: self.seed,
             treatment: self.data_treatment,
             nll_samples: self.nll_samples,
-            threads: self.threads,
+            threads: self.threads.count,
             location: self.source.location(self.dataset.clone()),
         };
         let mut downloads = DownloadProgress::new(*output);

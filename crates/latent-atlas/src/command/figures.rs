@@ -19,6 +19,7 @@ use super::reading::ReadingOptions;
 use super::source::{DownloadProgress, SourceOptions};
 use crate::output::Output;
 use crate::progress::TrainingProgress;
+use crate::threads::ThreadsOption;
 
 /// Draw everything about some runs, or train what studies need and draw them.
 #[derive(Debug, Args)]
@@ -73,9 +74,8 @@ pub struct Figures {
     #[arg(long)]
     bare: bool,
 
-    /// Threads to use; all cores by default. Never changes the result.
-    #[arg(long, value_name = "N")]
-    threads: Option<usize>,
+    #[command(flatten)]
+    threads: ThreadsOption,
 
     /// Also write the article as Markdown to this file, with small copies of
     /// the pictures in images/ beside it.
@@ -125,7 +125,7 @@ impl Figures {
             out: self.out.clone().unwrap_or_else(|| "figures".into()),
             runs: self.runs.clone(),
             output: self.output(),
-            threads: self.threads,
+            threads: self.threads.count,
             location: self.source.location(None),
             reading: self.reading.over(ReadingConfiguration::default()),
             command: typed.into(),
@@ -186,7 +186,7 @@ impl Figures {
             pictures: self.figure.clone(),
             out,
             output: self.output(),
-            threads: self.threads,
+            threads: self.threads.count,
             location: self.source.location(self.dataset.clone()),
             command: typed.into(),
         };

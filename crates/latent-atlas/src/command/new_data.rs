@@ -12,34 +12,34 @@ use runs::run_folder::RunFolder;
 
 use super::reading::ReadingOptions;
 use super::source::SourceOptions;
+use crate::threads::ThreadsOption;
 
 /// Where the result goes.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct ResultOptions {
     /// Where to write; the ending says what.
-    #[arg(long, short, value_name = "PATH")]
+    #[arg(long, short, alias = "out", value_name = "PATH")]
     output: PathBuf,
 
     /// Replace the file if it exists. A folder is never replaced.
     #[arg(long)]
     force: bool,
 
-    /// Threads to use; all cores by default. Never changes the result.
-    #[arg(long, value_name = "N")]
-    threads: Option<usize>,
+    #[command(flatten)]
+    threads: ThreadsOption,
 }
 
 impl ResultOptions {
-    /// The model of a run, and the place for one of `kinds`, both before any
-    /// work.
+    /// The model of a run, and the place for one of `kinds`; the place is looked
+    /// at first.
     pub(crate) fn open(
         &self,
         run: &Path,
         kinds: &[Kind],
     ) -> anyhow::Result<(TrainedModel, Destination, Interrupt)> {
-        let trained = TrainedModel::open(RunFolder::at(run), self.threads)?;
         let interrupt = Interrupt::install().context("cannot handle signals")?;
         let destination = Destination::open(&self.output, self.force, kinds)?;
+        let trained = TrainedModel::open(RunFolder::at(run), self.threads.count)?;
         Ok((trained, destination, interrupt))
     }
 }

@@ -23,7 +23,7 @@ pub(crate) struct ReadingOptions {
     resize: Option<String>,
 
     /// automatic (grey when every image is), grey or rgb.
-    #[arg(long, value_name = "C")]
+    #[arg(long, alias = "color", value_name = "C")]
     colour: Option<String>,
 
     /// What transparent pixels are composed on: black, white or '#rrggbb'.

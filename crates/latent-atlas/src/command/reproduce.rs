@@ -13,6 +13,7 @@ use serde_json::json;
 use super::source::{DownloadProgress, SourceOptions};
 use crate::output::Output;
 use crate::progress::{ImageProgress, TrainingProgress};
+use crate::threads::ThreadsOption;
 
 /// Make a published result again: our figures beside the published ones.
 #[derive(Debug, Args)]
@@ -55,16 +56,21 @@ pub struct Reproduce {
     no_training: bool,
 
     /// Folder of the runs and results; what is finished there is not repeated.
-    #[arg(long, value_name = "DIR", default_value = "reproductions")]
+    #[arg(
+        long,
+        short_alias = 'o',
+        alias = "output",
+        value_name = "DIR",
+        default_value = "reproductions"
+    )]
     out: PathBuf,
 
     /// Also write the document of everything reproduced so far.
     #[arg(long, value_name = "FILE")]
     markdown: Option<PathBuf>,
 
-    /// Threads to use; all cores by default. Never changes the result.
-    #[arg(long, value_name = "N")]
-    threads: Option<usize>,
+    #[command(flatten)]
+    threads: ThreadsOption,
 
     #[command(flatten)]
     source: SourceOptions,
@@ -100,10 +106,13 @@ impl Reproduce {
             seed: self.seed,
             trains: !self.no_training,
             out: self.out.clone(),
-            threads: self.threads,
+            threads: self.threads.count,
             lookup: self.source.lookup(),
             command: typed.into(),
         };
+        if let Some(path) = &self.markdown {
+            runs::atomic_file::check_file(path)?;
+        }
         let mut downloads = DownloadProgress::new(*output);
         let mut download = |event: datasets::Progress<'_>| downloads.report(event);
         let progress = RowProgress {

@@ -5,10 +5,11 @@ use std::path::PathBuf;
 
 use clap::Args;
 use datasets::{Lookup, Progress};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 use runs::run_data::DataLocation;
 
 use crate::output::Output;
+use crate::progress::style;
 
 /// Where data sets are looked up, and whether they may be downloaded.
 #[derive(Clone, Debug, Args)]
@@ -74,12 +75,7 @@ impl DownloadProgress {
             Progress::Started { file, url, total } => {
                 if self.output.is_interactive() {
                     let bar = ProgressBar::new(total);
-                    bar.set_style(
-                        ProgressStyle::with_template(
-                            "{bar:32} {bytes}/{total_bytes}  {msg}  {eta} left",
-                        )
-                        .expect("the template is well formed"),
-                    );
+                    bar.set_style(style("{bar:24} {bytes}/{total_bytes}  {wide_msg}{left}"));
                     bar.set_message(file.to_owned());
                     self.bar = Some(bar);
                 } else {

@@ -10,6 +10,7 @@ use studies::file::EXAMPLE;
 use studies::measures::MEASURES;
 
 use crate::output::Output;
+use crate::{Invocation, quoted};
 
 /// Begin a study in a file, or list what it can name.
 #[derive(Debug, Args)]
@@ -40,16 +41,16 @@ enum Action {
 }
 
 impl Study {
-    pub(crate) fn run(&self, output: &Output) -> anyhow::Result<()> {
+    pub(crate) fn run(&self, output: &Output, invocation: &Invocation) -> anyhow::Result<()> {
         match &self.action {
-            Action::New { file } => new(file, output),
+            Action::New { file } => new(file, output, invocation.program),
             Action::Measures => measures(output),
             Action::Figures => figures(output),
         }
     }
 }
 
-fn new(file: &Path, output: &Output) -> anyhow::Result<()> {
+fn new(file: &Path, output: &Output, program: &str) -> anyhow::Result<()> {
     if file.extension().is_none_or(|end| end != "toml") {
         return Err(runs::Error::Configuration(format!(
             "{} does not end in .toml, by which 'figures --study' tells a file from a name",
@@ -67,8 +68,8 @@ fn new(file: &Path, output: &Output) -> anyhow::Result<()> {
     output.result(
         &json!({"file": file}),
         &format!(
-            "wrote {shown}\nnext: latent-atlas figures --study {}\n",
-            crate::quoted(&shown)
+            "wrote {shown}\nnext: {program} figures --study {}\n",
+            quoted(&shown)
         ),
     )
 }

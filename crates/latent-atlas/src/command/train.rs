@@ -1,21 +1,23 @@
 //! `latent-atlas train`: one model into a run folder.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use datasets::TestOrigin;
+use models::ModelKind;
 use runs::configuration::{Configuration, Override};
 use runs::interrupt::Interrupt;
 use runs::presets::PRESETS;
-use runs::run_folder::RunFolder;
+use runs::run_folder::{Losses, RunFolder};
 use runs::training::{self, Target};
 use serde_json::json;
 
 use super::reading::ReadingOptions;
 use super::source::{DownloadProgress, SourceOptions};
 use crate::output::Output;
-use crate::progress::TrainingProgress;
-use crate::quoted;
+use crate::progress::{TrainingProgress, penalty};
+use crate::threads::ThreadsOption;
+use crate::{Invocation, quoted};
 
 /// Train one model into a run folder.
 #[derive(Debug, Args)]
@@ -44,16 +46,17 @@ pub struct Train {
     dataset: Option<String>,
 
     /// ae, vae, or ae-l2 (no sampling, quadratic penalty kept).
-    #[arg(long, value_name = "M")]
+    #[arg(long, aliases = ["kind", "model-type"], value_name = "M")]
     model: Option<String>,
 
     /// Widths of the encoder's hidden layers, such as 256,32,8; none for no
-    /// hidden layer. The decoder mirrors them.
-    #[arg(long, value_name = "WIDTHS")]
+    /// hidden layer. The decoder mirrors them. A whole architecture such as
+    /// 784-256-2 is understood where inputs and --latent agree.
+    #[arg(long, aliases = ["hidden-layers", "hidden-dims", "layers"], value_name = "WIDTHS")]
     hidden: Option<String>,
 
     /// Number of latent variables.
-    #[arg(long, value_name = "L", allow_negative_numbers = true)]
+    #[arg(long, aliases = ["latent-dim", "latent-dims", "latent-size"], value_name = "L", allow_negative_numbers = true)]
     latent: Option<String>,
 
     /// relu or tanh.
@@ -77,7 +80,7 @@ pub struct Train {
     samples: Option<String>,
 
     /// Weight of the KL in the ELBO.
-    #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    #[arg(long, aliases = ["kl-weight"], value_name = "X", allow_negative_numbers = true)]
     beta: Option<String>,
 
     /// Epochs over which that weight rises from 0.
@@ -93,11 +96,11 @@ pub struct Train {
     epochs: Option<String>,
 
     /// Images in a minibatch.
-    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    #[arg(long, aliases = ["batch-size"], value_name = "N", allow_negative_numbers = true)]
     batch: Option<String>,
 
     /// Adam's step size.
-    #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    #[arg(long, aliases = ["learning-rate"], value_name = "X", allow_negative_numbers = true)]
     lr: Option<String>,
 
     /// Seed of every random stream.
@@ -117,13 +120,18 @@ pub struct Train {
     #[arg(long, value_name = "G")]
     gradients: Option<String>,
 
-    /// Threads to use; all cores by default. Never changes the result.
-    #[arg(long, value_name = "N")]
-    threads: Option<usize>,
+    #[command(flatten)]
+    threads: ThreadsOption,
 
     /// Run folder to create; by default one named after the
     /// data set and the model, below runs/.
-    #[arg(long, value_name = "DIR", conflicts_with = "resume")]
+    #[arg(
+        long,
+        short_alias = 'o',
+        alias = "output",
+        value_name = "DIR",
+        conflicts_with = "resume"
+    )]
     out: Option<PathBuf>,
 
     /// Continue an interrupted run where its last checkpoint left it; with
@@ -141,7 +149,7 @@ pub struct Train {
 
     /// Take off the mean of the training part and divide by its deviation,
     /// value by value; decoded values are brought back.
-    #[arg(long)]
+    #[arg(long, alias = "standardize")]
     standardise: bool,
 
     #[command(flatten)]
@@ -170,7 +178,7 @@ fn after_help() -> String {
 }
 
 impl Train {
-    pub(crate) fn run(&self, output: &Output, typed: &str) -> anyhow::Result<()> {
+    pub(crate) fn run(&self, output: &Output, invocation: &Invocation) -> anyhow::Result<()> {
         let target = self.target()?;
         if self.print_config {
             let configuration = target.configuration()?;
@@ -179,8 +187,8 @@ impl Train {
         let interrupt = Interrupt::install()?;
         let request = training::Request {
             target,
-            command: typed.into(),
-            threads: self.threads,
+            command: invocation.command.clone(),
+            threads: self.threads.count,
             location: self.source.location(if self.resume.is_some() {
                 self.dataset.clone()
             } else {
@@ -206,19 +214,21 @@ impl Train {
             result.epochs
         );
         if let Some(last) = last {
+            let kind = configuration.model_spec()?.kind;
             text.push_str(&format!(
-                "test loss {:.2} nats per row = reconstruction {:.2} + KL {:.2}, of {}\n",
+                "test loss {:.2} nats per row{}{}\n",
                 last.test.loss,
-                last.test.reconstruction,
-                last.test.kl,
-                test_rows(outcome.test)
+                terms(kind, &last.test),
+                outcome.test.map_or_else(String::new, test_rows)
             ));
         }
-        text.push_str(&format!(
-            "next: latent-atlas eval {run}, or latent-atlas encode {run} {source} -o codes.csv\n",
-            run = quoted(&outcome.folder.path().display().to_string()),
-            source = quoted(&configuration.data.dataset),
-        ));
+        if output.shows_progress() {
+            text.push_str(&next(
+                invocation.program,
+                outcome.folder.path(),
+                &configuration.data.dataset,
+            ));
+        }
         let document = json!({
             // A path need not be text; this one is shown, not used.
             "run": outcome.folder.path().display().to_string(),
@@ -246,7 +256,8 @@ impl Train {
     }
 
     /// The settings of the run to be resumed with as many epochs as `--epochs`
-    /// says, if these are more than it has.
+    /// says, if these are more than it has. One that has ended with more epochs
+    /// has those asked for.
     fn longer(&self, folder: &RunFolder) -> Result<Option<Configuration>, runs::Error> {
         if self.epochs.is_none() || self.print_config {
             return Ok(None);
@@ -254,7 +265,9 @@ impl Train {
         let shorter = folder.configuration()?;
         let path = folder.path().join("config.toml");
         let longer = Configuration::resolve(None, Some(&path), &self.overrides()?)?;
-        if longer == shorter {
+        let has_ended = folder.read_result()?.is_some();
+        let is_enough = has_ended && longer.training.epochs <= shorter.training.epochs;
+        if longer == shorter || is_enough {
             return Ok(None);
         }
         if !longer.extends(&shorter) {
@@ -276,13 +289,6 @@ impl Train {
             .iter()
             .map(|text| Override::parse(text))
             .collect::<Result<Vec<_>, _>>()?;
-        let hidden = self.hidden.as_ref().map(|widths| {
-            if widths == "none" {
-                "[]".to_owned()
-            } else {
-                format!("[{widths}]")
-            }
-        });
         let quoted = |value: &Option<String>| value.as_ref().map(|text| toml_string(text));
         // With --resume, --dataset is no setting.
         let dataset = match self.source_name.as_ref().or(self.dataset.as_ref()) {
@@ -293,7 +299,7 @@ impl Train {
         let flags = [
             ("--dataset", "data.dataset", dataset),
             ("--model", "model.kind", quoted(&self.model)),
-            ("--hidden", "model.hidden", hidden),
+            ("--hidden", "model.hidden", quoted(&self.hidden)),
             ("--latent", "model.latent", self.latent.clone()),
             ("--activation", "model.activation", quoted(&self.activation)),
             ("--likelihood", "model.likelihood", quoted(&self.likelihood)),
@@ -333,16 +339,37 @@ impl Train {
     }
 }
 
+/// What a loss is the sum of, where it is a sum.
+fn terms(kind: ModelKind, losses: &Losses) -> String {
+    penalty(kind).map_or_else(String::new, |penalty| {
+        format!(
+            " = reconstruction {:.2} + {penalty} {:.2}",
+            losses.reconstruction, losses.kl
+        )
+    })
+}
+
 /// How many rows test losses are of, and where they come from.
 fn test_rows((count, origin): (usize, TestOrigin)) -> String {
     match origin {
-        TestOrigin::Own => format!("{count} test rows"),
+        TestOrigin::Own => format!(", of {count} test rows"),
         TestOrigin::Share(share) => {
             format!(
-                "{count} test rows (a share of {share} of the source, by a hash of the content)"
+                ", of {count} test rows (a share of {share} of the source, by a hash of the content)"
             )
         }
     }
+}
+
+/// What to type next, each line for a shell.
+fn next(program: &str, run: &Path, source: &str) -> String {
+    let run = quoted(&run.display().to_string());
+    let source = quoted(source);
+    format!(
+        "next: {program} figures {run}\n\
+         then: {program} eval {run}\n\
+         or:   {program} encode {run} {source} -o codes.csv\n"
+    )
 }
 
 /// A TOML basic string, so that a value such as `3` stays a text.

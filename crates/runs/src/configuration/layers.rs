@@ -1,6 +1,6 @@
 //! Putting one layer of a configuration over another, key by key.
 
-use super::Configuration;
+use super::{Configuration, choices, widths};
 use crate::error::Error;
 
 /// One `key=value` as given by `--set` or implied by a flag.
@@ -92,7 +92,7 @@ pub(super) fn set(table: &mut toml::Table, item: &Override) -> Result<(), Error>
 }
 
 /// Every leaf key of the default configuration, dotted.
-fn known_keys() -> Vec<String> {
+pub(super) fn known_keys() -> Vec<String> {
     fn walk(prefix: &str, table: &toml::Table, keys: &mut Vec<String>) {
         for (key, value) in table {
             let path = if prefix.is_empty() {
@@ -112,20 +112,8 @@ fn known_keys() -> Vec<String> {
     keys
 }
 
-/// The sentence for a key nobody knows.
 fn unknown_key(key: &str, origin: &str) -> Error {
-    let last = |path: &str| path.rsplit('.').next().unwrap_or(path).to_owned();
-    let nearest = known_keys().into_iter().min_by_key(|candidate| {
-        // Most slips are in the last part or in leaving the section out.
-        strsim::damerau_levenshtein(key, candidate)
-            .min(strsim::damerau_levenshtein(&last(key), &last(candidate)))
-    });
-    Error::Configuration(match nearest {
-        Some(nearest) => {
-            format!("{origin} has the unknown key '{key}'; did you mean '{nearest}'?")
-        }
-        None => format!("{origin} has the unknown key '{key}'"),
-    })
+    choices::unknown_key(key, origin, &known_keys())
 }
 
 /// TOML where it parses as a value, otherwise the text itself.
@@ -147,6 +135,11 @@ fn fit(
     origin: &str,
 ) -> Result<toml::Value, Error> {
     let value = match (slot, value) {
+        // A text for now, read when all layers are in place.
+        (_, value) if key == widths::KEY => return hidden(value, key, origin),
+        (toml::Value::String(_), toml::Value::String(text)) => {
+            toml::Value::String(choices::spelled(key, text))
+        }
         (toml::Value::Float(_), toml::Value::Integer(integer)) => {
             toml::Value::Float(integer as f64)
         }
@@ -164,10 +157,22 @@ fn fit(
         toml::Value::Integer(_) => "a non-negative whole number of at most 9223372036854775807",
         toml::Value::Float(_) => "a number",
         toml::Value::Boolean(_) => "true or false",
-        toml::Value::Array(_) => "a list of whole numbers, such as [256, 32, 8]",
         _ => "a text",
     };
     Err(Error::Configuration(format!(
         "{origin} sets {key} to {value}, but expects {expected}"
     )))
+}
+
+/// A list, or a text that [`widths::settle`] reads.
+fn hidden(value: toml::Value, key: &str, origin: &str) -> Result<toml::Value, Error> {
+    match value {
+        toml::Value::Array(_) | toml::Value::String(_) => Ok(value),
+        toml::Value::Integer(width) => Ok(toml::Value::String(width.to_string())),
+        // Some architectures are dates to TOML.
+        toml::Value::Datetime(date) => Ok(toml::Value::String(date.to_string())),
+        value => Err(Error::Configuration(format!(
+            "{origin} sets {key} to {value}, but expects a list of whole numbers, such as [256, 32, 8]"
+        ))),
+    }
 }

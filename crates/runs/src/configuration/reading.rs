@@ -3,6 +3,7 @@
 use datasets::{Colour, LabelColumn, Reading, Shape, TEST_SHARE};
 use serde::{Deserialize, Serialize};
 
+use super::choices::unknown_name;
 use crate::error::Error;
 
 /// How a source is read: the text form of [`Reading`]. Absent from
@@ -85,13 +86,13 @@ impl ReadingConfiguration {
             "automatic" => Colour::Automatic,
             "grey" => Colour::Grey,
             "rgb" => Colour::Rgb,
-            text => return wrong("colour", text, "'automatic', 'grey' or 'rgb'"),
+            text => return Err(unknown_name("data.reading.colour", text)),
         };
         let labels = match self.labels.as_str() {
             "automatic" => LabelColumn::Automatic,
             "first" => LabelColumn::First,
             "none" => LabelColumn::None,
-            text => return wrong("labels", text, "'automatic', 'first' or 'none'"),
+            text => return Err(unknown_name("data.reading.labels", text)),
         };
         let Some(background) = colour_of(&self.background) else {
             return wrong(

@@ -6,6 +6,7 @@ use models::{
 };
 use tensor_ops::Activation;
 
+use super::choices::unknown_name;
 use super::{Configuration, DEFAULT_SIGMA, ModelConfiguration};
 use crate::error::Error;
 
@@ -15,14 +16,9 @@ impl Configuration {
     /// # Errors
     /// An unknown name.
     pub fn treatment(&self) -> Result<DataTreatment, Error> {
-        self.data.treatment.parse().map_err(|_| {
-            let names = DataTreatment::ALL.map(|treatment| format!("'{treatment}'"));
-            Error::Configuration(format!(
-                "data.treatment is '{}', but must be one of {}",
-                self.data.treatment,
-                names.join(", ")
-            ))
-        })
+        let name = &self.data.treatment;
+        name.parse()
+            .map_err(|_| unknown_name("data.treatment", name))
     }
 
     /// Whether the decoder's last bias starts at the logit of the mean image.
@@ -37,9 +33,7 @@ impl Configuration {
                 "model.output_bias is 'train-mean', the logit of a pixel's probability, but model.likelihood is '{}'; expected 'bernoulli'",
                 self.model.likelihood
             ))),
-            other => Err(Error::Configuration(format!(
-                "model.output_bias is '{other}', but must be 'initialisation' or 'train-mean'"
-            ))),
+            other => Err(unknown_name("model.output_bias", other)),
         }
     }
 
@@ -50,12 +44,10 @@ impl Configuration {
     pub fn objective(&self) -> Result<Objective, Error> {
         let settings = &self.training;
         let objective = Objective {
-            bound: settings.objective.parse().map_err(|_| {
-                Error::Configuration(format!(
-                    "training.objective is '{}', but must be 'elbo' or 'iwae'",
-                    settings.objective
-                ))
-            })?,
+            bound: settings
+                .objective
+                .parse()
+                .map_err(|_| unknown_name("training.objective", &settings.objective))?,
             samples: settings.samples,
             beta: settings.beta,
             beta_warm_up_epochs: settings.beta_warm_up_epochs,
@@ -87,11 +79,7 @@ impl Configuration {
             gradients: match settings.gradients.as_str() {
                 "hand" => Gradients::Hand,
                 "tape" => Gradients::Tape,
-                other => {
-                    return Err(Error::Configuration(format!(
-                        "training.gradients is '{other}', but must be 'hand' or 'tape'"
-                    )));
-                }
+                other => return Err(unknown_name("training.gradients", other)),
             },
             objective,
             shuffle: settings.shuffle,
@@ -123,11 +111,7 @@ impl Configuration {
                 },
                 last: settings.schedule_factor,
             },
-            other => {
-                return Err(Error::Configuration(format!(
-                    "training.schedule is '{other}', but must be 'constant', 'iwae', 'step' or 'cosine'"
-                )));
-            }
+            other => return Err(unknown_name("training.schedule", other)),
         })
     }
 
@@ -136,27 +120,21 @@ impl Configuration {
     /// # Errors
     /// An unknown kind, activation, likelihood or initialisation.
     pub fn model_spec(&self) -> Result<ModelSpec, Error> {
-        let parse_error = |key: &str, value: &str, expected: &str| {
-            Error::Configuration(format!("{key} is '{value}', but must be {expected}"))
-        };
         let model = &self.model;
         let kind: ModelKind = model
             .kind
             .parse()
-            .map_err(|_| parse_error("model.kind", &model.kind, "'ae', 'vae' or 'ae-l2'"))?;
+            .map_err(|_| unknown_name("model.kind", &model.kind))?;
         let activation: Activation = match model.activation.as_str() {
             "relu" => Activation::Relu,
             "tanh" => Activation::Tanh,
-            other => return Err(parse_error("model.activation", other, "'relu' or 'tanh'")),
+            other => return Err(unknown_name("model.activation", other)),
         };
         let likelihood = self.likelihood()?;
-        let posterior_scale: PosteriorScale = model.posterior_scale.parse().map_err(|_| {
-            parse_error(
-                "model.posterior_scale",
-                &model.posterior_scale,
-                "'log-variance' or 'log-sigma'",
-            )
-        })?;
+        let posterior_scale: PosteriorScale = model
+            .posterior_scale
+            .parse()
+            .map_err(|_| unknown_name("model.posterior_scale", &model.posterior_scale))?;
         self.initialisation()?;
         Ok(ModelSpec {
             kind,
@@ -189,11 +167,7 @@ impl Configuration {
                     "model.sigma is '{sigma}', but only a Gaussian has one; set model.likelihood to 'gaussian' or 'gaussian-identity'"
                 )));
             }
-            _ => {
-                return Err(Error::Configuration(format!(
-                    "model.likelihood is '{name}', but must be 'bernoulli', 'continuous-bernoulli', 'gaussian' or 'gaussian-identity'"
-                )));
-            }
+            _ => return Err(unknown_name("model.likelihood", name)),
         };
         text.parse().map_err(|_| {
             Error::Configuration(format!(
@@ -210,9 +184,7 @@ impl Configuration {
         match self.model.initialisation.as_str() {
             "pytorch" => Ok(Initialisation::PyTorchUniform),
             "glorot" => Ok(Initialisation::Glorot),
-            other => Err(Error::Configuration(format!(
-                "model.initialisation is '{other}', but must be 'pytorch' or 'glorot'"
-            ))),
+            other => Err(unknown_name("model.initialisation", other)),
         }
     }
 }

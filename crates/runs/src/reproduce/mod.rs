@@ -75,22 +75,17 @@ impl Reproduction {
         }
     }
 
-    /// The one called `name`.
+    /// The one called `name`, in any case of letters.
     ///
     /// # Errors
     /// When there is none; the message names the nearest.
     pub fn find(name: &str) -> Result<Self, Error> {
-        Self::ALL
-            .into_iter()
-            .find(|one| one.name() == name)
+        let known = || Self::ALL.into_iter().map(Self::name);
+        names::find(name, known())
+            .and_then(|name| Self::ALL.into_iter().find(|one| one.name() == name))
             .ok_or_else(|| {
-                let nearest = Self::ALL
-                    .into_iter()
-                    .min_by_key(|one| strsim::damerau_levenshtein(name, one.name()))
-                    .map_or("", Self::name);
-                Error::Configuration(format!(
-                    "there is no reproduction '{name}'; did you mean '{nearest}'?"
-                ))
+                let hint = names::hint(name, known(), &[]);
+                Error::Configuration(format!("there is no reproduction '{name}'; {hint}"))
             })
     }
 }
@@ -180,6 +175,7 @@ pub fn run(
             Reproduction::IwaeTable1
         )));
     }
+    atomic_file::check_folder(&request.out)?;
     let dataset = datasets::load(&request.dataset, &request.lookup, download)?;
     let workshop = Workshop {
         request,

@@ -274,7 +274,7 @@ impl Shown {
             .ok_or_else(|| {
                 Error::Configuration(format!(
                     "there is no figure '{name}'; {}",
-                    nearest(&name, known)
+                    names::hint(&name, known, &[])
                 ))
             })?;
         let chosen: Vec<String> = match options.remove("models") {
@@ -328,17 +328,6 @@ fn slug(text: &str) -> String {
         .filter(|word| !word.is_empty())
         .collect();
     words.join("-")
-}
-
-/// `did you mean '…'?`: what a message about an unknown name ends with.
-pub(crate) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
-    let alike = |text: &str| text.to_lowercase().replace('_', "-");
-    let nearest =
-        known.min_by_key(|known| strsim::damerau_levenshtein(&alike(name), &alike(known)));
-    nearest.map_or_else(
-        || "there are none".into(),
-        |nearest| format!("did you mean '{nearest}'?"),
-    )
 }
 
 #[cfg(test)]

@@ -10,7 +10,6 @@ use viz::charts::{SettingCell, SettingChart, SettingSeries, Settings};
 use viz::page::Block;
 
 use super::models::{Model, flat, last, number, shown};
-use super::nearest;
 use crate::measures::{Measure, measure};
 
 /// Two plots stand beside each other on a page.
@@ -39,10 +38,10 @@ impl StatedPlot {
             let mut names = models.iter().flat_map(|model| &model.settings);
             let found = names.find(|(known, _)| *known == name || last(known) == name);
             found.map(|(known, _)| known.clone()).ok_or_else(|| {
-                let names = models.iter().flat_map(|model| &model.settings);
+                let settings = models.iter().flat_map(|model| &model.settings);
+                let hint = names::hint(&name, settings.map(|(name, _)| name.as_str()), &[]);
                 Error::Configuration(format!(
-                    "a plot is against '{name}', which no model sets; {}",
-                    nearest(&name, names.map(|(name, _)| name.as_str()))
+                    "a plot is against '{name}', which no model sets; {hint}"
                 ))
             })
         };
