@@ -58,8 +58,9 @@ fn draw(drawing: &mut Drawing<'_>) -> Result<Vec<Block>, Error> {
         Block::Subheading("Where the codes are".into()),
         said(
             "002",
-            "The plot is not symmetrical about (0, 0), or bounded. Some digits take a very small \
-             area and others a much larger one. There are large gaps that contain few points.",
+            "The plot is not symmetrical about the point (0, 0), or bounded. […] Some digits are \
+             represented over a very small area and others over a much larger area. […] There are \
+             large gaps between colors containing few points.",
         ),
     ];
     blocks.push(drawing.block("the codes", |d| codes::by_class(d, &runs))?);
@@ -70,8 +71,8 @@ fn draw(drawing: &mut Drawing<'_>) -> Result<Vec<Block>, Error> {
     blocks.push(Block::Subheading("Random points".into()));
     blocks.push(said(
         "002",
-        "None of the images decoded from random points is particularly well formed; even points \
-         right in the middle of the domain may not be.",
+        "[…] none of images are particularly well formed. […] even points that are right in the \
+         middle of the domain may not be decoded into wellformed images.",
     ));
     for run in &runs {
         blocks.push(drawing.block("random points", |d| {
@@ -94,8 +95,9 @@ fn draw(drawing: &mut Drawing<'_>) -> Result<Vec<Block>, Error> {
     blocks.push(Block::Subheading("Neighbouring codes".into()));
     blocks.push(said(
         "002",
-        "Even though (2, −2) might be decoded to a satisfactory 4, no mechanism ensures that \
-         (2.1, −2.1) also gives one.",
+        "[…] even though the point (2, –2) might be decoded to give a satisfactory image of a 4, \
+         there is no mechanism in place to ensure that the point (2.1, –2.1) also produces a \
+         satisfactory 4.",
     ));
     blocks.push(drawing.block("pairs of neighbouring codes", |d| decoding::pairs(d, &runs))?);
     if let (Some(ae), Some(vae)) = (drawing.run(AE), drawing.run(VAE)) {

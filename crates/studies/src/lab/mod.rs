@@ -72,8 +72,9 @@ fn draw(drawing: &mut Drawing<'_>) -> Result<Vec<Block>, Error> {
     blocks.push(Block::Subheading("The maps".into()));
     blocks.push(said(
         "000",
-        "On the VAE's figure images change quite fast, with at least 8 kinds of object on the \
-         range; on the AE's they remain almost unchanged, and it includes only 4 kinds.",
+        "It can be discovered that on VAE's figure, images are changing quite fast. By contrast, \
+         on AE's figure images almost remain unchanged. […] VAE's figure has at least 8 kinds of \
+         object, while AE's one only includes 4 kinds.",
     ));
     blocks.push(drawing.block("the maps", |d| maps::bare(d, &runs, &maps))?);
     blocks.push(drawing.block("the maps with axes", |d| maps::labelled(d, &runs, &maps))?);
@@ -94,8 +95,8 @@ fn draw(drawing: &mut Drawing<'_>) -> Result<Vec<Block>, Error> {
     blocks.push(Block::Subheading("Posteriors and their overlap".into()));
     blocks.push(said(
         "000",
-        "At the zero point there is high overlap of different p(Z|X), making it the greatest point \
-         of p(Z), and also making it most various.",
+        "Consequently, at the zero point there is high overlap of different p(Z|X) […], making \
+         it the greatest point of p(Z), and also making it most various.",
     ));
     if let Some(vae) = drawing.run(VAE) {
         blocks.extend(drawing.blocks("posteriors of single images", |d| {
@@ -119,8 +120,9 @@ fn draw(drawing: &mut Drawing<'_>) -> Result<Vec<Block>, Error> {
     blocks.push(Block::Subheading("Smoothness and coverage".into()));
     blocks.push(said(
         "001",
-        "The VAE's latent space captures a larger number of the trained images than the AE's, and \
-         its transitions between them are smoother.",
+        "The VAE latent space most evidently shows better generalisation characteristics and is \
+         able to capture a large number of the pre-trained images than the AE. In addition, the \
+         transitions between pre-trained images are smoother than those provided in AE […].",
     ));
     blocks.push(Block::paragraph(
         "Over −4 … 4 a slow map and a smooth map look alike. So the numbers are taken twice: over \

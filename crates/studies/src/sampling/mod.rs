@@ -131,10 +131,11 @@ fn draw(drawing: &mut Drawing<'_>) -> Result<Vec<Block>, Error> {
     blocks.push(Block::Subheading("Two latent variables".into()));
     blocks.push(said(
         "003",
-        "The effect of sampling is, in the net 784-256-2, not so evident, neither on the \
-         distribution in the latent space nor in the quality of the random generation. In \
-         784-256-32-8-2 the distribution of points is sensibly less uniform without sampling, \
-         resulting in the generation of more distorted digits.",
+        "[784-256-2:] The effect of sampling, in this case, is not so evident, neither on the \
+         distribution in the latent space, nor in the quality of random generation of new \
+         digits. [784-256-32-8-2:] Here, we can readily observe that the distribution of points \
+         over the latent space is sensibly less uniform in the case without sampling, resulting \
+         in the generation of more distorted digits.",
     ));
     for pair in PAIRS {
         if Shown::of(drawing, pair).is_none() {
@@ -161,8 +162,9 @@ fn draw(drawing: &mut Drawing<'_>) -> Result<Vec<Block>, Error> {
     blocks.push(Block::Subheading("Three latent variables".into()));
     blocks.push(said(
         "003",
-        "With 784-256-32-8-3 the digits have a much better spherical disposition in the case with \
-         sampling; without, random sampling from the latent space generates very bad results.",
+        "We may observe that digits have a much better spherical disposition in the case with \
+         sampling. In the latter case [without], random sampling from the latent space generates \
+         very bad results.",
     ));
     if let Some(space) = Shown::of(drawing, SPACE) {
         blocks.push(drawing.block("the turning codes", |d| space::rotating(d, space))?);
@@ -183,9 +185,10 @@ fn draw(drawing: &mut Drawing<'_>) -> Result<Vec<Block>, Error> {
     blocks.push(Block::Subheading("Reconstruction".into()));
     blocks.push(said(
         "003",
-        "With respect to the shallower net, both deeper models sensibly improve the \
-         reconstruction loss; there the network without sampling is even slightly better than the \
-         variational one.",
+        "It is also worth observing that, for both models, there is a sensible improvement in \
+         the reconstruction loss wit [sic] respect to the previous shallower net, and that, from \
+         this respect, the network without sampling is even slightly better than the variational \
+         one.",
     ));
     if !shown.is_empty() {
         blocks.push(drawing.block("the course of the reconstruction", |d| {

@@ -65,8 +65,10 @@ fn draw(drawing: &mut Drawing<'_>) -> Result<Vec<Block>, Error> {
         ),
         said(
             "003",
-            "Ten randomly chosen digits, one of each kind, over the first five epochs. The \
-             radius is initially close to 1, but it rapidly decreases.",
+            "[…] the trajectories of ten, randomly chosen, digits from the MNIST dataset (one \
+             for each kind) during the first five training epochs. […] the radius of the circle \
+             is the variance computed by the VAE […]. Initially it is close to 1, but it rapidly \
+             decreases.",
         ),
     ];
     let course = Measurement::of(Course::read(run))?;
@@ -76,9 +78,9 @@ fn draw(drawing: &mut Drawing<'_>) -> Result<Vec<Block>, Error> {
     })?);
     blocks.push(said(
         "003",
-        "All digits progressively distribute around the centre, in a Gaussian-like \
-         distribution; better seen with six digits of each kind, from the second epoch to the \
-         end of the tenth.",
+        "All digits progressively distribute around the center, in a Gaussian-like distribution. \
+         This overall distribution is better appreciated in the next video, similar to the \
+         previous one but where we respectively trace six different digits per category.",
     ));
     blocks.push(drawing.block("the course of more of them", |d| {
         let course = course.get()?;
@@ -98,8 +100,8 @@ fn draw(drawing: &mut Drawing<'_>) -> Result<Vec<Block>, Error> {
     })?);
     blocks.push(said(
         "003",
-        "The radius must eventually be small, since 60000 different digits have to be \
-         accommodated.",
+        "Its radius must eventually be small, since we need to accommodate 60000 different \
+         digits.",
     ));
     blocks.push(drawing.block("how much the circles cover", |d| circles(d, run))?);
     Ok(blocks)
