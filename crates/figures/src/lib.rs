@@ -4,6 +4,7 @@ pub mod absence;
 pub mod choice;
 pub mod course;
 pub mod divergence;
+pub mod documents;
 pub mod drawing;
 pub mod figure_data;
 pub mod image_quality;

@@ -1,37 +1,23 @@
 //! Words that captions share.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use datasets::{Dataset, TestOrigin};
 use viz::number::decimal;
-use viz::page::{Block, Span, Text};
+use viz::page::{Block, Text};
 
+use super::documents::document;
 use super::{Scale, TrainedRun};
 
-/// The source documents: number, title, and what each is.
-const DOCUMENTS: [(&str, &str, &str); 4] = [
-    (
-        "000",
-        "Lab 8 Exercise – Exploring Latent Spaces",
-        "the answers of one student",
-    ),
-    ("001", "COMP6248 Lab 8 Exercise", "the answers of another"),
-    ("002", "Autoencoders", "an introduction"),
-    ("003", "About Variational Autoencoders", "an introduction"),
-];
-
-/// What a source document says, in our words and not as a quotation.
-pub fn said(document: &str, text: &str) -> Block {
-    let known = DOCUMENTS.iter().find(|(number, ..)| *number == document);
-    let source = known.map_or_else(
-        || format!("Document {document}"),
-        |(number, title, what)| format!("“{title}” (document {number}, {what})"),
-    );
-    Block::Paragraph(Text(vec![
-        Span::Emphasis(format!("{source} says, in our words:")),
-        Span::Plain(format!(" {text}")),
-    ]))
+/// A source document's own words, as a quotation: what is left out is marked as
+/// `[…]`, and what is added stands in such brackets too.
+pub fn said(number: &str, words: &str) -> Block {
+    let title = document(number).map_or("Document", |document| document.title);
+    Block::Quotation {
+        text: Text::from(format!("“{words}”")),
+        source: format!("{title} ({number}), its own words in English"),
+    }
 }
 
 /// `10 000`, with thin spaces from ten thousand on.
@@ -133,25 +119,41 @@ pub fn seed_and_epochs(run: &TrainedRun) -> String {
     format!("seed {}, {epochs} {unit}", run.configuration.training.seed)
 }
 
-/// `seeds 0 and 1, 10 epochs`: what a figure of several runs shows.
+/// `seeds 0 (VAE 784-2) and 3 (AE 784-2), 10 epochs`: what a figure of several
+/// runs shows.
 pub fn seeds_and_epochs(runs: &[&TrainedRun]) -> String {
-    let seeds: BTreeSet<u64> = runs
-        .iter()
-        .map(|run| run.configuration.training.seed)
-        .collect();
     let epochs: BTreeSet<usize> = runs.iter().map(|run| run.metrics.len()).collect();
-    let listed = |seeds: &BTreeSet<u64>| {
-        let seeds: Vec<String> = seeds.iter().map(ToString::to_string).collect();
-        listed(&seeds)
-    };
-    let seed = if seeds.len() == 1 { "seed" } else { "seeds" };
     let range = match (epochs.first(), epochs.last()) {
         (Some(fewest), Some(most)) if fewest != most => format!("{fewest} to {most}"),
         (Some(only), _) => only.to_string(),
         _ => "0".into(),
     };
     let unit = if range == "1" { "epoch" } else { "epochs" };
-    format!("{seed} {}, {range} {unit}", listed(&seeds))
+    format!("{}, {range} {unit}", seeds_of(runs))
+}
+
+/// `seed 0`, or `seeds 0 (VAE 784-2) and 3 (AE 784-2)` where models are shown with
+/// different ones.
+pub fn seeds_of(runs: &[&TrainedRun]) -> String {
+    let mut by_seed: BTreeMap<u64, Vec<String>> = BTreeMap::new();
+    for run in runs {
+        let titles = by_seed.entry(run.configuration.training.seed);
+        titles.or_default().push(run.title());
+    }
+    let titles: BTreeSet<String> = runs.iter().map(|run| run.title()).collect();
+    let told_apart = by_seed.len() > 1 && titles.len() == runs.len();
+    let seeds: Vec<String> = by_seed
+        .iter()
+        .map(|(seed, titles)| {
+            if told_apart {
+                format!("{seed} ({})", titles.join(", "))
+            } else {
+                seed.to_string()
+            }
+        })
+        .collect();
+    let unit = if seeds.len() == 1 { "seed" } else { "seeds" };
+    format!("{unit} {}", listed(&seeds))
 }
 
 /// `seeds 0 to 4` or `seed 0`: all that were asked for.

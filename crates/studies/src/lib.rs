@@ -93,6 +93,8 @@ pub struct BuiltIn {
     plan: fn(Scale) -> Vec<PlannedRun>,
     draw: fn(&mut Drawing<'_>) -> Result<Vec<Block>, Error>,
     claims: fn(&Drawing<'_>) -> Result<Vec<Claim>, Error>,
+    /// What was found, in one sentence that claims and their numbers make.
+    answer: fn(&[Claim]) -> Option<String>,
 }
 
 impl Study for BuiltIn {

@@ -4,6 +4,8 @@
 //! Each study leaves its section beside its figures as `section.json`, so the
 //! article can be put together again without drawing anything.
 
+mod lead;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,6 +14,7 @@ use datasets::Dataset;
 use serde::{Deserialize, Serialize};
 use viz::page::{Block, Cell, Column, Page, Section, Span, Table, Text, anchor};
 
+use self::lead::{is_built_in, lead};
 use crate::claims::{Claim, badge};
 use crate::{Report, STUDIES, Scale, Study};
 use figures::Measured;
@@ -205,99 +208,6 @@ fn article(parts: Vec<Part>) -> Page {
     page
 }
 
-/// What the reader should know first, and what came out.
-fn lead(parts: &[Part], several: bool, is_of_the_atlas: bool) -> Vec<Text> {
-    let mut lead = Vec::new();
-    if is_of_the_atlas {
-        lead.push(Text::from(
-            "Four short texts explain latent spaces by looking at pictures: an exercise and its \
-             answers (documents 000 and 001), an introduction to autoencoders (002) and one to \
-             variational autoencoders (003). Here every picture they show is drawn again from \
-             models trained anew, and every statement they make is turned into a quantity with a \
-             rule that decides about it.",
-        ));
-    }
-    lead.push(Text::from(
-        "With each picture, latent-atlas figures writes a JSON file with the numbers it draws \
-             and the configuration that made it. Losses are in nats per image: summed over pixels, \
-             averaged over images.",
-    ));
-    for part in parts {
-        let mut spans = vec![Span::Strong(format!(
-            "{}, {}. ",
-            part.dataset,
-            effort(&part.sections)
-        ))];
-        if part.claims.is_empty() {
-            spans.push(Span::Plain("No statement was measured.".into()));
-        } else {
-            let suffix = if several {
-                format!(" — {}", part.dataset)
-            } else {
-                String::new()
-            };
-            spans.push(Span::Plain(match part.claims.len() {
-                1 => "Of one statement ".to_owned(),
-                count => format!("Of {count} statements "),
-            }));
-            spans.push(Span::Link {
-                text: outcome(&part.claims),
-                to: format!("#{}", anchor(&claims_heading(&suffix))),
-            });
-            spans.push(Span::Plain(".".into()));
-        }
-        lead.push(Text(spans));
-    }
-    lead
-}
-
-fn is_built_in(study: &str) -> bool {
-    STUDIES.iter().any(|built_in| built_in.name == study)
-}
-
-/// `5 seeds a model`, and whether the training was cut short.
-fn effort(sections: &[StoredSection]) -> String {
-    let fewest = sections
-        .iter()
-        .map(|section| section.seeds)
-        .min()
-        .unwrap_or(0);
-    let most = sections
-        .iter()
-        .map(|section| section.seeds)
-        .max()
-        .unwrap_or(0);
-    let mut text = match (fewest, most) {
-        (1, 1) => "one seed a model".to_string(),
-        (a, b) if a == b => format!("{a} seeds a model"),
-        (a, b) => format!("{a} to {b} seeds a model"),
-    };
-    if sections.iter().any(|section| section.quick) {
-        text.push_str(", trained briefly for a first look");
-    }
-    text
-}
-
-/// `3 are supported, 1 is refuted`, verdicts without a statement left out.
-fn outcome(claims: &[Claim]) -> String {
-    use evaluation::statistics::Verdict::{Mixed, Refuted, Supported, Undecided};
-    let counted: Vec<String> = [Supported, Refuted, Mixed, Undecided]
-        .into_iter()
-        .filter_map(|verdict| {
-            let count = claims
-                .iter()
-                .filter(|claim| claim.verdict == verdict)
-                .count();
-            let verb = if count == 1 { "is" } else { "are" };
-            (count > 0).then(|| format!("{count} {verb} {}", badge(verdict).name()))
-        })
-        .collect();
-    match counted.as_slice() {
-        [first @ .., last] if !first.is_empty() => format!("{} and {last}", first.join(", ")),
-        _ => counted.concat(),
-    }
-}
-
 /// The section with its figures' paths relative to the page and the verdicts
 /// on its statements at the end.
 fn placed(stored: StoredSection, prefix: &str, suffix: &str) -> Section {
@@ -333,7 +243,7 @@ fn placed(stored: StoredSection, prefix: &str, suffix: &str) -> Section {
                 .map(|claim| {
                     vec![
                         Cell::text(claim.id.as_str()),
-                        Cell::text(claim.statement.as_str()),
+                        Cell::text(stated(claim)),
                         Cell::Verdict(badge(claim.verdict)),
                     ]
                 })
@@ -354,7 +264,7 @@ fn claims_blocks(claims: &[Claim]) -> Vec<Block> {
         .map(|claim| {
             vec![
                 Cell::text(claim.id.as_str()),
-                Cell::text(claim.statement.as_str()),
+                Cell::text(stated(claim)),
                 Cell::text(measurements(claim)),
                 Cell::text(claim.rule.as_str()),
                 Cell::Verdict(badge(claim.verdict)),
@@ -363,7 +273,7 @@ fn claims_blocks(claims: &[Claim]) -> Vec<Block> {
         .collect();
     vec![
         Block::paragraph(
-            "Each row is a statement (of a document, 000 to 003, or of a study), what was measured \
+            "Each row is a statement (of a document, by its number, or of a study), what was measured \
              about it with the mean over seeds and its 95 % interval (Student's t, if nothing else \
              is said), and the verdict that the rule beside it gives. With a single seed there is \
              no interval: the value decides alone, except about spread.",
@@ -376,6 +286,17 @@ fn claims_blocks(claims: &[Claim]) -> Vec<Block> {
             rows,
         }),
     ]
+}
+
+/// The statement, and what turns its verdict round.
+fn stated(claim: &Claim) -> Vec<Span> {
+    let mut spans = vec![Span::Plain(claim.statement.clone())];
+    if let Some(caveat) = &claim.caveat {
+        spans.push(Span::Break);
+        spans.push(Span::Strong("But: ".into()));
+        spans.push(Span::Plain(caveat.clone()));
+    }
+    spans
 }
 
 /// The quantity, and a line for each model; a single seed is called so.

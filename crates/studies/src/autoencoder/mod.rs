@@ -21,6 +21,7 @@ pub(super) const STUDY: BuiltIn = BuiltIn {
     plan,
     draw,
     claims: claims::claims,
+    answer: claims::answer,
 };
 
 const AE: &str = "ae";

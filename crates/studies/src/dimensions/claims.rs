@@ -11,11 +11,12 @@ use super::{
     Case, DEEP_4, DEEP_8, DEEP_16, SHALLOW_4, SHALLOW_8, SHALLOW_16, collapsed, final_loss,
 };
 use crate::Drawing;
-use crate::claims::Claim;
+use crate::claims::{Claim, claim, in_short};
 use crate::measures::evaluation;
 use figures::absence::Measurement;
 use figures::image_quality::{self, Quantity, Source, image_quality};
 use figures::measured::{LEVEL, Measured};
+use figures::wording::spelled;
 use runs::Error;
 
 /// What "not infrequently" means here: at least one training in five.
@@ -53,6 +54,30 @@ pub(super) fn claims(drawing: &Drawing<'_>) -> Result<Vec<Claim>, Error> {
     ])
 }
 
+/// How many latent variables are left unused.
+pub(super) fn answer(claims: &[Claim]) -> Option<String> {
+    let [four, more] = [claim(claims, "003.12")?, claim(claims, "003.14")?];
+    let trainings = four.measured.first()?.by_seed.len();
+    let collapses = (four.mean(1)? * trainings as f64).round() as usize;
+    let mut text = format!(
+        "With four latent variables at least one was left unused in {} of {} trainings of the deep \
+         net",
+        spelled(collapses),
+        spelled(trainings),
+    );
+    if four.verdict == Verdict::Undecided {
+        text.push_str(", too few to say how often that happens");
+    }
+    if let (Some(deep), Some(shallow)) = (more.mean(3), more.mean(4)) {
+        text.push_str(&format!(
+            "; of sixteen the deep net leaves {} unused and the one with fewer layers {}",
+            in_short(deep),
+            in_short(shallow)
+        ));
+    }
+    Some(text + ".")
+}
+
 fn spread_claim(
     drawing: &Drawing<'_>,
     id: &str,
@@ -79,6 +104,7 @@ fn spread_claim(
     }
     Ok(Claim {
         id: id.into(),
+        caveat: None,
         statement: statement.into(),
         quantity: "test loss after the last epoch, nats per image, and ratio of its standard \
                    deviations over seeds"
@@ -128,6 +154,7 @@ fn collapse_at_four(drawing: &Drawing<'_>) -> Result<Claim, Error> {
     let share = proportion_interval(collapses, n, LEVEL).ok();
     Ok(Claim {
         id: "003.12".into(),
+        caveat: None,
         statement: "With four latent variables, not infrequently some of them collapse to zero \
                     variance."
             .into(),
@@ -162,6 +189,7 @@ fn collapse_by_depth(drawing: &Drawing<'_>) -> Result<Claim, Error> {
     }
     Ok(Claim {
         id: "003.14".into(),
+        caveat: None,
         statement: "With 8 and 16 latent variables several collapse, more in the deeper nets."
             .into(),
         quantity: "variables with Var(μ) ≤ 0.01 on the test images".into(),
@@ -219,6 +247,7 @@ fn samples(
     }
     Ok(Claim {
         id: id.into(),
+        caveat: None,
         statement: statement.into(),
         quantity: format!(
             "Fréchet distance (lower is better) and coverage (higher is better) of {} samples \

@@ -30,6 +30,7 @@ pub(super) const STUDY: BuiltIn = BuiltIn {
     plan,
     draw,
     claims: claims::claims,
+    answer: claims::answer,
 };
 
 /// Enough for the deeper networks to settle on how many variables they use.

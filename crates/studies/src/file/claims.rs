@@ -115,6 +115,7 @@ impl StatedClaim {
         let decisive = &measured[measured.len() - 1];
         Ok(Claim {
             id: id.into(),
+            caveat: None,
             statement: self.statement.clone(),
             quantity: format!("{}: {}", self.measure.label, self.measure.about),
             rule: format!(

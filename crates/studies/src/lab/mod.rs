@@ -28,6 +28,7 @@ pub(super) const STUDY: BuiltIn = BuiltIn {
     plan,
     draw,
     claims: claims::claims,
+    answer: claims::answer,
 };
 
 /// Codes per side of the map, and the map's half-width: the exercise's own.

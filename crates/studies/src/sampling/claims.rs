@@ -7,7 +7,7 @@ use super::reconstruction;
 use super::shape::{Shape, UNVARYING, shape, unless_flat};
 use super::{DEEP, Pair, SHALLOW, SPACE};
 use crate::Drawing;
-use crate::claims::Claim;
+use crate::claims::{Claim, claim, in_short, times};
 use figures::Measured;
 use figures::absence::known;
 use figures::image_quality::{Quantity, Source, image_quality};
@@ -92,6 +92,28 @@ pub(super) fn claims(drawing: &Drawing<'_>) -> Result<Vec<Claim>, Error> {
     ])
 }
 
+/// What sampling in training is good for.
+pub(super) fn answer(claims: &[Claim]) -> Option<String> {
+    let [shallow, space] = [claim(claims, "003.4")?, claim(claims, "003.10")?];
+    // Of the Fréchet distances: the flat model's without over with, and the ratio in space.
+    let flat = shallow.mean(4)? / shallow.mean(3)?;
+    let mut text = format!(
+        "Images made at random by a model trained without sampling lie {} from real ones as those \
+         of a VAE in the small net with two latent variables, and {} in the deep net with three",
+        times(flat, "far"),
+        times(space.mean(2)?, "far"),
+    );
+    let gain = claim(claims, "003.8").and_then(|claim| claim.mean(2));
+    if let Some(gain) = gain.filter(|gain| in_short(gain.abs()) != "0") {
+        let word = if gain < 0.0 { "better" } else { "worse" };
+        text.push_str(&format!(
+            "; its reconstructions are {word} by {} nats in the deep net with two",
+            in_short(gain.abs())
+        ));
+    }
+    Some(text + ".")
+}
+
 /// By which factor a number differs from 1.
 fn factor(ratio: &Measured, name: &str) -> Measured {
     let away = |value: f64| value.max(1.0 / value);
@@ -115,6 +137,7 @@ fn shallow_hardly_changes(measure: &Measure<'_, '_>) -> Result<Claim, Error> {
     let worse = factor(&frechet.ratio(""), "factor of the Fréchet distance");
     Ok(Claim {
         id: "003.4".into(),
+        caveat: None,
         statement: format!(
             "Without sampling, the 2-D model {} hardly changes, neither in the \
              distribution of its codes nor in the quality of random generation.",
@@ -139,6 +162,7 @@ fn deep_less_uniform(measure: &Measure<'_, '_>) -> Result<Claim, Error> {
     let farther = discrepancy.difference("difference of the discrepancy");
     Ok(Claim {
         id: "003.5".into(),
+        caveat: None,
         statement: format!(
             "In the deeper 2-D model {} the codes are less uniform without sampling.",
             DEEP.architecture(measure.drawing)
@@ -169,6 +193,7 @@ fn deep_more_distorted(measure: &Measure<'_, '_>) -> Result<Claim, Error> {
     )?;
     Ok(Claim {
         id: "003.6".into(),
+        caveat: None,
         statement: "It generates more distorted digits without sampling.".into(),
         quantity: "Fréchet distance and precision of samples from N(0, I) on the classifier's \
                    features; beside them the distance of samples from a normal distribution \
@@ -190,6 +215,7 @@ fn depth_reconstructs_better(drawing: &Drawing<'_>) -> Result<Claim, Error> {
     let gain_without = deep_without.minus(&shallow_without, "difference without");
     Ok(Claim {
         id: "003.7".into(),
+        caveat: None,
         statement: "The deeper net reconstructs sensibly better than the shallow one, with and \
                     without sampling."
             .into(),
@@ -222,6 +248,7 @@ fn slightly_better_without(drawing: &Drawing<'_>) -> Result<Claim, Error> {
     let less_than_depth = gain.minus(&depth, "the first minus the second");
     Ok(Claim {
         id: "003.8".into(),
+        caveat: None,
         statement: "In the deeper net the model without sampling reconstructs even slightly \
                     better than the variational one."
             .into(),
@@ -258,6 +285,7 @@ fn space_more_spherical(measure: &Measure<'_, '_>) -> Result<Claim, Error> {
     ]);
     Ok(Claim {
         id: "003.9".into(),
+        caveat: None,
         statement: "With three latent variables the codes are disposed much more like a sphere \
                     with sampling."
             .into(),
@@ -285,6 +313,7 @@ fn space_very_bad(measure: &Measure<'_, '_>) -> Result<Claim, Error> {
     )?;
     Ok(Claim {
         id: "003.10".into(),
+        caveat: None,
         statement: "There, random sampling without having sampled in training generates very bad \
                     results."
             .into(),

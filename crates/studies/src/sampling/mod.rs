@@ -25,6 +25,7 @@ pub(super) const STUDY: BuiltIn = BuiltIn {
     plan,
     draw,
     claims: claims::claims,
+    answer: claims::answer,
 };
 
 const EPOCHS: usize = 20;

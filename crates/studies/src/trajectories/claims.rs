@@ -6,7 +6,7 @@ use evaluation::statistics::Claim::AtMost;
 use evaluation::statistics::{Verdict, combined_verdict};
 
 use super::{KEY, cloud};
-use crate::claims::Claim;
+use crate::claims::{Claim, claim, in_short};
 use crate::{Drawing, TrainedRun};
 use figures::Measured;
 use figures::absence::Measurement;
@@ -37,6 +37,7 @@ pub(super) fn claims(drawing: &Drawing<'_>) -> Result<Vec<Claim>, Error> {
     })?;
     let near_one = Claim {
         id: "003.1".into(),
+        caveat: None,
         statement: "The radius of the posteriors is initially close to 1.".into(),
         quantity: "mean radius r of the recorded test images before the first step, and by which \
                    factor it differs from 1"
@@ -55,6 +56,7 @@ pub(super) fn claims(drawing: &Drawing<'_>) -> Result<Vec<Claim>, Error> {
     })?;
     let falls = Claim {
         id: "003.2".into(),
+        caveat: None,
         statement: "It rapidly decreases.".into(),
         quantity: "epochs until the mean radius is half of what it was before the first step; \
                    radius after the five epochs shown (after all epochs if there are fewer), as \
@@ -80,6 +82,7 @@ pub(super) fn claims(drawing: &Drawing<'_>) -> Result<Vec<Claim>, Error> {
     })?;
     let settled = Claim {
         id: "003.3".into(),
+        caveat: None,
         statement: "All digits distribute around the centre, in a Gaussian-like distribution."
             .into(),
         quantity: "of μ of all test images: ‖E μ‖² as a share of E‖μ‖²; Kolmogorov–Smirnov \
@@ -92,6 +95,32 @@ pub(super) fn claims(drawing: &Drawing<'_>) -> Result<Vec<Claim>, Error> {
             .into(),
     };
     Ok(vec![near_one, falls, settled])
+}
+
+/// What training does to a posterior.
+pub(super) fn answer(claims: &[Claim]) -> Option<String> {
+    let falls = claim(claims, "003.2")?;
+    let mut text = format!(
+        "While a VAE is trained, the circle that stands for one image shrinks to {} % of its first \
+         radius within five epochs",
+        in_short(100.0 * falls.mean(1)?)
+    );
+    if let Some(settled) = claim(claims, "003.3") {
+        text.push_str(match settled.verdict {
+            Verdict::Supported => {
+                ", and all images spread about the centre like a normal distribution"
+            }
+            Verdict::Mixed => {
+                ", and the images spread about the centre like a normal distribution in one of two \
+                 respects only"
+            }
+            Verdict::Refuted => ", and the images do not spread like a normal distribution",
+            Verdict::Undecided => {
+                "; whether the images spread like a normal distribution, these seeds do not tell"
+            }
+        });
+    }
+    Some(text + ".")
 }
 
 fn around_and_normal(offset: &Measured, distance: &Measured) -> Verdict {

@@ -28,6 +28,7 @@ pub(super) const STUDY: BuiltIn = BuiltIn {
     plan,
     draw,
     claims: claims::claims,
+    answer: claims::answer,
 };
 
 /// The study's only model.

@@ -1,0 +1,135 @@
+//! What stands before the sections: what was found, for readers with two minutes.
+
+use figures::documents::DOCUMENTS;
+use figures::wording::listed;
+use viz::page::{Span, Text, anchor};
+
+use super::{Part, StoredSection, claims_heading, in_words};
+use crate::STUDIES;
+use crate::claims::{Claim, badge};
+
+/// Statements of a study in a file that the lead has.
+const MOST_STATEMENTS: usize = 5;
+
+/// The answer first, then what it is the answer to.
+pub(super) fn lead(parts: &[Part], several: bool, is_of_the_atlas: bool) -> Vec<Text> {
+    let mut lead: Vec<Text> = parts.iter().map(|part| answer(part, several)).collect();
+    if is_of_the_atlas {
+        let documents: Vec<String> = DOCUMENTS
+            .iter()
+            .map(|document| {
+                format!(
+                    "“{}” ({}), {}",
+                    document.title, document.number, document.about
+                )
+            })
+            .collect();
+        lead.push(Text::from(format!(
+            "Four short texts explain latent spaces by looking at pictures: {}. Here every picture \
+             they show is drawn again from models trained anew, and every statement they make is \
+             turned into a quantity with a rule that decides about it. A statement is referred to \
+             by the number of its document.",
+            listed(&documents)
+        )));
+    }
+    lead.push(Text::from(
+        "With each picture, latent-atlas figures writes a JSON file with the numbers it draws and \
+         the configuration that made it. Losses are in nats per image: summed over pixels, \
+         averaged over images.",
+    ));
+    lead
+}
+
+/// What was found on one data set, and where all of it stands.
+fn answer(part: &Part, several: bool) -> Text {
+    let mut spans = vec![Span::Strong(format!(
+        "{}, {}. ",
+        part.dataset,
+        effort(&part.sections)
+    ))];
+    for section in &part.sections {
+        if let Some(answer) = answer_of(section) {
+            spans.push(Span::Plain(format!("{answer} ")));
+        }
+    }
+    if part.claims.is_empty() {
+        spans.push(Span::Plain("No statement was measured.".into()));
+        return Text(spans);
+    }
+    let suffix = if several {
+        format!(" — {}", part.dataset)
+    } else {
+        String::new()
+    };
+    spans.push(Span::Plain(match part.claims.len() {
+        1 => "Of one statement ".to_owned(),
+        count => format!("Of {count} statements "),
+    }));
+    spans.push(Span::Link {
+        text: outcome(&part.claims),
+        to: format!("#{}", anchor(&claims_heading(&suffix))),
+    });
+    spans.push(Span::Plain(".".into()));
+    Text(spans)
+}
+
+/// What a study found; of one in a file, its statements with what decided.
+fn answer_of(section: &StoredSection) -> Option<String> {
+    if let Some(built_in) = STUDIES.iter().find(|study| study.name == section.study) {
+        return (built_in.answer)(&section.claims);
+    }
+    let sentences = section.claims.iter().take(MOST_STATEMENTS).map(|claim| {
+        let decisive = claim.measured.last().map(in_words).unwrap_or_default();
+        let statement = claim.statement.trim_end_matches('.');
+        format!("{statement}: {} ({decisive}).", badge(claim.verdict).name())
+    });
+    let sentences: Vec<String> = sentences.collect();
+    (!sentences.is_empty()).then(|| sentences.join(" "))
+}
+
+pub(super) fn is_built_in(study: &str) -> bool {
+    STUDIES.iter().any(|built_in| built_in.name == study)
+}
+
+/// `5 seeds a model`, and whether the training was cut short.
+pub(super) fn effort(sections: &[StoredSection]) -> String {
+    let fewest = sections
+        .iter()
+        .map(|section| section.seeds)
+        .min()
+        .unwrap_or(0);
+    let most = sections
+        .iter()
+        .map(|section| section.seeds)
+        .max()
+        .unwrap_or(0);
+    let mut text = match (fewest, most) {
+        (1, 1) => "one seed a model".to_string(),
+        (a, b) if a == b => format!("{a} seeds a model"),
+        (a, b) => format!("{a} to {b} seeds a model"),
+    };
+    if sections.iter().any(|section| section.quick) {
+        text.push_str(", trained briefly for a first look");
+    }
+    text
+}
+
+/// `3 are supported, 1 is refuted`, verdicts without a statement left out.
+pub(super) fn outcome(claims: &[Claim]) -> String {
+    use evaluation::statistics::Verdict::{Mixed, Refuted, Supported, Undecided};
+    let counted: Vec<String> = [Supported, Refuted, Mixed, Undecided]
+        .into_iter()
+        .filter_map(|verdict| {
+            let count = claims
+                .iter()
+                .filter(|claim| claim.verdict == verdict)
+                .count();
+            let verb = if count == 1 { "is" } else { "are" };
+            (count > 0).then(|| format!("{count} {verb} {}", badge(verdict).name()))
+        })
+        .collect();
+    match counted.as_slice() {
+        [first @ .., last] if !first.is_empty() => format!("{} and {last}", first.join(", ")),
+        _ => counted.concat(),
+    }
+}
