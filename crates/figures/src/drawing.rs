@@ -16,6 +16,7 @@ use viz::{Animation, Figure, FigureOutput, FigureScale, ImageRef, RgbImage, Side
 
 use crate::Measured;
 use crate::absence::{reason, unlabelled};
+use crate::shown::{collapsed, collapses, typical};
 use crate::wording::{listed, name_of, test_origin, unbroken};
 use crate::{DivergedRun, TrainedRun};
 use runs::Error;
@@ -93,11 +94,11 @@ impl<'a> Drawing<'a> {
         Self { output, ..self }
     }
 
-    /// The run of the model called `key` that figures show: that of the
-    /// lowest seed that did not diverge; none when all diverged.
+    /// The run of the model called `key` that figures show, the [`typical`] one
+    /// of those that did not diverge; none when all diverged.
     #[must_use]
     pub fn run(&self, key: &str) -> Option<&'a TrainedRun> {
-        self.runs.iter().find(|run| run.key == key)
+        typical(self.runs.iter().filter(|run| run.key == key))
     }
 
     /// The run to show of each of some models, those left out of which every
@@ -265,7 +266,14 @@ impl<'a> Drawing<'a> {
         runs: &[&TrainedRun],
         data: Value,
     ) -> Result<FigureLink, Error> {
-        let caption = format!("{}{}", figure.caption, test_origin(self.dataset));
+        let caption = format!(
+            "{}{}{}",
+            figure.caption,
+            collapses(self.dataset, runs, |run| {
+                self.measure(run, "collapsed", "1", || collapsed(self.dataset, run))
+            })?,
+            test_origin(self.dataset)
+        );
         let figure = Figure {
             title: format!("{}, {}", figure.title, name_of(self.dataset)),
             caption: unbroken(&caption),

@@ -15,6 +15,7 @@ pub mod plane;
 pub mod plane_map;
 pub mod posteriors;
 pub mod scene;
+pub mod shown;
 pub mod tiles;
 pub mod trained_run;
 pub mod wording;

@@ -361,7 +361,7 @@ fn colour_images_of_three_classes_make_every_study() {
     };
     let (page, claims) = made.drawn(&[]);
     assert!(page.contains("of 16 × 16 × 3, of three classes"));
-    assert!(page.contains("Three equal classes would have 33 % each"));
+    assert!(page.contains("Three equal classes would have 33\u{a0}% each"));
     assert!(page.contains("768-256-32-8-4"));
     assert!(!page.contains("Left out"), "{page}");
     assert_ne!(verdict(&claims, "000.1"), "undecided");

@@ -12,7 +12,7 @@ use crate::{Drawing, TrainedRun};
 use figures::absence::Absences;
 use figures::pictures::Codes;
 use figures::plane_map::{points, rounded, rounded_points};
-use figures::wording::{capitalised, percent, seed_and_epochs, spelled, test_images};
+use figures::wording::{capitalised, percent, seeds_and_epochs, spelled, test_images};
 use runs::Error;
 use runs::run_data::images;
 
@@ -30,7 +30,7 @@ pub(super) fn by_class(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Resul
          the prior's circles of one and two standard deviations). Lines cross at the origin; the \
          dashed square is −4 … 4. Each panel has its own range; {}.",
         test_images(drawing.dataset),
-        seed_and_epochs(runs[0]),
+        seeds_and_epochs(runs),
     );
     drawing.chart("codes", Figure { caption, ..figure }, runs, data)
 }
@@ -87,7 +87,7 @@ pub(super) fn areas(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Result<B
         capitalised(&spelled(counted)),
         percent(1.0 / counted as f64),
         test_images(drawing.dataset),
-        seed_and_epochs(runs[0]),
+        seeds_and_epochs(runs),
     );
     let figure = Figure {
         title: "Areas of the classes".into(),
@@ -161,7 +161,7 @@ pub(super) fn gaps(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Result<Bl
          cells is counted within the convex hull (red); {}, {}.",
         percent(TRIM),
         test_images(drawing.dataset),
-        seed_and_epochs(runs[0]),
+        seeds_and_epochs(runs),
     );
     let figure = Figure {
         title: "Gaps between the codes".into(),
@@ -237,7 +237,7 @@ pub(super) fn numbers(drawing: &Drawing<'_>, runs: &[&TrainedRun]) -> Result<Blo
              normal codes leave. kNN: share of test codes that 15 nearest training codes name \
              correctly.{}",
             test_images(drawing.dataset),
-            seed_and_epochs(runs[0]),
+            seeds_and_epochs(runs),
             absences.sentence(),
         )),
         columns: vec![

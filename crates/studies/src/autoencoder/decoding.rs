@@ -14,7 +14,7 @@ use crate::{Drawing, TrainedRun};
 use figures::absence::{Absences, Measurement};
 use figures::plane_map::{PlaneMap, points, rounded_points};
 use figures::tiles::{Layout, bytes, laid_out, panel};
-use figures::wording::{count, percent, seed_and_epochs};
+use figures::wording::{count, percent, seed_and_epochs, seeds_and_epochs};
 use runs::Error;
 use runs::run_data::images;
 
@@ -191,7 +191,7 @@ pub(super) fn maps(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Result<Bl
          {TILES} tiles a side with the same step on both axes, and the same maps under the {} test \
          codes; {}.",
         count(test.len()),
-        seed_and_epochs(runs[0]),
+        seeds_and_epochs(runs),
     );
     let figure = Figure {
         title: "Maps over the codes' extent".into(),
@@ -268,7 +268,7 @@ pub(super) fn pairs(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Result<B
         } else {
             "Pairs of different classes are left out, because the data set has no labels".into()
         },
-        seed_and_epochs(runs[0]),
+        seeds_and_epochs(runs),
     );
     let figure = Figure {
         title: "Neighbouring codes".into(),
@@ -389,7 +389,7 @@ pub(super) fn numbers(drawing: &Drawing<'_>, runs: &[&TrainedRun]) -> Result<Vec
                  the classifier's features (1 − precision with 5 neighbours). Return: mean distance \
                  of a point to the code of its image, in standard deviations of the codes.{}",
                 count(POINTS),
-                seed_and_epochs(runs[0]),
+                seeds_and_epochs(runs),
                 absences.sentence(),
             )),
             columns: vec![
@@ -406,7 +406,7 @@ pub(super) fn numbers(drawing: &Drawing<'_>, runs: &[&TrainedRun]) -> Result<Vec
                 "Pairs z and z + (0.1, −0.1), {} random points; {}. Step: its length in standard \
                  deviations of the model's codes. Distance: mean Euclidean distance of both images.{}",
                 count(POINTS),
-                seed_and_epochs(runs[0]),
+                seeds_and_epochs(runs),
                 absences.sentence(),
             )),
             columns: vec![

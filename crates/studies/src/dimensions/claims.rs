@@ -62,7 +62,11 @@ pub(super) fn answer(claims: &[Claim]) -> Option<String> {
     let mut text = format!(
         "With four latent variables at least one was left unused in {} of {} trainings of the deep \
          net",
-        spelled(collapses),
+        if collapses == 0 {
+            "none".into()
+        } else {
+            spelled(collapses)
+        },
         spelled(trainings),
     );
     if four.verdict == Verdict::Undecided {

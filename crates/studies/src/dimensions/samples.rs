@@ -7,10 +7,11 @@ use serde_json::json;
 use viz::page::Block;
 use viz::{Figure, Panel, TilePanel};
 
-use super::{DEEP_4, DEEP_8, DEEP_16, PAIRS, SHALLOW_4, SHALLOW_8, SHALLOW_16, epochs};
+use super::{DEEP_4, DEEP_8, DEEP_16, PAIRS, SHALLOW_4, SHALLOW_8, SHALLOW_16};
 use crate::{Drawing, TrainedRun};
 use evaluation::random_codes::{CODES_SEED, prior_codes};
 use figures::tiles::{Layout, nested, panel};
+use figures::wording::{capitalised, seeds_and_epochs};
 use runs::Error;
 
 /// Canvas units of a pixel of a tile of 28 × 28.
@@ -24,9 +25,9 @@ const SAMPLES: usize = 10;
 pub(super) fn lattices(drawing: &mut Drawing<'_>) -> Result<Block, Error> {
     let keys = [DEEP_4, SHALLOW_4].map(|case| case.key);
     let runs = drawing.shown(&keys);
-    let Some(first) = runs.first() else {
+    if runs.is_empty() {
         return Ok(drawing.left_out("lattices of four dimensions", &keys));
-    };
+    }
     let axis = quantiles();
     let codes = lattice_of_four(&axis);
     let mut panels = Vec::new();
@@ -37,10 +38,9 @@ pub(super) fn lattices(drawing: &mut Drawing<'_>) -> Result<Block, Error> {
     let caption = format!(
         "Four latent variables, three points each: {} images a model at −{step}, 0 and {step}, the \
          prior's quantiles 1/6, 1/2 and 5/6. The blocks follow z₁ to the right and z₂ upwards; \
-         inside each block z₃ goes to the right and z₄ upwards. Seed {}, {} epochs.",
+         inside each block z₃ goes to the right and z₄ upwards. {}.",
         codes.nrows(),
-        first.configuration.training.seed,
-        epochs(&runs),
+        capitalised(&seeds_and_epochs(&runs)),
     );
     let figure = Figure {
         title: "81 images from four dimensions".into(),
@@ -77,21 +77,20 @@ pub(super) fn from_the_prior(drawing: &mut Drawing<'_>) -> Result<Block, Error> 
             rows.push(panels);
         }
     }
-    let Some(first) = runs.first() else {
+    if runs.is_empty() {
         let keys: Vec<&str> = PAIRS[1..].iter().flatten().map(|case| case.key).collect();
         return Ok(drawing.left_out("samples from the prior", &keys));
-    };
+    }
     let caption = format!(
         "{} images decoded from codes drawn from the prior: {} and {} with 8 latent variables, {} \
-         and {} with 16; the deeper net at the left. The same codes for both nets of a row. Seed \
-         {}, {} epochs.",
+         and {} with 16; the deeper net at the left. The same codes for both nets of a row. \
+         {}.",
         SAMPLES * SAMPLES,
         DEEP_8.name(drawing),
         SHALLOW_8.name(drawing),
         DEEP_16.name(drawing),
         SHALLOW_16.name(drawing),
-        first.configuration.training.seed,
-        epochs(&runs),
+        capitalised(&seeds_and_epochs(&runs)),
     );
     let figure = Figure {
         title: "Samples from the prior".into(),

@@ -4,10 +4,11 @@ use serde_json::{Value, json};
 use viz::page::Block;
 use viz::{Figure, Panel};
 
-use super::{Case, PAIRS, epochs};
+use super::{Case, PAIRS};
 use crate::Drawing;
 use crate::measures::evaluation;
 use figures::pictures::{THRESHOLD, UnitsInUse, decades};
+use figures::wording::{capitalised, seeds_and_epochs};
 use runs::Error;
 
 /// A panel for each model with 4, 8 and 16 variables, all on one scale.
@@ -29,11 +30,11 @@ pub(super) fn bars(drawing: &mut Drawing<'_>) -> Result<Block, Error> {
             rows.push(row);
         }
     }
-    let Some(first) = runs.first() else {
+    if runs.is_empty() {
         let keys = PAIRS.as_flattened();
         let keys: Vec<&str> = keys.iter().map(|case| case.key).collect();
         return Ok(drawing.left_out("the latent variables in use", &keys));
-    };
+    }
     let range = decades(rows.iter().flatten().map(|(_, units)| units));
     let mut panels: Vec<Vec<Panel>> = Vec::new();
     for row in &rows {
@@ -50,10 +51,9 @@ pub(super) fn bars(drawing: &mut Drawing<'_>) -> Result<Block, Error> {
     let caption = format!(
         "Variance of the posterior means μ over the test images (n = {}) and mean KL of every \
          latent variable, the largest KL first; the deeper nets at the left. Pale bars lie at or \
-         below the threshold of 0.01. Logarithmic scale. Seed {}, {} epochs.",
+         below the threshold of 0.01. Logarithmic scale. {}.",
         viz::number::decimal(drawing.dataset.test.len() as f64, 0),
-        first.configuration.training.seed,
-        epochs(&runs),
+        capitalised(&seeds_and_epochs(&runs)),
     );
     let figure = Figure {
         title: "Latent variables in use".into(),

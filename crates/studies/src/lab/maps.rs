@@ -12,7 +12,7 @@ use crate::{Drawing, TrainedRun};
 use figures::Described;
 use figures::plane_map::{PlaneMap, prior_quantiles};
 use figures::tiles::{Layout, picture};
-use figures::wording::{name_of, seed_and_epochs, unbroken};
+use figures::wording::{name_of, seed_and_epochs, seeds_and_epochs, unbroken};
 use runs::Error;
 
 /// Pixels that the longer side of a tile of a centre has, about.
@@ -84,7 +84,7 @@ pub(super) fn labelled(
     let caption = format!(
         "The maps side by side, every tile centred on its code. Same data, same range of codes; \
          {alike}{}.",
-        seed_and_epochs(runs[0]),
+        seeds_and_epochs(runs),
     );
     side_by_side(
         drawing,
@@ -112,7 +112,7 @@ pub(super) fn at_quantiles(
          samples z ~ p(z). Ticks name codes; they are not equally far apart; {}.",
         decimal(codes[0], 2),
         decimal(codes[STEPS - 1], 2),
-        seed_and_epochs(runs[0]),
+        seeds_and_epochs(runs),
     );
     side_by_side(
         drawing,

@@ -5,6 +5,7 @@ use viz::page::{Block, Cell, Column, Table, Text};
 use super::PANEL;
 use crate::{Drawing, TrainedRun};
 use figures::pictures::{Codes, Training};
+use figures::wording::seeds_of;
 use runs::Error;
 
 /// Codes coloured by class, each model over its own extent.
@@ -43,11 +44,8 @@ pub(super) fn losses(runs: &[&TrainedRun]) -> Block {
             ])
         })
         .collect();
-    let seed = runs
-        .first()
-        .map_or(0, |run| run.configuration.training.seed);
     Block::Table(Table {
-        caption: Text::from(format!("Losses after the last epoch, seed {seed}.")),
+        caption: Text::from(format!("Losses after the last epoch, {}.", seeds_of(runs))),
         columns: vec![
             Column::new("model", ""),
             Column::new("epochs", ""),

@@ -14,7 +14,7 @@ use crate::{Drawing, TrainedRun};
 use figures::absence::Absences;
 use figures::pictures::{ChangeFields, RegionMap, about_the_classifier, in_percent};
 use figures::plane::Plane;
-use figures::wording::{percent, seed_and_epochs, test_images};
+use figures::wording::{percent, seeds_and_epochs, test_images};
 use runs::Error;
 
 /// Which object is drawn where.
@@ -49,7 +49,7 @@ pub(super) fn regions(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Result
          {STEPS} × {STEPS} map, a kind being a class with at least {} of its tiles; {}.",
         about_the_classifier(drawing)?,
         percent(MINIMUM_SHARE),
-        seed_and_epochs(runs[0]),
+        seeds_and_epochs(runs),
     );
     let figure = Figure {
         caption,
@@ -81,7 +81,7 @@ pub(super) fn change(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Result<
          per cent of the mean distance between two test images. Below: by how much the decoder \
          stretches a small area of codes (the root of the determinant of the pulled-back metric of \
          mean images), as a power of ten. Colours mean the same in each row; {}.",
-        seed_and_epochs(runs[0]),
+        seeds_and_epochs(runs),
     );
     let figure = Figure {
         caption,
@@ -129,7 +129,7 @@ pub(super) fn numbers(drawing: &Drawing<'_>, runs: &[&TrainedRun]) -> Result<Vec
                  the mean distance between two test images. Explained: share of the test images' \
                  variance about their mean image that is gone when each is replaced by its nearest \
                  tile.{}",
-                seed_and_epochs(runs[0]),
+                seeds_and_epochs(runs),
                 test_images(drawing.dataset),
                 absences.sentence(),
             )),

@@ -13,7 +13,8 @@ const MOST_STATEMENTS: usize = 5;
 
 /// The answer first, then what it is the answer to.
 pub(super) fn lead(parts: &[Part], several: bool, is_of_the_atlas: bool) -> Vec<Text> {
-    let mut lead: Vec<Text> = parts.iter().map(|part| answer(part, several)).collect();
+    let answers = parts.iter().flat_map(|part| answer(part, several));
+    let mut lead: Vec<Text> = answers.collect();
     if is_of_the_atlas {
         let documents: Vec<String> = DOCUMENTS
             .iter()
@@ -40,37 +41,37 @@ pub(super) fn lead(parts: &[Part], several: bool, is_of_the_atlas: bool) -> Vec<
     lead
 }
 
-/// What was found on one data set, and where all of it stands.
-fn answer(part: &Part, several: bool) -> Text {
-    let mut spans = vec![Span::Strong(format!(
-        "{}, {}. ",
-        part.dataset,
-        effort(&part.sections)
-    ))];
-    for section in &part.sections {
-        if let Some(answer) = answer_of(section) {
-            spans.push(Span::Plain(format!("{answer} ")));
-        }
-    }
+/// What was found on one data set, a paragraph for each study, and where all of
+/// it stands.
+fn answer(part: &Part, several: bool) -> Vec<Text> {
+    let effort = format!("{}, {}. ", part.dataset, effort(&part.sections));
+    let found = part.sections.iter().filter_map(answer_of);
+    let mut answer: Vec<Text> = found.map(Text::from).collect();
+    answer.push(all_statements(part, several));
+    answer[0].0.insert(0, Span::Strong(effort));
+    answer
+}
+
+fn all_statements(part: &Part, several: bool) -> Text {
     if part.claims.is_empty() {
-        spans.push(Span::Plain("No statement was measured.".into()));
-        return Text(spans);
+        return Text::from("No statement was measured.");
     }
     let suffix = if several {
         format!(" — {}", part.dataset)
     } else {
         String::new()
     };
-    spans.push(Span::Plain(match part.claims.len() {
-        1 => "Of one statement ".to_owned(),
-        count => format!("Of {count} statements "),
-    }));
-    spans.push(Span::Link {
-        text: outcome(&part.claims),
-        to: format!("#{}", anchor(&claims_heading(&suffix))),
-    });
-    spans.push(Span::Plain(".".into()));
-    Text(spans)
+    Text(vec![
+        Span::Plain(match part.claims.len() {
+            1 => "Of one statement ".to_owned(),
+            count => format!("Of {count} statements "),
+        }),
+        Span::Link {
+            text: outcome(&part.claims),
+            to: format!("#{}", anchor(&claims_heading(&suffix))),
+        },
+        Span::Plain(".".into()),
+    ])
 }
 
 /// What a study found; of one in a file, its statements with what decided.

@@ -11,7 +11,7 @@ use super::{Shown, both};
 use crate::{Drawing, TrainedRun};
 use figures::absence::{Absences, Measurement, known};
 use figures::figure_data::{points, rounded};
-use figures::wording::count;
+use figures::wording::{count, seeds_of};
 use runs::Error;
 use runs::run_data::images;
 
@@ -39,13 +39,13 @@ pub(super) fn figure(drawing: &mut Drawing<'_>, shown: &[Shown<'_>]) -> Result<B
     let labels = drawn_labels(test);
     let runs = both(shown);
     let caption = format!(
-        "Codes of {} test images after {} epochs, seed {}. Above, with sampling: a disc at μ \
+        "Codes of {} test images after {} epochs, {}. Above, with sampling: a disc at μ \
          whose radius is that of the posterior, r² being the geometric mean of the two variances; \
          dashed, one and two standard deviations of the prior. Below, without sampling: the \
          codes; the size of their points means nothing. Each panel has its own range.",
         count(test.len().div_ceil(DRAW_EVERY)),
         runs[0].metrics.len(),
-        runs[0].configuration.training.seed,
+        seeds_of(&runs),
     );
     let figure = Figure {
         title: "Codes with and without sampling".into(),
@@ -158,14 +158,14 @@ pub(super) fn table(drawing: &Drawing<'_>, shown: &[Shown<'_>]) -> Result<Block,
     }
     Ok(Block::Table(Table {
         caption: Text::from(format!(
-            "Shape of the codes of all test images, seed {}. Roundness: smallest over largest \
+            "Shape of the codes of all test images, {}. Roundness: smallest over largest \
              eigenvalue of the covariance. Radius: Kolmogorov–Smirnov distance of \
              ‖z‖, scaled, to that of a normal distribution, 0 for a Gaussian cloud. Directions: \
              Bingham's statistic, 0 without preferred axes. Gaps: share of empty cells (50 × 50 \
              over the codes) above that of as many normal codes. Discrepancy: MMD² of the \
              whitened codes to N(0, I), in units of what chance exceeds in one case of twenty. Neither of these where a dimension has \
              collapsed.{}",
-            shown[0].with.configuration.training.seed,
+            seeds_of(&both(shown)),
             absences.sentence(),
         )),
         columns: vec![

@@ -13,6 +13,7 @@ use figures::Measured;
 use figures::figure_data::rounded;
 use figures::image_quality::{self, ImageQuality, Quantity, Source, image_quality};
 use figures::tiles::{Layout, panel};
+use figures::wording::{capitalised, seeds_of};
 use runs::Error;
 use runs::run_data::images;
 
@@ -42,13 +43,13 @@ pub(super) fn figure(drawing: &mut Drawing<'_>, shown: &[Shown<'_>]) -> Result<B
     }
     let runs = both(shown);
     let caption = format!(
-        "{} random images of each model after {} epochs, seed {}, the same deviates in every row. \
+        "{} random images of each model after {} epochs, {}, the same deviates in every row. \
          Above, with sampling, codes from N(0, I). Middle, without, the same codes. Below, \
          without, codes from the normal distribution with the mean and the covariance of the test \
          images' codes.",
         SHOWN * SHOWN,
         runs[0].metrics.len(),
-        runs[0].configuration.training.seed,
+        seeds_of(&runs),
     );
     let figure = Figure {
         title: "Random generation with and without sampling".into(),
@@ -229,10 +230,10 @@ pub(super) fn table(
     rows.push(row("real images", "test", floor));
     Ok(Block::Table(Table {
         caption: Text::from(format!(
-            "Seed {}: {}. Reconstructions are of the other test images at z = μ, real images \
+            "{}: {}. Reconstructions are of the other test images at z = μ, real images \
              these themselves. Precision, recall, density and coverage with {} neighbours; \
              confidence is the classifier's mean probability of the most probable class.",
-            shown[0].with.configuration.training.seed,
+            capitalised(&seeds_of(&both(shown))),
             image_quality::in_words(drawing, floor)?,
             image_quality::NEIGHBOURS,
         )),

@@ -9,6 +9,7 @@ use super::{PAIRS, Shown, both};
 use crate::{Drawing, TrainedRun};
 use figures::Measured;
 use figures::figure_data::rounded;
+use figures::wording::seeds_of;
 use runs::Error;
 use runs::run_data::images;
 
@@ -41,9 +42,9 @@ pub(super) fn figure(drawing: &mut Drawing<'_>, shown: &[Shown<'_>]) -> Result<B
     .plot();
     let runs = both(shown);
     let caption = format!(
-        "Test reconstruction by epoch, seed {}. Solid: with sampling, z drawn from the posterior; \
+        "Test reconstruction by epoch, {}. Solid: with sampling, z drawn from the posterior; \
          dashed: without.",
-        runs[0].configuration.training.seed
+        seeds_of(&runs)
     );
     let figure = Figure {
         title: "Reconstruction of the test images".into(),

@@ -14,7 +14,7 @@ use evaluation::random_codes::Fitted;
 use figures::pictures::{PointCloud, slice};
 use figures::plane::{Axes, Subspace};
 use figures::plane_map::prior_quantiles;
-use figures::wording::{name_of, unbroken};
+use figures::wording::{name_of, seeds_of, unbroken};
 use figures::{Animated, Described};
 use runs::Error;
 use runs::run_data::images;
@@ -49,11 +49,11 @@ pub(super) fn rotating(drawing: &mut Drawing<'_>, pair: Shown<'_>) -> Result<Blo
     let names = &drawing.dataset.class_names;
     let title = format!("Codes in three dimensions, {}", name_of(drawing.dataset));
     let caption = format!(
-        "Codes of {} test images after {} epochs, seed {}: left with sampling (μ), right without. \
+        "Codes of {} test images after {} epochs, {}: left with sampling (μ), right without. \
          Each box is a cube about the origin that holds its codes; far points are paler.",
         decimal(clouds[0].points.len() as f64, 0),
         pair.with.metrics.len(),
-        pair.with.configuration.training.seed,
+        seeds_of(&[pair.with, pair.without]),
     );
     let frame = |index: usize| -> Result<RgbImage, Error> {
         let mut legend: Vec<LegendEntry> = Vec::new();
@@ -156,14 +156,14 @@ pub(super) fn slices(drawing: &mut Drawing<'_>, pair: Shown<'_>) -> Result<Block
     }
     let values: Vec<String> = heights.iter().map(|&value| decimal(value, 2)).collect();
     let caption = format!(
-        "{} and {} after {} epochs, seed {}: five slices of 25 images, z₁ to the right and z₂ \
+        "{} and {} after {} epochs, {}: five slices of 25 images, z₁ to the right and z₂ \
          upwards. All coordinates are {}, the middles of five equally probable parts of N(0, 1). \
          Above, with sampling; middle, without; below, without, the lattice moved and stretched \
          to the mean and covariance of its codes.",
         pair.with.title(),
         pair.without.title(),
         pair.with.metrics.len(),
-        pair.with.configuration.training.seed,
+        seeds_of(&[pair.with, pair.without]),
         values.join(", "),
     );
     let figure = Figure {

@@ -102,7 +102,7 @@ pub(super) fn answer(claims: &[Claim]) -> Option<String> {
     let falls = claim(claims, "003.2")?;
     let mut text = format!(
         "While a VAE is trained, the circle that stands for one image shrinks to {} % of its first \
-         radius within five epochs",
+         radius within the first epochs",
         in_short(100.0 * falls.mean(1)?)
     );
     if let Some(settled) = claim(claims, "003.3") {
