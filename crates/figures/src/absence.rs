@@ -134,21 +134,8 @@ impl Absences {
 }
 
 impl Drawing<'_> {
-    /// A block of the page; a sentence in its place when these data do not
-    /// have it.
-    ///
-    /// # Errors
-    /// Those that are about anything else than this block.
-    pub fn block(
-        &mut self,
-        what: &str,
-        draw: impl FnOnce(&mut Self) -> Result<Block, Error>,
-    ) -> Result<Block, Error> {
-        let mut blocks = self.blocks(what, |drawing| Ok(vec![draw(drawing)?]))?;
-        Ok(blocks.remove(0))
-    }
-
-    /// As [`Drawing::block`], for several.
+    /// Blocks of the page; a sentence in their place when these data do not have
+    /// them.
     ///
     /// # Errors
     /// Those that are about anything else than these blocks.

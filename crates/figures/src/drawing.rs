@@ -251,8 +251,9 @@ impl<'a> Drawing<'a> {
         figure: Figure,
         runs: &[&TrainedRun],
         data: Value,
-    ) -> Result<Block, Error> {
-        Ok(Block::figure(self.chart_link(name, figure, runs, data)?))
+    ) -> Result<Vec<Block>, Error> {
+        let link = self.chart_link(name, figure, runs, data)?;
+        Ok(vec![Block::figure(link)])
     }
 
     /// As [`Drawing::chart`], for a block of several figures.

@@ -1,7 +1,8 @@
 //! Statements of the source documents beside what was measured about them.
 
 use evaluation::statistics::Verdict;
-use figures::Measured;
+use figures::{Drawing, Measured};
+use runs::Error;
 use serde::{Deserialize, Serialize};
 
 /// One statement, what was measured about it, and what follows.
@@ -22,6 +23,39 @@ pub struct Claim {
     pub rule: String,
     /// What follows.
     pub verdict: Verdict,
+}
+
+/// What a statement's measurements are, and what follows.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Decided {
+    /// The measurements, one for each model or condition compared.
+    pub measured: Vec<Measured>,
+    /// What follows.
+    pub verdict: Verdict,
+    /// What turns the verdict round, if the numbers do: a whole sentence.
+    pub caveat: Option<String>,
+}
+
+/// Measures what a statement is about, and decides it by the thresholds that its
+/// file has.
+pub(crate) type Decide = fn(&Drawing<'_>, &[f64]) -> Result<Decided, Error>;
+
+impl Decided {
+    /// A verdict and what it follows from.
+    #[must_use]
+    pub fn new(verdict: Verdict, measured: impl IntoIterator<Item = Measured>) -> Self {
+        Self {
+            measured: measured.into_iter().collect(),
+            verdict,
+            caveat: None,
+        }
+    }
+
+    /// The same with what turns it round.
+    #[must_use]
+    pub fn but(self, caveat: Option<String>) -> Self {
+        Self { caveat, ..self }
+    }
 }
 
 impl Claim {

@@ -49,7 +49,7 @@ pub struct Request {
 }
 
 impl Request {
-    fn scale(&self, study: &dyn Study) -> Scale {
+    fn scale(&self, study: &Study) -> Scale {
         Scale {
             quick: self.quick,
             seeds: self.seeds.unwrap_or_else(|| study.seeds()),
@@ -84,7 +84,7 @@ pub trait Observer {
         run: &PlannedRun,
     ) -> Box<dyn training::Observer + '_>;
     /// A study's figures are being drawn.
-    fn drawing(&self, study: &dyn Study);
+    fn drawing(&self, study: &Study);
 }
 
 /// Makes the figures.
@@ -112,14 +112,12 @@ pub fn draw(
     let dataset = request
         .location
         .load(&data.of(Configuration::default()), download)?;
-    for study in &studies {
-        crate::check(study.as_ref(), &dataset)?;
-    }
     let planned = studies
         .iter()
         .map(|study| {
-            let runs = study.runs(request.scale(study.as_ref()));
-            Ok((study.as_ref(), data.planned(&dataset, runs)?))
+            let runs = study.runs(request.scale(study));
+            crate::check(study, &runs, &dataset)?;
+            Ok((study, data.planned(&dataset, runs)?))
         })
         .collect::<Result<_, Error>>()?;
     draw_planned(request, &dataset, planned, interrupt, observer)
@@ -135,10 +133,10 @@ struct Data {
 
 impl Data {
     /// What the command asks for, or else what the studies do.
-    fn of_studies(request: &Request, studies: &[Box<dyn Study>]) -> Result<Self, Error> {
+    fn of_studies(request: &Request, studies: &[Study]) -> Result<Self, Error> {
         /// For a first look, and without a download.
         const EMBEDDED: &str = "glyphs";
-        let named = studies.iter().map(|study| study.dataset());
+        let named = studies.iter().map(Study::dataset);
         let distinct: BTreeSet<&str> = named.map(|name| name.unwrap_or(EMBEDDED)).collect();
         let name = match (&request.dataset, distinct.first()) {
             (Some(dataset), _) => dataset.as_str(),
@@ -156,7 +154,7 @@ impl Data {
         } else {
             studies
                 .first()
-                .map(|study| study.reading())
+                .map(|study| study.reading().clone())
                 .unwrap_or_default()
         };
         Ok(Self {
@@ -189,7 +187,7 @@ impl Data {
 fn draw_planned(
     request: &Request,
     dataset: &Dataset,
-    planned: Vec<(&dyn Study, Vec<PlannedRun>)>,
+    planned: Vec<(&Study, Vec<PlannedRun>)>,
     interrupt: &Interrupt,
     observer: &(dyn Observer + Sync),
 ) -> Result<Outcome, Error> {

@@ -5,132 +5,52 @@ mod autoencoder;
 pub mod claims;
 mod dimensions;
 pub mod draw;
-pub mod file;
 mod lab;
 pub mod markdown;
 pub mod measures;
 mod page;
 mod sampling;
+pub mod study;
 mod trajectories;
 
 use std::path::Path;
+use std::sync::LazyLock;
 
 use datasets::Dataset;
 pub use figures::{DivergedRun, Drawing, PlannedRun, Scale, TrainedRun};
 use figures::{divergence, wording};
 use runs::Error;
-use runs::configuration::ReadingConfiguration;
+pub use study::Study;
 use viz::page::{Block, Section};
 
 use crate::claims::Claim;
 
 /// The studies of the atlas, in the order of the page.
-pub const STUDIES: &[BuiltIn] = &[
-    lab::STUDY,
-    autoencoder::STUDY,
-    trajectories::STUDY,
-    sampling::STUDY,
-    dimensions::STUDY,
-];
-
-/// A question, the runs it needs and the figures that answer it.
-pub trait Study: Sync {
-    /// What `--study` takes, and the name of its folder.
-    fn name(&self) -> &str;
-
-    /// Heading of its section.
-    fn title(&self) -> &str;
-
-    /// The data set it asks for where the command names none.
-    fn dataset(&self) -> Option<&str> {
-        None
-    }
-
-    /// How it reads its data where the command does not say.
-    fn reading(&self) -> ReadingConfiguration {
-        ReadingConfiguration::default()
-    }
-
-    /// Seeds per model where the command does not say.
-    fn seeds(&self) -> usize {
-        1
-    }
-
-    /// The runs it needs, of any data set: which one, its shape and how it was
-    /// read are written into them when they are to be trained.
-    fn runs(&self, scale: Scale) -> Vec<PlannedRun>;
-
-    /// Its figures and text; called with at least one finished run.
-    ///
-    /// # Errors
-    /// When a figure cannot be made or written.
-    fn blocks(&self, drawing: &mut Drawing<'_>) -> Result<Vec<Block>, Error>;
-
-    /// Its statements, also when runs they need are missing.
-    ///
-    /// # Errors
-    /// When a measure cannot be kept.
-    fn claims(&self, drawing: &Drawing<'_>) -> Result<Vec<Claim>, Error>;
-
-    /// Whether it can be made of this data set, beyond what all need.
-    ///
-    /// # Errors
-    /// When it cannot.
-    fn check(&self, _dataset: &Dataset) -> Result<(), Error> {
-        Ok(())
-    }
-}
-
-/// A study of the atlas: its plan, figures and statements are functions.
-#[derive(Clone, Copy, Debug)]
-pub struct BuiltIn {
-    /// What `--study` takes, and the name of its folder.
-    pub name: &'static str,
-    /// Heading of its section.
-    pub title: &'static str,
-    /// One line for `--help`.
-    pub about: &'static str,
-    plan: fn(Scale) -> Vec<PlannedRun>,
-    draw: fn(&mut Drawing<'_>) -> Result<Vec<Block>, Error>,
-    claims: fn(&Drawing<'_>) -> Result<Vec<Claim>, Error>,
-    /// What was found, in one sentence that claims and their numbers make.
-    answer: fn(&[Claim]) -> Option<String>,
-}
-
-impl Study for BuiltIn {
-    fn name(&self) -> &str {
-        self.name
-    }
-
-    fn title(&self) -> &str {
-        self.title
-    }
-
-    fn runs(&self, scale: Scale) -> Vec<PlannedRun> {
-        (self.plan)(scale)
-    }
-
-    fn blocks(&self, drawing: &mut Drawing<'_>) -> Result<Vec<Block>, Error> {
-        (self.draw)(drawing)
-    }
-
-    fn claims(&self, drawing: &Drawing<'_>) -> Result<Vec<Claim>, Error> {
-        (self.claims)(drawing)
-    }
-
-    /// They train models of values in [0, 1].
-    fn check(&self, dataset: &Dataset) -> Result<(), Error> {
-        let noun = dataset.shape().noun();
-        let [low, high] = dataset.range();
-        if low >= 0.0 && high <= 1.0 {
-            return Ok(());
-        }
-        Err(Error::Configuration(format!(
-            "the study '{}' was asked of {}, whose {noun} hold values from {low} to {high}, but it trains models of values in [0, 1]; bring them there (--maximum, where they start at 0) or choose another --dataset",
-            self.name, dataset.name
-        )))
-    }
-}
+pub static STUDIES: LazyLock<[Study; 5]> = LazyLock::new(|| {
+    [
+        Study::built_in("lab", include_str!("lab/study.toml"), lab::PECULIAR),
+        Study::built_in(
+            "autoencoder",
+            include_str!("autoencoder/study.toml"),
+            autoencoder::PECULIAR,
+        ),
+        Study::built_in(
+            "trajectories",
+            include_str!("trajectories/study.toml"),
+            trajectories::PECULIAR,
+        ),
+        Study::built_in(
+            "sampling",
+            include_str!("sampling/study.toml"),
+            sampling::PECULIAR,
+        ),
+        Study::built_in(
+            "dimensions",
+            include_str!("dimensions/study.toml"),
+            dimensions::PECULIAR,
+        ),
+    ]
+});
 
 /// What a study says.
 #[derive(Clone, Debug)]
@@ -141,22 +61,35 @@ pub struct Report {
     pub claims: Vec<Claim>,
 }
 
-/// Whether a study can be made of this data set.
+/// Whether the runs of a study can be trained on this data set.
 ///
 /// # Errors
-/// When there are no training or test images, or the study needs others.
-pub fn check(study: &dyn Study, dataset: &Dataset) -> Result<(), Error> {
+/// When there are no training or test images, or their values are not those of
+/// a model's likelihood.
+pub fn check(study: &Study, runs: &[PlannedRun], dataset: &Dataset) -> Result<(), Error> {
+    let noun = dataset.shape().noun();
     if dataset.train.is_empty() || dataset.test.is_empty() {
         return Err(Error::Configuration(format!(
-            "the study '{}' was asked of {}, which has {} training and {} test {}, but it needs some of both; choose another --dataset",
+            "the study '{}' was asked of {}, which has {} training and {} test {noun}, but it needs some of both; choose another --dataset",
             study.name(),
             dataset.name,
             dataset.train.len(),
             dataset.test.len(),
-            dataset.shape().noun(),
         )));
     }
-    study.check(dataset)
+    let [low, high] = dataset.range();
+    let is_within_unit = low >= 0.0 && high <= 1.0;
+    for run in runs {
+        let likelihood = run.configuration.likelihood()?;
+        if likelihood.is_of_unit_interval() && !is_within_unit {
+            return Err(Error::Configuration(format!(
+                "the study '{}' was asked of {}, whose {noun} hold values from {low} to {high}, but it trains models of values in [0, 1] (likelihood '{likelihood}'); bring them there (--maximum, where they start at 0) or choose another --dataset",
+                study.name(),
+                dataset.name
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// Draws a study's figures and writes its section. What needs a model of which
@@ -164,7 +97,7 @@ pub fn check(study: &dyn Study, dataset: &Dataset) -> Result<(), Error> {
 ///
 /// # Errors
 /// When a figure cannot be made or written.
-pub fn report(study: &dyn Study, drawing: &mut Drawing<'_>) -> Result<Report, Error> {
+pub fn report(study: &Study, drawing: &mut Drawing<'_>) -> Result<Report, Error> {
     let mut blocks: Vec<Block> = wording::own_data(drawing.dataset).into_iter().collect();
     blocks.extend(divergence::table(drawing.diverged));
     if !drawing.runs.is_empty() {
@@ -185,22 +118,20 @@ pub fn report(study: &dyn Study, drawing: &mut Drawing<'_>) -> Result<Report, Er
 /// # Errors
 /// An unknown name; the message says which is meant. A file that cannot be
 /// understood.
-pub fn select(chosen: &[String]) -> Result<Vec<Box<dyn Study>>, Error> {
-    let boxed = |study: &BuiltIn| -> Box<dyn Study> { Box::new(*study) };
+pub fn select(chosen: &[String]) -> Result<Vec<Study>, Error> {
     if chosen.is_empty() {
-        return Ok(STUDIES.iter().map(boxed).collect());
+        return Ok(STUDIES.to_vec());
     }
     chosen
         .iter()
         .map(|name| {
             if Path::new(name).extension().is_some_and(|end| end == "toml") {
-                let study = file::StudyFile::read(Path::new(name))?;
-                return Ok(Box::new(study) as Box<dyn Study>);
+                return Study::read(Path::new(name));
             }
-            let known = || STUDIES.iter().map(|study| study.name);
+            let known = || STUDIES.iter().map(Study::name);
             let found = names::find(name, known());
-            let study = STUDIES.iter().find(|study| Some(study.name) == found);
-            study.map(boxed).ok_or_else(|| {
+            let study = STUDIES.iter().find(|study| Some(study.name()) == found);
+            study.cloned().ok_or_else(|| {
                 Error::Configuration(format!(
                     "there is no study '{name}'; {}; a study in a file ends in .toml",
                     names::hint(name, known(), &[])

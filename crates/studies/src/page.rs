@@ -14,7 +14,7 @@ use datasets::Dataset;
 use serde::{Deserialize, Serialize};
 use viz::page::{Block, Cell, Column, Page, Section, Span, Table, Text, anchor};
 
-use self::lead::{is_built_in, lead};
+use self::lead::{built_in, lead};
 use crate::claims::{Claim, badge};
 use crate::{Report, STUDIES, Scale, Study};
 use figures::Measured;
@@ -51,7 +51,7 @@ struct Part {
 /// Keeps a study's section in its folder.
 pub(crate) fn write_section(
     folder: &Path,
-    study: &dyn Study,
+    study: &Study,
     dataset: &Dataset,
     scale: Scale,
     report: Report,
@@ -153,7 +153,7 @@ fn studies_in(folder: &Path) -> Result<Vec<PathBuf>, Error> {
         let name = path.file_name().unwrap_or_default();
         STUDIES
             .iter()
-            .position(|study| name == study.name)
+            .position(|study| name == study.name())
             .unwrap_or(STUDIES.len())
     };
     folders.sort_by_key(rank);
@@ -169,7 +169,9 @@ fn order(id: &str) -> (String, usize) {
 fn article(parts: Vec<Part>) -> Page {
     let several = parts.len() > 1;
     let stored: Vec<&StoredSection> = parts.iter().flat_map(|part| &part.sections).collect();
-    let is_of_the_atlas = stored.iter().any(|section| is_built_in(&section.study));
+    let is_of_the_atlas = stored
+        .iter()
+        .any(|section| built_in(&section.study).is_some());
     let (title, subtitle) = match stored[..] {
         _ if is_of_the_atlas => (
             "Latent Atlas".to_owned(),

@@ -24,7 +24,7 @@ impl Observer for Silent {
         Box::new(())
     }
 
-    fn drawing(&self, _study: &dyn Study) {}
+    fn drawing(&self, _study: &Study) {}
 }
 
 /// Writes a small data set as IDX files and returns the name to ask for it.
@@ -324,10 +324,10 @@ impl Made {
         let mut made = fs::read_dir(&request.out).unwrap().flatten();
         let made = made.find(|entry| entry.file_name().to_string_lossy().starts_with("made-"));
         let made = made.unwrap().file_name().into_string().unwrap();
-        for study in studies::STUDIES {
-            let asked = studies.is_empty() || studies.contains(&study.name);
-            let figure = format!("src=\"{made}/{}/", study.name);
-            assert_eq!(page.contains(&figure), asked, "{}", study.name);
+        for study in studies::STUDIES.iter() {
+            let asked = studies.is_empty() || studies.contains(&study.name());
+            let figure = format!("src=\"{made}/{}/", study.name());
+            assert_eq!(page.contains(&figure), asked, "{}", study.name());
         }
         let claims = request.out.join(made).join("claims.json");
         let claims: Vec<Value> = serde_json::from_slice(&fs::read(claims).unwrap()).unwrap();

@@ -165,10 +165,9 @@ impl Picture for AggregatePosterior {
             "order": "row-major from the top left",
             "models": data,
         });
-        Ok(vec![
-            drawing.chart(file, figure, &shown, data)?,
-            Block::Table(numbers(table)),
-        ])
+        let mut blocks = drawing.chart(file, figure, &shown, data)?;
+        blocks.push(Block::Table(numbers(table)));
+        Ok(blocks)
     }
 }
 

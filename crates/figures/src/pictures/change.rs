@@ -270,7 +270,7 @@ impl Picture for Change {
             "order": "row-major from the top left",
             "models": data,
         });
-        Ok(vec![drawing.chart(file, figure, &shown, data)?])
+        drawing.chart(file, figure, &shown, data)
     }
 }
 

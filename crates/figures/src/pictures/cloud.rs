@@ -96,10 +96,10 @@ impl Picture for Cloud {
             .collect();
         let mut blocks = Vec::new();
         let (figure, data) = self.codes(drawing.dataset, &clouds, &spaces, &left_out)?;
-        blocks.push(drawing.chart(file, figure, &shown, data)?);
+        blocks.extend(drawing.chart(file, figure, &shown, data)?);
         if self.steps > 0 {
             let (figure, data) = self.slices(drawing.dataset, &clouds, &left_out)?;
-            blocks.push(drawing.chart(&format!("{file}-slices"), figure, &shown, data)?);
+            blocks.extend(drawing.chart(&format!("{file}-slices"), figure, &shown, data)?);
         }
         Ok(blocks)
     }

@@ -199,6 +199,6 @@ impl Picture for Codes {
         file: &str,
     ) -> Result<Vec<Block>, Error> {
         let (figure, data) = self.figure(drawing.dataset, runs, panel_side(runs.len()))?;
-        Ok(vec![drawing.chart(file, figure, runs, data)?])
+        drawing.chart(file, figure, runs, data)
     }
 }

@@ -134,11 +134,11 @@ impl Picture for Interpolation {
             caption,
             ..Figure::grid(in_rows(panels))
         };
-        let mut blocks = vec![drawing.chart(file, figure, runs, json!(data))?];
+        let mut blocks = drawing.chart(file, figure, runs, json!(data))?;
         if !in_planes.is_empty() {
             let shown: Vec<&TrainedRun> = in_planes.iter().map(|&(run, _)| run).collect();
             let (figure, data) = in_the_plane(dataset, &in_planes)?;
-            blocks.push(drawing.chart(&format!("{file}-paths"), figure, &shown, data)?);
+            blocks.extend(drawing.chart(&format!("{file}-paths"), figure, &shown, data)?);
         }
         Ok(blocks)
     }

@@ -93,7 +93,7 @@ impl Picture for Map {
             caption,
             ..Figure::grid(in_rows(panels))
         };
-        Ok(vec![drawing.chart(file, figure, runs, json!(data))?])
+        drawing.chart(file, figure, runs, json!(data))
     }
 }
 

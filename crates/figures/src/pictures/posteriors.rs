@@ -273,7 +273,7 @@ impl Picture for Posteriors {
             legend,
             ..Figure::grid(in_rows(panels))
         };
-        Ok(vec![drawing.chart(file, figure, &shown, json!(data))?])
+        drawing.chart(file, figure, &shown, json!(data))
     }
 }
 

@@ -143,7 +143,7 @@ impl Picture for Reconstructions {
             "difference_scale": scale,
             "models": data,
         });
-        Ok(vec![drawing.chart(file, figure, runs, data)?])
+        drawing.chart(file, figure, runs, data)
     }
 }
 

@@ -208,6 +208,6 @@ impl Picture for Regions {
             ..RegionMap::figure(&maps, names, panel_side(maps.len()))?
         };
         let data = json!({"columns": self.steps, "rows": self.steps, "models": data});
-        Ok(vec![drawing.chart(file, figure, &shown, data)?])
+        drawing.chart(file, figure, &shown, data)
     }
 }

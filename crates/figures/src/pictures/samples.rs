@@ -118,6 +118,6 @@ impl Picture for Samples {
             "seed": evaluation::random_codes::CODES_SEED,
             "models": data,
         });
-        Ok(vec![drawing.chart(file, figure, runs, data)?])
+        drawing.chart(file, figure, runs, data)
     }
 }

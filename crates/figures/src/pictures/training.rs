@@ -121,7 +121,7 @@ impl Picture for Training {
         file: &str,
     ) -> Result<Vec<Block>, Error> {
         let (figure, data) = self.figure(runs)?;
-        Ok(vec![drawing.chart(file, figure, runs, data)?])
+        drawing.chart(file, figure, runs, data)
     }
 }
 

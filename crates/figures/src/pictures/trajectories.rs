@@ -85,13 +85,13 @@ impl Picture for Trajectories {
         if ways.iter().any(|(_, way)| way.scene.is_some()) {
             let explained = self.explained(&ways);
             let (figure, data) = trails(&ways, &explained, &left_out)?;
-            blocks.push(drawing.chart(file, figure, &shown, data)?);
+            blocks.extend(drawing.chart(file, figure, &shown, data)?);
             if self.animation {
                 blocks.push(animated(drawing, &ways, &explained, file)?);
             }
         }
         let (figure, data) = over_training(drawing.dataset, &ways, &left_out);
-        blocks.push(drawing.chart(&format!("{file}-by-epoch"), figure, &shown, data)?);
+        blocks.extend(drawing.chart(&format!("{file}-by-epoch"), figure, &shown, data)?);
         Ok(blocks)
     }
 }

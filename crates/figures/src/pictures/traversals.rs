@@ -131,7 +131,7 @@ impl Picture for Traversals {
             "range": self.range,
             "models": data,
         });
-        Ok(vec![drawing.chart(file, figure, runs, data)?])
+        drawing.chart(file, figure, runs, data)
     }
 }
 

@@ -167,7 +167,7 @@ impl Picture for Units {
         }
         .with_shared_legend();
         let data = json!({"split": "test", "threshold": THRESHOLD, "models": data});
-        Ok(vec![drawing.chart(file, figure, runs, data)?])
+        drawing.chart(file, figure, runs, data)
     }
 }
 

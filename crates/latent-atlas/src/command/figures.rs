@@ -95,8 +95,8 @@ fn after_help() -> String {
         text.push_str(&format!("  {:<16} {}\n", kind.name, kind.about));
     }
     text.push_str("\nStudies:\n");
-    for study in STUDIES {
-        text.push_str(&format!("  {:<16} {}\n", study.name, study.about));
+    for study in STUDIES.iter() {
+        text.push_str(&format!("  {:<16} {}\n", study.name(), study.about()));
     }
     text.push_str(
         "\nExamples:\n  \
@@ -231,7 +231,7 @@ impl draw::Observer for FiguresProgress {
         ))
     }
 
-    fn drawing(&self, study: &dyn Study) {
+    fn drawing(&self, study: &Study) {
         self.output.note(&format!("drawing {}", study.name()));
     }
 }

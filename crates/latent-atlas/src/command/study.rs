@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use figures::pictures::KIT;
 use serde_json::{Value, json};
-use studies::file::EXAMPLE;
 use studies::measures::MEASURES;
+use studies::study::EXAMPLE;
 
 use crate::output::Output;
 use crate::{Invocation, quoted};

@@ -19,7 +19,10 @@ use runs::run_data::images;
 const DARK: Rgb = Rgb::hex(0x2b3038);
 
 /// Codes coloured by class over their whole extent.
-pub(super) fn by_class(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Result<Block, Error> {
+pub(super) fn by_class(
+    drawing: &mut Drawing<'_>,
+    runs: &[&TrainedRun],
+) -> Result<Vec<Block>, Error> {
     let codes = Codes {
         origin: true,
         ..Codes::default()
@@ -36,7 +39,7 @@ pub(super) fn by_class(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Resul
 }
 
 /// The area of each class.
-pub(super) fn areas(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Result<Block, Error> {
+pub(super) fn areas(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Result<Vec<Block>, Error> {
     let names = &drawing.dataset.class_names;
     let mut series = Vec::new();
     let mut data = Vec::new();
@@ -103,7 +106,7 @@ pub(super) fn areas(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Result<B
 }
 
 /// Cells with and without codes, inside of the codes' hull.
-pub(super) fn gaps(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Result<Block, Error> {
+pub(super) fn gaps(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Result<Vec<Block>, Error> {
     let test = &drawing.dataset.test;
     let mut panels = Vec::new();
     let mut data = Vec::new();
@@ -203,7 +206,7 @@ fn occupancy(points: &[[f64; 2]], ranges: [[f64; 2]; 2], cells: usize) -> Result
 }
 
 /// Position, symmetry, areas and gaps of every model's codes.
-pub(super) fn numbers(drawing: &Drawing<'_>, runs: &[&TrainedRun]) -> Result<Block, Error> {
+pub(super) fn numbers(drawing: &Drawing<'_>, runs: &[&TrainedRun]) -> Result<Vec<Block>, Error> {
     let mut rows = Vec::new();
     let mut absences = Absences::default();
     for run in runs {
@@ -228,7 +231,7 @@ pub(super) fn numbers(drawing: &Drawing<'_>, runs: &[&TrainedRun]) -> Result<Blo
         }
         rows.push(row);
     }
-    Ok(Block::Table(Table {
+    Ok(vec![Block::Table(Table {
         caption: Text::from(format!(
             "The codes in numbers; {}, {}. Asymmetry: Butler's statistic about 0, the \
              larger of both axes (0 for a symmetric axis, 1 when all codes lie on one side). Area \
@@ -253,7 +256,7 @@ pub(super) fn numbers(drawing: &Drawing<'_>, runs: &[&TrainedRun]) -> Result<Blo
             Column::new("kNN", "%"),
         ],
         rows,
-    }))
+    })])
 }
 
 /// `(1.2, −0.3)`.

@@ -10,6 +10,7 @@ use viz::{Classes, Figure, Layer, Panel, Point, Points, Rgb, TilePanel};
 use super::measures::{
     CONFIDENCE, Form, POINTS, code_numbers, decoded, prior_points, stepped, uniform_points,
 };
+use super::{VAE, shown};
 use crate::{Drawing, TrainedRun};
 use figures::absence::{Absences, Measurement};
 use figures::plane_map::{PlaneMap, points, rounded_points};
@@ -34,19 +35,36 @@ const DOCUMENT_PAIR: [f64; 2] = [2.0, -2.0];
 
 /// Where a figure's random points come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Source {
+enum Source {
     /// Evenly over the rectangle of the codes.
     Extent,
     /// From the prior.
     Prior,
 }
 
+/// Random points of each model's codes.
+pub(super) fn over_the_extent(drawing: &mut Drawing<'_>) -> Result<Vec<Block>, Error> {
+    let mut blocks = Vec::new();
+    for run in shown(drawing) {
+        blocks.extend(random_points(drawing, run, Source::Extent)?);
+    }
+    Ok(blocks)
+}
+
+/// Random points as the VAE names them.
+pub(super) fn from_the_prior(drawing: &mut Drawing<'_>) -> Result<Vec<Block>, Error> {
+    let vae = drawing.run(VAE);
+    vae.map_or(Ok(Vec::new()), |vae| {
+        random_points(drawing, vae, Source::Prior)
+    })
+}
+
 /// Random points marked among the codes, and what they decode to beside.
-pub(super) fn random_points(
+fn random_points(
     drawing: &mut Drawing<'_>,
     run: &TrainedRun,
     source: Source,
-) -> Result<Block, Error> {
+) -> Result<Vec<Block>, Error> {
     let test = &drawing.dataset.test;
     let ranges = code_numbers(drawing, run)?.ranges;
     let (chosen, from, name) = match source {
@@ -145,7 +163,7 @@ fn place(index: usize) -> String {
 }
 
 /// Maps over each model's codes, bare and with the codes overlaid.
-pub(super) fn maps(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Result<Block, Error> {
+pub(super) fn maps(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Result<Vec<Block>, Error> {
     let test = &drawing.dataset.test;
     let classes = Classes::from(test.labels());
     // Single points must be seen on the images.
@@ -209,7 +227,7 @@ pub(super) fn maps(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Result<Bl
 
 /// z, z + 0.1 and what is different, for random pairs and for pairs of
 /// different classes.
-pub(super) fn pairs(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Result<Block, Error> {
+pub(super) fn pairs(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Result<Vec<Block>, Error> {
     let names = &drawing.dataset.class_names;
     let mut rows = Vec::new();
     let mut data = Vec::new();
@@ -286,11 +304,11 @@ pub(super) fn pairs(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Result<B
 /// What a step of 0.1 means for both models.
 pub(super) fn scale_of_the_step(
     drawing: &Drawing<'_>,
-    ae: &TrainedRun,
-    vae: &TrainedRun,
-) -> Result<Block, Error> {
-    let [ae, vae] = [decoded(drawing, ae)?.pairs, decoded(drawing, vae)?.pairs];
-    Ok(Block::paragraph(format!(
+    runs: &[&TrainedRun],
+) -> Result<Vec<Block>, Error> {
+    let [ae, vae] = [runs[0], runs[1]].map(|run| decoded(drawing, run));
+    let [ae, vae] = [ae?.pairs, vae?.pairs];
+    Ok(vec![Block::paragraph(format!(
         "A step of 0.1 on both axes is {} standard deviations of the autoencoder's codes and {} of \
          the VAE's, so the same step is not the same question for both: {} of the autoencoder's \
          pairs and {} of the VAE's are given different classes.",
@@ -298,7 +316,7 @@ pub(super) fn scale_of_the_step(
         decimal(vae.step_in_deviations.unwrap_or(f64::NAN), 3),
         percent(*ae.disagreeing.get()?),
         percent(*vae.disagreeing.get()?),
-    )))
+    ))])
 }
 
 fn pair_tiles(

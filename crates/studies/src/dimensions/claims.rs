@@ -11,7 +11,7 @@ use super::{
     Case, DEEP_4, DEEP_8, DEEP_16, SHALLOW_4, SHALLOW_8, SHALLOW_16, collapsed, final_loss,
 };
 use crate::Drawing;
-use crate::claims::{Claim, claim, in_short};
+use crate::claims::{Claim, Decide, Decided, claim, in_short};
 use crate::measures::evaluation;
 use figures::absence::Measurement;
 use figures::image_quality::{self, Quantity, Source, image_quality};
@@ -19,40 +19,14 @@ use figures::measured::{LEVEL, Measured};
 use figures::wording::spelled;
 use runs::Error;
 
-/// What "not infrequently" means here: at least one training in five.
-const NOT_INFREQUENT: f64 = 0.2;
-
-pub(super) fn claims(drawing: &Drawing<'_>) -> Result<Vec<Claim>, Error> {
-    Ok(vec![
-        spread_claim(
-            drawing,
-            "003.11",
-            "With four latent variables the result of training varies much more than in two \
-             dimensions.",
-            &COMPARISONS[..2],
-        )?,
-        collapse_at_four(drawing)?,
-        spread_claim(
-            drawing,
-            "003.13",
-            "With four latent variables the net with fewer layers is more stable in training.",
-            &COMPARISONS[2..],
-        )?,
-        collapse_by_depth(drawing)?,
-        samples(
-            drawing,
-            "003.15",
-            "With 16 latent variables samples are slightly better with the deeper net.",
-            [DEEP_16, SHALLOW_16],
-        )?,
-        samples(
-            drawing,
-            "003.16",
-            "With four latent variables samples look slightly better with the net of fewer layers.",
-            [SHALLOW_4, DEEP_4],
-        )?,
-    ])
-}
+pub(super) const DECISIONS: &[(&str, Decide)] = &[
+    ("003.11", |d, _| by_spread(d, &COMPARISONS[..2])),
+    ("003.12", collapse_at_four),
+    ("003.13", |d, _| by_spread(d, &COMPARISONS[2..])),
+    ("003.14", collapse_by_depth),
+    ("003.15", |d, _| by_samples(d, [DEEP_16, SHALLOW_16])),
+    ("003.16", |d, _| by_samples(d, [SHALLOW_4, DEEP_4])),
+];
 
 /// How many latent variables are left unused.
 pub(super) fn answer(claims: &[Claim]) -> Option<String> {
@@ -82,12 +56,7 @@ pub(super) fn answer(claims: &[Claim]) -> Option<String> {
     Some(text + ".")
 }
 
-fn spread_claim(
-    drawing: &Drawing<'_>,
-    id: &str,
-    statement: &str,
-    pairs: &[[Case; 2]],
-) -> Result<Claim, Error> {
+fn by_spread(drawing: &Drawing<'_>, pairs: &[[Case; 2]]) -> Result<Decided, Error> {
     let mut measured = Vec::new();
     let mut cases: Vec<Case> = Vec::new();
     for case in pairs.iter().flatten() {
@@ -106,20 +75,7 @@ fn spread_claim(
         measured.push(ratio(name, compared, drawing.scale.seeds));
         verdicts.push(spread_verdict(compared));
     }
-    Ok(Claim {
-        id: id.into(),
-        caveat: None,
-        statement: statement.into(),
-        quantity: "test loss after the last epoch, nats per image, and ratio of its standard \
-                   deviations over seeds"
-            .into(),
-        measured,
-        rule: "Supported when the 95 % interval of the ratio (F distribution) lies above 1, \
-               refuted when it lies below, undecided when it holds 1 or with a single seed; mixed \
-               when the ratios disagree."
-            .into(),
-        verdict: combined_verdict(&verdicts),
-    })
+    Ok(Decided::new(combined_verdict(&verdicts), measured))
 }
 
 fn ratio(name: String, compared: Option<SpreadComparison>, n: usize) -> Measured {
@@ -147,7 +103,7 @@ fn unused(drawing: &Drawing<'_>, case: Case) -> Result<Measured, Error> {
     })
 }
 
-fn collapse_at_four(drawing: &Drawing<'_>) -> Result<Claim, Error> {
+fn collapse_at_four(drawing: &Drawing<'_>, at: &[f64]) -> Result<Decided, Error> {
     let measured = unused(drawing, DEEP_4)?;
     let n = measured.by_seed.len();
     let collapses = measured
@@ -156,28 +112,16 @@ fn collapse_at_four(drawing: &Drawing<'_>) -> Result<Claim, Error> {
         .filter(|&&count| count > 0.0)
         .count();
     let share = proportion_interval(collapses, n, LEVEL).ok();
-    Ok(Claim {
-        id: "003.12".into(),
-        caveat: None,
-        statement: "With four latent variables, not infrequently some of them collapse to zero \
-                    variance."
-            .into(),
-        quantity: "variables with Var(μ) ≤ 0.01 on the test images, of 4, and share of trainings \
-                   with at least one"
-            .into(),
-        measured: vec![
+    Ok(Decided::new(
+        share.map_or(Verdict::Undecided, |share| above(&share, at[0])),
+        vec![
             measured,
             Measured::together("share of trainings with a collapse", share),
         ],
-        rule: "Not infrequently: at least one training in five. Supported when the exact \
-               (Clopper–Pearson) 95 % interval of the share lies above 0.2, refuted when it lies \
-               below, undecided otherwise."
-            .into(),
-        verdict: share.map_or(Verdict::Undecided, |share| above(&share, NOT_INFREQUENT)),
-    })
+    ))
 }
 
-fn collapse_by_depth(drawing: &Drawing<'_>) -> Result<Claim, Error> {
+fn collapse_by_depth(drawing: &Drawing<'_>, _: &[f64]) -> Result<Decided, Error> {
     let mut measured = Vec::new();
     let mut verdicts = Vec::new();
     for [deep, shallow] in [[DEEP_8, SHALLOW_8], [DEEP_16, SHALLOW_16]] {
@@ -191,28 +135,11 @@ fn collapse_by_depth(drawing: &Drawing<'_>) -> Result<Claim, Error> {
         );
         measured.extend([first, second, difference]);
     }
-    Ok(Claim {
-        id: "003.14".into(),
-        caveat: None,
-        statement: "With 8 and 16 latent variables several collapse, more in the deeper nets."
-            .into(),
-        quantity: "variables with Var(μ) ≤ 0.01 on the test images".into(),
-        measured,
-        rule: "Deeper minus shallower net, seed by seed: supported when the 95 % interval of the \
-               difference lies above 0, refuted when it does not exceed 0, undecided otherwise; at \
-               8 and at 16, mixed when they disagree."
-            .into(),
-        verdict: combined_verdict(&verdicts),
-    })
+    Ok(Decided::new(combined_verdict(&verdicts), measured))
 }
 
 /// Samples of the first model are said to be better than those of the second.
-fn samples(
-    drawing: &Drawing<'_>,
-    id: &str,
-    statement: &str,
-    [better, worse]: [Case; 2],
-) -> Result<Claim, Error> {
+fn by_samples(drawing: &Drawing<'_>, [better, worse]: [Case; 2]) -> Result<Decided, Error> {
     let value = |case: Case, what: &str, of: Quantity| {
         drawing.over_seeds(case.key, &format!("{what} {}", case.name(drawing)), |run| {
             Ok(of(&image_quality(drawing, run, Source::Prior)?))
@@ -249,25 +176,7 @@ fn samples(
             Measured::together(format!("{what} real images"), floor),
         ]);
     }
-    Ok(Claim {
-        id: id.into(),
-        caveat: None,
-        statement: statement.into(),
-        quantity: format!(
-            "Fréchet distance (lower is better) and coverage (higher is better) of {} samples \
-             against as many test images, on the features of our classifier",
-            drawing.dataset.test.len() / 2
-        ),
-        measured,
-        rule: format!(
-            "{} against {}, seed by seed: each of the two says supported when the 95 % interval \
-             of its difference lies wholly on the better side of 0, refuted when on the other, \
-             undecided otherwise; mixed when they disagree. How much is slightly is left open.",
-            better.name(drawing),
-            worse.name(drawing)
-        ),
-        verdict: combined_verdict(&verdicts),
-    })
+    Ok(Decided::new(combined_verdict(&verdicts), measured))
 }
 
 /// Verdict on "more than `threshold`"; equal is not more.

@@ -1,10 +1,5 @@
-//! Document 003, its last third: what happens with more than three latent
-//! variables.
-//!
-//! The document trains a deeper and a shallower network at four, eight and
-//! sixteen latent variables, and compares them by eye. Here every model also
-//! has its final loss over seeds, its active units and the distance of its
-//! samples from real images.
+//! What no file can say of the study of dimensions: lattices and samples of many
+//! variables, and spreads over seeds.
 
 mod claims;
 mod results;
@@ -15,27 +10,26 @@ mod units;
 use evaluation::Evaluation;
 use viz::page::{Block, Cell, Column, Table, Text};
 
-use super::{BuiltIn, Drawing, PlannedRun, Scale, TrainedRun};
+use super::Drawing;
+use super::study::Peculiar;
 use figures::Measured;
 use figures::absence::Absences;
 use figures::image_quality::{self, Quantity, Source, image_quality};
-use figures::wording::{said, seeds_in_words};
+use figures::wording::seeds_in_words;
 use runs::Error;
-use runs::configuration::Configuration;
 
-pub(super) const STUDY: BuiltIn = BuiltIn {
-    name: "dimensions",
-    title: "Towards higher dimensions",
-    about: "4, 8 and 16 latent variables, a deeper and a shallower net each: samples, collapse, spread over seeds",
-    plan,
-    draw,
-    claims: claims::claims,
-    answer: claims::answer,
+pub(super) const PECULIAR: Peculiar = Peculiar {
+    pieces: &[
+        ("lattices", samples::lattices),
+        ("samples", samples::from_the_prior),
+        ("quality", quality_table),
+        ("units", units::bars),
+        ("spread", spread::blocks),
+        ("results", results::table),
+    ],
+    decisions: claims::DECISIONS,
+    answer: Some(claims::answer),
 };
-
-/// Enough for the deeper networks to settle on how many variables they use.
-const EPOCHS: usize = 20;
-const QUICK_EPOCHS: usize = 3;
 
 /// One architecture of the document.
 #[derive(Clone, Copy, Debug)]
@@ -89,68 +83,6 @@ const PAIRS: [[Case; 2]; 3] = [
     [DEEP_16, SHALLOW_16],
 ];
 
-fn plan(scale: Scale) -> Vec<PlannedRun> {
-    let mut runs = Vec::new();
-    for seed in 0..scale.seeds {
-        for case in CASES {
-            // The presets of the 2-D models, so that the other studies' runs
-            // are these.
-            let preset = if case.hidden.len() == 1 {
-                "vae-2d"
-            } else {
-                "vae-2d-deep"
-            };
-            let mut configuration = Configuration::resolve(Some(preset), None, &[])
-                .expect("presets are valid, as a test shows");
-            configuration.model.hidden = case.hidden.to_vec();
-            configuration.model.latent = case.latent;
-            configuration.training.seed = seed as u64;
-            configuration.training.epochs = if scale.quick { QUICK_EPOCHS } else { EPOCHS };
-            runs.push(PlannedRun::new(case.key, configuration));
-        }
-    }
-    runs
-}
-
-fn draw(drawing: &mut Drawing<'_>) -> Result<Vec<Block>, Error> {
-    let mut blocks = vec![
-        said(
-            "003",
-            "[…] in a high dimensional space the encoding of data in the latent space will \
-             eventually be scattered away, and it is not evident that sampling during training \
-             will be enough to guarantee a good coverage in view of generation. […] The first \
-             observation is that the result of training is much more aleatory than in the \
-             previous cases, resulting in quite different final errors. Not infrequently, we \
-             also have a collapse to 0 of some of the latent variables […]. […] the 784-256-32-4 \
-             architecture is more stable during training, and even sampling looks slightly \
-             improved […].",
-        ),
-        Block::Subheading("Four latent variables".into()),
-    ];
-    blocks.push(drawing.block("lattices of four dimensions", samples::lattices)?);
-    blocks.push(Block::Subheading("Eight and sixteen".into()));
-    blocks.push(said(
-        "003",
-        "The collapse to zero of several latent variables is confirmed, more evident for deeper \
-         architectures. In spite of this phenomenon, generative sampling from a latent space of \
-         dimension 16 seems to produce slightly better results with a deeper network.",
-    ));
-    blocks.push(drawing.block("samples from the prior", samples::from_the_prior)?);
-    blocks.push(drawing.block("how good the samples are", |d| quality_table(d))?);
-    blocks.push(Block::Subheading("Which variables are in use".into()));
-    blocks.push(Block::paragraph(
-        "A collapsed variable has the same posterior for every image, namely the prior: the \
-         variance of its mean μ over images is zero and so is its KL, and the decoder has learned \
-         to ignore it. We call a variable active when the variance of μ over the test images \
-         exceeds 0.01 (Burda et al. 2016), and give the KL beside it, which tells the same in nats.",
-    ));
-    blocks.push(drawing.block("the latent variables in use", units::bars)?);
-    blocks.push(Block::Subheading("From seed to seed".into()));
-    blocks.extend(drawing.blocks("the spread over seeds", spread::blocks)?);
-    blocks.push(drawing.block("the table of all models", |d| results::table(d))?);
-    Ok(blocks)
-}
-
 /// Latent variables that are not active.
 fn collapsed(evaluation: &Evaluation) -> usize {
     evaluation.variance_of_mu.len() - evaluation.active_units
@@ -163,11 +95,7 @@ fn final_loss(drawing: &Drawing<'_>, case: Case) -> Result<Measured, Error> {
     })
 }
 
-fn epochs(runs: &[&TrainedRun]) -> usize {
-    runs.first().map_or(0, |run| run.metrics.len())
-}
-
-fn quality_table(drawing: &Drawing<'_>) -> Result<Block, Error> {
+fn quality_table(drawing: &mut Drawing<'_>) -> Result<Vec<Block>, Error> {
     let columns: [(&str, usize, Quantity); 6] = [
         ("Fréchet", 1, |quality| quality.frechet),
         ("precision", 3, |quality| quality.precision),
@@ -195,7 +123,7 @@ fn quality_table(drawing: &Drawing<'_>) -> Result<Block, Error> {
     }
     rows.push(row);
     let names = std::iter::once("model").chain(columns.map(|(name, ..)| name));
-    Ok(Block::Table(Table {
+    Ok(vec![Block::Table(Table {
         caption: Text::from(format!(
             "Samples from the prior, {}: {}. Precision and density say how real the samples are, \
              recall and coverage how much of the data they reach ({} neighbours); confidence is \
@@ -208,5 +136,5 @@ fn quality_table(drawing: &Drawing<'_>) -> Result<Block, Error> {
         )),
         columns: names.map(|name| Column::new(name, "")).collect(),
         rows,
-    }))
+    })])
 }

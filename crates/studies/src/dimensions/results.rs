@@ -24,7 +24,7 @@ const ROWS: usize = 5000;
 const NULL: (usize, usize) = (300, 400);
 
 /// The table of all models.
-pub(super) fn table(drawing: &Drawing<'_>) -> Result<Block, Error> {
+pub(super) fn table(drawing: &mut Drawing<'_>) -> Result<Vec<Block>, Error> {
     let mut rows = Vec::new();
     let mut absences = Absences::default();
     for case in CASES {
@@ -51,7 +51,7 @@ pub(super) fn table(drawing: &Drawing<'_>) -> Result<Block, Error> {
             absences.over_seeds(&discrepancies, 1),
         ]);
     }
-    Ok(Block::Table(Table {
+    Ok(vec![Block::Table(Table {
         caption: Text::from(format!(
             "Test images, n = {}, {}: mean over seeds{}. Active by variance: Var(μ) above 0.01; by \
              KL: more than 0.01 nats. Variance: Var(μ) + E[σ²], that of the codes, mean over \
@@ -78,7 +78,7 @@ pub(super) fn table(drawing: &Drawing<'_>) -> Result<Block, Error> {
             Column::new("discrepancy", ""),
         ],
         rows,
-    }))
+    })])
 }
 
 /// How far the aggregate posterior is from the prior.

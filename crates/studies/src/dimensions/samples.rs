@@ -22,11 +22,11 @@ const POINTS: usize = 3;
 const SAMPLES: usize = 10;
 
 /// The 81 images of both four-dimensional models.
-pub(super) fn lattices(drawing: &mut Drawing<'_>) -> Result<Block, Error> {
+pub(super) fn lattices(drawing: &mut Drawing<'_>) -> Result<Vec<Block>, Error> {
     let keys = [DEEP_4, SHALLOW_4].map(|case| case.key);
     let runs = drawing.shown(&keys);
     if runs.is_empty() {
-        return Ok(drawing.left_out("lattices of four dimensions", &keys));
+        return Ok(vec![drawing.left_out("lattices of four dimensions", &keys)]);
     }
     let axis = quantiles();
     let codes = lattice_of_four(&axis);
@@ -54,7 +54,7 @@ pub(super) fn lattices(drawing: &mut Drawing<'_>) -> Result<Block, Error> {
 }
 
 /// A hundred images of each model with 8 and 16 latent variables.
-pub(super) fn from_the_prior(drawing: &mut Drawing<'_>) -> Result<Block, Error> {
+pub(super) fn from_the_prior(drawing: &mut Drawing<'_>) -> Result<Vec<Block>, Error> {
     let mut runs: Vec<&TrainedRun> = Vec::new();
     let mut rows = Vec::new();
     for pair in &PAIRS[1..] {
@@ -79,7 +79,7 @@ pub(super) fn from_the_prior(drawing: &mut Drawing<'_>) -> Result<Block, Error> 
     }
     if runs.is_empty() {
         let keys: Vec<&str> = PAIRS[1..].iter().flatten().map(|case| case.key).collect();
-        return Ok(drawing.left_out("samples from the prior", &keys));
+        return Ok(vec![drawing.left_out("samples from the prior", &keys)]);
     }
     let caption = format!(
         "{} images decoded from codes drawn from the prior: {} and {} with 8 latent variables, {} \

@@ -85,7 +85,7 @@ pub(super) fn blocks(drawing: &mut Drawing<'_>) -> Result<Vec<Block>, Error> {
         "Loss on the test images (n = {}) after {} epochs and number of collapsed variables, {}: a \
          point for every training{}.{}",
         viz::number::decimal(drawing.dataset.test.len() as f64, 0),
-        super::epochs(&runs),
+        runs[0].metrics.len(),
         seeds_in_words(drawing.scale),
         if several {
             ", below it the mean with its 95 % interval"
@@ -113,9 +113,9 @@ pub(super) fn blocks(drawing: &mut Drawing<'_>) -> Result<Vec<Block>, Error> {
         })
         .collect();
     let data = json!({"split": "test", "models": data});
-    let mut blocks = vec![drawing.chart("seeds", figure, &runs, data)?];
+    let mut blocks = drawing.chart("seeds", figure, &runs, data)?;
     if several {
-        blocks.push(comparison_table(drawing)?);
+        blocks.extend(comparison_table(drawing)?);
     } else {
         blocks.push(Block::paragraph(
             "A single seed says nothing about spread; several are needed (--seeds 5).",
@@ -135,7 +135,7 @@ pub(super) fn compare(
     Ok(spread_comparison(&values(first)?, &values(second)?, LEVEL).ok())
 }
 
-fn comparison_table(drawing: &Drawing<'_>) -> Result<Block, Error> {
+fn comparison_table(drawing: &Drawing<'_>) -> Result<Vec<Block>, Error> {
     let mut rows = Vec::new();
     for pair in COMPARISONS {
         let deviation = |case| -> Result<Cell, Error> {
@@ -167,7 +167,7 @@ fn comparison_table(drawing: &Drawing<'_>) -> Result<Block, Error> {
             number(compared.map(|compared| compared.brown_forsythe_p_value), 3),
         ]);
     }
-    Ok(Block::Table(Table {
+    Ok(vec![Block::Table(Table {
         caption: Text::from(format!(
             "Standard deviation of the final test loss over {}, and the ratio of the two with its \
              95 % interval from the F distribution. The F test takes the losses for normally \
@@ -183,7 +183,7 @@ fn comparison_table(drawing: &Drawing<'_>) -> Result<Block, Error> {
             Column::new("p", "Brown–Forsythe"),
         ],
         rows,
-    }))
+    })])
 }
 
 fn strip(row: usize, measured: &Measured, interval: bool) -> Strip {

@@ -12,7 +12,7 @@ use figures::wording::{capitalised, seeds_and_epochs};
 use runs::Error;
 
 /// A panel for each model with 4, 8 and 16 variables, all on one scale.
-pub(super) fn bars(drawing: &mut Drawing<'_>) -> Result<Block, Error> {
+pub(super) fn bars(drawing: &mut Drawing<'_>) -> Result<Vec<Block>, Error> {
     let mut runs = Vec::new();
     let mut rows: Vec<Vec<(Case, UnitsInUse)>> = Vec::new();
     for pair in PAIRS {
@@ -33,7 +33,7 @@ pub(super) fn bars(drawing: &mut Drawing<'_>) -> Result<Block, Error> {
     if runs.is_empty() {
         let keys = PAIRS.as_flattened();
         let keys: Vec<&str> = keys.iter().map(|case| case.key).collect();
-        return Ok(drawing.left_out("the latent variables in use", &keys));
+        return Ok(vec![drawing.left_out("the latent variables in use", &keys)]);
     }
     let range = decades(rows.iter().flatten().map(|(_, units)| units));
     let mut panels: Vec<Vec<Panel>> = Vec::new();

@@ -65,7 +65,7 @@ impl Observer for Watch {
     fn training(&self, _: usize, _: usize, _: &PlannedRun) -> Box<dyn training::Observer + '_> {
         Box::new(Ear(self))
     }
-    fn drawing(&self, _: &dyn Study) {}
+    fn drawing(&self, _: &Study) {}
 }
 
 struct Ear<'a>(&'a Watch);
@@ -201,7 +201,7 @@ fn drawn_with_divergence(
         name: anchored(request.dataset.as_deref().unwrap()).unwrap(),
         reading: request.reading.clone(),
     };
-    let runs = study.runs(request.scale(study.as_ref()));
+    let runs = study.runs(request.scale(&study));
     let mut planned = data.planned(&dataset, runs).unwrap();
     for run in &mut planned {
         if wild.is_empty() || wild.contains(&run.key.as_str()) {
@@ -209,7 +209,7 @@ fn drawn_with_divergence(
         }
     }
     let watch = Watch::default();
-    let planned = vec![(study.as_ref(), planned)];
+    let planned = vec![(&study, planned)];
     let outcome = draw_planned(request, &dataset, planned, &watch.interrupt, &watch).unwrap();
     let folder = request.out.join(folder_name(&dataset));
     let claims = fs::read(folder.join("claims.json")).unwrap();
@@ -276,12 +276,12 @@ fn studies_draw_what_they_can_without_a_model() {
 fn a_study_without_a_finished_run_is_still_reported() {
     let folder = tempfile::tempdir().unwrap();
     let name = small_set(&folder.path().join("set"), 10);
-    for study in crate::STUDIES {
+    for study in crate::STUDIES.iter() {
         let request = Request {
-            out: folder.path().join(study.name),
+            out: folder.path().join(study.name()),
             ..request(folder.path(), &name)
         };
-        let (outcome, claims, page) = drawn_with_divergence(&request, study.name, &[]);
+        let (outcome, claims, page) = drawn_with_divergence(&request, study.name(), &[]);
         assert_eq!(outcome.figures, Vec::<PathBuf>::new());
         assert_eq!(outcome.diverged.len(), outcome.runs.len());
         assert!(!claims.is_empty());
@@ -289,7 +289,7 @@ fn a_study_without_a_finished_run_is_still_reported() {
             let undecided = evaluation::statistics::Verdict::Undecided;
             assert_eq!(claim.verdict, undecided, "{claim:?}");
         }
-        assert!(page.contains("Runs that diverged"), "{}", study.name);
+        assert!(page.contains("Runs that diverged"), "{}", study.name());
     }
 }
 

@@ -9,29 +9,23 @@ use super::LAB_AE;
 use super::measures::{
     MapNumbers, Ring, aggregate, excess_at_origin, fine_map, on_own_codes, on_the_map,
 };
-use crate::claims::{Claim, claim, in_short, times};
+use crate::claims::{Claim, Decide, Decided, claim, in_short, times};
 use crate::{Drawing, TrainedRun};
 use figures::Measured;
 use runs::Error;
 
-/// What the document's "fast" means: at least so many times the autoencoder's
-/// change.
-const FAST: f64 = 2.0;
 /// Of the measurements about change: the VAE's over the exercise's autoencoder's.
 const CHANGE_RATIO: usize = 6;
 
-/// Every statement of both documents.
-pub(super) fn claims(drawing: &Drawing<'_>) -> Result<Vec<Claim>, Error> {
-    Ok(vec![
-        kinds_of_the_vae(drawing)?,
-        kinds_of_the_ae(drawing)?,
-        fast_and_hardly(drawing)?,
-        overlap(drawing)?,
-        variety(drawing)?,
-        smoothness(drawing)?,
-        captured(drawing)?,
-    ])
-}
+pub(super) const DECISIONS: &[(&str, Decide)] = &[
+    ("000.1", kinds_of_the_vae),
+    ("000.2", kinds_of_the_ae),
+    ("000.3", fast_and_hardly),
+    ("000.4", overlap),
+    ("000.5", variety),
+    ("001.1", smoothness),
+    ("001.2", captured),
+];
 
 /// What the maps show.
 pub(super) fn answer(claims: &[Claim]) -> Option<String> {
@@ -52,9 +46,9 @@ pub(super) fn answer(claims: &[Claim]) -> Option<String> {
 }
 
 /// That the layers, and not the VAE, make the map change fast.
-fn by_its_layers(whole: &[Measured; 3], verdict: Verdict) -> Option<String> {
+fn by_its_layers(whole: &[Measured; 3], fast: f64, verdict: Verdict) -> Option<String> {
     let [vae, alike, _] = whole.each_ref().map(Measured::mean);
-    let is_reached = alike >= vae / FAST && verdict != Verdict::Refuted;
+    let is_reached = alike >= vae / fast && verdict != Verdict::Refuted;
     is_reached.then(|| {
         format!(
             "The autoencoder of the VAE's own layers changes by {} % where the VAE does by {} %: \
@@ -86,38 +80,17 @@ fn kinds(drawing: &Drawing<'_>) -> Result<[Measured; 3], Error> {
     of_each(drawing, "", on_the_map, MapNumbers::kinds)
 }
 
-fn kinds_of_the_vae(drawing: &Drawing<'_>) -> Result<Claim, Error> {
+fn kinds_of_the_vae(drawing: &Drawing<'_>, at: &[f64]) -> Result<Decided, Error> {
     let measured = kinds(drawing)?;
-    Ok(Claim {
-        id: "000.1".into(),
-        caveat: None,
-        statement: "The VAE's map shows at least 8 kinds of object.".into(),
-        quantity: "kinds on the 21 × 21 map over −4 … 4 (classes with at least 1 % of the tiles)"
-            .into(),
-        rule: "supported if the VAE's kinds are at least 8".into(),
-        verdict: measured[0].verdict(AtLeast, 8.0),
-        measured: measured.into(),
-    })
+    Ok(Decided::new(measured[0].verdict(AtLeast, at[0]), measured))
 }
 
-fn kinds_of_the_ae(drawing: &Drawing<'_>) -> Result<Claim, Error> {
+fn kinds_of_the_ae(drawing: &Drawing<'_>, at: &[f64]) -> Result<Decided, Error> {
     let measured = kinds(drawing)?;
-    Ok(Claim {
-        id: "000.2".into(),
-        caveat: None,
-        statement: "The autoencoder's map shows only 4 kinds.".into(),
-        quantity: "kinds on the 21 × 21 map over −4 … 4 (classes with at least 1 % of the tiles)"
-            .into(),
-        rule:
-            "supported if the kinds of the AE without a hidden layer, the exercise's own, are at \
-               most 4"
-                .into(),
-        verdict: measured[2].verdict(AtMost, 4.0),
-        measured: measured.into(),
-    })
+    Ok(Decided::new(measured[2].verdict(AtMost, at[0]), measured))
 }
 
-fn fast_and_hardly(drawing: &Drawing<'_>) -> Result<Claim, Error> {
+fn fast_and_hardly(drawing: &Drawing<'_>, at: &[f64]) -> Result<Decided, Error> {
     let whole = of_each(drawing, ", whole map", on_the_map, |n| {
         Ok(100.0 * n.mean_change())
     })?;
@@ -129,41 +102,23 @@ fn fast_and_hardly(drawing: &Drawing<'_>) -> Result<Claim, Error> {
         whole[0].over(&whole[2], format!("VAE / {shallow}, whole map (ratio)")),
         centre[0].over(&centre[2], format!("VAE / {shallow}, centre (ratio)")),
     ];
-    let verdicts = ratios.each_ref().map(|ratio| ratio.verdict(AtLeast, FAST));
-    Ok(Claim {
-        id: "000.3".into(),
-        caveat: by_its_layers(&whole, combined_verdict(&verdicts)),
-        statement: "The VAE's images change fast from tile to tile, the autoencoder's hardly."
-            .into(),
-        quantity: "mean distance of neighbouring tiles, % of the mean distance of two test images"
-            .into(),
-        rule: format!(
-            "supported if the VAE's change is at least {FAST} times that of the AE without a hidden \
-             layer, on the whole map and in its 4 × 4 centre; mixed if on one of them"
-        ),
-        verdict: combined_verdict(&verdicts),
-        measured: whole.into_iter().chain(centre).chain(ratios).collect(),
-    })
+    let verdicts = ratios.each_ref().map(|ratio| ratio.verdict(AtLeast, at[0]));
+    let verdict = combined_verdict(&verdicts);
+    let caveat = by_its_layers(&whole, at[0], verdict);
+    let measured = whole.into_iter().chain(centre).chain(ratios);
+    Ok(Decided::new(verdict, measured).but(caveat))
 }
 
-fn overlap(drawing: &Drawing<'_>) -> Result<Claim, Error> {
+fn overlap(drawing: &Drawing<'_>, at: &[f64]) -> Result<Decided, Error> {
     let covering = |name: &str, value: fn(&[f64]) -> f64| {
         drawing.over_seeds("vae", name, |run| {
             aggregate(drawing, run).map(|found| value(&found.covering))
         })
     };
     let excess = covering("VAE, disc minus the fullest ring", excess_at_origin)?;
-    Ok(Claim {
-        id: "000.4".into(),
-        caveat: None,
-        statement: "The posteriors p(z|x) overlap most at the origin.".into(),
-        quantity:
-            "mean number of test posteriors whose 95 % ellipse holds a point, in the disc of \
-                   radius 0.5 about the origin and in the rings of width 0.5 up to 4"
-                .into(),
-        rule: "supported if the disc has at least as many as the fullest ring".into(),
-        verdict: excess.verdict(AtLeast, 0.0),
-        measured: vec![
+    Ok(Decided::new(
+        excess.verdict(AtLeast, at[0]),
+        vec![
             covering("VAE, disc at the origin", |rings| rings[0])?,
             covering("VAE, fullest ring", |rings| {
                 rings[1..].iter().copied().fold(f64::NEG_INFINITY, f64::max)
@@ -183,7 +138,7 @@ fn overlap(drawing: &Drawing<'_>) -> Result<Claim, Error> {
                 },
             )?,
         ],
-    })
+    ))
 }
 
 fn of_overlap(
@@ -196,7 +151,7 @@ fn of_overlap(
     })
 }
 
-fn variety(drawing: &Drawing<'_>) -> Result<Claim, Error> {
+fn variety(drawing: &Drawing<'_>, at: &[f64]) -> Result<Decided, Error> {
     let rings = |name: &str, value: fn(&Ring) -> Result<f64, Error>| {
         let title = drawing.title("vae");
         drawing.over_seeds("vae", &format!("{title}, {name}"), |run| {
@@ -211,21 +166,16 @@ fn variety(drawing: &Drawing<'_>) -> Result<Claim, Error> {
     let borders = rings("class borders, disc minus the largest ring", |ring| {
         ring.borders()
     })?;
-    Ok(Claim {
-        id: "000.5".into(),
-        caveat: None,
-        statement: "The VAE's map is most varied at the origin.".into(),
-        quantity: "change of the decoded image and class borders crossed for one unit of code, in \
-                   the disc of radius 0.5 about the origin less the largest of the rings of width \
-                   0.5 up to 4"
-            .into(),
-        rule: "supported if both differences are at least 0; mixed if one is".into(),
-        verdict: combined_verdict(&[change.verdict(AtLeast, 0.0), borders.verdict(AtLeast, 0.0)]),
-        measured: vec![change, borders],
-    })
+    Ok(Decided::new(
+        combined_verdict(&[
+            change.verdict(AtLeast, at[0]),
+            borders.verdict(AtLeast, at[1]),
+        ]),
+        vec![change, borders],
+    ))
 }
 
-fn smoothness(drawing: &Drawing<'_>) -> Result<Claim, Error> {
+fn smoothness(drawing: &Drawing<'_>, at: &[f64]) -> Result<Decided, Error> {
     let same = of_each(
         drawing,
         ", −4 … 4, largest/mean",
@@ -246,26 +196,14 @@ fn smoothness(drawing: &Drawing<'_>) -> Result<Claim, Error> {
     ];
     let verdicts = differences
         .each_ref()
-        .map(|difference| difference.verdict(AtMost, 0.0));
-    Ok(Claim {
-        id: "001.1".into(),
-        caveat: None,
-        statement: "The VAE's transitions between images are smoother than the autoencoder's."
-            .into(),
-        quantity:
-            "largest step between neighbouring tiles: over the mean step on −4 … 4, and in % \
-                   of the mean distance of two test images on the map over each model's own codes"
-                .into(),
-        rule:
-            "supported if both are at most those of the exercise's AE without a hidden layer and \
-               those of the AE of the VAE's architecture; refuted if none is; mixed otherwise"
-                .into(),
-        verdict: combined_verdict(&verdicts),
-        measured: same.into_iter().chain(own).chain(differences).collect(),
-    })
+        .map(|difference| difference.verdict(AtMost, at[0]));
+    Ok(Decided::new(
+        combined_verdict(&verdicts),
+        same.into_iter().chain(own).chain(differences),
+    ))
 }
 
-fn captured(drawing: &Drawing<'_>) -> Result<Claim, Error> {
+fn captured(drawing: &Drawing<'_>, at: &[f64]) -> Result<Decided, Error> {
     let kinds = of_each(drawing, ", kinds", on_the_map, MapNumbers::kinds)?;
     let explained = of_each(drawing, ", explained (%)", on_the_map, |n| {
         Ok(100.0 * n.explained)
@@ -276,25 +214,11 @@ fn captured(drawing: &Drawing<'_>) -> Result<Claim, Error> {
         explained[0].minus(&explained[2], format!("VAE − {shallow}, explained")),
     ];
     let verdict = combined_verdict(&[
-        differences[0].verdict(AtLeast, 1.0),
-        differences[1].verdict(AtLeast, 0.0),
+        differences[0].verdict(AtLeast, at[0]),
+        differences[1].verdict(AtLeast, at[1]),
     ]);
-    Ok(Claim {
-        id: "001.2".into(),
-        caveat: None,
-        statement: "The VAE's map captures more of the training images' kinds.".into(),
-        quantity: "on the 21 × 21 map over −4 … 4: kinds of object, and the share of the test \
-                   images' variance explained by their nearest tile"
-            .into(),
-        rule:
-            "supported if the VAE's map has at least one kind more than that of the AE without a \
-               hidden layer and explains at least as much; mixed if one of both"
-                .into(),
+    Ok(Decided::new(
         verdict,
-        measured: kinds
-            .into_iter()
-            .chain(explained)
-            .chain(differences)
-            .collect(),
-    })
+        kinds.into_iter().chain(explained).chain(differences),
+    ))
 }

@@ -25,7 +25,7 @@ pub(super) fn bare(
     drawing: &mut Drawing<'_>,
     runs: &[&TrainedRun],
     maps: &[PlaneMap],
-) -> Result<Block, Error> {
+) -> Result<Vec<Block>, Error> {
     let mut figures = Vec::new();
     for (run, map) in runs.iter().zip(maps) {
         let caption = format!(
@@ -44,7 +44,7 @@ pub(super) fn bare(
             },
         )?);
     }
-    Ok(Block::Figures(figures))
+    Ok(vec![Block::Figures(figures)])
 }
 
 /// Each map with its axes, and all side by side.
@@ -52,7 +52,7 @@ pub(super) fn labelled(
     drawing: &mut Drawing<'_>,
     runs: &[&TrainedRun],
     maps: &[PlaneMap],
-) -> Result<Block, Error> {
+) -> Result<Vec<Block>, Error> {
     for (run, map) in runs.iter().zip(maps) {
         let caption = format!(
             "{} on {}: the map with its axes, every tile centred on its code; {}.",
@@ -100,7 +100,7 @@ pub(super) fn labelled(
 pub(super) fn at_quantiles(
     drawing: &mut Drawing<'_>,
     runs: &[&TrainedRun],
-) -> Result<Block, Error> {
+) -> Result<Vec<Block>, Error> {
     let maps: Vec<PlaneMap> = runs
         .iter()
         .map(|run| PlaneMap::at_prior_quantiles(run, STEPS))
@@ -131,7 +131,7 @@ fn side_by_side(
     caption: &str,
     runs: &[&TrainedRun],
     maps: &[PlaneMap],
-) -> Result<Block, Error> {
+) -> Result<Vec<Block>, Error> {
     let panels: Result<Vec<Plot>, Error> = runs
         .iter()
         .zip(maps)
@@ -150,7 +150,7 @@ pub(super) fn centres(
     drawing: &mut Drawing<'_>,
     runs: &[&TrainedRun],
     maps: &[PlaneMap],
-) -> Result<Block, Error> {
+) -> Result<Vec<Block>, Error> {
     let layout = Layout {
         gutter: 4,
         background: 255,
@@ -189,5 +189,5 @@ pub(super) fn centres(
             },
         )?);
     }
-    Ok(Block::Figures(figures))
+    Ok(vec![Block::Figures(figures)])
 }

@@ -26,10 +26,9 @@ pub(super) fn ellipses_and_surfaces(
     let posteriors = Posteriors::of(drawing, run, Axes::Automatic)?;
     let found = aggregate(drawing, run)?;
     let aggregate = lattice_field(DENSITY_LATTICE, found.density)?;
-    Ok(vec![
-        ellipses(drawing, run, &posteriors, &aggregate)?,
-        surfaces(drawing, run, &posteriors, &aggregate)?,
-    ])
+    let mut blocks = ellipses(drawing, run, &posteriors, &aggregate)?;
+    blocks.extend(surfaces(drawing, run, &posteriors, &aggregate)?);
+    Ok(blocks)
 }
 
 fn ellipses(
@@ -37,7 +36,7 @@ fn ellipses(
     run: &TrainedRun,
     posteriors: &Posteriors,
     aggregate: &Field,
-) -> Result<Block, Error> {
+) -> Result<Vec<Block>, Error> {
     let test = &drawing.dataset.test;
     let names = &drawing.dataset.class_names;
     let chosen = one_of_each_class(test, names.len());
@@ -109,7 +108,7 @@ fn surfaces(
     run: &TrainedRun,
     posteriors: &Posteriors,
     aggregate: &Field,
-) -> Result<Block, Error> {
+) -> Result<Vec<Block>, Error> {
     let test = &drawing.dataset.test;
     let names = &drawing.dataset.class_names;
     let three = posteriors.densest_at_origin(0..test.len(), test.labels(), 3);
@@ -211,7 +210,7 @@ pub(super) fn by_radius(
     drawing: &mut Drawing<'_>,
     vae: &TrainedRun,
     runs: &[&TrainedRun],
-) -> Result<Block, Error> {
+) -> Result<Vec<Block>, Error> {
     let found = aggregate(drawing, vae)?;
     let series = |name: &str, index: usize, dash, points| Series {
         name: name.into(),

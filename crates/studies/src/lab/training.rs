@@ -9,13 +9,13 @@ use figures::wording::seeds_of;
 use runs::Error;
 
 /// Codes coloured by class, each model over its own extent.
-pub(super) fn codes(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Result<Block, Error> {
+pub(super) fn codes(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Result<Vec<Block>, Error> {
     let (figure, data) = Codes::default().figure(drawing.dataset, runs, PANEL)?;
     drawing.chart("codes", figure, runs, data)
 }
 
 /// Losses by epoch.
-pub(super) fn curves(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Result<Block, Error> {
+pub(super) fn curves(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Result<Vec<Block>, Error> {
     let (figure, data) = Training { kl: false }.figure(runs)?;
     drawing.chart("training", figure, runs, data)
 }

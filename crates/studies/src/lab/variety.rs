@@ -18,7 +18,10 @@ use figures::wording::{percent, seeds_and_epochs, test_images};
 use runs::Error;
 
 /// Which object is drawn where.
-pub(super) fn regions(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Result<Block, Error> {
+pub(super) fn regions(
+    drawing: &mut Drawing<'_>,
+    runs: &[&TrainedRun],
+) -> Result<Vec<Block>, Error> {
     let mut maps = Vec::new();
     let mut data = Vec::new();
     for &run in runs {
@@ -64,7 +67,7 @@ pub(super) fn regions(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Result
 }
 
 /// Where images change fast: between tiles, and infinitesimally.
-pub(super) fn change(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Result<Block, Error> {
+pub(super) fn change(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Result<Vec<Block>, Error> {
     let mut fields = Vec::new();
     for &run in runs {
         let numbers = on_the_map(drawing, run)?;

@@ -5,8 +5,8 @@ use figures::wording::listed;
 use viz::page::{Span, Text, anchor};
 
 use super::{Part, StoredSection, claims_heading, in_words};
-use crate::STUDIES;
 use crate::claims::{Claim, badge};
+use crate::{STUDIES, Study};
 
 /// Statements of a study in a file that the lead has.
 const MOST_STATEMENTS: usize = 5;
@@ -76,8 +76,8 @@ fn all_statements(part: &Part, several: bool) -> Text {
 
 /// What a study found; of one in a file, its statements with what decided.
 fn answer_of(section: &StoredSection) -> Option<String> {
-    if let Some(built_in) = STUDIES.iter().find(|study| study.name == section.study) {
-        return (built_in.answer)(&section.claims);
+    if let Some(built_in) = built_in(&section.study) {
+        return built_in.answer(&section.claims);
     }
     let sentences = section.claims.iter().take(MOST_STATEMENTS).map(|claim| {
         let decisive = claim.measured.last().map(in_words).unwrap_or_default();
@@ -88,8 +88,8 @@ fn answer_of(section: &StoredSection) -> Option<String> {
     (!sentences.is_empty()).then(|| sentences.join(" "))
 }
 
-pub(super) fn is_built_in(study: &str) -> bool {
-    STUDIES.iter().any(|built_in| built_in.name == study)
+pub(super) fn built_in(name: &str) -> Option<&'static Study> {
+    STUDIES.iter().find(|study| study.name() == name)
 }
 
 /// `5 seeds a model`, and whether the training was cut short.

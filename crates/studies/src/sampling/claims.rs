@@ -7,7 +7,7 @@ use super::reconstruction;
 use super::shape::{Shape, UNVARYING, shape, unless_flat};
 use super::{DEEP, Pair, SHALLOW, SPACE};
 use crate::Drawing;
-use crate::claims::{Claim, claim, in_short, times};
+use crate::claims::{Claim, Decide, Decided, claim, in_short, times};
 use figures::Measured;
 use figures::absence::known;
 use figures::image_quality::{Quantity, Source, image_quality};
@@ -79,18 +79,15 @@ impl Measure<'_, '_> {
     }
 }
 
-pub(super) fn claims(drawing: &Drawing<'_>) -> Result<Vec<Claim>, Error> {
-    let measure = Measure { drawing };
-    Ok(vec![
-        shallow_hardly_changes(&measure)?,
-        deep_less_uniform(&measure)?,
-        deep_more_distorted(&measure)?,
-        depth_reconstructs_better(drawing)?,
-        slightly_better_without(drawing)?,
-        space_more_spherical(&measure)?,
-        space_very_bad(&measure)?,
-    ])
-}
+pub(super) const DECISIONS: &[(&str, Decide)] = &[
+    ("003.4", shallow_hardly_changes),
+    ("003.5", deep_less_uniform),
+    ("003.6", deep_more_distorted),
+    ("003.7", depth_reconstructs_better),
+    ("003.8", slightly_better_without),
+    ("003.9", space_more_spherical),
+    ("003.10", space_very_bad),
+];
 
 /// What sampling in training is good for.
 pub(super) fn answer(claims: &[Claim]) -> Option<String> {
@@ -124,7 +121,8 @@ fn factor(ratio: &Measured, name: &str) -> Measured {
     Measured::new(name, values.collect(), ratio.diverged.clone()).without(ratio.missing.clone())
 }
 
-fn shallow_hardly_changes(measure: &Measure<'_, '_>) -> Result<Claim, Error> {
+fn shallow_hardly_changes(drawing: &Drawing<'_>, at: &[f64]) -> Result<Decided, Error> {
+    let measure = &Measure { drawing };
     let gaps = measure.shape(SHALLOW, "gaps", |shape| unless_flat(&shape.gaps))?;
     let frechet = measure.generation(SHALLOW, "Fréchet distance", Source::Prior, |images| {
         images.frechet
@@ -135,97 +133,54 @@ fn shallow_hardly_changes(measure: &Measure<'_, '_>) -> Result<Claim, Error> {
             (without - with).abs()
         });
     let worse = factor(&frechet.ratio(""), "factor of the Fréchet distance");
-    Ok(Claim {
-        id: "003.4".into(),
-        caveat: None,
-        statement: format!(
-            "Without sampling, the 2-D model {} hardly changes, neither in the \
-             distribution of its codes nor in the quality of random generation.",
-            SHALLOW.architecture(measure.drawing)
-        ),
-        quantity: "share of empty cells above that of as many normal codes; Fréchet distance of \
-                   samples from N(0, I) on the classifier's features"
-            .into(),
-        verdict: combined_verdict(&[change.verdict(AtMost, 0.05), worse.verdict(AtMost, 1.25)]),
-        measured: listed([gaps.measured(), frechet.measured()], [change, worse]),
-        rule: "supported if the gaps change by at most 0.05 and the distance by a factor of at \
-               most 1.25; refuted if neither holds; mixed if one"
-            .into(),
-    })
+    Ok(Decided::new(
+        combined_verdict(&[change.verdict(AtMost, at[0]), worse.verdict(AtMost, at[1])]),
+        listed([gaps.measured(), frechet.measured()], [change, worse]),
+    ))
 }
 
-fn deep_less_uniform(measure: &Measure<'_, '_>) -> Result<Claim, Error> {
+fn deep_less_uniform(drawing: &Drawing<'_>, _: &[f64]) -> Result<Decided, Error> {
+    let measure = &Measure { drawing };
     let gaps = measure.shape(DEEP, "gaps", |shape| unless_flat(&shape.gaps))?;
     let discrepancy =
         measure.shape(DEEP, "discrepancy", |shape| unless_flat(&shape.discrepancy))?;
     let more_gaps = gaps.difference("difference of the gaps");
     let farther = discrepancy.difference("difference of the discrepancy");
-    Ok(Claim {
-        id: "003.5".into(),
-        caveat: None,
-        statement: format!(
-            "In the deeper 2-D model {} the codes are less uniform without sampling.",
-            DEEP.architecture(measure.drawing)
-        ),
-        quantity: "share of empty cells above that of as many normal codes; MMD² of the whitened \
-                   codes to N(0, I) over what chance exceeds in one case of twenty"
-            .into(),
-        verdict: combined_verdict(&[
+    Ok(Decided::new(
+        combined_verdict(&[
             more_gaps.verdict(AtLeast, 0.0),
             farther.verdict(AtLeast, 0.0),
         ]),
-        measured: listed(
+        listed(
             [gaps.measured(), discrepancy.measured()],
             [more_gaps, farther],
         ),
-        rule: "supported if both are larger without sampling; refuted if both are smaller; mixed \
-               if they disagree"
-            .into(),
-    })
+    ))
 }
 
-fn deep_more_distorted(measure: &Measure<'_, '_>) -> Result<Claim, Error> {
+fn deep_more_distorted(drawing: &Drawing<'_>, _: &[f64]) -> Result<Decided, Error> {
+    let measure = &Measure { drawing };
     let samples = samples(
         measure,
         DEEP,
         ("precision", |images| images.precision),
         ("difference", Compared::difference),
     )?;
-    Ok(Claim {
-        id: "003.6".into(),
-        caveat: None,
-        statement: "It generates more distorted digits without sampling.".into(),
-        quantity: "Fréchet distance and precision of samples from N(0, I) on the classifier's \
-                   features; beside them the distance of samples from a normal distribution \
-                   fitted to the codes"
-            .into(),
-        verdict: samples.verdict(0.0, 0.0),
-        measured: samples.measured(),
-        rule: "supported if, from N(0, I), the distance is larger and the precision smaller \
-               without sampling; refuted if both are the other way round; mixed if they disagree"
-            .into(),
-    })
+    Ok(Decided::new(samples.verdict(0.0, 0.0), samples.measured()))
 }
 
-fn depth_reconstructs_better(drawing: &Drawing<'_>) -> Result<Claim, Error> {
+fn depth_reconstructs_better(drawing: &Drawing<'_>, at: &[f64]) -> Result<Decided, Error> {
     let of = |key| reconstruction::measured(drawing, key);
     let [shallow, deep] = [of(SHALLOW.with)?, of(DEEP.with)?];
     let [shallow_without, deep_without] = [of(SHALLOW.without)?, of(DEEP.without)?];
     let gain = deep.minus(&shallow, "difference with sampling");
     let gain_without = deep_without.minus(&shallow_without, "difference without");
-    Ok(Claim {
-        id: "003.7".into(),
-        caveat: None,
-        statement: "The deeper net reconstructs sensibly better than the shallow one, with and \
-                    without sampling."
-            .into(),
-        quantity: "test reconstruction, nats per image (z drawn from the posterior with sampling)"
-            .into(),
-        verdict: combined_verdict(&[
-            gain.verdict(AtMost, -1.0),
-            gain_without.verdict(AtMost, -1.0),
+    Ok(Decided::new(
+        combined_verdict(&[
+            gain.verdict(AtMost, -at[0]),
+            gain_without.verdict(AtMost, -at[0]),
         ]),
-        measured: vec![
+        vec![
             shallow,
             deep,
             gain,
@@ -233,42 +188,27 @@ fn depth_reconstructs_better(drawing: &Drawing<'_>) -> Result<Claim, Error> {
             deep_without,
             gain_without,
         ],
-        rule: "supported if the deeper net is better by at least 1 nat in both cases; refuted if \
-               in neither; mixed if in one"
-            .into(),
-    })
+    ))
 }
 
-fn slightly_better_without(drawing: &Drawing<'_>) -> Result<Claim, Error> {
+fn slightly_better_without(drawing: &Drawing<'_>, _: &[f64]) -> Result<Decided, Error> {
     let of = |key| reconstruction::measured(drawing, key);
     let [shallow, with, without] = [of(SHALLOW.with)?, of(DEEP.with)?, of(DEEP.without)?];
     let gain = without.minus(&with, "difference of sampling");
     let depth = with.minus(&shallow, "difference of depth");
     // Both are negative for an improvement.
     let less_than_depth = gain.minus(&depth, "the first minus the second");
-    Ok(Claim {
-        id: "003.8".into(),
-        caveat: None,
-        statement: "In the deeper net the model without sampling reconstructs even slightly \
-                    better than the variational one."
-            .into(),
-        quantity: format!(
-            "test reconstruction, nats per image: {} without minus with \
-             sampling, beside what depth gives with sampling",
-            DEEP.architecture(drawing)
-        ),
-        verdict: combined_verdict(&[
+    Ok(Decided::new(
+        combined_verdict(&[
             gain.verdict(AtMost, 0.0),
             less_than_depth.verdict(AtLeast, 0.0),
         ]),
-        measured: vec![with, without, gain, depth, less_than_depth],
-        rule: "supported if it is better without sampling, and slightly so: by no more than depth \
-               improves the VAE; refuted if neither holds; mixed if one"
-            .into(),
-    })
+        vec![with, without, gain, depth, less_than_depth],
+    ))
 }
 
-fn space_more_spherical(measure: &Measure<'_, '_>) -> Result<Claim, Error> {
+fn space_more_spherical(drawing: &Drawing<'_>, _: &[f64]) -> Result<Decided, Error> {
+    let measure = &Measure { drawing };
     let stretch = measure.shape(SPACE, "eigenvalue ratio", |shape| {
         known(shape.eigenvalue_ratio, UNVARYING)
     })?;
@@ -283,50 +223,26 @@ fn space_more_spherical(measure: &Measure<'_, '_>) -> Result<Claim, Error> {
         radius.difference("").verdict(AtLeast, 0.0),
         directions.difference("").verdict(AtLeast, 0.0),
     ]);
-    Ok(Claim {
-        id: "003.9".into(),
-        caveat: None,
-        statement: "With three latent variables the codes are disposed much more like a sphere \
-                    with sampling."
-            .into(),
-        quantity: "of the codes: smallest over largest eigenvalue of the covariance (1 for a \
-                   sphere); Kolmogorov–Smirnov distance of the scaled ‖z‖ to that of a normal \
-                   distribution (0); Bingham's statistic of the directions (0)"
-            .into(),
+    Ok(Decided::new(
         verdict,
-        measured: [stretch.measured(), radius.measured(), directions.measured()]
+        [stretch.measured(), radius.measured(), directions.measured()]
             .into_iter()
-            .flatten()
-            .collect(),
-        rule: "supported if all three are nearer to a sphere's with sampling, seed by seed; \
-               refuted if none; mixed if they disagree"
-            .into(),
-    })
+            .flatten(),
+    ))
 }
 
-fn space_very_bad(measure: &Measure<'_, '_>) -> Result<Claim, Error> {
+fn space_very_bad(drawing: &Drawing<'_>, at: &[f64]) -> Result<Decided, Error> {
+    let measure = &Measure { drawing };
     let samples = samples(
         measure,
         SPACE,
         ("coverage", |images| images.coverage),
         ("ratio", Compared::ratio),
     )?;
-    Ok(Claim {
-        id: "003.10".into(),
-        caveat: None,
-        statement: "There, random sampling without having sampled in training generates very bad \
-                    results."
-            .into(),
-        quantity: "Fréchet distance and coverage of samples from N(0, I) on the classifier's \
-                   features, without over with sampling; beside them the distance of samples from \
-                   a normal distribution fitted to the codes"
-            .into(),
-        verdict: samples.verdict(2.0, 0.5),
-        measured: samples.measured(),
-        rule: "supported if, from N(0, I), the distance is at least twice and the coverage at \
-               most half that with sampling; refuted if neither holds; mixed if one"
-            .into(),
-    })
+    Ok(Decided::new(
+        samples.verdict(at[0], at[1]),
+        samples.measured(),
+    ))
 }
 
 /// The samples of both models of an architecture.

@@ -20,7 +20,7 @@ const DRAW_EVERY: usize = 2;
 
 /// The codes of both models of each architecture: with sampling above,
 /// without below.
-pub(super) fn figure(drawing: &mut Drawing<'_>, shown: &[Shown<'_>]) -> Result<Block, Error> {
+pub(super) fn figure(drawing: &mut Drawing<'_>, shown: &[Shown<'_>]) -> Result<Vec<Block>, Error> {
     let mut legend = Vec::new();
     let mut data = Vec::new();
     let mut rows: Vec<Vec<Panel>> = Vec::new();
@@ -128,7 +128,7 @@ fn of_known(value: &Option<Measurement<f64>>) -> Result<f64, Error> {
 }
 
 /// The shape of the codes of every model.
-pub(super) fn table(drawing: &Drawing<'_>, shown: &[Shown<'_>]) -> Result<Block, Error> {
+pub(super) fn table(drawing: &Drawing<'_>, shown: &[Shown<'_>]) -> Result<Vec<Block>, Error> {
     let mut rows = Vec::new();
     let mut absences = Absences::default();
     for run in both(shown) {
@@ -156,7 +156,7 @@ pub(super) fn table(drawing: &Drawing<'_>, shown: &[Shown<'_>]) -> Result<Block,
             absences.cell(of_known(&shape.discrepancy), 1)?,
         ]);
     }
-    Ok(Block::Table(Table {
+    Ok(vec![Block::Table(Table {
         caption: Text::from(format!(
             "Shape of the codes of all test images, {}. Roundness: smallest over largest \
              eigenvalue of the covariance. Radius: Kolmogorov–Smirnov distance of \
@@ -178,11 +178,11 @@ pub(super) fn table(drawing: &Drawing<'_>, shown: &[Shown<'_>]) -> Result<Block,
             Column::new("discrepancy", ""),
         ],
         rows,
-    }))
+    })])
 }
 
 /// The runs with a collapsed dimension, in words; nothing when there is none.
-pub(super) fn collapsed(drawing: &Drawing<'_>) -> Result<Option<Block>, Error> {
+pub(super) fn collapsed(drawing: &mut Drawing<'_>) -> Result<Vec<Block>, Error> {
     let mut found = Vec::new();
     for run in drawing.runs {
         let measured = Measurement::of(shape(drawing, run))?;
@@ -204,13 +204,13 @@ pub(super) fn collapsed(drawing: &Drawing<'_>) -> Result<Option<Block>, Error> {
         }
     }
     if found.is_empty() {
-        return Ok(None);
+        return Ok(Vec::new());
     }
-    Ok(Some(Block::paragraph(format!(
+    Ok(vec![Block::paragraph(format!(
         "Of {} runs, {} ended with a collapsed dimension, whose codes say nothing about the image \
          and whose direction the decoder ignores: {}. They are part of all that follows.",
         drawing.runs.len(),
         found.len(),
         found.join("; ")
-    ))))
+    ))])
 }

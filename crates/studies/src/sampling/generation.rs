@@ -22,7 +22,7 @@ const SHOWN: usize = 10;
 
 /// Random images of every model: from the prior, and without sampling also
 /// from a normal distribution fitted to the codes.
-pub(super) fn figure(drawing: &mut Drawing<'_>, shown: &[Shown<'_>]) -> Result<Block, Error> {
+pub(super) fn figure(drawing: &mut Drawing<'_>, shown: &[Shown<'_>]) -> Result<Vec<Block>, Error> {
     let mut rows: [Vec<Panel>; 3] = Default::default();
     let mut data = Vec::new();
     for pair in shown {
@@ -127,7 +127,7 @@ fn sources(drawing: &Drawing<'_>) -> Result<Vec<Sampled>, Error> {
 pub(super) fn quality_figure(
     drawing: &mut Drawing<'_>,
     floor: &ImageQuality,
-) -> Result<Block, Error> {
+) -> Result<Vec<Block>, Error> {
     let sources = sources(drawing)?;
     let charts: [Chart; 3] = [
         (
@@ -210,7 +210,7 @@ pub(super) fn table(
     drawing: &Drawing<'_>,
     shown: &[Shown<'_>],
     floor: &ImageQuality,
-) -> Result<Block, Error> {
+) -> Result<Vec<Block>, Error> {
     let mut rows = Vec::new();
     for pair in shown {
         for run in [pair.with, pair.without] {
@@ -228,7 +228,7 @@ pub(super) fn table(
         }
     }
     rows.push(row("real images", "test", floor));
-    Ok(Block::Table(Table {
+    Ok(vec![Block::Table(Table {
         caption: Text::from(format!(
             "{}: {}. Reconstructions are of the other test images at z = μ, real images \
              these themselves. Precision, recall, density and coverage with {} neighbours; \
@@ -250,7 +250,7 @@ pub(super) fn table(
         .map(|name| Column::new(name, ""))
         .into(),
         rows,
-    }))
+    })])
 }
 
 fn row(model: &str, codes: &str, images: &ImageQuality) -> Vec<Cell> {

@@ -1,7 +1,5 @@
-//! Document 003, second part: what sampling the latent variables is good for.
-//!
-//! A VAE beside the same network without sampling, which keeps the quadratic
-//! penalty ½‖z‖² (`ae-l2`), in three architectures.
+//! What no file can say of the study of sampling: codes and samples of models
+//! with and without it, and the third dimension.
 
 mod claims;
 mod codes;
@@ -12,24 +10,37 @@ mod space;
 
 use viz::page::Block;
 
-use super::{BuiltIn, Drawing, PlannedRun, Scale, TrainedRun};
+use super::study::Peculiar;
+use super::{Drawing, TrainedRun};
 use figures::image_quality;
-use figures::wording::said;
 use runs::Error;
-use runs::configuration::Configuration;
 
-pub(super) const STUDY: BuiltIn = BuiltIn {
-    name: "sampling",
-    title: "What sampling is good for",
-    about: "VAE beside the same network without sampling: 784-256-2, 784-256-32-8-2, 784-256-32-8-3",
-    plan,
-    draw,
-    claims: claims::claims,
-    answer: claims::answer,
+pub(super) const PECULIAR: Peculiar = Peculiar {
+    pieces: &[
+        ("left-out", left_out),
+        ("codes", |d| {
+            let flat = shown(d).into_iter().filter(|pair| pair.latent() == 2);
+            of_some(flat.collect(), |pairs| codes::figure(d, pairs))
+        }),
+        ("shape", |d| {
+            of_some(shown(d), |pairs| codes::table(d, pairs))
+        }),
+        ("collapsed", codes::collapsed),
+        ("generation", |d| {
+            of_some(shown(d), |pairs| generation::figure(d, pairs))
+        }),
+        ("rotating", |d| of_space(d, space::rotating)),
+        ("projections", |d| of_space(d, space::projections)),
+        ("slices", |d| of_space(d, space::slices)),
+        ("quality", quality),
+        ("reconstruction", |d| {
+            of_some(shown(d), |pairs| reconstruction::figure(d, pairs))
+        }),
+        ("losses", reconstruction::table),
+    ],
+    decisions: claims::DECISIONS,
+    answer: Some(claims::answer),
 };
-
-const EPOCHS: usize = 20;
-const QUICK_EPOCHS: usize = 3;
 
 /// The keys of an architecture's two models.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,8 +51,6 @@ struct Pair {
     without: &'static str,
     /// Widths behind the inputs.
     layers: &'static str,
-    preset: &'static str,
-    latent: usize,
 }
 
 impl Pair {
@@ -55,22 +64,16 @@ const SHALLOW: Pair = Pair {
     with: "vae-shallow",
     without: "ae-l2-shallow",
     layers: "256-2",
-    preset: "vae-2d",
-    latent: 2,
 };
 const DEEP: Pair = Pair {
     with: "vae-deep",
     without: "ae-l2-deep",
     layers: "256-32-8-2",
-    preset: "vae-2d-deep",
-    latent: 2,
 };
 const SPACE: Pair = Pair {
     with: "vae-3d",
     without: "ae-l2-3d",
     layers: "256-32-8-3",
-    preset: "vae-2d-deep",
-    latent: 3,
 };
 const PAIRS: [Pair; 3] = [SHALLOW, DEEP, SPACE];
 
@@ -95,108 +98,49 @@ impl<'a> Shown<'a> {
     }
 }
 
-fn plan(scale: Scale) -> Vec<PlannedRun> {
-    let mut runs = Vec::new();
-    for seed in 0..scale.seeds {
-        for pair in PAIRS {
-            for (key, kind) in [(pair.with, "vae"), (pair.without, "ae-l2")] {
-                let mut configuration = Configuration::resolve(Some(pair.preset), None, &[])
-                    .expect("presets are valid, as a test shows");
-                configuration.model.kind = kind.into();
-                configuration.model.latent = pair.latent;
-                configuration.training.seed = seed as u64;
-                configuration.training.epochs = if scale.quick { QUICK_EPOCHS } else { EPOCHS };
-                runs.push(PlannedRun::new(key, configuration));
-            }
-        }
-    }
-    runs
+fn shown<'a>(drawing: &Drawing<'a>) -> Vec<Shown<'a>> {
+    let pairs = PAIRS.into_iter();
+    pairs.filter_map(|pair| Shown::of(drawing, pair)).collect()
 }
 
-fn draw(drawing: &mut Drawing<'_>) -> Result<Vec<Block>, Error> {
-    let shown: Vec<Shown<'_>> = PAIRS
-        .iter()
-        .filter_map(|pair| Shown::of(drawing, *pair))
-        .collect();
-    let flat: Vec<Shown<'_>> = shown
-        .iter()
-        .filter(|pair| pair.latent() == 2)
-        .copied()
-        .collect();
-    let mut blocks = vec![Block::paragraph(
-        "Sampling z from N(μ, σ²) while training makes every image occupy a region around its \
-         code. What is it good for? Beside each VAE stands the same network without sampling, \
-         with the quadratic penalty on the code kept: its loss is the reconstruction plus ½‖z‖². \
-         Same data, same order, same starting weights where both have them.",
-    )];
-    blocks.push(Block::Subheading("Two latent variables".into()));
-    blocks.push(said(
-        "003",
-        "[784-256-2:] The effect of sampling, in this case, is not so evident, neither on the \
-         distribution in the latent space, nor in the quality of random generation of new \
-         digits. [784-256-32-8-2:] Here, we can readily observe that the distribution of points \
-         over the latent space is sensibly less uniform in the case without sampling, resulting \
-         in the generation of more distorted digits.",
-    ));
-    for pair in PAIRS {
-        if Shown::of(drawing, pair).is_none() {
-            let architecture = pair.architecture(drawing);
-            let what = format!("figures of {architecture} with and without sampling");
-            blocks.push(drawing.left_out(&what, &[pair.with, pair.without]));
-        }
+/// What is drawn of some pairs, nothing of none.
+fn of_some(
+    pairs: Vec<Shown<'_>>,
+    draw: impl FnOnce(&[Shown<'_>]) -> Result<Vec<Block>, Error>,
+) -> Result<Vec<Block>, Error> {
+    if pairs.is_empty() {
+        return Ok(Vec::new());
     }
-    if !flat.is_empty() {
-        blocks.push(drawing.block("the codes", |d| codes::figure(d, &flat))?);
-    }
-    if !shown.is_empty() {
-        blocks.push(drawing.block("the shape of the codes", |d| codes::table(d, &shown))?);
-    }
-    blocks.extend(codes::collapsed(drawing)?);
-    blocks.push(Block::paragraph(
-        "New images are made from the prior N(0, I). Without sampling nothing asks the codes to \
-         fill it, only to stay small; so the penalised autoencoder is also given codes from a \
-         normal distribution fitted to its own.",
-    ));
-    if !shown.is_empty() {
-        blocks.push(drawing.block("random generation", |d| generation::figure(d, &shown))?);
-    }
-    blocks.push(Block::Subheading("Three latent variables".into()));
-    blocks.push(said(
-        "003",
-        "We may observe that digits have a much better spherical disposition in the case with \
-         sampling. In the latter case [without], random sampling from the latent space generates \
-         very bad results.",
-    ));
-    if let Some(space) = Shown::of(drawing, SPACE) {
-        blocks.push(drawing.block("the turning codes", |d| space::rotating(d, space))?);
-        blocks.push(drawing.block("three projections", |d| space::projections(d, space))?);
-        blocks.push(drawing.block("generation in slices", |d| space::slices(d, space))?);
-    }
-    blocks.push(Block::Subheading(
-        "How good the generated images are".into(),
-    ));
-    blocks.extend(drawing.blocks("how good the generated images are", |d| {
-        let floor = image_quality::floor(d)?;
-        let mut blocks = vec![generation::quality_figure(d, &floor)?];
-        if !shown.is_empty() {
-            blocks.push(generation::table(d, &shown, &floor)?);
-        }
-        Ok(blocks)
+    draw(&pairs)
+}
+
+fn of_space(
+    drawing: &mut Drawing<'_>,
+    draw: fn(&mut Drawing<'_>, Shown<'_>) -> Result<Vec<Block>, Error>,
+) -> Result<Vec<Block>, Error> {
+    let space = Shown::of(drawing, SPACE);
+    space.map_or(Ok(Vec::new()), |space| draw(drawing, space))
+}
+
+/// Pairs of which every run of a model diverged.
+fn left_out(drawing: &mut Drawing<'_>) -> Result<Vec<Block>, Error> {
+    let missing = PAIRS.into_iter();
+    let missing = missing.filter(|pair| Shown::of(drawing, *pair).is_none());
+    let said = missing.map(|pair| {
+        let architecture = pair.architecture(drawing);
+        let what = format!("figures of {architecture} with and without sampling");
+        drawing.left_out(&what, &[pair.with, pair.without])
+    });
+    Ok(said.collect())
+}
+
+fn quality(drawing: &mut Drawing<'_>) -> Result<Vec<Block>, Error> {
+    let floor = image_quality::floor(drawing)?;
+    let mut blocks = generation::quality_figure(drawing, &floor)?;
+    let pairs = shown(drawing);
+    blocks.extend(of_some(pairs, |pairs| {
+        generation::table(drawing, pairs, &floor)
     })?);
-    blocks.push(Block::Subheading("Reconstruction".into()));
-    blocks.push(said(
-        "003",
-        "It is also worth observing that, for both models, there is a sensible improvement in \
-         the reconstruction loss wit [sic] respect to the previous shallower net, and that, from \
-         this respect, the network without sampling is even slightly better than the variational \
-         one.",
-    ));
-    if !shown.is_empty() {
-        blocks.push(drawing.block("the course of the reconstruction", |d| {
-            reconstruction::figure(d, &shown)
-        })?);
-    }
-    blocks.push(reconstruction::table(drawing)?);
     Ok(blocks)
 }
 

@@ -17,7 +17,7 @@ use runs::run_data::images;
 const COLOURS: [u32; 3] = [0x3f90da, 0xe76300, 0x832db6];
 
 /// Test reconstruction by epoch.
-pub(super) fn figure(drawing: &mut Drawing<'_>, shown: &[Shown<'_>]) -> Result<Block, Error> {
+pub(super) fn figure(drawing: &mut Drawing<'_>, shown: &[Shown<'_>]) -> Result<Vec<Block>, Error> {
     let mut series = Vec::new();
     for (pair, colour) in shown.iter().zip(COLOURS) {
         for (run, dash) in [(pair.with, Dash::Solid), (pair.without, Dash::Dashed)] {
@@ -79,7 +79,7 @@ fn at_mean(drawing: &Drawing<'_>, run: &TrainedRun) -> Result<f64, Error> {
 }
 
 /// Losses after the last epoch.
-pub(super) fn table(drawing: &Drawing<'_>) -> Result<Block, Error> {
+pub(super) fn table(drawing: &mut Drawing<'_>) -> Result<Vec<Block>, Error> {
     let mut rows = Vec::new();
     for key in PAIRS.iter().flat_map(|pair| [pair.with, pair.without]) {
         let of = |value: fn(&TrainedRun) -> Option<f64>| {
@@ -94,7 +94,7 @@ pub(super) fn table(drawing: &Drawing<'_>) -> Result<Block, Error> {
             of(|run| Some(run.last()?.test.loss))?.cell(2),
         ]);
     }
-    Ok(Block::Table(Table {
+    Ok(vec![Block::Table(Table {
         caption: Text::from(
             "Test losses after the last epoch, mean over seeds with its 95 % interval if there \
              are several. The penalty is the KL with sampling and ½‖z‖² without.",
@@ -107,5 +107,5 @@ pub(super) fn table(drawing: &Drawing<'_>) -> Result<Block, Error> {
             Column::new("loss", "nats"),
         ],
         rows,
-    }))
+    })])
 }

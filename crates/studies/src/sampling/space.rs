@@ -44,7 +44,7 @@ fn numbers(pair: Shown<'_>, clouds: &[PointCloud]) -> Vec<Value> {
 }
 
 /// Both clouds turning about the vertical axis.
-pub(super) fn rotating(drawing: &mut Drawing<'_>, pair: Shown<'_>) -> Result<Block, Error> {
+pub(super) fn rotating(drawing: &mut Drawing<'_>, pair: Shown<'_>) -> Result<Vec<Block>, Error> {
     let clouds = clouds(drawing, pair, TURN_EVERY)?;
     let names = &drawing.dataset.class_names;
     let title = format!("Codes in three dimensions, {}", name_of(drawing.dataset));
@@ -97,11 +97,11 @@ pub(super) fn rotating(drawing: &mut Drawing<'_>, pair: Shown<'_>) -> Result<Blo
             })
         },
     )?;
-    Ok(Block::figure(link))
+    Ok(vec![Block::figure(link)])
 }
 
 /// Both clouds along each of the three axes.
-pub(super) fn projections(drawing: &mut Drawing<'_>, pair: Shown<'_>) -> Result<Block, Error> {
+pub(super) fn projections(drawing: &mut Drawing<'_>, pair: Shown<'_>) -> Result<Vec<Block>, Error> {
     let clouds = clouds(drawing, pair, DRAW_EVERY)?;
     let mut legend = Vec::new();
     let mut rows = Vec::new();
@@ -134,7 +134,7 @@ pub(super) fn projections(drawing: &mut Drawing<'_>, pair: Shown<'_>) -> Result<
 }
 
 /// Five horizontal slices of 25 images of each model.
-pub(super) fn slices(drawing: &mut Drawing<'_>, pair: Shown<'_>) -> Result<Block, Error> {
+pub(super) fn slices(drawing: &mut Drawing<'_>, pair: Shown<'_>) -> Result<Vec<Block>, Error> {
     let heights = prior_quantiles(STEPS);
     let own = pair.without.encode(images(&drawing.dataset.test)).mean;
     let fitted = Fitted::to(own.view())?;

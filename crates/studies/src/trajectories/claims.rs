@@ -1,15 +1,12 @@
 //! What document 003 says about radii and courses, held against the numbers.
 
-use std::collections::BTreeMap;
-
 use evaluation::statistics::Claim::AtMost;
 use evaluation::statistics::{Verdict, combined_verdict};
 
 use super::{KEY, cloud};
-use crate::claims::{Claim, claim, in_short};
-use crate::{Drawing, TrainedRun};
+use crate::Drawing;
+use crate::claims::{Claim, Decide, Decided, claim, in_short};
 use figures::Measured;
-use figures::absence::Measurement;
 use figures::course::Course;
 use runs::Error;
 
@@ -18,84 +15,11 @@ use runs::Error;
 /// taken where exp(−r²/2) = ½.
 const UNIFORM_DISC: f64 = 0.5 * (1.0 - std::f64::consts::LN_2);
 
-pub(super) fn claims(drawing: &Drawing<'_>) -> Result<Vec<Claim>, Error> {
-    let mut courses: BTreeMap<u64, Measurement<Course>> = BTreeMap::new();
-    for run in drawing.runs.iter().filter(|run| run.key == KEY) {
-        let course = Measurement::of(Course::read(run))?;
-        courses.insert(run.configuration.training.seed, course);
-    }
-    let name = drawing.title(KEY);
-    let of_course = |what: &str, value: &dyn Fn(&Course) -> f64| {
-        drawing.over_seeds(KEY, &format!("{name}, {what}"), |run: &TrainedRun| {
-            Ok(value(courses[&run.configuration.training.seed].get()?))
-        })
-    };
-    let start = of_course("r at the start", &|course| radius_at(course, 0))?;
-    let factor = of_course("factor from 1", &|course| {
-        let radius = radius_at(course, 0);
-        radius.max(1.0 / radius)
-    })?;
-    let near_one = Claim {
-        id: "003.1".into(),
-        caveat: None,
-        statement: "The radius of the posteriors is initially close to 1.".into(),
-        quantity: "mean radius r of the recorded test images before the first step, and by which \
-                   factor it differs from 1"
-            .into(),
-        verdict: factor.verdict(AtMost, 1.25),
-        measured: vec![start, factor],
-        rule: "supported if the factor is at most 1.25".into(),
-    };
-
-    let half = of_course("epochs until r is halved", &|course| {
-        course.epochs_until_radius(0.5).unwrap_or(f64::INFINITY)
-    })?;
-    let share = of_course("share of r left after five epochs", &|course| {
-        let last = course.epochs().len().saturating_sub(1);
-        radius_at(course, last.min(5)) / radius_at(course, 0)
-    })?;
-    let falls = Claim {
-        id: "003.2".into(),
-        caveat: None,
-        statement: "It rapidly decreases.".into(),
-        quantity: "epochs until the mean radius is half of what it was before the first step; \
-                   radius after the five epochs shown (after all epochs if there are fewer), as \
-                   a share of it"
-            .into(),
-        verdict: combined_verdict(&[half.verdict(AtMost, 1.0), share.verdict(AtMost, 0.25)]),
-        measured: vec![half, share],
-        rule: "supported if it is halved within the first epoch and at most a quarter is left; \
-               refuted if neither; mixed if one"
-            .into(),
-    };
-
-    let of_cloud = |what: &str, value: &dyn Fn(&cloud::Settled) -> f64| {
-        drawing.over_seeds(KEY, &format!("{name}, {what}"), |run| {
-            Ok(value(&cloud::measure(drawing, run)?))
-        })
-    };
-    let offset = of_cloud("share of the second moment", &|cloud| {
-        cloud.offset_share.unwrap_or(f64::NAN)
-    })?;
-    let distance = of_cloud("distance to normal", &|cloud| {
-        cloud.distance_to_normal.unwrap_or(f64::NAN)
-    })?;
-    let settled = Claim {
-        id: "003.3".into(),
-        caveat: None,
-        statement: "All digits distribute around the centre, in a Gaussian-like distribution."
-            .into(),
-        quantity: "of μ of all test images: ‖E μ‖² as a share of E‖μ‖²; Kolmogorov–Smirnov \
-                   distance of the whitened ‖μ‖ to that of a normal distribution"
-            .into(),
-        verdict: around_and_normal(&offset, &distance),
-        measured: vec![offset, distance],
-        rule: "around the centre if the share is at most 0.05; Gaussian-like if the distance is \
-               at most 0.077, half that of a uniform disc; supported if both hold, mixed if one"
-            .into(),
-    };
-    Ok(vec![near_one, falls, settled])
-}
+pub(super) const DECISIONS: &[(&str, Decide)] = &[
+    ("003.1", close_to_one),
+    ("003.2", decreases),
+    ("003.3", around_the_centre),
+];
 
 /// What training does to a posterior.
 pub(super) fn answer(claims: &[Claim]) -> Option<String> {
@@ -123,9 +47,62 @@ pub(super) fn answer(claims: &[Claim]) -> Option<String> {
     Some(text + ".")
 }
 
-fn around_and_normal(offset: &Measured, distance: &Measured) -> Verdict {
+fn of_course(
+    drawing: &Drawing<'_>,
+    what: &str,
+    value: impl Fn(&Course) -> f64,
+) -> Result<Measured, Error> {
+    let name = format!("{}, {what}", drawing.title(KEY));
+    drawing.over_seeds(KEY, &name, |run| Ok(value(&Course::read(run)?)))
+}
+
+fn of_cloud(
+    drawing: &Drawing<'_>,
+    what: &str,
+    value: impl Fn(&cloud::Settled) -> Option<f64>,
+) -> Result<Measured, Error> {
+    let name = format!("{}, {what}", drawing.title(KEY));
+    drawing.over_seeds(KEY, &name, |run| {
+        Ok(value(&cloud::measure(drawing, run)?).unwrap_or(f64::NAN))
+    })
+}
+
+fn close_to_one(drawing: &Drawing<'_>, at: &[f64]) -> Result<Decided, Error> {
+    let start = of_course(drawing, "r at the start", |course| radius_at(course, 0))?;
+    let factor = of_course(drawing, "factor from 1", |course| {
+        let radius = radius_at(course, 0);
+        radius.max(1.0 / radius)
+    })?;
+    let verdict = factor.verdict(AtMost, at[0]);
+    Ok(Decided::new(verdict, [start, factor]))
+}
+
+fn decreases(drawing: &Drawing<'_>, at: &[f64]) -> Result<Decided, Error> {
+    let half = of_course(drawing, "epochs until r is halved", |course| {
+        course.epochs_until_radius(0.5).unwrap_or(f64::INFINITY)
+    })?;
+    let share = of_course(drawing, "share of r left after five epochs", |course| {
+        let last = course.epochs().len().saturating_sub(1);
+        radius_at(course, last.min(5)) / radius_at(course, 0)
+    })?;
+    let verdicts = [half.verdict(AtMost, at[0]), share.verdict(AtMost, at[1])];
+    Ok(Decided::new(combined_verdict(&verdicts), [half, share]))
+}
+
+fn around_the_centre(drawing: &Drawing<'_>, at: &[f64]) -> Result<Decided, Error> {
+    let offset = of_cloud(drawing, "share of the second moment", |cloud| {
+        cloud.offset_share
+    })?;
+    let distance = of_cloud(drawing, "distance to normal", |cloud| {
+        cloud.distance_to_normal
+    })?;
+    let verdict = around_and_normal(&offset, &distance, at[0]);
+    Ok(Decided::new(verdict, [offset, distance]))
+}
+
+fn around_and_normal(offset: &Measured, distance: &Measured, share: f64) -> Verdict {
     combined_verdict(&[
-        offset.verdict(AtMost, 0.05),
+        offset.verdict(AtMost, share),
         distance.verdict(AtMost, 0.5 * UNIFORM_DISC),
     ])
 }
@@ -158,10 +135,16 @@ mod tests {
     fn a_ring_about_the_centre_is_mixed() {
         let one = |value| Measured::new("m", [(0, value)].into(), Vec::new());
         assert_eq!(
-            around_and_normal(&one(0.01), &one(0.05)),
+            around_and_normal(&one(0.01), &one(0.05), 0.05),
             Verdict::Supported
         );
-        assert_eq!(around_and_normal(&one(0.01), &one(0.4)), Verdict::Mixed);
-        assert_eq!(around_and_normal(&one(0.5), &one(0.4)), Verdict::Refuted);
+        assert_eq!(
+            around_and_normal(&one(0.01), &one(0.4), 0.05),
+            Verdict::Mixed
+        );
+        assert_eq!(
+            around_and_normal(&one(0.5), &one(0.4), 0.05),
+            Verdict::Refuted
+        );
     }
 }

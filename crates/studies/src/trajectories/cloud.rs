@@ -93,11 +93,8 @@ fn variances<'a>(
 }
 
 /// The codes by class beside the distribution along both axes.
-pub(super) fn figure(
-    drawing: &mut Drawing<'_>,
-    run: &TrainedRun,
-    settled: &Settled,
-) -> Result<Block, Error> {
+pub(super) fn figure(drawing: &mut Drawing<'_>, run: &TrainedRun) -> Result<Vec<Block>, Error> {
+    let settled = measure(drawing, run)?;
     let test = &drawing.dataset.test;
     let codes = run.encode(images(test)).mean;
     let drawn: Vec<[f64; 2]> = points(codes.view(), DRAW_EVERY);

@@ -12,7 +12,7 @@ pub(super) fn figure(
     drawing: &mut Drawing<'_>,
     run: &TrainedRun,
     course: &Course,
-) -> Result<Block, Error> {
+) -> Result<Vec<Block>, Error> {
     let panels = curves(&[(run.title(), course)]);
     let caption = format!(
         "{}, seed {}, {} test images. Left: mean radius, with the band from the 10 % to the 90 % \

@@ -1,8 +1,5 @@
-//! Document 003, first part: how the posteriors of single digits move and
-//! shrink while a VAE is trained.
-//!
-//! Every run records the codes of some test images of each class many times
-//! an epoch; the study chooses among these by a seed of its own.
+//! What no file can say of the study of trajectories: the animations, and where
+//! the codes have settled.
 
 mod claims;
 mod cloud;
@@ -13,22 +10,21 @@ use datasets::Dataset;
 use viz::number::decimal;
 use viz::page::{Block, Cell, Column, Table, Text};
 
-use super::{BuiltIn, Drawing, PlannedRun, Scale, TrainedRun};
-use figures::absence::Measurement;
+use super::study::Peculiar;
+use super::{Drawing, TrainedRun};
 use figures::course::Course;
-use figures::scene::Followed;
-use figures::wording::said;
 use runs::Error;
-use runs::configuration::Configuration;
 
-pub(super) const STUDY: BuiltIn = BuiltIn {
-    name: "trajectories",
-    title: "Posteriors on their way: radius and course of single digits",
-    about: "ten and sixty test images while a VAE 784-256-2 is trained: position, radius, path",
-    plan,
-    draw,
-    claims: claims::claims,
-    answer: claims::answer,
+pub(super) const PECULIAR: Peculiar = Peculiar {
+    pieces: &[
+        ("ten", |d| moments::ten(d, run(d)?, &course(d)?)),
+        ("sixty", |d| moments::sixty(d, run(d)?, &course(d)?)),
+        ("by-epoch", by_epoch),
+        ("settled", |d| cloud::figure(d, run(d)?)),
+        ("circles", |d| circles(d, run(d)?)),
+    ],
+    decisions: claims::DECISIONS,
+    answer: Some(claims::answer),
 };
 
 /// The study's only model.
@@ -39,72 +35,21 @@ const PER_CLASS: usize = 6;
 const FIRST_PERIOD: [f64; 2] = [0.0, 5.0];
 const SECOND_PERIOD: [f64; 2] = [1.0, 10.0];
 
-fn plan(scale: Scale) -> Vec<PlannedRun> {
-    (0..scale.seeds)
-        .map(|seed| {
-            let mut configuration = Configuration::resolve(Some("vae-2d"), None, &[])
-                .expect("presets are valid, as a test shows");
-            configuration.training.seed = seed as u64;
-            if scale.quick {
-                configuration.training.epochs = 3;
-            }
-            PlannedRun::new(KEY, configuration)
-        })
-        .collect()
+fn run<'a>(drawing: &Drawing<'a>) -> Result<&'a TrainedRun, Error> {
+    let finished = drawing.run(KEY);
+    finished.ok_or_else(|| Error::Undefined("every run of the VAE diverged".into()))
 }
 
-fn draw(drawing: &mut Drawing<'_>) -> Result<Vec<Block>, Error> {
-    let Some(run) = drawing.run(KEY) else {
-        return Ok(Vec::new());
-    };
-    let mut blocks = vec![
-        Block::paragraph(
-            "A VAE with two latent variables gives every image a normal distribution in the \
-             plane. Here is where test images lie while it is trained, and how wide they are: a \
-             dot at the mean μ, and a circle of radius r, where r² is the geometric mean of the \
-             two variances.",
-        ),
-        said(
-            "003",
-            "[…] the trajectories of ten, randomly chosen, digits from the MNIST dataset (one \
-             for each kind) during the first five training epochs. […] the radius of the circle \
-             is the variance computed by the VAE […]. Initially it is close to 1, but it rapidly \
-             decreases.",
-        ),
-    ];
-    let course = Measurement::of(Course::read(run))?;
-    blocks.push(drawing.block("their course over the first epochs", |d| {
-        let course = course.get()?;
-        moments::ten(d, run, course, &Followed::of(d.dataset, course, 1))
-    })?);
-    blocks.push(said(
-        "003",
-        "All digits progressively distribute around the center, in a Gaussian-like distribution. \
-         This overall distribution is better appreciated in the next video, similar to the \
-         previous one but where we respectively trace six different digits per category.",
-    ));
-    blocks.push(drawing.block("the course of more of them", |d| {
-        let course = course.get()?;
-        moments::sixty(d, run, course, &Followed::of(d.dataset, course, PER_CLASS))
-    })?);
-    blocks.extend(drawing.blocks("radius, path and distance by epoch", |d| {
-        let course = course.get()?;
-        Ok(vec![
-            recorded(d.dataset, run, course),
-            courses::figure(d, run, course)?,
-            by_epoch(course),
-        ])
-    })?);
-    blocks.push(drawing.block("where the codes have settled", |d| {
-        let settled = cloud::measure(d, run)?;
-        cloud::figure(d, run, &settled)
-    })?);
-    blocks.push(said(
-        "003",
-        "Its radius must eventually be small, since we need to accommodate 60000 different \
-         digits.",
-    ));
-    blocks.push(drawing.block("how much the circles cover", |d| circles(d, run))?);
+fn course(drawing: &Drawing<'_>) -> Result<Course, Error> {
+    Course::read(run(drawing)?)
+}
+
+/// Curves and numbers of the recorded images.
+fn by_epoch(drawing: &mut Drawing<'_>) -> Result<Vec<Block>, Error> {
+    let (run, course) = (run(drawing)?, course(drawing)?);
+    let mut blocks = vec![recorded(drawing.dataset, run, &course)];
+    blocks.extend(courses::figure(drawing, run, &course)?);
+    blocks.push(ends_of_epochs(&course));
     Ok(blocks)
 }
 
@@ -134,12 +79,12 @@ fn recorded(dataset: &Dataset, run: &TrainedRun, course: &Course) -> Block {
     ))
 }
 
-fn circles(drawing: &Drawing<'_>, run: &TrainedRun) -> Result<Block, Error> {
+fn circles(drawing: &mut Drawing<'_>, run: &TrainedRun) -> Result<Vec<Block>, Error> {
     let settled = cloud::measure(drawing, run)?;
     if !settled.cover.is_finite() {
         return Err(Error::Undefined("the means lie on a line".into()));
     }
-    Ok(Block::paragraph(format!(
+    Ok(vec![Block::paragraph(format!(
         "Small, but not so small that they could lie side by side: the circles of the {} training \
          images (root mean square radius {}) have {} times the area of the ellipse of two \
          standard deviations of their means, so that a point of the plane lies in that many of \
@@ -147,11 +92,11 @@ fn circles(drawing: &Drawing<'_>, run: &TrainedRun) -> Result<Block, Error> {
         decimal(settled.circles as f64, 0),
         decimal(settled.root_mean_square_radius, 3),
         decimal(settled.cover, 1),
-    )))
+    ))])
 }
 
 /// Radius, path and distance at the end of each epoch.
-fn by_epoch(course: &Course) -> Block {
+fn ends_of_epochs(course: &Course) -> Block {
     let number = |value: f64, decimals| Cell::Number { value, decimals };
     let rows = course
         .epochs()

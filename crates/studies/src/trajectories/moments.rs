@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use viz::page::Block;
 use viz::{Figure, LegendEntry, Panel, RgbImage};
 
-use super::{FIRST_PERIOD, SECOND_PERIOD};
+use super::{FIRST_PERIOD, PER_CLASS, SECOND_PERIOD};
 use crate::{Drawing, TrainedRun};
 use figures::course::Course;
 use figures::plane::Plane;
@@ -26,9 +26,9 @@ pub(super) fn ten(
     drawing: &mut Drawing<'_>,
     run: &TrainedRun,
     course: &Course,
-    followed: &Followed,
-) -> Result<Block, Error> {
+) -> Result<Vec<Block>, Error> {
     let dataset = drawing.dataset;
+    let followed = &Followed::of(dataset, course, 1);
     let scene = scene(dataset, course, followed, FIRST_PERIOD, 1);
     let title = followed.title.as_str();
     let explained = format!(
@@ -57,7 +57,7 @@ pub(super) fn ten(
         &moments,
         usize::MAX,
     )?;
-    Ok(Block::Figures(vec![animation, stills]))
+    Ok(vec![Block::Figures(vec![animation, stills])])
 }
 
 /// Six images of each class: animation and stills.
@@ -65,9 +65,9 @@ pub(super) fn sixty(
     drawing: &mut Drawing<'_>,
     run: &TrainedRun,
     course: &Course,
-    followed: &Followed,
-) -> Result<Block, Error> {
+) -> Result<Vec<Block>, Error> {
     let dataset = drawing.dataset;
+    let followed = &Followed::of(dataset, course, PER_CLASS);
     let scene = scene(dataset, course, followed, SECOND_PERIOD, EVERY_OF_SECOND);
     let title = followed.title.as_str();
     // A whole path of sixty images is a tangle: the last epoch of it is shown.
@@ -109,7 +109,7 @@ pub(super) fn sixty(
         &moments,
         tail,
     )?;
-    Ok(Block::Figures(vec![animation, stills]))
+    Ok(vec![Block::Figures(vec![animation, stills])])
 }
 
 /// Every so many of the recorded moments of a period.

@@ -1,62 +1,86 @@
-//! Studies in a file: models or a grid over settings, seeds, figures, measures
-//! and statements, without Rust.
+//! Studies: a question in a file, with the models it needs, figures, measures
+//! and statements.
 //!
 //! The file is TOML; [`EXAMPLE`] says all of it. A model is the base
 //! configuration with some settings over it: every combination of a grid, or
-//! each of the named ones.
+//! each of the named ones. What no file can say, the built-in studies add in
+//! Rust.
 
+mod article;
 mod claims;
+mod figure;
 mod models;
 mod plots;
 mod table;
 
 use std::path::Path;
 
-use figures::pictures;
 use runs::Error;
 use runs::configuration::ReadingConfiguration;
 use serde::Deserialize;
 use viz::page::Block;
 
-use self::claims::StatedClaim;
+use self::article::{Part, flowing, paragraphs};
+use self::claims::Stated;
+use self::figure::Shown;
 use self::models::Model;
 use self::plots::StatedPlot;
-use crate::claims::Claim;
+use crate::claims::{Claim, Decide};
 use crate::measures::{Measure, measure};
-use crate::{Drawing, PlannedRun, Scale, Study};
+use crate::{Drawing, PlannedRun, Scale};
 
 /// A commented file that `study new` writes.
 pub const EXAMPLE: &str = include_str!("example.toml");
 
 /// Epochs of a first look.
 const QUICK_EPOCHS: usize = 3;
-/// More runs are not told apart in one figure.
-const MOST_SHOWN: usize = 12;
 
-/// A study that was read from a file.
+/// A question, the runs it needs and the figures that answer it.
 #[derive(Clone, Debug)]
-pub struct StudyFile {
+pub struct Study {
     name: String,
     title: String,
+    about: String,
     text: String,
     dataset: Option<String>,
     reading: ReadingConfiguration,
     seeds: usize,
+    titles: Titles,
     models: Vec<Model>,
+    article: Vec<Part>,
     figures: Vec<Shown>,
     measures: Vec<&'static Measure>,
     plots: Vec<StatedPlot>,
-    claims: Vec<StatedClaim>,
+    claims: Vec<Stated>,
+    peculiar: Peculiar,
 }
 
-/// A figure of some of the models.
-#[derive(Clone, Debug)]
-struct Shown {
-    kind: &'static pictures::Kind,
-    options: toml::Table,
-    file: String,
-    /// Keys of the models.
-    models: Vec<String>,
+/// What a built-in study has beyond its file.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Peculiar {
+    /// Parts of the article, by the names that the file has for them.
+    pub(crate) pieces: &'static [(&'static str, Piece)],
+    /// What decides its statements, by their ids.
+    pub(crate) decisions: &'static [(&'static str, Decide)],
+    /// What was found, in one sentence that claims and their numbers make.
+    pub(crate) answer: Option<Answer>,
+}
+
+/// One sentence for the lead; none where what it says was not measured.
+pub(crate) type Answer = fn(&[Claim]) -> Option<String>;
+
+/// Draws a part of the article.
+pub(crate) type Piece = fn(&mut Drawing<'_>) -> Result<Vec<Block>, Error>;
+
+/// What figures call a model.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Titles {
+    /// What the file does, or the settings it has in the grid.
+    #[default]
+    Name,
+    /// Its kind and layers.
+    Architecture,
 }
 
 /// The file as it is written.
@@ -65,7 +89,11 @@ struct Shown {
 struct Written {
     title: String,
     #[serde(default)]
+    about: String,
+    #[serde(default)]
     text: String,
+    #[serde(default)]
+    titles: Titles,
     dataset: Option<String>,
     #[serde(default)]
     reading: ReadingConfiguration,
@@ -77,6 +105,8 @@ struct Written {
     grid: toml::Table,
     #[serde(default)]
     models: toml::Table,
+    #[serde(default)]
+    article: Vec<toml::Table>,
     #[serde(default)]
     figures: Vec<WrittenFigure>,
     #[serde(default)]
@@ -98,7 +128,7 @@ enum WrittenFigure {
     Options(toml::Table),
 }
 
-impl StudyFile {
+impl Study {
     /// Reads a study.
     ///
     /// # Errors
@@ -121,8 +151,20 @@ impl StudyFile {
     /// The same of a text, for the study called `name`.
     ///
     /// # Errors
-    /// As [`StudyFile::read`].
+    /// As [`Study::read`].
     pub fn parse(name: &str, text: &str) -> Result<Self, Error> {
+        Self::with(name, text, Peculiar::default())
+    }
+
+    /// A built-in study.
+    ///
+    /// # Panics
+    /// When its file is wrong; a test reads them all.
+    pub(crate) fn built_in(name: &str, text: &str, peculiar: Peculiar) -> Self {
+        Self::with(name, text, peculiar).unwrap_or_else(|error| panic!("{name}: {error}"))
+    }
+
+    fn with(name: &str, text: &str, peculiar: Peculiar) -> Result<Self, Error> {
         let written: Written = toml::from_str(text).map_err(|error| {
             let line = error
                 .span()
@@ -149,15 +191,29 @@ impl StudyFile {
                 .collect::<Result<_, _>>()?,
             None => StatedPlot::of_grid(&written.grid, &models, &measures),
         };
-        let figures = written
+        let mut article = written
+            .article
+            .into_iter()
+            .map(|part| Part::of(part, &models, &peculiar))
+            .collect::<Result<Vec<_>, _>>()?;
+        let mut figures = written
             .figures
             .into_iter()
-            .map(|figure| Shown::of(figure, &models))
+            .map(|figure| Shown::of(figure.into(), &models))
             .collect::<Result<Vec<_>, _>>()?;
+        let in_article = article.iter_mut().filter_map(|part| match part {
+            Part::Figure(shown) => Some(shown),
+            _ => None,
+        });
+        figure::number(in_article.chain(&mut figures));
         let claims = written
             .claims
             .into_iter()
-            .map(|claim| StatedClaim::of(claim, &models))
+            .enumerate()
+            .map(|(index, claim)| {
+                let id = format!("{}.{}", slug(name), index + 1);
+                Stated::of(claim, id, &models, &peculiar)
+            })
             .collect::<Result<_, _>>()?;
         Ok(Self {
             name: slug(name),
@@ -166,37 +222,58 @@ impl StudyFile {
             dataset: written.dataset,
             reading: written.reading,
             seeds: written.seeds,
-            figures: numbered(figures),
+            about: flowing(&written.about),
+            titles: written.titles,
+            article,
+            figures,
             models,
             measures,
             plots,
             claims,
+            peculiar,
         })
     }
-}
 
-impl Study for StudyFile {
-    fn name(&self) -> &str {
+    /// What `--study` takes, and the name of its folder.
+    #[must_use]
+    pub fn name(&self) -> &str {
         &self.name
     }
 
-    fn title(&self) -> &str {
+    /// Heading of its section.
+    #[must_use]
+    pub fn title(&self) -> &str {
         &self.title
     }
 
-    fn dataset(&self) -> Option<&str> {
+    /// One line for `--help`.
+    #[must_use]
+    pub fn about(&self) -> &str {
+        &self.about
+    }
+
+    /// The data set it asks for where the command names none.
+    #[must_use]
+    pub fn dataset(&self) -> Option<&str> {
         self.dataset.as_deref()
     }
 
-    fn reading(&self) -> ReadingConfiguration {
-        self.reading.clone()
+    /// How it reads its data where the command does not say.
+    #[must_use]
+    pub fn reading(&self) -> &ReadingConfiguration {
+        &self.reading
     }
 
-    fn seeds(&self) -> usize {
+    /// Seeds per model where the command does not say.
+    #[must_use]
+    pub fn seeds(&self) -> usize {
         self.seeds
     }
 
-    fn runs(&self, scale: Scale) -> Vec<PlannedRun> {
+    /// The runs it needs, of any data set: which one, its shape and how it was
+    /// read are written into them when they are to be trained.
+    #[must_use]
+    pub fn runs(&self, scale: Scale) -> Vec<PlannedRun> {
         let mut runs = Vec::new();
         for seed in 0..scale.seeds {
             for model in &self.models {
@@ -207,7 +284,7 @@ impl Study for StudyFile {
                     configuration.training.epochs = epochs.min(QUICK_EPOCHS);
                 }
                 runs.push(PlannedRun {
-                    title: Some(model.title.clone()),
+                    title: (self.titles == Titles::Name).then(|| model.title.clone()),
                     ..PlannedRun::new(&model.key, configuration)
                 });
             }
@@ -215,14 +292,15 @@ impl Study for StudyFile {
         runs
     }
 
-    fn blocks(&self, drawing: &mut Drawing<'_>) -> Result<Vec<Block>, Error> {
-        let mut blocks: Vec<Block> = self
-            .text
-            .split("\n\n")
-            .map(|paragraph| paragraph.split_whitespace().collect::<Vec<_>>().join(" "))
-            .filter(|paragraph| !paragraph.is_empty())
-            .map(Block::paragraph)
-            .collect();
+    /// Its figures and text; called with at least one finished run.
+    ///
+    /// # Errors
+    /// When a figure cannot be made or written.
+    pub fn blocks(&self, drawing: &mut Drawing<'_>) -> Result<Vec<Block>, Error> {
+        let mut blocks = paragraphs(&self.text);
+        for part in &self.article {
+            blocks.extend(part.blocks(drawing, &self.peculiar)?);
+        }
         if !self.measures.is_empty() {
             blocks.push(Block::Subheading("Numbers".into()));
             blocks.push(table::of_models(drawing, &self.models, &self.measures)?);
@@ -230,92 +308,35 @@ impl Study for StudyFile {
         blocks.extend(plots::draw(drawing, &self.plots, &self.models)?);
         for shown in &self.figures {
             blocks.push(Block::Subheading(shown.kind.title.into()));
-            let keys: Vec<&str> = shown.models.iter().map(String::as_str).collect();
-            let runs = drawing.shown(&keys);
-            if runs.is_empty() {
-                blocks.push(drawing.left_out(&shown.kind.title.to_lowercase(), &keys));
-                continue;
-            }
-            blocks.extend(
-                shown
-                    .kind
-                    .draw(drawing, &runs, &shown.options, &shown.file)?,
-            );
+            blocks.extend(shown.blocks(drawing)?);
         }
         Ok(blocks)
     }
 
-    fn claims(&self, drawing: &Drawing<'_>) -> Result<Vec<Claim>, Error> {
-        let numbered = self.claims.iter().enumerate();
-        numbered
-            .map(|(index, claim)| claim.measured(drawing, &format!("{}.{}", self.name, index + 1)))
-            .collect()
+    /// Its statements, also when runs they need are missing.
+    ///
+    /// # Errors
+    /// When a measure cannot be kept.
+    pub fn claims(&self, drawing: &Drawing<'_>) -> Result<Vec<Claim>, Error> {
+        let claims = self.claims.iter();
+        claims.map(|claim| claim.measured(drawing)).collect()
+    }
+
+    /// What was found, for readers with two minutes; of a study without a
+    /// sentence of its own, nothing.
+    #[must_use]
+    pub fn answer(&self, claims: &[Claim]) -> Option<String> {
+        (self.peculiar.answer?)(claims)
     }
 }
 
-impl Shown {
-    fn of(written: WrittenFigure, models: &[Model]) -> Result<Self, Error> {
-        let mut options = match written {
-            WrittenFigure::Name(name) => toml::Table::from_iter([("figure".into(), name.into())]),
+impl From<WrittenFigure> for toml::Table {
+    fn from(written: WrittenFigure) -> Self {
+        match written {
+            WrittenFigure::Name(name) => Self::from_iter([("figure".into(), name.into())]),
             WrittenFigure::Options(options) => options,
-        };
-        let name = match options.remove("figure") {
-            Some(toml::Value::String(name)) => name,
-            _ => {
-                return Err(Error::Configuration(
-                    "a figure has options but no name; expected figure = \"…\" among them".into(),
-                ));
-            }
-        };
-        let known = pictures::KIT.iter().map(|kind| kind.name);
-        let kind = pictures::KIT
-            .iter()
-            .find(|kind| kind.name == name)
-            .ok_or_else(|| {
-                Error::Configuration(format!(
-                    "there is no figure '{name}'; {}",
-                    names::hint(&name, known, &[])
-                ))
-            })?;
-        let chosen: Vec<String> = match options.remove("models") {
-            None => models.iter().map(|model| model.key.clone()).collect(),
-            Some(toml::Value::Array(names)) => names
-                .iter()
-                .map(|name| Ok(models::find(models, name)?.key.clone()))
-                .collect::<Result<_, Error>>()?,
-            Some(other) => {
-                return Err(Error::Configuration(format!(
-                    "models of the figure '{name}' is {other}, but must be a list of models"
-                )));
-            }
-        };
-        if chosen.is_empty() || chosen.len() > MOST_SHOWN {
-            return Err(Error::Configuration(format!(
-                "the figure '{name}' would show {} models, but can show 1 to {MOST_SHOWN}; name some with models = […]",
-                chosen.len()
-            )));
-        }
-        kind.check(&options)?;
-        Ok(Self {
-            kind,
-            options,
-            file: name,
-            models: chosen,
-        })
-    }
-}
-
-/// Figures of one kind get files of their own.
-fn numbered(mut figures: Vec<Shown>) -> Vec<Shown> {
-    for index in 0..figures.len() {
-        let before = figures[..index].iter();
-        let alike = before.filter(|other| other.kind.name == figures[index].kind.name);
-        let count = alike.count();
-        if count > 0 {
-            figures[index].file.push_str(&format!("-{}", count + 1));
         }
     }
-    figures
 }
 
 /// A name for files and anchors: letters and digits in lower case, joined by

@@ -76,17 +76,9 @@ pub(super) fn of(
     named: &toml::Table,
 ) -> Result<Vec<Model>, Error> {
     let mut base = base.clone();
-    let preset = match base.remove("preset") {
-        None => None,
-        Some(toml::Value::String(preset)) => Some(preset),
-        Some(other) => {
-            return Err(Error::Configuration(format!(
-                "base.preset is {other}, but must be the name of a preset"
-            )));
-        }
-    };
+    let common = preset_of(&mut base, "base")?;
     let base = flat(&base, "");
-    let model = |title: &str, settings| Model::new(title, preset.as_deref(), &base, settings);
+    let model = |title: &str, settings| Model::new(title, common.as_deref(), &base, settings);
     let mut models = Vec::new();
     if !grid.is_empty() {
         for settings in combinations(&flat(grid, ""))? {
@@ -98,12 +90,14 @@ pub(super) fn of(
         }
     }
     for (name, settings) in named {
-        let toml::Value::Table(settings) = settings else {
+        let toml::Value::Table(mut settings) = settings.clone() else {
             return Err(Error::Configuration(format!(
                 "models.{name} is {settings}, but must be a table of settings"
             )));
         };
-        models.push(model(name, flat(settings, ""))?);
+        let own = preset_of(&mut settings, &format!("models.{name}"))?;
+        let preset = own.as_deref().or(common.as_deref());
+        models.push(Model::new(name, preset, &base, flat(&settings, ""))?);
     }
     if models.is_empty() {
         models.push(model("model", Vec::new())?);
@@ -117,6 +111,17 @@ pub(super) fn of(
         }
     }
     Ok(models)
+}
+
+/// The preset that a table names, taken out of it.
+fn preset_of(table: &mut toml::Table, place: &str) -> Result<Option<String>, Error> {
+    match table.remove("preset") {
+        None => Ok(None),
+        Some(toml::Value::String(preset)) => Ok(Some(preset)),
+        Some(other) => Err(Error::Configuration(format!(
+            "{place}.preset is {other}, but must be the name of a preset"
+        ))),
+    }
 }
 
 /// A model by its name, or by settings that only it has.

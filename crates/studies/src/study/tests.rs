@@ -24,12 +24,12 @@ at_most = 1
 "#;
 
 fn refused(text: &str) -> String {
-    StudyFile::parse("study", text).unwrap_err().to_string()
+    Study::parse("study", text).unwrap_err().to_string()
 }
 
 #[test]
 fn a_grid_gives_every_combination_under_every_seed() {
-    let study = StudyFile::parse("My Study", GRID).unwrap();
+    let study = Study::parse("My Study", GRID).unwrap();
     assert_eq!(study.name(), "my-study");
     let scale = Scale {
         quick: false,
@@ -67,7 +67,7 @@ fn a_grid_gives_every_combination_under_every_seed() {
 #[test]
 fn named_models_and_no_models_at_all() {
     let text = "title = 't'\n[base]\npreset = 'vae-2d'\n[models.'An AE']\nmodel.kind = 'ae'\n[models.vae]\n";
-    let study = StudyFile::parse("s", text).unwrap();
+    let study = Study::parse("s", text).unwrap();
     let keys: Vec<&str> = study
         .models
         .iter()
@@ -75,7 +75,7 @@ fn named_models_and_no_models_at_all() {
         .collect();
     assert_eq!(keys, ["an-ae", "vae"]);
     assert_eq!(study.models[0].configuration.model.kind, "ae");
-    let bare = StudyFile::parse("s", "title = 't'").unwrap();
+    let bare = Study::parse("s", "title = 't'").unwrap();
     assert_eq!(bare.models.len(), 1);
     assert!(bare.dataset().is_none() && bare.plots.is_empty());
 }
@@ -126,8 +126,85 @@ fn what_is_unknown_is_named_with_the_nearest() {
 }
 
 #[test]
+fn an_article_has_text_and_figures_in_its_order() {
+    let article = r#"
+[[article]]
+heading = "First"
+[[article]]
+text = """
+One line
+of one paragraph.
+
+Another about {models}."""
+[[article]]
+said = "Its own words."
+document = "003"
+[[article]]
+figure = "map"
+[grid]
+"#;
+    let study = Study::parse("s", &GRID.replacen("[grid]", article, 1)).unwrap();
+    let kinds: Vec<&str> = study
+        .article
+        .iter()
+        .map(|part| match part {
+            Part::Heading(_) => "heading",
+            Part::Paragraphs(_) => "text",
+            Part::Quotation { .. } => "said",
+            Part::Figure(shown) => &shown.file,
+            Part::Peculiar { .. } => "draw",
+        })
+        .collect();
+    assert_eq!(kinds, ["heading", "text", "said", "map"]);
+    // Those after the article have files of their own too.
+    assert_eq!(study.figures[0].file, "map-2");
+    for (from, to, expected) in [
+        ("heading = ", "heding = ", "did you mean 'heading'"),
+        ("heading = \"First\"", "heading = 3", "must be a text"),
+        (
+            "heading = \"First\"",
+            "draw = \"maps\"",
+            "the study does not have",
+        ),
+        ("figure = \"map\"", "figure = \"mpa\"", "did you mean 'map'"),
+        (
+            "heading = \"First\"",
+            "heading = \"First\"\nfigure = \"map\"",
+            "heading",
+        ),
+        (
+            "heading = \"First\"",
+            "heading = \"First\"\ntext = \"t\"",
+            "begin a new [[article]]",
+        ),
+    ] {
+        let changed = article.replacen(from, to, 1);
+        let message = refused(&GRID.replacen("[grid]", &changed, 1));
+        assert!(message.contains(expected), "{to}: {message}");
+    }
+}
+
+#[test]
+fn built_in_studies_are_read_and_use_all_they_have() {
+    for study in crate::STUDIES.iter() {
+        assert!(!study.about.is_empty() && !study.about.contains('\n'));
+        let drawn = study.article.iter().filter_map(|part| match part {
+            Part::Peculiar { name, .. } => Some(name.as_str()),
+            _ => None,
+        });
+        let drawn: Vec<&str> = drawn.collect();
+        let pieces: Vec<&str> = study.peculiar.pieces.iter().map(|piece| piece.0).collect();
+        assert_eq!(drawn, pieces, "{}", study.name);
+        let ids: Vec<&str> = study.claims.iter().map(|claim| claim.id.as_str()).collect();
+        let decided = study.peculiar.decisions.iter();
+        let decided: Vec<&str> = decided.map(|decision| decision.0).collect();
+        assert_eq!(ids, decided, "{}", study.name);
+    }
+}
+
+#[test]
 fn the_example_is_a_study() {
-    let study = StudyFile::parse("example", EXAMPLE).unwrap();
+    let study = Study::parse("example", EXAMPLE).unwrap();
     assert_eq!(study.models.len(), 4);
     assert_eq!((study.figures.len(), study.claims.len()), (2, 1));
 }

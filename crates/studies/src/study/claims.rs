@@ -1,0 +1,211 @@
+//! Statements of a study: decided by a rule that its file has, or by Rust of a
+//! built-in study.
+
+use evaluation::statistics::Claim::{AtLeast, AtMost};
+use figures::Drawing;
+use runs::Error;
+use serde::Deserialize;
+
+use super::Peculiar;
+use super::article::{filled, flowing};
+use super::models::{self, Model};
+use crate::claims::{Claim, Decide, Decided};
+use crate::measures::{Measure, measure};
+
+/// A statement as a file has it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Written {
+    id: Option<String>,
+    statement: String,
+    /// What is measured and how it decides, in words, where Rust does both.
+    quantity: Option<String>,
+    rule: Option<String>,
+    #[serde(default)]
+    thresholds: Vec<f64>,
+    measure: Option<String>,
+    model: Option<toml::Value>,
+    minus: Option<toml::Value>,
+    over: Option<toml::Value>,
+    at_least: Option<f64>,
+    at_most: Option<f64>,
+}
+
+/// A statement and what decides it.
+#[derive(Clone, Debug)]
+pub(super) struct Stated {
+    pub(super) id: String,
+    statement: String,
+    decided: DecidedBy,
+}
+
+#[derive(Clone, Debug)]
+enum DecidedBy {
+    Rule(Box<Rule>),
+    Rust {
+        quantity: String,
+        rule: String,
+        thresholds: Vec<f64>,
+        decide: Decide,
+    },
+}
+
+/// A measure of one model, or of two compared, against a threshold.
+#[derive(Clone, Debug)]
+struct Rule {
+    measure: &'static Measure,
+    model: (String, String),
+    compared: Option<(Comparison, String, String)>,
+    side: evaluation::statistics::Claim,
+    threshold: f64,
+}
+
+/// How two models are compared, seed by seed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Comparison {
+    Minus,
+    Over,
+}
+
+impl Stated {
+    /// The statement of a file; `id` is what it is called if the file does not
+    /// say.
+    pub(super) fn of(
+        written: Written,
+        id: String,
+        models: &[Model],
+        peculiar: &Peculiar,
+    ) -> Result<Self, Error> {
+        let id = written.id.clone().unwrap_or(id);
+        let decide = peculiar.decisions.iter().find(|(known, _)| *known == id);
+        let decided = match decide {
+            Some((_, decide)) => DecidedBy::Rust {
+                quantity: flowing(written.quantity.as_deref().unwrap_or_default()),
+                rule: flowing(written.rule.as_deref().unwrap_or_default()),
+                thresholds: written.thresholds.clone(),
+                decide: *decide,
+            },
+            None => DecidedBy::Rule(Box::new(Rule::of(&written, models)?)),
+        };
+        Ok(Self {
+            id,
+            statement: flowing(&written.statement),
+            decided,
+        })
+    }
+
+    pub(super) fn measured(&self, drawing: &Drawing<'_>) -> Result<Claim, Error> {
+        let (quantity, rule, decided) = match &self.decided {
+            DecidedBy::Rule(rule) => rule.decided(drawing)?,
+            DecidedBy::Rust {
+                quantity,
+                rule,
+                thresholds,
+                decide,
+            } => (
+                filled(quantity, drawing, thresholds),
+                filled(rule, drawing, thresholds),
+                decide(drawing, thresholds)?,
+            ),
+        };
+        Ok(Claim {
+            id: self.id.clone(),
+            caveat: decided.caveat,
+            statement: filled(&self.statement, drawing, &[]),
+            quantity,
+            measured: decided.measured,
+            rule,
+            verdict: decided.verdict,
+        })
+    }
+}
+
+impl Rule {
+    fn of(written: &Written, models: &[Model]) -> Result<Self, Error> {
+        let about = format!("the claim '{}'", written.statement);
+        let (side, threshold) = match (written.at_least, written.at_most) {
+            (Some(threshold), None) => (AtLeast, threshold),
+            (None, Some(threshold)) => (AtMost, threshold),
+            _ => {
+                return Err(Error::Configuration(format!(
+                    "{about} has {} rules, but needs one: at_least or at_most",
+                    if written.at_least.is_some() {
+                        "two"
+                    } else {
+                        "no"
+                    }
+                )));
+            }
+        };
+        let name = |value: &toml::Value| -> Result<(String, String), Error> {
+            let model = models::find(models, value)?;
+            Ok((model.key.clone(), model.title.clone()))
+        };
+        let compared = match (&written.minus, &written.over) {
+            (None, None) => None,
+            (Some(other), None) => Some((Comparison::Minus, other)),
+            (None, Some(other)) => Some((Comparison::Over, other)),
+            (Some(_), Some(_)) => {
+                return Err(Error::Configuration(format!(
+                    "{about} has minus and over, but compares two models in one way"
+                )));
+            }
+        };
+        let compared = compared
+            .map(|(how, other)| name(other).map(|(key, title)| (how, key, title)))
+            .transpose()?;
+        let missing =
+            |what: &str| Error::Configuration(format!("{about} has no {what}, but needs one"));
+        if written.quantity.is_some() || written.rule.is_some() {
+            return Err(Error::Configuration(format!(
+                "{about} has a quantity or a rule in words, but is decided by measure, model, and at_least or at_most"
+            )));
+        }
+        Ok(Self {
+            measure: measure(written.measure.as_ref().ok_or_else(|| missing("measure"))?)?,
+            model: name(written.model.as_ref().ok_or_else(|| missing("model"))?)?,
+            compared,
+            side,
+            threshold,
+        })
+    }
+
+    /// The quantity and the rule in words, and what is decided.
+    fn decided(&self, drawing: &Drawing<'_>) -> Result<(String, String, Decided), Error> {
+        let over_seeds = |key: &str, title: &str| {
+            drawing.over_seeds(key, title, |run| self.measure.of(drawing, run))
+        };
+        let own = over_seeds(&self.model.0, &self.model.1)?;
+        let (measured, what) = match &self.compared {
+            None => (vec![own], format!("of '{}'", self.model.1)),
+            Some((how, key, title)) => {
+                let other = over_seeds(key, title)?;
+                let (compared, word) = match how {
+                    Comparison::Minus => (own.minus(&other, "difference"), "minus"),
+                    Comparison::Over => (own.over(&other, "ratio"), "over"),
+                };
+                let what = format!(
+                    "of '{}' {word} that of '{title}', seed by seed,",
+                    self.model.1
+                );
+                (vec![own, other, compared], what)
+            }
+        };
+        let unit = match (self.measure.unit, &self.compared) {
+            ("", _) | (_, Some((Comparison::Over, ..))) => String::new(),
+            (unit, _) => format!(" {unit}"),
+        };
+        let side = match self.side {
+            AtLeast => "at least",
+            AtMost => "at most",
+        };
+        let decisive = &measured[measured.len() - 1];
+        let quantity = format!("{}: {}", self.measure.label, self.measure.about);
+        let rule = format!(
+            "supported if the whole interval {what} is {side} {}{unit}, refuted if none of it is",
+            viz::number::shortest(self.threshold)
+        );
+        let verdict = decisive.verdict(self.side, self.threshold);
+        Ok((quantity, rule, Decided::new(verdict, measured)))
+    }
+}
