@@ -31,6 +31,7 @@ mod draws;
 pub mod elbo;
 pub mod entropy_floor;
 mod error;
+pub mod explained;
 pub mod frechet;
 pub mod gaps;
 pub mod geodesic;

@@ -119,6 +119,13 @@ impl<'a> Drawing<'a> {
         )
     }
 
+    /// `784-512-2`: the layers of the model called `key`.
+    #[must_use]
+    pub fn architecture(&self, key: &str) -> String {
+        let title = self.title(key);
+        title.rsplit(' ').next().unwrap_or_default().to_owned()
+    }
+
     /// What stands in the place of something that cannot be drawn because all
     /// runs of a model diverged: what it is, and which of the models it needs
     /// are missing.

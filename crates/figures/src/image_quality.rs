@@ -42,6 +42,16 @@ pub struct ImageQuality {
 /// One of its numbers.
 pub type Quantity = fn(&ImageQuality) -> f64;
 
+/// Its numbers by name, in the order of tables.
+pub const QUANTITIES: [(&str, Quantity); 6] = [
+    ("Fréchet", |quality| quality.frechet),
+    ("precision", |quality| quality.precision),
+    ("recall", |quality| quality.recall),
+    ("density", |quality| quality.density),
+    ("coverage", |quality| quality.coverage),
+    ("confidence", |quality| quality.confidence),
+];
+
 /// Where images come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use evaluation::statistics::{Interval, Verdict, t_interval};
 use serde::{Deserialize, Serialize};
+use viz::Rgb;
+use viz::charts::Strip;
 
 /// A quantity for one model or condition, over seeds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -51,6 +53,18 @@ impl Measured {
             by_seed,
             diverged,
             missing,
+        }
+    }
+
+    /// A point for every seed, and the interval of a mean of several.
+    #[must_use]
+    pub fn strip(&self, colour: Rgb) -> Strip {
+        let interval = self.interval;
+        Strip {
+            name: self.name.clone(),
+            values: self.by_seed.values().copied().collect(),
+            interval: interval.and_then(|of| Some([of.mean, of.lower?, of.upper?])),
+            colour: Some(colour),
         }
     }
 

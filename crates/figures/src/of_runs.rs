@@ -272,15 +272,7 @@ fn about(dataset: &Dataset, runs: &[TrainedRun]) -> Result<Vec<Block>, Error> {
             "The last epoch. Test values are taken after it, with z sampled for a VAE; the training \
              loss is the mean over the epoch while the weights change.",
         ),
-        columns: vec![
-            Column::new("run", ""),
-            Column::new("trained", ""),
-            Column::new("test loss", "nats"),
-            Column::new("test reconstruction", "nats"),
-            Column::new("test KL or penalty", "nats"),
-            Column::new("training loss", "nats"),
-            Column::new("time", "s"),
-        ],
+        columns: vec![Column::new("run", ""), Column::new("trained", ""), Column::new("test loss", "nats"), Column::new("test reconstruction", "nats"), Column::new("test KL or penalty", "nats"), Column::new("training loss", "nats"), Column::new("time", "s")],
         rows,
     }));
     let differing = differing(runs);

@@ -272,7 +272,7 @@ fn wrong_options_are_refused() {
     };
     refused(&["--only", "everything"], "everything");
     refused(&["--python", "python3"], "--peers");
-    refused(&["--threads", "0"], "--threads is 0");
+    refused(&["--threads", "0"], "0 threads");
     refused(&["--threads", "100000"], "--threads is 100000");
     refused(&["--epochs", "0"], "--epochs is 0");
     refused(&["--epochs", "-1"], "--epochs");

@@ -133,7 +133,7 @@ pub fn select(chosen: &[String]) -> Result<Vec<Study>, Error> {
             let study = STUDIES.iter().find(|study| Some(study.name()) == found);
             study.cloned().ok_or_else(|| {
                 Error::Configuration(format!(
-                    "there is no study '{name}'; {}; a study in a file ends in .toml",
+                    "there is no study '{name}' (one in a file ends in .toml); {}",
                     names::hint(name, known(), &[])
                 ))
             })

@@ -4,10 +4,11 @@
 use evaluation::statistics::Claim::AtLeast;
 use evaluation::statistics::{Verdict, combined_verdict};
 
-use super::measures::{CodeNumbers, Decoded, Form, code_numbers, decoded};
+use super::measures::{Decoded, Form, decoded};
 use super::{AE, VAE};
 use crate::Drawing;
 use crate::claims::{Claim, Decide, Decided, claim, in_short};
+use crate::measures::plane::{CodeNumbers, code_numbers};
 use figures::Measured;
 use runs::Error;
 

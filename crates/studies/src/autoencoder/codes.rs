@@ -7,7 +7,7 @@ use viz::charts::{BarChart, BarSeries, DensityMap};
 use viz::page::{Block, Cell, Column, Table, Text};
 use viz::{ColourMap, Field, Figure, Layer, LegendAt, Line, Panel, Rgb, class_colour};
 
-use super::measures::{AREA_LEVEL, FEW_AREAS, GAP_CELLS, TRIM, code_numbers};
+use crate::measures::plane::{AREA_LEVEL, FEW_AREAS, GAP_CELLS, TRIM, code_numbers};
 use crate::{Drawing, TrainedRun};
 use figures::absence::Absences;
 use figures::pictures::Codes;

@@ -7,10 +7,9 @@ use viz::number::decimal;
 use viz::page::{Block, Cell, Column, Table, Text};
 use viz::{Classes, Figure, Layer, Panel, Point, Points, Rgb, TilePanel};
 
-use super::measures::{
-    CONFIDENCE, Form, POINTS, code_numbers, decoded, prior_points, stepped, uniform_points,
-};
+use super::measures::{CONFIDENCE, Form, POINTS, decoded, prior_points, stepped, uniform_points};
 use super::{VAE, shown};
+use crate::measures::plane::code_numbers;
 use crate::{Drawing, TrainedRun};
 use figures::absence::{Absences, Measurement};
 use figures::plane_map::{PlaneMap, points, rounded_points};

@@ -7,9 +7,7 @@ use evaluation::statistics::{
 };
 
 use super::spread::{self, COMPARISONS};
-use super::{
-    Case, DEEP_4, DEEP_8, DEEP_16, SHALLOW_4, SHALLOW_8, SHALLOW_16, collapsed, final_loss,
-};
+use super::{DEEP_4, DEEP_8, DEEP_16, SHALLOW_4, SHALLOW_8, SHALLOW_16, collapsed, final_loss};
 use crate::Drawing;
 use crate::claims::{Claim, Decide, Decided, claim, in_short};
 use crate::measures::evaluation;
@@ -56,21 +54,21 @@ pub(super) fn answer(claims: &[Claim]) -> Option<String> {
     Some(text + ".")
 }
 
-fn by_spread(drawing: &Drawing<'_>, pairs: &[[Case; 2]]) -> Result<Decided, Error> {
+fn by_spread(drawing: &Drawing<'_>, pairs: &[[&'static str; 2]]) -> Result<Decided, Error> {
     let mut measured = Vec::new();
-    let mut cases: Vec<Case> = Vec::new();
-    for case in pairs.iter().flatten() {
-        if cases.iter().all(|known| known.key != case.key) {
-            cases.push(*case);
+    let mut keys: Vec<&'static str> = Vec::new();
+    for key in pairs.iter().flatten() {
+        if keys.iter().all(|known| known != key) {
+            keys.push(*key);
         }
     }
-    for case in cases {
-        measured.push(final_loss(drawing, case)?);
+    for key in keys {
+        measured.push(final_loss(drawing, key)?);
     }
     let mut verdicts = Vec::new();
     for pair in pairs {
         let compared = spread::compare(drawing, *pair)?;
-        let [first, second] = pair.map(|case| case.name(drawing));
+        let [first, second] = pair.map(|key| drawing.architecture(key));
         let name = format!("spread of {first} over that of {second}");
         measured.push(ratio(name, compared, drawing.scale.seeds));
         verdicts.push(spread_verdict(compared));
@@ -97,8 +95,8 @@ fn spread_verdict(compared: Option<SpreadComparison>) -> Verdict {
     }
 }
 
-fn unused(drawing: &Drawing<'_>, case: Case) -> Result<Measured, Error> {
-    drawing.over_seeds(case.key, &case.name(drawing), |run| {
+fn unused(drawing: &Drawing<'_>, key: &'static str) -> Result<Measured, Error> {
+    drawing.over_seeds(key, &drawing.architecture(key), |run| {
         Ok(collapsed(&evaluation(drawing, run)?) as f64)
     })
 }
@@ -124,9 +122,9 @@ fn collapse_at_four(drawing: &Drawing<'_>, at: &[f64]) -> Result<Decided, Error>
 fn collapse_by_depth(drawing: &Drawing<'_>, _: &[f64]) -> Result<Decided, Error> {
     let mut measured = Vec::new();
     let mut verdicts = Vec::new();
-    for [deep, shallow] in [[DEEP_8, SHALLOW_8], [DEEP_16, SHALLOW_16]] {
+    for (latent, deep, shallow) in [(8, DEEP_8, SHALLOW_8), (16, DEEP_16, SHALLOW_16)] {
         let (first, second) = (unused(drawing, deep)?, unused(drawing, shallow)?);
-        let name = format!("difference at {}", deep.latent);
+        let name = format!("difference at {latent}");
         let difference = first.minus(&second, name);
         verdicts.push(
             difference
@@ -139,11 +137,13 @@ fn collapse_by_depth(drawing: &Drawing<'_>, _: &[f64]) -> Result<Decided, Error>
 }
 
 /// Samples of the first model are said to be better than those of the second.
-fn by_samples(drawing: &Drawing<'_>, [better, worse]: [Case; 2]) -> Result<Decided, Error> {
-    let value = |case: Case, what: &str, of: Quantity| {
-        drawing.over_seeds(case.key, &format!("{what} {}", case.name(drawing)), |run| {
-            Ok(of(&image_quality(drawing, run, Source::Prior)?))
-        })
+fn by_samples(drawing: &Drawing<'_>, [better, worse]: [&'static str; 2]) -> Result<Decided, Error> {
+    let value = |key: &str, what: &str, of: Quantity| {
+        drawing.over_seeds(
+            key,
+            &format!("{what} {}", drawing.architecture(key)),
+            |run| Ok(of(&image_quality(drawing, run, Source::Prior)?)),
+        )
     };
     let floor = Measurement::of(image_quality::floor(drawing))?;
     let reached = |of: Quantity| floor.get().map(of).ok();

@@ -7,7 +7,7 @@ use ndarray::{Array2, Zip};
 use tensor_ops::random::{Stream, fill_normal};
 use viz::page::{Block, Cell, Column, Table, Text};
 
-use super::{CASES, final_loss};
+use super::{KEYS, final_loss};
 use crate::measures::evaluation;
 use crate::{Drawing, TrainedRun};
 use figures::absence::Absences;
@@ -27,9 +27,9 @@ const NULL: (usize, usize) = (300, 400);
 pub(super) fn table(drawing: &mut Drawing<'_>) -> Result<Vec<Block>, Error> {
     let mut rows = Vec::new();
     let mut absences = Absences::default();
-    for case in CASES {
+    for key in KEYS {
         let value = |of: &dyn Fn(&Evaluation) -> f64| {
-            drawing.over_seeds(case.key, "", |run| Ok(of(&evaluation(drawing, run)?)))
+            drawing.over_seeds(key, "", |run| Ok(of(&evaluation(drawing, run)?)))
         };
         let law = |e: &Evaluation| {
             let total = e.variance_law.as_deref().unwrap_or_default();
@@ -39,10 +39,10 @@ pub(super) fn table(drawing: &mut Drawing<'_>) -> Result<Vec<Block>, Error> {
             e.active_units_by_kl
                 .map_or(f64::NAN, |active| active as f64)
         };
-        let discrepancies = drawing.over_seeds(case.key, "", |run| discrepancy(drawing, run))?;
+        let discrepancies = drawing.over_seeds(key, "", |run| discrepancy(drawing, run))?;
         rows.push(vec![
-            Cell::text(case.name(drawing)),
-            absences.over_seeds(&final_loss(drawing, case)?, 2),
+            Cell::text(drawing.architecture(key)),
+            absences.over_seeds(&final_loss(drawing, key)?, 2),
             absences.over_seeds(&value(&|e| e.reconstruction)?, 2),
             absences.over_seeds(&value(&|e| e.kl.unwrap_or(f64::NAN))?, 2),
             absences.over_seeds(&value(&|e| e.active_units as f64)?, 1),
@@ -56,7 +56,7 @@ pub(super) fn table(drawing: &mut Drawing<'_>) -> Result<Vec<Block>, Error> {
             "Test images, n = {}, {}: mean over seeds{}. Active by variance: Var(μ) above 0.01; by \
              KL: more than 0.01 nats. Variance: Var(μ) + E[σ²], that of the codes, mean over \
              variables; the prior's is 1. Discrepancy: MMD² of {} codes z drawn from q(z|x) to the \
-             prior, in units of what chance exceeds in one case of twenty.{}",
+             prior, in units of what chance exceeds in one key of twenty.{}",
             count(drawing.dataset.test.len()),
             seeds_in_words(drawing.scale),
             if drawing.scale.seeds > 1 {

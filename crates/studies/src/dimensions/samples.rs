@@ -23,7 +23,7 @@ const SAMPLES: usize = 10;
 
 /// The 81 images of both four-dimensional models.
 pub(super) fn lattices(drawing: &mut Drawing<'_>) -> Result<Vec<Block>, Error> {
-    let keys = [DEEP_4, SHALLOW_4].map(|case| case.key);
+    let keys = [DEEP_4, SHALLOW_4];
     let runs = drawing.shown(&keys);
     if runs.is_empty() {
         return Ok(vec![drawing.left_out("lattices of four dimensions", &keys)]);
@@ -59,11 +59,11 @@ pub(super) fn from_the_prior(drawing: &mut Drawing<'_>) -> Result<Vec<Block>, Er
     let mut rows = Vec::new();
     for pair in &PAIRS[1..] {
         let mut panels = Vec::new();
-        for case in pair {
-            let Some(run) = drawing.run(case.key) else {
+        for key in pair {
+            let Some(run) = drawing.run(key) else {
                 continue;
             };
-            let codes = prior_codes(SAMPLES * SAMPLES, case.latent);
+            let codes = prior_codes(SAMPLES * SAMPLES, run.latent());
             let images = run.model.decode(codes.view());
             let square = Layout {
                 pixel: PIXEL,
@@ -78,7 +78,7 @@ pub(super) fn from_the_prior(drawing: &mut Drawing<'_>) -> Result<Vec<Block>, Er
         }
     }
     if runs.is_empty() {
-        let keys: Vec<&str> = PAIRS[1..].iter().flatten().map(|case| case.key).collect();
+        let keys: Vec<&str> = PAIRS[1..].as_flattened().to_vec();
         return Ok(vec![drawing.left_out("samples from the prior", &keys)]);
     }
     let caption = format!(
@@ -86,10 +86,10 @@ pub(super) fn from_the_prior(drawing: &mut Drawing<'_>) -> Result<Vec<Block>, Er
          and {} with 16; the deeper net at the left. The same codes for both nets of a row. \
          {}.",
         SAMPLES * SAMPLES,
-        DEEP_8.name(drawing),
-        SHALLOW_8.name(drawing),
-        DEEP_16.name(drawing),
-        SHALLOW_16.name(drawing),
+        drawing.architecture(DEEP_8),
+        drawing.architecture(SHALLOW_8),
+        drawing.architecture(DEEP_16),
+        drawing.architecture(SHALLOW_16),
         capitalised(&seeds_and_epochs(&runs)),
     );
     let figure = Figure {

@@ -6,7 +6,7 @@ use viz::charts::{Strip, StripChart};
 use viz::page::{Block, Cell, Column, Table, Text};
 use viz::{Figure, Panel, Rgb, class_colour};
 
-use super::{CASES, Case, DEEP_2, DEEP_4, SHALLOW_2, SHALLOW_4, collapsed, final_loss};
+use super::{DEEP_2, DEEP_4, KEYS, SHALLOW_2, SHALLOW_4, collapsed, final_loss};
 use crate::Drawing;
 use crate::measures::evaluation;
 use figures::measured::{LEVEL, Measured};
@@ -15,16 +15,16 @@ use runs::Error;
 
 /// Pairs of models whose spreads the document compares: first the one said to
 /// vary more.
-pub(super) const COMPARISONS: [[Case; 2]; 3] =
+pub(super) const COMPARISONS: [[&str; 2]; 3] =
     [[DEEP_4, SHALLOW_2], [DEEP_4, DEEP_2], [DEEP_4, SHALLOW_4]];
 
 /// The chart of every seed, and what it says about spread.
 pub(super) fn blocks(drawing: &mut Drawing<'_>) -> Result<Vec<Block>, Error> {
     let mut losses = Vec::new();
     let mut unused = Vec::new();
-    for case in CASES {
-        losses.push(final_loss(drawing, case)?);
-        unused.push(drawing.over_seeds(case.key, &case.name(drawing), |run| {
+    for key in KEYS {
+        losses.push(final_loss(drawing, key)?);
+        unused.push(drawing.over_seeds(key, &drawing.architecture(key), |run| {
             Ok(collapsed(&evaluation(drawing, run)?) as f64)
         })?);
     }
@@ -33,7 +33,11 @@ pub(super) fn blocks(drawing: &mut Drawing<'_>) -> Result<Vec<Block>, Error> {
         measured
             .iter()
             .enumerate()
-            .map(|(row, m)| strip(row, m, interval))
+            .map(|(row, m)| {
+                let strip = m.strip(colour(row));
+                let interval = strip.interval.filter(|_| interval);
+                Strip { interval, ..strip }
+            })
             .collect()
     };
     let mut panels: Vec<Panel> = Vec::new();
@@ -127,10 +131,10 @@ pub(super) fn blocks(drawing: &mut Drawing<'_>) -> Result<Vec<Block>, Error> {
 /// The ratio of standard deviations of two models' final losses over seeds.
 pub(super) fn compare(
     drawing: &Drawing<'_>,
-    [first, second]: [Case; 2],
+    [first, second]: [&'static str; 2],
 ) -> Result<Option<SpreadComparison>, Error> {
-    let values = |case| -> Result<Vec<f64>, Error> {
-        Ok(final_loss(drawing, case)?.by_seed.into_values().collect())
+    let values = |key| -> Result<Vec<f64>, Error> {
+        Ok(final_loss(drawing, key)?.by_seed.into_values().collect())
     };
     Ok(spread_comparison(&values(first)?, &values(second)?, LEVEL).ok())
 }
@@ -138,8 +142,8 @@ pub(super) fn compare(
 fn comparison_table(drawing: &Drawing<'_>) -> Result<Vec<Block>, Error> {
     let mut rows = Vec::new();
     for pair in COMPARISONS {
-        let deviation = |case| -> Result<Cell, Error> {
-            let interval = final_loss(drawing, case)?.interval;
+        let deviation = |key| -> Result<Cell, Error> {
+            let interval = final_loss(drawing, key)?.interval;
             Ok(interval
                 .and_then(|interval| interval.standard_deviation)
                 .map_or(Cell::Missing, |value| Cell::Number { value, decimals: 2 }))
@@ -152,8 +156,8 @@ fn comparison_table(drawing: &Drawing<'_>) -> Result<Vec<Block>, Error> {
         rows.push(vec![
             Cell::text(format!(
                 "{} over {}",
-                pair[0].name(drawing),
-                pair[1].name(drawing)
+                drawing.architecture(pair[0]),
+                drawing.architecture(pair[1])
             )),
             deviation(pair[0])?,
             deviation(pair[1])?,
@@ -184,18 +188,6 @@ fn comparison_table(drawing: &Drawing<'_>) -> Result<Vec<Block>, Error> {
         ],
         rows,
     })])
-}
-
-fn strip(row: usize, measured: &Measured, interval: bool) -> Strip {
-    Strip {
-        name: measured.name.clone(),
-        values: measured.by_seed.values().copied().collect(),
-        interval: measured
-            .interval
-            .filter(|_| interval)
-            .and_then(|i| Some([i.mean, i.lower?, i.upper?])),
-        colour: Some(colour(row)),
-    }
 }
 
 /// The two models of one latent size share a colour.

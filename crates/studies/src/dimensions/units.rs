@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use viz::page::Block;
 use viz::{Figure, Panel};
 
-use super::{Case, PAIRS};
+use super::PAIRS;
 use crate::Drawing;
 use crate::measures::evaluation;
 use figures::pictures::{THRESHOLD, UnitsInUse, decades};
@@ -14,16 +14,16 @@ use runs::Error;
 /// A panel for each model with 4, 8 and 16 variables, all on one scale.
 pub(super) fn bars(drawing: &mut Drawing<'_>) -> Result<Vec<Block>, Error> {
     let mut runs = Vec::new();
-    let mut rows: Vec<Vec<(Case, UnitsInUse)>> = Vec::new();
+    let mut rows: Vec<Vec<(&'static str, UnitsInUse)>> = Vec::new();
     for pair in PAIRS {
         let mut row = Vec::new();
-        for case in pair {
-            let Some(run) = drawing.run(case.key) else {
+        for key in pair {
+            let Some(run) = drawing.run(key) else {
                 continue;
             };
             let found = evaluation(drawing, run)?;
             let kl = found.kl_per_dimension.unwrap_or_default();
-            row.push((case, UnitsInUse::sorted(&found.variance_of_mu, &kl)));
+            row.push((key, UnitsInUse::sorted(&found.variance_of_mu, &kl)));
             runs.push(run);
         }
         if !row.is_empty() {
@@ -32,15 +32,15 @@ pub(super) fn bars(drawing: &mut Drawing<'_>) -> Result<Vec<Block>, Error> {
     }
     if runs.is_empty() {
         let keys = PAIRS.as_flattened();
-        let keys: Vec<&str> = keys.iter().map(|case| case.key).collect();
+        let keys: Vec<&str> = keys.to_vec();
         return Ok(vec![drawing.left_out("the latent variables in use", &keys)]);
     }
     let range = decades(rows.iter().flatten().map(|(_, units)| units));
     let mut panels: Vec<Vec<Panel>> = Vec::new();
     for row in &rows {
         let mut line = Vec::new();
-        for (column, (case, units)) in row.iter().enumerate() {
-            let mut plot = units.plot(&case.name(drawing), range)?;
+        for (column, (key, units)) in row.iter().enumerate() {
+            let mut plot = units.plot(&drawing.architecture(key), range)?;
             if column > 0 {
                 plot.y.label.clear();
             }
@@ -64,9 +64,9 @@ pub(super) fn bars(drawing: &mut Drawing<'_>) -> Result<Vec<Block>, Error> {
     let data: Vec<Value> = rows
         .iter()
         .flatten()
-        .map(|(case, units)| {
+        .map(|(key, units)| {
             json!({
-                "model": case.name(drawing),
+                "model": drawing.architecture(key),
                 "variance_of_mu": units.variance,
                 "kl": units.kl,
                 "active": units.active(),

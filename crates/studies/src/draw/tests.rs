@@ -521,7 +521,9 @@ fn unknown_studies_and_no_seeds_are_refused() {
     let error = drawn(&unknown, &Watch::default()).unwrap_err();
     let message = error.to_string();
     assert!(
-        message.contains("no study 'dimension'; expected one of lab"),
+        message.contains(
+            "no study 'dimension' (one in a file ends in .toml); did you mean 'dimensions'?"
+        ),
         "{message}"
     );
     assert_eq!(error.exit_code(), 2);

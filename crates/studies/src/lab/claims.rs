@@ -6,10 +6,9 @@ use evaluation::statistics::Claim::{AtLeast, AtMost};
 use evaluation::statistics::{Verdict, combined_verdict};
 
 use super::LAB_AE;
-use super::measures::{
-    MapNumbers, Ring, aggregate, excess_at_origin, fine_map, on_own_codes, on_the_map,
-};
+use super::measures::{Ring, aggregate, excess_at_origin, fine_map};
 use crate::claims::{Claim, Decide, Decided, claim, in_short, times};
+use crate::measures::map::{MapNumbers, on_own_codes, on_the_map};
 use crate::{Drawing, TrainedRun};
 use figures::Measured;
 use runs::Error;

@@ -6,8 +6,7 @@ use viz::number::decimal;
 use viz::page::Block;
 use viz::{Figure, Panel, Plot};
 
-use super::measures::CENTRE;
-use super::{RANGE, STEPS};
+use crate::measures::map::{CENTRE, RANGE, STEPS};
 use crate::{Drawing, TrainedRun};
 use figures::Described;
 use figures::plane_map::{PlaneMap, prior_quantiles};

@@ -1,27 +1,23 @@
-//! Numbers about the maps of one run, measured once and kept beside it.
+//! Numbers about the plane of one run by distance from the origin, measured once
+//! and kept with it.
 
 use evaluation::aggregate_posterior::{Lattice, PriorComparison, aggregate_mass};
-use evaluation::map::{
-    ClassMap, LatticeShape, NeighbourChange, centre_change, change_field, class_map,
-    neighbour_change,
-};
+use evaluation::map::{LatticeShape, class_map};
 use evaluation::overlap::{Overlap, posterior_overlap};
-use ndarray::{Array1, ArrayView2, Axis};
+use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
 use viz::linspace;
 
-use super::{MINIMUM_SHARE, RANGE, STEPS};
+use crate::measures::map::{MINIMUM_SHARE, RANGE};
 use crate::{Drawing, TrainedRun};
 use figures::absence::{Measurement, unlabelled};
-use figures::pictures::{log10_stretch, typical_distance};
+use figures::pictures::log10_stretch;
 use figures::plane::Plane;
-use figures::plane_map::{PlaneMap, code_box, rounded};
+use figures::plane_map::{PlaneMap, rounded};
 use figures::posteriors::from_the_top_left;
 use runs::Error;
 use runs::run_data::images;
 
-/// Side of the centre patch, tiles.
-pub(super) const CENTRE: usize = 4;
 /// Steps of the finer map that regions and rings are taken from.
 pub(super) const FINE_STEPS: usize = 81;
 /// Steps of the map of the decoder's local stretch.
@@ -35,117 +31,6 @@ pub(super) const DENSITY_LATTICE: Lattice = Lattice {
 pub(super) const RING: f64 = 0.5;
 /// Directions in which posteriors are counted.
 const DIRECTIONS: usize = 48;
-
-/// What one map of 21 × 21 codes shows.
-#[derive(Debug, Serialize, Deserialize)]
-pub(super) struct MapNumbers {
-    /// Ranges of both axes.
-    pub ranges: [[f64; 2]; 2],
-    /// What the classifier sees.
-    pub classes: Measurement<ClassMap>,
-    /// Change between neighbouring tiles, Euclidean.
-    pub whole: NeighbourChange,
-    /// The same in the 4 × 4 tiles of the centre.
-    pub centre: NeighbourChange,
-    /// Mean change of each tile to its neighbours.
-    pub field: Vec<f64>,
-    /// Share of the test images' variance that the nearest tile explains.
-    pub explained: f64,
-    /// Mean Euclidean distance of two random test images: the unit in which
-    /// changes are told.
-    pub typical_distance: f64,
-    /// Share of the test codes that lie in the ranges.
-    pub codes_inside: f64,
-}
-
-impl MapNumbers {
-    /// Mean change between neighbours, in units of the typical distance.
-    pub(super) fn mean_change(&self) -> f64 {
-        self.whole.mean_distance / self.typical_distance
-    }
-
-    /// Largest change in the centre, in the same unit.
-    pub(super) fn largest_centre_change(&self) -> f64 {
-        self.centre.largest_distance / self.typical_distance
-    }
-
-    /// Mean change in the centre, in the same unit.
-    pub(super) fn centre_change(&self) -> f64 {
-        self.centre.mean_distance / self.typical_distance
-    }
-
-    /// Largest change between neighbours, in the same unit.
-    pub(super) fn largest_change(&self) -> f64 {
-        self.whole.largest_distance / self.typical_distance
-    }
-
-    /// Largest over mean change: 1 for perfectly even transitions.
-    pub(super) fn unevenness(&self) -> f64 {
-        self.whole.largest_distance / self.whole.mean_distance
-    }
-
-    /// Kinds of object; an error where there is no classifier.
-    pub(super) fn kinds(&self) -> Result<f64, Error> {
-        Ok(self.classes.get()?.kinds as f64)
-    }
-}
-
-/// The numbers of the exercise's own map, −4 … 4.
-pub(super) fn on_the_map(drawing: &Drawing<'_>, run: &TrainedRun) -> Result<MapNumbers, Error> {
-    drawing.measure(
-        run,
-        "lab-map",
-        "1: 21 × 21 over −4 … 4, minimum share 0.01",
-        || map_numbers(drawing, run, [[-RANGE, RANGE]; 2]),
-    )
-}
-
-/// The numbers of a map of as many tiles over the run's own codes.
-pub(super) fn on_own_codes(drawing: &Drawing<'_>, run: &TrainedRun) -> Result<MapNumbers, Error> {
-    drawing.measure(
-        run,
-        "lab-own-map",
-        "1: 21 × 21 over 99 % of the test codes",
-        || {
-            let codes = run.encode(images(&drawing.dataset.test)).mean;
-            map_numbers(drawing, run, code_box(codes.view())?)
-        },
-    )
-}
-
-fn map_numbers(
-    drawing: &Drawing<'_>,
-    run: &TrainedRun,
-    ranges: [[f64; 2]; 2],
-) -> Result<MapNumbers, Error> {
-    let test = &drawing.dataset.test;
-    let map = PlaneMap::stretched(run, STEPS, ranges);
-    let shape = map.shape();
-    let classes = drawing.classifier().and_then(|classifier| {
-        let probabilities = classifier.probabilities(map.images.view())?;
-        Ok(class_map(probabilities.view(), shape, MINIMUM_SHARE)?)
-    });
-    let codes = run.encode(images(test)).mean;
-    let inside = codes
-        .outer_iter()
-        .filter(|code| {
-            (0..2).all(|axis| {
-                let value = f64::from(code[axis]);
-                (ranges[axis][0]..=ranges[axis][1]).contains(&value)
-            })
-        })
-        .count();
-    Ok(MapNumbers {
-        ranges,
-        classes: Measurement::of(classes)?,
-        whole: neighbour_change(map.images.view(), shape)?,
-        centre: centre_change(map.images.view(), shape, CENTRE)?,
-        field: rounded(&change_field(map.images.view(), shape)?, 4),
-        explained: explained_variance(test.to_floats().view(), map.images.view()),
-        typical_distance: typical_distance(test.to_floats().view()),
-        codes_inside: inside as f64 / codes.nrows() as f64,
-    })
-}
 
 /// What a finer map shows by distance from the origin.
 #[derive(Debug, Serialize, Deserialize)]
@@ -333,60 +218,11 @@ pub(super) fn excess_at_origin(rings: &[f64]) -> f64 {
     rings[0] - others
 }
 
-/// 1 − Σ‖x − t(x)‖²/Σ‖x − x̄‖², where t(x) is the tile nearest to the image x:
-/// how much of the images a map contains. Negative when even the mean image
-/// would do better.
-fn explained_variance(images: ArrayView2<'_, f32>, tiles: ArrayView2<'_, f32>) -> f64 {
-    let mean: Array1<f64> = {
-        let sums = images
-            .outer_iter()
-            .fold(Array1::zeros(images.ncols()), |mut sums, image| {
-                sums.zip_mut_with(&image, |sum: &mut f64, &value| *sum += f64::from(value));
-                sums
-            });
-        sums / images.nrows() as f64
-    };
-    let centre = mean.mapv(|value| value as f32);
-    // Distances about the mean image keep the f32 products small.
-    let tiles = &tiles - &centre;
-    let tile_norms: Vec<f64> = tiles.outer_iter().map(|tile| norm(tile.iter())).collect();
-    let mut residual = 0.0;
-    let mut total = 0.0;
-    for block in images.axis_chunks_iter(Axis(0), 500) {
-        let block = &block - &centre;
-        let products = block.dot(&tiles.t());
-        for (image, products) in block.outer_iter().zip(products.outer_iter()) {
-            let own = norm(image.iter());
-            let nearest = products
-                .iter()
-                .zip(&tile_norms)
-                .map(|(&product, tile)| own + tile - 2.0 * f64::from(product))
-                .fold(f64::INFINITY, f64::min);
-            residual += nearest.max(0.0);
-            total += own;
-        }
-    }
-    1.0 - residual / total
-}
-
-fn norm<'a>(values: impl Iterator<Item = &'a f32>) -> f64 {
-    values.map(|&value| f64::from(value).powi(2)).sum()
-}
-
 #[cfg(test)]
 mod tests {
-    use ndarray::{Array2, array};
+    use ndarray::Array2;
 
     use super::*;
-
-    #[test]
-    fn a_map_of_the_images_themselves_explains_them() {
-        let images = array![[0.0f32, 1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]];
-        let tiles = images.clone();
-        assert!((explained_variance(images.view(), tiles.view()) - 1.0).abs() < 1e-6);
-        let mean = Array2::from_elem((1, 3), 1.0f32 / 3.0);
-        assert!(explained_variance(images.view(), mean.view()).abs() < 1e-6);
-    }
 
     #[test]
     fn rings_of_a_linear_map_are_alike() {

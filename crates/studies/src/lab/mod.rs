@@ -5,13 +5,13 @@ mod claims;
 mod maps;
 mod measures;
 mod posteriors;
-mod training;
 mod variety;
 
 use viz::page::Block;
 
 use super::study::Peculiar;
 use super::{Drawing, TrainedRun};
+use crate::measures::map::{RANGE, STEPS, on_the_map};
 use figures::plane_map::PlaneMap;
 use figures::wording::{listed, name_of, percent};
 use runs::Error;
@@ -27,7 +27,6 @@ pub(super) const PECULIAR: Peculiar = Peculiar {
         ("regions", |d| variety::regions(d, &shown(d))),
         ("change", |d| variety::change(d, &shown(d))),
         ("window", window),
-        ("codes", |d| training::codes(d, &shown(d))),
         ("posteriors", |d| {
             posteriors::ellipses_and_surfaces(d, vae(d)?)
         }),
@@ -37,20 +36,13 @@ pub(super) const PECULIAR: Peculiar = Peculiar {
         ("against-the-prior", against_the_prior),
         ("maps-at-quantiles", |d| maps::at_quantiles(d, &shown(d))),
         ("numbers", |d| variety::numbers(d, &shown(d))),
-        ("training", |d| training::curves(d, &shown(d))),
-        ("losses", |d| Ok(vec![training::losses(&shown(d))])),
     ],
     decisions: claims::DECISIONS,
     answer: Some(claims::answer),
 };
 
-/// Codes per side of the map, and the map's half-width: the exercise's own.
-const STEPS: usize = 21;
-const RANGE: f64 = 4.0;
 /// Side of a panel, so that three beside each other are readable at half size.
 const PANEL: f64 = 300.0;
-/// Share of the tiles that a class needs to count as a kind of object.
-const MINIMUM_SHARE: f64 = 0.01;
 
 /// The only model with posteriors.
 const VAE: &str = "vae";
@@ -95,7 +87,7 @@ fn introduction(drawing: &mut Drawing<'_>) -> Result<Vec<Block>, Error> {
 fn window(drawing: &mut Drawing<'_>) -> Result<Vec<Block>, Error> {
     let mut parts = Vec::new();
     for run in shown(drawing) {
-        let inside = measures::on_the_map(drawing, run)?.codes_inside;
+        let inside = on_the_map(drawing, run)?.codes_inside;
         parts.push(format!(
             "{} of the codes of {}",
             percent(inside),

@@ -7,8 +7,8 @@ use viz::number::decimal;
 use viz::page::Block;
 use viz::{Dash, Field, Figure, LegendAt, Panel, class_colour};
 
-use super::RANGE;
 use super::measures::{DENSITY_LATTICE, aggregate, fine_map};
+use crate::measures::map::RANGE;
 use crate::{Drawing, TrainedRun};
 use figures::choice::one_of_each_class;
 use figures::pictures::{Ellipses, at_the_origin, at_the_origin_in_words};

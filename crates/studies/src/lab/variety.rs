@@ -6,10 +6,9 @@ use serde_json::json;
 use viz::page::{Block, Cell, Column, Table, Text};
 use viz::{Field, Figure};
 
-use super::measures::{
-    FINE_STEPS, MapNumbers, STRETCH_STEPS, fine_map, on_own_codes, on_the_map, stretch,
-};
-use super::{MINIMUM_SHARE, PANEL, RANGE, STEPS};
+use super::PANEL;
+use super::measures::{FINE_STEPS, STRETCH_STEPS, fine_map, stretch};
+use crate::measures::map::{MINIMUM_SHARE, MapNumbers, RANGE, STEPS, on_own_codes, on_the_map};
 use crate::{Drawing, TrainedRun};
 use figures::absence::Absences;
 use figures::pictures::{ChangeFields, RegionMap, about_the_classifier, in_percent};

@@ -4,10 +4,10 @@ use evaluation::statistics::Claim::{AtLeast, AtMost};
 use evaluation::statistics::{Verdict, combined_verdict};
 
 use super::reconstruction;
-use super::shape::{Shape, UNVARYING, shape, unless_flat};
 use super::{DEEP, Pair, SHALLOW, SPACE};
 use crate::Drawing;
 use crate::claims::{Claim, Decide, Decided, claim, in_short, times};
+use crate::measures::shape::{Shape, UNVARYING, shape, unless_flat};
 use figures::Measured;
 use figures::absence::known;
 use figures::image_quality::{Quantity, Source, image_quality};

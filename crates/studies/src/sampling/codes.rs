@@ -6,8 +6,8 @@ use viz::charts::ClassScatter;
 use viz::page::{Block, Cell, Column, Table, Text};
 use viz::{Classes, Ellipse, Ellipses, Figure, Layer, Panel, Plot, number::decimal};
 
-use super::shape::{UNVARYING, shape};
 use super::{Shown, both};
+use crate::measures::shape::{UNVARYING, shape};
 use crate::{Drawing, TrainedRun};
 use figures::absence::{Absences, Measurement, known};
 use figures::figure_data::{points, rounded};

@@ -2,16 +2,15 @@
 
 use ndarray::Array2;
 use serde_json::json;
-use viz::charts::{Strip, StripChart};
+use viz::charts::StripChart;
 use viz::page::{Block, Cell, Column, Table, Text};
 use viz::{Figure, Panel, Rgb, Scale, TilePanel};
 
 use super::{PAIRS, Shown, both};
 use crate::{Drawing, TrainedRun};
 use evaluation::random_codes::{Fitted, prior_codes};
-use figures::Measured;
 use figures::figure_data::rounded;
-use figures::image_quality::{self, ImageQuality, Quantity, Source, image_quality};
+use figures::image_quality::{self, ImageQuality, QUANTITIES, Quantity, Source, image_quality};
 use figures::tiles::{Layout, panel};
 use figures::wording::{capitalised, seeds_of};
 use runs::Error;
@@ -157,7 +156,7 @@ pub(super) fn quality_figure(
             data.push(
                 json!({"quantity": title, "model": source.name, "by_seed": measured.by_seed}),
             );
-            strips.push(strip(&measured, source.colour));
+            strips.push(measured.strip(source.colour));
         }
         let mut plot = StripChart {
             title,
@@ -194,17 +193,6 @@ pub(super) fn quality_figure(
     )
 }
 
-fn strip(measured: &Measured, colour: Rgb) -> Strip {
-    Strip {
-        name: measured.name.clone(),
-        values: measured.by_seed.values().copied().collect(),
-        interval: measured
-            .interval
-            .and_then(|interval| Some([interval.mean, interval.lower?, interval.upper?])),
-        colour: Some(colour),
-    }
-}
-
 /// All qualities of the models that figures show.
 pub(super) fn table(
     drawing: &Drawing<'_>,
@@ -237,32 +225,23 @@ pub(super) fn table(
             image_quality::in_words(drawing, floor)?,
             image_quality::NEIGHBOURS,
         )),
-        columns: [
-            "model",
-            "codes",
-            "Fréchet",
-            "precision",
-            "recall",
-            "density",
-            "coverage",
-            "confidence",
-        ]
-        .map(|name| Column::new(name, ""))
-        .into(),
+        columns: ["model", "codes"]
+            .into_iter()
+            .chain(QUANTITIES.map(|(name, _)| name))
+            .map(|name| Column::new(name, ""))
+            .collect(),
         rows,
     })])
 }
 
 fn row(model: &str, codes: &str, images: &ImageQuality) -> Vec<Cell> {
-    let number = |value: f64, decimals| Cell::Number { value, decimals };
-    vec![
-        Cell::text(model),
-        Cell::text(codes),
-        number(images.frechet, 1),
-        number(images.precision, 2),
-        number(images.recall, 2),
-        number(images.density, 2),
-        number(images.coverage, 2),
-        number(images.confidence, 2),
-    ]
+    let numbers = QUANTITIES
+        .iter()
+        .enumerate()
+        .map(|(at, (_, of))| Cell::Number {
+            value: of(images),
+            decimals: if at == 0 { 1 } else { 2 },
+        });
+    let words = [Cell::text(model), Cell::text(codes)];
+    words.into_iter().chain(numbers).collect()
 }

@@ -5,7 +5,6 @@ mod claims;
 mod codes;
 mod generation;
 mod reconstruction;
-mod shape;
 mod space;
 
 use viz::page::Block;
@@ -49,31 +48,19 @@ struct Pair {
     with: &'static str,
     /// Not sampled: the penalised autoencoder.
     without: &'static str,
-    /// Widths behind the inputs.
-    layers: &'static str,
-}
-
-impl Pair {
-    /// `784-256-2`, of a data set of rows of 784.
-    fn architecture(self, drawing: &Drawing<'_>) -> String {
-        format!("{}-{}", drawing.shape().len(), self.layers)
-    }
 }
 
 const SHALLOW: Pair = Pair {
     with: "vae-shallow",
     without: "ae-l2-shallow",
-    layers: "256-2",
 };
 const DEEP: Pair = Pair {
     with: "vae-deep",
     without: "ae-l2-deep",
-    layers: "256-32-8-2",
 };
 const SPACE: Pair = Pair {
     with: "vae-3d",
     without: "ae-l2-3d",
-    layers: "256-32-8-3",
 };
 const PAIRS: [Pair; 3] = [SHALLOW, DEEP, SPACE];
 
@@ -127,7 +114,7 @@ fn left_out(drawing: &mut Drawing<'_>) -> Result<Vec<Block>, Error> {
     let missing = PAIRS.into_iter();
     let missing = missing.filter(|pair| Shown::of(drawing, *pair).is_none());
     let said = missing.map(|pair| {
-        let architecture = pair.architecture(drawing);
+        let architecture = drawing.architecture(pair.with);
         let what = format!("figures of {architecture} with and without sampling");
         drawing.left_out(&what, &[pair.with, pair.without])
     });

@@ -9,6 +9,8 @@ use viz::page::Block;
 use super::Peculiar;
 use super::figure::Shown;
 use super::models::{Model, find};
+use super::table;
+use crate::measures::{Measure, measure};
 
 /// A part of the article.
 #[derive(Clone, Debug)]
@@ -21,6 +23,11 @@ pub(super) enum Part {
         words: String,
     },
     Figure(Shown),
+    /// Measures of the models, over seeds.
+    Table {
+        measures: Vec<&'static Measure>,
+        models: Vec<Model>,
+    },
     /// What a built-in study makes with Rust of its own.
     Peculiar {
         name: String,
@@ -33,7 +40,7 @@ pub(super) enum Part {
 
 impl Part {
     /// A table with one of `heading`, `text`, `said` (and its `document`),
-    /// `figure`, or `draw`.
+    /// `figure`, `table`, or `draw`.
     pub(super) fn of(
         mut written: toml::Table,
         models: &[Model],
@@ -42,6 +49,36 @@ impl Part {
         if written.contains_key("figure") {
             return Ok(Self::Figure(Shown::of(written, models)?));
         }
+        let names = |written: &mut toml::Table, name: &str| match written.remove(name) {
+            None => Ok(None),
+            Some(toml::Value::Array(values)) => Ok(Some(values)),
+            Some(other) => Err(Error::Configuration(format!(
+                "a part of the article has the {name} {other}, but it must be a list of names"
+            ))),
+        };
+        if let Some(measures) = names(&mut written, "table")? {
+            let chosen = match names(&mut written, "models")? {
+                None => models.to_vec(),
+                Some(names) => names
+                    .iter()
+                    .map(|name| find(models, name).cloned())
+                    .collect::<Result<_, _>>()?,
+            };
+            let named = measures.iter().map(|name| {
+                let name = name
+                    .as_str()
+                    .map_or_else(|| name.to_string(), str::to_owned);
+                measure(&name)
+            });
+            return alone(
+                &written,
+                Self::Table {
+                    measures: named.collect::<Result<_, _>>()?,
+                    models: chosen,
+                },
+            );
+        }
+        let needs = names(&mut written, "needs")?.unwrap_or_default();
         let mut text = |name: &str| -> Result<Option<String>, Error> {
             match written.remove(name) {
                 None => Ok(None),
@@ -67,28 +104,20 @@ impl Part {
                 )));
             }
             let what = text("what")?.unwrap_or_else(|| name.clone());
-            let needs = match written.remove("needs") {
-                Some(toml::Value::Array(needs)) => needs
-                    .iter()
-                    .map(|name| Ok(find(models, name)?.key.clone()))
-                    .collect::<Result<_, Error>>()?,
-                _ => Vec::new(),
-            };
+            let needs = needs
+                .iter()
+                .map(|name| Ok(find(models, name)?.key.clone()))
+                .collect::<Result<_, Error>>()?;
             Self::Peculiar { name, what, needs }
         } else {
-            let known = ["heading", "text", "said", "figure"];
+            let known = ["heading", "text", "said", "figure", "table"];
             let first = written.keys().next().map_or("nothing", String::as_str);
             return Err(Error::Configuration(format!(
                 "a part of the article has '{first}'; {}",
                 names::hint(first, known, &[])
             )));
         };
-        match written.keys().next() {
-            None => Ok(part),
-            Some(other) => Err(Error::Configuration(format!(
-                "a part of the article has '{other}' besides another one; begin a new [[article]] with it"
-            ))),
-        }
+        alone(&written, part)
     }
 
     pub(super) fn blocks(
@@ -101,6 +130,9 @@ impl Part {
             Self::Paragraphs(text) => Ok(paragraphs(&filled(text, drawing, &[]))),
             Self::Quotation { document, words } => Ok(vec![said(document, &flowing(words))]),
             Self::Figure(shown) => shown.blocks(drawing),
+            Self::Table { measures, models } => {
+                Ok(vec![table::of_models(drawing, models, measures)?])
+            }
             Self::Peculiar { name, what, needs } => {
                 let (what, needs) = (
                     filled(what, drawing, &[]),
@@ -114,6 +146,16 @@ impl Part {
                 drawing.blocks(&what, piece)
             }
         }
+    }
+}
+
+/// The part, if nothing is left of what was written.
+fn alone(left: &toml::Table, part: Part) -> Result<Part, Error> {
+    match left.keys().next() {
+        None => Ok(part),
+        Some(other) => Err(Error::Configuration(format!(
+            "a part of the article has '{other}' besides another one; begin a new [[article]] with it"
+        ))),
     }
 }
 
@@ -169,9 +211,8 @@ fn value_of(place: &str, drawing: &Drawing<'_>, thresholds: &[f64]) -> Option<St
     if let Some(key) = place.strip_prefix("title of ") {
         return Some(drawing.title(key));
     }
-    let title = drawing.title(place.strip_prefix("architecture of ")?);
-    let architecture = title.rsplit(' ').next().unwrap_or(&title);
-    Some(architecture.to_owned())
+    let key = place.strip_prefix("architecture of ")?;
+    Some(drawing.architecture(key))
 }
 
 /// A text without the line breaks of its file.

@@ -18,7 +18,7 @@ pub(super) fn of_models(
     let mut absences = Absences::default();
     let mut rows = Vec::new();
     for model in models {
-        let mut row = vec![Cell::text(model.title.as_str())];
+        let mut row = vec![Cell::text(drawing.title(&model.key))];
         for measure in measures {
             let measured =
                 drawing.over_seeds(&model.key, &model.title, |run| measure.of(drawing, run))?;

@@ -141,6 +141,9 @@ said = "Its own words."
 document = "003"
 [[article]]
 figure = "map"
+[[article]]
+table = ["kl"]
+models = ["beta 0.5, latent 2"]
 [grid]
 "#;
     let study = Study::parse("s", &GRID.replacen("[grid]", article, 1)).unwrap();
@@ -152,10 +155,11 @@ figure = "map"
             Part::Paragraphs(_) => "text",
             Part::Quotation { .. } => "said",
             Part::Figure(shown) => &shown.file,
+            Part::Table { .. } => "table",
             Part::Peculiar { .. } => "draw",
         })
         .collect();
-    assert_eq!(kinds, ["heading", "text", "said", "map"]);
+    assert_eq!(kinds, ["heading", "text", "said", "map", "table"]);
     // Those after the article have files of their own too.
     assert_eq!(study.figures[0].file, "map-2");
     for (from, to, expected) in [
@@ -166,6 +170,10 @@ figure = "map"
             "draw = \"maps\"",
             "the study does not have",
         ),
+        ("[\"kl\"]", "[\"kll\"]", "did you mean 'kl'"),
+        ("[\"kl\"]", "\"kl\"", "list of names"),
+        ("[\"kl\"]", "[\"kl\"]\ntext = \"t\"", "begin a new"),
+        ("latent 2\"]", "latent 3\"]", "there is no model"),
         ("figure = \"map\"", "figure = \"mpa\"", "did you mean 'map'"),
         (
             "heading = \"First\"",

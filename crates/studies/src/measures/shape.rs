@@ -19,7 +19,7 @@ const DISCREPANCY: (usize, usize, usize) = (2000, 300, 400);
 const GAPS: (usize, f64) = (50, 0.01);
 
 /// Why codes have no shape.
-pub(super) const UNVARYING: &str = "the codes do not vary in every dimension";
+pub(crate) const UNVARYING: &str = "the codes do not vary in every dimension";
 
 /// A smaller ratio of eigenvalues of the codes' covariance means that a
 /// dimension has collapsed.
@@ -27,27 +27,27 @@ const COLLAPSED: f64 = 1e-3;
 
 /// The shape of a model's test codes; for a VAE, of the posterior means.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct Shape {
-    pub(super) n: usize,
+pub(crate) struct Shape {
+    pub(crate) n: usize,
     /// Along each axis.
-    pub(super) standard_deviation: Vec<f64>,
+    pub(crate) standard_deviation: Vec<f64>,
     /// Smallest over largest eigenvalue of the covariance.
-    pub(super) eigenvalue_ratio: Option<f64>,
+    pub(crate) eigenvalue_ratio: Option<f64>,
     /// Kolmogorov–Smirnov distance of ‖z‖, after one scaling for all axes, to
     /// that of a normal distribution.
-    pub(super) radius_distance: Option<f64>,
+    pub(crate) radius_distance: Option<f64>,
     /// Bingham's statistic of the directions, per code.
-    pub(super) bingham: Option<f64>,
+    pub(crate) bingham: Option<f64>,
     /// In the plane: share of empty cells above that of as many normal codes.
-    pub(super) gaps: Option<Measurement<f64>>,
+    pub(crate) gaps: Option<Measurement<f64>>,
     /// MMD² of the whitened codes to N(0, I) over the value that one case in
     /// twenty of the prior's own samples exceeds; this and the gaps are absent
     /// when a dimension has collapsed.
-    pub(super) discrepancy: Option<Measurement<f64>>,
+    pub(crate) discrepancy: Option<Measurement<f64>>,
 }
 
 /// A number that a collapsed dimension leaves undefined.
-pub(super) fn unless_flat(value: &Option<Measurement<f64>>) -> Result<f64, Error> {
+pub(crate) fn unless_flat(value: &Option<Measurement<f64>>) -> Result<f64, Error> {
     match value {
         Some(value) => value.get().copied(),
         None => Err(Error::Undefined(
@@ -58,7 +58,7 @@ pub(super) fn unless_flat(value: &Option<Measurement<f64>>) -> Result<f64, Error
 
 impl Shape {
     /// Whether a dimension has collapsed.
-    pub(super) fn is_flat(&self) -> bool {
+    pub(crate) fn is_flat(&self) -> bool {
         is_flat(self.eigenvalue_ratio)
     }
 }
@@ -69,7 +69,7 @@ fn is_flat(eigenvalue_ratio: Option<f64>) -> bool {
 }
 
 /// Measures the shape of a run's codes, once.
-pub(super) fn shape(drawing: &Drawing<'_>, run: &TrainedRun) -> Result<Shape, Error> {
+pub(crate) fn shape(drawing: &Drawing<'_>, run: &TrainedRun) -> Result<Shape, Error> {
     drawing.measure(run, "sampling-shape", "2", || {
         let codes = run.encode(images(&drawing.dataset.test)).mean;
         let round = sphericity(codes.view())?;

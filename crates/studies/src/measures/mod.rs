@@ -1,20 +1,24 @@
 //! Numbers about a run that a study in a file can name.
 
-use evaluation::codes::code_extent;
-use evaluation::elbo::{Evaluation, EvaluationOptions, evaluate, sample_codes};
-use evaluation::gaps::gaps;
-use evaluation::knn::knn_accuracy;
+mod codes;
+pub(crate) mod map;
+pub(crate) mod plane;
+pub(crate) mod shape;
+
+use evaluation::elbo::{Evaluation, EvaluationOptions, evaluate};
 use evaluation::likelihood::likelihood_bounds;
-use evaluation::mmd::mmd_to_prior;
 use evaluation::rates::{RateDecomposition, rate_decomposition};
-use evaluation::sphericity::sphericity;
-use figures::absence::{Measurement, unlabelled};
+use figures::absence::known;
 use figures::image_quality::{ImageQuality, Source, image_quality};
 use figures::{Drawing, TrainedRun};
-use models::{Codes, DataTreatment};
+use models::DataTreatment;
 use runs::Error;
 use runs::run_folder::EpochMetrics;
-use serde::{Deserialize, Serialize};
+
+use self::codes::codes;
+use self::map::on_the_map;
+use self::plane::code_numbers;
+use self::shape::{UNVARYING, shape};
 
 /// A number about a run.
 #[derive(Clone, Copy, Debug)]
@@ -255,6 +259,87 @@ pub const MEASURES: &[Measure] = &[
         decimals: 3,
         value: |d, r| Ok(*codes(d, r)?.knn_accuracy.get()?),
     },
+    // In a plane: the map over −4 … 4, and where the codes lie on it.
+    Measure {
+        name: "map-kinds",
+        label: "kinds on the map",
+        unit: "",
+        about: "classes with at least 1 % of the tiles of a 21 × 21 map over −4 … 4",
+        decimals: 0,
+        value: |d, r| on_the_map(d, r)?.kinds(),
+    },
+    Measure {
+        name: "map-change",
+        label: "change on the map",
+        unit: "%",
+        about: "mean distance of neighbouring tiles over that of two test images",
+        decimals: 1,
+        value: |d, r| Ok(100.0 * on_the_map(d, r)?.mean_change()),
+    },
+    Measure {
+        name: "map-unevenness",
+        label: "unevenness of the map",
+        unit: "",
+        about: "largest over mean distance of neighbouring tiles, 1 for even transitions",
+        decimals: 1,
+        value: |d, r| Ok(on_the_map(d, r)?.unevenness()),
+    },
+    Measure {
+        name: "map-explained",
+        label: "explained by the map",
+        unit: "%",
+        about: "share of the test images' variance that is gone when each is its nearest tile",
+        decimals: 1,
+        value: |d, r| Ok(100.0 * on_the_map(d, r)?.explained),
+    },
+    Measure {
+        name: "outside-map",
+        label: "outside of the map",
+        unit: "%",
+        about: "test codes outside of −4 … 4 on both axes",
+        decimals: 1,
+        value: |d, r| Ok(100.0 * code_numbers(d, r)?.extent.share_outside_map),
+    },
+    Measure {
+        name: "asymmetry",
+        label: "asymmetry",
+        unit: "",
+        about: "Butler's asymmetry of the test codes about 0, the larger of both axes",
+        decimals: 3,
+        value: |d, r| Ok(code_numbers(d, r)?.asymmetry()),
+    },
+    Measure {
+        name: "area-ratio",
+        label: "ratio of areas",
+        unit: "",
+        about: "largest over smallest area of a class in the plane of the codes",
+        decimals: 1,
+        value: |d, r| code_numbers(d, r)?.area_ratio(),
+    },
+    Measure {
+        name: "excess-gaps",
+        label: "gaps above normal",
+        unit: "%",
+        about: "empty cells between the test codes less those of as many normal codes",
+        decimals: 1,
+        value: |d, r| Ok(100.0 * code_numbers(d, r)?.excess_gaps()?),
+    },
+    Measure {
+        name: "radius-distance",
+        label: "distance of the radius",
+        unit: "",
+        about: "Kolmogorov–Smirnov distance of ‖z‖, scaled, to that of a normal distribution",
+        decimals: 3,
+        value: |d, r| known(shape(d, r)?.radius_distance, UNVARYING),
+    },
+    Measure {
+        name: "directions",
+        label: "Bingham's statistic",
+        unit: "",
+        about: "preferred directions of the test codes, 0 without any",
+        decimals: 3,
+        value: |d, r| known(shape(d, r)?.bingham, UNVARYING),
+    },
     // Images decoded from the prior.
     Measure {
         name: "frechet",
@@ -305,6 +390,16 @@ pub const MEASURES: &[Measure] = &[
         value: |d, r| quality(d, r, |quality| quality.confidence),
     },
 ];
+
+/// Whether a run has a plane of codes.
+fn in_plane(run: &TrainedRun) -> Result<(), Error> {
+    match run.latent() {
+        2 => Ok(()),
+        latent => Err(Error::Undefined(format!(
+            "it is measured in two latent variables, not in {latent}"
+        ))),
+    }
+}
 
 fn no_posterior() -> Error {
     Error::Undefined("its codes are not distributions".into())
@@ -366,74 +461,6 @@ fn quality(
     number: fn(&ImageQuality) -> f64,
 ) -> Result<f64, Error> {
     Ok(number(&image_quality(drawing, run, Source::Prior)?))
-}
-
-/// Where the codes of the test images lie.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct CodeMeasures {
-    largest_radius: f64,
-    outside_prior: f64,
-    prior_discrepancy: Measurement<f64>,
-    eigenvalue_ratio: Measurement<f64>,
-    gaps: Measurement<f64>,
-    knn_accuracy: Measurement<f64>,
-}
-
-fn codes(drawing: &Drawing<'_>, run: &TrainedRun) -> Result<CodeMeasures, Error> {
-    const NEIGHBOURS: usize = 15;
-    /// As of the atlas' studies: cells a side, and codes left out at the rim.
-    const CELLS: usize = 50;
-    const TRIM: f64 = 0.005;
-    let version = "1: test codes, 15 neighbours, 50 cells, 2000 codes against the prior";
-    drawing.measure(run, "codes", version, || {
-        let (train, test) = (&drawing.dataset.train, &drawing.dataset.test);
-        let codes = run.codes(test)?;
-        let mean = codes.mean.view();
-        let extent = code_extent(mean)?;
-        let neighbours = || -> Result<f64, Error> {
-            let labels = train.labels().ok_or_else(unlabelled)?;
-            let reference = run.codes(train)?.mean;
-            let found = knn_accuracy(
-                reference.view(),
-                labels,
-                mean,
-                drawing.test_labels()?,
-                &[NEIGHBOURS],
-            )?;
-            Ok(found[0].accuracy)
-        };
-        let empty = || -> Result<f64, Error> {
-            if run.latent() != 2 {
-                return Err(Error::Undefined(
-                    "gaps are counted in two latent variables".into(),
-                ));
-            }
-            Ok(gaps(mean, CELLS, TRIM, 0)?.empty_share)
-        };
-        Ok(CodeMeasures {
-            largest_radius: extent.largest_radius,
-            outside_prior: extent.share_outside_prior,
-            prior_discrepancy: Measurement::of(discrepancy(&codes))?,
-            eigenvalue_ratio: Measurement::of(ratio(&codes))?,
-            gaps: Measurement::of(empty())?,
-            knn_accuracy: Measurement::of(neighbours())?,
-        })
-    })
-}
-
-fn ratio(codes: &Codes) -> Result<f64, Error> {
-    let found = sphericity(codes.mean.view())?.eigenvalue_ratio;
-    found.ok_or_else(|| Error::Undefined("the codes do not vary in every direction".into()))
-}
-
-/// Of 2000 codes at random: the kernel of all pairs is quadratic in them.
-fn discrepancy(codes: &Codes) -> Result<f64, Error> {
-    const MOST: usize = 2000;
-    let drawn = sample_codes(codes, 0);
-    let chosen = figures::choice::in_random_order(drawn.nrows(), MOST);
-    let chosen = drawn.select(ndarray::Axis(0), &chosen);
-    let found = mmd_to_prior(chosen.view(), 300, 400, 0)?.ratio;
-    found.ok_or_else(|| Error::Undefined("too few codes".into()))
 }
 
 #[cfg(test)]
