@@ -10,6 +10,7 @@ use viz::page::Block;
 
 use super::{BuiltIn, Drawing, PlannedRun, Scale};
 use decoding::Source;
+use figures::pictures::{Classes, Picture};
 use figures::wording::said;
 use runs::Error;
 use runs::configuration::{Configuration, Override};
@@ -91,6 +92,14 @@ fn draw(drawing: &mut Drawing<'_>) -> Result<Vec<Block>, Error> {
     } else {
         blocks.push(drawing.left_out("points drawn from the prior", &[VAE]));
     }
+    blocks.push(said(
+        "002",
+        "[…] so when we pick points randomly in the space, we're more likely to sample something \
+         that decodes to look like a 1 than an 8.",
+    ));
+    blocks.extend(drawing.blocks("the classes of random images", |d| {
+        Classes::default().draw(d, &runs, Classes::NAME)
+    })?);
     blocks.push(drawing.block("maps over the codes' extent", |d| decoding::maps(d, &runs))?);
 
     blocks.push(Block::Subheading("Neighbouring codes".into()));

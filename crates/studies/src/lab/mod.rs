@@ -12,9 +12,11 @@ mod posteriors;
 mod training;
 mod variety;
 
+use datasets::Dataset;
 use viz::page::Block;
 
 use super::{BuiltIn, Drawing, PlannedRun, Scale, TrainedRun};
+use figures::pictures::{Architecture, Path, Picture};
 use figures::plane_map::PlaneMap;
 use figures::wording::{listed, name_of, percent, said};
 use runs::Error;
@@ -69,6 +71,9 @@ fn draw(drawing: &mut Drawing<'_>) -> Result<Vec<Block>, Error> {
         .map(|run| PlaneMap::square(run, STEPS, RANGE))
         .collect();
     let mut blocks = introduction(drawing);
+    blocks.extend(drawing.blocks("encoder and decoder", |d| {
+        Architecture::default().draw(d, &runs, Architecture::NAME)
+    })?);
 
     blocks.push(Block::Subheading("The maps".into()));
     blocks.push(said(
@@ -125,6 +130,10 @@ fn draw(drawing: &mut Drawing<'_>) -> Result<Vec<Block>, Error> {
          able to capture a large number of the pre-trained images than the AE. In addition, the \
          transitions between pre-trained images are smoother than those provided in AE […].",
     ));
+    blocks.push(said("001", SLEEVE_TO_SHOE));
+    blocks.extend(drawing.blocks("the path from class to class", |d| {
+        path(d.dataset).draw(d, &runs, Path::NAME)
+    })?);
     blocks.push(Block::paragraph(
         "Over −4 … 4 a slow map and a smooth map look alike. So the numbers are taken twice: over \
          the range of the exercise, and over the rectangle that each model's codes fill, where all \
@@ -136,6 +145,23 @@ fn draw(drawing: &mut Drawing<'_>) -> Result<Vec<Block>, Error> {
     blocks.push(drawing.block("the course of the training", |d| training::curves(d, &runs))?);
     blocks.push(training::losses(&runs));
     Ok(blocks)
+}
+
+/// What document 001 sees at the left of its VAE's map.
+const SLEEVE_TO_SHOE: &str = "[…] notice the space occupied by transitioning between short sleeve \
+                              shirt to long sleeve to a bag and then shoes on the bottom left \
+                              hand side of the VAE map […].";
+
+/// The document's path on its data set, any on others.
+fn path(dataset: &Dataset) -> Path {
+    let named = match dataset.name.as_str() {
+        "fashion-mnist" => &["T-shirt/top", "Pullover", "Bag", "Ankle boot"][..],
+        _ => &[],
+    };
+    Path {
+        classes: named.iter().map(ToString::to_string).collect(),
+        ..Path::default()
+    }
 }
 
 fn introduction(drawing: &Drawing<'_>) -> Vec<Block> {
