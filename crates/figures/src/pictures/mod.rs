@@ -11,6 +11,7 @@ mod classes;
 mod cloud;
 mod codes;
 mod each_run;
+mod explained;
 mod interpolation;
 mod map;
 mod path;
@@ -36,6 +37,7 @@ pub use change::{Change, ChangeFields, in_percent, log10_stretch, typical_distan
 pub use classes::Classes;
 pub use cloud::{Cloud, PointCloud, slice};
 pub use codes::Codes;
+pub use explained::Explained;
 pub use interpolation::Interpolation;
 pub use map::{Map, Over};
 pub use path::Path;
@@ -62,6 +64,7 @@ pub const KIT: &[Kind] = &[
     Kind::of::<Units>(),
     Kind::of::<Cloud>(),
     Kind::of::<Posteriors>(),
+    Kind::of::<Explained>(),
     Kind::of::<AggregatePosterior>(),
     Kind::of::<Change>(),
     Kind::of::<Regions>(),

@@ -16,6 +16,7 @@ use viz::page::{Block, Cell, Column, Table, Text};
 use super::{BuiltIn, Drawing, PlannedRun, Scale, TrainedRun};
 use figures::absence::Measurement;
 use figures::course::Course;
+use figures::pictures::{Explained, Picture};
 use figures::scene::Followed;
 use figures::wording::said;
 use runs::Error;
@@ -98,6 +99,14 @@ fn draw(drawing: &mut Drawing<'_>) -> Result<Vec<Block>, Error> {
     blocks.push(drawing.block("where the codes have settled", |d| {
         let settled = cloud::measure(d, run)?;
         cloud::figure(d, run, &settled)
+    })?);
+    blocks.push(said(
+        "003",
+        "Intuitively, the area inside the circle can be understood as the region of the plane \
+         that gives rise to a reconstruction close to the input.",
+    ));
+    blocks.extend(drawing.blocks("codes that explain an image", |d| {
+        Explained::default().draw(d, &[run], Explained::NAME)
     })?);
     blocks.push(said(
         "003",
