@@ -431,6 +431,8 @@ impl<'a> Drawing<'a> {
             size: (size.0 / shrink, size.1 / shrink),
             alternative: figure.caption.into(),
             caption: Text::from(unbroken(figure.caption)),
+            bare: figure.bare,
+            with_axes: None,
         }
     }
 }

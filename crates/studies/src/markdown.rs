@@ -63,6 +63,8 @@ pub fn write(figures: &Path, path: &Path) -> Result<Vec<PathBuf>, Error> {
                 .first()
                 .map_or((0, 0), |copy| (copy.width(), copy.height()));
             link.source = format!("{IMAGES}/{name}");
+            // The article shows all maps with their axes side by side; only those have a copy.
+            link.with_axes = None;
             let bytes = match (&copies[..], picture.milliseconds) {
                 ([only], None) => encode_png_within(only, MOST_BYTES)?,
                 (frames, milliseconds) => {

@@ -218,7 +218,10 @@ fn placed(stored: StoredSection, prefix: &str, suffix: &str) -> Section {
     for block in &mut section.blocks {
         if let Block::Figures(figures) = block {
             for figure in figures {
-                figure.source = format!("{prefix}/{}", figure.source);
+                let own = figure.with_axes.iter_mut();
+                for path in own.chain([&mut figure.source]) {
+                    *path = format!("{prefix}/{path}");
+                }
             }
         }
     }

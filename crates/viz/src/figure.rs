@@ -386,9 +386,11 @@ impl TilePanel {
         let overhang = self.size()[0];
         let title_width = text_width(&self.title, theme::PANEL_TITLE_SIZE, Weight::SemiBold);
         Margins {
-            left: if widest > 0.0 { widest + 12.0 } else { 0.0 },
+            left: if widest > 0.0 { widest + 12.0 } else { 0.0 }.max(self.head_overhang(0.0)),
             top: title + heads,
-            right: (title_width - overhang).max(0.0).max(self.head_overhang()),
+            right: (title_width - overhang)
+                .max(0.0)
+                .max(self.head_overhang(self.size()[0])),
             bottom: 2.0,
         }
     }
@@ -400,10 +402,17 @@ impl TilePanel {
             .fold(0.0, f64::max)
     }
 
-    /// Whether column heads are too wide to lie side by side.
+    /// Whether column heads are too wide to lie side by side; columns without one lend their room.
     fn heads_turned(&self) -> bool {
         let pitch = (self.grid.cell_width() + self.grid.gutter) as f64 * self.pixel;
-        self.widest_head() > pitch - 3.0
+        let heads = self.column_heads.iter().enumerate();
+        let named: Vec<usize> = heads
+            .filter(|(_, head)| !head.is_empty())
+            .map(|(column, _)| column)
+            .collect();
+        let apart = named.windows(2).map(|pair| pair[1] - pair[0]).min();
+        let room = apart.unwrap_or(self.grid.columns) as f64 * pitch;
+        self.widest_head() > room - 3.0
     }
 
     fn head_height(&self) -> f64 {
@@ -416,8 +425,8 @@ impl TilePanel {
         }
     }
 
-    /// How far the last column's head reaches beyond the montage.
-    fn head_overhang(&self) -> f64 {
+    /// How far column heads reach beyond the montage's left or right `edge`.
+    fn head_overhang(&self, edge: f64) -> f64 {
         if self.heads_turned() {
             return 0.0;
         }
@@ -426,7 +435,7 @@ impl TilePanel {
             .enumerate()
             .map(|(column, head)| {
                 let half = 0.5 * text_width(head, theme::TICK_SIZE, Weight::Regular);
-                self.column_middle(column) + half - self.size()[0]
+                half - (self.column_middle(column) - edge).abs()
             })
             .fold(0.0, f64::max)
     }

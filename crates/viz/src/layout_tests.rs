@@ -288,6 +288,29 @@ fn no_chart_loses_text() {
 }
 
 #[test]
+fn heads_of_columns_far_apart_lie_and_stay_inside() {
+    let height = |heads: &[(usize, &str)]| {
+        let mut panel = TilePanel {
+            title: String::new(),
+            row_heads: Vec::new(),
+            column_heads: vec![String::new(); 10],
+            ..tile_panel()
+        };
+        for &(column, head) in heads {
+            panel.column_heads[column] = head.into();
+        }
+        let figure = Figure::of(panel);
+        assert_text_is_inside(&figure, &format!("{heads:?}"));
+        figure.draw().pixel_size().1
+    };
+    let short = height(&[(0, "a"), (1, "b")]);
+    // Wider than a column, but not than the columns up to the next head.
+    assert_eq!(height(&[(0, "T-shirt/top"), (9, "Ankle boot")]), short);
+    assert_eq!(height(&[(4, "Ankle boot")]), short);
+    assert!(height(&[(0, "T-shirt/top"), (1, "b"), (9, "Ankle boot")]) > short);
+}
+
+#[test]
 fn no_grid_of_panels_loses_text() {
     let mut panels: Vec<Panel> = every_plot().into_iter().map(Panel::from).collect();
     panels.push(tile_panel().into());

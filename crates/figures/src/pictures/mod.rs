@@ -5,12 +5,16 @@
 //! and a line of [`KIT`].
 
 mod aggregate_posterior;
+mod architecture;
 mod change;
+mod classes;
 mod cloud;
 mod codes;
 mod each_run;
+mod explained;
 mod interpolation;
 mod map;
+mod path;
 mod posteriors;
 mod reconstructions;
 mod regions;
@@ -28,11 +32,15 @@ use viz::page::Block;
 use crate::{Drawing, TrainedRun};
 
 pub use aggregate_posterior::AggregatePosterior;
+pub use architecture::Architecture;
 pub use change::{Change, ChangeFields, in_percent, log10_stretch, typical_distance};
+pub use classes::Classes;
 pub use cloud::{Cloud, PointCloud, slice};
 pub use codes::Codes;
+pub use explained::Explained;
 pub use interpolation::Interpolation;
 pub use map::{Map, Over};
+pub use path::Path;
 pub use posteriors::{Ellipses, Of, Posteriors, at_the_origin, at_the_origin_in_words};
 pub use reconstructions::Reconstructions;
 pub use regions::{RegionMap, Regions, about_the_classifier};
@@ -44,15 +52,19 @@ pub use units::{THRESHOLD, Units, UnitsInUse, decades};
 
 /// Every picture, in the order of a page that shows them all.
 pub const KIT: &[Kind] = &[
+    Kind::of::<Architecture>(),
     Kind::of::<Map>(),
     Kind::of::<Codes>(),
     Kind::of::<Reconstructions>(),
     Kind::of::<Samples>(),
+    Kind::of::<Classes>(),
     Kind::of::<Traversals>(),
     Kind::of::<Interpolation>(),
+    Kind::of::<Path>(),
     Kind::of::<Units>(),
     Kind::of::<Cloud>(),
     Kind::of::<Posteriors>(),
+    Kind::of::<Explained>(),
     Kind::of::<AggregatePosterior>(),
     Kind::of::<Change>(),
     Kind::of::<Regions>(),

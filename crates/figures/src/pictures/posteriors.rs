@@ -122,7 +122,7 @@ impl Ellipses<'_> {
         if let Some(Layer::Labels(labels)) = plot.layers.last_mut() {
             labels.offset = [0.0, 17.0];
         }
-        if classes.is_none() {
+        if classes.is_none() || !self.named {
             see_through(&mut plot.layers);
         }
         let data = json!({
@@ -135,7 +135,8 @@ impl Ellipses<'_> {
     }
 }
 
-/// Ellipses of one colour as outlines: filled, they would hide each other.
+/// Ellipses of one colour, or on one another, as outlines: filled, they would
+/// hide each other.
 fn see_through(layers: &mut [Layer]) {
     for layer in layers {
         if let Layer::Ellipses(ellipses) = layer {

@@ -1,6 +1,8 @@
 //! Images decoded from random codes.
 
+use datasets::Dataset;
 use evaluation::random_codes::{Fitted, prior_codes};
+use ndarray::Array2;
 use runs::Error;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -37,6 +39,55 @@ impl Default for Samples {
     }
 }
 
+/// Where the random codes of some runs come from.
+#[derive(Debug, Default)]
+pub(super) struct Origin {
+    of_prior: bool,
+    /// Titles of the runs whose codes are not the prior's.
+    fitted: Vec<String>,
+}
+
+fn is_of_prior(run: &TrainedRun, fitted: bool) -> bool {
+    run.is_variational() && !fitted
+}
+
+impl Origin {
+    /// Codes of the prior; for autoencoders, and where `fitted` asks for it, of
+    /// the normal distribution of the run's test codes.
+    ///
+    /// # Errors
+    /// Codes to which no normal distribution can be fitted.
+    pub(super) fn codes(
+        &mut self,
+        drawing: &Drawing<'_>,
+        run: &TrainedRun,
+        count: usize,
+        fitted: bool,
+    ) -> Result<Array2<f32>, Error> {
+        let noise = prior_codes(count, run.latent());
+        if is_of_prior(run, fitted) {
+            self.of_prior = true;
+            return Ok(noise);
+        }
+        self.fitted.push(run.title());
+        let test = run.codes(&drawing.dataset.test)?;
+        Ok(Fitted::to(test.mean.view())?.codes(&noise))
+    }
+
+    /// `z ~ N(0, I)`, or of which distribution the runs' codes are.
+    pub(super) fn in_words(&self, dataset: &Dataset) -> String {
+        let own = format!(
+            "of the normal distribution with the mean and covariance of the codes of {}",
+            test_images(dataset)
+        );
+        match (self.of_prior, self.fitted.is_empty()) {
+            (_, true) => "z ~ N(0, I)".into(),
+            (true, false) => format!("z ~ N(0, I); for {} {own}", listed(&self.fitted)),
+            (false, false) => own,
+        }
+    }
+}
+
 impl Picture for Samples {
     const NAME: &'static str = "samples";
     const TITLE: &'static str = "Samples";
@@ -58,17 +109,9 @@ impl Picture for Samples {
         }
         let mut panels = Vec::new();
         let mut data = Vec::new();
-        let mut fitted = Vec::new();
+        let mut origin = Origin::default();
         for run in runs {
-            let noise = prior_codes(count, run.latent());
-            let is_of_prior = run.is_variational() && !self.fitted;
-            let codes = if is_of_prior {
-                noise
-            } else {
-                fitted.push(run.title());
-                let test = run.codes(&drawing.dataset.test)?;
-                Fitted::to(test.mean.view())?.codes(&noise)
-            };
+            let codes = origin.codes(drawing, run, count, self.fitted)?;
             let layout = Layout {
                 gutter: 1,
                 pixel: 1.0,
@@ -84,29 +127,15 @@ impl Picture for Samples {
             )?));
             data.push(json!({
                 "model": run.key,
-                "from": if is_of_prior { "prior" } else { "fitted" },
+                "from": if is_of_prior(run, self.fitted) { "prior" } else { "fitted" },
             }));
         }
-        let of_prior = fitted.len() < runs.len();
-        let mut caption = String::from("Mean images of random codes");
-        if of_prior {
-            caption.push_str(" z ~ N(0, I)");
-        }
-        if !fitted.is_empty() {
-            let own = format!(
-                "of the normal distribution with the mean and covariance of the codes of {}",
-                test_images(drawing.dataset)
-            );
-            if of_prior {
-                caption.push_str(&format!("; for {} {own}", listed(&fitted)));
-            } else {
-                caption.push_str(&format!(" {own}"));
-            }
-        }
-        caption.push_str(&format!(
-            ". The same random numbers for every model of one latent size; {}.",
+        let caption = format!(
+            "Mean images of random codes {}. The same random numbers for every model of one latent \
+             size; {}.",
+            origin.in_words(drawing.dataset),
             seeds_and_epochs(runs)
-        ));
+        );
         let figure = Figure {
             title: Self::TITLE.into(),
             caption,

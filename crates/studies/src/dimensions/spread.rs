@@ -102,7 +102,8 @@ pub(super) fn blocks(drawing: &mut Drawing<'_>) -> Result<Vec<Block>, Error> {
         title: "From seed to seed".into(),
         caption,
         ..Figure::row(panels)
-    };
+    }
+    .with_shared_legend();
     let data: Vec<Value> = losses
         .iter()
         .zip(&unused)

@@ -3,7 +3,7 @@
 use ndarray::Axis;
 use serde_json::json;
 use viz::number::decimal;
-use viz::page::Block;
+use viz::page::{Block, FigureLink};
 use viz::{Figure, Panel, Plot};
 
 use crate::measures::map::{CENTRE, RANGE, STEPS};
@@ -32,7 +32,8 @@ pub(super) fn bare(
             run.title(),
             seed_and_epochs(run),
         );
-        figures.push(drawing.write(
+        let labelled = with_axes(drawing, run, map)?;
+        let bare = drawing.write(
             &format!("{}-map", run.key),
             &map.image()?,
             Described {
@@ -41,39 +42,46 @@ pub(super) fn bare(
                 data: map.data(),
                 bare: true,
             },
-        )?);
+        )?;
+        figures.push(FigureLink {
+            with_axes: Some(labelled.source),
+            ..bare
+        });
     }
     Ok(vec![Block::Figures(figures)])
 }
 
-/// Each map with its axes, and all side by side.
+/// One map with its axes, to which the bare one leads.
+fn with_axes(
+    drawing: &mut Drawing<'_>,
+    run: &TrainedRun,
+    map: &PlaneMap,
+) -> Result<FigureLink, Error> {
+    let caption = format!(
+        "{} on {}: the map with its axes, every tile centred on its code; {}.",
+        run.title(),
+        name_of(drawing.dataset),
+        seed_and_epochs(run),
+    );
+    let figure = Figure {
+        caption: unbroken(&caption),
+        ..Figure::of(map.plot(&run.title(), 1.0)?)
+    };
+    let described = Described {
+        caption: &caption,
+        runs: &[run],
+        data: map.data(),
+        bare: false,
+    };
+    drawing.write_figure(&format!("{}-map-labelled", run.key), &figure, described)
+}
+
+/// All maps side by side with their axes.
 pub(super) fn labelled(
     drawing: &mut Drawing<'_>,
     runs: &[&TrainedRun],
     maps: &[PlaneMap],
 ) -> Result<Vec<Block>, Error> {
-    for (run, map) in runs.iter().zip(maps) {
-        let caption = format!(
-            "{} on {}: the map with its axes, every tile centred on its code; {}.",
-            run.title(),
-            name_of(drawing.dataset),
-            seed_and_epochs(run),
-        );
-        let figure = Figure {
-            caption: unbroken(&caption),
-            ..Figure::of(map.plot(&run.title(), 1.0)?)
-        };
-        drawing.write(
-            &format!("{}-map-labelled", run.key),
-            &figure.render(),
-            Described {
-                caption: &caption,
-                runs: &[run],
-                data: map.data(),
-                bare: false,
-            },
-        )?;
-    }
     // True of the three models together; one whose runs diverged is missing.
     let alike = if runs.len() == 3 {
         "the VAE and the second model share an architecture, both AEs a loss; "

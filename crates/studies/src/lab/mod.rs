@@ -13,12 +13,11 @@ use super::study::Peculiar;
 use super::{Drawing, TrainedRun};
 use crate::measures::map::{RANGE, STEPS, on_the_map};
 use figures::plane_map::PlaneMap;
-use figures::wording::{listed, name_of, percent};
+use figures::wording::{listed, percent};
 use runs::Error;
 
 pub(super) const PECULIAR: Peculiar = Peculiar {
     pieces: &[
-        ("introduction", introduction),
         ("maps", |d| maps::bare(d, &shown(d), &square_maps(d))),
         ("maps-with-axes", |d| {
             maps::labelled(d, &shown(d), &square_maps(d))
@@ -63,24 +62,6 @@ fn square_maps(drawing: &Drawing<'_>) -> Vec<PlaneMap> {
     let runs = shown(drawing).into_iter();
     runs.map(|run| PlaneMap::square(run, STEPS, RANGE))
         .collect()
-}
-
-fn introduction(drawing: &mut Drawing<'_>) -> Result<Vec<Block>, Error> {
-    let mut text = format!(
-        "Two students answer the same exercise: decode the codes from −4 to 4 on both axes, \
-         z = (−4, 4) at the top left and (4, −4) at the bottom right, with a VAE's decoder and with \
-         an autoencoder's, and compare. The exercise's VAE has a hidden layer and its autoencoder \
-         none; a third model has the VAE's layers and the autoencoder's loss. Here: {}.",
-        listed(&MODELS.map(|key| drawing.title(key))),
-    );
-    if drawing.dataset.name != "fashion-mnist" {
-        text.push_str(&format!(
-            " The documents use Fashion-MNIST; this section repeats their exercise on {}, where \
-             their counts of kinds need not hold.",
-            name_of(drawing.dataset)
-        ));
-    }
-    Ok(vec![Block::paragraph(text)])
 }
 
 /// How much of each model's codes the exercise's range shows.

@@ -33,6 +33,7 @@ fn store(out: &Path, dataset: &str, study: &str, seeds: usize, claims: Vec<Claim
             blocks: vec![Block::figure(FigureLink {
                 source: "map.png".into(),
                 size: (10, 10),
+                with_axes: Some("map-labelled.png".into()),
                 ..FigureLink::default()
             })],
         },

@@ -184,7 +184,8 @@ pub(super) fn quality_figure(
         title: "Quality of random images".into(),
         caption,
         ..Figure::row(panels)
-    };
+    }
+    .with_shared_legend();
     drawing.chart(
         "quality",
         figure,

@@ -1,20 +1,31 @@
 //! The text of a study with its figures, in the order of the page.
 
 use figures::Drawing;
-use figures::wording::{listed, said};
+use figures::wording::{listed, name_of, said};
 use runs::Error;
+use serde::Deserialize;
 use viz::number::shortest;
 use viz::page::Block;
 
-use super::Peculiar;
 use super::figure::Shown;
 use super::models::{Model, find};
 use super::table;
+use super::{Peculiar, Piece};
 use crate::measures::{Measure, measure};
 
 /// A part of the article.
 #[derive(Clone, Debug)]
-pub(super) enum Part {
+pub(super) struct Part {
+    pub(super) content: Content,
+    /// The data set that it is about.
+    only_on: Option<String>,
+    /// The data set on which there is nothing to say.
+    not_on: Option<String>,
+}
+
+/// What a part of the article shows.
+#[derive(Clone, Debug)]
+pub(super) enum Content {
     Heading(String),
     Paragraphs(String),
     /// A source document's own words.
@@ -30,7 +41,7 @@ pub(super) enum Part {
     },
     /// What a built-in study makes with Rust of its own.
     Peculiar {
-        name: String,
+        piece: &'static (&'static str, Piece),
         /// What is missing when it cannot be made, in words.
         what: String,
         /// Models without which it cannot be made.
@@ -38,93 +49,118 @@ pub(super) enum Part {
     },
 }
 
+/// A part as it is written, but for figures: these have options of their own.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Written {
+    heading: Option<String>,
+    text: Option<String>,
+    said: Option<String>,
+    document: String,
+    table: Option<Vec<String>>,
+    models: Option<Vec<toml::Value>>,
+    draw: Option<String>,
+    what: Option<String>,
+    needs: Vec<toml::Value>,
+}
+
 impl Part {
     /// A table with one of `heading`, `text`, `said` (and its `document`),
-    /// `figure`, `table`, or `draw`.
+    /// `figure`, `table`, or `draw`, and maybe where it belongs.
     pub(super) fn of(
         mut written: toml::Table,
         models: &[Model],
         peculiar: &Peculiar,
     ) -> Result<Self, Error> {
-        if written.contains_key("figure") {
-            return Ok(Self::Figure(Shown::of(written, models)?));
-        }
-        let names = |written: &mut toml::Table, name: &str| match written.remove(name) {
+        let mut place = |name: &str| match written.remove(name) {
             None => Ok(None),
-            Some(toml::Value::Array(values)) => Ok(Some(values)),
-            Some(other) => Err(Error::Configuration(format!(
-                "a part of the article has the {name} {other}, but it must be a list of names"
+            Some(toml::Value::String(dataset)) => Ok(Some(dataset)),
+            Some(other) => Err(wrong(&format!(
+                "has {name} = {other}, but it must be the name of a data set"
             ))),
         };
-        if let Some(measures) = names(&mut written, "table")? {
-            let chosen = match names(&mut written, "models")? {
-                None => models.to_vec(),
-                Some(names) => names
-                    .iter()
-                    .map(|name| find(models, name).cloned())
-                    .collect::<Result<_, _>>()?,
-            };
-            let named = measures.iter().map(|name| {
-                let name = name
-                    .as_str()
-                    .map_or_else(|| name.to_string(), str::to_owned);
-                measure(&name)
-            });
-            return alone(
-                &written,
-                Self::Table {
-                    measures: named.collect::<Result<_, _>>()?,
-                    models: chosen,
-                },
-            );
-        }
-        let needs = names(&mut written, "needs")?.unwrap_or_default();
-        let mut text = |name: &str| -> Result<Option<String>, Error> {
-            match written.remove(name) {
-                None => Ok(None),
-                Some(toml::Value::String(text)) => Ok(Some(text)),
-                Some(other) => Err(Error::Configuration(format!(
-                    "a part of the article has the {name} {other}, but it must be a text"
-                ))),
-            }
-        };
-        let part = if let Some(heading) = text("heading")? {
-            Self::Heading(heading)
-        } else if let Some(paragraphs) = text("text")? {
-            Self::Paragraphs(paragraphs)
-        } else if let Some(words) = text("said")? {
-            let document = text("document")?.unwrap_or_default();
-            Self::Quotation { document, words }
-        } else if let Some(name) = text("draw")? {
-            if !peculiar.pieces.iter().any(|(known, _)| *known == name) {
-                let known = peculiar.pieces.iter().map(|(known, _)| *known);
-                return Err(Error::Configuration(format!(
-                    "the article has draw = '{name}', which the study does not have; {}",
-                    names::hint(&name, known, &[])
-                )));
-            }
-            let what = text("what")?.unwrap_or_else(|| name.clone());
-            let needs = needs
-                .iter()
-                .map(|name| Ok(find(models, name)?.key.clone()))
-                .collect::<Result<_, Error>>()?;
-            Self::Peculiar { name, what, needs }
+        let (only_on, not_on) = (place("only_on")?, place("not_on")?);
+        let content = if written.contains_key("figure") {
+            Content::Figure(Shown::of(written, models)?)
         } else {
-            let known = ["heading", "text", "said", "figure", "table"];
-            let first = written.keys().next().map_or("nothing", String::as_str);
-            return Err(Error::Configuration(format!(
-                "a part of the article has '{first}'; {}",
-                names::hint(first, known, &[])
-            )));
+            let written = written.try_into().map_err(|error: toml::de::Error| {
+                wrong(&format!("is wrong: {}", error.message().replace('`', "'")))
+            })?;
+            Content::of(written, models, peculiar)?
         };
-        alone(&written, part)
+        Ok(Self {
+            content,
+            only_on,
+            not_on,
+        })
     }
 
-    pub(super) fn blocks(
-        &self,
-        drawing: &mut Drawing<'_>,
-        peculiar: &Peculiar,
-    ) -> Result<Vec<Block>, Error> {
+    pub(super) fn blocks(&self, drawing: &mut Drawing<'_>) -> Result<Vec<Block>, Error> {
+        let name = &drawing.dataset.name;
+        let is_other = self.only_on.as_ref().is_some_and(|only| only != name);
+        if is_other || self.not_on.as_ref() == Some(name) {
+            return Ok(Vec::new());
+        }
+        self.content.blocks(drawing)
+    }
+}
+
+impl Content {
+    fn of(written: Written, models: &[Model], peculiar: &Peculiar) -> Result<Self, Error> {
+        let found = |names: &[toml::Value]| -> Result<Vec<Model>, Error> {
+            let models = names.iter().map(|name| find(models, name).cloned());
+            models.collect()
+        };
+        let kinds = [
+            written.heading.is_some(),
+            written.text.is_some(),
+            written.said.is_some(),
+            written.table.is_some(),
+            written.draw.is_some(),
+        ];
+        if kinds.iter().filter(|is_there| **is_there).count() != 1 {
+            return Err(wrong(
+                "has none or several of heading, text, said, figure and table; expected one, and a new [[article]] for the next",
+            ));
+        }
+        if let Some(heading) = written.heading {
+            return Ok(Self::Heading(heading));
+        }
+        if let Some(text) = written.text {
+            return Ok(Self::Paragraphs(text));
+        }
+        if let Some(words) = written.said {
+            let document = written.document;
+            return Ok(Self::Quotation { document, words });
+        }
+        if let Some(measures) = written.table {
+            let chosen = written.models.map(|names| found(&names)).transpose()?;
+            let measures = measures.iter().map(|name| measure(name));
+            return Ok(Self::Table {
+                measures: measures.collect::<Result<_, _>>()?,
+                models: chosen.unwrap_or_else(|| models.to_vec()),
+            });
+        }
+        let name = written.draw.unwrap_or_default();
+        let piece = peculiar.pieces.iter().find(|piece| piece.0 == name);
+        let piece = piece.ok_or_else(|| {
+            let known = peculiar.pieces.iter().map(|(known, _)| *known);
+            let hint = names::hint(&name, known, &[]);
+            wrong(&format!(
+                "has draw = '{name}', which the study does not have; {hint}"
+            ))
+        })?;
+        Ok(Self::Peculiar {
+            piece,
+            what: written.what.unwrap_or_else(|| piece.0.into()),
+            needs: found(&written.needs)?
+                .into_iter()
+                .map(|model| model.key)
+                .collect(),
+        })
+    }
+
+    fn blocks(&self, drawing: &mut Drawing<'_>) -> Result<Vec<Block>, Error> {
         match self {
             Self::Heading(heading) => Ok(vec![Block::Subheading(heading.clone())]),
             Self::Paragraphs(text) => Ok(paragraphs(&filled(text, drawing, &[]))),
@@ -133,30 +169,20 @@ impl Part {
             Self::Table { measures, models } => {
                 Ok(vec![table::of_models(drawing, models, measures)?])
             }
-            Self::Peculiar { name, what, needs } => {
-                let (what, needs) = (
-                    filled(what, drawing, &[]),
-                    needs.iter().map(String::as_str).collect::<Vec<_>>(),
-                );
+            Self::Peculiar { piece, what, needs } => {
+                let what = filled(what, drawing, &[]);
+                let needs: Vec<&str> = needs.iter().map(String::as_str).collect();
                 if needs.iter().any(|key| drawing.run(key).is_none()) {
                     return Ok(vec![drawing.left_out(&what, &needs)]);
                 }
-                let piece = peculiar.pieces.iter().find(|(known, _)| known == name);
-                let (_, piece) = piece.expect("parsing has refused other names");
-                drawing.blocks(&what, piece)
+                drawing.blocks(&what, piece.1)
             }
         }
     }
 }
 
-/// The part, if nothing is left of what was written.
-fn alone(left: &toml::Table, part: Part) -> Result<Part, Error> {
-    match left.keys().next() {
-        None => Ok(part),
-        Some(other) => Err(Error::Configuration(format!(
-            "a part of the article has '{other}' besides another one; begin a new [[article]] with it"
-        ))),
-    }
+fn wrong(problem: &str) -> Error {
+    Error::Configuration(format!("a part of the article {problem}"))
 }
 
 /// Paragraphs that empty lines divide.
@@ -170,7 +196,7 @@ pub(super) fn paragraphs(text: &str) -> Vec<Block> {
 
 /// A text with what stands in its places: `{title of vae}` is `VAE 784-256-2`,
 /// `{architecture of vae}` that without the kind, `{models}` the titles of all,
-/// `{0}` the first threshold. Other braces are the text's own.
+/// `{dataset}` what the data set is called, `{0}` the first threshold. Other braces are the text's own.
 pub(super) fn filled(text: &str, drawing: &Drawing<'_>, thresholds: &[f64]) -> String {
     let mut filled = String::new();
     let mut rest = text;
@@ -196,6 +222,9 @@ pub(super) fn filled(text: &str, drawing: &Drawing<'_>, thresholds: &[f64]) -> S
 fn value_of(place: &str, drawing: &Drawing<'_>, thresholds: &[f64]) -> Option<String> {
     if let Ok(index) = place.parse::<usize>() {
         return thresholds.get(index).map(|value| shortest(*value));
+    }
+    if place == "dataset" {
+        return Some(name_of(drawing.dataset));
     }
     if place == "models" {
         let mut keys: Vec<&str> = Vec::new();

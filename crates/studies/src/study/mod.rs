@@ -20,7 +20,7 @@ use runs::configuration::ReadingConfiguration;
 use serde::Deserialize;
 use viz::page::Block;
 
-use self::article::{Part, flowing, paragraphs};
+use self::article::{Content, Part, flowing, paragraphs};
 use self::claims::Stated;
 use self::figure::Shown;
 use self::models::Model;
@@ -201,10 +201,12 @@ impl Study {
             .into_iter()
             .map(|figure| Shown::of(figure.into(), &models))
             .collect::<Result<Vec<_>, _>>()?;
-        let in_article = article.iter_mut().filter_map(|part| match part {
-            Part::Figure(shown) => Some(shown),
-            _ => None,
-        });
+        let in_article = article
+            .iter_mut()
+            .filter_map(|part| match &mut part.content {
+                Content::Figure(shown) => Some(shown),
+                _ => None,
+            });
         figure::number(in_article.chain(&mut figures));
         let claims = written
             .claims
@@ -299,7 +301,7 @@ impl Study {
     pub fn blocks(&self, drawing: &mut Drawing<'_>) -> Result<Vec<Block>, Error> {
         let mut blocks = paragraphs(&self.text);
         for part in &self.article {
-            blocks.extend(part.blocks(drawing, &self.peculiar)?);
+            blocks.extend(part.blocks(drawing)?);
         }
         if !self.measures.is_empty() {
             blocks.push(Block::Subheading("Numbers".into()));

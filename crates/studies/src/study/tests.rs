@@ -150,29 +150,29 @@ models = ["beta 0.5, latent 2"]
     let kinds: Vec<&str> = study
         .article
         .iter()
-        .map(|part| match part {
-            Part::Heading(_) => "heading",
-            Part::Paragraphs(_) => "text",
-            Part::Quotation { .. } => "said",
-            Part::Figure(shown) => &shown.file,
-            Part::Table { .. } => "table",
-            Part::Peculiar { .. } => "draw",
+        .map(|part| match &part.content {
+            Content::Heading(_) => "heading",
+            Content::Paragraphs(_) => "text",
+            Content::Quotation { .. } => "said",
+            Content::Figure(shown) => &shown.file,
+            Content::Table { .. } => "table",
+            Content::Peculiar { .. } => "draw",
         })
         .collect();
     assert_eq!(kinds, ["heading", "text", "said", "map", "table"]);
     // Those after the article have files of their own too.
     assert_eq!(study.figures[0].file, "map-2");
     for (from, to, expected) in [
-        ("heading = ", "heding = ", "did you mean 'heading'"),
-        ("heading = \"First\"", "heading = 3", "must be a text"),
+        ("heading = ", "heding = ", "unknown field 'heding'"),
+        ("heading = \"First\"", "heading = 3", "expected a string"),
         (
             "heading = \"First\"",
             "draw = \"maps\"",
             "the study does not have",
         ),
         ("[\"kl\"]", "[\"kll\"]", "did you mean 'kl'"),
-        ("[\"kl\"]", "\"kl\"", "list of names"),
-        ("[\"kl\"]", "[\"kl\"]\ntext = \"t\"", "begin a new"),
+        ("[\"kl\"]", "\"kl\"", "expected a sequence"),
+        ("[\"kl\"]", "[\"kl\"]\ntext = \"t\"", "none or several"),
         ("latent 2\"]", "latent 3\"]", "there is no model"),
         ("figure = \"map\"", "figure = \"mpa\"", "did you mean 'map'"),
         (
@@ -183,7 +183,7 @@ models = ["beta 0.5, latent 2"]
         (
             "heading = \"First\"",
             "heading = \"First\"\ntext = \"t\"",
-            "begin a new [[article]]",
+            "none or several",
         ),
     ] {
         let changed = article.replacen(from, to, 1);
@@ -196,8 +196,8 @@ models = ["beta 0.5, latent 2"]
 fn built_in_studies_are_read_and_use_all_they_have() {
     for study in crate::STUDIES.iter() {
         assert!(!study.about.is_empty() && !study.about.contains('\n'));
-        let drawn = study.article.iter().filter_map(|part| match part {
-            Part::Peculiar { name, .. } => Some(name.as_str()),
+        let drawn = study.article.iter().filter_map(|part| match &part.content {
+            Content::Peculiar { piece, .. } => Some(piece.0),
             _ => None,
         });
         let drawn: Vec<&str> = drawn.collect();

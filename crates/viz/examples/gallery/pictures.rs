@@ -172,6 +172,7 @@ fn page(gallery: &Gallery) -> Done {
         size,
         alternative: format!("The figure {name} of the gallery"),
         caption: format!("Figure {name}: drawn from synthetic data.").into(),
+        ..FigureLink::default()
     };
     let page = Page {
         title: "An atlas of latent spaces".into(),

@@ -46,14 +46,7 @@ impl Default for StripChart<'_> {
 }
 
 impl StripChart<'_> {
-    /// What the markers are, for a figure's legend: one for each kind that is there.
-    pub fn legend(&self) -> Vec<LegendEntry> {
-        let values = self.strips.iter().any(|strip| !strip.values.is_empty());
-        let intervals = self.strips.iter().any(|strip| strip.interval.is_some());
-        marker_legend(values, intervals)
-    }
-
-    /// The chart.
+    /// The chart; its legend says what the markers are that are there.
     pub fn plot(&self) -> Plot {
         let values = self.strips.iter().flat_map(|strip| {
             let interval = strip.interval.into_iter().flatten();
@@ -61,6 +54,8 @@ impl StripChart<'_> {
         });
         let values = values.chain(self.rules.iter().map(|(value, _)| *value));
         let rows = self.strips.len();
+        let has_values = self.strips.iter().any(|strip| !strip.values.is_empty());
+        let has_intervals = self.strips.iter().any(|strip| strip.interval.is_some());
         let row = |index: usize| (rows - 1 - index) as f64;
         let mut layers = Vec::new();
         for (at, label) in self.rules {
@@ -116,6 +111,7 @@ impl StripChart<'_> {
             size: [460.0, 26.0 + 52.0 * rows as f64],
             grid: [true, false],
             layers,
+            legend: marker_legend(has_values, has_intervals),
             ..Plot::default()
         }
     }

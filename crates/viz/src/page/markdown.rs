@@ -81,7 +81,7 @@ fn figures(text: &mut String, figures: &[FigureLink]) -> Result<(), VizError> {
             let _ = writeln!(
                 text,
                 "<img src=\"{}\" width=\"{}\" alt=\"{}\">",
-                picture_address(figure)?,
+                picture_address(&figure.source)?,
                 figure.size.0,
                 escape(&figure.alternative)
             );
@@ -256,6 +256,7 @@ mod tests {
             size: (width, 10),
             alternative: "A \"map\"".into(),
             caption: "About *it*.".into(),
+            ..FigureLink::default()
         };
         let markdown = page_of(vec![Block::Figures(vec![
             figure("images/a b.png", 100),

@@ -161,6 +161,13 @@ pub struct FigureLink {
     pub alternative: String,
     /// Caption below.
     pub caption: Text,
+    /// Whether it has no words that a smaller size makes unreadable: such pictures shrink so that
+    /// several stand beside each other.
+    #[serde(default)]
+    pub bare: bool,
+    /// Path of the same picture with its axes, relative to the page, linked below the caption.
+    #[serde(default)]
+    pub with_axes: Option<String>,
 }
 
 /// A table of numbers.

@@ -6,6 +6,11 @@ use super::{Block, Cell, FigureLink, Page, Section, Span, Table, Text, anchor};
 use crate::VizError;
 use crate::number::decimal;
 
+/// Pictures of a row shrink to this width, CSS pixels (20rem, as in the style sheet).
+const LEAST_OF_ROW: usize = 340;
+/// Per cent of their width to which pictures with words shrink; on a narrower screen they are moved
+/// in their box, for smaller words could not be read.
+const LEAST_PERCENT: usize = 58;
 /// What stays as it is in the address of a link.
 pub(super) const LINK_BYTES: &[u8] = b"-._~/#:?=%&";
 
@@ -78,7 +83,10 @@ fn block(html: &mut String, block: &Block) -> Result<(), VizError> {
             html.push_str("</ul>\n");
         }
         Block::Figures(figures) => {
-            html.push_str("<div class=\"figures\">\n");
+            let large = figures.iter().all(|figure| figure.size.0 > LEAST_OF_ROW);
+            let shrink = large && figures.iter().all(|figure| figure.bare);
+            let class = if shrink { "figures row" } else { "figures" };
+            let _ = writeln!(html, "<div class=\"{class}\">");
             for link in figures {
                 figure(html, link)?;
             }
@@ -91,23 +99,29 @@ fn block(html: &mut String, block: &Block) -> Result<(), VizError> {
 }
 
 fn figure(html: &mut String, figure: &FigureLink) -> Result<(), VizError> {
-    let source = picture_address(figure)?;
+    let source = picture_address(&figure.source)?;
     let (width, height) = figure.size;
+    let least = if figure.bare {
+        String::new()
+    } else {
+        format!(";--least:{}px", width * LEAST_PERCENT / 100)
+    };
     // The caption keeps to the picture's width but never gets too narrow to read.
     let _ = write!(
         html,
         "<figure style=\"width:{}px\">\n<a href=\"{source}\"><img src=\"{source}\" \
-         width=\"{width}\" height=\"{height}\" style=\"aspect-ratio:{width}/{height}\" \
+         width=\"{width}\" height=\"{height}\" style=\"aspect-ratio:{width}/{height}{least}\" \
          loading=\"lazy\" alt=\"{}\"></a>\n",
         width.max(280),
         escape(&figure.alternative)
     );
-    if !figure.caption.0.is_empty() {
-        let _ = writeln!(
-            html,
-            "<figcaption>{}</figcaption>",
-            inline(&figure.caption)?
-        );
+    let mut caption = inline(&figure.caption)?;
+    if let Some(labelled) = &figure.with_axes {
+        let labelled = picture_address(labelled)?;
+        let _ = write!(caption, " <a href=\"{labelled}\">With its axes.</a>");
+    }
+    if !caption.is_empty() {
+        let _ = writeln!(html, "<figcaption>{}</figcaption>", caption.trim_start());
     }
     html.push_str("</figure>\n");
     Ok(())
@@ -115,10 +129,13 @@ fn figure(html: &mut String, figure: &FigureLink) -> Result<(), VizError> {
 
 fn table(html: &mut String, table: &Table, kind: Kind) -> Result<(), VizError> {
     check_rows(table)?;
-    let _ = writeln!(html, "<div class=\"{}\">\n<table>", kind.class());
+    // A caption of the table element would be as wide as the table and scroll away with it.
+    let _ = writeln!(html, "<figure class=\"{}\">", kind.class());
     if !table.caption.0.is_empty() {
-        let _ = writeln!(html, "<caption>{}</caption>", inline(&table.caption)?);
+        let caption = inline(&table.caption)?;
+        let _ = writeln!(html, "<figcaption>{caption}</figcaption>");
     }
+    html.push_str("<div class=\"scroll\">\n<table>\n");
     html.push_str("<thead>\n<tr>");
     for (index, column) in table.columns.iter().enumerate() {
         let numbers = table.rows.iter().any(|row| {
@@ -149,7 +166,7 @@ fn table(html: &mut String, table: &Table, kind: Kind) -> Result<(), VizError> {
         }
         html.push_str("</tr>\n");
     }
-    html.push_str("</tbody>\n</table>\n</div>\n");
+    html.push_str("</tbody>\n</table>\n</div>\n</figure>\n");
     Ok(())
 }
 
@@ -237,14 +254,14 @@ fn inline(text: &Text) -> Result<String, VizError> {
     Ok(html)
 }
 
-/// The figure's path as it stands in an attribute.
-pub(super) fn picture_address(figure: &FigureLink) -> Result<String, VizError> {
-    if !is_relative(&figure.source) {
+/// A picture's path as it stands in an attribute.
+pub(super) fn picture_address(source: &str) -> Result<String, VizError> {
+    if !is_relative(source) {
         return Err(VizError::Link {
-            link: figure.source.clone(),
+            link: source.to_string(),
         });
     }
-    Ok(address(&figure.source, b"-._~/"))
+    Ok(address(source, b"-._~/"))
 }
 
 pub(super) fn check_link(to: &str) -> Result<(), VizError> {
@@ -339,6 +356,8 @@ mod tests {
                             size: (294, 294),
                             alternative: "A \"map\"".into(),
                             caption: "Caption.".into(),
+                            with_axes: Some("maps/a b#1%-labelled.png".into()),
+                            ..FigureLink::default()
                         }),
                     ],
                 },
@@ -376,6 +395,7 @@ mod tests {
         assert!(html.contains("a &lt; b <code>--k</code>"));
         assert!(html.contains("src=\"maps/a%20b%231%25.png\" width=\"294\" height=\"294\""));
         assert!(html.contains("alt=\"A &quot;map&quot;\""));
+        assert!(html.contains("Caption. <a href=\"maps/a%20b%231%25-labelled.png\">"));
         assert!(html.contains("−1.25 <span class=\"interval\">[−2.00, 0.50]</span>"));
         assert!(html.contains("<span class=\"verdict refuted\">refuted</span>"));
         assert!(html.contains("<section id=\"the-map\">"));
@@ -461,7 +481,7 @@ mod tests {
         };
         page.sections[1].blocks.push(Block::Statements(table));
         let html = page.to_html().unwrap();
-        assert!(html.contains("<div class=\"table statements\">"));
+        assert!(html.contains("<figure class=\"table statements\">"));
         assert!(html.contains("<td data-label=\"Claim\">fast</td>"));
         assert!(html.contains("<td data-label=\"Verdict\"><span class=\"verdict refuted\">"));
     }

@@ -7,7 +7,7 @@ pub(super) const STYLE: &str = "\
 *{box-sizing:border-box}\
 body{margin:0;background:var(--paper);color:var(--ink);\
 font:17px/1.6 Inter,system-ui,-apple-system,\"Segoe UI\",Roboto,\"Helvetica Neue\",sans-serif}\
-main{max-width:76rem;margin:0 auto;padding:3rem 1.25rem 4rem}\
+main{max-width:86rem;margin:0 auto;padding:3rem 1.25rem 4rem}\
 header,section>p,section>ul,section>blockquote,section>h2,section>h3,nav,footer\
 {max-width:46rem;margin-left:auto;margin-right:auto}\
 h1{font-size:2.1rem;line-height:1.15;letter-spacing:-.02em;margin:0 0 .4rem}\
@@ -27,19 +27,21 @@ border-left:3px solid var(--line);color:var(--soft)}\
 blockquote p{margin:.3rem 0}\
 blockquote cite{font-style:normal;font-size:.88rem}\
 .figures{display:flex;flex-wrap:wrap;justify-content:center;gap:1.5rem;margin:1.8rem 0}\
+.row{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,20rem),1fr));justify-items:center}\
 figure{margin:0;max-width:100%}\
-figure a{display:block}\
-figure img{display:block;max-width:100%;height:auto;object-fit:cover;object-position:top;\
+figure>a{display:block;overflow-x:auto}\
+figure img{display:block;max-width:100%;min-width:var(--least,0);height:auto;object-fit:cover;object-position:top;\
 margin:0 auto;background:#fff;border:1px solid var(--line);border-radius:8px}\
 figcaption{max-width:46rem;margin:.6rem auto 0;color:var(--soft);font-size:.9rem;line-height:1.45}\
-.table{overflow-x:auto;margin:1.8rem 0}\
+.table{max-width:76rem;margin:1.8rem auto}\
+.table figcaption{margin:0 auto .6rem}\
+.scroll{overflow-x:auto}\
 table{margin:0 auto;border-collapse:collapse;font-size:.93rem;line-height:1.4;font-variant-numeric:tabular-nums}\
-caption{text-align:left;color:var(--soft);padding-bottom:.6rem}\
 th,td{padding:.42rem .8rem;text-align:left;vertical-align:top;border-bottom:1px solid var(--line)}\
 thead th{border-bottom:2px solid var(--line);font-weight:600;vertical-align:bottom}\
 th .unit{display:block;font-weight:400;color:var(--soft);font-size:.85em}\
-td.number,th.number{text-align:right;white-space:nowrap}\
-td .interval{color:var(--soft);font-size:.9em}\
+td.number,th.number{text-align:right}td.number,td:first-child{white-space:nowrap}\
+td .interval{display:block;color:var(--soft);font-size:.9em}\
 .statements table{width:100%;font-size:.88rem}\
 .statements th,.statements td{padding:.6rem .7rem}\
 .statements td{min-width:5.5rem;overflow-wrap:break-word}\
@@ -51,7 +53,7 @@ font-weight:600;white-space:nowrap}\
 .mixed{background:#ffeccb;color:#7a4d00}.undecided{background:#e4e7eb;color:#414a55}\
 footer{margin-top:3.5rem;padding-top:1rem;border-top:1px solid var(--line);\
 color:var(--soft);font-size:.88rem}\
-@media (max-width:56rem){.statements table,.statements tbody,.statements caption,.statements tr,.statements td{display:block}\
+@media screen and (max-width:56rem){.statements table,.statements tbody,.statements tr,.statements td{display:block}\
 .statements thead{display:none}\
 .statements tr{border:1px solid var(--line);border-radius:8px;padding:.5rem .9rem;margin:0 0 1rem}\
 .statements td{border:0;padding:.25rem 0;min-width:0;text-align:left}\
@@ -59,8 +61,12 @@ color:var(--soft);font-size:.88rem}\
 .statements td[data-label]::before{content:attr(data-label);display:block;color:var(--soft);font-size:.8rem;\
 text-transform:uppercase;letter-spacing:.05em}}\
 @media (max-width:34rem){body{font-size:16px}main{padding:1.6rem 1rem 3rem}h1{font-size:1.7rem}\
-h2{font-size:1.3rem}.table{margin-left:-1rem;margin-right:-1rem;padding:0 1rem}}\
+h2{font-size:1.3rem}.scroll{margin:0 -1rem;padding:0 1rem}}\
+@page{margin:16mm}\
 @media print{:root{color-scheme:light;--paper:#fff;--ink:#000;--soft:#444;--line:#bbb;\
 --tint:#f5f5f5;--link:#000}body{font-size:10.5pt}main{max-width:none;padding:0}nav{display:none}\
-h2,h3{break-after:avoid}figure,tr,blockquote{break-inside:avoid}\
+h2,h3{break-after:avoid}figure:not(.table),tr,blockquote{break-inside:avoid}\
+figcaption{break-after:avoid}.row{grid-template-columns:repeat(auto-fit,minmax(10rem,1fr))}figure>a{overflow:visible}figure img{min-width:0;width:auto;max-height:200mm}\
+.scroll{overflow:visible}table{font-size:8.5pt}th,td{padding:.3rem .45rem}\
+td.number,td:first-child{white-space:normal}.statements table{font-size:8pt}\
 .verdict{border:1px solid currentColor}}";
