@@ -17,6 +17,7 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use runs::shell::quoted;
 
 pub use crate::output::Output;
 pub use crate::version::version;
@@ -179,16 +180,6 @@ fn typed_command(program: &str, arguments: &[String]) -> String {
     let arguments = arguments.iter().skip(1);
     let rest: Vec<String> = arguments.map(|argument| quoted(argument)).collect();
     format!("{program} {}", rest.join(" "))
-}
-
-/// An argument as a shell takes it.
-pub(crate) fn quoted(argument: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_=./:,+@%".contains(c);
-    if !argument.is_empty() && argument.chars().all(plain) {
-        argument.to_owned()
-    } else {
-        format!("'{}'", argument.replace('\'', r"'\''"))
-    }
 }
 
 #[cfg(test)]

@@ -3,6 +3,8 @@
 
 use std::path::PathBuf;
 
+use crate::shell::quoted;
+
 /// What can go wrong, each in one sentence.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -62,7 +64,7 @@ pub enum Error {
         divergence: String,
     },
     /// A signal asked to stop, and a checkpoint was written.
-    #[error("stopped by a signal after a checkpoint; continue with: latent-atlas train --resume {}", run.display())]
+    #[error("stopped by a signal after a checkpoint; continue with: latent-atlas train --resume {run}", run = quoted(&run.display().to_string()))]
     Stopped {
         /// The run folder to resume.
         run: PathBuf,

@@ -107,8 +107,8 @@ pub fn gather(folders: &[PathBuf], measures: &[String]) -> Result<Gathered, Erro
 }
 
 impl Gathered {
-    /// Writes the table whole, as CSV (RFC 4180) or JSON by the ending of
-    /// `path`.
+    /// Writes the table whole, as CSV (RFC 4180), JSON or, in a build with the
+    /// feature, Parquet, by the ending of `path`.
     ///
     /// # Errors
     /// Another ending, or a place that cannot be written.
@@ -116,11 +116,55 @@ impl Gathered {
         match path.extension().and_then(|end| end.to_str()) {
             Some("csv") => atomic_file::write(path, self.to_csv().as_bytes()),
             Some("json") => atomic_file::write_json(path, self),
+            #[cfg(feature = "parquet")]
+            Some("parquet") => self.write_parquet(path),
             _ => Err(Error::Configuration(format!(
-                "-o is {}, but a table of runs is a .csv or a .json",
+                "-o is {}, but a table of runs is a .csv, a .json or, in a build with the feature parquet, a .parquet",
                 path.display()
             ))),
         }
+    }
+
+    /// Columns of numbers as doubles, NaN where a run has none; others as texts,
+    /// empty there.
+    #[cfg(feature = "parquet")]
+    fn write_parquet(&self, path: &Path) -> Result<(), Error> {
+        use datasets::{ColumnKind, ColumnValues, ParquetWriter};
+
+        enum Cells {
+            Numbers(Vec<f64>),
+            Texts(Vec<String>),
+        }
+        let columns: Vec<Cells> = (0..self.columns.len())
+            .map(|column| {
+                let cells = || self.rows.iter().map(move |row| &row[column]);
+                if cells().all(|cell| cell.is_number() || cell.is_null()) {
+                    let numbers = cells().map(|cell| cell.as_f64().unwrap_or(f64::NAN));
+                    Cells::Numbers(numbers.collect())
+                } else {
+                    Cells::Texts(cells().map(text).collect())
+                }
+            })
+            .collect();
+        let kinds: Vec<(&str, ColumnKind)> = self
+            .columns
+            .iter()
+            .zip(&columns)
+            .map(|(name, cells)| match cells {
+                Cells::Numbers(_) => (name.as_str(), ColumnKind::Double),
+                Cells::Texts(_) => (name.as_str(), ColumnKind::Text),
+            })
+            .collect();
+        let values: Vec<ColumnValues<'_>> = columns
+            .iter()
+            .map(|cells| match cells {
+                Cells::Numbers(numbers) => ColumnValues::Doubles(numbers),
+                Cells::Texts(texts) => ColumnValues::Texts(texts),
+            })
+            .collect();
+        let mut writer = ParquetWriter::create(path, &kinds)?;
+        writer.append(&values)?;
+        Ok(writer.finish()?)
     }
 
     /// The table as CSV with a header.
@@ -335,6 +379,21 @@ mod tests {
         // The same runs named twice are there once.
         let twice = [root.path().into(), root.path().join("sweep")];
         assert_eq!(gather(&twice, &asked).unwrap().rows.len(), 2);
+    }
+
+    #[cfg(feature = "parquet")]
+    #[test]
+    fn a_parquet_table_has_the_numbers_of_the_csv() {
+        let root = tempfile::tempdir().unwrap();
+        run(root.path(), "a", 1.0, Some(json!({"loss": 0.1})));
+        run(root.path(), "b", 2.0, Some(json!({"loss": null})));
+        let table = gather(&[root.path().into()], &measures(&["loss"])).unwrap();
+        let path = root.path().join("runs.parquet");
+        table.write(&path).unwrap();
+        // Its numbers are doubles: the bytes of 0.1 stand in the file.
+        let bytes = std::fs::read(&path).unwrap();
+        let holds = |wanted: &[u8]| bytes.windows(wanted.len()).any(|found| found == wanted);
+        assert!(holds(&0.1f64.to_le_bytes()) && holds(b"PAR1") && holds(b"loss"));
     }
 
     #[test]

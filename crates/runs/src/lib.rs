@@ -18,6 +18,7 @@ pub mod reproduce;
 pub mod run_data;
 pub mod run_folder;
 pub mod run_images;
+pub mod shell;
 pub mod training;
 pub mod trajectories;
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ::parquet::basic::{Compression, LogicalType, Repetition, Type as Physical};
-use ::parquet::data_type::{ByteArray, ByteArrayType, FloatType, Int64Type};
+use ::parquet::data_type::{ByteArray, ByteArrayType, DoubleType, FloatType, Int64Type};
 use ::parquet::errors::{ParquetError, Result as ParquetResult};
 use ::parquet::file::properties::WriterProperties;
 use ::parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
@@ -27,6 +27,8 @@ const GROUP_BYTES: usize = 16 << 20;
 pub enum ColumnKind {
     /// 32-bit floats.
     Float,
+    /// 64-bit floats; not a number where there is none.
+    Double,
     /// 64-bit integers.
     Integer,
     /// Texts.
@@ -40,6 +42,8 @@ pub enum ColumnKind {
 pub enum ColumnValues<'a> {
     /// One of each row.
     Floats(&'a [f32]),
+    /// One of each row.
+    Doubles(&'a [f64]),
     /// One of each row.
     Integers(&'a [i64]),
     /// One of each row.
@@ -85,6 +89,7 @@ pub struct ParquetWriter {
 /// Values that wait for their group to be full.
 enum Column {
     Floats(Vec<f32>),
+    Doubles(Vec<f64>),
     Integers(Vec<i64>),
     Texts(Vec<ByteArray>),
     FloatLists { length: usize, values: Vec<f32> },
@@ -136,7 +141,7 @@ impl ParquetWriter {
         for &(name, kind) in columns {
             // Hardly a float occurs twice: a dictionary only costs.
             let path = match kind {
-                ColumnKind::Float => vec![name.to_owned()],
+                ColumnKind::Float | ColumnKind::Double => vec![name.to_owned()],
                 ColumnKind::FloatList(_) => [name, "list", "element"].map(str::to_owned).to_vec(),
                 ColumnKind::Integer | ColumnKind::Text => continue,
             };
@@ -225,6 +230,7 @@ impl ColumnValues<'_> {
     fn rows(&self) -> usize {
         match self {
             Self::Floats(values) => values.len(),
+            Self::Doubles(values) => values.len(),
             Self::Integers(values) => values.len(),
             Self::Texts(values) => values.len(),
             Self::FloatLists(values) => values.nrows(),
@@ -236,6 +242,7 @@ impl Column {
     fn of(kind: ColumnKind) -> Self {
         match kind {
             ColumnKind::Float => Self::Floats(Vec::new()),
+            ColumnKind::Double => Self::Doubles(Vec::new()),
             ColumnKind::Integer => Self::Integers(Vec::new()),
             ColumnKind::Text => Self::Texts(Vec::new()),
             ColumnKind::FloatList(length) => Self::FloatLists {
@@ -248,6 +255,9 @@ impl Column {
     fn extend(&mut self, values: &ColumnValues<'_>, rows: std::ops::Range<usize>) {
         match (self, values) {
             (Self::Floats(waiting), ColumnValues::Floats(values)) => {
+                waiting.extend_from_slice(&values[rows]);
+            }
+            (Self::Doubles(waiting), ColumnValues::Doubles(values)) => {
                 waiting.extend_from_slice(&values[rows]);
             }
             (Self::Integers(waiting), ColumnValues::Integers(values)) => {
@@ -282,6 +292,12 @@ impl Column {
             Self::Floats(values) => {
                 writer
                     .typed::<FloatType>()
+                    .write_batch(values, None, None)?;
+                values.clear();
+            }
+            Self::Doubles(values) => {
+                writer
+                    .typed::<DoubleType>()
                     .write_batch(values, None, None)?;
                 values.clear();
             }
@@ -326,6 +342,7 @@ fn field(name: &str, kind: ColumnKind) -> ParquetResult<TypePtr> {
     };
     match kind {
         ColumnKind::Float => primitive(name, Physical::FLOAT, None),
+        ColumnKind::Double => primitive(name, Physical::DOUBLE, None),
         ColumnKind::Integer => primitive(name, Physical::INT64, None),
         ColumnKind::Text => primitive(name, Physical::BYTE_ARRAY, Some(LogicalType::String)),
         ColumnKind::FloatList(length) => {
@@ -349,7 +366,7 @@ fn field(name: &str, kind: ColumnKind) -> ParquetResult<TypePtr> {
 fn row_bytes(kind: ColumnKind) -> usize {
     match kind {
         ColumnKind::Float => 4,
-        ColumnKind::Integer => 8,
+        ColumnKind::Double | ColumnKind::Integer => 8,
         ColumnKind::Text => 64,
         // With two levels of 16 bits each.
         ColumnKind::FloatList(length) => 8 * length,

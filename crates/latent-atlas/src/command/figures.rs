@@ -130,6 +130,9 @@ impl Figures {
             reading: self.reading.over(ReadingConfiguration::default()),
             command: typed.into(),
         };
+        if let Some(path) = &self.markdown {
+            runs::atomic_file::check_file(path)?;
+        }
         let mut downloads = DownloadProgress::new(*output);
         let mut download = |event: datasets::Progress<'_>| downloads.report(event);
         let progress = FiguresProgress {

@@ -37,7 +37,8 @@ struct Table {
     #[arg(long, value_name = "NAMES", value_delimiter = ',', default_values = USUAL)]
     measures: Vec<String>,
 
-    /// Write the table to this .csv or .json instead of printing it as CSV.
+    /// Write the table to this .csv or .json (in a build with the feature
+    /// .parquet too) instead of printing it as CSV.
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
 }

@@ -9,8 +9,9 @@ use serde_json::{Value, json};
 use studies::measures::MEASURES;
 use studies::study::EXAMPLE;
 
+use crate::Invocation;
 use crate::output::Output;
-use crate::{Invocation, quoted};
+use runs::shell::quoted;
 
 /// Begin a study in a file, or list what it can name.
 #[derive(Debug, Args)]

@@ -14,10 +14,11 @@ use serde_json::json;
 
 use super::reading::ReadingOptions;
 use super::source::{DownloadProgress, SourceOptions};
+use crate::Invocation;
 use crate::output::Output;
 use crate::progress::{TrainingProgress, penalty};
 use crate::threads::ThreadsOption;
-use crate::{Invocation, quoted};
+use runs::shell::quoted;
 
 /// Train one model into a run folder.
 #[derive(Debug, Args)]
