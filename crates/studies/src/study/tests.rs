@@ -193,6 +193,29 @@ models = ["beta 0.5, latent 2"]
 }
 
 #[test]
+fn places_are_filled_and_parts_belong_to_data_sets() {
+    let dataset = datasets::load("glyphs", &datasets::Lookup::default(), &mut |_| {}).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let scale = Scale {
+        quick: false,
+        seeds: 1,
+    };
+    let at = folder.path();
+    let mut drawing = Drawing::new(&dataset, &[], &[], scale, at, at);
+    let text = "{0}, {1} and {2} on {dataset}: {x} {title of vae} { {models}.";
+    assert_eq!(
+        super::article::filled(text, &drawing, &[0.5, 2.0]),
+        "0.5, 2 and {2} on Glyphs: {x} vae { ."
+    );
+    let parts = "[[article]]\nonly_on = 'mnist'\ntext = 'a'\n[[article]]\nnot_on = 'glyphs'\ntext = 'b'\n\
+                 [[article]]\nonly_on = 'glyphs'\ntext = 'c'\n[[article]]\nnot_on = 'mnist'\ntext = 'd'\n";
+    let study = Study::parse("s", &format!("title = 't'\n{parts}")).unwrap();
+    let blocks = study.blocks(&mut drawing).unwrap();
+    let expected = ["c", "d"].map(Block::paragraph);
+    assert_eq!(format!("{blocks:?}"), format!("{expected:?}"));
+}
+
+#[test]
 fn built_in_studies_are_read_and_use_all_they_have() {
     for study in crate::STUDIES.iter() {
         assert!(!study.about.is_empty() && !study.about.contains('\n'));
