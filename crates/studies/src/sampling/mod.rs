@@ -14,6 +14,7 @@ use viz::page::Block;
 
 use super::{BuiltIn, Drawing, PlannedRun, Scale, TrainedRun};
 use figures::image_quality;
+use figures::pictures::{Gaps, Picture};
 use figures::wording::said;
 use runs::Error;
 use runs::configuration::Configuration;
@@ -171,6 +172,16 @@ fn draw(drawing: &mut Drawing<'_>) -> Result<Vec<Block>, Error> {
         blocks.push(drawing.block("the turning codes", |d| space::rotating(d, space))?);
         blocks.push(drawing.block("three projections", |d| space::projections(d, space))?);
         blocks.push(drawing.block("generation in slices", |d| space::slices(d, space))?);
+    }
+    blocks.push(said(
+        "002",
+        "This is just 2d, the problem of spacing will be huge when we move to higher complex \
+         dimensions […].",
+    ));
+    if !shown.is_empty() {
+        blocks.extend(drawing.blocks("gaps between the codes", |d| {
+            Gaps::default().draw(d, &both(&shown), Gaps::NAME)
+        })?);
     }
     blocks.push(Block::Subheading(
         "How good the generated images are".into(),
