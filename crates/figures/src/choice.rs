@@ -34,7 +34,7 @@ pub fn one_of_each_class(test: &Split, classes: usize) -> Choice {
 /// As [`one_of_each_class`], where only `most` classes can be told apart.
 pub fn one_of_at_most(most: usize, test: &Split, classes: usize) -> Choice {
     let Some(labels) = test.labels() else {
-        let images = in_random_order(test.len(), UNLABELLED);
+        let images = in_random_order(test.len(), most.min(UNLABELLED));
         let number = spelled(images.len());
         let noun = rows_word(test, images.len());
         return Choice {
@@ -166,7 +166,10 @@ mod tests {
         assert_eq!(choice.title, "Ten images");
         let few = one_of_each_class(&split(None, 1), 0);
         assert_eq!((few.images, few.title), (vec![0], "One image".into()));
-        assert_eq!(in_random_order(300, 4), choice.images[..4]);
+        assert_eq!(
+            one_of_at_most(4, &split(None, 300), 0).images,
+            choice.images[..4]
+        );
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod cloud;
 mod codes;
 mod each_run;
 mod explained;
+mod gaps;
 mod interpolation;
 mod map;
 mod path;
@@ -38,6 +39,7 @@ pub use classes::Classes;
 pub use cloud::{Cloud, PointCloud, slice};
 pub use codes::Codes;
 pub use explained::Explained;
+pub use gaps::Gaps;
 pub use interpolation::Interpolation;
 pub use map::{Map, Over};
 pub use path::Path;
@@ -66,6 +68,7 @@ pub const KIT: &[Kind] = &[
     Kind::of::<Posteriors>(),
     Kind::of::<Explained>(),
     Kind::of::<AggregatePosterior>(),
+    Kind::of::<Gaps>(),
     Kind::of::<Change>(),
     Kind::of::<Regions>(),
     Kind::of::<Training>(),

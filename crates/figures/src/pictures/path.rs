@@ -104,6 +104,9 @@ impl Picture for Path {
         let dataset = drawing.dataset;
         let labels = drawing.test_labels()?;
         let stations = self.stations(dataset)?;
+        if self.classes.is_empty() && stations.len() < 2 {
+            return Err(Error::Undefined("it takes two classes".into()));
+        }
         if !(1..=40).contains(&self.steps) || !(2..=20).contains(&stations.len()) {
             return Err(Error::Configuration(format!(
                 "a path of {} steps through {} classes cannot be drawn; expected 1 to 40 steps and 2 to 20 classes",

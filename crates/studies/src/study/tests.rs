@@ -1,3 +1,4 @@
+use super::article::filled;
 use super::*;
 
 const GRID: &str = r#"
@@ -204,7 +205,7 @@ fn places_are_filled_and_parts_belong_to_data_sets() {
     let mut drawing = Drawing::new(&dataset, &[], &[], scale, at, at);
     let text = "{0}, {1} and {2} on {dataset}: {x} {title of vae} { {models}.";
     assert_eq!(
-        super::article::filled(text, &drawing, &[0.5, 2.0]),
+        filled(text, &drawing, &[0.5, 2.0]),
         "0.5, 2 and {2} on Glyphs: {x} vae { ."
     );
     let parts = "[[article]]\nonly_on = 'mnist'\ntext = 'a'\n[[article]]\nnot_on = 'glyphs'\ntext = 'b'\n\
