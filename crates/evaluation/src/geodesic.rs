@@ -68,18 +68,18 @@ pub fn geodesic(
     });
     let mut at = Place::of(decoder, straight)?;
     let straight = at.path();
+    let latent = from.len();
     let mut damping = 1e-3;
     for _ in 0..MOST_STEPS {
         let (matrix, slope) = at.normal_equations();
         let mut saved = 0.0;
         // Damped until a step helps, or none does.
         for _ in 0..12 {
-            let Some(step) = solved(&matrix, &slope, damping) else {
+            let Some(step) = solved(&matrix, 2 * latent - 1, &slope, damping) else {
                 damping *= 10.0;
                 continue;
             };
             let mut codes = at.codes.clone();
-            let latent = codes.ncols();
             let steps = step.into_shape_with_order((segments - 1, latent));
             let steps = steps.expect("a step for each inner code");
             let mut inner = codes.slice_mut(s![1..segments, ..]);
@@ -176,20 +176,28 @@ fn distances_squared(images: ArrayView2<'_, f64>) -> impl Iterator<Item = f64> {
     })
 }
 
-/// The solution of (A + λ diag A) x = b by Cholesky's decomposition (Golub & Van
+/// The solution of (A + λ diag A) x = b, where A is zero beyond `band` from its
+/// diagonal, by Cholesky's decomposition (Golub & Van
 /// Loan, *Matrix Computations*, §4.2); none where the matrix is not positive.
-fn solved(matrix: &Array2<f64>, right: &Array1<f64>, damping: f64) -> Option<Array1<f64>> {
+fn solved(
+    matrix: &Array2<f64>,
+    band: usize,
+    right: &Array1<f64>,
+    damping: f64,
+) -> Option<Array1<f64>> {
     let n = right.len();
     let largest = matrix.diag().iter().copied().fold(0.0, f64::max);
     let mut lower = matrix.clone();
+    // What lies farther from the diagonal is zero, and stays so.
+    let first = |row: usize| row.saturating_sub(band);
     for i in 0..n {
         // A direction in which nothing changes has no curvature of its own.
         lower[[i, i]] += damping * matrix[[i, i]].max(1e-12 * largest);
     }
     for j in 0..n {
-        for k in 0..j {
+        for k in first(j)..j {
             let factor = lower[[j, k]];
-            for i in j..n {
+            for i in j..n.min(k + band + 1) {
                 lower[[i, j]] -= lower[[i, k]] * factor;
             }
         }
@@ -198,17 +206,19 @@ fn solved(matrix: &Array2<f64>, right: &Array1<f64>, damping: f64) -> Option<Arr
             return None;
         }
         let root = pivot.sqrt();
-        for i in j..n {
+        for i in j..n.min(j + band + 1) {
             lower[[i, j]] /= root;
         }
     }
     let mut x = right.clone();
     for i in 0..n {
-        let sum: f64 = (0..i).map(|k| lower[[i, k]] * x[k]).sum();
+        let sum: f64 = (first(i)..i).map(|k| lower[[i, k]] * x[k]).sum();
         x[i] = (x[i] - sum) / lower[[i, i]];
     }
     for i in (0..n).rev() {
-        let sum: f64 = (i + 1..n).map(|k| lower[[k, i]] * x[k]).sum();
+        let sum: f64 = (i + 1..n.min(i + band + 1))
+            .map(|k| lower[[k, i]] * x[k])
+            .sum();
         x[i] = (x[i] - sum) / lower[[i, i]];
     }
     Some(x)
@@ -252,11 +262,27 @@ mod tests {
         let matrix = root.dot(&root.t()) + Array2::<f64>::eye(6);
         let expected = normal(1, 6, 2).row(0).to_owned();
         let right = matrix.dot(&expected);
-        let found = solved(&matrix, &right, 0.0).unwrap();
+        let found = solved(&matrix, 6, &right, 0.0).unwrap();
         for (a, b) in found.iter().zip(&expected) {
             assert!((a - b).abs() < 1e-10);
         }
-        assert!(solved(&-&matrix, &right, 0.0).is_none());
+        assert!(solved(&-&matrix, 6, &right, 0.0).is_none());
+    }
+
+    #[test]
+    fn a_band_is_solved_as_the_whole() {
+        let root = normal(9, 9, 1);
+        let mut matrix = root.dot(&root.t()) + Array2::<f64>::eye(9) * 40.0;
+        for ((row, column), value) in matrix.indexed_iter_mut() {
+            if row.abs_diff(column) > 3 {
+                *value = 0.0;
+            }
+        }
+        let right = normal(1, 9, 2).row(0).to_owned();
+        let band = solved(&matrix, 3, &right, 0.1).unwrap();
+        let whole = solved(&matrix, 9, &right, 0.1).unwrap();
+        assert_eq!(band, whole);
+        assert_ne!(solved(&matrix, 2, &right, 0.1).unwrap(), whole);
     }
 
     /// With weights this small the sigmoid is a line, and so is the path.

@@ -122,8 +122,16 @@ impl<'a> Drawing<'a> {
     /// `784-512-2`: the layers of the model called `key`.
     #[must_use]
     pub fn architecture(&self, key: &str) -> String {
-        let title = self.title(key);
-        title.rsplit(' ').next().unwrap_or_default().to_owned()
+        match self.run(key) {
+            Some(run) => run.model.spec().architecture.to_string(),
+            // Of a model without a finished run, what its title ends with.
+            None => self
+                .title(key)
+                .rsplit(' ')
+                .next()
+                .unwrap_or_default()
+                .into(),
+        }
     }
 
     /// What stands in the place of something that cannot be drawn because all
@@ -175,7 +183,7 @@ impl<'a> Drawing<'a> {
     /// `measures/<name>.json`, so that drawing again does not measure again.
     ///
     /// `version` names how it is computed and with which settings: a kept
-    /// result of another version is computed anew.
+    /// result of another version, or of another epoch, is computed anew.
     ///
     /// # Errors
     /// Those of `compute`, or when the file cannot be written.
@@ -188,10 +196,11 @@ impl<'a> Drawing<'a> {
     ) -> Result<T, Error> {
         let folder = run.folder.path().join("measures");
         let path = folder.join(format!("{name}.json"));
+        let version = format!("{version}, after {} epochs", run.metrics.len());
         let kept = std::fs::read(&path)
             .ok()
             .and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok())
-            .filter(|kept| kept["version"] == version)
+            .filter(|kept| kept["version"] == version.as_str())
             .and_then(|mut kept| serde_json::from_value(kept["value"].take()).ok());
         if let Some(value) = kept {
             return Ok(value);

@@ -25,8 +25,9 @@ pub fn typical<'a>(runs: impl Iterator<Item = &'a TrainedRun>) -> Option<&'a Tra
 }
 
 /// ` Collapsed latent variables (…): one of four in VAE 784-32-4.` for the end of
-/// a caption; nothing of runs whose variables are all in use, and nothing of
-/// several seeds of a model, which a figure shows for what differs between them.
+/// a caption; nothing of runs whose variables are all in use, and nothing of a
+/// model shown with several seeds, which a figure has for what differs between
+/// them.
 ///
 /// `collapsed_of` is [`collapsed`], measured or kept.
 ///
@@ -40,7 +41,7 @@ pub fn collapses(
     let mut collapsed = Vec::new();
     for run in runs.iter().filter(|run| run.is_variational()) {
         if runs.iter().filter(|other| other.key == run.key).count() > 1 {
-            return Ok(String::new());
+            continue;
         }
         let count = collapsed_of(run)?;
         if count > 0 {

@@ -80,12 +80,12 @@ pub struct DivergedRun {
 }
 
 impl TrainedRun {
-    /// Loads a finished run.
+    /// Loads a finished run of `dataset`.
     ///
     /// # Errors
     /// When a file of the run folder is missing or damaged, or its model is
     /// not the one that was planned, such as one of another latent size.
-    pub fn load(planned: PlannedRun, folder: RunFolder) -> Result<Self, Error> {
+    pub fn load(planned: PlannedRun, folder: RunFolder, dataset: &Dataset) -> Result<Self, Error> {
         let model = Model::load(&folder.model())?;
         let (found, expected) = (model.spec(), planned.configuration.model_spec()?);
         if *found != expected {
@@ -104,7 +104,7 @@ impl TrainedRun {
         Ok(Self {
             title: planned.title()?,
             key: planned.key,
-            range: [0.0, 1.0],
+            range: range_of(dataset),
             shape: planned.configuration.shape()?,
             configuration: planned.configuration,
             model,
@@ -122,12 +122,11 @@ impl TrainedRun {
         let configuration = folder.configuration()?;
         let model = folder.load_model(&configuration.model_spec()?)?;
         folder.check_dataset(dataset)?;
-        let [low, high] = dataset.range();
         let name = folder.path().file_name().unwrap_or_default();
         Ok(Self {
             key: name.to_string_lossy().into_owned(),
             title: title(model.spec()),
-            range: [low.min(0.0), if low >= 0.0 { high.max(1.0) } else { high }],
+            range: range_of(dataset),
             shape: kept_shape(&configuration, &model)?.0,
             configuration,
             model,
@@ -240,6 +239,12 @@ impl TrainedRun {
             Array2::from_shape_fn((codes.len(), 2), |(row, column)| codes[row][column] as f32);
         self.model.decode(codes.view())
     }
+}
+
+/// The values that pictures show from black to white: 0 to 1 where all lie there.
+fn range_of(dataset: &Dataset) -> [f32; 2] {
+    let [low, high] = dataset.range();
+    [low.min(0.0), if low >= 0.0 { high.max(1.0) } else { high }]
 }
 
 /// Rows as values `[n, values of a row]`.

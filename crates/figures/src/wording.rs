@@ -104,11 +104,15 @@ pub fn test_images(dataset: &Dataset) -> String {
 pub fn test_origin(dataset: &Dataset) -> String {
     match dataset.test_origin {
         TestOrigin::Own => String::new(),
-        TestOrigin::Share(share) => format!(
-            " The test {} are {} of all, chosen by a hash of their content.",
-            dataset.shape().noun(),
-            percent(share)
-        ),
+        TestOrigin::Share(_) => {
+            let (train, test) = (dataset.train.len(), dataset.test.len());
+            format!(
+                " The test {} are {} of {}, chosen by a hash of their content.",
+                dataset.shape().noun(),
+                count(test),
+                count(train + test)
+            )
+        }
     }
 }
 

@@ -100,3 +100,33 @@ fn without_labels_what_needs_classes_is_left_out() {
     assert_eq!(drawn.page.matches("Left out: ").count(), 2);
     assert_eq!(list(drawn.data("explained")).len(), 3);
 }
+
+#[test]
+fn of_a_single_class_everything_else_is_drawn() {
+    let folder = tempfile::tempdir().unwrap();
+    let unlabelled = std::fs::read_to_string(unlabelled_vectors(folder.path())).unwrap();
+    let path = folder.path().join("one-class.csv");
+    let labelled = unlabelled.lines().enumerate().map(|(row, line)| {
+        let label = if row == 0 { "label" } else { "only" };
+        format!("{line},{label}\n")
+    });
+    std::fs::write(&path, labelled.collect::<String>()).unwrap();
+    let settings = [
+        "model.hidden=[]",
+        "model.latent=2",
+        "model.likelihood=gaussian-identity",
+    ];
+    let run = trained(folder.path(), &path.display().to_string(), "run", &settings);
+    let drawn = drawn(&[&run], &[], folder.path().join("alone")).unwrap();
+    for name in ["interpolation", "codes", "explained", "training"] {
+        assert!(
+            drawn.pictures.contains_key(name),
+            "{name}: {:?}",
+            drawn.pictures.keys()
+        );
+    }
+    for name in ["path", "classes", "regions"] {
+        assert!(!drawn.pictures.contains_key(name), "{name}");
+    }
+    assert!(drawn.page.contains("it takes two classes"));
+}

@@ -48,10 +48,7 @@ pub struct Progress {
 
 /// The loss, or a parameter, stopped being finite.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error(
-    "training diverged in epoch {epoch}, step {step}: {tensor} is not finite; \
-     try a smaller learning rate, the last checkpoint stands"
-)]
+#[error("training diverged in epoch {epoch}, step {step}: {tensor} is not finite")]
 pub struct Diverged {
     /// The epoch, counted from 1.
     pub epoch: u64,

@@ -56,7 +56,7 @@ pub enum Error {
     #[error("{0}")]
     RunFolder(String),
     /// The loss stopped being finite; the record is in the run folder.
-    #[error("{run}: {divergence}; the last good checkpoint stands, try a smaller --lr", run = run.display())]
+    #[error("{run}: {divergence}; try a smaller --lr", run = run.display())]
     Diverged {
         /// The run folder.
         run: PathBuf,

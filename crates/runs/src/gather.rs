@@ -16,15 +16,8 @@ use crate::run_folder::RunFolder;
 /// Folders below which runs are looked for.
 const DEEPEST: usize = 5;
 
-/// Measures of a table that names none.
-pub const USUAL: [&str; 6] = [
-    "loss",
-    "reconstruction",
-    "kl",
-    "elbo",
-    "at_mean.reconstruction",
-    "active_units",
-];
+/// Measures of a table that names none, separated by commas.
+pub const USUAL: &str = "loss,reconstruction,kl,elbo,at_mean.reconstruction,active_units";
 
 /// What is known of some runs: a row for each, its settings where they differ,
 /// and its measures.
@@ -53,7 +46,9 @@ pub fn gather(folders: &[PathBuf], measures: &[String]) -> Result<Gathered, Erro
         find(folder, DEEPEST, &mut found)?;
     }
     found.sort();
-    found.dedup();
+    // The same run by two names is one.
+    let mut known = BTreeSet::new();
+    found.retain(|path| known.insert(path.canonicalize().unwrap_or_else(|_| path.clone())));
     if found.is_empty() {
         let named: Vec<String> = folders
             .iter()
@@ -70,7 +65,7 @@ pub fn gather(folders: &[PathBuf], measures: &[String]) -> Result<Gathered, Erro
         .collect::<Result<_, _>>()?;
     let is_evaluated = runs.iter().any(|run| run.evaluation.is_some());
     for measure in measures {
-        let is_known = runs.iter().any(|run| !run.measure(measure).is_null());
+        let is_known = runs.iter().any(|run| run.has(measure));
         if is_evaluated && !is_known {
             return Err(unknown(measure, &runs));
         }
@@ -250,6 +245,12 @@ impl Known {
         at(&self.configuration, name).cloned().unwrap_or_default()
     }
 
+    /// Whether its evaluation names a number, also one that it does not have.
+    fn has(&self, name: &str) -> bool {
+        let found = self.evaluation.as_ref().and_then(|all| at(all, name));
+        found.is_some_and(|value| !value.is_object())
+    }
+
     fn measure(&self, name: &str) -> Value {
         let found = self.evaluation.as_ref().and_then(|all| at(all, name));
         found.cloned().unwrap_or_default()
@@ -394,6 +395,28 @@ mod tests {
         let bytes = std::fs::read(&path).unwrap();
         let holds = |wanted: &[u8]| bytes.windows(wanted.len()).any(|found| found == wanted);
         assert!(holds(&0.1f64.to_le_bytes()) && holds(b"PAR1") && holds(b"loss"));
+    }
+
+    #[test]
+    fn the_usual_measures_suit_autoencoders() {
+        let root = tempfile::tempdir().unwrap();
+        let own = json!({
+            "loss": 1.0, "reconstruction": 1.0, "kl": null, "elbo": null,
+            "at_mean": {"reconstruction": 1.0}, "active_units": 2,
+        });
+        run(root.path(), "a", 1.0, Some(own));
+        let usual: Vec<&str> = USUAL.split(',').collect();
+        let table = gather(&[root.path().into()], &measures(&usual)).unwrap();
+        let kl = table.columns.iter().position(|name| name == "kl").unwrap();
+        assert!(table.rows[0][kl].is_null());
+        // The same folder by two names has its runs once.
+        let twice = [
+            root.path().into(),
+            root.path()
+                .join("../")
+                .join(root.path().file_name().unwrap()),
+        ];
+        assert_eq!(gather(&twice, &measures(&usual)).unwrap().rows.len(), 1);
     }
 
     #[test]

@@ -381,7 +381,7 @@ fn collect(
     for planned in planned {
         let ended = &results[&planned.configuration.run_name(&dataset.fingerprint)];
         match &ended.divergence {
-            None => runs.push(TrainedRun::load(planned, ended.folder.clone())?),
+            None => runs.push(TrainedRun::load(planned, ended.folder.clone(), dataset)?),
             Some(divergence) => diverged.push(DivergedRun {
                 title: planned.title()?,
                 key: planned.key,

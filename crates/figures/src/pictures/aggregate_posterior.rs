@@ -50,18 +50,22 @@ impl Picture for AggregatePosterior {
     const TITLE: &'static str = "Aggregate posterior and prior";
     const ABOUT: &'static str = "density of q(z) beside that of the prior, and where they differ";
 
-    fn draw(
-        &self,
-        drawing: &mut Drawing<'_>,
-        runs: &[&TrainedRun],
-        file: &str,
-    ) -> Result<Vec<Block>, Error> {
+    fn check(&self) -> Result<(), Error> {
         if !(2..=401).contains(&self.cells) {
             return Err(Error::Configuration(format!(
                 "a lattice of {} cells a side cannot be drawn; expected 2 to 401",
                 self.cells
             )));
         }
+        Ok(())
+    }
+
+    fn draw(
+        &self,
+        drawing: &mut Drawing<'_>,
+        runs: &[&TrainedRun],
+        file: &str,
+    ) -> Result<Vec<Block>, Error> {
         let (posteriors, left_out) = of_each(runs, |run| Posteriors::of(drawing, run, self.axes))?;
         // One square for all, so that one prior stands beside all of them.
         let mut half_width: f64 = 0.0;
@@ -123,7 +127,16 @@ impl Picture for AggregatePosterior {
                 ..DensityMap::new(ratio)
             }));
         }
+        // One prior stands beside all: the axes are named where they are the same.
+        let shared = &planes[0].1.labels;
+        let is_shared = planes.iter().all(|(_, plane)| plane.labels == *shared);
+        let labels = if is_shared {
+            [shared[0].as_str(), shared[1].as_str()]
+        } else {
+            ["first axis", "second axis"]
+        };
         above.push(on_lattice(DensityMap {
+            labels,
             title: "Prior p(z)",
             value_label: "density",
             limits: Some([0.0, top]),

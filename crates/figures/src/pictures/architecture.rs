@@ -89,7 +89,7 @@ impl Picture for Architecture {
         let caption = format!(
             "The layers of {}, left to right: encoder (blue), code (yellow), decoder (red). A \
              box's height goes with the logarithm of its width, which stands below it; every value \
-             of a box is computed from all of the one before.{sampled}",
+             of a layer is computed from all of the layer before.{sampled}",
             if drawn.len() == 1 {
                 "the model"
             } else {

@@ -219,15 +219,18 @@ impl Picture for Change {
     const ABOUT: &'static str =
         "change between neighbouring tiles, and stretch of area by the decoder";
 
+    fn check(&self) -> Result<(), Error> {
+        check_lattice(self.steps, self.range)?;
+        check_lattice(self.stretch_steps, self.range)?;
+        self.over.check_even_steps(Self::NAME)
+    }
+
     fn draw(
         &self,
         drawing: &mut Drawing<'_>,
         runs: &[&TrainedRun],
         file: &str,
     ) -> Result<Vec<Block>, Error> {
-        check_lattice(self.steps, self.range)?;
-        check_lattice(self.stretch_steps, self.range)?;
-        self.over.check_even_steps(Self::NAME)?;
         let (found, left_out) = of_each(runs, |run| self.fields(drawing, run))?;
         let (mut shown, mut planes, mut data) = (Vec::new(), Vec::new(), Vec::new());
         let mut fields = Vec::new();

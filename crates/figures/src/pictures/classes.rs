@@ -74,19 +74,26 @@ impl Picture for Classes {
     const TITLE: &'static str = "Classes of random images";
     const ABOUT: &'static str = "how often a classifier sees each class among samples";
 
-    fn draw(
-        &self,
-        drawing: &mut Drawing<'_>,
-        runs: &[&TrainedRun],
-        file: &str,
-    ) -> Result<Vec<Block>, Error> {
+    fn check(&self) -> Result<(), Error> {
         if !(1..=100_000).contains(&self.samples) {
             return Err(Error::Configuration(format!(
                 "the classes of {} samples cannot be drawn; expected 1 to 100000",
                 self.samples
             )));
         }
+        Ok(())
+    }
+
+    fn draw(
+        &self,
+        drawing: &mut Drawing<'_>,
+        runs: &[&TrainedRun],
+        file: &str,
+    ) -> Result<Vec<Block>, Error> {
         let (dataset, classes) = (drawing.dataset, drawing.dataset.classes());
+        if classes == 1 {
+            return Err(Error::Undefined("it takes two classes".into()));
+        }
         let names = &dataset.class_names;
         let own = shares(drawing.test_labels()?, classes);
         let about_the_classifier = about_the_classifier(drawing)?;

@@ -63,12 +63,7 @@ impl Picture for Cloud {
     const TITLE: &'static str = "Three dimensions";
     const ABOUT: &'static str = "codes in three dimensions and decoded images of its slices";
 
-    fn draw(
-        &self,
-        drawing: &mut Drawing<'_>,
-        runs: &[&TrainedRun],
-        file: &str,
-    ) -> Result<Vec<Block>, Error> {
+    fn check(&self) -> Result<(), Error> {
         let is_drawable =
             self.azimuth.is_finite() && (-90.0..=90.0).contains(&self.elevation) && self.steps < 16;
         if !is_drawable {
@@ -80,6 +75,15 @@ impl Picture for Cloud {
                 self.steps
             )));
         }
+        Ok(())
+    }
+
+    fn draw(
+        &self,
+        drawing: &mut Drawing<'_>,
+        runs: &[&TrainedRun],
+        file: &str,
+    ) -> Result<Vec<Block>, Error> {
         let every = drawing.dataset.test.len().div_ceil(MOST_POINTS).max(1);
         let (clouds, left_out) = of_each(runs, |run| {
             let cloud = PointCloud::of(drawing.dataset, run, self.axes, every)?;
@@ -215,7 +219,8 @@ impl Cloud {
         let parts = spelled(self.steps);
         let prior = format!("the middles of {parts} equally probable parts of N(0, 1)");
         let own = format!(
-            "of the normal distribution with the mean and variance of its codes of {}",
+            "of the normal distribution with the mean and variance of the codes of {} of the {}",
+            count(clouds.first().map_or(0, |(_, cloud)| cloud.points.len())),
             test_images(dataset)
         );
         let which = match (is_fitted.contains(&false), is_fitted.contains(&true)) {

@@ -59,13 +59,6 @@ impl Codes {
         runs: &[&TrainedRun],
         side: f64,
     ) -> Result<(Figure, Value), Error> {
-        if !self.window.is_finite() || self.window < 0.0 {
-            return Err(Error::Configuration(format!(
-                "the window of the figure '{}' is {}, but must be a number from 0",
-                Self::NAME,
-                self.window
-            )));
-        }
         let test = &dataset.test;
         let (drawn, left_out) = of_each(runs, |run| {
             let codes = run.codes(test)?;
@@ -191,6 +184,17 @@ impl Picture for Codes {
     const NAME: &'static str = "codes";
     const TITLE: &'static str = "Codes";
     const ABOUT: &'static str = "codes of the test images by class, over their whole extent";
+
+    fn check(&self) -> Result<(), Error> {
+        if !self.window.is_finite() || self.window < 0.0 {
+            return Err(Error::Configuration(format!(
+                "the window of the figure '{}' is {}, but must be a number from 0",
+                Self::NAME,
+                self.window
+            )));
+        }
+        Ok(())
+    }
 
     fn draw(
         &self,

@@ -120,15 +120,14 @@ impl Picture for Explained {
         } else {
             chosen(&self.images, dataset, Self::NAME)?
         };
-        let split = dataset.test.select(&choice.images);
         let (found, left_out) = of_each(runs, |run| {
             let codes = run.codes(&dataset.test)?;
             let plane = Plane::of(&codes, self.axes)?;
             let variables = plane.variables().ok_or_else(|| {
                 Error::Undefined("it shows two latent variables, not principal directions".into())
             })?;
-            let codes = run.codes(&split)?;
-            let around = (0..choice.images.len()).map(|row| Around::of(&codes, row, variables));
+            let images = choice.images.iter();
+            let around = images.map(|&image| Around::of(&codes, image, variables));
             let around: Option<Vec<Around>> = around.collect();
             let around = around.ok_or_else(|| {
                 Error::Undefined("the codes of an autoencoder are points, not distributions".into())
@@ -139,14 +138,15 @@ impl Picture for Explained {
         let (mut shown, mut sentences) = (Vec::new(), Vec::new());
         let side = panel_side(found.len() * choice.images.len());
         for (run, (plane, around)) in found {
+            // Of the whole test set: what is drawn of a row depends on its place.
+            let test = run.seen(&dataset.test)?;
             let mut losses = Vec::new();
             for (row, around) in around.iter().enumerate() {
-                let image = dataset.test.select(&choice.images[row..=row]);
-                let image = run.seen(&image)?;
+                let at = choice.images[row];
+                let image = test.images().slice_rows(at..at + 1);
                 let explained = |points: &[[f64; 2]]| {
                     let codes = around.codes(points);
-                    run.model
-                        .log_likelihoods(codes.view(), image.images(), points.len())
+                    run.model.log_likelihoods(codes.view(), image, points.len())
                 };
                 let half = REACH * around.deviation[0].max(around.deviation[1]);
                 let ranges = around.mean.map(|mean| [mean - half, mean + half]);
@@ -203,13 +203,22 @@ impl Picture for Explained {
             planes.push((run.title(), plane.words_of_projection().to_owned()));
             shown.push(run);
         }
+        // The posterior that maximises another objective is not p(z|x).
+        let is_plain = shown.iter().all(|run| {
+            let training = &run.configuration.training;
+            training.beta == 1.0 && training.free_bits == 0.0 && training.objective == "elbo"
+        });
         let caption = format!(
             "log p(x|z) of {} under the codes around its own, in nats below the best of them; red \
              the posterior q(z|x) at one (solid) and two (dashed) standard deviations. What the \
-             image loses against μ on the solid line, on average: {}; under an exact normal \
-             posterior half a nat, but for the prior.{} {}.{left_out}",
+             image loses against μ on the solid line, on average: {}{}.{} {}.{left_out}",
             choice.words,
             sentences.join("; "),
+            if is_plain {
+                "; under an exact normal posterior half a nat, but for the prior"
+            } else {
+                ""
+            },
             in_sentences(&planes),
             capitalised(&seeds_and_epochs(&shown)),
         );

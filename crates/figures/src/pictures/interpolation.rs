@@ -13,7 +13,7 @@ use viz::{Dash, Figure, Layer, LegendEntry, Line, Panel, Rgb, Swatch};
 
 use super::Picture;
 use super::each_run::{in_rows, panel_side};
-use crate::choice::{chosen, one_of_at_most};
+use crate::choice::{chosen, in_random_order, one_of_at_most};
 use crate::figure_data::{self, rounded};
 use crate::tiles::{Layout, panel};
 use crate::wording::{seeds_and_epochs, test_images};
@@ -52,12 +52,7 @@ impl Picture for Interpolation {
     const ABOUT: &'static str =
         "from one test image to another: straight, and along the decoder's shortest path";
 
-    fn draw(
-        &self,
-        drawing: &mut Drawing<'_>,
-        runs: &[&TrainedRun],
-        file: &str,
-    ) -> Result<Vec<Block>, Error> {
+    fn check(&self) -> Result<(), Error> {
         if !(3..=101).contains(&self.steps)
             || !self.images.len().is_multiple_of(2)
             || self.pairs == 0
@@ -69,10 +64,25 @@ impl Picture for Interpolation {
                 self.steps
             )));
         }
+        Ok(())
+    }
+
+    fn draw(
+        &self,
+        drawing: &mut Drawing<'_>,
+        runs: &[&TrainedRun],
+        file: &str,
+    ) -> Result<Vec<Block>, Error> {
         let (dataset, test) = (drawing.dataset, &drawing.dataset.test);
         let ends = if self.images.is_empty() {
             let mut images = one_of_at_most(2 * self.pairs, test, dataset.classes()).images;
-            images.truncate(images.len().min(2 * self.pairs) / 2 * 2);
+            // Fewer classes than images: any others.
+            for other in in_random_order(test.len(), 2 * self.pairs + images.len()) {
+                if images.len() < 2 * self.pairs && !images.contains(&other) {
+                    images.push(other);
+                }
+            }
+            images.truncate(images.len() / 2 * 2);
             images
         } else {
             chosen(&self.images, dataset, Self::NAME)?.images
@@ -85,7 +95,9 @@ impl Picture for Interpolation {
         let mut in_planes = Vec::new();
         for run in runs {
             let mut found = Vec::new();
-            let codes = run.codes(&test.select(&ends))?.mean.mapv(f64::from);
+            // Of the whole test set: what is drawn of a row depends on its place.
+            let codes = run.codes(test)?.mean.select(Axis(0), &ends);
+            let codes = codes.mapv(f64::from);
             let decoder = DecoderNetwork::of_model(&run.model);
             let mut strips: Vec<Array2<f32>> = Vec::new();
             let mut heads = Vec::new();

@@ -58,13 +58,16 @@ impl Picture for Map {
     const ABOUT: &'static str =
         "decoded images over a square, over the codes or at the prior's quantiles";
 
+    fn check(&self) -> Result<(), Error> {
+        check_lattice(self.steps, self.range)
+    }
+
     fn draw(
         &self,
         drawing: &mut Drawing<'_>,
         runs: &[&TrainedRun],
         file: &str,
     ) -> Result<Vec<Block>, Error> {
-        check_lattice(self.steps, self.range)?;
         let test = &drawing.dataset.test;
         let mut panels = Vec::new();
         let mut data = Vec::new();

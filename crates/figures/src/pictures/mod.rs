@@ -99,8 +99,16 @@ pub trait Picture: Default + Serialize + DeserializeOwned {
     /// What it shows, in one line.
     const ABOUT: &'static str;
 
+    /// Whether its options can be drawn, of whatever runs.
+    ///
+    /// # Errors
+    /// When they cannot.
+    fn check(&self) -> Result<(), Error> {
+        Ok(())
+    }
+
     /// Draws it of `runs`, of which there is at least one, into files that begin
-    /// with `file`.
+    /// with `file`; its options have been checked.
     ///
     /// # Errors
     /// [`Error::Undefined`] where these runs or their data do not have it.
@@ -186,16 +194,16 @@ pub fn kind(name: &str) -> Result<&'static Kind, Error> {
 }
 
 fn read<P: Picture>(options: &toml::Table) -> Result<P, Error> {
-    options
-        .clone()
-        .try_into()
-        .map_err(|error: toml::de::Error| {
-            let problem = error.message().replace('`', "'");
-            Error::Configuration(format!(
-                "the figure '{}' has a wrong option: {problem}",
-                P::NAME
-            ))
-        })
+    let read = options.clone().try_into();
+    let picture: P = read.map_err(|error: toml::de::Error| {
+        let problem = error.message().replace('`', "'");
+        Error::Configuration(format!(
+            "the figure '{}' has a wrong option: {problem}",
+            P::NAME
+        ))
+    })?;
+    picture.check()?;
+    Ok(picture)
 }
 
 #[cfg(test)]

@@ -95,6 +95,19 @@ impl Picture for Path {
     const TITLE: &'static str = "From class to class";
     const ABOUT: &'static str = "a strip of images from the middle of one class to the next";
 
+    fn check(&self) -> Result<(), Error> {
+        // Without names the first classes are taken, as many as there are.
+        let is_path = self.classes.is_empty() || (2..=20).contains(&self.classes.len());
+        if !(1..=40).contains(&self.steps) || !is_path {
+            return Err(Error::Configuration(format!(
+                "a path of {} steps through {} classes cannot be drawn; expected 1 to 40 steps and 2 to 20 classes",
+                self.steps,
+                self.classes.len()
+            )));
+        }
+        Ok(())
+    }
+
     fn draw(
         &self,
         drawing: &mut Drawing<'_>,
@@ -106,13 +119,6 @@ impl Picture for Path {
         let stations = self.stations(dataset)?;
         if self.classes.is_empty() && stations.len() < 2 {
             return Err(Error::Undefined("it takes two classes".into()));
-        }
-        if !(1..=40).contains(&self.steps) || !(2..=20).contains(&stations.len()) {
-            return Err(Error::Configuration(format!(
-                "a path of {} steps through {} classes cannot be drawn; expected 1 to 40 steps and 2 to 20 classes",
-                self.steps,
-                stations.len()
-            )));
         }
         let names: Vec<String> = stations
             .iter()

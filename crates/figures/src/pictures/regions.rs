@@ -175,14 +175,20 @@ impl Picture for Regions {
     const TITLE: &'static str = "Which object is drawn where";
     const ABOUT: &'static str = "what a classifier takes the decoded images for";
 
+    fn check(&self) -> Result<(), Error> {
+        check_lattice(self.steps, self.range)?;
+        self.over.check_even_steps(Self::NAME)
+    }
+
     fn draw(
         &self,
         drawing: &mut Drawing<'_>,
         runs: &[&TrainedRun],
         file: &str,
     ) -> Result<Vec<Block>, Error> {
-        check_lattice(self.steps, self.range)?;
-        self.over.check_even_steps(Self::NAME)?;
+        if drawing.dataset.classes() == 1 {
+            return Err(Error::Undefined("it takes two classes".into()));
+        }
         let about_the_classifier = about_the_classifier(drawing)?;
         let (found, left_out) = of_each(runs, |run| self.map(drawing, run))?;
         let (mut shown, mut planes, mut data) = (Vec::new(), Vec::new(), Vec::new());

@@ -94,12 +94,7 @@ impl Picture for Samples {
     const ABOUT: &'static str =
         "images of codes drawn from the prior, or from the codes' normal distribution";
 
-    fn draw(
-        &self,
-        drawing: &mut Drawing<'_>,
-        runs: &[&TrainedRun],
-        file: &str,
-    ) -> Result<Vec<Block>, Error> {
+    fn check(&self) -> Result<(), Error> {
         let count = self.rows.saturating_mul(self.columns);
         if !(1..=10_000).contains(&count) {
             return Err(Error::Configuration(format!(
@@ -107,6 +102,16 @@ impl Picture for Samples {
                 self.rows, self.columns
             )));
         }
+        Ok(())
+    }
+
+    fn draw(
+        &self,
+        drawing: &mut Drawing<'_>,
+        runs: &[&TrainedRun],
+        file: &str,
+    ) -> Result<Vec<Block>, Error> {
+        let count = self.rows.saturating_mul(self.columns);
         let mut panels = Vec::new();
         let mut data = Vec::new();
         let mut origin = Origin::default();

@@ -65,12 +65,7 @@ impl Picture for Trajectories {
     const TITLE: &'static str = "Codes on their way";
     const ABOUT: &'static str = "how codes of test images moved while the model was trained";
 
-    fn draw(
-        &self,
-        drawing: &mut Drawing<'_>,
-        runs: &[&TrainedRun],
-        file: &str,
-    ) -> Result<Vec<Block>, Error> {
+    fn check(&self) -> Result<(), Error> {
         let [first, last] = self.epochs;
         if self.per_class == 0 || !(first >= 0.0 && first < last) {
             return Err(Error::Configuration(format!(
@@ -79,6 +74,15 @@ impl Picture for Trajectories {
                 self.per_class
             )));
         }
+        Ok(())
+    }
+
+    fn draw(
+        &self,
+        drawing: &mut Drawing<'_>,
+        runs: &[&TrainedRun],
+        file: &str,
+    ) -> Result<Vec<Block>, Error> {
         let (ways, left_out) = of_each(runs, |run| self.way(drawing, run))?;
         let shown: Vec<&TrainedRun> = ways.iter().map(|&(run, _)| run).collect();
         let mut blocks = Vec::new();

@@ -46,6 +46,20 @@ impl Picture for Traversals {
     const TITLE: &'static str = "Traversals";
     const ABOUT: &'static str = "what each latent variable does to an image, ordered by KL";
 
+    fn check(&self) -> Result<(), Error> {
+        let is_drawable = (2..=101).contains(&self.steps)
+            && self.range > 0.0
+            && self.range.is_finite()
+            && self.most > 0;
+        if !is_drawable {
+            return Err(Error::Configuration(format!(
+                "traversals of {} steps over ±{} in at most {} strips cannot be drawn; expected 2 to 101 steps, a range above 0 and at least one strip",
+                self.steps, self.range, self.most
+            )));
+        }
+        Ok(())
+    }
+
     fn draw(
         &self,
         drawing: &mut Drawing<'_>,
@@ -53,16 +67,10 @@ impl Picture for Traversals {
         file: &str,
     ) -> Result<Vec<Block>, Error> {
         let test = &drawing.dataset.test;
-        let is_drawable = (2..=101).contains(&self.steps)
-            && self.range > 0.0
-            && self.range.is_finite()
-            && self.most > 0;
-        if !is_drawable || self.image >= test.len() {
+        if self.image >= test.len() {
             return Err(Error::Configuration(format!(
-                "traversals of {} steps over ±{} in at most {} strips from test image {} cannot be drawn; expected 2 to 101 steps, a range above 0, at least one strip and an image below {}",
-                self.steps,
-                self.range,
-                self.most,
+                "the figure '{}' is of test image {}, but there are {}; expected one below that",
+                Self::NAME,
                 self.image,
                 test.len()
             )));

@@ -30,7 +30,12 @@ pub struct Figures {
     of_runs: Vec<PathBuf>,
 
     /// Draw only this figure of the runs (listed below); may be repeated.
-    #[arg(long, value_name = "NAME", requires = "of_runs")]
+    #[arg(
+        long,
+        value_name = "NAME",
+        requires = "of_runs",
+        conflicts_with = "study"
+    )]
     figure: Vec<String>,
 
     /// Draw only this study (listed below), or the one in this file (*.toml; see

@@ -34,7 +34,7 @@ struct Table {
     folders: Vec<PathBuf>,
 
     /// Numbers of eval.json, separated by commas.
-    #[arg(long, value_name = "NAMES", value_delimiter = ',', default_values = USUAL)]
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', default_value = USUAL)]
     measures: Vec<String>,
 
     /// Write the table to this .csv or .json (in a build with the feature

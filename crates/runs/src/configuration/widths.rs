@@ -53,9 +53,13 @@ fn hidden(text: &str, inputs: Option<i64>, latent: Option<i64>) -> Result<Vec<i6
     let parts: Vec<&str> = if is_dashed {
         bare.split('-').map(str::trim).collect()
     } else {
-        bare.split([',', ' '])
-            .filter(|part| !part.is_empty())
-            .collect()
+        // Spaces may stand for commas and beside them; nothing between two commas
+        // is no width.
+        let parts = bare.split(',').flat_map(|part| {
+            let words: Vec<&str> = part.split_whitespace().collect();
+            if words.is_empty() { vec![""] } else { words }
+        });
+        parts.collect()
     };
     let number = |part: &&str| part.parse().ok().filter(|&width: &i64| width >= 0);
     let widths: Option<Vec<i64>> = parts.iter().map(number).collect();

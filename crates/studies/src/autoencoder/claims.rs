@@ -33,7 +33,7 @@ pub(super) const DECISIONS: &[(&str, Decide)] = &[
 pub(super) fn answer(claims: &[Claim]) -> Option<String> {
     let [outside, area] = [claim(claims, "002.2")?, claim(claims, "002.3")?];
     let mut text = format!(
-        "An autoencoder leaves {} % of its codes outside of that square, and a VAE of the same \
+        "An autoencoder leaves {} % of its codes outside of the square from −4 to 4, and a VAE of the same \
          layers {} %",
         in_short(outside.mean(0)?),
         in_short(outside.mean(1)?),
@@ -120,7 +120,7 @@ fn ill_formed(drawing: &Drawing<'_>, at: &[f64]) -> Result<Decided, Error> {
         .map(|excess| excess.verdict(AtLeast, at[0]));
     let [real, _] = real;
     let verdict = combined_verdict(&verdicts);
-    let caveat = no_better(verdict, &middle[0], &prior);
+    let caveat = no_better(verdict, &middle[0], &middle[1]);
     Ok(Decided::new(
         verdict,
         [real]

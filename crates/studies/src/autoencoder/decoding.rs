@@ -7,7 +7,9 @@ use viz::number::decimal;
 use viz::page::{Block, Cell, Column, Table, Text};
 use viz::{Classes, Figure, Layer, Panel, Point, Points, Rgb, TilePanel};
 
-use super::measures::{CONFIDENCE, Form, POINTS, decoded, prior_points, stepped, uniform_points};
+use super::measures::{
+    CONFIDENCE, Form, POINTS, decoded, held_out, prior_points, stepped, uniform_points,
+};
 use super::{VAE, shown};
 use crate::measures::plane::code_numbers;
 use crate::{Drawing, TrainedRun};
@@ -401,11 +403,12 @@ pub(super) fn numbers(drawing: &Drawing<'_>, runs: &[&TrainedRun]) -> Result<Vec
     Ok(vec![
         Block::Table(Table {
             caption: Text::from(format!(
-                "How well-formed images are, {} of each kind; {}. Unsure: share given less than \
+                "How well-formed images are, {} of random points and {} of test images; {}. Unsure: share given less than \
                  {CONFIDENCE} for its most probable class by the classifier ({accuracy}). Outside: share outside of the region that real test images fill in \
                  the classifier's features (1 − precision with 5 neighbours). Return: mean distance \
                  of a point to the code of its image, in standard deviations of the codes.{}",
                 count(POINTS),
+                count(held_out(drawing.dataset.test.len())),
                 seeds_and_epochs(runs),
                 absences.sentence(),
             )),

@@ -4,12 +4,13 @@ use evaluation::codes::code_extent;
 use evaluation::prdc::prdc;
 use evaluation::round_trip::round_trip;
 use models::Images;
-use ndarray::{Array2, ArrayView2, s};
+use ndarray::{Array2, ArrayView2, Axis};
 use serde::{Deserialize, Serialize};
 use tensor_ops::random::{Stream, fill_normal, fill_uniform};
 
 use crate::{Drawing, TrainedRun};
 use figures::absence::Measurement;
+use figures::choice::in_random_order;
 use figures::plane_map::code_box;
 use runs::Error;
 use runs::run_data::images;
@@ -88,7 +89,7 @@ pub(super) fn decoded(drawing: &Drawing<'_>, run: &TrainedRun) -> Result<Decoded
     drawing.measure(
         run,
         "autoencoder-decoded",
-        "3: 2000 points, k = 5 of 4000",
+        "4: 2000 points, k = 5 of 4000",
         || {
             let test = &drawing.dataset.test;
             let codes = run.encode(images(test)).mean;
@@ -101,18 +102,16 @@ pub(super) fn decoded(drawing: &Drawing<'_>, run: &TrainedRun) -> Result<Decoded
                     .map(|value| value * value)
                     .sum::<f64>())
             .sqrt();
-            let real = images(test);
-            let (real_part, held_out) = (
-                real.slice_rows(0..real.nrows().min(REAL)),
-                test.slice(test.len() - test.len().min(POINTS)..test.len()),
-            );
-            let judge = Judge::new(drawing, run, real_part, deviation)?;
-            let count = codes.nrows().min(POINTS);
-            let some_codes = codes.slice(s![codes.nrows() - count.., ..]);
-            let held_out = held_out.to_floats();
+            // No image is among its own neighbours, and folders are read class by class.
+            let order = in_random_order(test.len(), test.len());
+            let (held_out, others) = order.split_at(held_out(test.len()));
+            let real = test.select(&others[..others.len().min(REAL)]);
+            let judge = Judge::new(drawing, run, images(&real), deviation)?;
+            let some_codes = codes.select(Axis(0), held_out);
+            let held_out = test.select(held_out).to_floats();
             Ok(Decoded {
                 real: judge.images(held_out.view())?,
-                reconstructed: judge.images(run.model.decode(some_codes).view())?,
+                reconstructed: judge.images(run.model.decode(some_codes.view()).view())?,
                 whole: judge.points(&uniform_points(POINTS, ranges))?,
                 middle: judge.points(&uniform_points(POINTS, middle_half(ranges)))?,
                 prior: judge.points(&prior_points(POINTS))?,
@@ -121,6 +120,12 @@ pub(super) fn decoded(drawing: &Drawing<'_>, run: &TrainedRun) -> Result<Decoded
             })
         },
     )
+}
+
+/// How many of so many test images are judged, the others being what they are
+/// held against.
+pub(super) fn held_out(test: usize) -> usize {
+    POINTS.min(test / 3)
 }
 
 /// Holds decoded images against real ones.

@@ -11,10 +11,9 @@ use super::{KEYS, final_loss};
 use crate::measures::evaluation;
 use crate::{Drawing, TrainedRun};
 use figures::absence::Absences;
-use figures::wording::count;
-use figures::wording::seeds_in_words;
+use figures::choice::in_random_order;
+use figures::wording::{count, seeds_in_words};
 use runs::Error;
-use runs::run_data::images;
 
 /// Stream of the deviates of the codes drawn here; those of training lie below.
 const CODES: u64 = 0x4154_4d4d_0000;
@@ -56,7 +55,7 @@ pub(super) fn table(drawing: &mut Drawing<'_>) -> Result<Vec<Block>, Error> {
             "Test images, n = {}, {}: mean over seeds{}. Active by variance: Var(μ) above 0.01; by \
              KL: more than 0.01 nats. Variance: Var(μ) + E[σ²], that of the codes, mean over \
              variables; the prior's is 1. Discrepancy: MMD² of {} codes z drawn from q(z|x) to the \
-             prior, in units of what chance exceeds in one key of twenty.{}",
+             prior, in units of what chance exceeds in one case of twenty.{}",
             count(drawing.dataset.test.len()),
             seeds_in_words(drawing.scale),
             if drawing.scale.seeds > 1 {
@@ -83,11 +82,11 @@ pub(super) fn table(drawing: &mut Drawing<'_>) -> Result<Vec<Block>, Error> {
 
 /// How far the aggregate posterior is from the prior.
 fn discrepancy(drawing: &Drawing<'_>, run: &TrainedRun) -> Result<f64, Error> {
-    let version = format!("1, {ROWS} codes, null {NULL:?}");
+    let version = format!("2, {ROWS} codes, null {NULL:?}");
     let ratio: Option<f64> = drawing.measure(run, "dimensions-discrepancy", &version, || {
-        let images = images(&drawing.dataset.test);
-        let some = images.slice_rows(0..images.nrows().min(ROWS));
-        let codes = run.encode(some);
+        let test = &drawing.dataset.test;
+        let some = test.select(&in_random_order(test.len(), ROWS));
+        let codes = run.codes(&some)?;
         let sampled = match &codes.log_variance {
             None => codes.mean,
             Some(log_variance) => {
@@ -103,7 +102,7 @@ fn discrepancy(drawing: &Drawing<'_>, run: &TrainedRun) -> Result<f64, Error> {
             }
         };
         let (rows, draws) = NULL;
-        Ok(mmd_to_prior(sampled.view(), rows.min(some.nrows()), draws, 0)?.ratio)
+        Ok(mmd_to_prior(sampled.view(), rows.min(some.len()), draws, 0)?.ratio)
     })?;
     Ok(ratio.unwrap_or(f64::NAN))
 }

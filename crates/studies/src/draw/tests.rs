@@ -307,7 +307,7 @@ fn a_model_of_another_latent_size_is_refused() {
     };
     let model = models::Model::new(spec, models::Initialisation::default(), 0).unwrap();
     model.save(&run.model(), &BTreeMap::new()).unwrap();
-    let error = TrainedRun::load(planned, run).unwrap_err();
+    let error = TrainedRun::load(planned, run, &dataset).unwrap_err();
     let message = error.to_string();
     assert!(
         message.contains("784-16-3 with 3 latent variables"),

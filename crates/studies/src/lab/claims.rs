@@ -45,9 +45,9 @@ pub(super) fn answer(claims: &[Claim]) -> Option<String> {
 }
 
 /// That the layers, and not the VAE, make the map change fast.
-fn by_its_layers(whole: &[Measured; 3], fast: f64, verdict: Verdict) -> Option<String> {
+fn by_its_layers(whole: &[Measured; 3], verdict: Verdict) -> Option<String> {
     let [vae, alike, _] = whole.each_ref().map(Measured::mean);
-    let is_reached = alike >= vae / fast && verdict != Verdict::Refuted;
+    let is_reached = alike >= 0.5 * vae && verdict != Verdict::Refuted;
     is_reached.then(|| {
         format!(
             "The autoencoder of the VAE's own layers changes by {} % where the VAE does by {} %: \
@@ -103,7 +103,7 @@ fn fast_and_hardly(drawing: &Drawing<'_>, at: &[f64]) -> Result<Decided, Error> 
     ];
     let verdicts = ratios.each_ref().map(|ratio| ratio.verdict(AtLeast, at[0]));
     let verdict = combined_verdict(&verdicts);
-    let caveat = by_its_layers(&whole, at[0], verdict);
+    let caveat = by_its_layers(&whole, verdict);
     let measured = whole.into_iter().chain(centre).chain(ratios);
     Ok(Decided::new(verdict, measured).but(caveat))
 }

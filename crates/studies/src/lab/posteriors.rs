@@ -15,7 +15,9 @@ use figures::pictures::{Ellipses, at_the_origin, at_the_origin_in_words};
 use figures::plane::Axes;
 use figures::plane_map::{rounded, rounded_points};
 use figures::posteriors::{Posteriors, lattice_field};
-use figures::wording::{capitalised, count, listed, seed_and_epochs, spelled, test_images};
+use figures::wording::{
+    capitalised, count, listed, seed_and_epochs, seeds_and_epochs, spelled, test_images,
+};
 use runs::Error;
 
 /// Ellipses and density surfaces.
@@ -291,7 +293,7 @@ pub(super) fn by_radius(
         test_images(drawing.dataset),
         vae.title(),
         decimal(super::measures::RING, 1),
-        seed_and_epochs(vae),
+        seeds_and_epochs(runs),
     );
     let figure = Figure {
         title: "Overlap and variety by distance".into(),

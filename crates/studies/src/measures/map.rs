@@ -13,7 +13,6 @@ use figures::absence::Measurement;
 use figures::pictures::typical_distance;
 use figures::plane_map::{PlaneMap, code_box, rounded};
 use runs::Error;
-use runs::run_data::images;
 
 /// Codes per side of the map, and the map's half-width: those of the exercise
 /// that the study 'lab' is about.
@@ -84,7 +83,7 @@ pub(crate) fn on_the_map(drawing: &Drawing<'_>, run: &TrainedRun) -> Result<MapN
     drawing.measure(
         run,
         "lab-map",
-        "1: 21 × 21 over −4 … 4, minimum share 0.01",
+        "2: 21 × 21 over −4 … 4, minimum share 0.01",
         || map_numbers(drawing, run, [[-RANGE, RANGE]; 2]),
     )
 }
@@ -95,9 +94,9 @@ pub(crate) fn on_own_codes(drawing: &Drawing<'_>, run: &TrainedRun) -> Result<Ma
     drawing.measure(
         run,
         "lab-own-map",
-        "1: 21 × 21 over 99 % of the test codes",
+        "2: 21 × 21 over 99 % of the test codes",
         || {
-            let codes = run.encode(images(&drawing.dataset.test)).mean;
+            let codes = run.codes(&drawing.dataset.test)?.mean;
             map_numbers(drawing, run, code_box(codes.view())?)
         },
     )
@@ -115,7 +114,7 @@ fn map_numbers(
         let probabilities = classifier.probabilities(map.images.view())?;
         Ok(class_map(probabilities.view(), shape, MINIMUM_SHARE)?)
     });
-    let codes = run.encode(images(test)).mean;
+    let codes = run.codes(test)?.mean;
     let inside = codes
         .outer_iter()
         .filter(|code| {

@@ -52,16 +52,13 @@ impl Measure {
 /// # Errors
 /// An unknown name, with the nearest known one.
 pub fn measure(name: &str) -> Result<&'static Measure, Error> {
-    MEASURES
-        .iter()
-        .find(|measure| measure.name == name)
-        .ok_or_else(|| {
-            let known = MEASURES.iter().map(|measure| measure.name);
-            Error::Configuration(format!(
-                "there is no measure '{name}'; {}",
-                names::hint(name, known, &[])
-            ))
-        })
+    let known = || MEASURES.iter().map(|measure| measure.name);
+    let found = names::find(name, known());
+    let measure = MEASURES.iter().find(|known| Some(known.name) == found);
+    measure.ok_or_else(|| {
+        let hint = names::hint(name, known(), &[]);
+        Error::Configuration(format!("there is no measure '{name}'; {hint}"))
+    })
 }
 
 /// Every measure, by subject.
@@ -133,7 +130,7 @@ pub const MEASURES: &[Measure] = &[
         name: "train-loss",
         label: "training loss",
         unit: "nats",
-        about: "the last epoch's mean over training batches while the weights change",
+        about: "what the last epoch minimised, its mean over batches while the weights change",
         decimals: 2,
         value: |_, r| Ok(last(r)?.train.loss),
     },
@@ -141,9 +138,13 @@ pub const MEASURES: &[Measure] = &[
         name: "generalisation-gap",
         label: "generalisation gap",
         unit: "nats",
-        about: "test loss minus training loss of the last epoch",
+        about: "reconstruction plus KL or penalty of the last epoch, test minus training",
         decimals: 2,
-        value: |_, r| Ok(last(r)?.test.loss - last(r)?.train.loss),
+        value: |_, r| {
+            // The training loss itself has β, free bits or several samples in it.
+            let [test, train] = [&last(r)?.test, &last(r)?.train];
+            Ok(test.reconstruction + test.kl - train.reconstruction - train.kl)
+        },
     },
     Measure {
         name: "epochs",
@@ -239,8 +240,8 @@ pub const MEASURES: &[Measure] = &[
         name: "eigenvalue-ratio",
         label: "eigenvalue ratio",
         unit: "",
-        about: "largest over smallest variance of the codes along principal directions",
-        decimals: 1,
+        about: "smallest over largest variance of the codes along principal directions",
+        decimals: 3,
         value: |d, r| Ok(*codes(d, r)?.eigenvalue_ratio.get()?),
     },
     Measure {
@@ -296,7 +297,7 @@ pub const MEASURES: &[Measure] = &[
         name: "outside-map",
         label: "outside of the map",
         unit: "%",
-        about: "test codes outside of −4 … 4 on both axes",
+        about: "test codes of which a variable lies outside of −4 … 4",
         decimals: 1,
         value: |d, r| Ok(100.0 * code_numbers(d, r)?.extent.share_outside_map),
     },

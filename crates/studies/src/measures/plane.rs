@@ -12,7 +12,6 @@ use crate::{Drawing, TrainedRun};
 use figures::absence::{Measurement, unlabelled};
 use figures::plane_map::code_box;
 use runs::Error;
-use runs::run_data::images;
 
 /// Cells along each side when gaps are counted.
 pub(crate) const GAP_CELLS: usize = 50;
@@ -70,11 +69,11 @@ pub(crate) fn code_numbers(drawing: &Drawing<'_>, run: &TrainedRun) -> Result<Co
     drawing.measure(
         run,
         "autoencoder-codes",
-        "1: test codes, 50 cells, 95 % areas",
+        "2: test codes, 50 cells, 95 % areas",
         || {
             let (train, test) = (&drawing.dataset.train, &drawing.dataset.test);
-            let codes = run.encode(images(test)).mean;
-            let reference = run.encode(images(train)).mean;
+            let codes = run.codes(test)?.mean;
+            let reference = run.codes(train)?.mean;
             let neighbours = || -> Result<f64, Error> {
                 let labels = train.labels().ok_or_else(unlabelled)?;
                 let (reference, codes) = (reference.view(), codes.view());

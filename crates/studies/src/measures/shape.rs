@@ -4,14 +4,14 @@ use evaluation::codes::whiten;
 use evaluation::gaps::gaps;
 use evaluation::mmd::mmd_to_prior;
 use evaluation::sphericity::sphericity;
-use ndarray::s;
+use ndarray::Axis;
 use serde::{Deserialize, Serialize};
 
 use crate::{Drawing, TrainedRun};
 use evaluation::random_codes::CODES_SEED;
 use figures::absence::{Measurement, known};
+use figures::choice::in_random_order;
 use runs::Error;
-use runs::run_data::images;
 
 /// Codes of the discrepancy, and rows and draws of its null distribution.
 const DISCREPANCY: (usize, usize, usize) = (2000, 300, 400);
@@ -70,8 +70,8 @@ fn is_flat(eigenvalue_ratio: Option<f64>) -> bool {
 
 /// Measures the shape of a run's codes, once.
 pub(crate) fn shape(drawing: &Drawing<'_>, run: &TrainedRun) -> Result<Shape, Error> {
-    drawing.measure(run, "sampling-shape", "2", || {
-        let codes = run.encode(images(&drawing.dataset.test)).mean;
+    drawing.measure(run, "sampling-shape", "3", || {
+        let codes = run.codes(&drawing.dataset.test)?.mean;
         let round = sphericity(codes.view())?;
         let flat = is_flat(round.eigenvalue_ratio);
         let gaps = if codes.ncols() == 2 && !flat {
@@ -85,10 +85,11 @@ pub(crate) fn shape(drawing: &Drawing<'_>, run: &TrainedRun) -> Result<Shape, Er
             None
         } else {
             let (rows, null_rows, null_draws) = DISCREPANCY;
-            let rows = rows.min(codes.nrows());
+            let some = in_random_order(codes.nrows(), rows);
+            let rows = some.len();
             let ratio = whiten(codes.view()).map_err(Error::from).and_then(|white| {
-                let some = white.slice(s![..rows, ..]);
-                let found = mmd_to_prior(some, null_rows.min(rows), null_draws, CODES_SEED)?;
+                let some = white.select(Axis(0), &some);
+                let found = mmd_to_prior(some.view(), null_rows.min(rows), null_draws, CODES_SEED)?;
                 known(found.ratio, UNVARYING)
             });
             Some(Measurement::of(ratio)?)

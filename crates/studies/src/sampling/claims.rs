@@ -92,13 +92,13 @@ pub(super) const DECISIONS: &[(&str, Decide)] = &[
 /// What sampling in training is good for.
 pub(super) fn answer(claims: &[Claim]) -> Option<String> {
     let [shallow, space] = [claim(claims, "003.4")?, claim(claims, "003.10")?];
-    // Of the Fréchet distances: the flat model's without over with, and the ratio in space.
+    // Of the Fréchet distances, without over with.
     let flat = shallow.mean(4)? / shallow.mean(3)?;
     let mut text = format!(
         "Images made at random by a model trained without sampling lie {} from real ones as those \
          of a VAE in the small net with two latent variables, and {} in the deep net with three",
         times(flat, "far"),
-        times(space.mean(2)?, "far"),
+        times(space.mean(1)? / space.mean(0)?, "far"),
     );
     let gain = claim(claims, "003.8").and_then(|claim| claim.mean(2));
     if let Some(gain) = gain.filter(|gain| in_short(gain.abs()) != "0") {
@@ -218,17 +218,16 @@ fn space_more_spherical(drawing: &Drawing<'_>, _: &[f64]) -> Result<Decided, Err
     let directions = measure.shape(SPACE, "Bingham's statistic", |shape| {
         known(shape.bingham, UNVARYING)
     })?;
+    let differences = [&stretch, &radius, &directions].map(|of| of.difference("difference"));
     let verdict = combined_verdict(&[
-        stretch.difference("").verdict(AtMost, 0.0),
-        radius.difference("").verdict(AtLeast, 0.0),
-        directions.difference("").verdict(AtLeast, 0.0),
+        differences[0].verdict(AtMost, 0.0),
+        differences[1].verdict(AtLeast, 0.0),
+        differences[2].verdict(AtLeast, 0.0),
     ]);
-    Ok(Decided::new(
-        verdict,
-        [stretch.measured(), radius.measured(), directions.measured()]
-            .into_iter()
-            .flatten(),
-    ))
+    let measured = [stretch, radius, directions].map(Compared::measured);
+    let each = measured.into_iter().zip(differences);
+    let measured = each.flat_map(|(pair, difference)| pair.into_iter().chain([difference]));
+    Ok(Decided::new(verdict, measured))
 }
 
 fn space_very_bad(drawing: &Drawing<'_>, at: &[f64]) -> Result<Decided, Error> {

@@ -83,6 +83,16 @@ impl Part {
         let content = if written.contains_key("figure") {
             Content::Figure(Shown::of(written, models)?)
         } else {
+            let known = [
+                "heading", "text", "said", "document", "figure", "table", "models",
+            ];
+            let places = ["only_on", "not_on", "draw", "what", "needs"];
+            for key in written.keys() {
+                if !known.iter().chain(&places).any(|known| known == key) {
+                    let hint = names::hint(key, known.into_iter().chain(places), &[]);
+                    return Err(wrong(&format!("has the unknown key '{key}'; {hint}")));
+                }
+            }
             let written = written.try_into().map_err(|error: toml::de::Error| {
                 wrong(&format!("is wrong: {}", error.message().replace('`', "'")))
             })?;
@@ -96,9 +106,10 @@ impl Part {
     }
 
     pub(super) fn blocks(&self, drawing: &mut Drawing<'_>) -> Result<Vec<Block>, Error> {
-        let name = &drawing.dataset.name;
-        let is_other = self.only_on.as_ref().is_some_and(|only| only != name);
-        if is_other || self.not_on.as_ref() == Some(name) {
+        let name = drawing.dataset.name.as_str();
+        let is_here = |named: &String| names::find(named, [name]).is_some();
+        let is_other = self.only_on.as_ref().is_some_and(|only| !is_here(only));
+        if is_other || self.not_on.as_ref().is_some_and(is_here) {
             return Ok(Vec::new());
         }
         self.content.blocks(drawing)
@@ -127,14 +138,23 @@ impl Content {
             return Ok(Self::Heading(heading));
         }
         if let Some(text) = written.text {
+            check_places(&text, models)?;
             return Ok(Self::Paragraphs(text));
         }
         if let Some(words) = written.said {
             let document = written.document;
+            if document.is_empty() {
+                return Err(wrong(
+                    "has words that were said, but no document; expected document = \"…\" beside them",
+                ));
+            }
             return Ok(Self::Quotation { document, words });
         }
         if let Some(measures) = written.table {
             let chosen = written.models.map(|names| found(&names)).transpose()?;
+            if measures.is_empty() {
+                return Err(wrong("has a table of no measure; expected some names"));
+            }
             let measures = measures.iter().map(|name| measure(name));
             return Ok(Self::Table {
                 measures: measures.collect::<Result<_, _>>()?,
@@ -194,6 +214,33 @@ pub(super) fn paragraphs(text: &str) -> Vec<Block> {
         .collect()
 }
 
+/// Refuses places of a text that name a model which is not there.
+pub(super) fn check_places(text: &str, models: &[Model]) -> Result<(), Error> {
+    for place in text
+        .split('{')
+        .skip(1)
+        .filter_map(|rest| rest.split('}').next())
+    {
+        let named = ["title of ", "architecture of "];
+        let key = named.iter().find_map(|start| place.strip_prefix(start));
+        let is_known = |key: &str| models.iter().any(|model| model.key == key);
+        if let Some(key) = key.filter(|key| !is_known(key)) {
+            let hint = names::hint(key, models.iter().map(|model| model.key.as_str()), &[]);
+            return Err(wrong(&format!(
+                "has {{{place}}}, but no such model; {hint}"
+            )));
+        }
+        let whole = ["models", "dataset"];
+        let meant = names::nearest(place, whole, &[]).filter(|_| !whole.contains(&place));
+        if let Some(meant) = meant.filter(|_| key.is_none()) {
+            return Err(wrong(&format!(
+                "has {{{place}}}, which stands for nothing; did you mean {{{meant}}}?"
+            )));
+        }
+    }
+    Ok(())
+}
+
 /// A text with what stands in its places: `{title of vae}` is `VAE 784-256-2`,
 /// `{architecture of vae}` that without the kind, `{models}` the titles of all,
 /// `{dataset}` what the data set is called, `{0}` the first threshold. Other braces are the text's own.
@@ -235,7 +282,12 @@ fn value_of(place: &str, drawing: &Drawing<'_>, thresholds: &[f64]) -> Option<St
             }
         }
         let titles: Vec<String> = keys.iter().map(|key| drawing.title(key)).collect();
-        return Some(listed(&titles));
+        // Titles of a grid have commas of their own.
+        return Some(if titles.iter().any(|title| title.contains(',')) {
+            titles.join("; ")
+        } else {
+            listed(&titles)
+        });
     }
     if let Some(key) = place.strip_prefix("title of ") {
         return Some(drawing.title(key));

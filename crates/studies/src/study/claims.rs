@@ -7,7 +7,7 @@ use runs::Error;
 use serde::Deserialize;
 
 use super::Peculiar;
-use super::article::{filled, flowing};
+use super::article::{check_places, filled, flowing};
 use super::models::{self, Model};
 use crate::claims::{Claim, Decide, Decided};
 use crate::measures::{Measure, measure};
@@ -54,8 +54,8 @@ enum DecidedBy {
 #[derive(Clone, Debug)]
 struct Rule {
     measure: &'static Measure,
-    model: (String, String),
-    compared: Option<(Comparison, String, String)>,
+    model: String,
+    compared: Option<(Comparison, String)>,
     side: evaluation::statistics::Claim,
     threshold: f64,
 }
@@ -77,6 +77,13 @@ impl Stated {
         peculiar: &Peculiar,
     ) -> Result<Self, Error> {
         let id = written.id.clone().unwrap_or(id);
+        for text in [
+            &Some(written.statement.clone()),
+            &written.quantity,
+            &written.rule,
+        ] {
+            check_places(text.as_deref().unwrap_or_default(), models)?;
+        }
         let decide = peculiar.decisions.iter().find(|(known, _)| *known == id);
         let decided = match decide {
             Some((_, decide)) => DecidedBy::Rust {
@@ -137,9 +144,13 @@ impl Rule {
                 )));
             }
         };
-        let name = |value: &toml::Value| -> Result<(String, String), Error> {
-            let model = models::find(models, value)?;
-            Ok((model.key.clone(), model.title.clone()))
+        if !threshold.is_finite() {
+            return Err(Error::Configuration(format!(
+                "{about} has the threshold {threshold}, but needs a number"
+            )));
+        }
+        let name = |value: &toml::Value| -> Result<String, Error> {
+            Ok(models::find(models, value)?.key.clone())
         };
         let compared = match (&written.minus, &written.over) {
             (None, None) => None,
@@ -152,13 +163,13 @@ impl Rule {
             }
         };
         let compared = compared
-            .map(|(how, other)| name(other).map(|(key, title)| (how, key, title)))
+            .map(|(how, other)| name(other).map(|key| (how, key)))
             .transpose()?;
         let missing =
             |what: &str| Error::Configuration(format!("{about} has no {what}, but needs one"));
-        if written.quantity.is_some() || written.rule.is_some() {
+        if written.quantity.is_some() || written.rule.is_some() || !written.thresholds.is_empty() {
             return Err(Error::Configuration(format!(
-                "{about} has a quantity or a rule in words, but is decided by measure, model, and at_least or at_most"
+                "{about} has a quantity, a rule in words or thresholds, but is decided by measure, model, and at_least or at_most"
             )));
         }
         Ok(Self {
@@ -175,19 +186,18 @@ impl Rule {
         let over_seeds = |key: &str, title: &str| {
             drawing.over_seeds(key, title, |run| self.measure.of(drawing, run))
         };
-        let own = over_seeds(&self.model.0, &self.model.1)?;
+        let title = &drawing.title(&self.model);
+        let own = over_seeds(&self.model, title)?;
         let (measured, what) = match &self.compared {
-            None => (vec![own], format!("of '{}'", self.model.1)),
-            Some((how, key, title)) => {
-                let other = over_seeds(key, title)?;
+            None => (vec![own], format!("of '{title}'")),
+            Some((how, key)) => {
+                let other_title = &drawing.title(key);
+                let other = over_seeds(key, other_title)?;
                 let (compared, word) = match how {
                     Comparison::Minus => (own.minus(&other, "difference"), "minus"),
                     Comparison::Over => (own.over(&other, "ratio"), "over"),
                 };
-                let what = format!(
-                    "of '{}' {word} that of '{title}', seed by seed,",
-                    self.model.1
-                );
+                let what = format!("of '{title}' {word} that of '{other_title}', seed by seed,");
                 (vec![own, other, compared], what)
             }
         };

@@ -20,7 +20,7 @@ use runs::configuration::ReadingConfiguration;
 use serde::Deserialize;
 use viz::page::Block;
 
-use self::article::{Content, Part, flowing, paragraphs};
+use self::article::{Content, Part, check_places, filled, flowing, paragraphs};
 use self::claims::Stated;
 use self::figure::Shown;
 use self::models::Model;
@@ -140,6 +140,14 @@ impl Study {
             source,
         })?;
         let name = path.file_stem().unwrap_or_default().to_string_lossy();
+        let taken = crate::STUDIES.iter().any(|study| study.name == slug(&name));
+        if taken {
+            return Err(Error::Configuration(format!(
+                "{} is called as the built-in study '{}', whose folder of figures it would take; give the file another name",
+                path.display(),
+                slug(&name)
+            )));
+        }
         Self::parse(&name, &text).map_err(|error| match error {
             Error::Configuration(problem) => {
                 Error::Configuration(format!("{}: {problem}", path.display()))
@@ -179,6 +187,7 @@ impl Study {
             ));
         }
         let models = models::of(&written.base, &written.grid, &written.models)?;
+        check_places(&written.text, &models)?;
         let measures: Vec<&'static Measure> = written
             .measures
             .iter()
@@ -216,7 +225,18 @@ impl Study {
                 let id = format!("{}.{}", slug(name), index + 1);
                 Stated::of(claim, id, &models, &peculiar)
             })
-            .collect::<Result<_, _>>()?;
+            .collect::<Result<Vec<_>, _>>()?;
+        let mut ids: Vec<&str> = claims
+            .iter()
+            .map(|claim: &Stated| claim.id.as_str())
+            .collect();
+        ids.sort_unstable();
+        if let Some(pair) = ids.windows(2).find(|pair| pair[0] == pair[1]) {
+            return Err(Error::Configuration(format!(
+                "two claims have the id '{}', but each needs its own",
+                pair[0]
+            )));
+        }
         Ok(Self {
             name: slug(name),
             title: written.title,
@@ -299,7 +319,7 @@ impl Study {
     /// # Errors
     /// When a figure cannot be made or written.
     pub fn blocks(&self, drawing: &mut Drawing<'_>) -> Result<Vec<Block>, Error> {
-        let mut blocks = paragraphs(&self.text);
+        let mut blocks = paragraphs(&filled(&self.text, drawing, &[]));
         for part in &self.article {
             blocks.extend(part.blocks(drawing)?);
         }

@@ -28,6 +28,9 @@ impl Model {
         base: &[(String, toml::Value)],
         settings: Vec<(String, toml::Value)>,
     ) -> Result<Self, Error> {
+        for (key, _) in base.iter().chain(&settings) {
+            refuse_of_study(key)?;
+        }
         let overrides: Vec<Override> = base
             .iter()
             .chain(&settings)
@@ -51,6 +54,19 @@ impl Model {
         let mut found = found.filter(|(known, _)| known == name || last(known) == name);
         found.next().map(|(_, value)| value)
     }
+}
+
+/// Refuses settings that are the same for all models, and are the study's own.
+fn refuse_of_study(key: &str) -> Result<(), Error> {
+    let own = match key {
+        "data.dataset" => "dataset = \"…\"",
+        "training.seed" => "seeds = N",
+        _ if key.starts_with("data.reading") => "[reading]",
+        _ => return Ok(()),
+    };
+    Err(Error::Configuration(format!(
+        "the models set {key}, which is the same for all of them; expected {own} at the head of the study"
+    )))
 }
 
 /// The last part of a dotted name, as words.
@@ -158,7 +174,7 @@ pub(super) fn find<'m>(models: &'m [Model], name: &toml::Value) -> Result<&'m Mo
 }
 
 /// Whether two values are one: 4 and 4.0 are.
-fn same(a: &toml::Value, b: &toml::Value) -> bool {
+pub(super) fn same(a: &toml::Value, b: &toml::Value) -> bool {
     match (number(a), number(b)) {
         (Some(a), Some(b)) => a == b,
         _ => a == b,

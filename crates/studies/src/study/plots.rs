@@ -9,7 +9,7 @@ use viz::Figure;
 use viz::charts::{SettingCell, SettingChart, SettingSeries, Settings};
 use viz::page::Block;
 
-use super::models::{Model, flat, last, number, shown};
+use super::models::{Model, flat, last, number, same, shown};
 use crate::measures::{Measure, measure};
 
 /// Two plots stand beside each other on a page.
@@ -50,11 +50,32 @@ impl StatedPlot {
             Some(by) => vec![known(by)?],
             None => others(models, &against),
         };
-        Ok(Self {
+        let plot = Self {
             measure: measure(&written.measure)?,
             against,
             by,
-        })
+        };
+        plot.check(models)?;
+        Ok(plot)
+    }
+
+    /// Every point of a plot is one model.
+    fn check(&self, models: &[Model]) -> Result<(), Error> {
+        let place =
+            |model: &Model| Some((shown(model.setting(&self.against)?), self.series_of(model)));
+        for (index, model) in models.iter().enumerate() {
+            let here = place(model);
+            let other = models[..index]
+                .iter()
+                .find(|other| here.is_some() && place(other) == here);
+            if let Some(other) = other {
+                return Err(Error::Configuration(format!(
+                    "a plot of '{}' against '{}' has '{}' and '{}' in one place; plot it by the setting in which they differ, or leave 'by' out",
+                    self.measure.name, self.against, other.title, model.title
+                )));
+            }
+        }
+        Ok(())
     }
 
     /// Every measure against the first setting of a grid.
@@ -96,6 +117,7 @@ pub(super) fn draw(
     models: &[Model],
 ) -> Result<Vec<Block>, Error> {
     let mut links = Vec::new();
+    let mut empty = Vec::new();
     for (index, plot) in plots.iter().enumerate() {
         let file = format!(
             "{}-by-{}-{}",
@@ -103,36 +125,47 @@ pub(super) fn draw(
             last(&plot.against),
             index + 1
         );
-        links.push(plot.draw(drawing, models, &file)?);
+        match plot.draw(drawing, models, &file)? {
+            Some(link) => links.push(link),
+            None => empty.push(plot.measure.label),
+        }
     }
     // Two beside each other, where the page is wide enough.
-    Ok(links
-        .chunks(2)
-        .map(|pair| Block::Figures(pair.to_vec()))
-        .collect())
+    let pairs = links.chunks(2).map(|pair| Block::Figures(pair.to_vec()));
+    let mut blocks: Vec<Block> = pairs.collect();
+    if !empty.is_empty() {
+        blocks.push(Block::paragraph(format!(
+            "Left out: plots of {}, which no model has.",
+            empty.join("; ")
+        )));
+    }
+    Ok(blocks)
 }
 
 impl StatedPlot {
+    /// Nothing where no model has the measure.
     fn draw(
         &self,
         drawing: &mut Drawing<'_>,
         models: &[Model],
         file: &str,
-    ) -> Result<viz::page::FigureLink, Error> {
+    ) -> Result<Option<viz::page::FigureLink>, Error> {
         let settings = self.settings(models);
         let mut names: Vec<String> = Vec::new();
         let mut series: Vec<SettingSeries> = Vec::new();
         let mut data = Vec::new();
+        let mut is_empty = true;
         for model in models {
             let Some(at) = model
                 .setting(&self.against)
-                .and_then(|value| settings.iter().position(|other| other == value))
+                .and_then(|value| settings.iter().position(|other| same(other, value)))
             else {
                 continue;
             };
-            let measured = drawing.over_seeds(&model.key, &model.title, |run| {
+            let measured = drawing.over_seeds(&model.key, &drawing.title(&model.key), |run| {
                 self.measure.of(drawing, run)
             })?;
+            is_empty &= measured.by_seed.is_empty();
             let name = self.series_of(model);
             let row = names.iter().position(|known| *known == name);
             let row = row.unwrap_or_else(|| {
@@ -146,6 +179,9 @@ impl StatedPlot {
             });
             series[row].cells[at] = cell(&measured);
             data.push(json!({"model": model.key, "by_seed": measured.by_seed}));
+        }
+        if is_empty {
+            return Ok(None);
         }
         let numbers: Option<Vec<f64>> = settings.iter().map(number).collect();
         let words: Vec<String> = settings.iter().map(shown).collect();
@@ -186,7 +222,7 @@ impl StatedPlot {
             "values": words,
             "models": data,
         });
-        drawing.chart_link(file, figure, &runs, data)
+        drawing.chart_link(file, figure, &runs, data).map(Some)
     }
 
     /// The distinct values of the setting, numbers in ascending order.
@@ -196,7 +232,7 @@ impl StatedPlot {
             .iter()
             .filter_map(|model| model.setting(&self.against))
         {
-            if !settings.contains(value) {
+            if !settings.iter().any(|known| same(known, value)) {
                 settings.push(value.clone());
             }
         }

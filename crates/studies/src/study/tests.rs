@@ -164,7 +164,7 @@ models = ["beta 0.5, latent 2"]
     // Those after the article have files of their own too.
     assert_eq!(study.figures[0].file, "map-2");
     for (from, to, expected) in [
-        ("heading = ", "heding = ", "unknown field 'heding'"),
+        ("heading = ", "heding = ", "did you mean 'heading'"),
         ("heading = \"First\"", "heading = 3", "expected a string"),
         (
             "heading = \"First\"",
@@ -191,6 +191,70 @@ models = ["beta 0.5, latent 2"]
         let message = refused(&GRID.replacen("[grid]", &changed, 1));
         assert!(message.contains(expected), "{to}: {message}");
     }
+}
+
+#[test]
+fn what_a_file_cannot_mean_is_refused() {
+    let with = |from: &str, to: &str| refused(&GRID.replacen(from, to, 1));
+    for (from, to, expected) in [
+        // The same for all models.
+        (
+            "model.latent = [2, 8]",
+            "data.dataset = ['a', 'b']",
+            "expected dataset =",
+        ),
+        (
+            "training.epochs = 1",
+            "training.seed = 7",
+            "expected seeds = N",
+        ),
+        (
+            "training.epochs = 1",
+            "data.reading.invert = true",
+            "[reading]",
+        ),
+        ("at_most = 1", "at_most = nan", "needs a number"),
+        (
+            "at_most = 1",
+            "at_most = 1\nthresholds = [1]",
+            "in words or thresholds",
+        ),
+        (
+            "at_most = 1",
+            "at_most = 1\nid = 'a'\n[[claims]]\nid = 'a'\nstatement = 's'\nmeasure = 'kl'\nmodel = 'beta 4, latent 8'\nat_most = 1",
+            "two claims have the id 'a'",
+        ),
+        (
+            "[grid]",
+            "[[plots]]\nmeasure = 'kl'\nagainst = 'beta'\nby = 'beta'\n[grid]",
+            "in one place",
+        ),
+        (
+            "[grid]",
+            "[[article]]\ntext = 'of {title of vea}'\n[grid]",
+            "no such model",
+        ),
+        (
+            "[grid]",
+            "[[article]]\ntext = 'of {modells}'\n[grid]",
+            "did you mean {models}",
+        ),
+        ("[grid]", "[[article]]\ntable = []\n[grid]", "no measure"),
+        ("[grid]", "[[article]]\nsaid = 'so'\n[grid]", "no document"),
+        (
+            "figures = [\"map\"",
+            "figures = [{ figure = \"traversals\", range = 0 }",
+            "a range above 0",
+        ),
+    ] {
+        let message = with(from, to);
+        assert!(message.contains(expected), "{to}: {message}");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("Lab.toml");
+    std::fs::write(&path, GRID).unwrap();
+    let message = Study::read(&path).unwrap_err().to_string();
+    assert!(message.contains("built-in study 'lab'"), "{message}");
 }
 
 #[test]
