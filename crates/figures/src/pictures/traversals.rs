@@ -69,7 +69,7 @@ impl Picture for Traversals {
         let test = &drawing.dataset.test;
         if self.image >= test.len() {
             return Err(Error::Configuration(format!(
-                "the figure '{}' is of test image {}, but there are {}; expected one below that",
+                "the figure '{}' is of test image {}, but must be of one below {}",
                 Self::NAME,
                 self.image,
                 test.len()
