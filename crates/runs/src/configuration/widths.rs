@@ -53,9 +53,10 @@ fn hidden(text: &str, inputs: Option<i64>, latent: Option<i64>) -> Result<Vec<i6
     let parts: Vec<&str> = if is_dashed {
         bare.split('-').map(str::trim).collect()
     } else {
-        // Spaces may stand for commas and beside them; nothing between two commas
-        // is no width.
-        let parts = bare.split(',').flat_map(|part| {
+        // Spaces may stand for commas and beside them, and one may end the list;
+        // nothing between two commas is no width.
+        let list = bare.strip_suffix(',').unwrap_or(bare);
+        let parts = list.split(',').flat_map(|part| {
             let words: Vec<&str> = part.split_whitespace().collect();
             if words.is_empty() { vec![""] } else { words }
         });
@@ -157,6 +158,14 @@ mod tests {
                 Ok(widths),
                 "{text}"
             );
+        }
+    }
+
+    #[test]
+    fn a_width_that_is_missing_is_refused() {
+        for text in ["32,,8", ",8", "8,,", ","] {
+            let refused = resolve(&[&format!("model.hidden={text}")]).unwrap_err();
+            assert!(refused.contains("must be the widths"), "{text}: {refused}");
         }
     }
 

@@ -201,7 +201,7 @@ fn the_lead_begins_with_what_was_found() {
     let html = html(out.path());
     let lead = &html[..html.find("<nav").unwrap()];
     let found = "mnist, one seed a model. </strong>An autoencoder leaves 83 % of its codes outside \
-                 of that square, and a VAE of the same layers 2 %; the class with most room has 11 \
+                 of the square from −4 to 4, and a VAE of the same layers 2 %; the class with most room has 11 \
                  times the area of that with least, in the VAE 4.4; and a step of 0.1 from a random \
                  point turns the image into another class in 1.5 % of cases, in the VAE in 5.3 %.</p>\n\
                  <p>Statement mine.1 &lt;of&gt; a document: mixed (AE: 3 (diverged: seeds 1, 2)).</p>\n\

@@ -91,7 +91,7 @@ fn what_is_unknown_is_named_with_the_nearest() {
         ),
         (
             "\"active-units\"",
-            "\"active_units\"",
+            "\"activ-units\"",
             "did you mean 'active-units'",
         ),
         ("[\"map\", ", "[\"maps\", ", "did you mean 'map'"),
