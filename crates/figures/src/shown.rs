@@ -2,9 +2,9 @@
 
 use datasets::Dataset;
 use evaluation::elbo::ACTIVE_VARIANCE;
-use ndarray::Axis;
 
 use crate::TrainedRun;
+use crate::pictures::UnitsInUse;
 use crate::wording::{listed, spelled};
 use runs::Error;
 
@@ -65,10 +65,8 @@ pub fn collapses(
 /// # Errors
 /// A test set that the run cannot encode.
 pub fn collapsed(dataset: &Dataset, run: &TrainedRun) -> Result<usize, Error> {
-    let mean = run.codes(&dataset.test)?.mean.mapv(f64::from);
-    let variances = mean.var_axis(Axis(0), 0.0);
-    let below = variances.iter().filter(|&&of| of <= ACTIVE_VARIANCE);
-    Ok(below.count())
+    let units = UnitsInUse::of(&run.codes(&dataset.test)?)?;
+    Ok(run.latent() - units.active())
 }
 
 /// The index of the loss that is nearest to the median of the finite ones, of

@@ -1,6 +1,6 @@
 //! Which latent variables carry something: variance of μ and KL of each.
 
-use evaluation::elbo::kl_per_dimension;
+use evaluation::elbo::{ACTIVE_VARIANCE, kl_per_dimension};
 use ndarray::{ArrayView2, Axis};
 use runs::Error;
 use serde::{Deserialize, Serialize};
@@ -16,7 +16,7 @@ use crate::{Drawing, TrainedRun};
 
 /// Variables at or below it are collapsed; of the variance (Burda et al. 2016)
 /// and, in nats, of the KL.
-pub const THRESHOLD: f64 = 0.01;
+pub const THRESHOLD: f64 = ACTIVE_VARIANCE;
 /// Decades shown below the threshold, at most.
 const LOWEST: f64 = 1e-8;
 const SIZE: [f64; 2] = [330.0, 150.0];

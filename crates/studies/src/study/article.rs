@@ -214,56 +214,60 @@ pub(super) fn paragraphs(text: &str) -> Vec<Block> {
         .collect()
 }
 
-/// Refuses places of a text that name a model which is not there.
+/// Refuses places of a text that name a model which is not there, or nearly
+/// another place.
 pub(super) fn check_places(text: &str, models: &[Model]) -> Result<(), Error> {
-    for place in text
-        .split('{')
-        .skip(1)
-        .filter_map(|rest| rest.split('}').next())
-    {
-        let named = ["title of ", "architecture of "];
-        let key = named.iter().find_map(|start| place.strip_prefix(start));
-        let is_known = |key: &str| models.iter().any(|model| model.key == key);
-        if let Some(key) = key.filter(|key| !is_known(key)) {
-            let hint = names::hint(key, models.iter().map(|model| model.key.as_str()), &[]);
-            return Err(wrong(&format!(
-                "has {{{place}}}, but no such model; {hint}"
-            )));
-        }
-        let whole = ["models", "dataset"];
-        let meant = names::nearest(place, whole, &[]).filter(|_| !whole.contains(&place));
-        if let Some(meant) = meant.filter(|_| key.is_none()) {
-            return Err(wrong(&format!(
-                "has {{{place}}}, which stands for nothing; did you mean {{{meant}}}?"
-            )));
-        }
+    let mut refused = None;
+    replaced(text, |place| {
+        refused = refused.take().or_else(|| problem_of(place, models));
+        None
+    });
+    refused.map_or(Ok(()), |problem| Err(wrong(&problem)))
+}
+
+fn problem_of(place: &str, models: &[Model]) -> Option<String> {
+    let named = ["title of ", "architecture of "];
+    if let Some(key) = named.iter().find_map(|start| place.strip_prefix(start)) {
+        let known = || models.iter().map(|model| model.key.as_str());
+        let hint = names::hint(key, known(), &[]);
+        let is_known = known().any(|known| known == key);
+        return (!is_known).then(|| format!("has {{{place}}}, but no such model; {hint}"));
     }
-    Ok(())
+    let whole = ["models", "dataset"];
+    let meant = names::nearest(place, whole, &[]).filter(|_| !whole.contains(&place))?;
+    Some(format!(
+        "has {{{place}}}, which stands for nothing; did you mean {{{meant}}}?"
+    ))
 }
 
 /// A text with what stands in its places: `{title of vae}` is `VAE 784-256-2`,
 /// `{architecture of vae}` that without the kind, `{models}` the titles of all,
-/// `{dataset}` what the data set is called, `{0}` the first threshold. Other braces are the text's own.
+/// `{dataset}` what the data set is called, `{0}` the first threshold. Other
+/// braces are the text's own.
 pub(super) fn filled(text: &str, drawing: &Drawing<'_>, thresholds: &[f64]) -> String {
-    let mut filled = String::new();
+    replaced(text, |place| value_of(place, drawing, thresholds))
+}
+
+/// A text with what `value` gives for what stands in braces; where it gives
+/// nothing, the braces stay.
+fn replaced(text: &str, mut value: impl FnMut(&str) -> Option<String>) -> String {
+    let mut replaced = String::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('{') {
-        filled.push_str(before);
+        replaced.push_str(before);
         let place = after.split_once('}');
-        let value =
-            place.and_then(|(place, after)| Some((value_of(place, drawing, thresholds)?, after)));
-        match value {
+        match place.and_then(|(place, after)| Some((value(place)?, after))) {
             Some((value, after)) => {
-                filled.push_str(&value);
+                replaced.push_str(&value);
                 rest = after;
             }
             None => {
-                filled.push('{');
+                replaced.push('{');
                 rest = after;
             }
         }
     }
-    filled + rest
+    replaced + rest
 }
 
 fn value_of(place: &str, drawing: &Drawing<'_>, thresholds: &[f64]) -> Option<String> {

@@ -250,6 +250,9 @@ fn what_a_file_cannot_mean_is_refused() {
         let message = with(from, to);
         assert!(message.contains(expected), "{to}: {message}");
     }
+    // A brace that nothing closes holds no place.
+    let open = GRID.replacen("[grid]", "[[article]]\ntext = 'a { models b'\n[grid]", 1);
+    assert!(Study::parse("study", &open).is_ok());
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("Lab.toml");
     std::fs::write(&path, GRID).unwrap();
