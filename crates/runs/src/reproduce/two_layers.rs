@@ -24,7 +24,9 @@ use crate::report;
 use crate::run_data;
 use crate::run_folder::{EpochMetrics, Losses, RunFolder, RunResult, Status};
 use crate::run_images::{RunImages, treated};
-use crate::training::{Checkpoints, Run, attachments, has_diverged, metadata, seen_after};
+use crate::training::{
+    Checkpoints, Run, attachments, has_diverged, images_per_second, metadata, seen_after,
+};
 
 /// Steps between two reports of progress.
 const STEPS: usize = 100;
@@ -238,7 +240,7 @@ fn metrics(
         data_treatment: images.treatment,
         learning_rate: Some(config.learning_rate_at(trainer.epoch() - 1, steps - 1, steps)),
         seconds,
-        images_per_second: images.train_count as f64 / seconds,
+        images_per_second: images_per_second(images, seconds),
     })
 }
 

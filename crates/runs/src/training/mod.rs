@@ -17,7 +17,9 @@ use crate::run_data::{DataLocation, RunData, anchored, refuse_inside};
 use crate::run_folder::{EpochMetrics, RunFolder, RunResult, Status};
 
 pub use self::run::Run;
-pub(crate) use self::run::{Checkpoints, attachments, has_diverged, metadata, seen_after};
+pub(crate) use self::run::{
+    Checkpoints, attachments, has_diverged, images_per_second, metadata, seen_after,
+};
 
 /// How long a run goes on without a checkpoint, unless it is told otherwise:
 /// what a kill costs at most.

@@ -354,7 +354,7 @@ impl Run<'_> {
             data_treatment: images.treatment,
             learning_rate: Some(config.learning_rate_at(trainer.epoch() - 1, steps - 1, steps)),
             seconds: trained.seconds,
-            images_per_second: images.train_count as f64 / trained.seconds,
+            images_per_second: images_per_second(images, trained.seconds),
         })
     }
 
@@ -424,6 +424,13 @@ pub(crate) fn has_diverged(error: &EvaluationError) -> bool {
         error,
         EvaluationError::NotFinite { .. } | EvaluationError::Variance { .. }
     )
+}
+
+/// Training images per second of an epoch; of one that the clock did not see
+/// pass, no infinity, for which JSON has no word.
+pub(crate) fn images_per_second(images: &RunImages<'_>, seconds: f64) -> f64 {
+    const LEAST_SECONDS: f64 = 1e-9;
+    images.train_count as f64 / seconds.max(LEAST_SECONDS)
 }
 
 /// A divergence that the weights alone do not show.
