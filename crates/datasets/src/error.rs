@@ -4,6 +4,8 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
+use memory::TooLarge;
+
 use crate::folder::{FolderProblem, ImageProblem};
 use crate::shape::Shape;
 
@@ -325,6 +327,16 @@ pub enum DataError {
         /// One entry per mirror: its address and what went wrong.
         attempts: Vec<String>,
     },
+    /// [`Lookup::stop`](crate::Lookup::stop) was set during a download.
+    #[error(
+        "stopped by a signal while {file} of {dataset} was downloaded; nothing of that file was kept, repeat the command"
+    )]
+    Stopped {
+        /// The data set concerned.
+        dataset: &'static str,
+        /// The file that was not finished.
+        file: String,
+    },
     /// A mirror address is not an http or https URL.
     #[error(
         "mirror \"{url}\" is no http:// or https:// address: correct $LATENT_ATLAS_MIRROR or the mirror option"
@@ -344,6 +356,9 @@ pub enum DataError {
         /// What the operating system said.
         source: io::Error,
     },
+    /// More memory is needed than the machine has.
+    #[error("{0}; keep fewer or smaller rows there, or use a machine with more memory")]
+    Memory(TooLarge),
     /// The operation makes no sense for this data set.
     #[error("{dataset} {reason}")]
     NotApplicable {

@@ -89,6 +89,7 @@ impl Error {
             Self::Benchmark(_) => 1,
             Self::Diverged { .. } => 3,
             Self::Stopped { .. } | Self::Interrupted { .. } | Self::Abandoned => 75,
+            Self::Data(datasets::DataError::Stopped { .. }) => 75,
             _ => 2,
         }
     }

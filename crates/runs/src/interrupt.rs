@@ -6,8 +6,8 @@
 //! whole group, so that it arrives twice; a signal close behind the first is
 //! therefore part of it.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, LazyLock};
 #[cfg(unix)]
 use std::time::Duration;
 
@@ -35,7 +35,7 @@ impl Interrupt {
         use signal_hook::iterator::Signals;
 
         let mut signals = Signals::new([SIGINT, SIGTERM, SIGUSR1])?;
-        let interrupt = Self::default();
+        let interrupt = Self::of_process();
         let asked = interrupt.clone();
         std::thread::Builder::new()
             .name("signals".into())
@@ -58,7 +58,23 @@ impl Interrupt {
     /// Never.
     #[cfg(not(unix))]
     pub fn install() -> std::io::Result<Self> {
-        Ok(Self::default())
+        Ok(Self::of_process())
+    }
+
+    /// The request that [`install`](Self::install) lets signals make, for what
+    /// is built before or apart from whoever calls that.
+    #[must_use]
+    pub fn of_process() -> Self {
+        static REQUESTED: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
+        Self {
+            requested: Arc::clone(&REQUESTED),
+        }
+    }
+
+    /// What is set once a stop was asked for.
+    #[must_use]
+    pub fn flag(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.requested)
     }
 
     /// Whether a stop was asked for.

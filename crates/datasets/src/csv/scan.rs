@@ -1,14 +1,12 @@
 //! The first pass over a table: how many rows it has and of what.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
-use csv::{ByteRecord, ErrorKind, Reader};
+use csv::{ByteRecord, ErrorKind};
 
 use super::columns::Columns;
-use super::dialect::Dialect;
+use super::dialect::{Dialect, TableReader};
 use crate::error::DataError;
 use crate::table::{ClassSet, LABEL, Place, shown, whole_label};
 
@@ -56,7 +54,7 @@ impl Scan {
 pub(super) struct Lines {
     path: PathBuf,
     dialect: Dialect,
-    reader: Reader<BufReader<File>>,
+    reader: TableReader,
     pub(super) record: ByteRecord,
 }
 
@@ -121,10 +119,11 @@ impl Lines {
 
 /// Reads a line; false behind the last one.
 pub(super) fn next_record(
-    reader: &mut Reader<BufReader<File>>,
+    reader: &mut TableReader,
     record: &mut ByteRecord,
     place: &Place,
 ) -> Result<bool, DataError> {
+    reader.get_mut().begin_line();
     reader
         .read_byte_record(record)
         .map_err(|error| match error.into_kind() {

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use clap::{Args, Subcommand};
 use datasets::{FetchAction, FileStatus, Source};
+use runs::interrupt::Interrupt;
 use serde::Serialize;
 
 use super::inspect::Inspect;
@@ -70,6 +71,8 @@ impl Data {
 }
 
 fn fetch(target: &Target, output: &Output) -> anyhow::Result<()> {
+    // The lookup hears it.
+    Interrupt::install()?;
     let mut progress = DownloadProgress::new(*output);
     let mut reports = Vec::new();
     let mut text = String::new();
