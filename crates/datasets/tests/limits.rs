@@ -104,7 +104,9 @@ fn a_line_without_an_end_is_refused() {
         fs::write(&path, text).unwrap();
         let message = refusal(Source::Path(path), Reading::default());
         assert!(
-            message.contains(name) && message.contains("longer than 64 MB"),
+            message.contains(name)
+                && message.contains("found a line")
+                && message.contains("more than 64 MB"),
             "{message}"
         );
     }

@@ -44,7 +44,7 @@ impl Read for BoundedLines {
             io::Error::new(
                 io::ErrorKind::InvalidData,
                 format!(
-                    "a line of it, or what stands between two quotes, is longer than {} MB",
+                    "a line, or what stands between two quotes, of more than {} MB",
                     MAX_LINE >> 20
                 ),
             )

@@ -1,6 +1,7 @@
 //! The first pass over a table: how many rows it has and of what.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use csv::{ByteRecord, ErrorKind};
@@ -127,6 +128,9 @@ pub(super) fn next_record(
     reader
         .read_byte_record(record)
         .map_err(|error| match error.into_kind() {
+            ErrorKind::Io(source) if source.kind() == io::ErrorKind::InvalidData => {
+                place.wrong(source.to_string(), "a table with a line for each row")
+            }
             ErrorKind::Io(source) => place.unreadable(source),
             other => place.wrong(format!("a line that is no record ({other:?})"), "a table"),
         })
