@@ -288,7 +288,7 @@ pub enum DataError {
     },
     /// The data set is in none of the folders and downloading is switched off.
     #[error(
-        "the four files of {dataset} ({accepted}) were not found in {} and downloading is switched off: run `data fetch {dataset}` where the network is allowed, or name the folder that holds {dataset}/ with --data-dir",
+        "the four files of {dataset} ({accepted}) were not found in {}, and downloading is switched off: run `data fetch {dataset}` where the network is allowed, or name the folder that holds {dataset}/ with --data-dir",
         Listed(searched)
     )]
     Offline {
@@ -509,10 +509,12 @@ struct Listed<'a>(&'a [PathBuf]);
 impl fmt::Display for Listed<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, path) in self.0.iter().enumerate() {
-            if index > 0 {
-                formatter.write_str(", ")?;
-            }
-            write!(formatter, "{}", path.display())?;
+            let separator = match index {
+                0 => "",
+                _ if index + 1 == self.0.len() => " or ",
+                _ => ", ",
+            };
+            write!(formatter, "{separator}{}", path.display())?;
         }
         Ok(())
     }

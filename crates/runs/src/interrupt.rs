@@ -65,10 +65,8 @@ impl Interrupt {
     /// is built before or apart from whoever calls that.
     #[must_use]
     pub fn of_process() -> Self {
-        static REQUESTED: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
-        Self {
-            requested: Arc::clone(&REQUESTED),
-        }
+        static PROCESS: LazyLock<Interrupt> = LazyLock::new(Interrupt::default);
+        PROCESS.clone()
     }
 
     /// What is set once a stop was asked for.
