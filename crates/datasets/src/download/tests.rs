@@ -378,16 +378,19 @@ fn a_mirror_that_breaks_every_time_is_left() {
 
 #[test]
 fn a_mirror_that_failed_is_the_last_one_asked_for_the_next_file() {
-    let (slow, good) = (serve(Reply::silence()), serve(Reply::file(GOOD)));
+    let (bad, good) = (
+        serve(Reply::status("404 Not Found")),
+        serve(Reply::file(GOOD)),
+    );
     let stop = AtomicBool::new(false);
-    let bases = [slow.base(), good.base()];
+    let bases = [bad.base(), good.base()];
     let mut mirrors = mirrors(&bases, &stop);
     for _ in 0..3 {
         let root = tempfile::tempdir().unwrap();
         let done = mirrors.download(&file(), root.path(), &mut |_| {});
         assert_eq!(done.unwrap().url, good.base() + PATH);
     }
-    assert_eq!((slow.requests().len(), good.requests().len()), (1, 3));
+    assert_eq!((bad.requests().len(), good.requests().len()), (1, 3));
 }
 
 #[test]
@@ -405,7 +408,7 @@ fn a_wrong_answer_is_not_asked_for_again() {
 
 #[test]
 fn a_stop_is_heard_at_any_moment_and_leaves_nothing() {
-    // With the patience of users: what ends it is the stop.
+    // With the patience of users, or more: what ends it is the stop.
     let waits: &[(&str, Reply)] = &[
         ("no answer", Reply::silence()),
         ("no body", Reply::announcing(61, b"").then_silence()),
@@ -426,8 +429,9 @@ fn a_stop_is_heard_at_any_moment_and_leaves_nothing() {
         });
         let bases = [server.base()];
         let begun = Instant::now();
-        let result =
-            Mirrors::new("set", bases.to_vec(), &stop).download(&file(), root.path(), &mut |_| {});
+        let mut patient = Mirrors::new("set", bases.to_vec(), &stop);
+        patient.patience.waits = &[Duration::from_secs(60)];
+        let result = patient.download(&file(), root.path(), &mut |_| {});
         let took = begun.elapsed();
         thread.join().unwrap();
         let Err(error @ DataError::Stopped { .. }) = result else {
