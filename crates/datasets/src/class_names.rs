@@ -5,9 +5,13 @@ use std::path::{Path, PathBuf};
 
 use crate::error::DataError;
 use crate::idx::IdxFolder;
+use crate::regular::read_text;
 
 /// The file that names the classes of any source.
 pub(crate) const LABELS_FILE: &str = "labels.txt";
+
+/// Bytes that such a file may have: thousands of classes, but no data.
+const MAX_BYTES: u64 = 16 << 20;
 
 /// Names of classes by label.
 #[derive(Debug, Default)]
@@ -24,7 +28,7 @@ pub(crate) fn of_idx(located: &IdxFolder) -> Result<ClassNames, DataError> {
     let mapping = located
         .folder
         .join(format!("{}mapping.txt", located.prefix));
-    if located.is_emnist() && mapping.is_file() {
+    if located.is_emnist() && mapping.exists() {
         return Ok(ClassNames {
             by_label: characters(&mapping)?,
             listed_in: None,
@@ -40,10 +44,11 @@ pub(crate) fn of_idx(located: &IdxFolder) -> Result<ClassNames, DataError> {
 /// that label.
 pub(crate) fn beside(folder: &Path) -> Result<ClassNames, DataError> {
     let path = folder.join(LABELS_FILE);
-    if !path.is_file() {
+    // A folder of that name is a class.
+    if !path.exists() || path.is_dir() {
         return Ok(ClassNames::default());
     }
-    let text = read(&path)?;
+    let text = read_text(&path, MAX_BYTES)?;
     let lines: Vec<&str> = text
         .lines()
         .map(str::trim)
@@ -102,7 +107,7 @@ fn numbered(line: &str) -> Option<(i64, String)> {
 /// EMNIST's mapping: in each line a label and the code points of the
 /// characters it stands for (Cohen et al. 2017).
 fn characters(path: &Path) -> Result<BTreeMap<i64, String>, DataError> {
-    let text = read(path)?;
+    let text = read_text(path, MAX_BYTES)?;
     let mut names = BTreeMap::new();
     for (line, content) in text
         .lines()
@@ -133,18 +138,6 @@ fn characters(path: &Path) -> Result<BTreeMap<i64, String>, DataError> {
         names.insert(i64::from(numbers[0]), name);
     }
     Ok(names)
-}
-
-fn read(path: &Path) -> Result<String, DataError> {
-    let bytes = std::fs::read(path).map_err(|source| DataError::Read {
-        path: path.to_owned(),
-        source,
-    })?;
-    let text = String::from_utf8(bytes).map_err(|error| DataError::Read {
-        path: path.to_owned(),
-        source: std::io::Error::new(std::io::ErrorKind::InvalidData, error),
-    })?;
-    Ok(text.trim_start_matches('\u{feff}').to_owned())
 }
 
 #[cfg(test)]

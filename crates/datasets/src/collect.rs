@@ -11,6 +11,7 @@ use crate::dataset::{Dataset, Split, TestOrigin};
 use crate::digest;
 use crate::error::DataError;
 use crate::fingerprint::{fingerprint, row_hash, split_digests};
+use crate::needs;
 use crate::part::{Opened, Part, Parts, RowsInto};
 use crate::prepare::prepared;
 use crate::reading::Reading;
@@ -43,12 +44,15 @@ pub(crate) fn collected(
         Parts::TrainAndTest(train, test) => {
             let (train, test) = (prepared(train, reading)?, prepared(test, reading)?);
             check_agreement(&train, &test)?;
+            needs::check_rows(&[&train, &test], false)?;
             let (train, test) = rayon::join(|| whole(train), || whole(test));
             let (train, test) = alike(train?, test?);
             (train, test, TestOrigin::Own)
         }
         Parts::Whole(part) => {
-            let (train, test) = divided(prepared(part, reading)?, reading.test_share)?;
+            let part = prepared(part, reading)?;
+            needs::check_rows(&[&part], true)?;
+            let (train, test) = divided(part, reading.test_share)?;
             let (train, test) = alike(train, test);
             (train, test, TestOrigin::Share(reading.test_share))
         }

@@ -1,10 +1,11 @@
 //! SHA-256 digests as lower-case hexadecimal text.
 
-use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
 use sha2::{Digest, Sha256};
+
+use crate::regular::open_regular;
 
 /// SHA-256 of `bytes`, 64 lower-case hexadecimal digits.
 #[must_use]
@@ -17,9 +18,10 @@ pub fn sha256_hex(bytes: &[u8]) -> String {
 /// SHA-256 and length of a file as it is stored, read in pieces.
 ///
 /// # Errors
-/// What the operating system says when the file cannot be read.
+/// What the operating system says when the file cannot be read, and when it is
+/// no regular file.
 pub fn sha256_file(path: &Path) -> io::Result<(String, u64)> {
-    let mut file = File::open(path)?;
+    let (mut file, _) = open_regular(path)?;
     let mut hasher = Sha256::new();
     let mut buffer = vec![0u8; 1 << 16];
     let mut total = 0u64;

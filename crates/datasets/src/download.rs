@@ -1,14 +1,19 @@
 //! Fetching one published file from its mirrors.
 
+mod pace;
+mod transfer;
+
 use std::fs;
-use std::io::{self, Read, Write};
+use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use durable_files::UnfinishedFile;
-use sha2::{Digest, Sha256};
 
-use crate::digest;
+use transfer::{Failure, Transferred, transfer};
+
 use crate::error::DataError;
 use crate::registry::PublishedFile;
 
@@ -34,7 +39,18 @@ pub enum Progress<'a> {
         /// Expected size in bytes.
         total: u64,
     },
-    /// A mirror failed; the next one is tried, if there is one.
+    /// A transfer broke; the same mirror is asked again after a wait.
+    Broken {
+        /// File name, with `.gz`.
+        file: &'a str,
+        /// Full address.
+        url: &'a str,
+        /// What was wrong, in words.
+        reason: &'a str,
+        /// How long it is waited.
+        wait: Duration,
+    },
+    /// A mirror failed.
     MirrorFailed {
         /// File name, with `.gz`.
         file: &'a str,
@@ -42,6 +58,8 @@ pub enum Progress<'a> {
         url: &'a str,
         /// What was wrong, in words.
         reason: &'a str,
+        /// Whether another one is tried now.
+        is_followed: bool,
     },
     /// The file is verified and in its place.
     Finished {
@@ -52,7 +70,41 @@ pub enum Progress<'a> {
     },
 }
 
-/// What a successful [`download`] brought.
+/// How much is put up with before a mirror is left.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Patience {
+    /// Bytes per second that a mirror has to deliver,
+    least_rate: u64,
+    /// measured over so long. Looking up its name, connecting and its answer
+    /// are part of that time.
+    over: Duration,
+    /// The waits before it is asked again after transfers that broke.
+    waits: &'static [Duration],
+    /// How often all this, and a request to stop, is looked at.
+    tick: Duration,
+}
+
+/// A slow line delivers more, and an overloaded mirror is not worth waiting
+/// for where there is another.
+const PATIENCE: Patience = Patience {
+    least_rate: 10_000,
+    over: Duration::from_secs(30),
+    waits: &[Duration::from_secs(1), Duration::from_secs(4)],
+    tick: Duration::from_millis(100),
+};
+
+/// Where the files of a data set are downloaded from.
+#[derive(Debug)]
+pub(crate) struct Mirrors<'a> {
+    dataset: &'static str,
+    /// Base addresses, in the order they are tried.
+    bases: Vec<String>,
+    /// Set by whoever wants the download to end.
+    stop: &'a AtomicBool,
+    patience: Patience,
+}
+
+/// What a successful download brought.
 #[derive(Debug)]
 pub(crate) struct Downloaded {
     pub(crate) path: PathBuf,
@@ -60,75 +112,147 @@ pub(crate) struct Downloaded {
     pub(crate) bytes: u64,
 }
 
-/// Downloads `file` into `folder` from the first base address that delivers
-/// the right bytes.
-///
-/// The bytes are hashed while they stream into a temporary file beside the
-/// target, which is synced and renamed only when the hash is right, and
-/// removed otherwise. An https address is never followed to plain http.
-pub(crate) fn download(
-    dataset: &'static str,
-    file: &PublishedFile,
-    folder: &Path,
-    bases: &[String],
-    progress: &mut dyn FnMut(Progress<'_>),
-) -> Result<Downloaded, DataError> {
-    let name = format!("{}.gz", file.name);
-    let target = folder.join(&name);
-    fs::create_dir_all(folder).map_err(|source| unwritable(folder, source))?;
-
-    let mut attempts = Vec::new();
-    for base in bases {
-        let url = format!("{}/{name}", base.trim_end_matches('/'));
-        if !(url.starts_with("http://") || url.starts_with("https://")) {
-            return Err(DataError::Mirror { url: base.clone() });
+impl<'a> Mirrors<'a> {
+    pub(crate) fn new(dataset: &'static str, bases: Vec<String>, stop: &'a AtomicBool) -> Self {
+        Self {
+            dataset,
+            bases,
+            stop,
+            patience: PATIENCE,
         }
-        let mut temporary =
-            UnfinishedFile::create(&target).map_err(|source| unwritable(&target, source))?;
+    }
+
+    /// Downloads `file` into `folder` from the first base address that
+    /// delivers the right bytes.
+    ///
+    /// The bytes are hashed while they stream into a temporary file beside the
+    /// target, which is synced and renamed only when the hash is right, and
+    /// removed otherwise. An https address is never followed to plain http. A
+    /// transfer that breaks is begun again a few times; a mirror that is too
+    /// slow is left. One that failed is the last to be asked for other files.
+    pub(crate) fn download(
+        &mut self,
+        file: &PublishedFile,
+        folder: &Path,
+        progress: &mut dyn FnMut(Progress<'_>),
+    ) -> Result<Downloaded, DataError> {
+        let name = format!("{}.gz", file.name);
+        fs::create_dir_all(folder).map_err(|source| unwritable(folder, source))?;
+        let mut attempts = Vec::new();
+        for (index, base) in self.bases.clone().iter().enumerate() {
+            let url = format!("{}/{name}", base.trim_end_matches('/'));
+            if !(url.starts_with("http://") || url.starts_with("https://")) {
+                return Err(DataError::Mirror { url: base.clone() });
+            }
+            let mut waits = self.patience.waits.iter();
+            let reason = loop {
+                let (reason, wait) = match self.attempt(file, folder, &url, progress) {
+                    Ok(downloaded) => return Ok(downloaded),
+                    Err(Failure::Stopped) => return Err(self.stopped(&name)),
+                    Err(Failure::Write(source)) => {
+                        return Err(unwritable(&folder.join(&name), source));
+                    }
+                    Err(Failure::Broken(reason)) => (reason, waits.next()),
+                    Err(Failure::Mirror(reason)) => (reason, None),
+                };
+                let Some(&wait) = wait else {
+                    break reason;
+                };
+                progress(Progress::Broken {
+                    file: &name,
+                    url: &url,
+                    reason: &reason,
+                    wait,
+                });
+                self.wait(wait, &name)?;
+            };
+            progress(Progress::MirrorFailed {
+                file: &name,
+                url: &url,
+                reason: &reason,
+                is_followed: index + 1 < self.bases.len(),
+            });
+            attempts.push(format!("{url}: {reason}"));
+            self.bases.rotate_left(1);
+        }
+        Err(DataError::Download {
+            dataset: self.dataset,
+            file: file.name,
+            folder: folder.to_owned(),
+            attempts,
+        })
+    }
+
+    /// Asks one mirror once.
+    fn attempt(
+        &self,
+        file: &PublishedFile,
+        folder: &Path,
+        url: &str,
+        progress: &mut dyn FnMut(Progress<'_>),
+    ) -> Result<Downloaded, Failure> {
+        let name = &format!("{}.gz", file.name);
+        let target = folder.join(name);
+        let mut temporary = UnfinishedFile::create(&target).map_err(Failure::Write)?;
+        let total = file.gz_bytes;
         progress(Progress::Started {
-            file: &name,
-            url: &url,
-            total: file.gz_bytes,
+            file: name,
+            url,
+            total,
         });
         let mut received = |received| {
             progress(Progress::Received {
-                file: &name,
+                file: name,
                 received,
-                total: file.gz_bytes,
+                total,
             });
         };
-        let limit = file.gz_bytes.saturating_mul(2);
-        let reason = match attempt(&url, temporary.file(), limit, &mut received) {
-            Ok((bytes, found)) if found == file.gz_sha256 => {
-                temporary
-                    .publish()
-                    .map_err(|source| unwritable(&target, source))?;
-                progress(Progress::Finished { file: &name, bytes });
-                return Ok(Downloaded {
-                    path: target,
-                    url,
-                    bytes,
-                });
-            }
-            Ok((_, found)) => {
-                format!("the file has SHA-256 {found}, expected {}", file.gz_sha256)
-            }
-            Err(Failure::Write(source)) => return Err(unwritable(&target, source)),
-            Err(Failure::Mirror(reason)) => reason,
-        };
-        progress(Progress::MirrorFailed {
-            file: &name,
-            url: &url,
-            reason: &reason,
-        });
-        attempts.push(format!("{url}: {reason}"));
+        let limit = total.saturating_mul(2);
+        let Transferred {
+            bytes,
+            sha256,
+            is_announced,
+        } = transfer(url, temporary.file(), limit, self, &mut received)?;
+        if sha256 != file.gz_sha256 {
+            return Err(if bytes < total && !is_announced {
+                Failure::Broken(format!("the transfer ended after {bytes} of {total} bytes"))
+            } else {
+                Failure::Mirror(format!(
+                    "the file has SHA-256 {sha256}, expected {}",
+                    file.gz_sha256
+                ))
+            });
+        }
+        temporary.publish().map_err(Failure::Write)?;
+        progress(Progress::Finished { file: name, bytes });
+        Ok(Downloaded {
+            path: target,
+            url: url.to_owned(),
+            bytes,
+        })
     }
-    Err(DataError::Download {
-        dataset,
-        file: file.name,
-        folder: folder.to_owned(),
-        attempts,
-    })
+
+    fn wait(&self, wait: Duration, name: &str) -> Result<(), DataError> {
+        let end = Instant::now() + wait;
+        while let Some(left) = end.checked_duration_since(Instant::now()) {
+            if self.is_stopped() {
+                return Err(self.stopped(name));
+            }
+            thread::sleep(left.min(self.patience.tick));
+        }
+        Ok(())
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
+    fn stopped(&self, name: &str) -> DataError {
+        DataError::Stopped {
+            dataset: self.dataset,
+            file: name.to_owned(),
+        }
+    }
 }
 
 fn unwritable(path: &Path, source: io::Error) -> DataError {
@@ -136,90 +260,6 @@ fn unwritable(path: &Path, source: io::Error) -> DataError {
         path: path.to_owned(),
         source,
     }
-}
-
-enum Failure {
-    /// The mirror's fault: the next one may do better.
-    Mirror(String),
-    /// Our own disk's: no mirror will help.
-    Write(io::Error),
-}
-
-fn attempt(
-    url: &str,
-    output: &mut impl Write,
-    limit: u64,
-    received: &mut dyn FnMut(u64),
-) -> Result<(u64, String), Failure> {
-    let response = agent(url)
-        .get(url)
-        .call()
-        .map_err(|error| Failure::Mirror(format!("the request failed ({error})")))?;
-    let mut body = response.into_body();
-    if let Some(length) = body.content_length().filter(|&length| length > limit) {
-        let reason = format!("the mirror announces {length} bytes, at most {limit} are accepted");
-        return Err(Failure::Mirror(reason));
-    }
-    copy_hashed(&mut body.as_reader(), output, limit, received)
-}
-
-/// Copies at most `limit` bytes; returns how many there were and their hash.
-fn copy_hashed(
-    input: &mut impl Read,
-    output: &mut impl Write,
-    limit: u64,
-    received: &mut dyn FnMut(u64),
-) -> Result<(u64, String), Failure> {
-    let mut hasher = Sha256::new();
-    let mut buffer = vec![0u8; 1 << 16];
-    let mut total = 0u64;
-    loop {
-        let count = match input.read(&mut buffer) {
-            Ok(0) => return Ok((total, digest::finish(hasher))),
-            Ok(count) => count,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) => {
-                let reason = format!("the transfer broke off after {total} bytes ({error})");
-                return Err(Failure::Mirror(reason));
-            }
-        };
-        total += count as u64;
-        if total > limit {
-            let reason = format!("the mirror sends more than the {limit} bytes accepted");
-            return Err(Failure::Mirror(reason));
-        }
-        hasher.update(&buffer[..count]);
-        output.write_all(&buffer[..count]).map_err(Failure::Write)?;
-        received(total);
-    }
-}
-
-fn agent(url: &str) -> ureq::Agent {
-    let mut config = ureq::Agent::config_builder()
-        .https_only(url.starts_with("https://"))
-        .user_agent(concat!("latent-atlas/", env!("CARGO_PKG_VERSION")))
-        .timeout_connect(Some(Duration::from_secs(20)))
-        .timeout_recv_response(Some(Duration::from_secs(60)))
-        .timeout_per_read(Some(Duration::from_secs(60)));
-    if is_loopback(url) {
-        // A mirror on this machine is not behind the proxy of the network.
-        config = config.proxy(None);
-    }
-    config.build().new_agent()
-}
-
-fn is_loopback(url: &str) -> bool {
-    let authority = url
-        .split("://")
-        .nth(1)
-        .unwrap_or("")
-        .split('/')
-        .next()
-        .unwrap_or("");
-    let host = authority
-        .rsplit_once(':')
-        .map_or(authority, |(host, _)| host);
-    matches!(host, "localhost" | "127.0.0.1" | "[::1]")
 }
 
 #[cfg(test)]

@@ -4,6 +4,8 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
+use memory::TooLarge;
+
 use crate::folder::{FolderProblem, ImageProblem};
 use crate::shape::Shape;
 
@@ -286,7 +288,7 @@ pub enum DataError {
     },
     /// The data set is in none of the folders and downloading is switched off.
     #[error(
-        "the four files of {dataset} ({accepted}) were not found in {} and downloading is switched off: run `data fetch {dataset}` where the network is allowed, or name the folder that holds {dataset}/ with --data-dir",
+        "the four files of {dataset} ({accepted}) were not found in {}, and downloading is switched off: run `data fetch {dataset}` where the network is allowed, or name the folder that holds {dataset}/ with --data-dir",
         Listed(searched)
     )]
     Offline {
@@ -325,6 +327,16 @@ pub enum DataError {
         /// One entry per mirror: its address and what went wrong.
         attempts: Vec<String>,
     },
+    /// [`Lookup::stop`](crate::Lookup::stop) was set during a download.
+    #[error(
+        "stopped by a signal while {file} of {dataset} was downloaded; nothing of that file was kept, repeat the command"
+    )]
+    Stopped {
+        /// The data set concerned.
+        dataset: &'static str,
+        /// The file that was not finished.
+        file: String,
+    },
     /// A mirror address is not an http or https URL.
     #[error(
         "mirror \"{url}\" is no http:// or https:// address: correct $LATENT_ATLAS_MIRROR or the mirror option"
@@ -344,6 +356,9 @@ pub enum DataError {
         /// What the operating system said.
         source: io::Error,
     },
+    /// More memory is needed than the machine has.
+    #[error("{0}; keep fewer or smaller rows there, or use a machine with more memory")]
+    Memory(TooLarge),
     /// The operation makes no sense for this data set.
     #[error("{dataset} {reason}")]
     NotApplicable {
@@ -494,10 +509,12 @@ struct Listed<'a>(&'a [PathBuf]);
 impl fmt::Display for Listed<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, path) in self.0.iter().enumerate() {
-            if index > 0 {
-                formatter.write_str(", ")?;
-            }
-            write!(formatter, "{}", path.display())?;
+            let separator = match index {
+                0 => "",
+                _ if index + 1 == self.0.len() => " or ",
+                _ => ", ",
+            };
+            write!(formatter, "{separator}{}", path.display())?;
         }
         Ok(())
     }

@@ -28,6 +28,8 @@
 //! be kept in [`Reading::cache`], where they are found again by the content of
 //! all files, never by names or times.
 
+#![forbid(unsafe_code)]
+
 mod cache;
 mod class_names;
 mod collect;
@@ -44,12 +46,14 @@ pub mod idx;
 mod load;
 mod locate;
 mod manage;
+mod needs;
 mod npy;
 mod parquet;
 mod part;
 mod prepare;
 mod reading;
 mod registry;
+mod regular;
 mod shape;
 mod source;
 mod stream;

@@ -1,7 +1,10 @@
 //! Where data sets are looked up and in which spellings their files exist.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
+use crate::idx;
 use crate::registry::NamedSet;
 
 /// Where to look for data sets, and how to get one that is not there.
@@ -23,6 +26,9 @@ pub struct Lookup {
     pub mirrors: Vec<String>,
     /// Never use the network.
     pub offline: bool,
+    /// Set by whoever wants a download to end, as a handler of signals does:
+    /// it is heard within a fraction of a second.
+    pub stop: Arc<AtomicBool>,
 }
 
 impl Default for Lookup {
@@ -33,6 +39,7 @@ impl Default for Lookup {
             default_dir: PathBuf::from("data"),
             mirrors: Vec::new(),
             offline: false,
+            stop: Arc::default(),
         }
     }
 }
@@ -125,17 +132,20 @@ pub(crate) fn find_named(set: &NamedSet, lookup: &Lookup) -> Option<Located> {
 }
 
 /// The file called `name` in `folder`, raw before compressed (it loads
-/// faster), with `-idx` or `.idx`; compressed only unless `raw_accepted`.
+/// faster), with `-idx` or `.idx`; compressed only unless `raw_accepted`, which
+/// a file can be whose name has lost its `.gz`.
 pub(crate) fn find_file(folder: &Path, name: &str, raw_accepted: bool) -> Option<PathBuf> {
     let dotted = name.replace("-idx", ".idx");
     let raw = [name.to_owned(), dotted.clone()];
     let compressed = [format!("{name}.gz"), format!("{dotted}.gz")];
-    raw.into_iter()
-        .filter(|_| raw_accepted)
-        .chain(compressed)
-        .map(|file| folder.join(file))
-        // Some unpackers leave an empty folder under the file's name.
-        .find(|path| path.is_file())
+    let is_accepted = |path: &PathBuf| raw_accepted || idx::is_gzip(path).is_ok_and(|is| is);
+    let in_folder = |file| folder.join(file);
+    let raw = raw.into_iter().map(in_folder);
+    let compressed = compressed.into_iter().map(in_folder);
+    // Some unpackers leave an empty folder under the file's name.
+    raw.filter(|path| path.is_file() && is_accepted(path))
+        .chain(compressed.filter(|path| path.is_file()))
+        .next()
 }
 
 #[cfg(test)]

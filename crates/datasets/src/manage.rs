@@ -8,10 +8,10 @@ use serde::Serialize;
 use crate::collect::collected;
 use crate::dataset::Dataset;
 use crate::digest;
-use crate::download::{self, Progress};
+use crate::download::{Mirrors, Progress};
 use crate::error::DataError;
 use crate::glyphs;
-use crate::idx::{self, IdxFolder};
+use crate::idx::{self, IdxFolder, Role};
 use crate::load;
 use crate::locate::{self, Located, Lookup};
 use crate::reading::Reading;
@@ -122,7 +122,7 @@ pub struct PathReport {
 ///
 /// # Errors
 /// [`DataError::Altered`], [`DataError::Offline`], [`DataError::Download`],
-/// [`DataError::Write`], [`DataError::NotApplicable`] for `idx:DIR`.
+/// [`DataError::Stopped`], [`DataError::Write`], [`DataError::NotApplicable`] for `idx:DIR`.
 pub fn fetch(
     source: &Source,
     lookup: &Lookup,
@@ -243,13 +243,14 @@ pub(crate) fn download_missing(
         let inside = |base: &String| format!("{}/{}", base.trim_end_matches('/'), set.name);
         lookup.mirrors.iter().map(inside).collect()
     };
+    let mut mirrors = Mirrors::new(set.name, bases, &lookup.stop);
     let mut files = Vec::new();
     for file in &set.files {
         let stored = locate::find_file(&folder, file.name, file.content_sha256.is_some());
         files.push(match stored {
             Some(path) => present(set, file, &path)?,
             None => {
-                let done = download::download(set.name, file, &folder, &bases, progress)?;
+                let done = mirrors.download(file, &folder, progress)?;
                 FetchedFile {
                     path: done.path,
                     action: FetchAction::Downloaded,
@@ -337,8 +338,8 @@ fn check_published(file: &'static PublishedFile, path: &Path) -> io::Result<Veri
 
 /// SHA-256 of the decompressed content of either kind of IDX file.
 fn content(path: &Path) -> Option<String> {
-    let array = idx::read_images(path).or_else(|_| idx::read_labels(path));
-    array.ok().map(|array| array.content_sha256)
+    let of = |role| idx::content_sha256(path, role).ok();
+    of(Role::Images).or_else(|| of(Role::Labels))
 }
 
 /// What is known of one stored file, and what is wrong with it.
@@ -366,12 +367,12 @@ fn check(
     let is_images = path
         .file_name()
         .is_some_and(|name| name.to_string_lossy().contains("images"));
-    let parsed = if is_images {
-        idx::read_images(path)
+    let role = if is_images {
+        Role::Images
     } else {
-        idx::read_labels(path)
+        Role::Labels
     };
-    let problem = match (parsed, published) {
+    let problem = match (idx::content_sha256(path, role), published) {
         (Err(error), _) => {
             checked.status = FileStatus::Damaged;
             Some(error.to_string())

@@ -6,6 +6,7 @@ use image::{ImageBuffer, Luma, Pixel, Rgb};
 use rayon::prelude::*;
 
 use crate::error::DataError;
+use crate::needs;
 use crate::part::{Part, ReadRows, RowsInto};
 use crate::reading::{Colour, Reading};
 use crate::shape::Shape;
@@ -21,6 +22,7 @@ pub(crate) fn prepared(part: Part, reading: &Reading) -> Result<Part, DataError>
         shape: declared(&part, reading)?,
         kind: part.kind,
     };
+    needs::check_row(&part)?;
     let preparation = Preparation::new(&part, raw, reading)?;
     // Rows of another shape are another data set, which the digests that some
     // readers have do not know: they are prepared all the same.

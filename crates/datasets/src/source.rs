@@ -9,10 +9,11 @@ use crate::csv;
 use crate::error::DataError;
 use crate::folder;
 use crate::glyphs;
-use crate::idx::{IdxFolder, open_regular};
+use crate::idx::IdxFolder;
 use crate::npy;
 use crate::parquet;
 use crate::registry::{NAMES, NamedSet, named_sets};
+use crate::regular::open_regular;
 use crate::shape::Shape;
 
 /// Where a data set comes from.

@@ -1,11 +1,12 @@
 //! A web server on this machine for the tests of downloading: it answers each
-//! path with a fixed reply and remembers what was asked.
+//! path with fixed replies, well or badly, and remembers what was asked.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 /// One answer. The length announced and the body sent may disagree.
 #[derive(Clone)]
@@ -13,6 +14,19 @@ pub(crate) struct Reply {
     status: &'static str,
     header: String,
     body: Vec<u8>,
+    ending: Ending,
+}
+
+/// How an answer goes on behind its body.
+#[derive(Clone, Copy, PartialEq)]
+enum Ending {
+    Close,
+    /// The connection is reset.
+    Reset,
+    /// Nothing more comes, and the connection stays.
+    Silence,
+    /// A byte comes now and then.
+    Drip(Duration),
 }
 
 impl Reply {
@@ -25,6 +39,7 @@ impl Reply {
             status: "200 OK",
             header: format!("Content-Length: {length}\r\n"),
             body: body.to_vec(),
+            ending: Ending::Close,
         }
     }
 
@@ -34,6 +49,7 @@ impl Reply {
             status: "200 OK",
             header: String::new(),
             body: body.to_vec(),
+            ending: Ending::Close,
         }
     }
 
@@ -49,7 +65,44 @@ impl Reply {
             status: "302 Found",
             header: format!("Location: {location}\r\nContent-Length: 0\r\n"),
             body: Vec::new(),
+            ending: Ending::Close,
         }
+    }
+
+    pub(crate) fn status(status: &'static str) -> Self {
+        Self {
+            status,
+            ..Self::file(b"")
+        }
+    }
+
+    /// No answer at all, on a connection that stays.
+    pub(crate) fn silence() -> Self {
+        Self::status("").then(Ending::Silence)
+    }
+
+    /// The connection is reset before the answer.
+    pub(crate) fn reset() -> Self {
+        Self::status("").then(Ending::Reset)
+    }
+
+    /// The same, and then the connection is reset.
+    pub(crate) fn then_reset(self) -> Self {
+        self.then(Ending::Reset)
+    }
+
+    /// The same, and then nothing more on a connection that stays.
+    pub(crate) fn then_silence(self) -> Self {
+        self.then(Ending::Silence)
+    }
+
+    /// The same, and then a byte whenever `interval` has passed.
+    pub(crate) fn then_drip(self, interval: Duration) -> Self {
+        self.then(Ending::Drip(interval))
+    }
+
+    fn then(self, ending: Ending) -> Self {
+        Self { ending, ..self }
     }
 }
 
@@ -61,7 +114,8 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Serves `routes`; any other path is not found.
+    /// Serves `routes`; any other path is not found. A path that stands there
+    /// several times is answered by each of them in turn, then by the last.
     pub(crate) fn start(routes: Vec<(String, Reply)>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
@@ -75,7 +129,7 @@ impl Server {
                         break;
                     }
                     // A client that goes away is its own business.
-                    let _ = answer(connection.unwrap(), &routes, &requests);
+                    let _ = answer(connection.unwrap(), &routes, &requests, &stopping);
                 }
             }
         });
@@ -110,31 +164,55 @@ fn answer(
     mut connection: TcpStream,
     routes: &[(String, Reply)],
     requests: &Mutex<Vec<String>>,
+    stopping: &AtomicBool,
 ) -> std::io::Result<()> {
-    let mut reader = BufReader::new(connection.try_clone()?);
-    let mut request = String::new();
-    reader.read_line(&mut request)?;
-    loop {
-        let mut line = String::new();
-        if reader.read_line(&mut line)? == 0 || line == "\r\n" {
-            break;
+    // A connection that is closed with bytes that nobody has read is reset:
+    // the request is looked at before it is known whether it is to be read.
+    let mut start = [0; 256];
+    let count = connection.peek(&mut start)?;
+    let start = String::from_utf8_lossy(&start[..count]).into_owned();
+    let path = start.split(' ').nth(1).unwrap_or("").to_owned();
+    let replies = routes.iter().filter(|(route, _)| *route == path);
+    let replies: Vec<&Reply> = replies.map(|(_, reply)| reply).collect();
+    let missing = Reply::status("404 Not Found");
+    let reply = {
+        let mut requests = requests.lock().unwrap();
+        let before = requests.iter().filter(|asked| **asked == path).count();
+        requests.push(path);
+        let last = replies.len().saturating_sub(1);
+        replies.get(before.min(last)).copied().unwrap_or(&missing)
+    };
+    if reply.ending != Ending::Reset {
+        let mut lines = BufReader::new(connection.try_clone()?).lines();
+        while lines
+            .next()
+            .transpose()?
+            .is_some_and(|line| !line.is_empty())
+        {}
+    }
+    if !reply.status.is_empty() {
+        write!(
+            connection,
+            "HTTP/1.1 {}\r\n{}Connection: close\r\n\r\n",
+            reply.status, reply.header
+        )?;
+    }
+    connection.write_all(&reply.body)?;
+    match reply.ending {
+        Ending::Close => {}
+        // What was sent arrives before the reset.
+        Ending::Reset => std::thread::sleep(Duration::from_millis(50)),
+        Ending::Silence => {
+            while !stopping.load(Ordering::SeqCst) {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        }
+        Ending::Drip(interval) => {
+            while !stopping.load(Ordering::SeqCst) {
+                std::thread::sleep(interval);
+                connection.write_all(b"x")?;
+            }
         }
     }
-    let path = request.split(' ').nth(1).unwrap_or("").to_owned();
-    let missing = Reply {
-        status: "404 Not Found",
-        header: "Content-Length: 9\r\n".to_owned(),
-        body: b"not here\n".to_vec(),
-    };
-    let reply = routes
-        .iter()
-        .find(|(route, _)| *route == path)
-        .map_or(&missing, |(_, r)| r);
-    requests.lock().unwrap().push(path);
-    write!(
-        connection,
-        "HTTP/1.1 {}\r\n{}Connection: close\r\n\r\n",
-        reply.status, reply.header
-    )?;
-    connection.write_all(&reply.body)
+    Ok(())
 }

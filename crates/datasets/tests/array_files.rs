@@ -352,6 +352,10 @@ fn labels_that_do_not_fit_are_named() {
         (array("|u1", "(4, 1, 1)", &[0; 4]), "(4, 1, 1)"),
         (array("|S1", "(4,)", b"a\0bb"), "an empty label"),
         (array("|S1", "(4,)", b"a\xffbb"), "no text"),
+        (
+            array("|S70000", "(4,)", &[b'a'; 280_000]),
+            "labels of 70000 bytes each",
+        ),
     ] {
         let (_folder, path) = archive(&[("x.npy", images.clone()), ("y.npy", labels)]);
         let message = message(&path);

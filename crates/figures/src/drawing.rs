@@ -243,6 +243,8 @@ impl<'a> Drawing<'a> {
         let classifier = if path.exists() {
             Classifier::load(&path)?
         } else {
+            // The cache is no folder yet before its first file.
+            create_folder(self.runs_folder)?;
             let mut classifier = Classifier::train(
                 images(train),
                 train_labels,

@@ -355,6 +355,17 @@ fn folders_under_the_names_of_files_are_passed_over() {
 }
 
 #[test]
+fn the_first_file_of_the_cache_makes_its_folder() {
+    let root = folder();
+    data(root.path(), "own", &[5, 5], true);
+    train(root.path(), "own", &[]);
+    assert!(!root.path().join("cache").exists());
+    succeed(program(root.path()).args(["figures", "run", "--quiet", "--figure", "classes"]));
+    let kept = fs::read_dir(root.path().join("cache")).expect("a folder");
+    assert_eq!(kept.count(), 1);
+}
+
+#[test]
 fn a_path_that_is_not_utf8_is_no_obstacle() {
     let root = folder();
     let out = OsStr::from_bytes(b"r\xe9sultats");

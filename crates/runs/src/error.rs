@@ -102,6 +102,7 @@ impl Error {
             | Self::Left { .. }
             | Self::Interrupted { .. }
             | Self::Abandoned => 75,
+            Self::Data(datasets::DataError::Stopped { .. }) => 75,
             _ => 2,
         }
     }

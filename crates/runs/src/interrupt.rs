@@ -12,7 +12,7 @@
 //! `nohup` does with SIGHUP, stays ignored.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::error::Error;
@@ -64,7 +64,7 @@ impl Interrupt {
             .into_iter()
             .filter(|&signal| !is_ignored(signal));
         let mut signals = Signals::new(heard)?;
-        let interrupt = Self::default();
+        let interrupt = Self::of_process();
         let asked = interrupt.clone();
         std::thread::Builder::new()
             .name("signals".into())
@@ -94,7 +94,21 @@ impl Interrupt {
     /// Never.
     #[cfg(not(unix))]
     pub fn install(_report: fn(&Error)) -> std::io::Result<Self> {
-        Ok(Self::default())
+        Ok(Self::of_process())
+    }
+
+    /// The request that [`install`](Self::install) lets signals make, for what
+    /// is built before or apart from whoever calls that.
+    #[must_use]
+    pub fn of_process() -> Self {
+        static PROCESS: LazyLock<Interrupt> = LazyLock::new(Interrupt::default);
+        PROCESS.clone()
+    }
+
+    /// What is set once a stop was asked for.
+    #[must_use]
+    pub fn flag(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.requested)
     }
 
     /// Whether a stop was asked for.

@@ -7,7 +7,7 @@ use std::path::Path;
 use csv::{Reader, ReaderBuilder};
 
 use crate::error::DataError;
-use crate::idx::open_regular;
+use crate::regular::open_regular;
 use crate::table::Place;
 
 /// The byte order mark of UTF-8, which spreadsheets write.
@@ -15,6 +15,43 @@ const MARK: [u8; 3] = [0xef, 0xbb, 0xbf];
 
 /// How much of the first line is looked at for what separates its fields.
 const LOOKED_AT: u64 = 1 << 16;
+
+/// Bytes of a line at most; a hundred thousand values take less than one of
+/// these.
+const MAX_LINE: u64 = 64 << 20;
+
+/// A table that is read line by line, none of which takes more than memory
+/// for [`MAX_LINE`] bytes.
+pub(super) type TableReader = Reader<BoundedLines>;
+
+/// A file of which only so many bytes are read until more are allowed.
+pub(super) struct BoundedLines {
+    file: File,
+    left: u64,
+}
+
+impl BoundedLines {
+    /// Allows for one more line.
+    pub(super) fn begin_line(&mut self) {
+        self.left = MAX_LINE;
+    }
+}
+
+impl Read for BoundedLines {
+    fn read(&mut self, target: &mut [u8]) -> io::Result<usize> {
+        let count = self.file.read(target)?;
+        self.left = self.left.checked_sub(count as u64).ok_or_else(|| {
+            io::Error::new(
+                io::ErrorKind::InvalidData,
+                format!(
+                    "a line, or what stands between two quotes, of more than {} MB",
+                    MAX_LINE >> 20
+                ),
+            )
+        })?;
+        Ok(count)
+    }
+}
 
 /// How the lines of a table are taken apart.
 #[derive(Clone, Copy, Debug)]
@@ -87,11 +124,14 @@ impl Dialect {
     }
 
     /// The lines of a table from its first one.
-    pub(super) fn reader(&self, path: &Path) -> Result<Reader<BufReader<File>>, DataError> {
+    pub(super) fn reader(&self, path: &Path) -> Result<TableReader, DataError> {
         let open = || {
             let (mut file, _) = open_regular(path)?;
             file.seek(SeekFrom::Start(self.start))?;
-            Ok(BufReader::with_capacity(1 << 16, file))
+            Ok(BoundedLines {
+                file,
+                left: MAX_LINE,
+            })
         };
         let file = open().map_err(|source| Place::of(path).unreadable(source))?;
         Ok(ReaderBuilder::new()
@@ -99,6 +139,7 @@ impl Dialect {
             .has_headers(false)
             // Lines of another length are refused with a sentence of our own.
             .flexible(true)
+            .buffer_capacity(1 << 16)
             .from_reader(file))
     }
 }

@@ -1,14 +1,13 @@
 //! The first pass over a table: how many rows it has and of what.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::BufReader;
+use std::io;
 use std::path::{Path, PathBuf};
 
-use csv::{ByteRecord, ErrorKind, Reader};
+use csv::{ByteRecord, ErrorKind};
 
 use super::columns::Columns;
-use super::dialect::Dialect;
+use super::dialect::{Dialect, TableReader};
 use crate::error::DataError;
 use crate::table::{ClassSet, LABEL, Place, shown, whole_label};
 
@@ -56,7 +55,7 @@ impl Scan {
 pub(super) struct Lines {
     path: PathBuf,
     dialect: Dialect,
-    reader: Reader<BufReader<File>>,
+    reader: TableReader,
     pub(super) record: ByteRecord,
 }
 
@@ -121,13 +120,17 @@ impl Lines {
 
 /// Reads a line; false behind the last one.
 pub(super) fn next_record(
-    reader: &mut Reader<BufReader<File>>,
+    reader: &mut TableReader,
     record: &mut ByteRecord,
     place: &Place,
 ) -> Result<bool, DataError> {
+    reader.get_mut().begin_line();
     reader
         .read_byte_record(record)
         .map_err(|error| match error.into_kind() {
+            ErrorKind::Io(source) if source.kind() == io::ErrorKind::InvalidData => {
+                place.wrong(source.to_string(), "a table with a line for each row")
+            }
             ErrorKind::Io(source) => place.unreadable(source),
             other => place.wrong(format!("a line that is no record ({other:?})"), "a table"),
         })

@@ -1,4 +1,8 @@
+use std::io::Write;
+use std::sync::Arc;
+
 use super::*;
+use crate::digest;
 use crate::test_server::{Reply, Server};
 
 const GOOD: &[u8] = b"the published bytes of a file that is small enough for a test";
@@ -18,6 +22,30 @@ fn serve(reply: Reply) -> Server {
     Server::start(vec![(PATH.to_owned(), reply)])
 }
 
+/// Hundredths of what a user waits.
+const SHORT: Patience = Patience {
+    least_rate: 1000,
+    over: Duration::from_millis(300),
+    waits: &[Duration::from_millis(10), Duration::from_millis(20)],
+    tick: Duration::from_millis(10),
+};
+
+fn mirrors<'a>(bases: &[String], stop: &'a AtomicBool) -> Mirrors<'a> {
+    Mirrors {
+        patience: SHORT,
+        ..Mirrors::new("set", bases.to_vec(), stop)
+    }
+}
+
+/// Downloads from `bases` in order, where nobody asks for a stop.
+fn download(
+    bases: &[String],
+    folder: &Path,
+    progress: &mut dyn FnMut(Progress<'_>),
+) -> Result<Downloaded, DataError> {
+    mirrors(bases, &AtomicBool::new(false)).download(&file(), folder, progress)
+}
+
 /// Downloads from `servers` in order; returns the result, what was left in
 /// the folder, and the reasons mirrors were given up for.
 fn run(servers: &[&Server]) -> (Result<Downloaded, DataError>, Vec<String>, Vec<String>) {
@@ -25,7 +53,7 @@ fn run(servers: &[&Server]) -> (Result<Downloaded, DataError>, Vec<String>, Vec<
     let folder = root.path().join("data/set");
     let bases: Vec<String> = servers.iter().map(|server| server.base()).collect();
     let mut reasons = Vec::new();
-    let result = download("set", &file(), &folder, &bases, &mut |event| {
+    let result = download(&bases, &folder, &mut |event| {
         if let Progress::MirrorFailed { reason, .. } = event {
             reasons.push(reason.to_owned());
         }
@@ -46,15 +74,9 @@ fn a_good_file_is_verified_and_put_in_place() {
     let server = serve(Reply::file(GOOD));
     let root = tempfile::tempdir().unwrap();
     let mut events = Vec::new();
-    let done = download(
-        "set",
-        &file(),
-        root.path(),
-        &[server.base() + "/"],
-        &mut |event| {
-            events.push(format!("{event:?}"));
-        },
-    )
+    let done = download(&[server.base() + "/"], root.path(), &mut |event| {
+        events.push(format!("{event:?}"));
+    })
     .unwrap();
     assert_eq!(done.path, root.path().join(NAME));
     assert_eq!(done.bytes, GOOD.len() as u64);
@@ -93,7 +115,10 @@ fn a_truncated_body_is_noticed() {
         reasons[0].contains("broke off after 20 bytes"),
         "{reasons:?}"
     );
-    assert!(reasons[1].contains("SHA-256"), "{reasons:?}");
+    assert!(
+        reasons[1].contains("ended after 20 of 61 bytes"),
+        "{reasons:?}"
+    );
 }
 
 #[test]
@@ -139,14 +164,7 @@ fn an_unreachable_mirror_moves_on_to_the_next() {
     };
     let good = serve(Reply::file(GOOD));
     let root = tempfile::tempdir().unwrap();
-    let done = download(
-        "set",
-        &file(),
-        root.path(),
-        &[gone, good.base()],
-        &mut |_| {},
-    )
-    .unwrap();
+    let done = download(&[gone, good.base()], root.path(), &mut |_| {}).unwrap();
     assert_eq!(done.url, good.base() + PATH);
 }
 
@@ -167,7 +185,7 @@ fn redirects_are_followed_within_http_but_https_never_becomes_http() {
     assert_eq!(left, [NAME]);
     // The agent made for an https address refuses a plain one at every step
     // of a chain of redirects.
-    let refused = agent("https://example.org/x")
+    let refused = transfer::agent("https://example.org/x", SHORT.over)
         .get(target.base() + PATH)
         .call();
     assert!(
@@ -180,7 +198,7 @@ fn redirects_are_followed_within_http_but_https_never_becomes_http() {
 fn an_address_that_is_none_is_refused() {
     let root = tempfile::tempdir().unwrap();
     for base in ["ftp://example.org", "example.org", ""] {
-        let error = download("set", &file(), root.path(), &[base.to_owned()], &mut |_| {});
+        let error = download(&[base.to_owned()], root.path(), &mut |_| {});
         assert!(matches!(error, Err(DataError::Mirror { url }) if url == base));
     }
     assert_eq!(fs::read_dir(root.path()).unwrap().count(), 0);
@@ -193,7 +211,7 @@ fn a_folder_that_cannot_be_written_is_reported_before_the_network_is_used() {
     let blocked = root.path().join("file");
     fs::write(&blocked, b"").unwrap();
     let folder = blocked.join("set");
-    let error = download("set", &file(), &folder, &[server.base()], &mut |_| {}).unwrap_err();
+    let error = download(&[server.base()], &folder, &mut |_| {}).unwrap_err();
     assert!(matches!(&error, DataError::Write { path, .. } if *path == folder));
     assert!(error.to_string().contains("--data-dir"), "{error}");
     assert!(server.requests().is_empty());
@@ -210,7 +228,7 @@ fn a_read_only_folder_is_reported() {
         // The superuser writes anywhere; the test above covers the message.
         return;
     }
-    let error = download("set", &file(), root.path(), &[server.base()], &mut |_| {}).unwrap_err();
+    let error = download(&[server.base()], root.path(), &mut |_| {}).unwrap_err();
     assert!(matches!(error, DataError::Write { .. }));
     assert!(server.requests().is_empty());
 }
@@ -234,30 +252,193 @@ fn a_full_disk_is_our_fault_and_not_the_mirrors() {
     }
     let server = serve(Reply::file(GOOD));
     let url = server.base() + PATH;
-    let failure = attempt(&url, &mut Full(10), 1000, &mut |_| {});
+    let stop = AtomicBool::new(false);
+    let fetch = |room| {
+        transfer(
+            &url,
+            &mut Full(room),
+            1000,
+            &mirrors(&[], &stop),
+            &mut |_| {},
+        )
+    };
+    let failure = fetch(10);
     assert!(
         matches!(failure, Err(Failure::Write(error)) if error.kind() == io::ErrorKind::StorageFull)
     );
-    assert!(matches!(
-        attempt(&url, &mut Full(1000), 1000, &mut |_| {}),
-        Ok((61, _))
-    ));
+    assert_eq!(fetch(1000).ok().map(|done| done.bytes), Some(61));
 }
 
 #[test]
-fn this_machine_is_recognised() {
-    for url in [
-        "http://127.0.0.1:80/x",
-        "http://localhost/x",
-        "http://[::1]:8080/",
+fn a_mirror_that_brings_too_little_is_left_for_the_next() {
+    let good = serve(Reply::file(GOOD));
+    for (bad, expected) in [
+        (Reply::silence(), "did not answer within 300ms"),
+        (
+            Reply::announcing(61, b"").then_silence(),
+            "only 0 bytes arrived in the last 300ms, less than 1 kB/s",
+        ),
+        (
+            Reply::announcing(61, &GOOD[..20]).then_silence(),
+            "only 20 bytes arrived",
+        ),
+        (
+            Reply::announcing(61, b"").then_drip(Duration::from_millis(20)),
+            "bytes arrived in the last 300ms",
+        ),
     ] {
-        assert!(is_loopback(url), "{url}");
+        let bad = serve(bad);
+        let begun = Instant::now();
+        let (result, left, reasons) = run(&[&bad, &good]);
+        assert_eq!(result.unwrap().url, good.base() + PATH, "{expected}");
+        assert_eq!(left, [NAME]);
+        assert_eq!(reasons.len(), 1, "{reasons:?}");
+        assert!(reasons[0].contains(expected), "{reasons:?}");
+        // Not asked again: others may be faster.
+        assert_eq!(bad.requests().len(), 1);
+        let seconds = begun.elapsed().as_secs_f64();
+        assert!((0.3..20.0).contains(&seconds), "{seconds} s");
     }
-    for url in [
-        "http://127.0.0.1.example.org/",
-        "https://example.org/localhost",
-        "x",
+}
+
+#[test]
+fn a_mirror_that_brings_enough_is_waited_for_however_long_it_takes() {
+    // Several times as long as the pace is measured.
+    let body = vec![b'x'; 1000];
+    let slow = Reply::announcing(body.len(), &[]).then_drip(Duration::from_micros(900));
+    let server = serve(slow);
+    let published = PublishedFile {
+        gz_sha256: digest::sha256_hex(&body).leak(),
+        gz_bytes: 1000,
+        ..file()
+    };
+    let (bases, stop) = ([server.base()], AtomicBool::new(false));
+    let mut patient = mirrors(&bases, &stop);
+    // Far below what a busy machine drips.
+    patient.patience.least_rate = 20;
+    let root = tempfile::tempdir().unwrap();
+    let begun = Instant::now();
+    let done = patient.download(&published, root.path(), &mut |_| {});
+    assert_eq!(done.unwrap().bytes, 1000);
+    assert!(begun.elapsed() > 2 * SHORT.over, "{:?}", begun.elapsed());
+}
+
+#[test]
+fn a_transfer_that_breaks_is_begun_again_at_the_same_mirror() {
+    for broken in [
+        Reply::reset(),
+        Reply::announcing(61, &GOOD[..20]).then_reset(),
+        Reply::announcing(61, &GOOD[..20]),
+        Reply::open_ended(&GOOD[..20]),
+        Reply::status("503 Service Unavailable"),
     ] {
-        assert!(!is_loopback(url), "{url}");
+        let server = Server::start(vec![
+            (PATH.to_owned(), broken.clone()),
+            (PATH.to_owned(), broken),
+            (PATH.to_owned(), Reply::file(GOOD)),
+        ]);
+        let root = tempfile::tempdir().unwrap();
+        let mut waits = Vec::new();
+        let done = download(&[server.base()], root.path(), &mut |event| match event {
+            Progress::Broken { wait, .. } => waits.push(wait),
+            Progress::MirrorFailed { reason, .. } => panic!("{reason}"),
+            _ => {}
+        });
+        assert_eq!(fs::read(done.unwrap().path).unwrap(), GOOD);
+        assert_eq!(waits, SHORT.waits);
+        assert_eq!(server.requests().len(), 3);
+        assert_eq!(fs::read_dir(root.path()).unwrap().count(), 1);
+    }
+}
+
+#[test]
+fn a_mirror_that_breaks_every_time_is_left() {
+    let (bad, good) = (serve(Reply::reset()), serve(Reply::file(GOOD)));
+    let bases = [bad.base(), good.base(), bad.base()];
+    let root = tempfile::tempdir().unwrap();
+    let mut events = Vec::new();
+    let done = download(&bases, root.path(), &mut |event| {
+        if let Progress::MirrorFailed { is_followed, .. } = event {
+            events.push(is_followed);
+        }
+    });
+    assert_eq!(done.unwrap().url, good.base() + PATH);
+    assert_eq!(events, [true]);
+    assert_eq!(bad.requests().len(), 1 + SHORT.waits.len());
+
+    let alone = [bad.base()];
+    let error = download(&alone, root.path(), &mut |event| {
+        if let Progress::MirrorFailed { is_followed, .. } = event {
+            events.push(is_followed);
+        }
+    });
+    assert!(matches!(error, Err(DataError::Download { .. })));
+    assert_eq!(events, [true, false]);
+}
+
+#[test]
+fn a_mirror_that_failed_is_the_last_one_asked_for_the_next_file() {
+    let (bad, good) = (
+        serve(Reply::status("404 Not Found")),
+        serve(Reply::file(GOOD)),
+    );
+    let stop = AtomicBool::new(false);
+    let bases = [bad.base(), good.base()];
+    let mut mirrors = mirrors(&bases, &stop);
+    for _ in 0..3 {
+        let root = tempfile::tempdir().unwrap();
+        let done = mirrors.download(&file(), root.path(), &mut |_| {});
+        assert_eq!(done.unwrap().url, good.base() + PATH);
+    }
+    assert_eq!((bad.requests().len(), good.requests().len()), (1, 3));
+}
+
+#[test]
+fn a_wrong_answer_is_not_asked_for_again() {
+    for wrong in [
+        Reply::status("404 Not Found"),
+        Reply::file(b"something else of just the same length as the published file!"),
+    ] {
+        let server = serve(wrong);
+        let (result, left, _) = run(&[&server]);
+        assert!(result.is_err() && left.is_empty());
+        assert_eq!(server.requests().len(), 1);
+    }
+}
+
+#[test]
+fn a_stop_is_heard_at_any_moment_and_leaves_nothing() {
+    // With the patience of users, or more: what ends it is the stop.
+    let waits: &[(&str, Reply)] = &[
+        ("no answer", Reply::silence()),
+        ("no body", Reply::announcing(61, b"").then_silence()),
+        (
+            "a drip",
+            Reply::announcing(61, b"").then_drip(Duration::from_millis(20)),
+        ),
+        ("a wait", Reply::reset()),
+    ];
+    for (moment, reply) in waits {
+        let server = serve(reply.clone());
+        let root = tempfile::tempdir().unwrap();
+        let stop = Arc::new(AtomicBool::new(false));
+        let signal = Arc::clone(&stop);
+        let thread = thread::spawn(move || {
+            thread::sleep(Duration::from_millis(150));
+            signal.store(true, Ordering::Relaxed);
+        });
+        let bases = [server.base()];
+        let begun = Instant::now();
+        let mut patient = Mirrors::new("set", bases.to_vec(), &stop);
+        patient.patience.waits = &[Duration::from_secs(60)];
+        let result = patient.download(&file(), root.path(), &mut |_| {});
+        let took = begun.elapsed();
+        thread.join().unwrap();
+        let Err(error @ DataError::Stopped { .. }) = result else {
+            panic!("{moment}: {result:?}");
+        };
+        assert!(error.to_string().contains("signal"), "{error}");
+        assert!(took < Duration::from_secs(2), "{moment}: {took:?}");
+        assert_eq!(fs::read_dir(root.path()).unwrap().count(), 0, "{moment}");
     }
 }

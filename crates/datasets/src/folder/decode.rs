@@ -1,7 +1,6 @@
 //! One image file: its bytes, its header, its pixels.
 
 use std::error::Error;
-use std::fs::File;
 use std::io::{self, Cursor, Read};
 use std::path::Path;
 
@@ -14,6 +13,7 @@ use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, Limits};
 
 use crate::error::DataError;
 use crate::folder::problem::ImageProblem;
+use crate::regular::open_regular;
 use crate::shape::Shape;
 
 /// Bytes of a decoded image at most, before it is brought to its size: 8192
@@ -92,18 +92,9 @@ fn read_up_to(path: &Path, limit: usize, buffer: &mut Vec<u8>) -> Result<u64, Da
         source,
     };
     buffer.clear();
-    let mut file = File::open(path).map_err(unreadable)?;
-    let metadata = file.metadata().map_err(unreadable)?;
-    let size = metadata.len();
-    let problem = if !metadata.is_file() {
-        Some(ImageProblem::NotRegular)
-    } else if size > MAX_FILE_BYTES {
-        Some(ImageProblem::LargeFile { bytes: size })
-    } else {
-        None
-    };
-    if let Some(problem) = problem {
-        return Err(in_file(path, problem));
+    let (mut file, size) = open_regular(path).map_err(unreadable)?;
+    if size > MAX_FILE_BYTES {
+        return Err(in_file(path, ImageProblem::LargeFile { bytes: size }));
     }
     let count = size.min(limit as u64) as usize;
     buffer.resize(count, 0);

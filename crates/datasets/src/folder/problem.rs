@@ -16,9 +16,6 @@ pub enum ImageProblem {
         /// What it begins with, or is.
         found: String,
     },
-    /// It is no regular file.
-    #[error("is no regular file; expected an image")]
-    NotRegular,
     /// The file ends before the image does.
     #[error("ends after {bytes} bytes, before its {format} image does; get a complete copy")]
     Truncated {

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::content::Content;
 use super::{Element, MAX_DATA_BYTES};
 use crate::error::{DataError, IdxProblem};
+use crate::regular::open_regular;
 
 /// DEFLATE cannot expand by more than this factor (a match of 258 bytes takes
 /// at least two bits), so a header promising more is wrong.
@@ -68,7 +69,7 @@ impl IdxFile {
                 let counted = opened.content.count_rest(opened.expected);
                 let counted = counted.map_err(|error| opened.content.failure(path, error))?;
                 opened.check_length(counted)?;
-                let file = File::open(path).map_err(unreadable)?;
+                let (file, _) = open_regular(path).map_err(unreadable)?;
                 opened.content = Content::open(file).map_err(unreadable)?;
                 let mut again = vec![0u8; header_bytes];
                 opened.fill(&mut again)?;
@@ -186,20 +187,6 @@ impl IdxFile {
             problem,
         }
     }
-}
-
-/// Opens a regular file and gives its length. Pipes, devices and folders are
-/// refused before they are opened: opening a pipe would wait for a writer.
-pub(crate) fn open_regular(path: &Path) -> io::Result<(File, u64)> {
-    if !std::fs::metadata(path)?.is_file() {
-        return Err(io::Error::new(
-            io::ErrorKind::InvalidInput,
-            "it is not a regular file",
-        ));
-    }
-    let file = File::open(path)?;
-    let length = file.metadata()?.len();
-    Ok((file, length))
 }
 
 fn check_prefix(prefix: [u8; 4], role: Role) -> Result<Element, IdxProblem> {

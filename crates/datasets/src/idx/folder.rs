@@ -48,10 +48,15 @@ impl IdxFolder {
         if let Some(wanted) = wanted {
             sets.retain(|prefix, _| *prefix == wanted);
             if sets.is_empty() {
-                let missing = std::fs::metadata(asked).err();
-                return Err(DataError::Read {
-                    path: asked.to_owned(),
-                    source: missing.unwrap_or_else(|| std::io::ErrorKind::NotFound.into()),
+                return Err(match std::fs::metadata(asked) {
+                    Ok(_) => DataError::NotApplicable {
+                        dataset: format!("idx:{}", asked.display()),
+                        reason: "names a file; expected the folder that holds it",
+                    },
+                    Err(source) => DataError::Read {
+                        path: asked.to_owned(),
+                        source,
+                    },
                 });
             }
         }
@@ -272,5 +277,8 @@ mod tests {
         assert!(found.is_emnist());
         let error = IdxFolder::find(&folder.path().join("emnist-byclass")).unwrap_err();
         assert!(matches!(error, DataError::Read { .. }), "{error}");
+        let file = "emnist-digits-train-images-idx3-ubyte";
+        let error = IdxFolder::find(&folder.path().join(file)).unwrap_err();
+        assert!(error.to_string().contains("names a file"), "{error}");
     }
 }

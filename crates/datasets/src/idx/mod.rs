@@ -24,10 +24,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::error::DataError;
+use crate::needs;
+use crate::regular::open_regular;
 
 pub use element::Element;
+pub(crate) use file::IdxFile;
 pub use file::Role;
-pub(crate) use file::{IdxFile, open_regular};
 pub(crate) use folder::{IdxFolder, IdxPair};
 pub(crate) use part::part;
 
@@ -72,6 +74,20 @@ pub fn read_images(path: &Path) -> Result<IdxArray, DataError> {
 /// As [`read_images`].
 pub fn read_labels(path: &Path) -> Result<IdxArray, DataError> {
     read(path, Role::Labels)
+}
+
+/// Reads a file of either role to its end without keeping it, and gives the
+/// SHA-256 of its decompressed content.
+pub(crate) fn content_sha256(path: &Path, role: Role) -> Result<String, DataError> {
+    let mut file = IdxFile::open(path, role)?;
+    let mut buffer = [0; 1 << 13];
+    let mut left = file.data_bytes();
+    while left > 0 {
+        let count = left.min(buffer.len());
+        file.read(&mut buffer[..count])?;
+        left -= count;
+    }
+    Ok(file.finish()?.0)
 }
 
 /// Whether the content of a file is compressed, by its first bytes.
@@ -129,6 +145,7 @@ pub fn write(mut writer: impl Write, dimensions: &[usize], data: &[u8]) -> io::R
 
 fn read(path: &Path, role: Role) -> Result<IdxArray, DataError> {
     let mut file = IdxFile::open(path, role)?;
+    needs::check_content(path, file.data_bytes() as u64)?;
     // An exact-size iterator fills the shared buffer in place; collecting a
     // vector first would hold the images twice.
     let mut data: Arc<[u8]> = std::iter::repeat_n(0u8, file.data_bytes()).collect();

@@ -102,11 +102,16 @@ impl ReadRows for IdxRows {
                 labels.element(),
                 labels.dimensions()[1..].iter().product::<usize>(),
             );
-            self.buffer.resize(rows * columns * element.bytes(), 0);
-            labels.read(&mut self.buffer)?;
-            let stored = self.buffer.chunks_exact(columns * element.bytes());
-            into.labels
-                .extend(stored.map(|row| element.value(row) as i64));
+            let row_bytes = columns * element.bytes();
+            let at_once = (PIECE / row_bytes).max(1);
+            for first in (0..rows).step_by(at_once) {
+                let rows = at_once.min(rows - first);
+                self.buffer.resize(rows * row_bytes, 0);
+                labels.read(&mut self.buffer)?;
+                let stored = self.buffer.chunks_exact(row_bytes);
+                into.labels
+                    .extend(stored.map(|row| element.value(row) as i64));
+            }
         }
         Ok(())
     }

@@ -272,6 +272,36 @@ fn recompressed_files_hold_the_published_content() {
 }
 
 #[test]
+fn compressed_files_whose_names_lost_their_ending_are_the_published_ones() {
+    for plain in [true, false] {
+        let root = tempfile::tempdir().unwrap();
+        let lookup = lookup(root.path(), Vec::new());
+        let folder = root.path().join("data/small");
+        put(&folder, Some(9));
+        for name in FILE_NAMES {
+            fs::rename(folder.join(format!("{name}.gz")), folder.join(name)).unwrap();
+        }
+        let source = Source::Named(small_set(plain));
+        let report = verify(&source, &lookup).unwrap();
+        assert!(report.ok, "{:?}", report.problems);
+        assert!(
+            report
+                .files
+                .iter()
+                .all(|file| file.status == FileStatus::Published)
+        );
+        assert_eq!(load_source(&source, &lookup).unwrap().train.len(), 5);
+        let fetched = fetch(&source, &lookup, &mut |_| {}).unwrap();
+        assert!(
+            fetched
+                .files
+                .iter()
+                .all(|file| file.action == FetchAction::Present)
+        );
+    }
+}
+
+#[test]
 fn damaged_files_are_reported_by_verify() {
     let root = tempfile::tempdir().unwrap();
     let lookup = lookup(root.path(), Vec::new());

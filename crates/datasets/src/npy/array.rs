@@ -7,7 +7,7 @@ use super::dtype::Dtype;
 use super::header::{Header, HeaderError};
 use super::stored::{Reader, Stored};
 use crate::error::DataError;
-use crate::idx::open_regular;
+use crate::regular::open_regular;
 use crate::table::Place;
 
 /// An array whose header agrees with the bytes there are.

@@ -6,7 +6,7 @@ use super::array::Array;
 use crate::error::DataError;
 use crate::table::{ClassSet, LABEL, Place, class_of, whole_label};
 
-/// Rows read at a time on the first pass.
+/// Labels read at a time, in bytes, and what one of them may take.
 const CHUNK_BYTES: usize = 1 << 16;
 
 /// Labels of as many rows as an array of images has.
@@ -35,6 +35,12 @@ impl Labels {
                     "one label per row, [n] or [n, 1]",
                 );
             }
+        }
+        if array.row_bytes() > CHUNK_BYTES {
+            return wrong(
+                format!("labels of {} bytes each", array.row_bytes()),
+                "numbers, or names of classes",
+            );
         }
         if array.shape()[0] != count {
             return wrong(
@@ -85,6 +91,19 @@ impl Labels {
 
     /// Reads the labels of the next rows, the first of which is `first`.
     pub(super) fn read(
+        &mut self,
+        first: usize,
+        rows: usize,
+        into: &mut Vec<i64>,
+    ) -> Result<(), DataError> {
+        let at_once = (CHUNK_BYTES / self.array.row_bytes()).max(1);
+        for before in (0..rows).step_by(at_once) {
+            self.read_some(first + before, at_once.min(rows - before), into)?;
+        }
+        Ok(())
+    }
+
+    fn read_some(
         &mut self,
         first: usize,
         rows: usize,

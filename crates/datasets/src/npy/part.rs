@@ -11,6 +11,9 @@ use crate::values::{Kind, ValuesMut};
 /// Elements converted at a time.
 const CHUNK_VALUES: usize = 1 << 16;
 
+/// Elements gathered in one pass over a file.
+const GATHERED_VALUES: usize = 1 << 25;
+
 pub(super) fn part(array: Array, layout: Layout, labels: Option<Labels>) -> Part {
     Part {
         path: array.place().path.clone(),
@@ -61,13 +64,13 @@ impl ReadRows for ArrayRows {
             }
             ValuesMut::Floats(values) => {
                 let dtype = self.array.dtype();
-                // Gathering a row costs a pass over the file: as many as fit.
-                let chunk = (CHUNK_VALUES / length).clamp(1, rows.max(1));
-                let chunk = if self.array.is_gathered() {
-                    rows.max(1)
+                // Gathering a row costs a pass over the file: many at a time.
+                let at_once = if self.array.is_gathered() {
+                    GATHERED_VALUES
                 } else {
-                    chunk
+                    CHUNK_VALUES
                 };
+                let chunk = (at_once / length).clamp(1, rows.max(1));
                 for values in values.chunks_mut(chunk * length) {
                     self.buffer.resize(values.len() * dtype.bytes, 0);
                     self.array.read(&mut self.buffer)?;

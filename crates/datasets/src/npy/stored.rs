@@ -9,7 +9,7 @@ use flate2::{Crc, bufread::DeflateDecoder};
 use zip::{CompressionMethod, ZipArchive};
 
 use crate::error::DataError;
-use crate::idx::open_regular;
+use crate::regular::open_regular;
 use crate::table::{MAX_RATIO, Place};
 
 /// Bytes of a file that are an array.

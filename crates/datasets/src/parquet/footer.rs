@@ -14,7 +14,7 @@ use ::parquet::schema::types::ColumnDescriptor;
 
 use super::MAGIC;
 use crate::error::DataError;
-use crate::idx::open_regular;
+use crate::regular::open_regular;
 use crate::table::Place;
 
 /// A column of values.

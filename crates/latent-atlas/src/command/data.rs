@@ -70,6 +70,8 @@ impl Data {
 }
 
 fn fetch(target: &Target, output: &Output) -> anyhow::Result<()> {
+    // The lookup hears it.
+    crate::interrupt()?;
     let mut progress = DownloadProgress::new(*output);
     let mut reports = Vec::new();
     let mut text = String::new();

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 use datasets::{Lookup, Progress};
 use indicatif::ProgressBar;
+use runs::interrupt::Interrupt;
 use runs::run_data::DataLocation;
 
 use crate::output::Output;
@@ -39,6 +40,7 @@ impl SourceOptions {
         let mut lookup = Lookup::from_environment();
         lookup.data_dir.clone_from(&self.data_dir);
         lookup.offline = self.offline;
+        lookup.stop = Interrupt::of_process().flag();
         if !self.mirror.is_empty() {
             lookup.mirrors.clone_from(&self.mirror);
         }
@@ -87,11 +89,23 @@ impl DownloadProgress {
                     bar.set_position(received);
                 }
             }
-            Progress::MirrorFailed { reason, .. } => {
+            Progress::Broken { reason, wait, .. } => {
                 self.clear();
                 self.output.note(&format!(
-                    "this mirror failed, trying the next one: {reason}"
+                    "the transfer broke, trying again in {wait:?}: {reason}"
                 ));
+            }
+            Progress::MirrorFailed {
+                reason,
+                is_followed,
+                ..
+            } => {
+                self.clear();
+                if is_followed {
+                    self.output.note(&format!(
+                        "this mirror failed, trying the next one: {reason}"
+                    ));
+                }
             }
             // Finished, and whatever else ends a file.
             _ => self.clear(),
