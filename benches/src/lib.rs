@@ -12,6 +12,8 @@
 //! and `[k, n]`, and nothing else is counted. Work left out because a pixel is
 //! zero counts as done, elementwise work and the optimiser do not count.
 
+#![forbid(unsafe_code)]
+
 use std::path::PathBuf;
 use std::process::Command;
 

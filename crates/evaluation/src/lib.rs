@@ -22,6 +22,9 @@
 //! Every formula stands with its source and its pitfalls at the function that
 //! computes it.
 
+// Not forbidden: the macro `s!` of ndarray allows itself some.
+#![deny(unsafe_code)]
+
 pub mod aggregate_posterior;
 pub mod class_areas;
 pub mod classifier;

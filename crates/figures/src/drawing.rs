@@ -197,7 +197,7 @@ impl<'a> Drawing<'a> {
         let folder = run.folder.path().join("measures");
         let path = folder.join(format!("{name}.json"));
         let version = format!("{version}, after {} epochs", run.metrics.len());
-        let kept = std::fs::read(&path)
+        let kept = input_files::read(&path)
             .ok()
             .and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok())
             .filter(|kept| kept["version"] == version.as_str())
@@ -386,7 +386,7 @@ impl<'a> Drawing<'a> {
             .iter()
             .map(|byte| format!("{byte:02x}"))
             .collect();
-        let kept = std::fs::read(path.with_extension("json"))
+        let kept = input_files::read(&path.with_extension("json"))
             .ok()
             .filter(|_| path.exists())
             .and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok())

@@ -5,6 +5,7 @@
 //! This file holds the one error policy: an error is one sentence on stderr,
 //! and the exit code says whether trying again can help.
 
+#![forbid(unsafe_code)]
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod command;

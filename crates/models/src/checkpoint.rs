@@ -151,7 +151,7 @@ impl Checkpoint {
 
     /// Reads and parses a whole file.
     pub(crate) fn read(path: &Path) -> Result<Self, CheckpointError> {
-        let bytes = fs::read(path).map_err(|source| CheckpointError::Read {
+        let bytes = input_files::read(path).map_err(|source| CheckpointError::Read {
             path: path.to_owned(),
             source,
         })?;

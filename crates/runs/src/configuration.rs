@@ -494,7 +494,7 @@ fn digest(description: &impl Serialize, dataset_fingerprint: &str) -> String {
 }
 
 fn read_table(path: &Path) -> Result<toml::Table, Error> {
-    let text = std::fs::read_to_string(path).map_err(|source| Error::Read {
+    let text = input_files::read_to_string(path).map_err(|source| Error::Read {
         path: path.into(),
         source,
     })?;

@@ -203,7 +203,7 @@ struct Known {
 
 impl Known {
     fn of(folder: RunFolder) -> Result<Self, Error> {
-        let evaluation = match std::fs::read(folder.evaluation()) {
+        let evaluation = match input_files::read(&folder.evaluation()) {
             Ok(bytes) => Some(serde_json::from_slice::<Value>(&bytes).map_err(|error| {
                 Error::RunFolder(format!(
                     "{} is damaged ({error}); run 'latent-atlas eval {}' again",

@@ -246,7 +246,7 @@ impl RunFolder {
 
     pub(crate) fn environment(&self) -> Result<Environment, Error> {
         let path = self.path.join("environment.json");
-        let bytes = fs::read(&path).map_err(|source| Error::Read {
+        let bytes = input_files::read(&path).map_err(|source| Error::Read {
             path: path.clone(),
             source,
         })?;
@@ -264,7 +264,7 @@ impl RunFolder {
     /// When the file exists but cannot be understood.
     pub fn read_result(&self) -> Result<Option<RunResult>, Error> {
         let path = self.result();
-        match fs::read(&path) {
+        match input_files::read(&path) {
             Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|error| {
                 Error::RunFolder(format!(
                     "{} is damaged ({error}); delete it and resume the run",
@@ -359,7 +359,7 @@ impl RunFolder {
     /// When a complete line is not what this program writes.
     pub fn read_metrics(&self) -> Result<Vec<EpochMetrics>, Error> {
         let path = self.metrics();
-        let text = match fs::read_to_string(&path) {
+        let text = match input_files::read_to_string(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
             Err(source) => return Err(Error::Read { path, source }),

@@ -221,7 +221,7 @@ impl TrackedCodes {
     /// When the file cannot be read, lacks one of its arrays, or these do not
     /// fit each other.
     pub fn read(path: &Path) -> Result<Self, Error> {
-        let file = std::fs::File::open(path).map_err(|source| Error::Read {
+        let file = input_files::open(path).map_err(|source| Error::Read {
             path: path.into(),
             source,
         })?;

@@ -376,7 +376,7 @@ fn decimals(mean: f64, ends: [Option<f64>; 2]) -> usize {
 }
 
 fn read(path: &Path) -> Result<Option<StoredSection>, Error> {
-    match fs::read(path) {
+    match input_files::read(path) {
         Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|error| {
             Error::RunFolder(format!(
                 "{} is damaged ({error}); delete it and draw its study again",

@@ -95,7 +95,7 @@ impl Classifier {
                 "{found}, expected a classifier written by this program; delete the file to train it anew"
             ),
         };
-        let bytes = fs::read(path).map_err(|e| wrong(format!("cannot be read ({e})")))?;
+        let bytes = input_files::read(path).map_err(|e| wrong(format!("cannot be read ({e})")))?;
         let (_, header) = SafeTensors::read_metadata(&bytes)
             .map_err(|e| wrong(format!("is not a safetensors file ({e})")))?;
         let metadata: Metadata = header

@@ -300,7 +300,7 @@ fn write_row(path: &Path, row: &impl Serialize) -> Result<(), Error> {
 
 /// Reads the result file of a row; `None` when there is none.
 fn read_row<R: for<'a> Deserialize<'a>>(path: &Path) -> Result<Option<R>, Error> {
-    match std::fs::read(path) {
+    match input_files::read(path) {
         Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|error| {
             Error::RunFolder(format!(
                 "{} is damaged ({error}); delete it and repeat the command",

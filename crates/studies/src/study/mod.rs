@@ -135,7 +135,7 @@ impl Study {
     /// A file that cannot be read, an unknown name of anything (with the nearest
     /// known one), a setting that a model cannot have.
     pub fn read(path: &Path) -> Result<Self, Error> {
-        let text = std::fs::read_to_string(path).map_err(|source| Error::Read {
+        let text = input_files::read_to_string(path).map_err(|source| Error::Read {
             path: path.into(),
             source,
         })?;
