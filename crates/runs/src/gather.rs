@@ -29,6 +29,7 @@ pub struct Gathered {
     /// One value for each column; null where a run does not have it.
     pub rows: Vec<Vec<Value>>,
     /// Runs without an `eval.json`: they have no measures.
+    #[serde(serialize_with = "crate::shell::serialize_paths")]
     pub not_evaluated: Vec<PathBuf>,
 }
 

@@ -12,6 +12,7 @@ use runs::run_folder::RunFolder;
 
 use super::reading::ReadingOptions;
 use super::source::SourceOptions;
+use crate::output::Output;
 use crate::threads::ThreadsOption;
 
 /// Where the result goes.
@@ -34,12 +35,13 @@ impl ResultOptions {
     /// at first.
     pub(crate) fn open(
         &self,
+        output: &Output,
         run: &Path,
         kinds: &[Kind],
     ) -> anyhow::Result<(TrainedModel, Destination, Interrupt)> {
         let interrupt = Interrupt::install().context("cannot handle signals")?;
         let destination = Destination::open(&self.output, self.force, kinds)?;
-        let trained = TrainedModel::open(RunFolder::at(run), self.threads.count)?;
+        let trained = TrainedModel::open(RunFolder::at(run), self.threads.asked(output))?;
         Ok((trained, destination, interrupt))
     }
 }
