@@ -64,6 +64,18 @@ pub fn require(path: &Path) -> io::Result<()> {
     ))
 }
 
+/// Checks that a path is free, or a regular file that can be replaced. A pipe
+/// or a device would silently give its name to the new file.
+///
+/// # Errors
+/// When something else is there.
+pub fn require_replaceable(path: &Path) -> io::Result<()> {
+    match require(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        done => done,
+    }
+}
+
 /// What stands at a path, with its article.
 fn noun(found: FileType) -> &'static str {
     #[cfg(unix)]
@@ -153,6 +165,8 @@ mod tests {
         let made = std::process::Command::new("mkfifo").arg(&pipe).status();
         assert!(made.unwrap().success());
         assert!(refused(&pipe).contains("a named pipe"));
+        assert!(require_replaceable(&pipe).is_err());
+        assert!(require_replaceable(&folder.path().join("new")).is_ok());
         let socket = folder.path().join("socket");
         let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
         assert!(refused(&socket).contains("a socket"));

@@ -72,6 +72,10 @@ pub fn check_file(file: &Path) -> Result<(), Error> {
             source: io::ErrorKind::IsADirectory.into(),
         });
     }
+    input_files::require_replaceable(file).map_err(|source| Error::Write {
+        path: file.into(),
+        source,
+    })?;
     match file.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => check_folder(parent),
         _ => check_folder(Path::new(".")),

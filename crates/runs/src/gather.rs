@@ -109,6 +109,7 @@ impl Gathered {
     /// # Errors
     /// Another ending, or a place that cannot be written.
     pub fn write(&self, path: &Path) -> Result<(), Error> {
+        atomic_file::check_file(path)?;
         match path.extension().and_then(|end| end.to_str()) {
             Some("csv") => atomic_file::write(path, self.to_csv().as_bytes()),
             Some("json") => atomic_file::write_json(path, self),

@@ -15,6 +15,7 @@ pub mod environment;
 mod error;
 pub mod gather;
 pub mod interrupt;
+mod needed_memory;
 pub mod presets;
 pub mod report;
 pub mod reproduce;

@@ -14,6 +14,7 @@ use crate::early_stopping::EarlyStopping;
 use crate::environment::{Environment, threads};
 use crate::error::Error;
 use crate::interrupt::Interrupt;
+use crate::needed_memory::require_for_training;
 use crate::run_data::{DataLocation, RunData, anchored, refuse_inside};
 use crate::run_folder::{EpochMetrics, Losses, RunFolder, RunResult, Status};
 use crate::run_images::RunImages;
@@ -321,6 +322,7 @@ impl Run<'_> {
     }
 
     fn trainer(&self, images: &RunImages<'_>) -> Result<Trainer, Error> {
+        require_for_training(self.configuration, self.dataset, self.threads)?;
         let mut model = Model::new(
             self.configuration.model_spec()?,
             self.configuration.initialisation()?,

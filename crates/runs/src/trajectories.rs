@@ -186,7 +186,7 @@ const MOST_TRACKED: usize = 1000;
 
 /// Positions of the test images to track: the first of each class, fewer of
 /// each where there are many classes; the first of all without labels.
-fn tracked_images(dataset: &Dataset, per_class: usize) -> Vec<usize> {
+pub(crate) fn tracked_images(dataset: &Dataset, per_class: usize) -> Vec<usize> {
     let Some(labels) = dataset.test.labels() else {
         return (0..dataset.test.len().min(per_class.saturating_mul(10))).collect();
     };

@@ -13,6 +13,7 @@ use runs::shell::shown;
 use runs::training;
 use serde_json::json;
 use studies::draw::{self, Request};
+use studies::study::MOST_SEEDS;
 use studies::{PlannedRun, STUDIES, Study};
 use viz::{FigureOutput, FigureScale, Format};
 
@@ -122,6 +123,12 @@ impl Figures {
         let interrupt = Interrupt::install()?;
         if !self.of_runs.is_empty() {
             return self.draw_runs(output, typed, &interrupt);
+        }
+        if let Some(seeds) = self.seeds.filter(|seeds| *seeds > MOST_SEEDS) {
+            return Err(runs::Error::Configuration(format!(
+                "--seeds is {seeds}, but must be at most {MOST_SEEDS}"
+            ))
+            .into());
         }
         let request = Request {
             studies: self.study.clone(),

@@ -101,6 +101,10 @@ impl Destination {
             .parent()
             .filter(|parent| !parent.as_os_str().is_empty())
             .unwrap_or(Path::new("."));
+        if !parent.is_dir() {
+            let missing = format!("there is no folder {}", parent.display());
+            return Err(unwritable(io::Error::new(io::ErrorKind::NotFound, missing)));
+        }
         let mut builder = tempfile::Builder::new();
         builder.prefix(UNFINISHED);
         #[cfg(unix)]

@@ -29,6 +29,9 @@ use crate::claims::{Claim, Decide};
 use crate::measures::{Measure, measure};
 use crate::{Drawing, PlannedRun, Scale};
 
+/// The most seeds of a model: with more, names of runs alone fill the memory.
+pub const MOST_SEEDS: usize = 10_000;
+
 /// A commented file that `study new` writes.
 pub const EXAMPLE: &str = include_str!("example.toml");
 
@@ -185,6 +188,12 @@ impl Study {
             return Err(Error::Configuration(
                 "seeds is 0, but must be at least 1".into(),
             ));
+        }
+        if written.seeds > MOST_SEEDS {
+            return Err(Error::Configuration(format!(
+                "seeds is {}, but must be at most {MOST_SEEDS}",
+                written.seeds
+            )));
         }
         let models = models::of(&written.base, &written.grid, &written.models)?;
         check_places(&written.text, &models)?;
