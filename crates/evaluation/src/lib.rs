@@ -35,6 +35,7 @@ pub mod elbo;
 pub mod entropy_floor;
 mod error;
 pub mod explained;
+pub mod footprint;
 pub mod frechet;
 pub mod gaps;
 pub mod geodesic;

@@ -4,6 +4,7 @@
 use std::fmt::Display;
 
 use datasets::Dataset;
+use evaluation::footprint::evaluation_bytes;
 use models::footprint::{TrainingFootprint, pass_bytes};
 use models::{ModelSpec, TrainingConfig};
 
@@ -53,6 +54,28 @@ pub(crate) fn require_for_two_layers(
         what,
         training.total(),
         batch_advice(config),
+        memory::available(),
+    )
+}
+
+/// Refuses to evaluate what needs more memory than there is.
+///
+/// # Errors
+/// One sentence.
+pub(crate) fn require_for_evaluation(
+    spec: &ModelSpec,
+    rows: usize,
+    threads: usize,
+) -> Result<(), Error> {
+    let what = format!(
+        "evaluating {rows} rows with {} latent variables",
+        spec.architecture.latent
+    );
+    let bytes = evaluation_bytes(spec, rows, threads);
+    require(
+        what,
+        bytes,
+        "choose fewer rows with --subset",
         memory::available(),
     )
 }
