@@ -12,6 +12,8 @@
 //! and `[k, n]`, and nothing else is counted. Work left out because a pixel is
 //! zero counts as done, elementwise work and the optimiser do not count.
 
+#![forbid(unsafe_code)]
+
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -19,7 +21,7 @@ use datasets::{Dataset, Lookup, Source};
 use serde::Serialize;
 
 use runs::Error;
-use runs::environment::Environment;
+use runs::environment::{Environment, most_threads};
 
 mod gemm;
 mod likelihood;
@@ -293,8 +295,7 @@ fn selected(architectures: &[String]) -> Result<Vec<Recipe>, Error> {
 }
 
 fn check_threads(threads: usize) -> Result<(), Error> {
-    let processors = std::thread::available_parallelism().map_or(1, Into::into);
-    let most = processors.min(models::MAXIMUM_THREADS);
+    let most = most_threads();
     if threads == 0 || threads > most {
         return Err(Error::Configuration(format!(
             "--threads is {threads}, but this process can measure 1 to {most}: threads that share a processor say nothing about speed"
@@ -306,7 +307,7 @@ fn check_threads(threads: usize) -> Result<(), Error> {
 /// Threads of the reference figures, or what the machine has.
 #[must_use]
 pub fn default_threads() -> usize {
-    std::thread::available_parallelism().map_or(1, |processors| processors.get().min(2))
+    most_threads().min(2)
 }
 
 /// The folder with the peers' scripts inside the folder of the workspace.

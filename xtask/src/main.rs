@@ -1,6 +1,7 @@
 //! `cargo xtask <command>`: the program `latent-atlas` built from this
 //! repository, and the checks that only developers need.
 
+#![forbid(unsafe_code)]
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod ci;

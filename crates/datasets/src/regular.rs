@@ -1,6 +1,6 @@
 //! Opening what is a regular file, and nothing else.
 
-use std::fs::{File, metadata};
+use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
@@ -9,13 +9,7 @@ use crate::error::DataError;
 /// Opens a regular file and gives its length. Pipes, devices and folders are
 /// refused before they are opened: opening a pipe would wait for a writer.
 pub(crate) fn open_regular(path: &Path) -> io::Result<(File, u64)> {
-    if !metadata(path)?.is_file() {
-        return Err(io::Error::new(
-            io::ErrorKind::InvalidInput,
-            "it is not a regular file",
-        ));
-    }
-    let file = File::open(path)?;
+    let file = input_files::open(path)?;
     let length = file.metadata()?.len();
     Ok((file, length))
 }

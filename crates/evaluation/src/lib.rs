@@ -22,6 +22,9 @@
 //! Every formula stands with its source and its pitfalls at the function that
 //! computes it.
 
+// Not forbidden: the macro `s!` of ndarray allows itself some.
+#![deny(unsafe_code)]
+
 pub mod aggregate_posterior;
 pub mod class_areas;
 pub mod classifier;
@@ -32,6 +35,7 @@ pub mod elbo;
 pub mod entropy_floor;
 mod error;
 pub mod explained;
+pub mod footprint;
 pub mod frechet;
 pub mod gaps;
 pub mod geodesic;

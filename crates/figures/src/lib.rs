@@ -1,5 +1,8 @@
 //! Pictures of trained runs: what each shows, its numbers and its caption.
 
+// Not forbidden: the macro `s!` of ndarray allows itself some.
+#![deny(unsafe_code)]
+
 pub mod absence;
 pub mod choice;
 pub mod course;

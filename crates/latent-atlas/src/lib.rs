@@ -1,10 +1,11 @@
 //! The command line of Latent Atlas.
 //!
-//! Everything a command does lives in the `atlas` crate; here are only the
+//! Everything a command does lives in `runs`, `figures` and `studies`; here are only the
 //! options, the progress shown while it works and what it prints at the end.
 //! This file holds the one error policy: an error is one sentence on stderr,
 //! and the exit code says whether trying again can help.
 
+#![forbid(unsafe_code)]
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod checkpoints;
@@ -14,9 +15,11 @@ mod progress;
 mod threads;
 mod version;
 
+use std::ffi::OsString;
 use std::io::Write as _;
 use std::process::ExitCode;
 
+use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 use runs::interrupt::Interrupt;
 use runs::shell::quoted;
@@ -27,7 +30,7 @@ pub use crate::version::version;
 /// What the help says about exit codes.
 pub const EXIT_CODES: &str = "\
 Exit codes: 0 done (or already done), 1 unexpected, 2 bad usage, configuration or data,
-3 diverged (non-finite loss), 75 stopped by a signal after a checkpoint.";
+3 diverged (non-finite loss), 75 stopped by a signal (what is done is kept).";
 
 /// The program's name.
 pub const PROGRAM: &str = "latent-atlas";
@@ -115,12 +118,17 @@ pub fn main_of<C: Parser>(
     program: &'static str,
     run: impl FnOnce(&C, &Invocation) -> anyhow::Result<()>,
 ) -> ExitCode {
-    let arguments: Vec<String> = std::env::args_os()
-        .map(|argument| argument.to_string_lossy().into_owned())
-        .collect();
-    // Help and version go to stdout with code 0, wrong usage to stderr with
-    // code 2.
-    let command_line = C::parse();
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    let command_line = match C::try_parse_from(&arguments) {
+        Ok(command_line) => command_line,
+        Err(error) if error.kind() == ErrorKind::InvalidUtf8 => {
+            complain(&no_text(&arguments));
+            return ExitCode::from(2);
+        }
+        // Help and version go to stdout with code 0, wrong usage to stderr with
+        // code 2.
+        Err(error) => error.exit(),
+    };
     let invocation = Invocation {
         program,
         command: typed_command(program, &arguments),
@@ -184,10 +192,24 @@ fn complain(sentence: &str) {
     let _ = writeln!(std::io::stderr(), "error: {sentence}");
 }
 
+/// That an argument which has to be text is none; files and folders that have
+/// an option of their own may have any name.
+fn no_text(arguments: &[OsString]) -> String {
+    let found: Vec<String> = arguments
+        .iter()
+        .filter(|argument| argument.to_str().is_none())
+        .map(quoted)
+        .collect();
+    format!(
+        "{} is not UTF-8 text, as names, settings and sources of data must be; rename it, or \
+         make a link to it with another name",
+        found.join(" or ")
+    )
+}
+
 /// The command as the user typed it.
-fn typed_command(program: &str, arguments: &[String]) -> String {
-    let arguments = arguments.iter().skip(1);
-    let rest: Vec<String> = arguments.map(|argument| quoted(argument)).collect();
+fn typed_command(program: &str, arguments: &[OsString]) -> String {
+    let rest: Vec<String> = arguments.iter().skip(1).map(quoted).collect();
     format!("{program} {}", rest.join(" "))
 }
 
@@ -222,7 +244,7 @@ mod tests {
             "a=[1, 2]",
         ];
         assert_eq!(
-            typed_command("latent-atlas", &arguments.map(String::from)),
+            typed_command("latent-atlas", &arguments.map(OsString::from)),
             r"latent-atlas train --out 'it'\''s here' --set 'a=[1, 2]'"
         );
     }

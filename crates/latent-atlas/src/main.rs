@@ -1,5 +1,7 @@
 //! The program `latent-atlas`.
 
+#![forbid(unsafe_code)]
+
 use std::process::ExitCode;
 
 use latent_atlas::{Cli, PROGRAM};

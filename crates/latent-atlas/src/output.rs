@@ -2,6 +2,7 @@
 
 use std::io::{IsTerminal as _, Write as _};
 
+use anyhow::Context as _;
 use clap::Args;
 use serde::Serialize;
 
@@ -47,17 +48,18 @@ impl Output {
     /// # Errors
     /// When it cannot be written.
     pub fn result(&self, document: &impl Serialize, text: &str) -> anyhow::Result<()> {
-        let mut stdout = std::io::stdout().lock();
-        if self.json {
-            serde_json::to_writer_pretty(&mut stdout, document)?;
-            writeln!(stdout)?;
+        let mut text = if self.json {
+            serde_json::to_string_pretty(document)?
         } else {
-            stdout.write_all(text.as_bytes())?;
-            if !text.is_empty() && !text.ends_with('\n') {
-                writeln!(stdout)?;
-            }
+            text.to_owned()
+        };
+        if !text.is_empty() && !text.ends_with('\n') {
+            text.push('\n');
         }
-        stdout.flush()?;
-        Ok(())
+        let mut stdout = std::io::stdout().lock();
+        let written = stdout
+            .write_all(text.as_bytes())
+            .and_then(|()| stdout.flush());
+        written.context("the work is done, but its result cannot be written to stdout")
     }
 }

@@ -1,13 +1,30 @@
 //! `--threads` of every command.
 
 use clap::Args;
+use runs::environment::most_threads;
+
+use crate::output::Output;
 
 /// How many threads a command uses.
 #[derive(Clone, Copy, Debug, Args)]
 pub(crate) struct ThreadsOption {
-    /// Threads to use; all cores by default. Never changes the result.
+    /// Threads to use; all cores by default, and never more than those. Never
+    /// changes the result.
     #[arg(id = "threads", long = "threads", value_name = "N", value_parser = count, allow_negative_numbers = true)]
-    pub(crate) count: Option<usize>,
+    count: Option<usize>,
+}
+
+impl ThreadsOption {
+    /// What was asked for; a note says when fewer are going to be used.
+    pub(crate) fn asked(self, output: &Output) -> Option<usize> {
+        let most = most_threads();
+        if let Some(asked) = self.count.filter(|asked| *asked > most) {
+            output.note(&format!(
+                "--threads is {asked}, more than the {most} that pay here; using {most}"
+            ));
+        }
+        self.count
+    }
 }
 
 /// A number of threads.

@@ -2,7 +2,6 @@
 //! byte-deterministically, read with every check.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fs;
 use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -187,7 +186,7 @@ impl Checkpoint {
 
     /// Reads and parses a whole file.
     pub(crate) fn read(path: &Path) -> Result<Self, CheckpointError> {
-        let bytes = fs::read(path).map_err(|source| CheckpointError::Read {
+        let bytes = input_files::read(path).map_err(|source| CheckpointError::Read {
             path: path.to_owned(),
             source,
         })?;

@@ -130,6 +130,11 @@ impl DataTreatment {
         })
     }
 
+    /// Whether [`fixed_images`](Self::fixed_images) makes a copy.
+    pub(crate) fn copies_images(self) -> bool {
+        matches!(self, Self::Threshold | Self::BinarisedOnce)
+    }
+
     /// The training images, changed once and for all if the treatment does so;
     /// rows of `pixels`.
     pub(crate) fn fixed_images(

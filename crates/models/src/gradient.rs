@@ -85,6 +85,19 @@ pub(crate) struct ImageLosses<T> {
     pub(crate) negative_bound: Option<T>,
 }
 
+/// Whether the hand-derived gradient is computed with every weight matrix cut
+/// in two, see `panel_halves.rs`.
+pub(crate) fn takes_halves(
+    spec: &ModelSpec,
+    objective: &Objective,
+    layout: &Layout,
+    threads: usize,
+) -> bool {
+    threads == panel_ownership::THREADS
+        && PanelHalves::<f32>::takes(spec, objective)
+        && layout.layers().len() * threads <= MAXIMUM_RUNS
+}
+
 /// Everything a training step needs besides parameters and moments: allocated
 /// once, reused by every step.
 ///
@@ -179,12 +192,8 @@ impl<T: Float> GradientWorkspace<T> {
         let threads = threads.clamp(1, MAXIMUM_THREADS);
         let blocks = threads.min(capacity.max(1));
         let rows = capacity.div_ceil(blocks);
-        let halves = gradients == Gradients::Hand
-            && threads == panel_ownership::THREADS
-            && PanelHalves::<T>::takes(spec, objective)
-            && layout.layers().len() * threads <= MAXIMUM_RUNS;
         let engine = match gradients {
-            Gradients::Hand if halves => {
+            Gradients::Hand if takes_halves(spec, objective, &layout, threads) => {
                 Engine::Halves(PanelHalves::new(spec, layout.clone(), capacity))
             }
             Gradients::Hand => Engine::Hand(RowBlocks::new(

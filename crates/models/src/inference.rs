@@ -18,7 +18,7 @@ use crate::spec::PosteriorScale;
 
 /// Rows taken through the network at a time: large enough for the products
 /// to be efficient, small enough for a block's activations to stay in cache.
-const BLOCK_ROWS: usize = 128;
+pub(crate) const BLOCK_ROWS: usize = 128;
 
 /// q(z|x) of every image, or its code.
 #[derive(Clone, Debug, PartialEq)]

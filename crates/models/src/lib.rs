@@ -38,6 +38,7 @@ mod configuration;
 mod contraction;
 mod data_treatment;
 mod exchange;
+pub mod footprint;
 mod gradient;
 mod image_decoder;
 mod images;

@@ -21,7 +21,7 @@ use crate::parameters::Parameters;
 /// register tiles of AVX-512, so that what a tile loads of x is reused, and few
 /// enough for a stored gradient to stay in the second-level cache until the
 /// optimiser reads it.
-const PANELS_AT_ONCE: usize = 6;
+pub(crate) const PANELS_AT_ONCE: usize = 6;
 
 /// All output panels of a layout, cut among threads.
 #[derive(Debug)]

@@ -56,13 +56,17 @@ impl<T: Float> Parameters<T> {
             }
             given.insert(tensor.name.clone(), tensor);
         }
+        // A file may state any widths: nothing of them is allocated before the
+        // tensors have shown that they are there.
+        for slot in layout.tensors() {
+            let tensor = given.get(&slot.name);
+            tensor
+                .ok_or_else(|| TensorError::missing(slot))?
+                .check(slot)?;
+        }
         let mut parameters = Self::zeros(layout.clone());
         for slot in layout.tensors() {
-            let tensor = given
-                .remove(&slot.name)
-                .ok_or_else(|| TensorError::missing(slot))?;
-            tensor.check(slot)?;
-            layout.import(slot, &tensor.values, &mut parameters.values);
+            layout.import(slot, &given[&slot.name].values, &mut parameters.values);
         }
         Ok(parameters)
     }

@@ -317,12 +317,17 @@ impl Trainer {
         let rows = self.config.batch.min(self.image_count - first);
         let objective = &self.config.objective;
         let latent = self.model.parameters().layout().latent();
-        let deviates = self.config.batch * objective.samples * latent;
+        // Batches may be asked for that no data set fills.
+        let deviates = [objective.samples, latent]
+            .iter()
+            .fold(self.config.batch as u64, |product, &factor| {
+                product.wrapping_mul(factor as u64)
+            });
         let batch = IndexedBatch {
             pixels: batch_pixels(self.images.pixels(), &self.config, &self.counters),
             indices: &self.order[first..first + rows],
             noise: stream(self.config.seed, Purpose::Noise, 0),
-            noise_offset: self.counters.step * deviates as u64,
+            noise_offset: self.counters.step.wrapping_mul(deviates),
         };
         let beta = objective.beta_at(self.counters.step, self.steps_in_epoch());
         self.workspace.set_beta(beta);

@@ -9,6 +9,8 @@
 //! assert_eq!(names::hint("bacth", known, &meanings), "did you mean 'training.batch'?");
 //! ```
 
+#![forbid(unsafe_code)]
+
 /// A list of names as a hint has at most so many; of more it names the nearest.
 const LISTED: usize = 12;
 

@@ -31,7 +31,9 @@ pub fn check_folder(folder: &Path) -> Result<(), Error> {
 /// # Errors
 /// As [`check_folder`], or when it is no regular file.
 pub fn check_file(file: &Path) -> Result<(), Error> {
-    durable_files::check_file(file).map_err(unwritable(file))
+    durable_files::check_file(file)
+        .and_then(|()| input_files::require_replaceable(file))
+        .map_err(unwritable(file))
 }
 
 /// Makes a folder and those above it that are missing.

@@ -348,6 +348,12 @@ impl Configuration {
                 )));
             }
         }
+        if self.training.epochs > MOST_EPOCHS {
+            return Err(Error::Configuration(format!(
+                "training.epochs is {}, but must be at most {MOST_EPOCHS}",
+                self.training.epochs
+            )));
+        }
         if let Some(width) = self.model.hidden.iter().find(|&&width| width == 0) {
             return Err(Error::Configuration(format!(
                 "model.hidden contains a layer of width {width}, but every width must be at least 1; for no hidden layer use --hidden none"
@@ -522,9 +528,24 @@ fn digest(description: &impl Serialize, dataset_fingerprint: &str) -> String {
     hash.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// More epochs than anybody waits for; their steps can be counted.
+const MOST_EPOCHS: usize = 1_000_000_000;
+
 fn parse(text: &str, origin: &str) -> Result<toml::Table, Error> {
     text.parse().map_err(|error: toml::de::Error| {
-        Error::Configuration(format!("{origin} is not valid TOML: {}", error.message()))
+        let place = error.span().map_or_else(String::new, |span| {
+            let line = text[..span.start].matches('\n').count() + 1;
+            format!(" in line {line}")
+        });
+        let limit = if error.message().contains("too large") {
+            format!("; its whole numbers are at most {}", i64::MAX)
+        } else {
+            String::new()
+        };
+        Error::Configuration(format!(
+            "{origin} is not valid TOML{place}: {}{limit}",
+            error.message()
+        ))
     })
 }
 
@@ -540,7 +561,7 @@ fn flat(table: &toml::Table, prefix: &str) -> Vec<(String, String)> {
 }
 
 fn read_table(path: &Path) -> Result<toml::Table, Error> {
-    let text = std::fs::read_to_string(path).map_err(|source| Error::Read {
+    let text = input_files::read_to_string(path).map_err(|source| Error::Read {
         path: path.into(),
         source,
     })?;

@@ -67,13 +67,36 @@ pub fn name_revision(revision: &'static str) {
     REVISION.get_or_init(|| revision);
 }
 
-/// Threads to use: as asked, else `SLURM_CPUS_PER_TASK`, else all cores this
-/// process may run on.
+/// Threads to use: as asked, else `SLURM_CPUS_PER_TASK`, else all cores, and
+/// never more than pay. Threads that share a core wait for each other.
 #[must_use]
 pub fn threads(asked: Option<usize>) -> usize {
+    let by_scheduler = || std::env::var("SLURM_CPUS_PER_TASK").ok()?.parse().ok();
+    let most = most_threads();
     asked
-        .or_else(|| std::env::var("SLURM_CPUS_PER_TASK").ok()?.parse().ok())
-        .or_else(|| std::thread::available_parallelism().ok().map(Into::into))
-        .unwrap_or(1)
-        .max(1)
+        .or_else(by_scheduler)
+        .map_or(most, |count| count.clamp(1, most))
+}
+
+/// The most threads that pay: the cores that affinity and the quota of the
+/// control group leave this process, as far as one training step can be spread.
+#[must_use]
+pub fn most_threads() -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, Into::into);
+    cores.min(models::MAXIMUM_THREADS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn threads_are_at_least_one_and_no_more_than_pay() {
+        let most = most_threads();
+        assert_eq!(threads(Some(0)), 1);
+        assert_eq!(threads(Some(1)), 1);
+        assert_eq!(threads(Some(most)), most);
+        assert_eq!(threads(Some(usize::MAX)), most);
+        assert!((1..=models::MAXIMUM_THREADS).contains(&threads(None)));
+    }
 }

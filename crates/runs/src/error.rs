@@ -67,7 +67,7 @@ pub enum Error {
         divergence: String,
     },
     /// A signal asked to stop, and a checkpoint was written.
-    #[error("stopped by a signal after a checkpoint; continue with: latent-atlas train --resume {run}", run = quoted(&run.display().to_string()))]
+    #[error("stopped by a signal after a checkpoint; continue with: latent-atlas train --resume {run}", run = quoted(run))]
     Stopped {
         /// The run folder to resume.
         run: PathBuf,

@@ -30,6 +30,7 @@ pub struct Gathered {
     /// One value for each column; null where a run does not have it.
     pub rows: Vec<Vec<Value>>,
     /// Runs without an `eval.json`: they have no measures.
+    #[serde(serialize_with = "crate::shell::serialize_paths")]
     pub not_evaluated: Vec<PathBuf>,
 }
 
@@ -109,6 +110,7 @@ impl Gathered {
     /// # Errors
     /// Another ending, or a place that cannot be written.
     pub fn write(&self, path: &Path) -> Result<(), Error> {
+        atomic_file::check_file(path)?;
         match path.extension().and_then(|end| end.to_str()) {
             Some("csv") => atomic_file::write(path, self.to_csv().as_bytes()),
             Some("json") => sealed_json::write(path, self),

@@ -4,6 +4,9 @@
 //! Everything the command line does with a run is a function here, so that it
 //! can be tested and used without it.
 
+// Not forbidden: the macro `s!` of ndarray allows itself some.
+#![deny(unsafe_code)]
+
 pub mod apply;
 pub mod atomic_file;
 pub mod configuration;
@@ -13,6 +16,7 @@ mod error;
 pub mod gather;
 pub mod interrupt;
 mod metrics;
+mod needed_memory;
 pub mod presets;
 pub mod report;
 pub mod reproduce;

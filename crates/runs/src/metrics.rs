@@ -3,7 +3,7 @@
 //! The lines up to a checkpoint are also in `state.safetensors`, so that a run
 //! goes on whatever has become of the file.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -186,7 +186,7 @@ pub(crate) fn read(path: &Path) -> Result<Vec<EpochMetrics>, Error> {
 }
 
 fn read_bytes(path: &Path) -> Result<Vec<u8>, Error> {
-    match fs::read(path) {
+    match input_files::read(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
         Err(source) => Err(Error::Read {
             path: path.to_owned(),
@@ -220,6 +220,8 @@ fn parse(path: &Path, bytes: &[u8]) -> Result<Vec<EpochMetrics>, Error> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn metrics(epoch: usize) -> EpochMetrics {

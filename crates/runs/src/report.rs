@@ -14,6 +14,7 @@ use crate::atomic_file;
 use crate::configuration::Configuration;
 use crate::environment::threads;
 use crate::error::Error;
+use crate::needed_memory::require_for_evaluation;
 use crate::run_data::{self, DataLocation, RunData, training_rows};
 use crate::run_folder::RunFolder;
 use crate::run_images::{Treated, evaluated_treatment, treated};
@@ -222,6 +223,13 @@ pub fn write(
             dataset.name
         )));
     }
+    // The gap is measured with all rows of both splits.
+    let most = if n == split.len() {
+        n.max(other.len())
+    } else {
+        n
+    };
+    require_for_evaluation(&spec, most, threads(request.threads))?;
     let pool = tensor_ops::parallel::ThreadPool::new(threads(request.threads))
         .map_err(models::TrainerError::from)?;
     let trained = configuration.treatment()?;

@@ -8,7 +8,6 @@
 //! All of them are sealed: a bit that has changed in one of them is found when
 //! it is read. One process at a time writes in a folder.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use durable_files::FolderLock;
@@ -202,7 +201,7 @@ impl RunFolder {
     /// When it is not; says which settings differ where the weights know.
     pub(crate) fn check_configuration(&self) -> Result<(), Error> {
         let path = self.config();
-        let bytes = fs::read(&path).map_err(|source| Error::Read {
+        let bytes = input_files::read(&path).map_err(|source| Error::Read {
             path: path.clone(),
             source,
         })?;

@@ -35,7 +35,7 @@ pub fn write(path: &Path, value: &impl Serialize) -> Result<(), Error> {
 /// When it cannot be read, has changed since it was written, or is something
 /// else; `remedy` says what to do about it.
 pub fn read<T: DeserializeOwned>(path: &Path, remedy: &str) -> Result<Option<T>, Error> {
-    let bytes = match std::fs::read(path) {
+    let bytes = match input_files::read(path) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(source) => {

@@ -189,7 +189,7 @@ const MOST_TRACKED: usize = 1000;
 
 /// Positions of the test images to track: the first of each class, fewer of
 /// each where there are many classes; the first of all without labels.
-fn tracked_images(dataset: &Dataset, per_class: usize) -> Vec<usize> {
+pub(crate) fn tracked_images(dataset: &Dataset, per_class: usize) -> Vec<usize> {
     let Some(labels) = dataset.test.labels() else {
         return (0..dataset.test.len().min(per_class.saturating_mul(10))).collect();
     };
@@ -224,7 +224,7 @@ impl TrackedCodes {
     /// When the file cannot be read, has changed since it was written, lacks one
     /// of its arrays, or these do not fit each other.
     pub fn read(path: &Path) -> Result<Self, Error> {
-        let bytes = std::fs::read(path).map_err(|source| Error::Read {
+        let bytes = input_files::read(path).map_err(|source| Error::Read {
             path: path.into(),
             source,
         })?;

@@ -1,6 +1,8 @@
 //! Studies: which runs a question needs, and the figures and numbers that
 //! answer it.
 
+#![forbid(unsafe_code)]
+
 mod autoencoder;
 pub mod claims;
 mod dimensions;

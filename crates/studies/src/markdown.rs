@@ -102,7 +102,7 @@ struct ReadPicture {
 }
 
 fn read_picture(path: &Path) -> Result<ReadPicture, Error> {
-    let bytes = fs::read(path).map_err(|source| Error::Read {
+    let bytes = input_files::read(path).map_err(|source| Error::Read {
         path: path.into(),
         source,
     })?;

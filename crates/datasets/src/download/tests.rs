@@ -430,7 +430,7 @@ fn a_stop_is_heard_at_any_moment_and_leaves_nothing() {
         let bases = [server.base()];
         let begun = Instant::now();
         let mut patient = Mirrors::new("set", bases.to_vec(), &stop);
-        patient.patience.waits = &[Duration::from_secs(60)];
+        patient.patience.waits = const { &[Duration::from_secs(60)] };
         let result = patient.download(&file(), root.path(), &mut |_| {});
         let took = begun.elapsed();
         thread.join().unwrap();

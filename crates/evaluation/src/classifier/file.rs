@@ -1,7 +1,6 @@
 //! A classifier as a safetensors file, so that it is trained once per data set.
 
 use std::collections::HashMap;
-use std::fs;
 use std::path::Path;
 
 use durable_files::seal;
@@ -97,7 +96,7 @@ impl Classifier {
                 "{found}, expected a classifier written by this program; delete the file to train it anew"
             ),
         };
-        let bytes = fs::read(path).map_err(|e| wrong(format!("cannot be read ({e})")))?;
+        let bytes = input_files::read(path).map_err(|e| wrong(format!("cannot be read ({e})")))?;
         let (_, header) = SafeTensors::read_metadata(&bytes)
             .map_err(|e| wrong(format!("is not a safetensors file ({e})")))?;
         let metadata: Metadata = header

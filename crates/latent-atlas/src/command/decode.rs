@@ -37,7 +37,7 @@ pub struct Decode {
 
 impl Decode {
     pub(crate) fn run(&self, output: &Output) -> anyhow::Result<()> {
-        let (trained, destination, interrupt) = self.result.open(&self.run, &DECODED)?;
+        let (trained, destination, interrupt) = self.result.open(output, &self.run, &DECODED)?;
         let decoded = apply::decode(
             &trained,
             &self.codes,

@@ -46,7 +46,7 @@ pub struct Encode {
 
 impl Encode {
     pub(crate) fn run(&self, output: &Output) -> anyhow::Result<()> {
-        let (trained, destination, interrupt) = self.result.open(&self.run, ENCODED)?;
+        let (trained, destination, interrupt) = self.result.open(output, &self.run, ENCODED)?;
         let mut downloads = DownloadProgress::new(*output);
         let encoded = apply::encode(
             &trained,

@@ -86,7 +86,7 @@ impl Eval {
             seed: self.seed,
             treatment: self.data_treatment,
             nll_samples: self.nll_samples,
-            threads: self.threads.count,
+            threads: self.threads.asked(output),
             location: self.source.location(self.dataset.clone()),
         };
         let mut downloads = DownloadProgress::new(*output);

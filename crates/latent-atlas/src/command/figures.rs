@@ -9,9 +9,11 @@ use indicatif::MultiProgress;
 use runs::configuration::ReadingConfiguration;
 use runs::interrupt::Interrupt;
 use runs::run_folder::RunFolder;
+use runs::shell::shown;
 use runs::training;
 use serde_json::json;
 use studies::draw::{self, Request};
+use studies::study::MOST_SEEDS;
 use studies::{PlannedRun, STUDIES, Study};
 use viz::{FigureOutput, FigureScale, Format};
 
@@ -126,6 +128,12 @@ impl Figures {
         if !self.of_runs.is_empty() {
             return self.draw_runs(output, typed, &interrupt);
         }
+        if let Some(seeds) = self.seeds.filter(|seeds| *seeds > MOST_SEEDS) {
+            return Err(runs::Error::Configuration(format!(
+                "--seeds is {seeds}, but must be at most {MOST_SEEDS}"
+            ))
+            .into());
+        }
         let request = Request {
             studies: self.study.clone(),
             dataset: self.dataset.clone(),
@@ -134,7 +142,7 @@ impl Figures {
             out: self.out.clone().unwrap_or_else(|| "figures".into()),
             runs: self.runs.clone(),
             output: self.output(),
-            threads: self.threads.count,
+            threads: self.threads.asked(output),
             checkpoint_every: self.checkpoints.every(),
             location: self.source.location(None),
             reading: self.reading.over(ReadingConfiguration::default()),
@@ -165,15 +173,15 @@ impl Figures {
             outcome.trained,
             outcome.page.display()
         );
-        let runs: Vec<_> = outcome.runs.iter().map(|run| run.path()).collect();
-        let diverged_runs: Vec<_> = outcome.diverged.iter().map(|run| run.path()).collect();
+        let paths =
+            |runs: &[RunFolder]| -> Vec<_> { runs.iter().map(|run| shown(run.path())).collect() };
         let document = json!({
-            "page": outcome.page,
-            "markdown": self.markdown,
-            "figures": outcome.figures,
-            "runs": runs,
+            "page": shown(&outcome.page),
+            "markdown": self.markdown.as_ref().map(shown),
+            "figures": all_shown(&outcome.figures),
+            "runs": paths(&outcome.runs),
             "trained": outcome.trained,
-            "diverged": diverged_runs,
+            "diverged": paths(&outcome.diverged),
         });
         output.result(&document, &text)
     }
@@ -199,7 +207,7 @@ impl Figures {
             pictures: self.figure.clone(),
             out,
             output: self.output(),
-            threads: self.threads.count,
+            threads: self.threads.asked(output),
             location: self.source.location(self.dataset.clone()),
             command: typed.into(),
         };
@@ -212,9 +220,14 @@ impl Figures {
             outcome.figures.len(),
             outcome.page.display()
         );
-        let document = json!({"page": outcome.page, "figures": outcome.figures});
+        let document =
+            json!({"page": shown(&outcome.page), "figures": all_shown(&outcome.figures)});
         output.result(&document, &text)
     }
+}
+
+fn all_shown(paths: &[PathBuf]) -> Vec<String> {
+    paths.iter().map(shown).collect()
 }
 
 struct FiguresProgress {

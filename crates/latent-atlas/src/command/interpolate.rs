@@ -54,7 +54,7 @@ pub struct Interpolate {
 
 impl Interpolate {
     pub(crate) fn run(&self, output: &Output) -> anyhow::Result<()> {
-        let (trained, destination, interrupt) = self.result.open(&self.run, &DECODED)?;
+        let (trained, destination, interrupt) = self.result.open(output, &self.run, &DECODED)?;
         let request = InterpolateRequest {
             ends: [self.from.clone(), self.to.clone()],
             steps: self.steps,

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Command, CommandFactory as _};
 use clap_mangen::Man as Page;
+use runs::shell::shown;
 use serde_json::json;
 
 use crate::Cli;
@@ -36,8 +37,9 @@ impl Man {
         })?;
         let mut written = Vec::new();
         write_all(&command, folder, &mut written)?;
+        let pages: Vec<_> = written.iter().map(shown).collect();
         let text = format!("wrote {} pages into {}\n", written.len(), folder.display());
-        output.result(&json!({"pages": written}), &text)
+        output.result(&json!({"pages": pages}), &text)
     }
 }
 

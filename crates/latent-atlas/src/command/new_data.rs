@@ -11,6 +11,7 @@ use runs::run_folder::RunFolder;
 
 use super::reading::ReadingOptions;
 use super::source::SourceOptions;
+use crate::output::Output;
 use crate::threads::ThreadsOption;
 
 /// Where the result goes.
@@ -33,12 +34,13 @@ impl ResultOptions {
     /// at first.
     pub(crate) fn open(
         &self,
+        output: &Output,
         run: &Path,
         kinds: &[Kind],
     ) -> anyhow::Result<(TrainedModel, Destination, Interrupt)> {
         let interrupt = crate::interrupt()?;
         let destination = Destination::open(&self.output, self.force, kinds)?;
-        let trained = TrainedModel::open(RunFolder::at(run), self.threads.count)?;
+        let trained = TrainedModel::open(RunFolder::at(run), self.threads.asked(output))?;
         Ok((trained, destination, interrupt))
     }
 }

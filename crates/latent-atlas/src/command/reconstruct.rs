@@ -47,7 +47,8 @@ pub struct Reconstruct {
 
 impl Reconstruct {
     pub(crate) fn run(&self, output: &Output) -> anyhow::Result<()> {
-        let (trained, destination, interrupt) = self.result.open(&self.run, &RECONSTRUCTED)?;
+        let (trained, destination, interrupt) =
+            self.result.open(output, &self.run, &RECONSTRUCTED)?;
         let request = ReconstructRequest {
             data: self.data.request(&trained),
             count: self.count,

@@ -108,7 +108,7 @@ impl Reproduce {
             seed: self.seed,
             trains: !self.no_training,
             out: self.out.clone(),
-            threads: self.threads.count,
+            threads: self.threads.asked(output),
             checkpoint_every: self.checkpoints.every(),
             lookup: self.source.lookup(),
             command: typed.into(),

@@ -61,7 +61,7 @@ pub struct Sample {
 
 impl Sample {
     pub(crate) fn run(&self, output: &Output) -> anyhow::Result<()> {
-        let (trained, destination, interrupt) = self.result.open(&self.run, &DECODED)?;
+        let (trained, destination, interrupt) = self.result.open(output, &self.run, &DECODED)?;
         let request = SampleRequest {
             count: self.count,
             seed: self.seed,

@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use figures::pictures::KIT;
+use runs::shell::{quoted, shown};
 use serde_json::{Value, json};
 use studies::measures::MEASURES;
 use studies::study::EXAMPLE;
 
 use crate::Invocation;
 use crate::output::Output;
-use runs::shell::quoted;
 
 /// Begin a study in a file, or list what it can name.
 #[derive(Debug, Args)]
@@ -65,12 +65,12 @@ fn new(file: &Path, output: &Output, program: &str) -> anyhow::Result<()> {
     };
     let mut created = std::fs::File::create_new(file).map_err(unwritable)?;
     created.write_all(EXAMPLE.as_bytes()).map_err(unwritable)?;
-    let shown = file.display().to_string();
     output.result(
-        &json!({"file": file}),
+        &json!({"file": shown(file)}),
         &format!(
-            "wrote {shown}\nnext: {program} figures --study {}\n",
-            quoted(&shown)
+            "wrote {}\nnext: {program} figures --study {}\n",
+            file.display(),
+            quoted(file)
         ),
     )
 }

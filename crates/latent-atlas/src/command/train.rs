@@ -8,6 +8,7 @@ use models::ModelKind;
 use runs::configuration::{Configuration, Override};
 use runs::presets::PRESETS;
 use runs::run_folder::{Losses, RunFolder};
+use runs::shell::{quoted, shown};
 use runs::training::{self, Target};
 use serde_json::json;
 
@@ -18,7 +19,6 @@ use crate::checkpoints::CheckpointOption;
 use crate::output::Output;
 use crate::progress::{TrainingProgress, penalty};
 use crate::threads::ThreadsOption;
-use runs::shell::quoted;
 
 /// Train one model into a run folder.
 #[derive(Debug, Args)]
@@ -192,7 +192,7 @@ impl Train {
         let request = training::Request {
             target,
             command: invocation.command.clone(),
-            threads: self.threads.count,
+            threads: self.threads.asked(output),
             checkpoint_every: self.checkpoints.every(),
             location: self.source.location(if self.resume.is_some() {
                 self.dataset.clone()
@@ -235,8 +235,7 @@ impl Train {
             ));
         }
         let document = json!({
-            // A path need not be text; this one is shown, not used.
-            "run": outcome.folder.path().display().to_string(),
+            "run": shown(outcome.folder.path()),
             "already_done": outcome.already_done,
             "result": result,
         });
@@ -368,7 +367,7 @@ fn test_rows((count, origin): (usize, TestOrigin)) -> String {
 
 /// What to type next, each line for a shell.
 fn next(program: &str, run: &Path, source: &str) -> String {
-    let run = quoted(&run.display().to_string());
+    let run = quoted(run);
     let source = quoted(source);
     format!(
         "next: {program} figures {run}\n\

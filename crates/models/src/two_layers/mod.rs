@@ -28,3 +28,4 @@ pub use sampler::TwoLayerSampler;
 pub use spec::{StochasticNetworks, TwoLayerSpec};
 pub use trainer::TwoLayerTrainer;
 pub use workspace::TwoLayerWorkspace;
+pub(crate) use workspace::images_of_block;

@@ -154,12 +154,16 @@ impl TwoLayerTrainer {
         } = self.counters;
         let (config, first) = (&self.config, position as usize);
         let rows = config.batch.min(self.image_count - first);
-        let deviates = config.batch * config.objective.samples * self.model.spec().noise_width();
+        let deviates = [config.objective.samples, self.model.spec().noise_width()]
+            .iter()
+            .fold(config.batch as u64, |product, &factor| {
+                product.wrapping_mul(factor as u64)
+            });
         let batch = IndexedBatch {
             pixels: batch_pixels(PixelRows::Bytes(&self.images), config, &self.counters),
             indices: &self.order[first..first + rows],
             noise: stream(config.seed, Purpose::Noise, 0),
-            noise_offset: done * deviates as u64,
+            noise_offset: done.wrapping_mul(deviates),
         };
         let step = done + 1;
         let steps = self.steps_in_epoch();

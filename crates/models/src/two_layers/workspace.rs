@@ -176,7 +176,7 @@ impl<T: Float> TwoLayerWorkspace<T> {
 
 /// Images of every block, the last ones perhaps fewer: as few as make up
 /// [`ROWS`] samples or give every thread a block.
-fn images_of_block(capacity: usize, samples: usize, threads: usize) -> usize {
+pub(crate) fn images_of_block(capacity: usize, samples: usize, threads: usize) -> usize {
     let at_once = (ROWS / samples.max(1)).max(1);
     let at_once = at_once.min(capacity.div_ceil(threads));
     at_once.max(capacity.div_ceil(MAXIMUM_THREADS))

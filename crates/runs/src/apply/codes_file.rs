@@ -97,7 +97,7 @@ fn unreadable(path: &Path, source: std::io::Error) -> Error {
 }
 
 fn open(path: &Path) -> Result<File, Error> {
-    File::open(path).map_err(|source| unreadable(path, source))
+    input_files::open(path).map_err(|source| unreadable(path, source))
 }
 
 fn read_array(path: &Path, array: &str, reader: &mut impl std::io::Read) -> Result<Floats, Error> {

@@ -22,6 +22,7 @@ pub const DECODED: [Kind; 4] = [Kind::Png, Kind::Folder, Kind::Npz, Kind::Csv];
 #[derive(Clone, Debug, Serialize)]
 pub struct Decoded {
     /// The file or folder written.
+    #[serde(serialize_with = "crate::shell::serialize_path")]
     pub output: PathBuf,
     /// Codes decoded.
     pub rows: usize,

@@ -94,6 +94,14 @@ impl Destination {
             )));
         }
         refuse_existing(path, kind, force)?;
+        let parent = path
+            .parent()
+            .filter(|parent| !parent.as_os_str().is_empty())
+            .unwrap_or(Path::new("."));
+        if !parent.is_dir() {
+            let missing = format!("there is no folder {}", parent.display());
+            return Err(unwritable(io::Error::new(io::ErrorKind::NotFound, missing)));
+        }
         let unfinished = match kind {
             Kind::Folder => UnfinishedFolder::create(path).map(Unfinished::Folder),
             _ => UnfinishedFile::create(path).map(Unfinished::File),

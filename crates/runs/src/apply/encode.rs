@@ -30,6 +30,7 @@ pub const ENCODED: &[Kind] = &[
 #[derive(Clone, Debug, Serialize)]
 pub struct Encoded {
     /// The file written.
+    #[serde(serialize_with = "crate::shell::serialize_path")]
     pub output: PathBuf,
     /// The source as it was asked for.
     pub dataset: String,

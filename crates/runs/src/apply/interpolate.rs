@@ -17,6 +17,7 @@ use super::{DataRequest, Decoded, Destination, Observer, PartChoice, TrainedMode
 use crate::configuration::{Configuration, ReadingConfiguration};
 use crate::error::Error;
 use crate::interrupt::Interrupt;
+use crate::needed_memory::require_for_codes;
 use crate::run_data::{DataLocation, images};
 use crate::run_images::{Treated, treated_from};
 
@@ -116,6 +117,7 @@ pub fn interpolate(
             trained.shape()
         )));
     }
+    require_for_codes("--steps", steps, trained.latent())?;
     let ends = ends(trained, request, interrupt, observer, download)?;
     let codes = Array2::from_shape_fn((steps, trained.latent()), |(step, variable)| {
         // Exact at both ends: 0 and 1 times.

@@ -41,6 +41,7 @@ pub struct ReconstructRequest {
 #[derive(Clone, Debug, Serialize)]
 pub struct Reconstructed {
     /// The file or folder written.
+    #[serde(serialize_with = "crate::shell::serialize_path")]
     pub output: PathBuf,
     /// The source as it was asked for.
     pub dataset: String,

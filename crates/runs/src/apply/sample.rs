@@ -10,6 +10,7 @@ use super::pictures::Arrangement;
 use super::{Decoded, Destination, Observer, TrainedModel};
 use crate::error::Error;
 use crate::interrupt::Interrupt;
+use crate::needed_memory::require_for_codes;
 use crate::run_data::{DataLocation, RunData, images, training_rows};
 use crate::run_images::treated;
 use evaluation::random_codes::Fitted;
@@ -79,6 +80,7 @@ pub fn sample(
         ));
     }
     let latent = trained.latent();
+    require_for_codes("-n", request.count, latent)?;
     let mut noise = Array2::zeros((request.count, latent));
     if let Some(values) = noise.as_slice_mut() {
         fill_normal(values, stream(request.seed, Purpose::Sampling, CODES), 0);

@@ -20,6 +20,7 @@ use crate::configuration::{Configuration, TwoLayerConfiguration};
 use crate::environment::{Environment, threads};
 use crate::error::Error;
 use crate::metrics::MetricsLog;
+use crate::needed_memory::require_for_two_layers;
 use crate::report;
 use crate::run_data;
 use crate::run_folder::{EpochMetrics, Losses, RunFolder, RunResult, Status};
@@ -187,11 +188,13 @@ fn trainer(run: &Run<'_>, images: &RunImages<'_>) -> Result<TwoLayerTrainer, Err
     let initialisation = configuration.initialisation()?;
     let seed = configuration.training.seed;
     let pixels = shared_bytes(&images.train)?;
-    let mut model = TwoLayerModel::new(TwoLayerSpec::table_1(), initialisation, seed)?;
+    let config = configuration.training_config(run.threads)?;
+    let spec = TwoLayerSpec::table_1();
+    require_for_two_layers(&spec, &config, images.train_count)?;
+    let mut model = TwoLayerModel::new(spec, initialisation, seed)?;
     if configuration.output_bias_is_train_mean()? {
         model.set_output_bias_to_mean(pixels.images(run.dataset.shape().len()));
     }
-    let config = configuration.training_config(run.threads)?;
     Ok(TwoLayerTrainer::new(model, config, pixels)?)
 }
 

@@ -14,6 +14,7 @@ use crate::environment::Environment;
 use crate::error::Error;
 use crate::interrupt::Interrupt;
 use crate::metrics::{MetricsLog, Resumed};
+use crate::needed_memory::require_for_training;
 use crate::run_folder::{
     DATA, EpochMetrics, Losses, METRICS, RunFolder, RunResult, SETTINGS, Status,
 };
@@ -188,6 +189,7 @@ impl Run<'_> {
     }
 
     fn trainer(&self, images: &RunImages<'_>) -> Result<Trainer, Error> {
+        require_for_training(self.configuration, self.dataset, self.threads)?;
         let mut model = Model::new(
             self.configuration.model_spec()?,
             self.configuration.initialisation()?,

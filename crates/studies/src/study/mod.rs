@@ -29,6 +29,9 @@ use crate::claims::{Claim, Decide};
 use crate::measures::{Measure, measure};
 use crate::{Drawing, PlannedRun, Scale};
 
+/// The most seeds of a model: with more, names of runs alone fill the memory.
+pub const MOST_SEEDS: usize = 10_000;
+
 /// A commented file that `study new` writes.
 pub const EXAMPLE: &str = include_str!("example.toml");
 
@@ -135,7 +138,7 @@ impl Study {
     /// A file that cannot be read, an unknown name of anything (with the nearest
     /// known one), a setting that a model cannot have.
     pub fn read(path: &Path) -> Result<Self, Error> {
-        let text = std::fs::read_to_string(path).map_err(|source| Error::Read {
+        let text = input_files::read_to_string(path).map_err(|source| Error::Read {
             path: path.into(),
             source,
         })?;
@@ -185,6 +188,12 @@ impl Study {
             return Err(Error::Configuration(
                 "seeds is 0, but must be at least 1".into(),
             ));
+        }
+        if written.seeds > MOST_SEEDS {
+            return Err(Error::Configuration(format!(
+                "seeds is {}, but must be at most {MOST_SEEDS}",
+                written.seeds
+            )));
         }
         let models = models::of(&written.base, &written.grid, &written.models)?;
         check_places(&written.text, &models)?;

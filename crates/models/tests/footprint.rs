@@ -1,0 +1,258 @@
+//! The memory that is told before it is taken, against what is taken.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use models::footprint::{TrainingFootprint, pass_bytes};
+use models::two_layers::{TwoLayerModel, TwoLayerSpec, TwoLayerTrainer};
+use models::{
+    DataTreatment, Gradients, Images, Initialisation, Model, ModelKind, ModelSpec, Objective,
+    Trainer, TrainingConfig,
+};
+use ndarray::{Array2, ArrayView2};
+
+/// Counts the bytes in use, and the most there were.
+struct Counting;
+
+static IN_USE: AtomicUsize = AtomicUsize::new(0);
+static MOST: AtomicUsize = AtomicUsize::new(0);
+
+fn taken(bytes: usize) {
+    let now = IN_USE.fetch_add(bytes, Ordering::Relaxed) + bytes;
+    MOST.fetch_max(now, Ordering::Relaxed);
+}
+
+// SAFETY: every call is passed on unchanged to the system allocator, which
+// upholds the trait's contract; counting touches no memory it manages.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        taken(layout.size());
+        // SAFETY: the caller's obligations are those of this very method.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        taken(layout.size());
+        // SAFETY: the caller's obligations are those of this very method.
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        IN_USE.fetch_sub(layout.size(), Ordering::Relaxed);
+        // SAFETY: the caller's obligations are those of this very method.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static COUNTING: Counting = Counting;
+
+/// The most that was in use during `work`, over what was before it.
+fn most_during<R>(work: impl FnOnce() -> R) -> (R, f64) {
+    let before = IN_USE.load(Ordering::Relaxed);
+    MOST.store(before, Ordering::Relaxed);
+    let result = work();
+    (result, (MOST.load(Ordering::Relaxed) - before) as f64)
+}
+
+/// Never less than 80 % of what was taken, and at most 30 % above it.
+fn assert_close(what: &str, told: u64, taken: f64) {
+    let ratio = told as f64 / taken;
+    assert!(
+        (0.8..=1.3).contains(&ratio),
+        "{what}: {told} bytes told, {taken} taken: {ratio:.3}"
+    );
+}
+
+const IMAGES: usize = 100;
+const PIXELS: usize = 784;
+
+fn images() -> Arc<[u8]> {
+    (0..IMAGES * PIXELS)
+        .map(|i| (i % 251) as u8 * u8::from(i % 3 == 0))
+        .collect()
+}
+
+/// One test, so that no other runs beside it and is counted.
+#[test]
+fn what_is_told_is_what_is_taken() {
+    absurd_sizes_are_told();
+    let images = images();
+    let objectives = [
+        Objective::ELBO,
+        Objective::iwae(5),
+        Objective {
+            samples: 2,
+            free_bits: 0.1,
+            ..Objective::ELBO
+        },
+    ];
+    let likelihoods = [
+        "bernoulli",
+        "continuous-bernoulli",
+        "gaussian/0.1",
+        "gaussian/per-pixel",
+        "gaussian-identity/decoder",
+    ];
+    for architecture in ["784-512-2", "784-200-200-50", "784-2", "784-16-300"] {
+        for gradients in [Gradients::Hand, Gradients::Tape] {
+            for threads in [1, 2, 3] {
+                for objective in objectives {
+                    for likelihood in likelihoods {
+                        let spec = spec(ModelKind::Vae, architecture, likelihood);
+                        let config = TrainingConfig {
+                            batch: 60,
+                            threads,
+                            gradients,
+                            objective,
+                            ..TrainingConfig::standard(1)
+                        };
+                        one_layer(spec, config, &images);
+                    }
+                }
+            }
+        }
+    }
+    // Batches of one row, larger than the data, clipped; other models; wide
+    // layers, of which parameters are the most.
+    let plain = TrainingConfig::standard(1);
+    let others = [
+        (1, None, DataTreatment::Grey, 1),
+        (1 << 40, Some(1.0), DataTreatment::BinarisedOnce, 3),
+        (16, Some(1.0), DataTreatment::Threshold, 2),
+    ];
+    for (batch, clip_norm, treatment, threads) in others {
+        for kind in [ModelKind::Ae, ModelKind::AeL2, ModelKind::Vae] {
+            for architecture in ["784-900-700-30", "784-64-2"] {
+                let spec = spec(kind, architecture, "bernoulli");
+                let config = TrainingConfig {
+                    batch,
+                    clip_norm,
+                    treatment,
+                    threads,
+                    ..plain.clone()
+                };
+                one_layer(spec, config, &images);
+            }
+        }
+    }
+    for (objective, threads) in [
+        (Objective::ELBO, 1),
+        (Objective::iwae(50), 2),
+        (Objective::iwae(5), 3),
+    ] {
+        for spec in ["784-200-200-100/100-100-100-50", "784-20-300/300-50-5"] {
+            let config = TrainingConfig {
+                batch: 20,
+                objective,
+                threads,
+                ..plain.clone()
+            };
+            two_layers(spec.parse().unwrap(), config, &images);
+        }
+    }
+    for architecture in ["784-512-2", "784-32-4000"] {
+        for threads in [1, 2] {
+            pass(
+                &spec(ModelKind::Vae, architecture, "bernoulli"),
+                threads,
+                &images,
+            );
+        }
+    }
+}
+
+fn spec(kind: ModelKind, architecture: &str, likelihood: &str) -> ModelSpec {
+    ModelSpec {
+        kind,
+        architecture: architecture.parse().unwrap(),
+        likelihood: likelihood.parse().unwrap(),
+        posterior_scale: Default::default(),
+    }
+}
+
+fn what(architecture: &impl ToString, config: &TrainingConfig) -> String {
+    format!(
+        "{}, {} by {} on {} threads, batch {}",
+        architecture.to_string(),
+        config.objective,
+        config.gradients,
+        config.threads,
+        config.batch
+    )
+}
+
+fn one_layer(spec: ModelSpec, config: TrainingConfig, images: &Arc<[u8]>) {
+    let what = format!(
+        "{} {}: {}",
+        spec.kind,
+        spec.likelihood,
+        what(&spec.architecture, &config)
+    );
+    let told = TrainingFootprint::of(&spec, &config, IMAGES, images.len() as u64);
+    let (trainer, taken) = most_during(|| {
+        let model = Model::new(spec, Initialisation::PyTorchUniform, 1).unwrap();
+        let mut trainer = Trainer::new(model, config, images.clone()).unwrap();
+        trainer.step().unwrap();
+        trainer
+    });
+    assert_close(&what, told.total() - told.checkpoint, taken);
+    if told.checkpoint > 1 << 20 {
+        let folder = tempfile::tempdir().unwrap();
+        let state = folder.path().join("state.safetensors");
+        let ((), taken) = most_during(|| trainer.save_state(&state, &Default::default()).unwrap());
+        assert_close(&format!("checkpoint of {what}"), told.checkpoint, taken);
+    }
+}
+
+fn two_layers(spec: TwoLayerSpec, config: TrainingConfig, images: &Arc<[u8]>) {
+    let what = what(&spec, &config);
+    let told = TrainingFootprint::of_two_layers(&spec, &config, IMAGES, images.len() as u64);
+    let (_, taken) = most_during(|| {
+        let model = TwoLayerModel::new(spec, Initialisation::Glorot, 1).unwrap();
+        let mut trainer = TwoLayerTrainer::new(model, config, images.clone()).unwrap();
+        trainer.run_steps(1, &mut |_| true).unwrap();
+        trainer
+    });
+    assert_close(&what, told.total() - told.checkpoint, taken);
+}
+
+fn pass(spec: &ModelSpec, threads: usize, images: &Arc<[u8]>) {
+    let model = Model::new(spec.clone(), Initialisation::PyTorchUniform, 1).unwrap();
+    let rows = ArrayView2::from_shape((IMAGES, PIXELS), images).unwrap();
+    let pool = tensor_ops::parallel::ThreadPool::new(threads).unwrap();
+    let (_, taken) = most_during(|| {
+        pool.install(|| {
+            let codes = model.encode(Images::Bytes(rows));
+            let noise = Array2::zeros(codes.mean.raw_dim());
+            let z = codes.sample(noise.view());
+            model.reconstruction_losses(z.view(), Images::Bytes(rows))
+        })
+    });
+    let what = format!("a pass of {} on {threads} threads", spec.architecture);
+    assert_close(&what, pass_bytes(spec, IMAGES, threads), taken);
+}
+
+/// What cannot be had is told, too, and no product overflows on the way.
+fn absurd_sizes_are_told() {
+    let widest = spec(
+        ModelKind::Vae,
+        "65536-65536-65536-65536",
+        "gaussian/decoder",
+    );
+    let config = TrainingConfig {
+        batch: usize::MAX,
+        objective: Objective::iwae(1 << 16),
+        ..TrainingConfig::standard(1)
+    };
+    for gradients in [Gradients::Hand, Gradients::Tape] {
+        let config = TrainingConfig {
+            gradients,
+            ..config.clone()
+        };
+        let told = TrainingFootprint::of(&widest, &config, u32::MAX as usize, u64::MAX);
+        assert_eq!(told.total(), u64::MAX);
+    }
+    assert!(pass_bytes(&widest, usize::MAX, 64) == u64::MAX);
+}

@@ -1,0 +1,261 @@
+//! Whether the machine has the memory that a run, or the use of its model,
+//! needs: asked before any of it is taken.
+
+use std::fmt::Display;
+
+use datasets::Dataset;
+use evaluation::footprint::evaluation_bytes;
+use models::footprint::{TrainingFootprint, pass_bytes};
+use models::{ModelSpec, TrainingConfig};
+
+use crate::configuration::Configuration;
+use crate::error::Error;
+use crate::run_data::training_rows;
+use crate::trajectories::tracked_images;
+
+/// Refuses to train what needs more memory than there is, in a sentence that
+/// names the settings and what to do.
+///
+/// # Errors
+/// [`Error::Configuration`], or settings that are wrong.
+pub(crate) fn require_for_training(
+    configuration: &Configuration,
+    dataset: &Dataset,
+    threads: usize,
+) -> Result<(), Error> {
+    let (spec, config) = (
+        configuration.model_spec()?,
+        configuration.training_config(threads)?,
+    );
+    let images = training_rows(configuration, dataset)?;
+    let value = size_of_value(dataset);
+    let of_images = (images as u64).saturating_mul((dataset.shape().len() * value) as u64);
+    let needed = Needed {
+        training: TrainingFootprint::of(&spec, &config, images, of_images),
+        pass: pass_bytes(&spec, dataset.test.len(), threads),
+        tracked: tracked_bytes(configuration, &spec, dataset, images),
+    };
+    needed.require(&spec, &config, memory::available())
+}
+
+/// The same of a model of two stochastic layers.
+///
+/// # Errors
+/// As [`require_for_training`].
+pub(crate) fn require_for_two_layers(
+    spec: &models::two_layers::TwoLayerSpec,
+    config: &TrainingConfig,
+    images: usize,
+) -> Result<(), Error> {
+    let of_images = (images as u64).saturating_mul(spec.lower.inputs as u64);
+    let training = TrainingFootprint::of_two_layers(spec, config, images, of_images);
+    let what = format!("training {spec} with {}", described(config));
+    require(
+        what,
+        training.total(),
+        batch_advice(config),
+        memory::available(),
+    )
+}
+
+/// Refuses to evaluate what needs more memory than there is.
+///
+/// # Errors
+/// One sentence.
+pub(crate) fn require_for_evaluation(
+    spec: &ModelSpec,
+    rows: usize,
+    threads: usize,
+) -> Result<(), Error> {
+    let what = format!(
+        "evaluating {rows} rows with {} latent variables",
+        spec.architecture.latent
+    );
+    let bytes = evaluation_bytes(spec, rows, threads);
+    require(
+        what,
+        bytes,
+        "choose fewer rows with --subset",
+        memory::available(),
+    )
+}
+
+/// Refuses `count` codes of as many latent variables, held twice.
+///
+/// # Errors
+/// One sentence that names the option.
+pub(crate) fn require_for_codes(option: &str, count: usize, latent: usize) -> Result<(), Error> {
+    let values = (count as u64).saturating_mul(latent as u64);
+    let bytes = values.saturating_mul(2 * size_of::<f32>() as u64);
+    let what = format!("{option} {count} with {latent} latent variables");
+    require(what, bytes, "choose fewer", memory::available())
+}
+
+/// What a run needs.
+struct Needed {
+    training: TrainingFootprint,
+    /// Of a pass over the test images.
+    pass: u64,
+    /// Of the codes that are followed from the beginning to the end.
+    tracked: u64,
+}
+
+impl Needed {
+    fn require(
+        &self,
+        spec: &ModelSpec,
+        config: &TrainingConfig,
+        available: Option<u64>,
+    ) -> Result<(), Error> {
+        let training = &self.training;
+        // A checkpoint is not written while the test images go through.
+        let at_times = training.checkpoint.max(self.pass);
+        let parts = [
+            training.parameters,
+            training.batch,
+            training.images,
+            at_times,
+            self.tracked,
+        ];
+        let total = parts.into_iter().fold(0, u64::saturating_add);
+        let weights = training.parameters.saturating_add(training.checkpoint);
+        let largest = weights.max(training.batch).max(self.pass).max(self.tracked);
+        let advice = if largest == training.batch {
+            batch_advice(config)
+        } else if largest == self.tracked {
+            "choose fewer --epochs, or follow fewer codes with --set tracking.snapshots_per_epoch=1"
+        } else if largest == self.pass {
+            "choose a smaller --latent"
+        } else {
+            "choose narrower layers with --hidden or a smaller --latent"
+        };
+        let what = format!("training {} with {}", spec.architecture, described(config));
+        require(what, total, advice, available)
+    }
+}
+
+fn described(config: &TrainingConfig) -> String {
+    let samples = match config.objective.samples {
+        1 => String::new(),
+        samples => format!(" and --samples {samples}"),
+    };
+    format!("--batch {}{samples}", config.batch)
+}
+
+fn batch_advice(config: &TrainingConfig) -> &'static str {
+    match (config.objective.samples, config.batch) {
+        (1, _) => "choose a smaller --batch or narrower layers with --hidden",
+        (_, 1) => "choose fewer --samples or narrower layers with --hidden",
+        _ => "choose fewer --samples, a smaller --batch or narrower layers with --hidden",
+    }
+}
+
+fn require(
+    what: impl Display,
+    bytes: u64,
+    advice: &str,
+    available: Option<u64>,
+) -> Result<(), Error> {
+    // What cannot be counted cannot be had anywhere.
+    let available = available.or(Some(i64::MAX as u64));
+    memory::require_of(available, what, bytes)
+        .map_err(|error| Error::Configuration(format!("{error}; {advice}")))
+}
+
+fn size_of_value(dataset: &Dataset) -> usize {
+    if dataset.train.bytes().is_some() {
+        1
+    } else {
+        size_of::<f32>()
+    }
+}
+
+/// μ, and log σ² of a VAE, of every image that is followed at every moment.
+fn tracked_bytes(
+    configuration: &Configuration,
+    spec: &ModelSpec,
+    dataset: &Dataset,
+    images: usize,
+) -> u64 {
+    let tracking = &configuration.tracking;
+    let steps = images.div_ceil(configuration.training.batch);
+    let snapshots =
+        configuration.training.epochs as f64 * tracking.snapshots_per_epoch.min(steps) as f64 + 1.0;
+    let codes = tracked_images(dataset, tracking.images_per_class).len() as f64;
+    let values = spec.kind.head_width(spec.architecture.latent) as f64;
+    (snapshots * codes * values * size_of::<f32>() as f64) as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use models::Objective;
+
+    use super::*;
+
+    fn refusal(settings: &[&str], available: u64) -> String {
+        let overrides: Vec<_> = settings
+            .iter()
+            .map(|text| crate::configuration::Override::parse(text).expect("KEY=VALUE"))
+            .collect();
+        let configuration = Configuration::resolve(None, None, &overrides).expect("settings");
+        let spec = configuration.model_spec().expect("a model");
+        let config = configuration.training_config(2).expect("a configuration");
+        let needed = Needed {
+            training: TrainingFootprint::of(&spec, &config, 60_000, 60_000 * 784),
+            pass: pass_bytes(&spec, 10_000, 2),
+            tracked: 0,
+        };
+        let done = needed.require(&spec, &config, Some(available));
+        done.expect_err("too large").to_string()
+    }
+
+    #[test]
+    fn a_refusal_says_what_to_choose() {
+        let samples = [
+            "training.samples=65536",
+            "training.batch=100",
+            "model.hidden=[200]",
+        ];
+        let message = refusal(&samples, 5 << 30);
+        assert!(
+            message.starts_with("training 784-200-2 with --batch 100 and --samples 65536 needs"),
+            "{message}"
+        );
+        assert!(message.contains("5.37 GB can be had"), "{message}");
+        assert!(
+            message.ends_with(
+                "choose fewer --samples, a smaller --batch or narrower layers with --hidden"
+            ),
+            "{message}"
+        );
+        let wide = refusal(&["model.hidden=[65536, 65536]"], 5 << 30);
+        assert!(wide.contains("narrower layers with --hidden or"), "{wide}");
+        let deep = refusal(&["model.latent=65536", "model.hidden=[4]"], 5 << 30);
+        assert!(deep.ends_with("choose a smaller --latent"), "{deep}");
+        let batch = refusal(&["training.batch=1000000000"], 1 << 28);
+        assert!(batch.contains("choose a smaller --batch"), "{batch}");
+    }
+
+    #[test]
+    fn a_usual_run_fits_and_codes_are_counted() {
+        let configuration = Configuration::default();
+        let spec = configuration.model_spec().expect("a model");
+        let config = configuration.training_config(1).expect("a configuration");
+        let needed = Needed {
+            training: TrainingFootprint::of(&spec, &config, 60_000, 60_000 * 784),
+            pass: pass_bytes(&spec, 10_000, 2),
+            tracked: 1 << 20,
+        };
+        assert!(needed.require(&spec, &config, Some(100 << 20)).is_ok());
+        assert!(needed.require(&spec, &config, None).is_ok());
+        assert_eq!(config.objective, Objective::ELBO);
+        assert!(require_for_codes("-n", 100, 2).is_ok());
+        let message = require_for_codes("-n", usize::MAX, 2)
+            .expect_err("too many")
+            .to_string();
+        assert!(
+            message.starts_with(&format!("-n {} with 2 latent variables needs", usize::MAX)),
+            "{message}"
+        );
+    }
+}
