@@ -114,7 +114,7 @@ fn data_beyond_the_memory_of_a_process_are_refused_in_a_sentence() {
     let count = 1 << 21;
     let mut stored = gz(&datasets::idx::header(&[count, 32, 16]));
     let zeros = gz(&vec![0; 1 << 24]);
-    for _ in 0..count * 32 * 16 >> 24 {
+    for _ in 0..(count * 32 * 16) >> 24 {
         stored.extend(&zeros);
     }
     assert!(stored.len() < 2_000_000);
