@@ -273,7 +273,7 @@ impl Column {
                 },
                 ColumnValues::FloatLists(values),
             ) if values.ncols() == *length => {
-                waiting.extend(values.slice(ndarray::s![rows, ..]).iter());
+                waiting.extend(values.slice_axis(ndarray::Axis(0), rows.into()).iter());
             }
             _ => panic!("ParquetWriter::append: values of another kind than their column"),
         }
