@@ -181,7 +181,7 @@ mod tests {
         let pool = ThreadPool::new(2).unwrap();
         let together = AtomicUsize::new(0);
         for _ in 0..3 {
-            std::thread::sleep(std::time::Duration::from_millis(5));
+            std::thread::sleep(Duration::from_millis(5));
             together.store(0, Ordering::SeqCst);
             // Each task waits for the other, so both threads must take part.
             pool.for_each(&mut [(), ()], |_, ()| {
