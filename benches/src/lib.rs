@@ -32,6 +32,7 @@ mod table;
 mod timing;
 mod training;
 mod vector;
+mod waits;
 
 pub use gemm::{Form, GemmRow, PRODUCTS, Product};
 pub use likelihood::LikelihoodRow;
@@ -41,6 +42,7 @@ pub use startup::{Startup, probe};
 pub use timing::Sampling;
 pub use training::{RECIPES, Recipe, TrainingRow, training_gflops};
 pub use vector::VectorRow;
+pub use waits::{Surroundings, WaitRow};
 
 /// A part of the benchmark that can be measured alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,11 +55,19 @@ pub enum Part {
     Likelihood,
     /// Whole training epochs, peak memory and the time to the first step.
     Training,
+    /// Threads that train together where cores are short, against one.
+    Waits,
 }
 
 impl Part {
     /// Every part, in the order they are measured.
-    pub const ALL: [Self; 4] = [Self::Gemm, Self::Vector, Self::Likelihood, Self::Training];
+    pub const ALL: [Self; 5] = [
+        Self::Gemm,
+        Self::Vector,
+        Self::Likelihood,
+        Self::Training,
+        Self::Waits,
+    ];
 }
 
 /// What to measure.
@@ -69,7 +79,8 @@ pub struct Request {
     pub quick: bool,
     /// Measure with one thread and with this many.
     pub threads: usize,
-    /// Epochs of each training measurement; by default [`epochs`].
+    /// Epochs of each training measurement, by default [`epochs`], and pairs of
+    /// them of each of waits, by default 25, or 5 when quick.
     pub epochs: Option<usize>,
     /// Train only these of [`RECIPES`]; all when empty.
     pub architectures: Vec<String>,
@@ -119,6 +130,8 @@ pub struct Report {
     pub vector: Vec<VectorRow>,
     /// Importance sampling of −log p(x).
     pub likelihood: Vec<LikelihoodRow>,
+    /// Threads that train together where cores are short.
+    pub waits: Vec<WaitRow>,
     /// The data set trained on.
     pub dataset: Option<String>,
     /// Its training images.
@@ -212,6 +225,13 @@ pub fn run(
             )?);
         }
     }
+    let mut waits = Vec::new();
+    if request.parts.contains(&Part::Waits) {
+        observer.measuring("waits where cores are short");
+        // One thread waits for nobody; two do even where there is one core.
+        let pairs = request.epochs.unwrap_or(if request.quick { 5 } else { 25 });
+        waits = waits::measure(request.threads.max(2), pairs)?;
+    }
     let (mut peer_rows, mut unavailable) = (Vec::new(), Vec::new());
     if let (Some(peers), Some(dataset)) = (&request.peers, &dataset) {
         let files = peers::Images::of(dataset, &request.lookup)?;
@@ -234,6 +254,7 @@ pub fn run(
         peers: peer_rows,
         unavailable,
         vector,
+        waits,
         likelihood: likelihood
             .into_iter()
             .map(|measured| LikelihoodRow::new(measured, &peaks))

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Form, GemmRow, Report};
+use super::{Form, GemmRow, Report, Surroundings};
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -18,6 +18,7 @@ impl fmt::Display for Report {
         self.vector_table(f)?;
         self.likelihood_table(f)?;
         self.training_table(f)?;
+        self.waits_table(f)?;
         self.peer_table(f)
     }
 }
@@ -152,6 +153,34 @@ impl Report {
         Ok(())
     }
 
+    fn waits_table(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.waits.is_empty() {
+            return Ok(());
+        }
+        writeln!(
+            f,
+            "\nThreads where cores are short: seconds an epoch over those of one thread, in turn\n{:<16}{:>6}  {:<24}{:>8}{:>11}{:>11}{:>9}  quartiles",
+            "architecture", "batch", "surroundings", "threads", "ms", "ms of one", "ratio"
+        )?;
+        for row in &self.waits {
+            let [lower, ratio, upper] = row.ratio_quartiles;
+            writeln!(
+                f,
+                "{:<16}{:>6}  {:<24}{:>8}{:>11.1}{:>11.1}{:>9.2}  {:.2}–{:.2}",
+                row.architecture,
+                row.batch,
+                row.surroundings.to_string(),
+                row.threads,
+                1e3 * row.seconds_per_epoch,
+                1e3 * row.seconds_on_one_thread,
+                ratio,
+                lower,
+                upper
+            )?;
+        }
+        Ok(())
+    }
+
     fn peer_table(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if !self.peers.is_empty() {
             writeln!(
@@ -181,6 +210,16 @@ impl Report {
             writeln!(f, "{peer}")?;
         }
         Ok(())
+    }
+}
+
+impl fmt::Display for Surroundings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Beside(0) => f.write_str("alone"),
+            Self::Beside(busy) => write!(f, "beside {busy} busy"),
+            Self::OneCore => f.write_str("all on one core"),
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Instant;
 
-use datasets::Dataset;
+use datasets::{Dataset, Split};
 use models::{
     Activation, Gradients, Initialisation, Layout, Likelihood, Model, ModelKind, ModelSpec,
     Trainer, TrainingConfig,
@@ -84,7 +84,7 @@ impl Recipe {
     /// When the images do not fit the model, or threads cannot be started.
     pub fn trainer(
         &self,
-        dataset: &Dataset,
+        images: &Split,
         threads: usize,
         gradients: Gradients,
     ) -> Result<Trainer, Error> {
@@ -99,7 +99,7 @@ impl Recipe {
         Ok(Trainer::new(
             model,
             config,
-            runs::run_data::shared_images(&dataset.train, dataset.train.len()),
+            runs::run_data::shared_images(images, images.len()),
         )?)
     }
 }
@@ -205,7 +205,10 @@ pub(super) fn measure(
                 seconds: Vec::new(),
                 peaks: Vec::new(),
             };
-            variants.push((recipe.trainer(dataset, threads, gradients)?, measured));
+            variants.push((
+                recipe.trainer(&dataset.train, threads, gradients)?,
+                measured,
+            ));
         }
     }
     for _ in 0..epochs {

@@ -295,7 +295,7 @@ impl Alternation<'_> {
         running: &mut Vec<Running>,
     ) -> Result<Vec<(Script, String)>, Error> {
         let mut failed = Vec::new();
-        let mut trainer = recipe.trainer(self.dataset, self.threads, Gradients::Hand)?;
+        let mut trainer = recipe.trainer(&self.dataset.train, self.threads, Gradients::Hand)?;
         // The peers' first epochs do not count, and neither does ours.
         epoch_seconds(&mut trainer)?;
         for _ in 0..self.epochs {

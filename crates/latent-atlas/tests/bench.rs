@@ -114,7 +114,7 @@ fn products_are_reported_with_the_documented_keys() {
     let share = positive(&row["gflops"]) / peak;
     assert!((positive(&row["share_of_peak"]) / share - 1.0).abs() < 1e-9);
     assert!(positive(&row["seconds_per_image"]) > 0.0);
-    for key in ["training", "peers", "unavailable"] {
+    for key in ["training", "waits", "peers", "unavailable"] {
         assert_eq!(document[key], json("[]"), "{key}");
     }
     assert_eq!(document["dataset"], Value::Null);
@@ -172,6 +172,48 @@ fn training_is_reported_with_the_documented_keys() {
     // Nothing stays behind: no run folder, no downloaded data.
     let left: Vec<_> = fs::read_dir(folder.path()).expect("a folder").collect();
     assert_eq!(left.len(), 1, "{left:?}");
+}
+
+#[test]
+fn waits_are_reported_against_one_thread() {
+    let folder = folder();
+    let arguments = ["--only", "waits", "--threads", "1", "--epochs", "1"];
+    let (stdout, _) = succeed(
+        program(folder.path())
+            .args(arguments)
+            .args(["--json", "--quiet"]),
+    );
+    let document = json(&stdout);
+    let rows = document["waits"].as_array().expect("rows");
+    let mut surroundings = vec![
+        (json(r#"{"beside":0}"#), 2),
+        (json(r#"{"beside":1}"#), 2),
+        (json(r#"{"beside":2}"#), 2),
+        (json(r#"{"beside":4}"#), 2),
+        (json(r#"{"beside":0}"#), 16),
+    ];
+    if cfg!(target_os = "linux") {
+        surroundings.push((json(r#""one-core""#), 2));
+    }
+    for (rows, architecture) in rows
+        .chunks(surroundings.len())
+        .zip(["784-256-2", "784-512-2"])
+    {
+        for (row, (surroundings, threads)) in rows.iter().zip(&surroundings) {
+            assert_eq!(row["architecture"], architecture);
+            assert_eq!(&row["surroundings"], surroundings);
+            assert_eq!(row["threads"], *threads);
+            let ratio =
+                positive(&row["seconds_per_epoch"]) / positive(&row["seconds_on_one_thread"]);
+            assert!((positive(&row["ratio_quartiles"][1]) / ratio - 1.0).abs() < 1e-9);
+        }
+    }
+    assert_eq!(rows.len(), 2 * surroundings.len());
+
+    let (text, _) = succeed(program(folder.path()).args(arguments));
+    for word in ["alone", "beside 4 busy", "784-512-2", "quartiles"] {
+        assert!(text.contains(word), "no {word} in: {text}");
+    }
 }
 
 #[test]

@@ -15,7 +15,7 @@ use crate::output::Output;
 const PYTHON_VARIABLE: &str = "LATENT_ATLAS_PYTHON";
 
 /// Measure the machine's FMA peak, layer products, elementwise work, importance
-/// sampling and whole training epochs.
+/// sampling, whole training epochs and what threads cost where cores are short.
 #[derive(Debug, Args)]
 #[command(after_long_help = after_help(), args_override_self = true)]
 pub struct Bench {
@@ -31,7 +31,8 @@ pub struct Bench {
     #[arg(long, value_name = "WIDTHS")]
     architecture: Vec<String>,
 
-    /// Epochs of each training measurement: 5, or 2 with --quick.
+    /// Epochs of each training measurement: 5, or 2 with --quick; of waits 25,
+    /// or 5.
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     epochs: Option<usize>,
 
@@ -67,12 +68,13 @@ enum PartName {
     Vector,
     Nll,
     Training,
+    Waits,
 }
 
 fn after_help() -> &'static str {
     "Shares are of the multiply-add peak measured around each figure. Operations are counted as\n\
-     dense work, 2·m·k·n per product. Every figure is the best of several repetitions; measure\n\
-     on an idle machine.\n\
+     dense work, 2·m·k·n per product. Every figure is the best of several repetitions, those of\n\
+     waits are medians; measure on an idle machine.\n\
      \n\
      Examples:\n  \
      latent-atlas bench --quick\n  \
@@ -119,6 +121,7 @@ impl Bench {
             PartName::Vector => Part::Vector,
             PartName::Nll => Part::Likelihood,
             PartName::Training => Part::Training,
+            PartName::Waits => Part::Waits,
         };
         self.only.iter().map(part).collect()
     }

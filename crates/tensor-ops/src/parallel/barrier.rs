@@ -1,30 +1,29 @@
-//! A spinning barrier between the threads of one region.
+//! A barrier between the threads of one region.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-/// Looks at the shared state before the processor is offered to others: far
-/// more than the threads of a region are apart, unless one of them has lost
-/// its processor.
-const LOOKS: usize = 1 << 14;
+use super::wait_point::WaitPoint;
 
 /// Where the threads of [`ThreadPool::together`](super::ThreadPool::together)
 /// wait for each other.
 #[derive(Debug)]
-pub struct Barrier {
+pub struct Barrier<'a> {
     parties: usize,
     arrived: AtomicUsize,
     /// Times that all have arrived.
     generation: AtomicUsize,
     broken: AtomicBool,
+    waiting: &'a WaitPoint,
 }
 
-impl Barrier {
-    pub(super) fn new(parties: usize) -> Self {
+impl<'a> Barrier<'a> {
+    pub(super) fn new(parties: usize, waiting: &'a WaitPoint) -> Self {
         Self {
             parties,
             arrived: AtomicUsize::new(0),
             generation: AtomicUsize::new(0),
             broken: AtomicBool::new(false),
+            waiting,
         }
     }
 
@@ -39,31 +38,25 @@ impl Barrier {
             // The others wait for the generation, so that nobody arrives at
             // the next one before this is back to zero.
             self.arrived.store(0, Ordering::Relaxed);
-            self.generation.store(generation + 1, Ordering::Release);
+            self.generation.store(generation + 1, Ordering::SeqCst);
+            self.waiting.wake();
             return;
         }
-        let mut looks = 0_usize;
-        while self.generation.load(Ordering::Acquire) == generation {
-            assert!(
-                !self.broken.load(Ordering::Relaxed),
-                "another thread of the region has panicked"
-            );
-            looks += 1;
-            if looks.is_multiple_of(LOOKS) {
-                std::thread::yield_now();
-            }
-            std::hint::spin_loop();
-        }
+        let complete = || self.generation.load(Ordering::SeqCst) != generation;
+        self.waiting
+            .wait(|| complete() || self.broken.load(Ordering::SeqCst));
+        assert!(complete(), "another thread of the region has panicked");
     }
 
     /// Makes every present and future wait panic.
     fn break_down(&self) {
-        self.broken.store(true, Ordering::Relaxed);
+        self.broken.store(true, Ordering::SeqCst);
+        self.waiting.wake();
     }
 }
 
 /// Breaks the barrier if the thread that holds this panics.
-pub(super) struct BreakOnPanic<'a>(pub(super) &'a Barrier);
+pub(super) struct BreakOnPanic<'a>(pub(super) &'a Barrier<'a>);
 
 impl Drop for BreakOnPanic<'_> {
     fn drop(&mut self) {

@@ -1,13 +1,17 @@
 //! Threads for a few large parallel regions per training step.
 
+use std::time::Duration;
+
 use rayon::ThreadPoolBuilder;
 
 mod barrier;
 mod team;
+mod wait_point;
 
 pub use barrier::Barrier;
 use barrier::BreakOnPanic;
 use team::Team;
+use wait_point::WATCH;
 
 /// A pool could not be started.
 #[derive(Debug, thiserror::Error)]
@@ -28,10 +32,12 @@ pub enum ThreadPoolError {
 /// A fixed number of threads, the calling one included.
 ///
 /// [`ThreadPool::for_each`] is made for the two regions of a training step,
-/// a few hundred microseconds apart: the other threads wait for the next
-/// region in a short spin before they sleep, so that a region costs about a
-/// microsecond, and nothing is allocated. Products of [`crate::gemm`] share
-/// their work over the rayon pool of the same size that
+/// a few hundred microseconds apart: the other threads watch for the next
+/// region for a hundred microseconds before they sleep, so that a region costs
+/// about a microsecond, and nothing is allocated. The waits for the end of a
+/// region and at a [`Barrier`] are like it. Where watching has been in vain, or
+/// threads outnumber the cores, waits sleep at once. Products of
+/// [`crate::gemm`] share their work over the rayon pool of the same size that
 /// [`ThreadPool::install`] enters.
 ///
 /// ```
@@ -55,6 +61,13 @@ impl ThreadPool {
     /// # Errors
     /// If `threads` is 0 or the system refuses.
     pub fn new(threads: usize) -> Result<Self, ThreadPoolError> {
+        // Where threads outnumber the cores, who watches keeps the core from
+        // whom he waits for.
+        let crowded = std::thread::available_parallelism().is_ok_and(|cores| threads > cores.get());
+        Self::with_watch(threads, if crowded { Duration::ZERO } else { WATCH })
+    }
+
+    fn with_watch(threads: usize, watch: Duration) -> Result<Self, ThreadPoolError> {
         if threads == 0 {
             return Err(ThreadPoolError::NoThreads);
         }
@@ -64,7 +77,7 @@ impl ThreadPool {
             .thread_name(|index| format!("tensor-ops-{index}"))
             .build()
             .map_err(|error| refused(error.to_string()))?;
-        let team = Team::new(threads).map_err(|error| refused(error.to_string()))?;
+        let team = Team::new(threads, watch).map_err(|error| refused(error.to_string()))?;
         Ok(Self { pool, team })
     }
 
@@ -124,7 +137,7 @@ impl ThreadPool {
             owned.len(),
             self.threads()
         );
-        let barrier = Barrier::new(self.threads());
+        let barrier = Barrier::new(self.threads(), self.team.barrier());
         let owned = Tasks(owned.as_mut_ptr());
         let owned = &owned;
         self.team.run_together(&|index| {
@@ -144,8 +157,10 @@ unsafe impl<T: Send> Sync for Tasks<T> {}
 
 #[cfg(test)]
 mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
     use std::sync::atomic::{AtomicUsize, Ordering};
 
+    use super::wait_point::tests::{WATCHES, ends, pause};
     use super::*;
 
     #[test]
@@ -166,7 +181,7 @@ mod tests {
         let pool = ThreadPool::new(2).unwrap();
         let together = AtomicUsize::new(0);
         for _ in 0..3 {
-            std::thread::sleep(std::time::Duration::from_millis(5));
+            std::thread::sleep(Duration::from_millis(5));
             together.store(0, Ordering::SeqCst);
             // Each task waits for the other, so both threads must take part.
             pool.for_each(&mut [(), ()], |_, ()| {
@@ -191,7 +206,7 @@ mod tests {
     #[test]
     fn a_panic_of_a_task_reaches_the_caller_and_leaves_the_pool_usable() {
         let pool = ThreadPool::new(2).unwrap();
-        let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        let caught = catch_unwind(AssertUnwindSafe(|| {
             pool.for_each(&mut [0, 1, 2, 3], |index, _| {
                 assert!(index != 2, "task two")
             });
@@ -239,7 +254,7 @@ mod tests {
     fn a_panic_at_a_barrier_reaches_everyone() {
         let pool = ThreadPool::new(2).unwrap();
         for which in 0..2 {
-            let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            let caught = catch_unwind(AssertUnwindSafe(|| {
                 pool.together(&mut [(), ()], |index, (), barrier| {
                     assert!(index != which, "one thread");
                     barrier.wait();
@@ -258,7 +273,7 @@ mod tests {
     #[test]
     fn a_region_of_all_threads_inside_a_region_is_refused() {
         let pool = ThreadPool::new(2).unwrap();
-        let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        let caught = catch_unwind(AssertUnwindSafe(|| {
             pool.together(&mut [(), ()], |_, (), _| {
                 pool.together(&mut [(), ()], |_, (), _| ());
             });
@@ -269,6 +284,110 @@ mod tests {
                 .downcast_ref::<&str>()
                 .is_some_and(|text| text.contains("inside a region"))
         );
+    }
+
+    /// Far more threads than cores, in regions of both kinds: each wait costs
+    /// a switch between threads, not the time slice of one that spins.
+    #[test]
+    fn many_threads_on_few_cores_make_progress() {
+        let (threads, regions, rounds) = if cfg!(miri) { (3, 2, 5) } else { (8, 30, 100) };
+        for watch in WATCHES {
+            ends(move || {
+                let pool = ThreadPool::with_watch(threads, watch).unwrap();
+                let arrivals = AtomicUsize::new(0);
+                let mut passed = vec![0; threads];
+                let mut counts = vec![0; 3 * threads];
+                for region in 1..=regions {
+                    pool.together(&mut passed, |_, passed, barrier| {
+                        for _ in 0..rounds {
+                            arrivals.fetch_add(1, Ordering::Relaxed);
+                            barrier.wait();
+                            *passed += 1;
+                            assert!(arrivals.load(Ordering::Relaxed) >= threads * *passed);
+                        }
+                    });
+                    assert!(passed.iter().all(|&passed| passed == region * rounds));
+                    pool.for_each(&mut counts, |_, count| *count += 1);
+                    assert!(counts.iter().all(|&count| count == region));
+                }
+            });
+        }
+    }
+
+    /// Threads that come to each wait early or late, by chance.
+    #[test]
+    fn no_thread_is_forgotten_whenever_it_comes() {
+        let rounds = if cfg!(miri) { 4 } else { 150 };
+        for watch in WATCHES {
+            ends(move || {
+                let threads = 3;
+                let pool = ThreadPool::with_watch(threads, watch).unwrap();
+                let mut met = vec![0; threads];
+                for round in 0..rounds {
+                    pool.together(&mut met, |index, met, barrier| {
+                        pause(threads * round + index, 200);
+                        barrier.wait();
+                        *met += 1;
+                        pause(threads * (round + rounds) + index, 200);
+                    });
+                    let mut tasks = vec![false; 1 + round % 5];
+                    pool.for_each(&mut tasks, |index, done| {
+                        pause(5 * round + index, 200);
+                        *done = true;
+                    });
+                    assert!(tasks.iter().all(|&done| done));
+                    pause(round, 200);
+                }
+                assert_eq!(met, [rounds; 3]);
+            });
+        }
+    }
+
+    /// With a clock that always says the watch is over: both threads must
+    /// still take part, in regions of both kinds.
+    #[test]
+    fn threads_take_work_whatever_the_clock_says() {
+        ends(|| {
+            let pool = ThreadPool::with_watch(2, Duration::ZERO).unwrap();
+            for _ in 0..if cfg!(miri) { 3 } else { 200 } {
+                let here = AtomicUsize::new(0);
+                pool.for_each(&mut [(), ()], |_, ()| {
+                    here.fetch_add(1, Ordering::SeqCst);
+                    while here.load(Ordering::SeqCst) < 2 {
+                        std::thread::yield_now();
+                    }
+                });
+                pool.together(&mut [(), ()], |_, (), barrier| barrier.wait());
+            }
+        });
+    }
+
+    #[test]
+    fn a_panic_wakes_those_that_sleep_at_the_barrier() {
+        for watch in WATCHES {
+            ends(move || {
+                let pool = ThreadPool::with_watch(3, watch).unwrap();
+                for which in 0..3 {
+                    let caught = catch_unwind(AssertUnwindSafe(|| {
+                        pool.together(&mut [(); 3], |index, (), barrier| {
+                            barrier.wait();
+                            if index == which {
+                                std::thread::sleep(Duration::from_millis(20));
+                                panic!("thread {index}");
+                            }
+                            barrier.wait();
+                        });
+                    }));
+                    assert!(caught.is_err());
+                    let mut met = [false; 3];
+                    pool.together(&mut met, |_, met, barrier| {
+                        barrier.wait();
+                        *met = true;
+                    });
+                    assert_eq!(met, [true; 3]);
+                }
+            });
+        }
     }
 
     #[test]

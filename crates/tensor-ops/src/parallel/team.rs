@@ -1,8 +1,8 @@
-//! A fork-join team whose threads spin shortly between regions.
+//! A fork-join team whose threads watch shortly for the next region.
 //!
 //! rayon's idle threads fall asleep after a few yields; waking one takes tens
-//! of microseconds, twice per training step. The threads of a team watch for
-//! the next region for [`SPIN`] before they sleep.
+//! of microseconds, twice per training step. The threads of a team watch a
+//! little longer before they sleep, see [`WaitPoint`].
 
 use std::any::Any;
 use std::cell::{Cell, UnsafeCell};
@@ -11,14 +11,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-/// How long a thread watches for work before it sleeps: longer than the serial
-/// part of a training step, short against what a person would notice.
-const SPIN: Duration = Duration::from_micros(200);
-
-/// Looks at the shared state between two looks at the clock.
-const LOOKS: usize = 64;
+use super::wait_point::WaitPoint;
 
 /// The calling thread and `threads − 1` others.
 #[derive(Debug)]
@@ -51,10 +46,12 @@ struct Shared {
     task: UnsafeCell<Option<Task<'static>>>,
     unfinished: AtomicUsize,
     panic: Mutex<Option<Box<dyn Any + Send>>>,
-    sleepers: AtomicUsize,
-    /// Whether there are more threads than cores to run them: a thread that
-    /// watches then keeps another from its work.
-    crowded: bool,
+    /// Where the threads wait for a task.
+    idle: WaitPoint,
+    /// Where the caller waits for the end of a region.
+    done: WaitPoint,
+    /// Where the threads of a region wait for each other.
+    barrier: WaitPoint,
     closing: AtomicBool,
 }
 
@@ -70,14 +67,16 @@ impl std::fmt::Debug for Shared {
 }
 
 impl Team {
-    pub(super) fn new(threads: usize) -> io::Result<Self> {
+    /// Threads that watch for `watch` before they sleep.
+    pub(super) fn new(threads: usize, watch: Duration) -> io::Result<Self> {
         let shared = Arc::new(Shared {
             state: AtomicU64::new(0),
             task: UnsafeCell::new(None),
             unfinished: AtomicUsize::new(0),
             panic: Mutex::new(None),
-            sleepers: AtomicUsize::new(0),
-            crowded: thread::available_parallelism().is_ok_and(|cores| threads > cores.get()),
+            idle: WaitPoint::new(watch),
+            done: WaitPoint::new(watch),
+            barrier: WaitPoint::new(watch),
             closing: AtomicBool::new(false),
         });
         let mut team = Self {
@@ -97,6 +96,11 @@ impl Team {
 
     pub(super) fn threads(&self) -> usize {
         self.workers.len() + 1
+    }
+
+    /// Where the threads of a region wait for each other.
+    pub(super) fn barrier(&self) -> &WaitPoint {
+        &self.shared.barrier
     }
 
     /// Calls `task(i)` once for every i below `count`; returns when all are done.
@@ -149,24 +153,15 @@ impl Team {
         shared
             .state
             .store(region << 32 | u64::from(count), Ordering::SeqCst);
-        if shared.sleepers.load(Ordering::SeqCst) > 0 {
-            for worker in &self.workers {
-                worker.thread().unpark();
-            }
-        }
+        shared.idle.wake();
         if count == ONE_EACH {
             shared.finish(0);
         } else {
             while shared.take_and_run(0, &mut 0) {}
         }
-        let mut looks = 0_usize;
-        while shared.unfinished.load(Ordering::Acquire) > 0 {
-            looks += 1;
-            if shared.crowded || looks.is_multiple_of(LOOKS * 64) {
-                thread::yield_now();
-            }
-            std::hint::spin_loop();
-        }
+        shared
+            .done
+            .wait(|| shared.unfinished.load(Ordering::SeqCst) == 0);
         shared.state.store(region << 32, Ordering::Relaxed);
         let panic = shared
             .panic
@@ -182,8 +177,8 @@ impl Team {
 impl Drop for Team {
     fn drop(&mut self) {
         self.shared.closing.store(true, Ordering::SeqCst);
+        self.shared.idle.wake();
         for worker in self.workers.drain(..) {
-            worker.thread().unpark();
             // A worker catches the panics of its tasks; it has none of its own.
             let _ = worker.join();
         }
@@ -194,36 +189,21 @@ impl Shared {
     /// What thread `index` does until the team is dropped.
     fn work(&self, index: usize) {
         let mut region = 0;
-        loop {
-            // Counted from the end of the last task: a task may itself take
-            // longer than the watch.
-            let mut idle_since = Instant::now();
-            while idle_since.elapsed() < SPIN {
-                for _ in 0..LOOKS {
-                    if self.take_and_run(index, &mut region) {
-                        while self.take_and_run(index, &mut region) {}
-                        idle_since = Instant::now();
-                    }
-                    std::hint::spin_loop();
-                }
-                if self.closing.load(Ordering::Relaxed) {
-                    return;
-                }
-                if self.crowded {
-                    thread::yield_now();
-                }
-            }
-            // Announce the sleep first and look once more: either the caller
-            // of a new region sees the sleeper, or the sleeper the region.
-            self.sleepers.fetch_add(1, Ordering::SeqCst);
-            let idle = self.state.load(Ordering::SeqCst) as u32 == 0;
-            if idle && !self.closing.load(Ordering::SeqCst) {
-                thread::park();
-            }
-            self.sleepers.fetch_sub(1, Ordering::SeqCst);
-            if self.closing.load(Ordering::SeqCst) {
-                return;
-            }
+        while !self.closing.load(Ordering::SeqCst) {
+            while self.take_and_run(index, &mut region) {}
+            self.idle
+                .wait(|| self.has_task(region) || self.closing.load(Ordering::SeqCst));
+        }
+    }
+
+    /// A thread whose last region with a task of its own is `region` may find
+    /// a task.
+    fn has_task(&self, region: u64) -> bool {
+        let state = self.state.load(Ordering::SeqCst);
+        match state as u32 {
+            0 => false,
+            ONE_EACH => state >> 32 != region,
+            _ => true,
         }
     }
 
@@ -281,6 +261,8 @@ impl Shared {
             let mut first = self.panic.lock().unwrap_or_else(PoisonError::into_inner);
             first.get_or_insert(panic);
         }
-        self.unfinished.fetch_sub(1, Ordering::Release);
+        if self.unfinished.fetch_sub(1, Ordering::SeqCst) == 1 {
+            self.done.wake();
+        }
     }
 }
