@@ -157,18 +157,23 @@ impl TrainingFootprint {
 
 /// Bytes of encoding `rows` rows, drawing a code for each and decoding it, as a
 /// pass over the test images does: four numbers for each latent variable of a
-/// row (μ, log σ², ε, z), and 128 rows through the layers on every thread.
+/// row (μ, log σ², ε, z; three without σ), and 128 rows through the layers on every thread.
 #[must_use]
 pub fn pass_bytes(spec: &ModelSpec, rows: usize, threads: usize) -> u64 {
     let layout = Layout::new(spec);
     let layers = layout.layers();
-    let widths: f64 = layers
-        .iter()
-        .map(|layer| padded(layer.inputs.max(layer.outputs)))
+    // What a layer gives and what the next one takes share a buffer.
+    let taken = layers.iter().skip(1).map(|layer| layer.inputs).chain([0]);
+    let given = layers.iter().map(|layer| layer.outputs);
+    let between: f64 = given
+        .zip(taken)
+        .map(|(given, taken)| padded(given.max(taken)))
         .sum();
+    let widths = padded(layout.inputs()) + between;
     let blocks = threads.min(rows.div_ceil(BLOCK_ROWS)) as f64;
     let blocks = blocks * BLOCK_ROWS.min(rows) as f64 * widths;
-    bytes(4.0 * rows as f64 * spec.architecture.latent as f64 + blocks)
+    let numbers = if spec.kind.is_variational() { 4.0 } else { 3.0 };
+    bytes(numbers * rows as f64 * spec.architecture.latent as f64 + blocks)
 }
 
 /// Bytes of the parameters of a model alone.

@@ -283,6 +283,28 @@ fn a_wrong_model_file_is_named_with_what_was_expected() {
     }
 }
 
+/// Its weights would take petabytes: what is not there is said before room is
+/// made for it.
+#[test]
+fn absurd_widths_are_refused_before_anything_of_them_is_allocated() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.safetensors");
+    model(ModelKind::Vae, "20-17-3")
+        .save(&path, &BTreeMap::new())
+        .unwrap();
+    let wide = ["65536"; 100_000].join("-");
+    rewrite(&path, |_, metadata| {
+        let text = metadata.get_mut("latent_atlas").unwrap();
+        assert!(text.contains("20-17-3"), "{text}");
+        *text = text.replace("20-17-3", &wide);
+    });
+    let message = Model::load(&path).unwrap_err().to_string();
+    assert!(
+        message.ends_with("has shape [17, 20]; expected [65536, 65536]"),
+        "{message}"
+    );
+}
+
 #[test]
 fn a_changed_bit_anywhere_in_a_file_is_found() {
     let folder = tempfile::tempdir().unwrap();

@@ -153,12 +153,8 @@ fn what_is_told_is_what_is_taken() {
         }
     }
     for architecture in ["784-512-2", "784-32-4000"] {
-        for threads in [1, 2] {
-            pass(
-                &spec(ModelKind::Vae, architecture, "bernoulli"),
-                threads,
-                &images,
-            );
+        for (kind, threads) in [(ModelKind::Vae, 1), (ModelKind::Vae, 2), (ModelKind::Ae, 1)] {
+            pass(&spec(kind, architecture, "bernoulli"), threads, &images);
         }
     }
 }
