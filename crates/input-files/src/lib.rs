@@ -71,7 +71,15 @@ pub fn require(path: &Path) -> io::Result<()> {
 /// When something else is there.
 pub fn require_replaceable(path: &Path) -> io::Result<()> {
     match require(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        // Whether the folder is there is for whoever writes into it to say.
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+            ) =>
+        {
+            Ok(())
+        }
         done => done,
     }
 }
@@ -167,6 +175,7 @@ mod tests {
         assert!(refused(&pipe).contains("a named pipe"));
         assert!(require_replaceable(&pipe).is_err());
         assert!(require_replaceable(&folder.path().join("new")).is_ok());
+        assert!(require_replaceable(&pipe.join("below")).is_ok());
         let socket = folder.path().join("socket");
         let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
         assert!(refused(&socket).contains("a socket"));
