@@ -51,3 +51,31 @@ fn checks_are_named_and_unknown_ones_refused() {
         "{message}"
     );
 }
+
+#[test]
+fn the_alias_builds_what_the_lock_file_says() {
+    let alias = include_str!("../../.cargo/config.toml");
+    assert!(alias.contains("run --locked "), "{alias}");
+}
+
+#[test]
+fn longer_checks_can_be_run_alone() {
+    let refused = xtask(&["ci", "--only", "kills"]);
+    assert_eq!(refused.status.code(), Some(2));
+    let message = String::from_utf8_lossy(&refused.stderr);
+    assert!(message.contains("add --full"), "{message}");
+    let refused = xtask(&["ci", "--full", "--only", "kill"]);
+    let message = String::from_utf8_lossy(&refused.stderr);
+    for name in [
+        "mutations",
+        "kills",
+        "power-cuts",
+        "two-writers",
+        "full-disk",
+        "signals",
+        "bit-flips",
+        "thread-sanitizer",
+    ] {
+        assert!(message.contains(name), "{message}");
+    }
+}

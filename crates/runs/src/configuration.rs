@@ -26,7 +26,7 @@ use crate::run_data::short_name;
 
 pub use layers::Override;
 pub use reading::ReadingConfiguration;
-pub(crate) use two_layers::TwoLayerConfiguration;
+pub use two_layers::TwoLayerConfiguration;
 
 use layers::{merge, set};
 

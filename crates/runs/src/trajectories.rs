@@ -235,6 +235,10 @@ impl TrackedCodes {
             )));
         }
         let damaged = |error: ndarray_npy::ReadNpzError| {
+            // It points into the header with an arrow over several lines.
+            let error = error.to_string();
+            let words: Vec<&str> = error.split_whitespace().collect();
+            let error = words.join(" ");
             Error::RunFolder(format!(
                 "{} is damaged ({error}); expected the arrays step, epoch, index and mean",
                 path.display()

@@ -1,12 +1,14 @@
 //! Numbers as text: ticks at round values, the minus sign U+2212, no exponent below 10⁴.
 
 /// `value` with fixed decimals and a true minus sign; thousands are set apart by thin spaces from
-/// ten thousand on; a dash for NaN, as where a number is missing.
+/// ten thousand on; a dash for NaN, as where a number is missing. Of more than 1,074 decimals, all
+/// that an `f64` can have, the rest is left out.
 ///
 /// ```
 /// assert_eq!(viz::number::decimal(-3.25, 1), "−3.2");
 /// assert_eq!(viz::number::decimal(60000.0, 0), "60\u{2009}000");
 /// assert_eq!(viz::number::decimal(-0.01, 1), "0.0");
+/// assert_eq!(viz::number::decimal(0.5, usize::MAX).len(), 2 + 1074);
 /// ```
 pub fn decimal(value: f64, decimals: usize) -> String {
     if value.is_nan() {
@@ -15,6 +17,7 @@ pub fn decimal(value: f64, decimals: usize) -> String {
     if value.is_infinite() {
         return if value > 0.0 { "∞" } else { "−∞" }.to_string();
     }
+    let decimals = decimals.min(1074);
     let digits = format!("{:.decimals$}", value.abs());
     let (whole, fraction) = digits.split_at(digits.find('.').unwrap_or(digits.len()));
     let mut text = String::new();

@@ -22,7 +22,7 @@ const NAMES: [&str; 2] = ["mu", "z"];
 /// # Errors
 /// When the file cannot be read, is of no such form, has codes of another
 /// length or none, or a value that is not finite.
-pub(super) fn read(path: &Path, latent: usize) -> Result<Array2<f32>, Error> {
+pub fn read(path: &Path, latent: usize) -> Result<Array2<f32>, Error> {
     let ending = path.extension().unwrap_or_default().to_string_lossy();
     let codes = match ending.to_lowercase().as_str() {
         "npy" => {
@@ -70,6 +70,17 @@ pub(super) fn read(path: &Path, latent: usize) -> Result<Array2<f32>, Error> {
         ));
     }
     Ok(codes)
+}
+
+/// The first few of the names in a file, in one line whatever they hold.
+fn listed<'n>(mut names: impl Iterator<Item = &'n str>) -> String {
+    let first: Vec<String> = names
+        .by_ref()
+        .take(8)
+        .map(|name| name.escape_debug().to_string())
+        .collect();
+    let rest = if names.next().is_some() { ", …" } else { "" };
+    first.join(", ") + rest
 }
 
 fn variables(count: usize) -> String {
@@ -149,7 +160,7 @@ fn read_npz(path: &Path, latent: usize) -> Result<Array2<f32>, Error> {
         (None, _) => {
             let problem = format!(
                 "holds the arrays {}; expected one called mu or z",
-                names.join(", ")
+                listed(names.iter().map(String::as_str))
             );
             return Err(wrong(path, "", &problem));
         }
@@ -219,11 +230,9 @@ fn columns_of(path: &Path, header: &csv::StringRecord) -> Result<Vec<usize>, Err
         })
         .find(|columns| !columns.is_empty())
         .ok_or_else(|| {
-            let names: Vec<_> = header.iter().take(8).collect();
             let problem = format!(
-                "has the columns {}{}; expected mu1, mu2, … or z1, z2, …, or numbers without a header",
-                names.join(", "),
-                if header.len() > 8 { ", …" } else { "" }
+                "has the columns {}; expected mu1, mu2, … or z1, z2, …, or numbers without a header",
+                listed(header.iter())
             );
             wrong(path, "", &problem)
         })

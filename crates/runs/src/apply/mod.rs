@@ -29,6 +29,7 @@ mod sample;
 mod table;
 mod trained_model;
 
+pub use codes_file::read as read_codes;
 pub use decode::{DECODED, Decoded, decode};
 pub use destination::{Destination, Kind};
 pub use encode::{ENCODED, Encoded, EncodedPart, encode};

@@ -156,6 +156,9 @@ fn parse(text: &str) -> Result<(Element, Vec<usize>), String> {
         "<f4" => Element::F32,
         "<f8" => Element::F64,
         _ => {
+            // Whatever stands between two quotes of a damaged header.
+            let descriptor: String = descriptor.chars().take(20).collect();
+            let descriptor = descriptor.escape_debug();
             return Err(format!(
                 "holds elements of type {descriptor}, but codes are floats (<f4 or <f8)"
             ));

@@ -13,12 +13,12 @@ pub(super) const SECTION: &str = "two_layers";
 /// The settings of a run of two stochastic layers, as in its `config.toml`:
 /// those of a run of the lower layer, and a section on the upper.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub(crate) struct TwoLayerConfiguration {
+pub struct TwoLayerConfiguration {
     /// The data, the lower layer and the training.
-    pub(crate) lower: Configuration,
+    pub lower: Configuration,
     /// Widths from h₁ to h₂. Absent from folders of versions that did not write
     /// them, which can be measured but not continued.
-    pub(crate) upper: Option<String>,
+    pub upper: Option<String>,
 }
 
 impl TwoLayerConfiguration {
@@ -26,7 +26,7 @@ impl TwoLayerConfiguration {
     ///
     /// # Errors
     /// The file cannot be read, or has keys or values it should not have.
-    pub(crate) fn read(path: &Path) -> Result<Self, Error> {
+    pub fn read(path: &Path) -> Result<Self, Error> {
         let mut table = read_table(path)?;
         let origin = path.display().to_string();
         let upper = match table.remove(SECTION) {
@@ -42,7 +42,7 @@ impl TwoLayerConfiguration {
     ///
     /// # Errors
     /// Only if serialisation itself fails.
-    pub(crate) fn to_toml(&self) -> Result<String, Error> {
+    pub fn to_toml(&self) -> Result<String, Error> {
         let mut table = toml::Table::try_from(&self.lower).map_err(internal)?;
         if let Some(upper) = &self.upper {
             let section = toml::Table::from_iter([("upper".into(), upper.clone().into())]);
@@ -52,7 +52,7 @@ impl TwoLayerConfiguration {
     }
 
     /// As [`Configuration::digest`], and never that of a run of one layer.
-    pub(crate) fn digest(&self, dataset_fingerprint: &str) -> String {
+    pub fn digest(&self, dataset_fingerprint: &str) -> String {
         let identity = Self {
             lower: self.lower.identity(),
             upper: self.upper.clone(),
@@ -61,7 +61,7 @@ impl TwoLayerConfiguration {
     }
 
     /// As [`Configuration::extends`].
-    pub(crate) fn extends(&self, shorter: &Self) -> bool {
+    pub fn extends(&self, shorter: &Self) -> bool {
         self.upper == shorter.upper && self.lower.extends(&shorter.lower)
     }
 }

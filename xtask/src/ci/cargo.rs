@@ -1,0 +1,116 @@
+//! Checks that are commands of cargo.
+
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context as _, bail};
+use serde_json::Value;
+
+use super::{Check, Work, dependencies};
+
+const fn check(name: &'static str, arguments: &'static [&'static str]) -> Check {
+    Check {
+        name,
+        work: Work::Cargo {
+            arguments,
+            environment: &[],
+        },
+    }
+}
+
+/// What a gate has time for.
+pub(super) const CHECKS: &[Check] = &[
+    check("format", &["fmt", "--all", "--check"]),
+    Check {
+        name: "dependencies",
+        work: Work::Own(dependencies::dependencies),
+    },
+    check(
+        "clippy",
+        &[
+            "clippy",
+            "--workspace",
+            "--all-targets",
+            "--locked",
+            "--",
+            "-D",
+            "warnings",
+        ],
+    ),
+    Check {
+        name: "docs",
+        work: Work::Cargo {
+            arguments: &["doc", "--workspace", "--no-deps", "--locked"],
+            environment: &[("RUSTDOCFLAGS", "-D warnings")],
+        },
+    },
+    check("test", &["test", "--workspace", "--locked"]),
+    Check {
+        name: "test-portable",
+        work: Work::Cargo {
+            arguments: &["test", "--locked", "-p", "tensor-ops"],
+            environment: &[("TENSOR_OPS_ISA", "scalar")],
+        },
+    },
+];
+
+/// The cargo that runs this.
+pub(super) fn cargo() -> Command {
+    Command::new(env!("CARGO"))
+}
+
+/// Runs a command of cargo; in `json`, what it says goes to stderr.
+pub(super) fn run(
+    name: &str,
+    arguments: &[&str],
+    environment: &[(&str, &str)],
+    json: bool,
+) -> anyhow::Result<()> {
+    let mut command = cargo();
+    command.args(arguments).envs(environment.iter().copied());
+    if json {
+        // Stdout is for the one document.
+        command.stdout(std::io::stderr());
+    }
+    let status = command
+        .status()
+        .with_context(|| format!("cargo could not be started for the check '{name}'"))?;
+    if !status.success() {
+        bail!(
+            "the check '{name}' failed ({status}); repeat it with: cargo {}",
+            arguments.join(" ")
+        );
+    }
+    Ok(())
+}
+
+/// What `cargo metadata` says with these options.
+pub(super) fn metadata(options: &[&str]) -> anyhow::Result<Value> {
+    let output = cargo()
+        .args(["metadata", "--format-version", "1", "--locked"])
+        .args(options)
+        .stderr(Stdio::inherit())
+        .output()
+        .context("cargo could not be started for its metadata")?;
+    if !output.status.success() {
+        bail!("cargo metadata failed ({})", output.status);
+    }
+    serde_json::from_slice(&output.stdout).context("cargo metadata gave no JSON")
+}
+
+/// Builds a program of the workspace as the tests have built it, and says where
+/// it is.
+pub(super) fn built(package: &str, features: &[&str], json: bool) -> anyhow::Result<PathBuf> {
+    let features = features.join(",");
+    run(
+        package,
+        &["build", "--locked", "-p", package, "--features", &features],
+        &[],
+        json,
+    )?;
+    let metadata = metadata(&["--no-deps"])?;
+    let target = metadata["target_directory"]
+        .as_str()
+        .context("cargo metadata names no target_directory")?;
+    Ok(PathBuf::from(target).join("debug").join(package))
+}

@@ -1,0 +1,195 @@
+//! `cargo xtask ci`: everything that must hold before a change lands, cheapest
+//! first, and with `--full` what takes longer than a gate may.
+
+mod cargo;
+mod dependencies;
+mod disturbances;
+mod mutations;
+mod thread_sanitizer;
+
+use std::time::Instant;
+
+use anyhow::bail;
+use clap::Args;
+use serde_json::json;
+use trials::Report;
+
+use latent_atlas::Output;
+
+/// Run everything CI checks, cheapest first.
+#[derive(Debug, Args)]
+#[command(
+    after_long_help = "Examples:\n  cargo xtask ci\n  cargo xtask ci --from test\n  cargo xtask ci --full\n  cargo xtask ci --full --only kills --count 30 --seed 7"
+)]
+pub(crate) struct Ci {
+    /// Start at this check, skipping those before it.
+    #[arg(long, value_name = "CHECK", conflicts_with = "only")]
+    from: Option<String>,
+
+    /// Run this check alone; may be repeated.
+    #[arg(long, value_name = "CHECK")]
+    only: Vec<String>,
+
+    /// Also run what takes longer than a gate may: changed files for every
+    /// reader, kills, power cuts, two writers, full disks, signals, changed bits
+    /// and ThreadSanitizer.
+    #[arg(long)]
+    full: bool,
+
+    /// How often each of the longer checks tries, instead of its own number.
+    #[arg(long, requires = "full")]
+    count: Option<usize>,
+
+    /// What the moments, places and changes of the longer checks follow from.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+}
+
+/// A check that can be run by its name.
+pub(crate) struct Check {
+    name: &'static str,
+    work: Work,
+}
+
+enum Work {
+    /// A command of cargo with variables of its environment.
+    Cargo {
+        arguments: &'static [&'static str],
+        environment: &'static [(&'static str, &'static str)],
+    },
+    /// Something of our own.
+    Own(fn(&Settings) -> anyhow::Result<Report>),
+    /// The same, which tries so often if nothing else is said.
+    Tried(usize, fn(&Settings) -> anyhow::Result<Report>),
+}
+
+/// What a check of our own is told.
+pub(crate) struct Settings {
+    count: usize,
+    seed: u64,
+    /// Whether stdout is for one document alone.
+    json: bool,
+}
+
+impl Ci {
+    pub(crate) fn run(&self, output: &Output) -> anyhow::Result<()> {
+        let longer = if self.full { LONGER_CHECKS } else { &[] };
+        let checks: Vec<&Check> = cargo::CHECKS.iter().chain(longer).collect();
+        let place = |option: &str, name: &str| {
+            let found = checks.iter().position(|check| check.name == name);
+            found.ok_or_else(|| {
+                let names: Vec<_> = checks.iter().map(|check| check.name).collect();
+                let needs_full = LONGER_CHECKS.iter().any(|check| check.name == name);
+                let hint = if needs_full { "add --full, or " } else { "" };
+                runs::Error::Configuration(format!(
+                    "{option} names the unknown check '{name}'; {hint}expected one of {}",
+                    names.join(", ")
+                ))
+            })
+        };
+        let start = match &self.from {
+            None => 0,
+            Some(name) => place("--from", name)?,
+        };
+        let mut chosen: Vec<usize> = (start..checks.len()).collect();
+        if !self.only.is_empty() {
+            let places = self.only.iter().map(|name| place("--only", name));
+            chosen = places.collect::<Result<_, _>>()?;
+        }
+        let mut rows = Vec::new();
+        for place in chosen {
+            let check = checks[place];
+            let began = Instant::now();
+            let report = self.check(check, output)?;
+            let seconds = began.elapsed().as_secs_f64();
+            rows.push(json!({"check": check.name, "seconds": seconds, "report": report}));
+        }
+        let text = format!("{} checks passed", rows.len());
+        output.result(&json!({"passed": rows}), &text)
+    }
+
+    /// Runs one check, and gives what it reports.
+    fn check(&self, check: &Check, output: &Output) -> anyhow::Result<Option<String>> {
+        let json = output.json();
+        let (count, work) = match &check.work {
+            Work::Cargo {
+                arguments,
+                environment,
+            } => {
+                output.note(&format!("== {}: cargo {}", check.name, arguments.join(" ")));
+                cargo::run(check.name, arguments, environment, json)?;
+                return Ok(None);
+            }
+            Work::Own(work) => (0, work),
+            Work::Tried(count, work) => (self.count.unwrap_or(*count), work),
+        };
+        output.note(&format!("== {}, seed {}", check.name, self.seed));
+        let report = work(&Settings {
+            count,
+            seed: self.seed,
+            json,
+        })?;
+        output.note(&report.to_string());
+        if !report.findings.is_empty() {
+            bail!(
+                "the check '{}' found {} faults; repeat it with: cargo xtask ci --full --only {} --seed {}",
+                check.name,
+                report.findings.len(),
+                check.name,
+                self.seed
+            );
+        }
+        Ok(Some(report.to_string()))
+    }
+}
+
+/// What `--full` adds, in the profile of the tests: it is optimised and checks
+/// overflows.
+const LONGER_CHECKS: &[Check] = &[
+    Check {
+        name: "parquet",
+        work: Work::Cargo {
+            arguments: &[
+                "test",
+                "--locked",
+                "-p",
+                "datasets",
+                "--features",
+                "parquet",
+            ],
+            environment: &[],
+        },
+    },
+    Check {
+        name: "mutations",
+        work: Work::Tried(1_000_000, mutations::mutations),
+    },
+    Check {
+        name: "kills",
+        work: Work::Tried(300, disturbances::kills),
+    },
+    Check {
+        name: "power-cuts",
+        work: Work::Tried(20, disturbances::power_cuts),
+    },
+    Check {
+        name: "two-writers",
+        work: Work::Tried(20, disturbances::two_writers),
+    },
+    Check {
+        name: "full-disk",
+        work: Work::Tried(30, disturbances::full_disk),
+    },
+    Check {
+        name: "signals",
+        work: Work::Tried(4, disturbances::signals),
+    },
+    Check {
+        name: "bit-flips",
+        work: Work::Tried(2000, disturbances::bit_flips),
+    },
+    Check {
+        name: "thread-sanitizer",
+        work: Work::Own(thread_sanitizer::thread_sanitizer),
+    },
+];
