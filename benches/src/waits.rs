@@ -223,7 +223,7 @@ mod tests {
         let cores = || std::thread::available_parallelism().unwrap().get();
         let before = cores();
         let inside = in_surroundings(Surroundings::OneCore, || {
-            Ok(std::thread::spawn(move || cores()).join().unwrap())
+            Ok(std::thread::spawn(cores).join().unwrap())
         });
         assert_eq!(inside.unwrap(), 1);
         assert_eq!(cores(), before);

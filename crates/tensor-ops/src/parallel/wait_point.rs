@@ -198,8 +198,8 @@ pub(super) mod tests {
                         });
                     }
                 });
-                assert_eq!(turn.into_inner(), 3 * rounds);
-                assert_eq!(point.sleepers.into_inner(), 0);
+                assert_eq!(turn.load(Ordering::SeqCst), 3 * rounds);
+                assert_eq!(point.sleepers.load(Ordering::SeqCst), 0);
             });
         }
     }
