@@ -10,7 +10,7 @@ use runs::configuration::{Configuration, Override, TwoLayerConfiguration};
 use runs::interrupt::Interrupt;
 use runs::run_data::DataLocation;
 use runs::run_folder::RunFolder;
-use runs::training::{Request, Target, train};
+use runs::training::{CHECKPOINT_EVERY, Request, Target, train};
 use runs::trajectories::TrackedCodes;
 use runs::{gather, report};
 
@@ -48,6 +48,7 @@ fn run(place: &Path) -> RunFolder {
         },
         command: "latent-atlas train".into(),
         threads: Some(1),
+        checkpoint_every: CHECKPOINT_EVERY,
         location: DataLocation::default(),
     };
     train(&request, &Interrupt::default(), &mut |_| {}, &mut ())

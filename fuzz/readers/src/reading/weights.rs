@@ -70,7 +70,11 @@ pub(crate) fn model(place: &Path) -> Opened {
 
 pub(crate) fn state(place: &Path) -> Opened {
     let mut trainer = trained(ModelKind::Vae, "bernoulli");
-    let file = saved(place, |path| trainer.save_state(path).expect("a file"));
+    let file = saved(place, |path| {
+        trainer
+            .save_state(path, &Default::default())
+            .expect("a file")
+    });
     of_file(place, "state.safetensors", vec![file], move |path| {
         let loaded = trainer.load_state(path);
         if loaded.is_ok() {
@@ -101,7 +105,11 @@ pub(crate) fn two_layer_model(place: &Path) -> Opened {
 
 pub(crate) fn two_layer_state(place: &Path) -> Opened {
     let mut trainer = two_layers();
-    let file = saved(place, |path| trainer.save_state(path).expect("a file"));
+    let file = saved(place, |path| {
+        trainer
+            .save_state(path, &Default::default())
+            .expect("a file")
+    });
     of_file(place, "state.safetensors", vec![file], move |path| {
         let loaded = trainer.load_state(path);
         if loaded.is_ok() {
