@@ -4,6 +4,7 @@
 mod cargo;
 mod dependencies;
 mod disturbances;
+mod miri;
 mod mutations;
 mod thread_sanitizer;
 
@@ -31,8 +32,8 @@ pub(crate) struct Ci {
     only: Vec<String>,
 
     /// Also run what takes longer than a gate may: changed files for every
-    /// reader, kills, power cuts, two writers, full disks, signals, changed bits
-    /// and ThreadSanitizer.
+    /// reader, kills, power cuts, two writers, full disks, signals, changed bits,
+    /// ThreadSanitizer and Miri.
     #[arg(long)]
     full: bool,
 
@@ -191,5 +192,9 @@ const LONGER_CHECKS: &[Check] = &[
     Check {
         name: "thread-sanitizer",
         work: Work::Own(thread_sanitizer::thread_sanitizer),
+    },
+    Check {
+        name: "miri",
+        work: Work::Own(miri::miri),
     },
 ];

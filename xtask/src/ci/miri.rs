@@ -1,0 +1,50 @@
+//! Miri over the portable kernels and the threads that share memory.
+
+use std::process::{Command, Stdio};
+
+use anyhow::{Context as _, bail};
+use trials::Report;
+
+use super::Settings;
+
+/// What Miri takes for faults in rayon and crossbeam, which we do not answer
+/// for: the rules of stacked borrows, addresses kept as numbers, and threads
+/// that live as long as the process.
+const FLAGS: &str = "-Zmiri-disable-isolation -Zmiri-tree-borrows \
+                     -Zmiri-permissive-provenance -Zmiri-ignore-leaks";
+
+pub(super) fn miri(settings: &Settings) -> anyhow::Result<Report> {
+    let installed = Command::new("cargo")
+        .args(["+nightly", "miri", "--version"])
+        .stderr(Stdio::null())
+        .output();
+    if !installed.is_ok_and(|output| output.status.success()) {
+        return Ok(Report::skipped("no Miri is installed"));
+    }
+    let mut command = Command::new("cargo");
+    command
+        .args([
+            "+nightly",
+            "miri",
+            "test",
+            "--locked",
+            "-p",
+            "tensor-ops",
+            "--lib",
+        ])
+        .env("MIRIFLAGS", FLAGS)
+        .env("TENSOR_OPS_ISA", "scalar");
+    if settings.json {
+        command.stdout(std::io::stderr());
+    }
+    let status = command
+        .status()
+        .context("cargo could not be started for Miri")?;
+    if !status.success() {
+        bail!("Miri found a fault in tensor-ops ({status})");
+    }
+    Ok(Report {
+        tried: 1,
+        ..Report::default()
+    })
+}
