@@ -85,6 +85,7 @@ pub fn probe(
             out: Some(folder.path().join("run")),
         },
         command: "the start of a run".into(),
+        checkpoint_every: training::CHECKPOINT_EVERY,
         threads: Some(threads),
         location: lookup.clone().into(),
     };

@@ -13,10 +13,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use durable_files::UnfinishedFile;
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
-
-use crate::temporary::{self, Temporary};
 
 /// The folder that decoded images are kept in when none is named:
 /// `$LATENT_ATLAS_CACHE`, else `latent-atlas` in `$XDG_CACHE_HOME`, else in
@@ -48,9 +47,6 @@ pub(crate) const MAX_TOTAL_BYTES: u64 = 4 << 30;
 
 /// How long an entry is kept without being used.
 const MAX_UNUSED: Duration = Duration::from_secs(30 * 24 * 60 * 60);
-
-/// How old a file under construction is when its writer must have died.
-const MAX_UNFINISHED: Duration = Duration::from_secs(24 * 60 * 60);
 
 const EXTENSION: &str = "rows";
 
@@ -210,7 +206,7 @@ fn checked(file: &mut File, key: Key) -> io::Result<Option<Header>> {
 /// An entry that is being written; gone without a trace unless it is
 /// published.
 pub(crate) struct Writer {
-    temporary: Temporary,
+    temporary: UnfinishedFile,
     folder: PathBuf,
     key: Key,
     header: Header,
@@ -224,7 +220,7 @@ impl Writer {
     pub(crate) fn create(folder: &Path, key: Key, header: Header) -> io::Result<Self> {
         fs::create_dir_all(folder)?;
         let mut writer = Self {
-            temporary: Temporary::create(&entry_path(folder, key))?,
+            temporary: UnfinishedFile::create(&entry_path(folder, key))?,
             folder: folder.to_owned(),
             key,
             header,
@@ -238,7 +234,7 @@ impl Writer {
 
     /// Adds rows.
     pub(crate) fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.temporary.file.write_all(bytes)?;
+        self.temporary.file().write_all(bytes)?;
         let mut rest = bytes;
         while !rest.is_empty() {
             let (piece, others) = rest.split_at(rest.len().min(BLOCK - self.filled));
@@ -263,7 +259,7 @@ impl Writer {
             self.end_block();
         }
         let checksum = self.outer.finalize_reset();
-        self.temporary.file.write_all(&checksum)?;
+        self.temporary.file().write_all(&checksum)?;
         self.temporary.publish()?;
         let path = entry_path(&self.folder, self.key);
         let file = File::open(&path)?;
@@ -290,15 +286,15 @@ fn prune(folder: &Path, new: &Path, max_bytes: u64, now: SystemTime) {
             .ok()
             .and_then(|used| now.duration_since(used).ok())
             .unwrap_or_default();
-        let extension = path.extension().and_then(|extension| extension.to_str());
-        let limit = match extension {
-            Some(EXTENSION) => MAX_UNUSED,
-            Some(temporary::EXTENSION) => MAX_UNFINISHED,
-            _ => continue,
-        };
-        if path != new && age > limit {
+        if path
+            .extension()
+            .is_none_or(|extension| extension != EXTENSION)
+        {
+            continue;
+        }
+        if path != new && age > MAX_UNUSED {
             let _ = fs::remove_file(&path);
-        } else if extension == Some(EXTENSION) {
+        } else {
             total += metadata.len();
             kept.push((age, path, metadata.len()));
         }

@@ -5,12 +5,12 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use durable_files::UnfinishedFile;
 use sha2::{Digest, Sha256};
 
 use crate::digest;
 use crate::error::DataError;
 use crate::registry::PublishedFile;
-use crate::temporary::Temporary;
 
 /// What happens during a download, for a progress display.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,7 +84,7 @@ pub(crate) fn download(
             return Err(DataError::Mirror { url: base.clone() });
         }
         let mut temporary =
-            Temporary::create(&target).map_err(|source| unwritable(&target, source))?;
+            UnfinishedFile::create(&target).map_err(|source| unwritable(&target, source))?;
         progress(Progress::Started {
             file: &name,
             url: &url,
@@ -98,7 +98,7 @@ pub(crate) fn download(
             });
         };
         let limit = file.gz_bytes.saturating_mul(2);
-        let reason = match attempt(&url, &mut temporary.file, limit, &mut received) {
+        let reason = match attempt(&url, temporary.file(), limit, &mut received) {
             Ok((bytes, found)) if found == file.gz_sha256 => {
                 temporary
                     .publish()

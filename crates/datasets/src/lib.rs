@@ -54,7 +54,6 @@ mod shape;
 mod source;
 mod stream;
 mod table;
-mod temporary;
 #[cfg(test)]
 mod test_server;
 mod values;

@@ -20,8 +20,9 @@ use crate::shown::{collapsed, collapses, typical};
 use crate::wording::{listed, name_of, test_origin, unbroken};
 use crate::{DivergedRun, TrainedRun};
 use runs::Error;
-use runs::atomic_file;
+use runs::atomic_file::create_folder;
 use runs::run_data::images;
+use runs::sealed_json;
 
 /// The data and runs of one study, and the folder of its figures.
 #[derive(Debug)]
@@ -186,7 +187,8 @@ impl<'a> Drawing<'a> {
     /// result of another version, or of another epoch, is computed anew.
     ///
     /// # Errors
-    /// Those of `compute`, or when the file cannot be written.
+    /// Those of `compute`, or when the file cannot be written, or has changed
+    /// since it was.
     pub fn measure<T: Serialize + DeserializeOwned>(
         &self,
         run: &TrainedRun,
@@ -197,9 +199,7 @@ impl<'a> Drawing<'a> {
         let folder = run.folder.path().join("measures");
         let path = folder.join(format!("{name}.json"));
         let version = format!("{version}, after {} epochs", run.metrics.len());
-        let kept = std::fs::read(&path)
-            .ok()
-            .and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok())
+        let kept = sealed_json::read::<Value>(&path, "delete it to measure again")?
             .filter(|kept| kept["version"] == version.as_str())
             .and_then(|mut kept| serde_json::from_value(kept["value"].take()).ok());
         if let Some(value) = kept {
@@ -207,7 +207,7 @@ impl<'a> Drawing<'a> {
         }
         let value = compute()?;
         create_folder(&folder)?;
-        atomic_file::write_json(&path, &json!({"version": version, "value": value}))?;
+        sealed_json::write(&path, &json!({"version": version, "value": value}))?;
         Ok(value)
     }
 
@@ -386,10 +386,10 @@ impl<'a> Drawing<'a> {
             .iter()
             .map(|byte| format!("{byte:02x}"))
             .collect();
-        let kept = std::fs::read(path.with_extension("json"))
-            .ok()
+        // What is damaged is drawn again.
+        let kept = sealed_json::read::<Value>(&path.with_extension("json"), "")
+            .unwrap_or_default()
             .filter(|_| path.exists())
-            .and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok())
             .filter(|sidecar| sidecar["configuration"]["key"] == key.as_str())
             .and_then(|sidecar| {
                 let side = |name: &str| sidecar[name].as_u64().map(|side| side as usize);
@@ -466,13 +466,6 @@ fn variant(output: &FigureOutput) -> Option<String> {
         (scale, false) => Some(scale.to_string()),
         (scale, true) => Some(format!("{scale}-bare")),
     }
-}
-
-fn create_folder(path: &Path) -> Result<(), Error> {
-    std::fs::create_dir_all(path).map_err(|source| Error::Write {
-        path: path.into(),
-        source,
-    })
 }
 
 /// Where the classifier of a data set is kept below `folder`.

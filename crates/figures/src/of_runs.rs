@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use datasets::Dataset;
 use runs::Error;
+use runs::atomic_file::take_folder;
 use runs::configuration::Configuration;
 use runs::environment::threads;
 use runs::interrupt::Interrupt;
@@ -71,7 +72,11 @@ pub fn draw(
     });
     let configurations = configurations(&request.runs)?;
     refuse_inside(&configurations[0].data.dataset, &request.out)?;
-    create_folder(&request.out)?;
+    let _taken = take_folder(&request.out, &request.command, is_page)?;
+    let command = request.command.clone();
+    let _farewell = interrupt.on_departure(move || Error::Interrupted {
+        command: command.clone(),
+    });
     let dataset = request.location.load(&configurations[0], download)?;
     let runs = open(&request.runs, &dataset)?;
     let pool = tensor_ops::parallel::ThreadPool::new(threads(request.threads))
@@ -131,6 +136,13 @@ pub fn draw(
         page: path,
         figures: drawing.written(),
     })
+}
+
+/// Whether a folder holds pictures that this program has drawn, by a version
+/// that did not lock it: on a page of ours, or inside a run.
+fn is_page(folder: &Path) -> bool {
+    let in_a_run = folder.parent().map(RunFolder::at);
+    Page::is_ours(&folder.join("index.html")) || in_a_run.is_some_and(|run| run.exists())
 }
 
 /// The configurations of runs that can stand side by side.
@@ -210,8 +222,7 @@ fn told_apart(
 fn differing(runs: &[TrainedRun]) -> BTreeMap<String, Vec<String>> {
     let mut settings: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for (index, run) in runs.iter().enumerate() {
-        let table = toml::Table::try_from(&run.configuration).unwrap_or_default();
-        for (name, value) in flat(&table, "") {
+        for (name, value) in run.configuration.settings() {
             let values = settings.entry(name).or_default();
             values.resize(index, String::new());
             values.push(value);
@@ -222,17 +233,6 @@ fn differing(runs: &[TrainedRun]) -> BTreeMap<String, Vec<String>> {
     }
     settings.retain(|_, values| values.iter().any(|value| *value != values[0]));
     settings
-}
-
-fn flat(table: &toml::Table, prefix: &str) -> Vec<(String, String)> {
-    table
-        .iter()
-        .flat_map(|(name, value)| match value {
-            toml::Value::Table(inner) => flat(inner, &format!("{prefix}{name}.")),
-            toml::Value::String(text) => vec![(format!("{prefix}{name}"), text.clone())],
-            value => vec![(format!("{prefix}{name}"), value.to_string())],
-        })
-        .collect()
 }
 
 /// What the runs are: their numbers, and what differs in their configurations.
@@ -323,11 +323,4 @@ fn classifier_folder(dataset: &Dataset, run: &TrainedRun, request: &Request) -> 
         .filter(|folder| classifier_file(folder, dataset).exists())
         .or_else(|| request.location.cache.clone())
         .unwrap_or_else(|| request.out.clone())
-}
-
-fn create_folder(path: &Path) -> Result<(), Error> {
-    std::fs::create_dir_all(path).map_err(|source| Error::Write {
-        path: path.into(),
-        source,
-    })
 }

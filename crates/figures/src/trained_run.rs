@@ -120,7 +120,7 @@ impl TrainedRun {
     /// data.
     pub fn open(folder: RunFolder, dataset: &Dataset) -> Result<Self, Error> {
         let configuration = folder.configuration()?;
-        let model = folder.load_model(&configuration.model_spec()?)?;
+        let model = folder.load_model(&configuration)?;
         folder.check_dataset(dataset)?;
         let name = folder.path().file_name().unwrap_or_default();
         Ok(Self {

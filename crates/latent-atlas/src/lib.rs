@@ -7,6 +7,7 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod checkpoints;
 mod command;
 mod output;
 mod progress;
@@ -17,6 +18,7 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use runs::interrupt::Interrupt;
 use runs::shell::quoted;
 
 pub use crate::output::Output;
@@ -168,6 +170,13 @@ fn sentence(error: &anyhow::Error) -> String {
             format!("{said}: {cause}")
         }
     })
+}
+
+/// Hears signals from now on; what ends the process in the middle of something
+/// is reported as an error is.
+pub(crate) fn interrupt() -> Result<Interrupt, runs::Error> {
+    Interrupt::install(|error| complain(&error.to_string()))
+        .map_err(|error| runs::Error::Undefined(format!("signals cannot be handled: {error}")))
 }
 
 /// Says what went wrong, as far as anybody listens.

@@ -104,6 +104,10 @@ impl runs::training::Observer for TrainingProgress {
         self.kind = Some(kind);
     }
 
+    fn mended(&mut self, sentence: &str) {
+        self.say(&format!("note: {sentence}"));
+    }
+
     fn began(&mut self, statement: &str) {
         self.say(statement);
         self.bar();

@@ -2,10 +2,12 @@
 //! byte-deterministically, read with every check.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fs::{self, File};
-use std::io::{self, Write};
+use std::fs;
+use std::io;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use durable_files::seal;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use thiserror::Error;
 
@@ -17,6 +19,17 @@ use crate::standardisation::StandardisationError;
 /// unordered map; a single entry holding sorted JSON keeps files
 /// byte-deterministic.
 const METADATA_KEY: &str = "latent_atlas";
+
+/// The entry of the metadata that seals the file.
+const SEAL_KEY: &str = "sha256";
+
+/// That entry as it stands in the file: JSON in a string of JSON.
+const SEAL: &str = r#"\"sha256\":\""#;
+
+/// What the metadata entry `format` of sealed files ends with, and of those
+/// from before there were seals.
+const SEALED: &str = " 2";
+const UNSEALED: &str = " 1";
 
 /// A checkpoint that could not be written or read.
 #[derive(Debug, Error)]
@@ -44,6 +57,14 @@ pub enum CheckpointError {
         path: PathBuf,
         /// What the parser found.
         reason: String,
+    },
+    /// Bytes of the file have changed since it was written.
+    #[error("{} is damaged: {source}", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What tells.
+        source: seal::Damaged,
     },
     /// A metadata entry is missing or has no meaning here.
     #[error("{}: metadata {key:?} is {found}; expected {expected}", path.display())]
@@ -82,6 +103,13 @@ pub enum CheckpointError {
         source: TensorError,
     },
 }
+
+/// What whoever trains keeps in the file of the state, by name: it is replaced
+/// together with the state, so that no crash can part the two.
+pub type Attachments = BTreeMap<String, Vec<u8>>;
+
+/// What the names of their tensors begin with.
+const ATTACHED: &str = "attached.";
 
 /// The contents of a checkpoint file: tensors by name, and text metadata.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -123,6 +151,14 @@ impl StoredTensor {
         }
     }
 
+    pub(crate) fn from_bytes(bytes: Vec<u8>) -> Self {
+        Self {
+            dtype: Dtype::U8,
+            shape: vec![bytes.len()],
+            bytes,
+        }
+    }
+
     pub(crate) fn from_u64(values: &[u64]) -> Self {
         let bytes = values
             .iter()
@@ -137,13 +173,13 @@ impl StoredTensor {
 }
 
 impl Checkpoint {
-    /// Writes the file under a temporary name beside it, syncs and renames.
+    /// Writes the file, whole or not at all.
     pub(crate) fn write(&self, path: &Path) -> Result<(), CheckpointError> {
         let bytes = self.to_bytes().map_err(|reason| CheckpointError::Write {
             path: path.to_owned(),
             source: io::Error::other(reason),
         })?;
-        write_atomically(path, &bytes).map_err(|source| CheckpointError::Write {
+        durable_files::write(path, &bytes).map_err(|source| CheckpointError::Write {
             path: path.to_owned(),
             source,
         })
@@ -155,14 +191,36 @@ impl Checkpoint {
             path: path.to_owned(),
             source,
         })?;
-        Self::from_bytes(&bytes).map_err(|reason| CheckpointError::Format {
-            path: path.to_owned(),
-            reason,
-        })
+        let mut checkpoint =
+            Self::from_bytes(&bytes).map_err(|reason| CheckpointError::Format {
+                path: path.to_owned(),
+                reason,
+            })?;
+        let is_sealed = seal::check_within(&bytes, header(&bytes), SEAL);
+        let of_sealed = checkpoint
+            .metadata
+            .get("format")
+            .is_some_and(|format| !format.ends_with(UNSEALED));
+        let damaged = match is_sealed {
+            Err(damaged) => Some(damaged),
+            // An entry that seals has changed into another one.
+            Ok(false) if of_sealed => Some(seal::Damaged),
+            Ok(_) => None,
+        };
+        if let Some(source) = damaged {
+            return Err(CheckpointError::Damaged {
+                path: path.to_owned(),
+                source,
+            });
+        }
+        checkpoint.metadata.remove(SEAL_KEY);
+        Ok(checkpoint)
     }
 
     fn to_bytes(&self) -> Result<Vec<u8>, String> {
-        let json = serde_json::to_string(&self.metadata).map_err(|error| error.to_string())?;
+        let mut metadata = self.metadata.clone();
+        metadata.insert(SEAL_KEY.to_owned(), seal::OPEN.to_owned());
+        let json = serde_json::to_string(&metadata).map_err(|error| error.to_string())?;
         let views = self
             .tensors
             .iter()
@@ -173,7 +231,11 @@ impl Checkpoint {
             })
             .collect::<Result<Vec<_>, _>>()?;
         let metadata = HashMap::from([(METADATA_KEY.to_owned(), json)]);
-        safetensors::serialize(views, Some(metadata)).map_err(|error| error.to_string())
+        let mut bytes =
+            safetensors::serialize(views, Some(metadata)).map_err(|error| error.to_string())?;
+        let header = header(&bytes);
+        seal::close_within(&mut bytes, header, SEAL);
+        Ok(bytes)
     }
 
     fn from_bytes(bytes: &[u8]) -> Result<Self, String> {
@@ -221,17 +283,19 @@ impl Checkpoint {
             })
     }
 
-    /// Checks the metadata entry `format`.
-    pub(crate) fn require_format(&self, path: &Path, format: &str) -> Result<(), CheckpointError> {
-        let found: String = self.entry(path, "format", format)?;
-        if found == format {
+    /// Checks the metadata entry `format`: what files are called, without the
+    /// version.
+    pub(crate) fn require_format(&self, path: &Path, name: &str) -> Result<(), CheckpointError> {
+        let sealed = sealed(name);
+        let found: String = self.entry(path, "format", &sealed)?;
+        if found == sealed || found == format!("{name}{UNSEALED}") {
             return Ok(());
         }
         Err(CheckpointError::Metadata {
             path: path.to_owned(),
             key: "format".to_owned(),
             found: format!("{found:?}"),
-            expected: format!("{format:?}"),
+            expected: format!("{sealed:?}"),
         })
     }
 
@@ -305,6 +369,32 @@ impl Checkpoint {
             .map_err(|_| wrong_length::<N>(path, name, tensor.shape))
     }
 
+    /// Adds what belongs to whoever keeps the file.
+    pub(crate) fn put_attachments(&mut self, attachments: &Attachments) {
+        let named = attachments.iter().map(|(name, bytes)| {
+            let tensor = StoredTensor::from_bytes(bytes.clone());
+            (format!("{ATTACHED}{name}"), tensor)
+        });
+        self.tensors.extend(named);
+    }
+
+    /// Takes it back.
+    pub(crate) fn take_attachments(&mut self, path: &Path) -> Result<Attachments, CheckpointError> {
+        let names: Vec<String> = self
+            .tensors
+            .keys()
+            .filter_map(|name| name.strip_prefix(ATTACHED))
+            .map(ToOwned::to_owned)
+            .collect();
+        names
+            .into_iter()
+            .map(|name| {
+                let tensor = self.take(path, &format!("{ATTACHED}{name}"), Dtype::U8)?;
+                Ok((name, tensor.bytes))
+            })
+            .collect()
+    }
+
     /// Refuses tensors that nothing took.
     pub(crate) fn finish(self, path: &Path) -> Result<(), CheckpointError> {
         match self.tensors.into_keys().next() {
@@ -355,33 +445,17 @@ fn wrong_length<const N: usize>(path: &Path, name: &str, found: Vec<usize>) -> C
     )
 }
 
-/// Writes under a temporary name in the same folder, syncs the contents,
-/// renames over `path` and syncs the folder, so that a crash leaves the old
-/// file or the new one and never a part.
-fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    let name = path
-        .file_name()
-        .ok_or_else(|| io::Error::other("the path names no file"))?;
-    let mut temporary_name = std::ffi::OsString::from(".");
-    temporary_name.push(name);
-    temporary_name.push(format!(".{}.tmp", std::process::id()));
-    let temporary = folder.join(temporary_name);
-    let written = File::create(&temporary)
-        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
-        .and_then(|()| fs::rename(&temporary, path));
-    if written.is_err() {
-        // Best effort: the error to report is the one that stopped the write.
-        let _ = fs::remove_file(&temporary);
-        return written;
-    }
-    // A folder cannot be opened for syncing on every platform; the rename
-    // itself has succeeded by now.
-    if let Ok(folder) = File::open(folder) {
-        let _ = folder.sync_all();
-    }
-    Ok(())
+/// The metadata entry `format` of files called `name`.
+pub(crate) fn sealed(name: &str) -> String {
+    format!("{name}{SEALED}")
+}
+
+/// Where the header of a safetensors file is: after its length, 8 bytes.
+fn header(bytes: &[u8]) -> Range<usize> {
+    const LENGTH_BYTES: usize = 8;
+    let length = bytes
+        .first_chunk()
+        .map_or(0, |length| u64::from_le_bytes(*length));
+    let end = (length as usize).saturating_add(LENGTH_BYTES);
+    LENGTH_BYTES.min(bytes.len())..end.min(bytes.len())
 }

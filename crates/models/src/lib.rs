@@ -71,7 +71,7 @@ pub use ndarray;
 
 pub use aligned::AlignedBuffer;
 pub use batch::{BatchPixels, BatchSource, IndexedBatch, ValueBatch};
-pub use checkpoint::CheckpointError;
+pub use checkpoint::{Attachments, CheckpointError};
 pub use clipping::ClippedGradient;
 pub use configuration::{
     AdamConstants, ConfigurationError, Gradients, MAXIMUM_THREADS, TrainingConfig,

@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::checkpoint::{Checkpoint, CheckpointError, StoredTensor, tensor_error};
+use crate::checkpoint::{Checkpoint, CheckpointError, StoredTensor, sealed, tensor_error};
 use crate::initialisation::Initialisation;
 use crate::layout::Layout;
 use crate::parameters::{NamedTensor, Parameters, TensorError};
 use crate::spec::{ModelSpec, PosteriorScale, SpecError};
 use crate::standardisation::Standardisation;
 
-/// The value of the metadata entry `format` of a model file.
-const FORMAT: &str = "latent-atlas model 1";
+/// What the metadata entry `format` of a model file begins with.
+const FORMAT: &str = "latent-atlas model";
 
 /// The metadata entry of the shape of the data.
 const SHAPE: &str = "shape";
@@ -228,7 +228,7 @@ impl Checkpoint {
     /// Adds the entries that [`Checkpoint::spec`] reads.
     pub(crate) fn describe(&mut self, format: &str, spec: &ModelSpec) {
         let entries = [
-            ("format", format.to_owned()),
+            ("format", sealed(format)),
             ("kind", spec.kind.to_string()),
             ("architecture", spec.architecture.to_string()),
             ("activation", spec.architecture.activation.name().to_owned()),

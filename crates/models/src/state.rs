@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::checkpoint::{Checkpoint, CheckpointError, StoredTensor};
+use crate::checkpoint::{Attachments, Checkpoint, CheckpointError, StoredTensor};
 use crate::configuration::TrainingConfig;
 use crate::gradient::LossSums;
 use crate::layout::Layout;
@@ -15,8 +15,8 @@ use crate::parameters::Parameters;
 use crate::standardisation::Standardisation;
 use crate::trainer::{Counters, Trainer};
 
-/// The value of the metadata entry `format` of a state file.
-const FORMAT: &str = "latent-atlas state 1";
+/// What the metadata entry `format` of a state file begins with.
+const FORMAT: &str = "latent-atlas state";
 
 impl Trainer {
     /// Writes the state of training: parameters, moments, counters and the
@@ -27,7 +27,11 @@ impl Trainer {
     ///
     /// # Errors
     /// The file cannot be written.
-    pub fn save_state(&self, path: &Path) -> Result<(), CheckpointError> {
+    pub fn save_state(
+        &self,
+        path: &Path,
+        attachments: &Attachments,
+    ) -> Result<(), CheckpointError> {
         let mut state = Checkpoint {
             metadata: stream_settings(&self.config, self.image_count),
             tensors: BTreeMap::new(),
@@ -38,11 +42,13 @@ impl Trainer {
             .metadata
             .insert("objective".to_owned(), self.config.objective.to_string());
         state.put_training(self.model.parameters(), &self.moments, &self.counters);
+        state.put_attachments(attachments);
         state.write(path)
     }
 
-    /// Continues from a state written by [`Trainer::save_state`]: the coming
-    /// steps give the same bytes as if training had never stopped.
+    /// Continues from a state written by [`Trainer::save_state`], whose
+    /// attachments it returns: the coming steps give the same bytes as if
+    /// training had never stopped.
     ///
     /// # Errors
     /// The file cannot be read or is no such file, its tensors do not fit, or
@@ -50,8 +56,9 @@ impl Trainer {
     /// otherwise, or to a run whose batch size, seed, objective, shuffling, data
     /// treatment or number of images differ: those decide what the coming steps
     /// see. The trainer is then as it was.
-    pub fn load_state(&mut self, path: &Path) -> Result<(), CheckpointError> {
+    pub fn load_state(&mut self, path: &Path) -> Result<Attachments, CheckpointError> {
         let mut state = Checkpoint::read(path)?;
+        let attachments = state.take_attachments(path)?;
         let spec = state.spec(path, FORMAT)?;
         let data = state.take_data(path, &spec)?;
         let mismatch = |key: &str, found: String, expected: String| {
@@ -124,7 +131,7 @@ impl Trainer {
         )?;
         let model = Model::from_parameters(spec, parameters).with_data(data);
         self.restore(model, moments, counters);
-        Ok(())
+        Ok(attachments)
     }
 }
 

@@ -21,7 +21,8 @@ fn model(kind: ModelKind, architecture: &str) -> Model {
     Model::new(spec, Initialisation::PyTorchUniform, 3).unwrap()
 }
 
-/// Rewrites a file after `change` to its tensors (name → type, shape, bytes)
+/// Rewrites a file, as one from before there were seals, after `change` to its
+/// tensors (name → type, shape, bytes)
 /// and metadata.
 fn rewrite(
     path: &Path,
@@ -43,6 +44,13 @@ fn rewrite(
         .collect();
     let (_, header) = SafeTensors::read_metadata(&bytes).unwrap();
     let mut metadata = header.metadata().clone().unwrap();
+    for json in metadata.values_mut() {
+        let mut entries: BTreeMap<String, String> = serde_json::from_str(json).unwrap();
+        entries.remove("sha256");
+        let format = entries.get_mut("format").unwrap();
+        *format = format.replace(" 2", " 1");
+        *json = serde_json::to_string(&entries).unwrap();
+    }
     change(&mut tensors, &mut metadata);
     let views = tensors.iter().map(|(name, (dtype, shape, bytes))| {
         (name, TensorView::new(*dtype, shape.clone(), bytes).unwrap())
@@ -69,7 +77,7 @@ fn files_that_name_no_objective_are_of_the_plain_elbo() {
     };
     let mut whole = trainer();
     whole.step().unwrap();
-    whole.save_state(&state).unwrap();
+    whole.save_state(&state, &Default::default()).unwrap();
     whole.model().save(&path, &BTreeMap::new()).unwrap();
     for file in [&path, &state] {
         rewrite(file, |tensors, metadata| {
@@ -232,12 +240,12 @@ fn a_wrong_model_file_is_named_with_what_was_expected() {
     assert!(refused().contains("tensor mu.bias holds I32, expected F32"));
     save();
     rewrite(&path, |_, metadata| metadata.clear());
-    assert!(refused().contains("metadata \"format\" is missing; expected latent-atlas model 1"));
+    assert!(refused().contains("metadata \"format\" is missing; expected latent-atlas model 2"));
     for (from, to, expected) in [
         (
             "model 1",
-            "model 2",
-            "metadata \"format\" is \"latent-atlas model 2\"",
+            "model 3",
+            "is damaged: its checksum does not fit",
         ),
         (
             "\"vae\"",
@@ -272,6 +280,34 @@ fn a_wrong_model_file_is_named_with_what_was_expected() {
                 .for_each(|json| *json = json.replace(from, to))
         });
         assert!(refused().contains(expected), "{}", refused());
+    }
+}
+
+#[test]
+fn a_changed_bit_anywhere_in_a_file_is_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let (model, state) = (folder.path().join("model"), folder.path().join("state"));
+    let images = Arc::<[u8]>::from([7; 60]);
+    let network = self::model(ModelKind::Vae, "20-3-2");
+    let mut trainer = Trainer::new(network, TrainingConfig::standard(1), images).unwrap();
+    trainer.step().unwrap();
+    trainer.model().save(&model, &BTreeMap::new()).unwrap();
+    let attachments = BTreeMap::from([("metrics".to_owned(), b"{}\n".to_vec())]);
+    trainer.save_state(&state, &attachments).unwrap();
+    assert_eq!(trainer.load_state(&state).unwrap(), attachments);
+    for path in [&model, &state] {
+        let mut bytes = fs::read(path).unwrap();
+        for bit in 0..8 * bytes.len() {
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            fs::write(path, &bytes).unwrap();
+            let read = match path == &model {
+                true => Model::load(path).map(drop),
+                false => trainer.load_state(path).map(drop),
+            };
+            let message = read.expect_err("a changed bit").to_string();
+            assert!(message.contains(&path.display().to_string()), "{message}");
+            bytes[bit / 8] ^= 1 << (bit % 8);
+        }
     }
 }
 
@@ -352,7 +388,7 @@ fn a_state_of_another_run_is_refused_and_changes_nothing() {
     };
     let mut source = trainer(ModelKind::Vae, "20-17-3", &config, 30);
     source.run_epoch(&mut |_| {}).unwrap();
-    source.save_state(&path).unwrap();
+    source.save_state(&path, &Default::default()).unwrap();
 
     let refused = |mut target: Trainer| {
         let before = target.model().clone();
@@ -414,7 +450,7 @@ fn a_state_of_another_run_is_refused_and_changes_nothing() {
     });
     let message = refused(trainer(ModelKind::Vae, "20-17-3", &config, 30));
     assert!(message.contains("tensor mu.bias is missing"), "{message}");
-    source.save_state(&path).unwrap();
+    source.save_state(&path, &Default::default()).unwrap();
     rewrite(&path, |tensors, _| {
         tensors.get_mut("counters").unwrap().2[16] = 200
     });
@@ -423,7 +459,7 @@ fn a_state_of_another_run_is_refused_and_changes_nothing() {
     source.model().save(&path, &BTreeMap::new()).unwrap();
     let message = refused(trainer(ModelKind::Vae, "20-17-3", &config, 30));
     assert!(
-        message.contains("metadata \"format\" is \"latent-atlas model 1\""),
+        message.contains("metadata \"format\" is \"latent-atlas model 2\""),
         "{message}"
     );
 }

@@ -84,7 +84,7 @@ fn saved(trainer: &Trainer, folder: &Path, name: &str) -> (Vec<u8>, Vec<u8>) {
         folder.join(format!("{name}.state")),
     );
     trainer.model().save(&model, &BTreeMap::new()).unwrap();
-    trainer.save_state(&state).unwrap();
+    trainer.save_state(&state, &Default::default()).unwrap();
     (fs::read(model).unwrap(), fs::read(state).unwrap())
 }
 
@@ -185,7 +185,7 @@ fn every_objective_resumes_to_the_same_bytes() {
         for _ in 0..4 {
             first.step().unwrap();
         }
-        first.save_state(&state).unwrap();
+        first.save_state(&state, &Default::default()).unwrap();
         let mut second = trainer(config());
         second.load_state(&state).unwrap();
         let losses = epochs(&mut second, 2);
@@ -244,7 +244,7 @@ fn every_likelihood_learns_and_resumes() {
                 let mut trainer = new();
                 let mut losses = epochs(&mut trainer, 6);
                 if stop {
-                    trainer.save_state(&state).unwrap();
+                    trainer.save_state(&state, &Default::default()).unwrap();
                     trainer = new();
                     trainer.load_state(&state).unwrap();
                 }
@@ -383,7 +383,7 @@ fn resumed_gives_the_bytes_of_uninterrupted(config: TrainingConfig) {
         for _ in 0..steps {
             first.step().unwrap();
         }
-        first.save_state(&state).unwrap();
+        first.save_state(&state, &Default::default()).unwrap();
         drop(first);
         // Another initial model, to show that nothing of it stays.
         let other = Model::new(whole.model().spec().clone(), Initialisation::Glorot, 77).unwrap();

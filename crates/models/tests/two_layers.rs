@@ -61,7 +61,7 @@ fn bytes(trainer: &TwoLayerTrainer, folder: &Path) -> (Vec<u8>, Vec<u8>) {
         folder.join("state.safetensors"),
     );
     trainer.model().save(&model, &BTreeMap::new()).unwrap();
-    trainer.save_state(&state).unwrap();
+    trainer.save_state(&state, &Default::default()).unwrap();
     (fs::read(model).unwrap(), fs::read(state).unwrap())
 }
 
@@ -85,7 +85,7 @@ fn any_number_of_threads_and_any_interruption_give_the_same_bytes() {
             let mut first = trainer(config(objective));
             train(&mut first, cut);
             let state = folder.path().join("cut.safetensors");
-            first.save_state(&state).unwrap();
+            first.save_state(&state, &Default::default()).unwrap();
             let mut second = trainer(config(objective));
             second.load_state(&state).unwrap();
             assert_eq!(second.steps(), cut as u64);
@@ -337,7 +337,7 @@ fn models_are_written_and_read_and_states_of_other_runs_are_refused() {
     let (model, state) = (folder.path().join("model"), folder.path().join("state"));
     let metadata = BTreeMap::from([("step".to_owned(), "2".to_owned())]);
     first.model().save(&model, &metadata).unwrap();
-    first.save_state(&state).unwrap();
+    first.save_state(&state, &Default::default()).unwrap();
     let (read, found) = TwoLayerModel::load(&model).unwrap();
     assert_eq!((&read, &found["step"][..]), (first.model(), "2"));
     assert!(

@@ -261,7 +261,7 @@ fn shape_and_standardisation_survive_files_and_training() {
     assert_eq!(metadata.get("shape").map(String::as_str), Some("37x1"));
 
     let state = folder.path().join("state.safetensors");
-    whole.save_state(&state).unwrap();
+    whole.save_state(&state, &Default::default()).unwrap();
     whole.step().unwrap();
     let mut resumed = trainer(&described);
     resumed.load_state(&state).unwrap();

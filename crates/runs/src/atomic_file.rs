@@ -1,8 +1,10 @@
-//! Files that are either wholly there or not there at all: written to a
-//! temporary name in the same folder, synced, then renamed.
+//! Files that are either wholly there or not at all, and folders of one's own:
+//! what `durable_files` does, with errors that name the place.
 
-use std::io::{self, Write as _};
+use std::io;
 use std::path::Path;
+
+use durable_files::{FolderLock, LOCK_FILE};
 
 use crate::error::Error;
 
@@ -12,25 +14,7 @@ use crate::error::Error;
 /// When the folder or the file cannot be written; an older file of that name
 /// then stands as it was.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    let folder = path
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty());
-    let folder = folder.unwrap_or(Path::new("."));
-    let run = || {
-        let mut builder = tempfile::Builder::new();
-        builder.prefix(".writing-");
-        #[cfg(unix)]
-        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644));
-        let mut file = builder.tempfile_in(folder)?;
-        file.write_all(bytes)?;
-        file.as_file().sync_all()?;
-        file.persist(path).map_err(|error| error.error)?;
-        Ok(())
-    };
-    run().map_err(|source| Error::Write {
-        path: path.into(),
-        source,
-    })
+    durable_files::write(path, bytes).map_err(unwritable(path))
 }
 
 /// Checks that files can be made in `folder`, before the work whose result goes
@@ -39,56 +23,52 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
 /// # Errors
 /// When it is or lies below a file, or nothing can be made there.
 pub fn check_folder(folder: &Path) -> Result<(), Error> {
-    let check = || {
-        let absolute = std::path::absolute(folder)?;
-        // A link to nowhere is there, and in the way.
-        let existing = absolute
-            .ancestors()
-            .find(|part| part.symlink_metadata().is_ok());
-        let existing = existing.unwrap_or(&absolute);
-        if !existing.is_dir() {
-            return Err(io::ErrorKind::NotADirectory.into());
-        }
-        let probe = tempfile::Builder::new()
-            .prefix(".writing-")
-            .tempdir_in(existing);
-        // The error names the probe, which nobody has asked for.
-        probe.map(drop).map_err(|error| error.kind().into())
-    };
-    check().map_err(|source: io::Error| Error::Write {
-        path: folder.into(),
-        source,
-    })
+    durable_files::check_folder(folder).map_err(unwritable(folder))
 }
 
 /// The same of a file that is going to be written or replaced.
 ///
 /// # Errors
-/// As [`check_folder`], or when it is a folder.
+/// As [`check_folder`], or when it is no regular file.
 pub fn check_file(file: &Path) -> Result<(), Error> {
-    if file.is_dir() {
-        return Err(Error::Write {
-            path: file.into(),
-            source: io::ErrorKind::IsADirectory.into(),
-        });
-    }
-    match file.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => check_folder(parent),
-        _ => check_folder(Path::new(".")),
-    }
+    durable_files::check_file(file).map_err(unwritable(file))
 }
 
-/// Writes `value` to `path` as indented JSON.
+/// Makes a folder and those above it that are missing.
 ///
 /// # Errors
-/// As [`write()`].
-pub fn write_json(path: &Path, value: &impl serde::Serialize) -> Result<(), Error> {
-    let mut text = serde_json::to_vec_pretty(value).map_err(|error| Error::Write {
-        path: path.into(),
-        source: error.into(),
-    })?;
-    text.push(b'\n');
-    write(path, &text)
+/// When one of them cannot be made.
+pub fn create_folder(folder: &Path) -> Result<(), Error> {
+    durable_files::create_folder(folder).map_err(unwritable(folder))
+}
+
+/// Takes a folder for writing in, as the only one; makes it if it is missing.
+/// A folder with files in it must be one of ours: one that has been taken
+/// before, or for which `is_ours` finds something that only we write.
+///
+/// # Errors
+/// When another process writes there, when it holds somebody else's files, or
+/// when it cannot be written.
+pub fn take_folder(
+    folder: &Path,
+    command: &str,
+    is_ours: impl FnOnce(&Path) -> bool,
+) -> Result<FolderLock, Error> {
+    create_folder(folder)?;
+    let mut files = std::fs::read_dir(folder).map_err(unwritable(folder))?;
+    let is_free = files.next().is_none() || folder.join(LOCK_FILE).exists() || is_ours(folder);
+    if !is_free {
+        return Err(Error::Configuration(format!(
+            "{} holds files that this program has not written, which results would be mixed with; name a new or empty folder",
+            folder.display()
+        )));
+    }
+    FolderLock::acquire(folder, command).map_err(Error::from)
+}
+
+pub(crate) fn unwritable(path: &Path) -> impl FnOnce(io::Error) -> Error {
+    let path = path.to_owned();
+    |source| Error::Write { path, source }
 }
 
 #[cfg(test)]
@@ -96,55 +76,41 @@ mod tests {
     use super::*;
 
     #[test]
-    fn replaces_whole_files_and_leaves_nothing_behind() {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let path = folder.path().join("file");
-        write(&path, b"first").expect("writable");
-        write(&path, b"second").expect("writable");
-        assert_eq!(std::fs::read(&path).expect("readable"), b"second");
-        assert_eq!(
-            std::fs::read_dir(folder.path()).expect("readable").count(),
-            1
-        );
-    }
-
-    #[test]
-    fn places_are_checked_without_a_trace() {
+    fn errors_name_the_place() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let file = folder.path().join("file");
         std::fs::write(&file, b"").expect("writable");
-        check_folder(&folder.path().join("new/one")).expect("can be made");
-        check_file(&file).expect("can be replaced");
         for (place, refused) in [
+            (file.join("x"), write(&file.join("x"), b"")),
             (file.clone(), check_folder(&file)),
-            (file.join("run"), check_folder(&file.join("run"))),
             // What is in the way of a file is its folder.
-            (file.clone(), check_file(&file.join("run"))),
+            (file.join("run"), check_file(&file.join("run"))),
             (folder.path().into(), check_file(folder.path())),
+            (file.join("y"), create_folder(&file.join("y"))),
         ] {
             let message = refused.unwrap_err().to_string();
             let expected = format!("{} cannot be written: ", place.display());
             assert!(message.starts_with(&expected), "{message}");
         }
-        let count = std::fs::read_dir(folder.path()).expect("readable").count();
-        assert_eq!(count, 1, "something was left behind");
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn a_link_to_nowhere_is_in_the_way() {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let link = folder.path().join("link");
-        std::os::unix::fs::symlink(folder.path().join("gone"), &link).expect("a link");
-        let message = check_folder(&link.join("run")).unwrap_err().to_string();
-        assert!(message.contains("link/run cannot be written"), "{message}");
     }
 
     #[test]
-    fn a_missing_folder_is_named() {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let path = folder.path().join("absent/file");
-        let message = write(&path, b"").unwrap_err().to_string();
-        assert!(message.contains("absent/file"), "{message}");
+    fn folders_of_others_are_not_taken() {
+        let root = tempfile::tempdir().expect("a temporary folder");
+        let new = root.path().join("a/new");
+        let first = take_folder(&new, "train", |_| false).expect("new");
+        let message = take_folder(&new, "train", |_| false)
+            .unwrap_err()
+            .to_string();
+        assert!(message.contains("is being written by process"), "{message}");
+        drop(first);
+        std::fs::write(new.join("result"), b"").expect("writable");
+        take_folder(&new, "train", |_| false).expect("taken before");
+        let message = take_folder(root.path(), "train", |_| false)
+            .unwrap_err()
+            .to_string();
+        assert!(message.contains("has not written"), "{message}");
+        assert!(!root.path().join(LOCK_FILE).exists());
+        take_folder(root.path(), "train", |folder| folder.join("a").exists()).expect("ours");
     }
 }

@@ -248,6 +248,15 @@ impl Configuration {
         Self::of_layers(preset, file.zip(origin.as_deref()), overrides)
     }
 
+    /// The settings of a text that [`to_toml`](Self::to_toml) gave; `origin` is
+    /// where it stood.
+    ///
+    /// # Errors
+    /// When it is something else.
+    pub(crate) fn of_text(text: &str, origin: &str) -> Result<Self, Error> {
+        Self::of_layers(None, Some((parse(text, origin)?, origin)), &[])
+    }
+
     /// The same of a file that has been read, with its name.
     fn of_layers(
         preset: Option<&str>,
@@ -417,6 +426,26 @@ impl Configuration {
             && self.schedule().ok() == shorter.schedule().ok()
     }
 
+    /// Settings of `self` that another run's differ in, as `training.batch is 64
+    /// instead of 128`: those that decide a result.
+    pub(crate) fn differing_from(&self, expected: &Self) -> Vec<String> {
+        let expected = expected.identity().settings();
+        let own = self.identity().settings().into_iter();
+        own.filter_map(|(name, value)| {
+            let other = expected.iter().find(|(other, _)| *other == name);
+            let other = other.map_or("absent", |(_, value)| value);
+            (other != value).then(|| format!("{name} is {value} instead of {other}"))
+        })
+        .collect()
+    }
+
+    /// Every setting by the name that `--set` takes, with its value.
+    #[must_use]
+    pub fn settings(&self) -> Vec<(String, String)> {
+        let table = toml::Table::try_from(self).unwrap_or_default();
+        flat(&table, "")
+    }
+
     /// The text of `config.toml`.
     ///
     /// # Errors
@@ -493,18 +522,29 @@ fn digest(description: &impl Serialize, dataset_fingerprint: &str) -> String {
     hash.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+fn parse(text: &str, origin: &str) -> Result<toml::Table, Error> {
+    text.parse().map_err(|error: toml::de::Error| {
+        Error::Configuration(format!("{origin} is not valid TOML: {}", error.message()))
+    })
+}
+
+fn flat(table: &toml::Table, prefix: &str) -> Vec<(String, String)> {
+    table
+        .iter()
+        .flat_map(|(name, value)| match value {
+            toml::Value::Table(inner) => flat(inner, &format!("{prefix}{name}.")),
+            toml::Value::String(text) => vec![(format!("{prefix}{name}"), text.clone())],
+            value => vec![(format!("{prefix}{name}"), value.to_string())],
+        })
+        .collect()
+}
+
 fn read_table(path: &Path) -> Result<toml::Table, Error> {
     let text = std::fs::read_to_string(path).map_err(|source| Error::Read {
         path: path.into(),
         source,
     })?;
-    text.parse().map_err(|error: toml::de::Error| {
-        Error::Configuration(format!(
-            "{} is not valid TOML: {}",
-            path.display(),
-            error.message()
-        ))
-    })
+    parse(&text, &path.display().to_string())
 }
 
 fn internal(error: impl std::fmt::Display) -> Error {

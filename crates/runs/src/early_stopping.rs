@@ -1,5 +1,7 @@
 //! Early stopping on held-out images.
 
+use std::collections::BTreeMap;
+
 use models::Model;
 
 use crate::error::Error;
@@ -77,14 +79,18 @@ impl EarlyStopping {
         self.model.as_ref()
     }
 
-    /// Brings `best.safetensors` up to date; to be called before the state is
-    /// written.
+    /// Brings `best.safetensors` up to date, with `metadata` of the run; to be
+    /// called before the state is written.
     ///
     /// # Errors
     /// When the file cannot be written.
-    pub(crate) fn write(&mut self, folder: &RunFolder) -> Result<(), Error> {
+    pub(crate) fn write(
+        &mut self,
+        folder: &RunFolder,
+        metadata: &BTreeMap<String, String>,
+    ) -> Result<(), Error> {
         if let Some(model) = self.model.as_ref().filter(|_| self.unwritten) {
-            model.save(&folder.best(), &Default::default())?;
+            model.save(&folder.best(), metadata)?;
             self.unwritten = false;
         }
         Ok(())

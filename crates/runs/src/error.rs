@@ -52,6 +52,9 @@ pub enum Error {
         /// Why.
         source: std::io::Error,
     },
+    /// A folder that another process writes in.
+    #[error(transparent)]
+    Taken(#[from] durable_files::LockError),
     /// A run folder holds something else than expected.
     #[error("{0}")]
     RunFolder(String),
@@ -66,6 +69,13 @@ pub enum Error {
     /// A signal asked to stop, and a checkpoint was written.
     #[error("stopped by a signal after a checkpoint; continue with: latent-atlas train --resume {run}", run = quoted(&run.display().to_string()))]
     Stopped {
+        /// The run folder to resume.
+        run: PathBuf,
+    },
+    /// A signal asked to stop, and the step or pass in progress took too long to
+    /// wait for.
+    #[error("stopped by a signal in the middle of a step or a pass that takes long; continue from the checkpoint before it with: latent-atlas train --resume {run}", run = quoted(&run.display().to_string()))]
+    Left {
         /// The run folder to resume.
         run: PathBuf,
     },
@@ -88,7 +98,10 @@ impl Error {
         match self {
             Self::Benchmark(_) => 1,
             Self::Diverged { .. } => 3,
-            Self::Stopped { .. } | Self::Interrupted { .. } | Self::Abandoned => 75,
+            Self::Stopped { .. }
+            | Self::Left { .. }
+            | Self::Interrupted { .. }
+            | Self::Abandoned => 75,
             _ => 2,
         }
     }

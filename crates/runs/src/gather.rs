@@ -12,6 +12,7 @@ use serde_json::Value;
 use crate::atomic_file;
 use crate::error::Error;
 use crate::run_folder::RunFolder;
+use crate::sealed_json;
 
 /// Folders below which runs are looked for.
 const DEEPEST: usize = 5;
@@ -110,7 +111,7 @@ impl Gathered {
     pub fn write(&self, path: &Path) -> Result<(), Error> {
         match path.extension().and_then(|end| end.to_str()) {
             Some("csv") => atomic_file::write(path, self.to_csv().as_bytes()),
-            Some("json") => atomic_file::write_json(path, self),
+            Some("json") => sealed_json::write(path, self),
             #[cfg(feature = "parquet")]
             Some("parquet") => self.write_parquet(path),
             _ => Err(Error::Configuration(format!(
@@ -203,22 +204,12 @@ struct Known {
 
 impl Known {
     fn of(folder: RunFolder) -> Result<Self, Error> {
-        let evaluation = match std::fs::read(folder.evaluation()) {
-            Ok(bytes) => Some(serde_json::from_slice::<Value>(&bytes).map_err(|error| {
-                Error::RunFolder(format!(
-                    "{} is damaged ({error}); run 'latent-atlas eval {}' again",
-                    folder.evaluation().display(),
-                    folder.path().display()
-                ))
-            })?),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
-            Err(source) => {
-                return Err(Error::Read {
-                    path: folder.evaluation(),
-                    source,
-                });
-            }
-        };
+        let remedy = format!("run 'latent-atlas eval {}' again", folder.path().display());
+        let mut evaluation: Option<Value> = sealed_json::read(&folder.evaluation(), &remedy)?;
+        if let Some(entries) = evaluation.as_mut().and_then(Value::as_object_mut) {
+            // The seal of the file is no measure.
+            entries.remove("sha256");
+        }
         let configuration = folder.configuration()?;
         let result = folder.read_result()?;
         let status = match result.as_ref().map(|result| result.status) {

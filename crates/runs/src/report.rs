@@ -17,6 +17,7 @@ use crate::error::Error;
 use crate::run_data::{self, DataLocation, RunData, training_rows};
 use crate::run_folder::RunFolder;
 use crate::run_images::{Treated, evaluated_treatment, treated};
+use crate::sealed_json;
 
 /// What to evaluate, and on which images.
 #[derive(Clone, Debug)]
@@ -199,7 +200,7 @@ pub fn write(
         }
         _ => {}
     }
-    let model = folder.load_model(&spec)?;
+    let model = folder.load_model(&configuration)?;
     let dataset = request.location.load(&configuration, download)?;
     folder.check_dataset(&dataset)?;
     let RunData { dataset, .. } = RunData::standardised(dataset, model.standardisation().cloned());
@@ -250,7 +251,7 @@ pub fn write(
     };
     let report = pool.install(|| measure(request, &subject, observer))?;
     let path = folder.evaluation();
-    atomic_file::write_json(&path, &report)?;
+    sealed_json::write(&path, &report)?;
     Ok((report, path))
 }
 

@@ -4,55 +4,35 @@
 //! `metrics.jsonl` grows by a line per epoch, `model.safetensors`,
 //! `state.safetensors` and `trajectories.npz` are replaced together at every
 //! checkpoint, and `result.json` is written last: it marks the run as done.
+//!
+//! All of them are sealed: a bit that has changed in one of them is found when
+//! it is read. One process at a time writes in a folder.
 
 use std::fs;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use models::{DataTreatment, Model, ModelSpec};
+use durable_files::FolderLock;
+use durable_files::seal::COMMENT_LINE;
+use models::{Attachments, Model};
 use serde::{Deserialize, Serialize};
 
-use crate::atomic_file;
+use crate::atomic_file::{self, unwritable};
 use crate::configuration::Configuration;
 use crate::environment::Environment;
 use crate::error::Error;
+use crate::metrics;
+use crate::sealed_json;
 
-/// Mean losses over a set of images, in nats per image.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Losses {
-    /// Reconstruction plus penalty: what training minimises.
-    pub loss: f64,
-    /// −log p(x|z), summed over pixels.
-    pub reconstruction: f64,
-    /// KL of the posterior from the prior (VAE), ½‖z‖² (`ae-l2`), 0 (AE).
-    pub kl: f64,
-}
+pub use crate::metrics::{EpochMetrics, Losses};
 
-/// One line of `metrics.jsonl`.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct EpochMetrics {
-    /// Epochs completed, counted from 1.
-    pub epoch: usize,
-    /// Optimiser steps completed.
-    pub step: u64,
-    /// Running mean over the epoch's training batches.
-    pub train: Losses,
-    /// The test images after the epoch, z sampled.
-    pub test: Losses,
-    /// The images held out for early stopping, likewise; absent without any.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub validation: Option<Losses>,
-    /// What was done to all of these images' pixels.
-    #[serde(default)]
-    pub data_treatment: DataTreatment,
-    /// Step size of the epoch's last step.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub learning_rate: Option<f64>,
-    /// Seconds of the training part alone.
-    pub seconds: f64,
-    /// Training images per second of the training part alone.
-    pub images_per_second: f64,
-}
+/// The metadata entry of `model.safetensors`, and the attachment of
+/// `state.safetensors`, that says how they were trained.
+pub(crate) const SETTINGS: &str = "configuration";
+
+/// The attachments that hold the fingerprint of the data, and the lines of
+/// `metrics.jsonl`.
+pub(crate) const DATA: &str = "data";
+pub(crate) const METRICS: &str = "metrics";
 
 /// What `result.json` says about a finished run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -148,7 +128,18 @@ impl RunFolder {
         self.path.join("result.json")
     }
 
-    /// Creates the folder with the files that say what the run is.
+    /// Takes the folder for writing in, as the only one; makes it if it is
+    /// missing. `command` tells others who has it.
+    ///
+    /// # Errors
+    /// When another process writes there, when it holds somebody else's files,
+    /// or when it cannot be written.
+    pub fn take(&self, command: &str) -> Result<FolderLock, Error> {
+        atomic_file::take_folder(&self.path, command, |_| self.exists())
+    }
+
+    /// Writes the files that say what the run is, into the folder that was
+    /// [taken](Self::take).
     ///
     /// # Errors
     /// When the folder cannot be written.
@@ -168,17 +159,19 @@ impl RunFolder {
         command: &str,
         environment: &Environment,
     ) -> Result<(), Error> {
-        fs::create_dir_all(&self.path).map_err(|source| Error::Write {
-            path: self.path.clone(),
-            source,
-        })?;
         atomic_file::write(
             &self.path.join("command.txt"),
             format!("{command}\n").as_bytes(),
         )?;
-        atomic_file::write_json(&self.path.join("environment.json"), environment)?;
+        sealed_json::write(&self.path.join("environment.json"), environment)?;
         // Written last: a folder with config.toml is a run folder.
-        atomic_file::write(&self.config(), configuration.as_bytes())
+        self.write_configuration(configuration)
+    }
+
+    fn write_configuration(&self, text: &str) -> Result<(), Error> {
+        let mut bytes = text.as_bytes().to_vec();
+        COMMENT_LINE.close(&mut bytes);
+        atomic_file::write(&self.config(), &bytes)
     }
 
     /// Whether this is a run folder at all.
@@ -190,7 +183,8 @@ impl RunFolder {
     /// Reads the run's configuration.
     ///
     /// # Errors
-    /// When this is no run folder or its `config.toml` is damaged.
+    /// When this is no run folder or its `config.toml` is damaged, or has been
+    /// changed since the run began.
     pub fn configuration(&self) -> Result<Configuration, Error> {
         if !self.exists() {
             return Err(Error::RunFolder(format!(
@@ -198,30 +192,115 @@ impl RunFolder {
                 self.path.display()
             )));
         }
+        self.check_configuration()?;
         Configuration::resolve(None, Some(&self.config()), &[])
     }
 
+    /// Checks that `config.toml` is as it was written.
+    ///
+    /// # Errors
+    /// When it is not; says which settings differ where the weights know.
+    pub(crate) fn check_configuration(&self) -> Result<(), Error> {
+        let path = self.config();
+        let bytes = fs::read(&path).map_err(|source| Error::Read {
+            path: path.clone(),
+            source,
+        })?;
+        let Err(damaged) = COMMENT_LINE.check(&bytes) else {
+            return Ok(());
+        };
+        let trained = Model::load_with_metadata(&self.model()).ok();
+        let trained = trained.and_then(|(_, mut metadata)| metadata.remove(SETTINGS));
+        let found = Configuration::resolve(None, Some(&path), &[]).ok();
+        let differing = trained
+            .and_then(|text| Configuration::of_text(&text, "").ok())
+            .zip(found)
+            .map(|(trained, found)| found.differing_from(&trained))
+            .filter(|differing| !differing.is_empty())
+            .map_or(damaged.to_string(), |differing| differing.join(", "));
+        Err(Error::RunFolder(format!(
+            "{} has been changed since the run began ({differing}); put it back as it was, or train these settings into another folder with --config",
+            path.display()
+        )))
+    }
+
+    /// Checks that a file of the run holds what was trained with the settings
+    /// of `configuration`, or with the same and fewer epochs; `text` is what the
+    /// file says about that, nothing in files of older versions.
+    ///
+    /// # Errors
+    /// When it was not; says which settings differ.
+    pub(crate) fn check_settings(
+        &self,
+        file: &Path,
+        text: Option<&str>,
+        configuration: &Configuration,
+    ) -> Result<(), Error> {
+        let Some(text) = text else {
+            return Ok(());
+        };
+        let trained = Configuration::of_text(text, &file.display().to_string())?;
+        if trained.identity() == configuration.identity() || configuration.extends(&trained) {
+            return Ok(());
+        }
+        Err(Error::RunFolder(format!(
+            "{} was trained with other settings than those of {} ({}); expected the files of one run",
+            file.display(),
+            self.config().display(),
+            configuration.differing_from(&trained).join(", ")
+        )))
+    }
+
+    /// Checks that the state is one of a run of these settings and data, by what
+    /// is attached to it, and returns the metrics that it has kept; states of
+    /// older versions have nothing attached.
+    ///
+    /// # Errors
+    /// When it is not; says what differs.
+    pub(crate) fn check_state(
+        &self,
+        attachments: &Attachments,
+        configuration: &Configuration,
+        fingerprint: &str,
+    ) -> Result<Option<Vec<u8>>, Error> {
+        let text = |name| {
+            attachments
+                .get(name)
+                .map(|bytes| String::from_utf8_lossy(bytes))
+        };
+        self.check_settings(&self.state(), text(SETTINGS).as_deref(), configuration)?;
+        if let Some(trained) = text(DATA).filter(|trained| trained != fingerprint) {
+            return Err(Error::RunFolder(format!(
+                "{} was trained on data with the fingerprint {trained}, but these have {fingerprint}; expected the same data",
+                self.state().display()
+            )));
+        }
+        Ok(attachments.get(METRICS).cloned())
+    }
+
     /// The weights of the last checkpoint, of the model that `config.toml`
-    /// describes as `spec`.
+    /// describes as `configuration`.
     ///
     /// # Errors
     /// When there is no checkpoint yet, it cannot be read, or holds another
-    /// model.
-    pub fn load_model(&self, spec: &ModelSpec) -> Result<Model, Error> {
+    /// model or one that was trained otherwise.
+    pub fn load_model(&self, configuration: &Configuration) -> Result<Model, Error> {
         if !self.model().exists() {
             return Err(Error::RunFolder(format!(
                 "{} has no model.safetensors yet; let the run reach its first checkpoint, or continue it with --resume",
                 self.path.display()
             )));
         }
-        let model = Model::load(&self.model())?;
-        if model.spec() != spec {
+        let (model, metadata) = Model::load_with_metadata(&self.model())?;
+        if *model.spec() != configuration.model_spec()? {
             return Err(Error::RunFolder(format!(
                 "{} holds a model {}, but config.toml beside it describes another one; expected the files of one run",
                 self.model().display(),
                 model.spec().architecture
             )));
         }
+        let settings = metadata.get(SETTINGS).map(String::as_str);
+        self.check_settings(&self.model(), settings, configuration)?;
         Ok(model)
     }
 
@@ -246,34 +325,20 @@ impl RunFolder {
 
     pub(crate) fn environment(&self) -> Result<Environment, Error> {
         let path = self.path.join("environment.json");
-        let bytes = fs::read(&path).map_err(|source| Error::Read {
-            path: path.clone(),
-            source,
-        })?;
-        serde_json::from_slice(&bytes).map_err(|error| {
-            Error::RunFolder(format!(
-                "{} is damaged ({error}); expected the file 'latent-atlas train' wrote",
-                path.display()
-            ))
+        let remedy = "expected the file 'latent-atlas train' wrote";
+        sealed_json::read(&path, remedy)?.ok_or_else(|| Error::Read {
+            path,
+            source: std::io::ErrorKind::NotFound.into(),
         })
     }
 
     /// Reads `result.json`; `None` when the run has not ended.
     ///
     /// # Errors
-    /// When the file exists but cannot be understood.
+    /// When the file exists but cannot be understood, or has changed since it
+    /// was written.
     pub fn read_result(&self) -> Result<Option<RunResult>, Error> {
-        let path = self.result();
-        match fs::read(&path) {
-            Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|error| {
-                Error::RunFolder(format!(
-                    "{} is damaged ({error}); delete it and resume the run",
-                    path.display()
-                ))
-            }),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(source) => Err(Error::Read { path, source }),
-        }
+        sealed_json::read(&self.result(), "delete it and resume the run")
     }
 
     /// Marks the run as ended.
@@ -281,7 +346,7 @@ impl RunFolder {
     /// # Errors
     /// When the folder cannot be written.
     pub fn write_result(&self, result: &RunResult) -> Result<(), Error> {
-        atomic_file::write_json(&self.result(), result)
+        sealed_json::write(&self.result(), result)
     }
 
     /// Lets a finished run go on as the longer one of `configuration`, which
@@ -315,13 +380,8 @@ impl RunFolder {
         // In this order: a run without a result is an unfinished one, whatever
         // its length.
         let path = self.result();
-        match fs::remove_file(&path) {
-            Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
-                return Err(Error::Write { path, source });
-            }
-            _ => {}
-        }
-        atomic_file::write(&self.config(), configuration.as_bytes())
+        durable_files::remove_file(&path).map_err(unwritable(&path))?;
+        self.write_configuration(configuration)
     }
 
     /// That the run's settings are those asked for, but its digest is not.
@@ -332,75 +392,24 @@ impl RunFolder {
         ))
     }
 
-    /// Adds one line to `metrics.jsonl`.
-    ///
-    /// # Errors
-    /// When the folder cannot be written.
-    pub fn append_metrics(&self, metrics: &EpochMetrics) -> Result<(), Error> {
-        let path = self.metrics();
-        let write = || {
-            let mut file = fs::OpenOptions::new()
-                .create(true)
-                .append(true)
-                .open(&path)?;
-            let mut line = serde_json::to_vec(metrics)?;
-            line.push(b'\n');
-            file.write_all(&line)
-        };
-        write().map_err(|source| Error::Write {
-            path: path.clone(),
-            source,
-        })
-    }
-
     /// Reads `metrics.jsonl`; empty when the file does not exist yet.
     ///
     /// # Errors
-    /// When a complete line is not what this program writes.
+    /// When a complete line is not what this program writes, or has changed
+    /// since, or a run that is done lacks one.
     pub fn read_metrics(&self) -> Result<Vec<EpochMetrics>, Error> {
-        let path = self.metrics();
-        let text = match fs::read_to_string(&path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(source) => return Err(Error::Read { path, source }),
-        };
-        // A line without its newline was being written when the run stopped.
-        text.split_inclusive('\n')
-            .enumerate()
-            .filter(|(_, line)| line.ends_with('\n'))
-            .map(|(index, line)| {
-                serde_json::from_str(line).map_err(|error| {
-                    Error::RunFolder(format!(
-                        "line {} of {} is damaged ({error}); expected one JSON object per epoch",
-                        index + 1,
-                        path.display()
-                    ))
-                })
-            })
-            .collect()
-    }
-
-    /// Cuts `metrics.jsonl` back to the epochs a checkpoint covers.
-    ///
-    /// # Errors
-    /// When the file cannot be read or written, or covers fewer epochs than
-    /// the checkpoint.
-    pub fn truncate_metrics(&self, epochs: usize) -> Result<Vec<EpochMetrics>, Error> {
-        let mut metrics = self.read_metrics()?;
-        if metrics.len() < epochs {
+        let metrics = metrics::read(&self.metrics())?;
+        if let Some(result) = self.read_result()?
+            && result.status == Status::Done
+            && result.epochs != metrics.len()
+        {
             return Err(Error::RunFolder(format!(
-                "{} has {} epochs, but the checkpoint beside it has {epochs}; expected at least as many, so the folder cannot be resumed",
+                "{} is damaged: it has {} of the {} epochs of a finished run; expected a line for each",
                 self.metrics().display(),
-                metrics.len()
+                metrics.len(),
+                result.epochs
             )));
         }
-        metrics.truncate(epochs);
-        let mut text = Vec::new();
-        for line in &metrics {
-            serde_json::to_writer(&mut text, line).expect("metrics are plain data");
-            text.push(b'\n');
-        }
-        atomic_file::write(&self.metrics(), &text)?;
         Ok(metrics)
     }
 }
@@ -408,56 +417,6 @@ impl RunFolder {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn metrics(epoch: usize) -> EpochMetrics {
-        let losses = Losses {
-            loss: 150.5,
-            reconstruction: 145.25,
-            kl: 5.25,
-        };
-        EpochMetrics {
-            epoch,
-            step: epoch as u64 * 469,
-            train: losses,
-            test: losses,
-            validation: Some(losses),
-            data_treatment: DataTreatment::BinarisedOnce,
-            learning_rate: Some(1e-3),
-            seconds: 0.5,
-            images_per_second: 120_000.0,
-        }
-    }
-
-    #[test]
-    fn metrics_survive_a_torn_last_line_and_are_cut_back() {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let run = RunFolder::at(folder.path());
-        for epoch in 1..=3 {
-            run.append_metrics(&metrics(epoch)).expect("writable");
-        }
-        let mut file = fs::OpenOptions::new()
-            .append(true)
-            .open(run.metrics())
-            .expect("exists");
-        file.write_all(b"{\"epoch\":4,\"st").expect("writable");
-        assert_eq!(run.read_metrics().expect("readable").len(), 3);
-        run.truncate_metrics(2).expect("long enough");
-        assert_eq!(
-            run.read_metrics().expect("readable"),
-            [metrics(1), metrics(2)]
-        );
-        let message = run.truncate_metrics(5).unwrap_err().to_string();
-        assert!(message.contains("has 2 epochs"), "{message}");
-    }
-
-    #[test]
-    fn a_damaged_line_is_named() {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let run = RunFolder::at(folder.path());
-        fs::write(run.metrics(), "{}\n").expect("writable");
-        let message = run.read_metrics().unwrap_err().to_string();
-        assert!(message.starts_with("line 1 of"), "{message}");
-    }
 
     #[test]
     fn a_folder_without_configuration_is_no_run() {
@@ -479,11 +438,13 @@ mod tests {
             digest: "abc".into(),
             epochs: 3,
             steps: 1407,
-            last: Some(metrics(3)),
+            last: None,
             best_epoch: None,
             divergence: None,
         };
         run.write_result(&result).expect("writable");
         assert_eq!(run.read_result().expect("readable"), Some(result));
+        let message = run.read_metrics().unwrap_err().to_string();
+        assert!(message.contains("has 0 of the 3 epochs"), "{message}");
     }
 }

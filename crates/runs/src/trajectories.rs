@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use datasets::{Dataset, Split};
+use durable_files::seal;
 use models::Trainer;
 use ndarray::{Array1, Array2, Array3, Axis, OwnedRepr, s};
 use ndarray_npy::{NpzReader, NpzWriter};
@@ -177,7 +178,9 @@ impl Trajectories {
                 path: path.into(),
                 source: std::io::Error::other(error),
             })?;
-        atomic_file::write(path, &bytes.into_inner())
+        let mut bytes = bytes.into_inner();
+        seal::seal_archive(&mut bytes);
+        atomic_file::write(path, &bytes)
     }
 }
 
@@ -218,13 +221,19 @@ impl TrackedCodes {
     /// Reads a file written by a run.
     ///
     /// # Errors
-    /// When the file cannot be read, lacks one of its arrays, or these do not
-    /// fit each other.
+    /// When the file cannot be read, has changed since it was written, lacks one
+    /// of its arrays, or these do not fit each other.
     pub fn read(path: &Path) -> Result<Self, Error> {
-        let file = std::fs::File::open(path).map_err(|source| Error::Read {
+        let bytes = std::fs::read(path).map_err(|source| Error::Read {
             path: path.into(),
             source,
         })?;
+        if let Err(error) = seal::check_archive(&bytes) {
+            return Err(Error::RunFolder(format!(
+                "{} is damaged ({error}); train the run again in another folder",
+                path.display()
+            )));
+        }
         let damaged = |error: ndarray_npy::ReadNpzError| {
             // It points into the header with an arrow over several lines.
             let error = error.to_string();
@@ -235,7 +244,7 @@ impl TrackedCodes {
                 path.display()
             ))
         };
-        let mut archive = NpzReader::new(file).map_err(damaged)?;
+        let mut archive = NpzReader::new(std::io::Cursor::new(bytes)).map_err(damaged)?;
         let step: Array1<u64> = archive.by_name("step").map_err(damaged)?;
         let epoch: Array1<f64> = archive.by_name("epoch").map_err(damaged)?;
         let index: Array1<u64> = archive.by_name("index").map_err(damaged)?;

@@ -5,13 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use datasets::Dataset;
 
 use crate::page;
 use crate::{DivergedRun, Drawing, PlannedRun, Scale, Study, TrainedRun};
 use runs::Error;
-use runs::atomic_file::check_folder;
+use runs::atomic_file::{check_folder, create_folder, take_folder};
 use runs::configuration::{Configuration, ReadingConfiguration};
 use runs::environment::threads;
 use runs::interrupt::Interrupt;
@@ -40,6 +41,8 @@ pub struct Request {
     pub output: viz::FigureOutput,
     /// Threads to use; `None` for all cores.
     pub threads: Option<usize>,
+    /// The longest that training goes on without a checkpoint.
+    pub checkpoint_every: Duration,
     /// Where data sets are looked up, and decoded folders kept.
     pub location: DataLocation,
     /// How the data set is read.
@@ -109,6 +112,9 @@ pub fn draw(
         refuse_inside(&data.name, output)?;
         check_folder(output)?;
     }
+    let _taken = take_folder(&request.out, &request.command, page::is_in)?;
+    let (out, command) = (request.out.clone(), request.command.clone());
+    let _farewell = interrupt.on_departure(move || stopped(&out, &command));
     let dataset = request
         .location
         .load(&data.of(Configuration::default()), download)?;
@@ -222,7 +228,7 @@ fn draw_planned(
         outcome.figures.append(&mut drawing.written());
         page::write_section(&folder, study, dataset, scale, report)?;
         if interrupt.requested() {
-            return Err(stopped(request));
+            return Err(stopped(&request.out, &request.command));
         }
     }
     page::write_index(&request.out)?;
@@ -313,7 +319,7 @@ impl<'a> Queue<'a> {
             }
         });
         if interrupt.requested() {
-            return Err(stopped(self.request));
+            return Err(stopped(&self.request.out, &self.request.command));
         }
         match into_inner(failure) {
             Some(error) => Err(error),
@@ -338,10 +344,12 @@ impl<'a> Queue<'a> {
             dataset: self.dataset,
             standardisation: None,
             threads: threads.max(1),
+            checkpoint_every: self.request.checkpoint_every,
             folder: self.folder(index),
+            command: &self.request.command,
         };
         let mut progress = observer.training(index, self.runs.len(), planned);
-        match run.complete(&self.request.command, interrupt, &mut *progress) {
+        match run.complete(interrupt, &mut *progress) {
             Ok(done) => Ok(Ended {
                 trained_now: !done.already_done,
                 folder: done.folder,
@@ -394,10 +402,17 @@ fn collect(
     Ok((runs, diverged))
 }
 
-fn stopped(request: &Request) -> Error {
-    Error::Interrupted {
-        command: request.command.clone(),
-    }
+/// Ends a call that a signal has stopped: with the page of what has been drawn.
+fn stopped(out: &Path, command: &str) -> Error {
+    let written = if page::is_in(out) {
+        page::write_index(out)
+    } else {
+        // Nothing has been drawn.
+        Ok(())
+    };
+    written.err().unwrap_or_else(|| Error::Interrupted {
+        command: command.into(),
+    })
 }
 
 /// A lock that a panic elsewhere does not take from us: the panic itself is
@@ -408,13 +423,6 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 fn into_inner<T>(mutex: Mutex<T>) -> T {
     mutex.into_inner().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn create_folder(path: &Path) -> Result<(), Error> {
-    std::fs::create_dir_all(path).map_err(|source| Error::Write {
-        path: path.into(),
-        source,
-    })
 }
 
 #[cfg(test)]

@@ -19,10 +19,11 @@ use crate::claims::{Claim, badge};
 use crate::{Report, STUDIES, Scale, Study};
 use figures::Measured;
 use runs::Error;
-use runs::atomic_file;
+use runs::sealed_json;
 
 const SECTION_FILE: &str = "section.json";
 const CLAIMS_FILE: &str = "claims.json";
+const INDEX_FILE: &str = "index.html";
 
 /// A section as kept beside its figures.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -65,7 +66,7 @@ pub(crate) fn write_section(
         section: finite(report.section),
         claims: report.claims,
     };
-    atomic_file::write_json(&folder.join(SECTION_FILE), &stored)
+    sealed_json::write(&folder.join(SECTION_FILE), &stored)
 }
 
 /// The section with a dash for every number that is not finite: JSON has no
@@ -91,15 +92,20 @@ fn finite(mut section: Section) -> Section {
     section
 }
 
+/// Whether sections of ours, or a page made of them, are below `out`.
+pub(crate) fn is_in(out: &Path) -> bool {
+    Page::is_ours(&out.join(INDEX_FILE)) || parts(out).is_ok_and(|parts| !parts.is_empty())
+}
+
 /// Writes `index.html` and the `claims.json` of every data set from the
 /// sections found below `out`.
 pub(crate) fn write_index(out: &Path) -> Result<(), Error> {
     let parts = parts(out)?;
     for part in parts.iter().filter(|part| !part.claims.is_empty()) {
         let path = out.join(&part.folder).join(CLAIMS_FILE);
-        atomic_file::write_json(&path, &part.claims)?;
+        sealed_json::write(&path, &part.claims)?;
     }
-    article(parts).write(&out.join("index.html"))?;
+    article(parts).write(&out.join(INDEX_FILE))?;
     Ok(())
 }
 
@@ -376,19 +382,7 @@ fn decimals(mean: f64, ends: [Option<f64>; 2]) -> usize {
 }
 
 fn read(path: &Path) -> Result<Option<StoredSection>, Error> {
-    match fs::read(path) {
-        Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|error| {
-            Error::RunFolder(format!(
-                "{} is damaged ({error}); delete it and draw its study again",
-                path.display()
-            ))
-        }),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(source) => Err(Error::Read {
-            path: path.into(),
-            source,
-        }),
-    }
+    sealed_json::read(path, "delete it and draw its study again")
 }
 
 /// The folders directly below `out`, by name.

@@ -54,6 +54,7 @@ fn request(folder: &Path, study: &str, seeds: usize) -> Request {
         runs: folder.join("runs"),
         output: Default::default(),
         threads: Some(2),
+        checkpoint_every: runs::training::CHECKPOINT_EVERY,
         location: DataLocation::from(Lookup {
             offline: true,
             ..Lookup::default()

@@ -6,12 +6,10 @@ use std::path::PathBuf;
 pub enum VizError {
     /// A file could not be read, created, written, synced or renamed.
     #[error(
-        "cannot {action} {}: {source}; check that its folder exists and is writable and that the disk is not full",
+        "cannot write {}: {source}; check that its folder exists and is writable and that the disk is not full",
         path.display()
     )]
     File {
-        /// What was attempted, as a verb phrase.
-        action: &'static str,
         /// The file.
         path: PathBuf,
         /// The operating system's answer.

@@ -1,3 +1,4 @@
+use durable_files::seal::JSON_DOCUMENT;
 use std::path::Path;
 
 use serde_json::{Map, Value, json};
@@ -42,7 +43,9 @@ pub(crate) fn write_sidecar(
     let mut text = String::new();
     write_value(&sorted(&document), 0, &mut text);
     text.push('\n');
-    write_atomically(&path.with_extension("json"), text.as_bytes())
+    let mut bytes = text.into_bytes();
+    JSON_DOCUMENT.close(&mut bytes);
+    write_atomically(&path.with_extension("json"), &bytes)
 }
 
 /// Indented JSON with lists of plain values on one line: a list of a thousand codes takes a

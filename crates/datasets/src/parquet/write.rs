@@ -11,10 +11,10 @@ use ::parquet::errors::{ParquetError, Result as ParquetResult};
 use ::parquet::file::properties::WriterProperties;
 use ::parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use ::parquet::schema::types::{ColumnPath, Type, TypePtr};
+use durable_files::UnfinishedFile;
 use ndarray::ArrayView2;
 
 use crate::error::DataError;
-use crate::temporary::Temporary;
 
 /// Rows of a group at most.
 const GROUP_ROWS: usize = 1 << 16;
@@ -78,7 +78,7 @@ pub struct ParquetWriter {
     path: PathBuf,
     /// What gets the name of the file at the end; none where somebody else sees
     /// to that.
-    temporary: Option<Temporary>,
+    temporary: Option<UnfinishedFile>,
     writer: SerializedFileWriter<File>,
     columns: Vec<Column>,
     /// Rows that wait for their group to be full.
@@ -105,8 +105,8 @@ impl ParquetWriter {
     /// When there is no column, or lists of no values.
     pub fn create(path: &Path, columns: &[(&str, ColumnKind)]) -> Result<Self, DataError> {
         let unwritable = |error: io::Error| failed(path, error.into());
-        let temporary = Temporary::create(path).map_err(unwritable)?;
-        let file = temporary.file.try_clone().map_err(unwritable)?;
+        let mut temporary = UnfinishedFile::create(path).map_err(unwritable)?;
+        let file = temporary.file().try_clone().map_err(unwritable)?;
         let mut writer = Self::over(file, path, columns)?;
         writer.temporary = Some(temporary);
         Ok(writer)
@@ -209,7 +209,7 @@ impl ParquetWriter {
         } = self;
         writer.close().map_err(|error| failed(&path, error))?;
         temporary
-            .map_or(Ok(()), Temporary::publish)
+            .map_or(Ok(()), UnfinishedFile::publish)
             .map_err(|source| DataError::Write { path, source })
     }
 

@@ -1,10 +1,10 @@
 //! A classifier as a safetensors file, so that it is trained once per data set.
 
 use std::collections::HashMap;
-use std::fs::{self, File};
-use std::io::Write;
+use std::fs;
 use std::path::Path;
 
+use durable_files::seal;
 use models::{AlignedBuffer, MAXIMUM_WIDTH};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
 use serde::{Deserialize, Serialize};
@@ -17,13 +17,21 @@ use crate::error::{EvaluationError, Result};
 /// The only key of the file's metadata: safetensors keeps metadata in a hash
 /// map, and one entry has one order.
 const METADATA_KEY: &str = "latent_atlas";
-const FORMAT: &str = "latent-atlas classifier 1";
+const FORMAT: &str = "latent-atlas classifier 2";
+
+/// Files from before there were seals.
+const UNSEALED_FORMAT: &str = "latent-atlas classifier 1";
+
+/// The entry `sha256` as it stands in the file: JSON in a string of JSON.
+const SEAL: &str = r#"\"sha256\":\""#;
 
 #[derive(Debug, Serialize, Deserialize)]
 struct Metadata {
     format: String,
     widths: Vec<usize>,
     test_accuracy: Option<f64>,
+    #[serde(default)]
+    sha256: String,
 }
 
 impl Classifier {
@@ -43,6 +51,7 @@ impl Classifier {
             format: FORMAT.to_owned(),
             widths: self.network.widths(),
             test_accuracy: self.test_accuracy,
+            sha256: seal::OPEN.to_owned(),
         };
         let metadata = serde_json::to_string(&metadata).map_err(|e| failed(e.to_string()))?;
         let tensors: Vec<(String, Vec<usize>, Vec<u8>)> = self
@@ -63,7 +72,7 @@ impl Classifier {
                 TensorView::new(Dtype::F32, shape.clone(), bytes).map(|view| (name, view))
             })
             .collect();
-        let bytes = views
+        let mut bytes = views
             .and_then(|views| {
                 serialize(
                     views,
@@ -71,16 +80,9 @@ impl Classifier {
                 )
             })
             .map_err(|e| failed(e.to_string()))?;
-        let mut temporary = path.as_os_str().to_owned();
-        temporary.push(format!(".{}.partial", std::process::id()));
-        let written = File::create(&temporary)
-            .and_then(|mut file| file.write_all(&bytes).and_then(|()| file.sync_all()))
-            .and_then(|()| fs::rename(&temporary, path));
-        written.map_err(|error| {
-            // The first failure is the one to report.
-            let _ = fs::remove_file(&temporary);
-            failed(error.to_string())
-        })
+        let whole = 0..bytes.len();
+        seal::close_within(&mut bytes, whole, SEAL);
+        durable_files::write(path, &bytes).map_err(|error| failed(error.to_string()))
     }
 
     /// Reads a file written by [`Classifier::save`].
@@ -103,8 +105,12 @@ impl Classifier {
             .as_ref()
             .and_then(|entries| entries.get(METADATA_KEY))
             .and_then(|text| serde_json::from_str(text).ok())
-            .filter(|metadata: &Metadata| metadata.format == FORMAT)
+            .filter(|metadata: &Metadata| [FORMAT, UNSEALED_FORMAT].contains(&&*metadata.format))
             .ok_or_else(|| wrong("has no metadata of a classifier".to_owned()))?;
+        match seal::check_within(&bytes, 0..bytes.len(), SEAL) {
+            Ok(is_sealed) if is_sealed == (metadata.format == FORMAT) => {}
+            _ => return Err(wrong(format!("is damaged: {}", seal::Damaged))),
+        }
         let widths = &metadata.widths;
         if widths.len() < 3 || widths.iter().any(|&w| w == 0 || w > MAXIMUM_WIDTH) {
             return Err(wrong(format!("states the widths {widths:?}")));

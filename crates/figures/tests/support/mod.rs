@@ -63,6 +63,7 @@ pub(crate) fn trained(folder: &Path, data: &str, name: &str, settings: &[&str]) 
         },
         command: "train".into(),
         threads: Some(2),
+        checkpoint_every: training::CHECKPOINT_EVERY,
         location: location(),
     };
     let trained = training::train(&request, &Interrupt::default(), &mut |_| {}, &mut ());

@@ -74,6 +74,7 @@ enum Split {
 
 impl Eval {
     pub(crate) fn run(&self, output: &Output) -> anyhow::Result<()> {
+        let _interrupt = crate::interrupt()?;
         let request = Request {
             folder: RunFolder::at(&self.run),
             split: match self.split {

@@ -17,6 +17,7 @@ use viz::{FigureOutput, FigureScale, Format};
 
 use super::reading::ReadingOptions;
 use super::source::{DownloadProgress, SourceOptions};
+use crate::checkpoints::CheckpointOption;
 use crate::output::Output;
 use crate::progress::TrainingProgress;
 use crate::threads::ThreadsOption;
@@ -82,6 +83,9 @@ pub struct Figures {
     #[command(flatten)]
     threads: ThreadsOption,
 
+    #[command(flatten)]
+    checkpoints: CheckpointOption,
+
     /// Also write the article as Markdown to this file, with small copies of
     /// the pictures in images/ beside it.
     #[arg(long, value_name = "FILE")]
@@ -118,7 +122,7 @@ fn after_help() -> String {
 
 impl Figures {
     pub(crate) fn run(&self, output: &Output, typed: &str) -> anyhow::Result<()> {
-        let interrupt = Interrupt::install()?;
+        let interrupt = crate::interrupt()?;
         if !self.of_runs.is_empty() {
             return self.draw_runs(output, typed, &interrupt);
         }
@@ -131,6 +135,7 @@ impl Figures {
             runs: self.runs.clone(),
             output: self.output(),
             threads: self.threads.count,
+            checkpoint_every: self.checkpoints.every(),
             location: self.source.location(None),
             reading: self.reading.over(ReadingConfiguration::default()),
             command: typed.into(),

@@ -3,7 +3,6 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use models::DataTreatment;
 use runs::apply::{DataRequest, Decoded, Destination, Kind, PartChoice, TrainedModel};
@@ -37,7 +36,7 @@ impl ResultOptions {
         run: &Path,
         kinds: &[Kind],
     ) -> anyhow::Result<(TrainedModel, Destination, Interrupt)> {
-        let interrupt = Interrupt::install().context("cannot handle signals")?;
+        let interrupt = crate::interrupt()?;
         let destination = Destination::open(&self.output, self.force, kinds)?;
         let trained = TrainedModel::open(RunFolder::at(run), self.threads.count)?;
         Ok((trained, destination, interrupt))

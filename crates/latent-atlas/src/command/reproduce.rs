@@ -1,16 +1,15 @@
 //! `latent-atlas reproduce`: published results made again.
 
-use std::io::Write as _;
 use std::path::PathBuf;
 
 use clap::Args;
 use indicatif::MultiProgress;
-use runs::interrupt::Interrupt;
 use runs::reproduce::{self, Reproduction, Request, document};
 use runs::{report, training};
 use serde_json::json;
 
 use super::source::{DownloadProgress, SourceOptions};
+use crate::checkpoints::CheckpointOption;
 use crate::output::Output;
 use crate::progress::{ImageProgress, TrainingProgress};
 use crate::threads::ThreadsOption;
@@ -73,6 +72,9 @@ pub struct Reproduce {
     threads: ThreadsOption,
 
     #[command(flatten)]
+    checkpoints: CheckpointOption,
+
+    #[command(flatten)]
     source: SourceOptions,
 }
 
@@ -94,7 +96,7 @@ fn after_help() -> String {
 
 impl Reproduce {
     pub(crate) fn run(&self, output: &Output, typed: &str) -> anyhow::Result<()> {
-        let interrupt = Interrupt::install()?;
+        let interrupt = crate::interrupt()?;
         let request = Request {
             reproduction: Reproduction::find(&self.name)?,
             dataset: self.dataset.clone(),
@@ -107,6 +109,7 @@ impl Reproduce {
             trains: !self.no_training,
             out: self.out.clone(),
             threads: self.threads.count,
+            checkpoint_every: self.checkpoints.every(),
             lookup: self.source.lookup(),
             command: typed.into(),
         };
@@ -118,8 +121,6 @@ impl Reproduce {
         let progress = RowProgress {
             output: *output,
             bars: MultiProgress::new(),
-            interrupt: interrupt.clone(),
-            command: typed.into(),
         };
         let rows = reproduce::run(&request, &interrupt, &mut download, &progress)?;
         if let Some(path) = &self.markdown {
@@ -138,8 +139,6 @@ impl Reproduce {
 struct RowProgress {
     output: Output,
     bars: MultiProgress,
-    interrupt: Interrupt,
-    command: String,
 }
 
 impl reproduce::Observer for RowProgress {
@@ -155,36 +154,6 @@ impl reproduce::Observer for RowProgress {
 
     fn measuring(&self, row: &str) -> Box<dyn report::Observer + '_> {
         self.output.note(&format!("measuring {row}"));
-        Box::new(Measuring {
-            progress: ImageProgress::new(self.output),
-            interrupt: self.interrupt.clone(),
-            command: self.command.clone(),
-        })
-    }
-}
-
-/// Shows a measurement, and ends the process when a signal asks for it.
-struct Measuring {
-    progress: ImageProgress,
-    interrupt: Interrupt,
-    command: String,
-}
-
-impl report::Observer for Measuring {
-    fn sampling(&self, images: usize) {
-        self.progress.sampling(images);
-    }
-
-    fn sampled(&self) {
-        if self.interrupt.requested() {
-            // A measurement has nothing to checkpoint and nothing half-written:
-            // its run is done, and its row is written at the end.
-            let stopped = runs::Error::Interrupted {
-                command: self.command.clone(),
-            };
-            let _ = writeln!(std::io::stderr(), "error: {stopped}");
-            std::process::exit(i32::from(stopped.exit_code()));
-        }
-        self.progress.sampled();
+        Box::new(ImageProgress::new(self.output))
     }
 }

@@ -6,7 +6,6 @@ use clap::Args;
 use datasets::TestOrigin;
 use models::ModelKind;
 use runs::configuration::{Configuration, Override};
-use runs::interrupt::Interrupt;
 use runs::presets::PRESETS;
 use runs::run_folder::{Losses, RunFolder};
 use runs::training::{self, Target};
@@ -15,6 +14,7 @@ use serde_json::json;
 use super::reading::ReadingOptions;
 use super::source::{DownloadProgress, SourceOptions};
 use crate::Invocation;
+use crate::checkpoints::CheckpointOption;
 use crate::output::Output;
 use crate::progress::{TrainingProgress, penalty};
 use crate::threads::ThreadsOption;
@@ -124,6 +124,9 @@ pub struct Train {
     #[command(flatten)]
     threads: ThreadsOption,
 
+    #[command(flatten)]
+    checkpoints: CheckpointOption,
+
     /// Run folder to create; by default one named after the
     /// data set and the model, below runs/.
     #[arg(
@@ -185,11 +188,12 @@ impl Train {
             let configuration = target.configuration()?;
             return output.result(&configuration, &configuration.to_toml()?);
         }
-        let interrupt = Interrupt::install()?;
+        let interrupt = crate::interrupt()?;
         let request = training::Request {
             target,
             command: invocation.command.clone(),
             threads: self.threads.count,
+            checkpoint_every: self.checkpoints.every(),
             location: self.source.location(if self.resume.is_some() {
                 self.dataset.clone()
             } else {

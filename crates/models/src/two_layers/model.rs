@@ -11,7 +11,7 @@ use tensor_ops::random::Stream;
 use super::row_block::StochasticBlock;
 use super::spec::TwoLayerSpec;
 use crate::batch::{BatchPixels, IndexedBatch};
-use crate::checkpoint::{Checkpoint, CheckpointError};
+use crate::checkpoint::{Checkpoint, CheckpointError, sealed};
 use crate::gradient::{LossSums, Losses};
 use crate::images::Images;
 use crate::initialisation::{Initialisation, set_bias_to_mean};
@@ -19,8 +19,8 @@ use crate::objective::Bound;
 use crate::parameters::{NamedTensor, Parameters, TensorError};
 use crate::spec::SpecError;
 
-/// The value of the metadata entry `format` of a model file.
-const FORMAT: &str = "latent-atlas two-layer model 1";
+/// What the metadata entry `format` of a model file begins with.
+const FORMAT: &str = "latent-atlas two-layer model";
 
 /// Images taken through the networks at a time.
 const IMAGES: usize = 96;
@@ -250,7 +250,7 @@ impl Checkpoint {
     /// Adds the entries that [`Checkpoint::two_layer_spec`] reads.
     pub(super) fn describe_two_layers(&mut self, format: &str, spec: &TwoLayerSpec) {
         let entries = [
-            ("format", format.to_owned()),
+            ("format", sealed(format)),
             ("architecture", spec.to_string()),
             ("activation", spec.lower.activation.name().to_owned()),
             ("likelihood", spec.likelihood.to_string()),

@@ -5,11 +5,11 @@ use std::path::Path;
 
 use super::model::TwoLayerModel;
 use super::trainer::TwoLayerTrainer;
-use crate::checkpoint::{Checkpoint, CheckpointError};
+use crate::checkpoint::{Attachments, Checkpoint, CheckpointError};
 use crate::state::stream_settings;
 
-/// The value of the metadata entry `format` of a state file.
-const FORMAT: &str = "latent-atlas two-layer state 1";
+/// What the metadata entry `format` of a state file begins with.
+const FORMAT: &str = "latent-atlas two-layer state";
 
 impl TwoLayerTrainer {
     /// Writes the state of training, all in one file that is replaced
@@ -17,25 +17,33 @@ impl TwoLayerTrainer {
     ///
     /// # Errors
     /// The file cannot be written.
-    pub fn save_state(&self, path: &Path) -> Result<(), CheckpointError> {
+    pub fn save_state(
+        &self,
+        path: &Path,
+        attachments: &Attachments,
+    ) -> Result<(), CheckpointError> {
         let mut state = self.description();
         let settings = stream_settings(&self.config, self.image_count);
         state.metadata.extend(settings);
         state.put_training(self.model.parameters(), &self.moments, &self.counters);
+        state.put_attachments(attachments);
         state.write(path)
     }
 
-    /// Continues from a state written by [`save_state`](Self::save_state): the
-    /// coming steps give the same bytes as if training had never stopped.
+    /// Continues from a state written by [`save_state`](Self::save_state), whose
+    /// attachments it returns: the coming steps give the same bytes as if
+    /// training had never stopped.
     ///
     /// # Errors
     /// The file cannot be read or is no such file, its tensors do not fit, or
     /// it belongs to another model or to a run with other settings of what the
     /// coming steps see. The trainer is then as it was.
-    pub fn load_state(&mut self, path: &Path) -> Result<(), CheckpointError> {
-        let state = Checkpoint::read(path)?;
+    pub fn load_state(&mut self, path: &Path) -> Result<Attachments, CheckpointError> {
+        let mut state = Checkpoint::read(path)?;
+        let attachments = state.take_attachments(path)?;
         let spec = state.two_layer_spec(path, FORMAT)?;
-        for (key, expected) in &self.description().metadata {
+        let description = self.description().metadata;
+        for (key, expected) in description.iter().filter(|(key, _)| *key != "format") {
             state.require_entry(path, key, expected)?;
         }
         let layout = self.model.parameters().layout();
@@ -45,7 +53,7 @@ impl TwoLayerTrainer {
         self.moments = moments;
         self.counters = counters;
         self.ordered = false;
-        Ok(())
+        Ok(attachments)
     }
 
     /// What a state must have in common with the trainer that continues it,

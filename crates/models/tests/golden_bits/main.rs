@@ -296,7 +296,7 @@ fn train(
                 trainer.run_steps(rest, &mut |_| true).unwrap();
             }
             trainer.model().save(&model, &nothing).unwrap();
-            trainer.save_state(&state).unwrap();
+            trainer.save_state(&state, &Default::default()).unwrap();
         }
         Network::TwoLayers(spec) => {
             let mut network = TwoLayerModel::new(spec.clone(), case.initialisation, seed).unwrap();
@@ -310,7 +310,7 @@ fn train(
                 trainer.run_steps(rest, &mut |_| true).unwrap();
             }
             trainer.model().save(&model, &nothing).unwrap();
-            trainer.save_state(&state).unwrap();
+            trainer.save_state(&state, &Default::default()).unwrap();
         }
     }
     Results {

@@ -4,12 +4,9 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
-use tempfile::{NamedTempFile, TempDir};
+use durable_files::{UnfinishedFile, UnfinishedFolder};
 
 use crate::error::Error;
-
-/// What begins the name of an unfinished file or folder.
-const UNFINISHED: &str = ".writing-";
 
 /// What is written, told by the name's ending.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,8 +66,8 @@ pub struct Destination {
 
 #[derive(Debug)]
 enum Unfinished {
-    File(NamedTempFile),
-    Folder(TempDir),
+    File(UnfinishedFile),
+    Folder(UnfinishedFolder),
 }
 
 impl Destination {
@@ -97,20 +94,11 @@ impl Destination {
             )));
         }
         refuse_existing(path, kind, force)?;
-        let parent = path
-            .parent()
-            .filter(|parent| !parent.as_os_str().is_empty())
-            .unwrap_or(Path::new("."));
-        let mut builder = tempfile::Builder::new();
-        builder.prefix(UNFINISHED);
-        #[cfg(unix)]
-        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(
-            if kind == Kind::Folder { 0o755 } else { 0o644 },
-        ));
         let unfinished = match kind {
-            Kind::Folder => Unfinished::Folder(builder.tempdir_in(parent).map_err(unwritable)?),
-            _ => Unfinished::File(builder.tempfile_in(parent).map_err(unwritable)?),
+            Kind::Folder => UnfinishedFolder::create(path).map(Unfinished::Folder),
+            _ => UnfinishedFile::create(path).map(Unfinished::File),
         };
+        let unfinished = unfinished.map_err(unwritable)?;
         Ok(Self {
             path: path.to_owned(),
             kind,
@@ -136,7 +124,7 @@ impl Destination {
     /// If this is a folder.
     pub(super) fn file(&mut self) -> &mut File {
         match &mut self.unfinished {
-            Unfinished::File(file) => file.as_file_mut(),
+            Unfinished::File(file) => file.file(),
             Unfinished::Folder(_) => unreachable!("a folder has no file of its own"),
         }
     }
@@ -145,7 +133,11 @@ impl Destination {
     /// it is closed.
     pub(super) fn spool(&self) -> Result<File, Error> {
         let folder = match &self.unfinished {
-            Unfinished::File(file) => file.path().parent().unwrap_or(Path::new(".")),
+            Unfinished::File(_) => self
+                .path
+                .parent()
+                .filter(|parent| !parent.as_os_str().is_empty())
+                .unwrap_or(Path::new(".")),
             Unfinished::Folder(folder) => folder.path(),
         };
         tempfile::tempfile_in(folder).map_err(|source| self.failure(source))
@@ -162,16 +154,7 @@ impl Destination {
         let Unfinished::Folder(folder) = &self.unfinished else {
             unreachable!("a file holds no files");
         };
-        let target = folder.path().join(name);
-        let write = || -> io::Result<()> {
-            if let Some(parent) = target.parent() {
-                fs::create_dir_all(parent)?;
-            }
-            let mut file = File::create_new(&target)?;
-            io::Write::write_all(&mut file, bytes)?;
-            file.sync_all()
-        };
-        write().map_err(|source| Error::Write {
+        folder.add(name, bytes).map_err(|source| Error::Write {
             path: self.path.join(name),
             source,
         })
@@ -194,18 +177,8 @@ impl Destination {
             path, unfinished, ..
         } = self;
         let result = match unfinished {
-            Unfinished::File(file) => file.as_file().sync_all().and_then(|()| {
-                file.persist(&path).map_err(|error| error.error)?;
-                Ok(())
-            }),
-            Unfinished::Folder(folder) => {
-                // From here on nobody else removes it.
-                let unfinished = folder.keep();
-                fs::rename(&unfinished, &path).inspect_err(|_| {
-                    // The error of renaming is the one to report.
-                    let _ = fs::remove_dir_all(&unfinished);
-                })
-            }
+            Unfinished::File(file) => file.publish(),
+            Unfinished::Folder(folder) => folder.publish(),
         };
         match result {
             Ok(()) => Ok(path),

@@ -50,7 +50,7 @@ impl TrainedModel {
     /// the threads cannot be started.
     pub fn open(folder: RunFolder, asked: Option<usize>) -> Result<Self, Error> {
         let configuration = folder.configuration()?;
-        let model = folder.load_model(&configuration.model_spec()?)?;
+        let model = folder.load_model(&configuration)?;
         let pool = ThreadPool::new(threads(asked)).map_err(models::TrainerError::from)?;
         let (shape, is_shape_known) = kept_shape(&configuration, &model)?;
         Ok(Self {

@@ -14,6 +14,7 @@ mod two_layers;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use datasets::{Dataset, Lookup};
 use serde::{Deserialize, Serialize};
@@ -24,7 +25,7 @@ use crate::error::Error;
 use crate::interrupt::Interrupt;
 use crate::run_folder::RunFolder;
 use crate::training::{self, Run};
-use crate::{atomic_file, report};
+use crate::{atomic_file, report, sealed_json};
 
 pub use likelihoods::{LikelihoodRow, PublishedLikelihood};
 pub use losses::{LossRow, PublishedLoss};
@@ -121,6 +122,8 @@ pub struct Request {
     pub out: PathBuf,
     /// Threads to use; `None` for all cores.
     pub threads: Option<usize>,
+    /// The longest that training goes on without a checkpoint.
+    pub checkpoint_every: Duration,
     /// Where data sets are looked up.
     pub lookup: Lookup,
     /// The command as typed, for the runs and for what to repeat.
@@ -176,6 +179,10 @@ pub fn run(
         )));
     }
     atomic_file::check_folder(&request.out)?;
+    let command = request.command.clone();
+    let _farewell = interrupt.on_departure(move || Error::Interrupted {
+        command: command.clone(),
+    });
     let dataset = datasets::load(&request.dataset, &request.lookup, download)?;
     let workshop = Workshop {
         request,
@@ -228,30 +235,34 @@ impl Workshop<'_> {
         configuration: &Configuration,
         folder: &RunFolder,
     ) -> Result<(), Error> {
-        self.prepare(configuration, folder)?;
+        let is_longer = self.prepare(configuration, folder)?;
         let mut observer = self.observer.training(row, configuration.training.epochs);
-        self.run(configuration, folder)
-            .complete(&self.request.command, self.interrupt, observer.as_mut())
-            .map(drop)
-            .map_err(|error| match error {
-                Error::Stopped { .. } => self.interrupted(),
-                other => other,
-            })
+        let run = self.run(configuration, folder);
+        let ended = if is_longer {
+            run.resume(true, self.interrupt, observer.as_mut())
+        } else {
+            run.complete(self.interrupt, observer.as_mut())
+        };
+        ended.map(drop).map_err(|error| match error {
+            Error::Stopped { .. } => self.interrupted(),
+            other => other,
+        })
     }
 
-    /// Lets a shorter run in `folder` go on as that of `configuration`, and
+    /// Whether a shorter run in `folder` is to go on as that of `configuration`;
     /// refuses any other.
-    fn prepare(&self, configuration: &Configuration, folder: &RunFolder) -> Result<(), Error> {
+    fn prepare(&self, configuration: &Configuration, folder: &RunFolder) -> Result<bool, Error> {
         if folder.exists() {
             folder.check_dataset(self.dataset)?;
             let found = folder.configuration()?;
             if configuration.extends(&found) {
-                folder.extend(configuration)?;
-            } else if found.identity() != configuration.identity() {
+                return Ok(true);
+            }
+            if found.identity() != configuration.identity() {
                 return Err(another_run(folder, configuration, &found));
             }
         }
-        Ok(())
+        Ok(false)
     }
 
     fn run<'b>(&'b self, configuration: &'b Configuration, folder: &RunFolder) -> Run<'b> {
@@ -260,7 +271,9 @@ impl Workshop<'_> {
             dataset: self.dataset,
             standardisation: None,
             threads: threads(self.request.threads),
+            checkpoint_every: self.request.checkpoint_every,
             folder: folder.clone(),
+            command: &self.request.command,
         }
     }
 
@@ -290,29 +303,14 @@ fn another_run(folder: &RunFolder, asked: &Configuration, found: &Configuration)
 /// Writes the result file of a row.
 fn write_row(path: &Path, row: &impl Serialize) -> Result<(), Error> {
     if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder).map_err(|source| Error::Write {
-            path: folder.into(),
-            source,
-        })?;
+        atomic_file::create_folder(folder)?;
     }
-    atomic_file::write_json(path, row)
+    sealed_json::write(path, row)
 }
 
 /// Reads the result file of a row; `None` when there is none.
 fn read_row<R: for<'a> Deserialize<'a>>(path: &Path) -> Result<Option<R>, Error> {
-    match std::fs::read(path) {
-        Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|error| {
-            Error::RunFolder(format!(
-                "{} is damaged ({error}); delete it and repeat the command",
-                path.display()
-            ))
-        }),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(source) => Err(Error::Read {
-            path: path.into(),
-            source,
-        }),
-    }
+    sealed_json::read(path, "delete it and repeat the command")
 }
 
 #[cfg(test)]

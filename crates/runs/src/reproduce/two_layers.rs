@@ -19,11 +19,12 @@ use super::likelihoods::{EVALUATION_SEED, Measured};
 use crate::configuration::{Configuration, TwoLayerConfiguration};
 use crate::environment::{Environment, threads};
 use crate::error::Error;
+use crate::metrics::MetricsLog;
 use crate::report;
 use crate::run_data;
 use crate::run_folder::{EpochMetrics, Losses, RunFolder, RunResult, Status};
 use crate::run_images::{RunImages, treated};
-use crate::training::{CHECKPOINT_EVERY, Run, progress_metadata};
+use crate::training::{Checkpoints, Run, attachments, has_diverged, metadata, seen_after};
 
 /// Steps between two reports of progress.
 const STEPS: usize = 100;
@@ -40,6 +41,7 @@ pub(super) fn train(
         lower: configuration.clone(),
         upper: Some(TwoLayerSpec::table_1().upper.to_string()),
     };
+    let _taken = folder.take(&workshop.request.command)?;
     prepare(workshop, &described, folder)?;
     let digest = described.digest(&workshop.dataset.fingerprint);
     let run = workshop.run(configuration, folder);
@@ -54,18 +56,28 @@ pub(super) fn train(
     let epochs = configuration.training.epochs;
     let mut observer = workshop.observer.training(name, epochs);
     let mut last = None;
-    if folder.exists() {
-        if folder.state().exists() {
-            trainer.load_state(&folder.state())?;
+    let fingerprint = &run.dataset.fingerprint;
+    let mut log = if folder.exists() {
+        let kept = if folder.state().exists() {
+            let attachments = trainer.load_state(&folder.state())?;
+            folder.check_state(&attachments, configuration, fingerprint)?
+        } else {
+            Some(Vec::new())
+        };
+        let epochs = trainer.epoch() as usize;
+        let resumed = MetricsLog::resume(&folder.metrics(), kept.as_deref(), epochs)?;
+        if let Some(sentence) = &resumed.mended {
+            observer.mended(sentence);
         }
-        let metrics = folder.truncate_metrics(trainer.epoch() as usize)?;
-        observer.resumed(metrics.len());
-        last = metrics.last().copied();
+        observer.resumed(resumed.metrics.len());
+        last = resumed.metrics.last().copied();
+        resumed.log
     } else {
-        let environment = Environment::describe(run.threads, &run.dataset.fingerprint);
+        let environment = Environment::describe(run.threads, fingerprint);
         let text = described.to_toml()?;
         folder.create_as(&text, &workshop.request.command, &environment)?;
-    }
+        MetricsLog::begin(&folder.metrics())?
+    };
     observer.began(&images.statement());
     let interrupt = workshop.interrupt;
     let total = (epochs * trainer.steps_in_epoch()) as f64;
@@ -84,10 +96,11 @@ pub(super) fn train(
             divergence,
         })
     };
-    let (mut checkpointed, mut training) = (Instant::now(), Duration::ZERO);
+    let mut checkpoints = Checkpoints::every(workshop.request.checkpoint_every, interrupt);
+    let mut training = Duration::ZERO;
     while (trainer.epoch() as usize) < epochs {
         let began = Instant::now();
-        let steps = trainer.run_steps(STEPS, &mut |_| !interrupt.requested());
+        let steps = trainer.run_steps(STEPS, &mut |_| !checkpoints.are_due());
         training += began.elapsed();
         observer.progressed(trainer.steps() as f64 / total);
         match steps {
@@ -98,8 +111,16 @@ pub(super) fn train(
                     kl: trained.kl,
                 };
                 let seconds = std::mem::take(&mut training).as_secs_f64();
-                let metrics = metrics(&trainer, &images, trained, seconds)?;
-                folder.append_metrics(&metrics)?;
+                let metrics = match metrics(&trainer, &images, trained, seconds) {
+                    Err(Error::Evaluation(error)) if has_diverged(&error) => {
+                        let text = seen_after(trainer.epoch(), trainer.steps(), &error);
+                        result(&trainer, last, Some(text.clone()))?;
+                        observer.finished();
+                        return Err(run.diverged(text));
+                    }
+                    measured => measured?,
+                };
+                log.append(&metrics)?;
                 observer.epoch(&metrics, epochs);
                 last = Some(metrics);
             }
@@ -112,14 +133,17 @@ pub(super) fn train(
             }
         }
         let complete = trainer.epoch() as usize >= epochs;
-        let stop = interrupt.requested() && !complete;
-        if complete || stop || checkpointed.elapsed() >= CHECKPOINT_EVERY {
-            let metadata = progress_metadata(trainer.epoch(), trainer.steps());
+        if complete || checkpoints.are_due() {
+            let _stay = interrupt.stay();
+            let settings = configuration.identity().to_toml()?;
+            let attachments = attachments(&settings, fingerprint, &log);
+            let metadata = metadata(settings, trainer.epoch(), trainer.steps());
             trainer.model().save(&folder.model(), &metadata)?;
-            trainer.save_state(&folder.state())?;
-            checkpointed = Instant::now();
+            log.sync()?;
+            trainer.save_state(&folder.state(), &attachments)?;
+            checkpoints.made();
         }
-        if stop {
+        if !complete && interrupt.requested() {
             observer.finished();
             return Err(workshop.interrupted());
         }

@@ -47,6 +47,7 @@ fn request(folder: &Path, dataset: &str) -> Request {
         runs: folder.join("runs"),
         output: Default::default(),
         threads: Some(2),
+        checkpoint_every: training::CHECKPOINT_EVERY,
         location: DataLocation::default(),
         reading: ReadingConfiguration::default(),
         command: "latent-atlas figures".into(),

@@ -39,7 +39,7 @@ fn store(out: &Path, dataset: &str, study: &str, seeds: usize, claims: Vec<Claim
         },
         claims,
     };
-    atomic_file::write_json(&folder.join(SECTION_FILE), &stored).unwrap();
+    sealed_json::write(&folder.join(SECTION_FILE), &stored).unwrap();
 }
 
 fn html(out: &Path) -> String {

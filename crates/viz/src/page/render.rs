@@ -11,6 +11,8 @@ const LEAST_OF_ROW: usize = 340;
 /// Per cent of their width to which pictures with words shrink; on a narrower screen they are moved
 /// in their box, for smaller words could not be read.
 const LEAST_PERCENT: usize = 58;
+/// Tells a page of ours from one of somebody else.
+pub(super) const GENERATOR: &str = "<meta name=\"generator\" content=\"Latent Atlas\">";
 /// What stays as it is in the address of a link.
 pub(super) const LINK_BYTES: &[u8] = b"-._~/#:?=%&";
 
@@ -22,7 +24,7 @@ pub(super) fn page(page: &Page) -> Result<String, VizError> {
         html,
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <title>{title}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n\
+         {GENERATOR}\n<title>{title}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n\
          <header>\n<h1>{title}</h1>\n"
     );
     if !page.subtitle.is_empty() {

@@ -1,185 +1,24 @@
-//! Training one model into a run folder: start, resume, checkpoint, finish.
+//! One run in its folder: begun, resumed, checkpointed, finished.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use datasets::{Dataset, TestOrigin};
 use evaluation::EvaluationError;
-use models::{Diverged, EpochLosses, Images, Model, ModelKind, Standardisation, Trainer};
+use models::{Attachments, Diverged, EpochLosses, Images, Model, Standardisation, Trainer};
 
-use crate::atomic_file;
+use super::{Observer, Outcome, diverged, outcome, unfinished};
 use crate::configuration::Configuration;
 use crate::early_stopping::EarlyStopping;
-use crate::environment::{Environment, threads};
+use crate::environment::Environment;
 use crate::error::Error;
 use crate::interrupt::Interrupt;
-use crate::run_data::{DataLocation, RunData, anchored, refuse_inside};
-use crate::run_folder::{EpochMetrics, Losses, RunFolder, RunResult, Status};
+use crate::metrics::{MetricsLog, Resumed};
+use crate::run_folder::{
+    DATA, EpochMetrics, Losses, METRICS, RunFolder, RunResult, SETTINGS, Status,
+};
 use crate::run_images::RunImages;
 use crate::trajectories::Trajectories;
-
-/// A run checkpoints at the first chance after this long.
-pub(crate) const CHECKPOINT_EVERY: Duration = Duration::from_secs(20);
-
-/// Where runs are kept that are given no folder.
-const RUNS: &str = "runs";
-
-/// What to train, and how to get at it.
-#[derive(Clone, Debug)]
-pub struct Request {
-    /// A new run, or one to continue.
-    pub target: Target,
-    /// The command as typed, for `command.txt`.
-    pub command: String,
-    /// Threads to use; `None` for all cores.
-    pub threads: Option<usize>,
-    /// Where the data are.
-    pub location: DataLocation,
-}
-
-/// A new run, or one to continue.
-#[derive(Clone, Debug)]
-pub enum Target {
-    /// Train this configuration.
-    New {
-        /// The settings.
-        configuration: Box<Configuration>,
-        /// The run folder; by default below `runs/`.
-        out: Option<PathBuf>,
-    },
-    /// Continue a run.
-    Resume {
-        /// Its folder.
-        folder: RunFolder,
-        /// The same settings with more epochs, if it is to go on for longer.
-        longer: Option<Box<Configuration>>,
-    },
-}
-
-impl Target {
-    /// The settings of the run.
-    ///
-    /// # Errors
-    /// When the folder to resume is no run folder.
-    pub fn configuration(&self) -> Result<Configuration, Error> {
-        match self {
-            Self::New { configuration, .. }
-            | Self::Resume {
-                longer: Some(configuration),
-                ..
-            } => Ok(configuration.as_ref().clone()),
-            Self::Resume { folder, .. } => folder.configuration(),
-        }
-    }
-}
-
-/// A finished run.
-#[derive(Clone, Debug)]
-pub struct Outcome {
-    /// Where it is.
-    pub folder: RunFolder,
-    /// How it ended.
-    pub result: RunResult,
-    /// Whether it had been finished before, so that nothing was trained.
-    pub already_done: bool,
-    /// Rows that the test losses are of, and where they come from; absent where
-    /// the data were not needed.
-    pub test: Option<(usize, TestOrigin)>,
-}
-
-/// Hears how far training has come.
-pub trait Observer {
-    /// The data have been read: what they are and what was decided about them.
-    fn data(&mut self, _dataset: &Dataset) {}
-    /// A model of this kind is trained.
-    fn model(&mut self, _kind: ModelKind) {}
-    /// Training begins or goes on; `statement` says on what, or what for.
-    fn began(&mut self, _statement: &str) {}
-    /// Training goes on after this many epochs.
-    fn resumed(&mut self, _epochs: usize) {}
-    /// A step was made: this share of all steps of the run is done.
-    fn progressed(&mut self, _share: f64) {}
-    /// An epoch of `epochs` ended.
-    fn epoch(&mut self, _metrics: &EpochMetrics, _epochs: usize) {}
-    /// Training ended.
-    fn finished(&mut self) {}
-}
-
-/// Hears nothing.
-impl Observer for () {}
-
-/// Trains what `request` asks for, loading its data set.
-///
-/// # Errors
-/// Wrong settings or data, an unwritable folder, divergence, or a stop asked
-/// for by a signal; see [`Error::exit_code`].
-pub fn train(
-    request: &Request,
-    interrupt: &Interrupt,
-    download: &mut dyn FnMut(datasets::Progress<'_>),
-    observer: &mut dyn Observer,
-) -> Result<Outcome, Error> {
-    let mut configuration = request.target.configuration()?;
-    match &request.target {
-        Target::New { out, .. } => {
-            configuration.data.dataset = anchored(&configuration.data.dataset)?;
-            let place = out.as_deref().unwrap_or(Path::new(RUNS));
-            refuse_inside(&configuration.data.dataset, place)?;
-            let folder = RunFolder::at(place);
-            if !folder.exists() {
-                atomic_file::check_folder(place)?;
-            } else if folder.read_result()?.is_none() {
-                return Err(unfinished(&folder));
-            }
-        }
-        Target::Resume { folder, longer } => {
-            // Data are only asked for where they are used or named.
-            if longer.is_none()
-                && request.location.dataset.is_none()
-                && let Some(outcome) = finished_before(folder, &configuration)?
-            {
-                return Ok(outcome);
-            }
-            atomic_file::check_folder(folder.path())?;
-        }
-    }
-    let dataset = request.location.load(&configuration, download)?;
-    observer.data(&dataset);
-    let configuration = configuration.of_shape(&dataset)?;
-    let data = RunData::of_training(&configuration, dataset)?;
-    let threads = threads(request.threads);
-    match &request.target {
-        Target::New { out, .. } => {
-            let folder = RunFolder::at(out.clone().unwrap_or_else(|| {
-                Path::new(RUNS).join(configuration.run_name(&data.dataset.fingerprint))
-            }));
-            let run = Run {
-                configuration: &configuration,
-                dataset: &data.dataset,
-                standardisation: data.standardisation.as_ref(),
-                threads,
-                folder,
-            };
-            run.start(&request.command, interrupt, observer)
-        }
-        Target::Resume { folder, longer } => {
-            // Nothing of a run changes before its data have been found.
-            folder.check_dataset(&data.dataset)?;
-            if longer.is_some() {
-                folder.extend(&configuration)?;
-            }
-            let run = Run {
-                configuration: &configuration,
-                dataset: &data.dataset,
-                standardisation: data.standardisation.as_ref(),
-                threads,
-                folder: folder.clone(),
-            };
-            run.resume(interrupt, observer)
-        }
-    }
-}
 
 /// One run: its settings, its data and its folder.
 #[derive(Clone, Debug)]
@@ -192,8 +31,13 @@ pub struct Run<'a> {
     pub standardisation: Option<&'a Standardisation>,
     /// Threads to use.
     pub threads: usize,
+    /// The longest that training goes on without a checkpoint.
+    pub checkpoint_every: Duration,
     /// Where everything is kept.
     pub folder: RunFolder,
+    /// The command as typed, for `command.txt` and for those who find the folder
+    /// taken.
+    pub command: &'a str,
 }
 
 impl Run<'_> {
@@ -201,10 +45,9 @@ impl Run<'_> {
     /// is left alone; one that holds something else is an error.
     ///
     /// # Errors
-    /// As [`train`].
+    /// As [`train`](super::train).
     pub fn start(
         &self,
-        command: &str,
         interrupt: &Interrupt,
         observer: &mut dyn Observer,
     ) -> Result<Outcome, Error> {
@@ -212,54 +55,78 @@ impl Run<'_> {
             if let Some(outcome) = self.finished()? {
                 return Ok(outcome);
             }
-            return Err(unfinished(&self.folder));
+            return Err(unfinished(&self.folder, self.command));
         }
+        // Settings that cannot be leave no folder behind.
         let images = self.images()?;
         let trainer = self.trainer(&images)?;
+        let _taken = self.folder.take(self.command)?;
+        if self.folder.exists() {
+            return Err(unfinished(&self.folder, self.command));
+        }
         let environment = Environment::describe(self.threads, &self.dataset.fingerprint);
         self.folder
-            .create(self.configuration, command, &environment)?;
-        self.go_on(trainer, &images, Vec::new(), interrupt, observer)
+            .create(self.configuration, self.command, &environment)?;
+        let log = MetricsLog::begin(&self.folder.metrics())?;
+        self.go_on(trainer, &images, log, Vec::new(), interrupt, observer)
     }
 
     /// Continues from the last checkpoint, or from the beginning when the run
-    /// stopped before its first one.
+    /// stopped before its first one; a finished run that `is_longer` now goes
+    /// on.
     ///
     /// # Errors
-    /// As [`train`], or when the folder holds another configuration's run or
-    /// a damaged checkpoint.
+    /// As [`train`](super::train), or when the folder holds the run of another
+    /// configuration or other data, or a damaged checkpoint.
     pub fn resume(
         &self,
+        is_longer: bool,
         interrupt: &Interrupt,
         observer: &mut dyn Observer,
     ) -> Result<Outcome, Error> {
-        if let Some(outcome) = self.finished()? {
+        if !is_longer && let Some(outcome) = self.finished()? {
             return Ok(outcome);
+        }
+        let _taken = self.folder.take(self.command)?;
+        if is_longer {
+            self.folder.extend(self.configuration)?;
         }
         let images = self.images()?;
         let mut trainer = self.trainer(&images)?;
-        if self.folder.state().exists() {
-            trainer.load_state(&self.folder.state())?;
+        let state = self.folder.state();
+        let kept = if state.exists() {
+            let attachments = trainer.load_state(&state)?;
+            self.folder
+                .check_state(&attachments, self.configuration, &self.dataset.fingerprint)?
+        } else {
+            Some(Vec::new())
+        };
+        let epochs = trainer.epoch() as usize;
+        let Resumed {
+            log,
+            metrics,
+            mended,
+        } = MetricsLog::resume(&self.folder.metrics(), kept.as_deref(), epochs)?;
+        if let Some(sentence) = mended {
+            observer.mended(&sentence);
         }
-        let metrics = self.folder.truncate_metrics(trainer.epoch() as usize)?;
         observer.resumed(metrics.len());
-        self.go_on(trainer, &images, metrics, interrupt, observer)
+        self.go_on(trainer, &images, log, metrics, interrupt, observer)
     }
 
     /// Starts, continues, or returns the finished run.
     ///
     /// # Errors
-    /// As [`train`].
+    /// As [`train`](super::train).
     pub fn complete(
         &self,
-        command: &str,
         interrupt: &Interrupt,
         observer: &mut dyn Observer,
     ) -> Result<Outcome, Error> {
         if self.folder.exists() {
-            self.resume(interrupt, observer)
+            self.resume(false, interrupt, observer)
         } else {
-            self.start(command, interrupt, observer)
+            self.start(interrupt, observer)
         }
     }
 
@@ -342,6 +209,7 @@ impl Run<'_> {
         &self,
         mut trainer: Trainer,
         images: &RunImages<'_>,
+        mut log: MetricsLog,
         metrics: Vec<EpochMetrics>,
         interrupt: &Interrupt,
         observer: &mut dyn Observer,
@@ -360,25 +228,28 @@ impl Run<'_> {
         observer.began(&images.statement());
         let objective = &trainer.config().objective;
         observer.began(&objective.statement(trainer.model().spec()));
-        let mut checkpointed = Instant::now();
+        let mut checkpoints = Checkpoints::every(self.checkpoint_every, interrupt);
+        let mut spent = Duration::ZERO;
         while (trainer.epoch() as usize) < epochs && !stopping.is_due(trainer.epoch()) {
-            match self.epoch(&mut trainer, &mut trajectories, interrupt, observer) {
+            match self.epoch(
+                &mut trainer,
+                &mut trajectories,
+                &checkpoints,
+                &mut spent,
+                observer,
+            ) {
                 Ok(Some(trained)) => {
                     let metrics = match self.metrics(&trainer, images, &trained) {
                         // Weights may be finite and what they compute not.
                         Err(Error::Evaluation(error)) if has_diverged(&error) => {
-                            let divergence = format!(
-                                "training diverged, as the test pass after epoch {}, step {} shows: {error}",
-                                trainer.epoch(),
-                                trainer.steps()
-                            );
+                            let divergence = seen_after(trainer.epoch(), trainer.steps(), &error);
                             return Err(
                                 self.record_divergence(divergence, &trainer, last, observer)?
                             );
                         }
                         measured => measured?,
                     };
-                    self.folder.append_metrics(&metrics)?;
+                    log.append(&metrics)?;
                     stopping.observe(&metrics, trainer.model());
                     observer.epoch(&metrics, epochs);
                     last = Some(metrics);
@@ -390,24 +261,23 @@ impl Run<'_> {
                 }
             }
             let complete = trainer.epoch() as usize >= epochs || stopping.is_due(trainer.epoch());
-            let stop = interrupt.requested() && !complete;
-            if stop || (!complete && checkpointed.elapsed() >= CHECKPOINT_EVERY) {
-                stopping.write(&self.folder)?;
-                self.checkpoint(&trainer, &trajectories)?;
-                checkpointed = Instant::now();
-            }
-            if stop {
-                observer.finished();
-                return Err(Error::Stopped {
-                    run: self.folder.path().into(),
-                });
+            if !complete && checkpoints.are_due() {
+                let _stay = interrupt.stay();
+                self.checkpoint(&trainer, &trajectories, &mut stopping, &log)?;
+                checkpoints.made();
+                if interrupt.requested() {
+                    observer.finished();
+                    return Err(Error::Stopped {
+                        run: self.folder.path().into(),
+                    });
+                }
             }
         }
-        stopping.write(&self.folder)?;
-        self.checkpoint(&trainer, &trajectories)?;
+        let _stay = interrupt.stay();
+        self.checkpoint(&trainer, &trajectories, &mut stopping, &log)?;
         if let (Some(best), Some(epoch)) = (stopping.best_model(), stopping.best_epoch()) {
             let epoch = epoch as u64;
-            let metadata = progress_metadata(epoch, epoch * trainer.steps_in_epoch() as u64);
+            let metadata = self.metadata(epoch, epoch * trainer.steps_in_epoch() as u64)?;
             best.save(&self.folder.model(), &metadata)?;
         }
         let result = RunResult {
@@ -429,30 +299,31 @@ impl Run<'_> {
         })
     }
 
-    /// Trains to the end of the epoch in progress; `None` when a stop was
-    /// asked for before its end.
+    /// Trains to the end of the epoch in progress; `None` when a checkpoint is
+    /// due before its end. `spent` is the time that the epoch has taken so far.
     fn epoch(
         &self,
         trainer: &mut Trainer,
         trajectories: &mut Trajectories,
-        interrupt: &Interrupt,
+        checkpoints: &Checkpoints<'_>,
+        spent: &mut Duration,
         observer: &mut dyn Observer,
     ) -> Result<Option<EpochLosses>, Diverged> {
         let total = (self.configuration.training.epochs * trainer.steps_in_epoch()) as f64;
-        let mut training = Duration::ZERO;
         loop {
             let began = Instant::now();
             let segment = trajectories.steps_to_next_snapshot(trainer);
-            let ended = trainer.run_steps(segment, &mut |_| !interrupt.requested())?;
-            training += began.elapsed();
+            let ended = trainer.run_steps(segment, &mut |_| !checkpoints.are_due())?;
+            *spent += began.elapsed();
             observer.progressed(trainer.steps() as f64 / total);
             trajectories.record_if_due(trainer);
             if let Some(losses) = ended {
-                // Several segments make an epoch; its time is that of all.
-                let seconds = training.as_secs_f64();
+                // Several segments make an epoch; its time is that of all since
+                // the run was resumed last.
+                let seconds = std::mem::take(spent).as_secs_f64();
                 return Ok(Some(EpochLosses { seconds, ..losses }));
             }
-            if interrupt.requested() {
+            if checkpoints.are_due() {
                 return Ok(None);
             }
         }
@@ -499,16 +370,30 @@ impl Run<'_> {
         })
     }
 
-    fn checkpoint(&self, trainer: &Trainer, trajectories: &Trajectories) -> Result<(), Error> {
+    /// Writes everything that resuming needs.
+    fn checkpoint(
+        &self,
+        trainer: &Trainer,
+        trajectories: &Trajectories,
+        stopping: &mut EarlyStopping,
+        log: &MetricsLog,
+    ) -> Result<(), Error> {
         // The state comes last: what was written before it without it is cut
         // back or replaced when the run is resumed from the older state.
+        let metadata = self.metadata(trainer.epoch(), trainer.steps())?;
+        stopping.write(&self.folder, &metadata)?;
         trajectories.write(&self.folder.trajectories())?;
-        trainer.model().save(
-            &self.folder.model(),
-            &progress_metadata(trainer.epoch(), trainer.steps()),
-        )?;
-        trainer.save_state(&self.folder.state())?;
+        trainer.model().save(&self.folder.model(), &metadata)?;
+        log.sync()?;
+        let settings = &metadata[SETTINGS];
+        let attachments = attachments(settings, &self.dataset.fingerprint, log);
+        trainer.save_state(&self.folder.state(), &attachments)?;
         Ok(())
+    }
+
+    fn metadata(&self, epochs: u64, steps: u64) -> Result<BTreeMap<String, String>, Error> {
+        let settings = self.configuration.identity().to_toml()?;
+        Ok(metadata(settings, epochs, steps))
     }
 
     fn record_divergence(
@@ -532,70 +417,67 @@ impl Run<'_> {
     }
 }
 
-/// The outcome of a run that has ended with just these settings, by what its
-/// folder says about its data.
-fn finished_before(
-    folder: &RunFolder,
-    configuration: &Configuration,
-) -> Result<Option<Outcome>, Error> {
-    let Some(result) = folder.read_result()? else {
-        return Ok(None);
-    };
-    let fingerprint = folder.environment()?.dataset_sha256;
-    let digests = [
-        configuration.digest(&fingerprint),
-        configuration.former_digest(&fingerprint),
-    ];
-    if digests.contains(&result.digest) {
-        outcome(folder, result, None).map(Some)
-    } else {
-        Ok(None)
-    }
-}
-
-/// The outcome of a run that has ended before; an error if it diverged.
-fn outcome(
-    folder: &RunFolder,
-    result: RunResult,
-    test: Option<(usize, TestOrigin)>,
-) -> Result<Outcome, Error> {
-    match result.status {
-        Status::Done => Ok(Outcome {
-            folder: folder.clone(),
-            result,
-            already_done: true,
-            test,
-        }),
-        Status::Diverged => Err(diverged(folder, result.divergence.unwrap_or_default())),
-    }
-}
-
-fn diverged(folder: &RunFolder, divergence: String) -> Error {
-    Error::Diverged {
-        run: folder.path().into(),
-        divergence,
-    }
-}
-
-fn unfinished(folder: &RunFolder) -> Error {
-    let path = folder.path().display();
-    Error::RunFolder(format!(
-        "{path} holds an unfinished run; continue it with --resume {path}, or choose another --out"
-    ))
-}
-
 /// Whether a measurement fails because of what the weights compute: they may
 /// be finite and that not.
-fn has_diverged(error: &EvaluationError) -> bool {
+pub(crate) fn has_diverged(error: &EvaluationError) -> bool {
     matches!(
         error,
         EvaluationError::NotFinite { .. } | EvaluationError::Variance { .. }
     )
 }
 
-/// What `model.safetensors` says about how far its weights are.
-pub(crate) fn progress_metadata(epochs: u64, steps: u64) -> BTreeMap<String, String> {
-    [("epoch", epochs), ("step", steps)]
-        .map(|(key, value)| (key.to_owned(), value.to_string()))
-        .into()
+/// A divergence that the weights alone do not show.
+pub(crate) fn seen_after(epoch: u64, step: u64, error: &EvaluationError) -> String {
+    format!("training diverged, as the test pass after epoch {epoch}, step {step} shows: {error}")
+}
+
+/// When a run is to be checkpointed.
+#[derive(Debug)]
+pub(crate) struct Checkpoints<'a> {
+    every: Duration,
+    last: Instant,
+    interrupt: &'a Interrupt,
+}
+
+impl<'a> Checkpoints<'a> {
+    /// From now on, each time that `every` has passed or a stop is asked for.
+    pub(crate) fn every(every: Duration, interrupt: &'a Interrupt) -> Self {
+        Self {
+            every,
+            last: Instant::now(),
+            interrupt,
+        }
+    }
+
+    /// Whether one is to be made after the step.
+    pub(crate) fn are_due(&self) -> bool {
+        self.interrupt.requested() || self.last.elapsed() >= self.every
+    }
+
+    /// One has been made.
+    pub(crate) fn made(&mut self) {
+        self.last = Instant::now();
+    }
+}
+
+/// What `model.safetensors` says about how it was trained and how far.
+pub(crate) fn metadata(settings: String, epochs: u64, steps: u64) -> BTreeMap<String, String> {
+    [
+        ("epoch", epochs.to_string()),
+        ("step", steps.to_string()),
+        (SETTINGS, settings),
+    ]
+    .map(|(key, value)| (key.to_owned(), value))
+    .into()
+}
+
+/// What `state.safetensors` holds of the run beside the trainer's state.
+pub(crate) fn attachments(settings: &str, data: &str, log: &MetricsLog) -> Attachments {
+    [
+        (SETTINGS, settings.as_bytes()),
+        (DATA, data.as_bytes()),
+        (METRICS, log.lines()),
+    ]
+    .map(|(name, bytes)| (name.to_owned(), bytes.to_vec()))
+    .into()
 }
