@@ -1,6 +1,7 @@
 //! The other files of run folders, and codes to decode.
 
 use std::path::Path;
+use std::time::Duration;
 
 use datasets::Dataset;
 use ndarray::{Array1, Array2};
@@ -48,6 +49,7 @@ fn run(place: &Path) -> RunFolder {
         },
         command: "latent-atlas train".into(),
         threads: Some(1),
+        checkpoint_every: Duration::from_secs(60),
         location: DataLocation::default(),
     };
     train(&request, &Interrupt::default(), &mut |_| {}, &mut ())
