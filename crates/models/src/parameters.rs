@@ -56,13 +56,16 @@ impl<T: Float> Parameters<T> {
             }
             given.insert(tensor.name.clone(), tensor);
         }
-        let mut parameters = Self::zeros(layout.clone());
+        // All are compared before memory is taken for what the layout says.
         for slot in layout.tensors() {
             let tensor = given
-                .remove(&slot.name)
+                .get(&slot.name)
                 .ok_or_else(|| TensorError::missing(slot))?;
             tensor.check(slot)?;
-            layout.import(slot, &tensor.values, &mut parameters.values);
+        }
+        let mut parameters = Self::zeros(layout.clone());
+        for slot in layout.tensors() {
+            layout.import(slot, &given[&slot.name].values, &mut parameters.values);
         }
         Ok(parameters)
     }

@@ -30,7 +30,8 @@ const CIRCUMSTANCES: [&str; 5] = [
 /// When they cannot be read.
 pub fn of(root: &Path, folders: &[&str]) -> io::Result<Contents> {
     let mut contents = Contents::new();
-    for folder in folders {
+    // What is missing is not among them.
+    for folder in folders.iter().filter(|folder| root.join(folder).is_dir()) {
         add(root, Path::new(folder), &mut contents)?;
     }
     Ok(contents)
@@ -83,7 +84,11 @@ fn tensors(bytes: &[u8]) -> Option<Vec<u8>> {
         };
         let [start, end] = [0, 1].map(|side| offsets[side].as_u64());
         let values = data.get(start? as usize..end? as usize)?.to_vec();
-        kept_bytes.extend(kept(&name, values));
+        kept_bytes.extend(if name.starts_with("attached.") {
+            without_circumstances(&values)
+        } else {
+            values
+        });
     }
     Some(kept_bytes)
 }
@@ -192,7 +197,7 @@ mod tests {
             let lines = format!("{{\"loss\":1,\"seconds\":{seconds}}}\n");
             let end = 1 + lines.len();
             let header = format!(
-                r#"{{"__metadata__":{{"latent_atlas":"{{\"epoch\":\"1\",\"sha256\":\"{weight}\"}}"}},"a":{{"dtype":"U8","shape":[1],"data_offsets":[0,1]}},"attached.metrics.jsonl":{{"dtype":"U8","shape":[{}],"data_offsets":[1,{end}]}}}}"#,
+                r#"{{"__metadata__":{{"latent_atlas":"{{\"epoch\":\"1\",\"sha256\":\"{weight}\"}}"}},"a":{{"dtype":"U8","shape":[1],"data_offsets":[0,1]}},"attached.metrics":{{"dtype":"U8","shape":[{}],"data_offsets":[1,{end}]}}}}"#,
                 lines.len()
             );
             let length = (header.len() as u64).to_le_bytes();
