@@ -150,7 +150,7 @@ fn readings(program: &Program, place: &Path) -> anyhow::Result<Vec<Reading>> {
             in_run(&["config.toml", "result.json"]),
         ),
         (
-            "runs run",
+            "runs table run",
             &ended,
             in_run(&["config.toml", "result.json", "eval.json"]),
         ),
