@@ -18,6 +18,9 @@ use crate::trainer::{Counters, Trainer};
 /// What the metadata entry `format` of a state file begins with.
 const FORMAT: &str = "latent-atlas state";
 
+/// More steps than anybody takes; what is computed from them does not overflow.
+const MOST_STEPS: u64 = 1 << 40;
+
 impl Trainer {
     /// Writes the state of training: parameters, moments, counters and the
     /// losses of the epoch in progress. Being self-contained, the one file is
@@ -193,12 +196,17 @@ impl Checkpoint {
             reconstruction + kl
         };
         self.finish(path)?;
-        if position >= image_count as u64 {
+        let (count, batch) = (image_count as u64, config.batch as u64);
+        let steps = epoch
+            .checked_mul(count.div_ceil(batch))
+            .and_then(|steps| steps.checked_add(position / batch));
+        let is_reached = position < count && position.is_multiple_of(batch) && images == position;
+        if !is_reached || steps != Some(step) || step > MOST_STEPS {
             return Err(CheckpointError::Metadata {
                 path: path.to_owned(),
                 key: "counters".to_owned(),
-                found: position.to_string(),
-                expected: format!("a position below the {image_count} images"),
+                found: format!("epoch {epoch}, step {step}, position {position}, {images} images"),
+                expected: format!("counters that batches of {batch} of {count} images reach"),
             });
         }
         let sums = LossSums {

@@ -1,6 +1,7 @@
 //! The codes of tracked test images while training goes on:
 //! `trajectories.npz`.
 
+use std::io::{Cursor, Read as _};
 use std::path::Path;
 
 use datasets::{Dataset, Split};
@@ -8,7 +9,9 @@ use durable_files::seal;
 use models::Trainer;
 use ndarray::{Array1, Array2, Array3, Axis, OwnedRepr, s};
 use ndarray_npy::{NpzReader, NpzWriter};
+use zip::ZipArchive;
 
+use crate::apply::npy::shape_of;
 use crate::atomic_file;
 use crate::configuration::TrackingConfiguration;
 use crate::error::Error;
@@ -154,7 +157,7 @@ impl Trajectories {
             }
             all
         };
-        let mut bytes = std::io::Cursor::new(Vec::new());
+        let mut bytes = Cursor::new(Vec::new());
         let mut archive = NpzWriter::new(&mut bytes);
         let mut write = || -> Result<(), ndarray_npy::WriteNpzError> {
             let step: Array1<u64> = self.snapshots.iter().map(|s| s.step).collect();
@@ -211,6 +214,31 @@ fn step_in_epoch(trainer: &Trainer) -> usize {
     (trainer.steps() - trainer.epoch() * trainer.steps_in_epoch() as u64) as usize
 }
 
+/// Checks that no array of the archive is larger than the archive, which is not
+/// compressed: the reader takes memory for what a header promises.
+fn check_promises(bytes: &[u8]) -> Result<(), String> {
+    /// Far more than the headers of a few axes have.
+    const HEADER_BYTES: u64 = 1000;
+    let words = |error: zip::result::ZipError| error.to_string();
+    let mut archive = ZipArchive::new(Cursor::new(bytes)).map_err(words)?;
+    for index in 0..archive.len() {
+        let entry = archive.by_index(index).map_err(words)?;
+        let mut header = Vec::new();
+        entry
+            .take(HEADER_BYTES)
+            .read_to_end(&mut header)
+            .map_err(|error| error.to_string())?;
+        let promised = shape_of(&String::from_utf8_lossy(&header)).and_then(|shape| {
+            let mut sizes = shape.into_iter();
+            sizes.try_fold(1, usize::checked_mul)
+        });
+        if promised.is_none_or(|values| values > bytes.len()) {
+            return Err("an array promises more than the file holds".into());
+        }
+    }
+    Ok(())
+}
+
 impl TrackedCodes {
     /// The classes of the tracked images; none without labels.
     #[must_use]
@@ -244,7 +272,13 @@ impl TrackedCodes {
                 path.display()
             ))
         };
-        let mut archive = NpzReader::new(std::io::Cursor::new(bytes)).map_err(damaged)?;
+        check_promises(&bytes).map_err(|reason| {
+            Error::RunFolder(format!(
+                "{} is damaged ({reason}); train the run again in another folder",
+                path.display()
+            ))
+        })?;
+        let mut archive = NpzReader::new(Cursor::new(bytes)).map_err(damaged)?;
         let step: Array1<u64> = archive.by_name("step").map_err(damaged)?;
         let epoch: Array1<f64> = archive.by_name("epoch").map_err(damaged)?;
         let index: Array1<u64> = archive.by_name("index").map_err(damaged)?;

@@ -9,6 +9,7 @@
 
 pub mod mutation;
 mod reading;
+mod repair;
 
 use std::path::Path;
 
@@ -37,7 +38,7 @@ pub struct Reader {
     pub allowance: usize,
     /// Brings lengths and checksums of a changed file in order, so that what is
     /// behind them is reached.
-    pub repair: Option<fn(&mut [u8])>,
+    pub repair: Option<fn(&mut Vec<u8>)>,
     open: fn(&Path) -> Opened,
 }
 
@@ -110,7 +111,14 @@ const fn picture(name: &'static str, open: fn(&Path) -> Opened) -> Reader {
 
 const fn tensors(name: &'static str, open: fn(&Path) -> Opened) -> Reader {
     Reader {
-        repair: Some(mutation::repair_safetensors),
+        repair: Some(|bytes| repair::safetensors(bytes)),
+        ..reader(name, open)
+    }
+}
+
+const fn sealed(name: &'static str, repair: fn(&mut Vec<u8>), open: fn(&Path) -> Opened) -> Reader {
+    Reader {
+        repair: Some(repair),
         ..reader(name, open)
     }
 }
@@ -127,7 +135,7 @@ pub static READERS: &[Reader] = &[
     reader("class-names", reading::data::class_names),
     reader("emnist-mapping", reading::data::emnist_mapping),
     Reader {
-        repair: Some(mutation::repair_png),
+        repair: Some(|bytes| repair::png(bytes)),
         ..picture("png", reading::pictures::png)
     },
     picture("jpeg", reading::pictures::jpeg),
@@ -139,16 +147,36 @@ pub static READERS: &[Reader] = &[
     tensors("two-layer-model", reading::weights::two_layer_model),
     tensors("two-layer-state", reading::weights::two_layer_state),
     tensors("classifier", reading::weights::classifier),
-    reader("configuration", reading::run_files::configuration),
-    reader("two-layer-configuration", reading::run_files::two_layers),
-    reader("metrics", reading::run_files::metrics),
-    reader("result", reading::run_files::result),
-    reader("environment", reading::run_files::environment),
-    reader("evaluation", reading::run_files::evaluation),
-    reader("trajectories", reading::run_files::trajectories),
+    sealed(
+        "configuration",
+        repair::text,
+        reading::run_files::configuration,
+    ),
+    sealed(
+        "two-layer-configuration",
+        repair::text,
+        reading::run_files::two_layers,
+    ),
+    sealed("metrics", repair::json_lines, reading::run_files::metrics),
+    sealed("result", repair::json_document, reading::run_files::result),
+    sealed(
+        "environment",
+        repair::json_document,
+        reading::run_files::environment,
+    ),
+    sealed(
+        "evaluation",
+        repair::json_document,
+        reading::run_files::evaluation,
+    ),
+    sealed(
+        "trajectories",
+        repair::archive,
+        reading::run_files::trajectories,
+    ),
     reader("codes-npy", reading::run_files::codes_npy),
     reader("codes-npz", reading::run_files::codes_npz),
     reader("codes-csv", reading::run_files::codes_csv),
     reader("study", reading::studies::study),
-    reader("section", reading::studies::section),
+    sealed("section", repair::json_document, reading::studies::section),
 ];

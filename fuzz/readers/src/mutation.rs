@@ -174,46 +174,6 @@ fn replace_number(bytes: &mut Vec<u8>, at: usize, text: &str) {
     bytes.splice(start..end, text.bytes());
 }
 
-/// Gives the chunks of a PNG their checksums.
-pub(crate) fn repair_png(bytes: &mut [u8]) {
-    let mut at = 8;
-    while let Some(length) = bytes.get(at..at + 4) {
-        let length = u32::from_be_bytes([length[0], length[1], length[2], length[3]]) as usize;
-        let end = at + 8 + length;
-        if bytes.len() < end + 4 {
-            return;
-        }
-        let mut checksum = flate2::Crc::new();
-        checksum.update(&bytes[at + 4..end]);
-        bytes[end..end + 4].copy_from_slice(&checksum.sum().to_be_bytes());
-        at = end + 4;
-    }
-}
-
-/// Writes the length of the header of a safetensors file as its braces have it.
-pub(crate) fn repair_safetensors(bytes: &mut [u8]) {
-    let (mut depth, mut quoted, mut escaped) = (0_usize, false, false);
-    for (at, byte) in bytes.iter().enumerate().skip(8) {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' if quoted => escaped = true,
-            b'"' => quoted = !quoted,
-            b'{' if !quoted => depth += 1,
-            b'}' if !quoted => {
-                depth = depth.saturating_sub(1);
-                if depth == 0 {
-                    // Spaces fill the header up to eight bytes.
-                    let spaces = bytes[at + 1..].iter().take_while(|&&byte| byte == b' ');
-                    let length = (at + 1 + spaces.count() - 8) as u64;
-                    bytes[..8].copy_from_slice(&length.to_le_bytes());
-                    return;
-                }
-            }
-            _ => {}
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -243,12 +203,5 @@ mod tests {
         assert_eq!(bytes, b"width = 1e999, 5");
         replace_number(&mut bytes, 16, "5");
         assert_eq!(bytes, b"width = 1e999, 5");
-    }
-
-    #[test]
-    fn repaired_headers_have_the_length_of_their_braces() {
-        let mut bytes = [&[9; 8][..], br#"{"a}\"":{"b":1}}  "#, b"data}"].concat();
-        repair_safetensors(&mut bytes);
-        assert_eq!(bytes[..8], 18_u64.to_le_bytes());
     }
 }

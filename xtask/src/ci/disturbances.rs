@@ -12,11 +12,12 @@ use super::{Settings, cargo};
 const LIMIT: Duration = Duration::from_secs(2);
 
 fn program(settings: &Settings) -> anyhow::Result<Program> {
-    Ok(Program::at(cargo::built(
-        "latent-atlas",
-        &[],
-        settings.json,
-    )?))
+    let path = match &settings.program {
+        // Its processes work in folders of their own.
+        Some(path) => path.canonicalize()?,
+        None => cargo::built("latent-atlas", &[], settings.json)?,
+    };
+    Ok(Program::at(path))
 }
 
 /// So many in all, shared by the jobs.

@@ -8,6 +8,7 @@ mod miri;
 mod mutations;
 mod thread_sanitizer;
 
+use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::bail;
@@ -44,6 +45,11 @@ pub(crate) struct Ci {
     /// What the moments, places and changes of the longer checks follow from.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+
+    /// The program that the longer checks disturb; by default one that is built
+    /// as the tests build it.
+    #[arg(long, value_name = "FILE", requires = "full")]
+    program: Option<PathBuf>,
 }
 
 /// A check that can be run by its name.
@@ -68,6 +74,7 @@ enum Work {
 pub(crate) struct Settings {
     count: usize,
     seed: u64,
+    program: Option<PathBuf>,
     /// Whether stdout is for one document alone.
     json: bool,
 }
@@ -128,6 +135,7 @@ impl Ci {
         let report = work(&Settings {
             count,
             seed: self.seed,
+            program: self.program.clone(),
             json,
         })?;
         output.note(&report.to_string());

@@ -32,7 +32,9 @@ pub fn bit_flips(program: &Program, count: usize, seed: u64) -> anyhow::Result<R
     let mut report = Report::default();
     let mut random = Random::new(seed);
     let place = tempfile::tempdir()?;
-    let readings = readings(program, place.path())?;
+    // Their images are there as long as they are.
+    let (train, figures) = (Job::train(program)?, Job::figures()?);
+    let readings = readings(program, &train, &figures, place.path())?;
     let mut found = BTreeMap::<String, [usize; 3]>::new();
     for _ in 0..count {
         let reading = &readings[random.below(readings.len())];
@@ -90,9 +92,12 @@ fn words(text: &str) -> Vec<String> {
     text.split(' ').map(str::to_owned).collect()
 }
 
-fn readings(program: &Program, place: &Path) -> anyhow::Result<Vec<Reading>> {
-    let train = Job::train(program)?;
-    let figures = Job::figures()?;
+fn readings(
+    program: &Program,
+    train: &Job,
+    figures: &Job,
+    place: &Path,
+) -> anyhow::Result<Vec<Reading>> {
     // A run that was stopped on its way.
     let stopped = place.join("stopped");
     let duration = train.reference(program)?.duration;
@@ -150,7 +155,7 @@ fn readings(program: &Program, place: &Path) -> anyhow::Result<Vec<Reading>> {
             in_run(&["config.toml", "result.json"]),
         ),
         (
-            "runs run",
+            "runs table run",
             &ended,
             in_run(&["config.toml", "result.json", "eval.json"]),
         ),

@@ -16,7 +16,13 @@ const ACCOUNTS: [&str; 2] = ["command.txt", "environment.json"];
 
 /// Entries of JSON that say how long something took, on how many threads, and
 /// checksums over them.
-const CIRCUMSTANCES: [&str; 4] = ["seconds", "images_per_second", "threads", "sha256"];
+const CIRCUMSTANCES: [&str; 5] = [
+    "seconds",
+    "training_seconds",
+    "images_per_second",
+    "threads",
+    "sha256",
+];
 
 /// What the folders below `root` hold.
 ///
@@ -24,7 +30,8 @@ const CIRCUMSTANCES: [&str; 4] = ["seconds", "images_per_second", "threads", "sh
 /// When they cannot be read.
 pub fn of(root: &Path, folders: &[&str]) -> io::Result<Contents> {
     let mut contents = Contents::new();
-    for folder in folders {
+    // What is missing is not among them.
+    for folder in folders.iter().filter(|folder| root.join(folder).is_dir()) {
         add(root, Path::new(folder), &mut contents)?;
     }
     Ok(contents)
@@ -43,14 +50,47 @@ fn add(root: &Path, below: &Path, contents: &mut Contents) -> io::Result<()> {
         if ACCOUNTS.contains(&&*name) || name.ends_with("lock") {
             continue;
         }
-        let bytes = fs::read(entry.path())?;
-        let kept = match path.extension().and_then(|ending| ending.to_str()) {
-            Some("json" | "jsonl") => without_circumstances(&bytes),
-            _ => bytes,
-        };
+        let kept = kept(&name, fs::read(entry.path())?);
         contents.insert(path, kept);
     }
     Ok(())
+}
+
+/// What may not differ of a file.
+fn kept(name: &str, bytes: Vec<u8>) -> Vec<u8> {
+    match Path::new(name)
+        .extension()
+        .and_then(|ending| ending.to_str())
+    {
+        Some("json" | "jsonl") => without_circumstances(&bytes),
+        Some("safetensors") => tensors(&bytes).unwrap_or(bytes),
+        _ => bytes,
+    }
+}
+
+/// The metadata and tensors of a safetensors file; a tensor that is a file of its
+/// own, which states carry, is looked at as one.
+fn tensors(bytes: &[u8]) -> Option<Vec<u8>> {
+    let (length, rest) = bytes.split_first_chunk()?;
+    let (header, data) = rest.split_at_checked(u64::from_le_bytes(*length) as usize)?;
+    let header: BTreeMap<String, Value> = serde_json::from_slice(header).ok()?;
+    let mut kept_bytes = Vec::new();
+    for (name, entry) in header {
+        kept_bytes.extend(name.bytes());
+        let Some(offsets) = entry.get("data_offsets") else {
+            let own = entry["latent_atlas"].as_str()?;
+            kept_bytes.extend(without_circumstances(own.as_bytes()));
+            continue;
+        };
+        let [start, end] = [0, 1].map(|side| offsets[side].as_u64());
+        let values = data.get(start? as usize..end? as usize)?.to_vec();
+        kept_bytes.extend(if name.starts_with("attached.") {
+            without_circumstances(&values)
+        } else {
+            values
+        });
+    }
+    Some(kept_bytes)
 }
 
 /// The documents of a file of JSON, one or one for each line; as it is where it
@@ -149,6 +189,26 @@ mod tests {
             difference.starts_with("run/metrics.jsonl differs"),
             "{difference}"
         );
+    }
+
+    #[test]
+    fn states_are_the_same_when_only_times_in_them_differ() {
+        let state = |seconds: f64, weight: u8| {
+            let lines = format!("{{\"loss\":1,\"seconds\":{seconds}}}\n");
+            let end = 1 + lines.len();
+            let header = format!(
+                r#"{{"__metadata__":{{"latent_atlas":"{{\"epoch\":\"1\",\"sha256\":\"{weight}\"}}"}},"a":{{"dtype":"U8","shape":[1],"data_offsets":[0,1]}},"attached.metrics":{{"dtype":"U8","shape":[{}],"data_offsets":[1,{end}]}}}}"#,
+                lines.len()
+            );
+            let length = (header.len() as u64).to_le_bytes();
+            [&length[..], header.as_bytes(), &[weight], lines.as_bytes()].concat()
+        };
+        let kept = |bytes| kept("state.safetensors", bytes);
+        assert_eq!(kept(state(1.0, 7)), kept(state(12.5, 7)));
+        assert_ne!(kept(state(1.0, 7)), kept(state(1.0, 8)));
+        assert!(tensors(&state(1.0, 7)).is_some());
+        // What is no such file is compared as it is.
+        assert_eq!(kept(b"other".to_vec()), b"other");
     }
 
     #[test]

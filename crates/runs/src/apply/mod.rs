@@ -18,7 +18,7 @@ mod decode;
 mod destination;
 mod encode;
 mod interpolate;
-mod npy;
+pub(crate) mod npy;
 mod npz_table;
 #[cfg(feature = "parquet")]
 mod parquet_table;

@@ -170,18 +170,23 @@ fn parse(text: &str) -> Result<(Element, Vec<usize>), String> {
                 .into(),
         );
     }
-    let shape = value_of("shape")
-        .and_then(|rest| rest.strip_prefix('(')?.split(')').next())
-        .and_then(|sizes| {
-            sizes
-                .split(',')
-                .map(str::trim)
-                .filter(|size| !size.is_empty())
-                .map(|size| size.parse().ok())
-                .collect()
-        })
-        .ok_or("has a header without a shape")?;
+    let shape = shape_of(text).ok_or("has a header without a shape")?;
     Ok((element, shape))
+}
+
+/// The sizes of the axes that a header's dictionary promises, whatever the
+/// elements.
+pub(crate) fn shape_of(text: &str) -> Option<Vec<usize>> {
+    let after = text.split_once("'shape'")?.1.trim_start();
+    let sizes = after.strip_prefix(':')?.trim_start().strip_prefix('(')?;
+    sizes
+        .split(')')
+        .next()?
+        .split(',')
+        .map(str::trim)
+        .filter(|size| !size.is_empty())
+        .map(|size| size.parse().ok())
+        .collect()
 }
 
 #[cfg(test)]

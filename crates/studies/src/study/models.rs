@@ -210,6 +210,8 @@ fn combinations(grid: &[(String, toml::Value)]) -> Result<Vec<Vec<(String, toml:
         let values = match values {
             toml::Value::Array(values) if !values.is_empty() => values,
             other => {
+                // A text of several lines is written in one.
+                let other = other.to_string().replace('\n', " ");
                 return Err(Error::Configuration(format!(
                     "grid.{name} is {other}, but must be a list of values"
                 )));

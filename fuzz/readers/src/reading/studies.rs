@@ -52,7 +52,10 @@ pub(crate) fn section(place: &Path) -> Opened {
     fs::create_dir_all(&folder).expect("a folder");
     let figures = place.join("figures");
     let article = place.join("article.md");
-    let files = vec![include_bytes!("../../files/section.json").to_vec()];
+    let plain = include_bytes!("../../files/section.json").to_vec();
+    let mut sealed = plain.clone();
+    durable_files::seal::JSON_DOCUMENT.close(&mut sealed);
+    let files = vec![plain, sealed];
     of_file(&folder, "section.json", files, move |_| {
         sentence(studies::markdown::write(&figures, &article))
     })

@@ -51,6 +51,11 @@ fn metadata() -> BTreeMap<String, String> {
     BTreeMap::from([("epochs".to_owned(), "2".to_owned())])
 }
 
+/// What a run keeps in its state: a file of its own.
+fn attachments() -> BTreeMap<String, Vec<u8>> {
+    BTreeMap::from([("metrics.jsonl".to_owned(), b"{\"epoch\":1}\n".to_vec())])
+}
+
 pub(crate) fn model(place: &Path) -> Opened {
     let files = [
         (ModelKind::Vae, "bernoulli"),
@@ -71,9 +76,7 @@ pub(crate) fn model(place: &Path) -> Opened {
 pub(crate) fn state(place: &Path) -> Opened {
     let mut trainer = trained(ModelKind::Vae, "bernoulli");
     let file = saved(place, |path| {
-        trainer
-            .save_state(path, &Default::default())
-            .expect("a file")
+        trainer.save_state(path, &attachments()).expect("a file")
     });
     of_file(place, "state.safetensors", vec![file], move |path| {
         let loaded = trainer.load_state(path);
@@ -106,9 +109,7 @@ pub(crate) fn two_layer_model(place: &Path) -> Opened {
 pub(crate) fn two_layer_state(place: &Path) -> Opened {
     let mut trainer = two_layers();
     let file = saved(place, |path| {
-        trainer
-            .save_state(path, &Default::default())
-            .expect("a file")
+        trainer.save_state(path, &attachments()).expect("a file")
     });
     of_file(place, "state.safetensors", vec![file], move |path| {
         let loaded = trainer.load_state(path);
