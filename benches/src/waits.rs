@@ -197,10 +197,10 @@ mod tests {
     #[test]
     fn ratios_are_of_epochs_that_follow_each_other() {
         // Both sides get slower by ten together: the ratio does not see it.
-        let epochs = [[1.0, 0.5], [10.0, 6.0], [100.0, 70.0]];
+        let epochs = [[1.0, 0.5], [10.0, 6.25], [100.0, 75.0]];
         let row = row(&RECIPES[0], Surroundings::Beside(2), 2, &epochs);
-        assert_eq!(row.ratio_quartiles, [0.55, 0.6, 0.65]);
-        assert_eq!(row.seconds_per_epoch, 6.0);
+        assert_eq!(row.ratio_quartiles, [0.5625, 0.625, 0.6875]);
+        assert_eq!(row.seconds_per_epoch, 6.25);
         assert_eq!(row.seconds_on_one_thread, 10.0);
         assert_eq!(row.pairs, 3);
     }

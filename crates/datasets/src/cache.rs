@@ -218,7 +218,7 @@ pub(crate) struct Writer {
 
 impl Writer {
     pub(crate) fn create(folder: &Path, key: Key, header: Header) -> io::Result<Self> {
-        fs::create_dir_all(folder)?;
+        durable_files::create_folder(folder)?;
         let mut writer = Self {
             temporary: UnfinishedFile::create(&entry_path(folder, key))?,
             folder: folder.to_owned(),

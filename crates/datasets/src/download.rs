@@ -3,7 +3,6 @@
 mod pace;
 mod transfer;
 
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -137,7 +136,7 @@ impl<'a> Mirrors<'a> {
         progress: &mut dyn FnMut(Progress<'_>),
     ) -> Result<Downloaded, DataError> {
         let name = format!("{}.gz", file.name);
-        fs::create_dir_all(folder).map_err(|source| unwritable(folder, source))?;
+        durable_files::create_folder(folder).map_err(|source| unwritable(folder, source))?;
         let mut attempts = Vec::new();
         for (index, base) in self.bases.clone().iter().enumerate() {
             let url = format!("{}/{name}", base.trim_end_matches('/'));

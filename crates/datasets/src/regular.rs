@@ -26,7 +26,10 @@ pub(crate) fn read_text(path: &Path, limit: u64) -> Result<String, DataError> {
                 "it is longer than the {limit} bytes that such a file may have"
             )));
         }
-        String::from_utf8(bytes).map_err(|error| wrong(format!("it is no text, {error}")))
+        String::from_utf8(bytes).map_err(|error| {
+            let at = error.utf8_error().valid_up_to();
+            wrong(format!("it is not UTF-8 text from byte {at} on"))
+        })
     };
     let text = text().map_err(|source| DataError::Read {
         path: path.to_owned(),

@@ -122,7 +122,7 @@ fn pipes_are_refused_wherever_a_file_is_expected() {
     let root = tempfile::tempdir().unwrap();
     let says = |message: &str, name: &str| {
         assert!(
-            message.contains(name) && message.contains("not a regular file"),
+            message.contains(name) && message.contains("expected a regular file"),
             "{message}"
         );
     };

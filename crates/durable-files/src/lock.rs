@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// The file of a folder that its writer holds locked. It stays when the writer
 /// has ended: removing it would let two processes lock files of the same name.
-pub const LOCK_FILE: &str = ".lock";
+pub const LOCK_FILE: &str = ".latent-atlas.lock";
 
 /// A folder could not be had for writing.
 #[derive(Debug, thiserror::Error)]
@@ -142,7 +142,7 @@ mod tests {
             .expect_err("no folder")
             .to_string();
         assert!(
-            message.starts_with("/nowhere/.lock cannot be written: "),
+            message.starts_with("/nowhere/.latent-atlas.lock cannot be written: "),
             "{message}"
         );
     }

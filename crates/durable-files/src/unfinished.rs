@@ -15,8 +15,9 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::folder::{parent, sync_folder};
 
-/// What the names of everything unfinished begin with.
-const PREFIX: &str = ".writing-";
+/// What the names of everything unfinished begin with; then come the number of
+/// the process and one of the file, each with a hyphen behind it.
+const PREFIX: &str = ".latent-atlas-writing-";
 
 /// A file that disappears unless it is published.
 #[derive(Debug)]
@@ -62,7 +63,8 @@ impl UnfinishedFile {
     /// is on the disk; returns when the new name is, too.
     ///
     /// # Errors
-    /// When it cannot be synced or renamed; nothing has changed then.
+    /// When it cannot be synced or renamed, and nothing has changed; or when the
+    /// folder cannot be synced, and the new file may be gone after a power cut.
     pub fn publish(mut self) -> io::Result<()> {
         self.file.sync_all()?;
         fs::rename(&self.path, &self.target)?;
@@ -140,7 +142,7 @@ impl UnfinishedFolder {
     /// Moves it to its place, which must be free or an empty folder.
     ///
     /// # Errors
-    /// When it cannot be synced or renamed; nothing has changed then.
+    /// As [`UnfinishedFile::publish`].
     pub fn publish(mut self) -> io::Result<()> {
         sync_tree(&self.path)?;
         fs::rename(&self.path, &self.target)?;
@@ -224,11 +226,8 @@ fn sweep(folder: &Path) {
         return;
     };
     for entry in entries.flatten() {
-        let is_unfinished = entry
-            .file_name()
-            .as_encoded_bytes()
-            .starts_with(PREFIX.as_bytes());
-        let Some(kind) = entry.file_type().ok().filter(|_| is_unfinished) else {
+        let is_ours = is_unfinished(entry.file_name().as_encoded_bytes());
+        let Some(kind) = entry.file_type().ok().filter(|_| is_ours) else {
             continue;
         };
         if !(kind.is_file() || kind.is_dir()) {
@@ -245,6 +244,19 @@ fn sweep(folder: &Path) {
             };
         }
     }
+}
+
+/// Whether a name is one of [`unfinished_path`], and nobody else's.
+fn is_unfinished(name: &[u8]) -> bool {
+    let Some(rest) = name.strip_prefix(PREFIX.as_bytes()) else {
+        return false;
+    };
+    let mut parts = rest.splitn(3, |&byte| byte == b'-');
+    let mut is_number = || {
+        let part = parts.next().unwrap_or_default();
+        !part.is_empty() && part.iter().all(u8::is_ascii_digit)
+    };
+    is_number() && is_number() && parts.next().is_some()
 }
 
 #[cfg(test)]
@@ -293,7 +305,17 @@ mod tests {
         fs::write(&of_the_dead, b"half").expect("writable");
         let folder_of_the_dead = root.path().join(format!("{PREFIX}1-1-pictures"));
         fs::create_dir_all(folder_of_the_dead.join("inside")).expect("writable");
-        fs::write(root.path().join(".writing"), b"of somebody").expect("writable");
+        let of_somebody = [
+            ".writing-notes".to_owned(),
+            format!("{PREFIX}notes"),
+            format!("{PREFIX}1-notes"),
+            format!("{PREFIX}1-2"),
+        ];
+        for name in &of_somebody {
+            let folder = root.path().join(name);
+            fs::create_dir(&folder).expect("a new folder");
+            fs::write(folder.join("chapter1"), b"text").expect("writable");
+        }
         let mut alive = UnfinishedFile::create(&root.path().join("alive")).expect("writable");
         // Beginning that file has swept; what comes later, another process does.
         assert!(!of_the_dead.exists() && !folder_of_the_dead.exists());
@@ -306,7 +328,10 @@ mod tests {
         folder.publish().expect("not swept");
         let mut left = names(root.path());
         left.sort();
-        assert_eq!(left, [".writing", "alive", "folder"]);
+        let mut expected: Vec<OsString> = of_somebody.iter().map(OsString::from).collect();
+        expected.extend(["alive".into(), "folder".into()]);
+        expected.sort();
+        assert_eq!(left, expected);
     }
 
     #[test]

@@ -187,8 +187,7 @@ impl<'a> Drawing<'a> {
     /// result of another version, or of another epoch, is computed anew.
     ///
     /// # Errors
-    /// Those of `compute`, or when the file cannot be written, or has changed
-    /// since it was.
+    /// Those of `compute`, or when the file cannot be written.
     pub fn measure<T: Serialize + DeserializeOwned>(
         &self,
         run: &TrainedRun,
@@ -199,7 +198,9 @@ impl<'a> Drawing<'a> {
         let folder = run.folder.path().join("measures");
         let path = folder.join(format!("{name}.json"));
         let version = format!("{version}, after {} epochs", run.metrics.len());
-        let kept = sealed_json::read::<Value>(&path, "delete it to measure again")?
+        // What is damaged is measured again.
+        let kept = sealed_json::read::<Value>(&path, "")
+            .unwrap_or_default()
             .filter(|kept| kept["version"] == version.as_str())
             .and_then(|mut kept| serde_json::from_value(kept["value"].take()).ok());
         if let Some(value) = kept {

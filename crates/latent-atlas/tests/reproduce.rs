@@ -5,8 +5,10 @@ use std::fs;
 use std::path::Path;
 
 use assert_cmd::Command;
+use models::Model;
 use serde_json::Value;
 use tempfile::TempDir;
+use trials::contents;
 
 /// A folder with a data set `tiny` of 120 + 40 images: bright rectangles on
 /// black whose edges are grey, so that binarised draws differ.
@@ -257,14 +259,26 @@ fn what_another_version_made_is_not_taken_for_current() {
         let path = table.join(format!("{name}-1-epochs-30-images.json"));
         let mut older = json(&String::from_utf8(read(&path)).expect("UTF-8"));
         let fields = older.as_object_mut().expect("an object");
+        assert!(fields.remove("sha256").is_some());
         assert!(fields.remove("result_format").is_some());
         fields.insert("negative_elbo".into(), 1.0.into());
         fs::write(&path, older.to_string()).expect("writable");
         assert_eq!(row(folder.path(), "out", "1", &more), first);
-        assert_eq!(json(&String::from_utf8(read(&path)).expect("UTF-8")), first);
+        let mut again = json(&String::from_utf8(read(&path)).expect("UTF-8"));
+        // The file is sealed.
+        assert!(
+            again
+                .as_object_mut()
+                .expect("an object")
+                .remove("sha256")
+                .is_some()
+        );
+        assert_eq!(again, first);
         // A run it finished is not extended.
         let result = table.join(name).join("result.json");
         let mut older = json(&String::from_utf8(read(&result)).expect("UTF-8"));
+        // As one from before there were seals.
+        older.as_object_mut().expect("an object").remove("sha256");
         older["digest"] = "0".repeat(64).into();
         fs::write(&result, older.to_string()).expect("writable");
         let arguments = [&TABLE[..], &["--out", "out", "--stages", "2"], &more].concat();
@@ -411,11 +425,7 @@ fn early_stopping_keeps_the_best_weights_and_resumes_to_them() {
 
     // The weights kept are those of a run that ends there.
     train("short", &best.to_string());
-    let weights = |name: &str| {
-        let bytes = read(run(name, "best.safetensors"));
-        assert!(!bytes.is_empty());
-        bytes
-    };
+    let weights = |name: &str| Model::load(&run(name, "best.safetensors")).expect("weights");
     assert!(weights("whole") == weights("short"));
 
     // Cut after the best epoch and resumed, the run ends with the same files.
@@ -427,8 +437,9 @@ fn early_stopping_keeps_the_best_weights_and_resumes_to_them() {
     fs::remove_file(run("cut", "model.safetensors")).expect("removed");
     succeed(program(folder.path()).args(["train", "--quiet", "--resume", "cut"]));
     for file in ["model.safetensors", "state.safetensors", "best.safetensors"] {
+        let [whole, cut] = ["whole", "cut"].map(|name| contents::of_file(&run(name, file)));
         assert!(
-            read(run("whole", file)) == read(run("cut", file)),
+            whole.expect("readable") == cut.expect("readable"),
             "{file} differs after resuming"
         );
     }

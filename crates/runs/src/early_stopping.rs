@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use models::Model;
 
+use crate::configuration::Configuration;
 use crate::error::Error;
 use crate::run_folder::{EpochMetrics, RunFolder};
 
@@ -34,14 +35,15 @@ impl EarlyStopping {
     /// keeps nothing.
     ///
     /// # Errors
-    /// When the best weights of those epochs cannot be read.
+    /// When the best weights of those epochs cannot be read, or are those of
+    /// another run.
     pub(crate) fn begin(
-        patience: usize,
+        configuration: &Configuration,
         metrics: &[EpochMetrics],
         folder: &RunFolder,
     ) -> Result<Self, Error> {
         let mut stopping = Self {
-            patience,
+            patience: configuration.training.patience,
             best: None,
             model: None,
             unwritten: false,
@@ -50,7 +52,7 @@ impl EarlyStopping {
             stopping.improves(line);
         }
         if stopping.best.is_some() {
-            stopping.model = Some(Model::load(&folder.best())?);
+            stopping.model = Some(folder.load_weights(&folder.best(), configuration)?);
         }
         Ok(stopping)
     }
@@ -79,18 +81,21 @@ impl EarlyStopping {
         self.model.as_ref()
     }
 
-    /// Brings `best.safetensors` up to date, with `metadata` of the run; to be
-    /// called before the state is written.
+    /// Brings `best.safetensors` up to date; to be called before the state is
+    /// written. `metadata` is that of weights after so many epochs; at the end of
+    /// the run, which may have become a longer one, it is written in any case.
     ///
     /// # Errors
     /// When the file cannot be written.
     pub(crate) fn write(
         &mut self,
         folder: &RunFolder,
-        metadata: &BTreeMap<String, String>,
+        is_end: bool,
+        metadata: impl FnOnce(u64) -> Result<BTreeMap<String, String>, Error>,
     ) -> Result<(), Error> {
-        if let Some(model) = self.model.as_ref().filter(|_| self.unwritten) {
-            model.save(&folder.best(), metadata)?;
+        let best = self.model.as_ref().zip(self.best);
+        if let Some((model, best)) = best.filter(|_| self.unwritten || is_end) {
+            model.save(&folder.best(), &metadata(best.epoch as u64)?)?;
             self.unwritten = false;
         }
         Ok(())

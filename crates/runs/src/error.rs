@@ -74,7 +74,7 @@ pub enum Error {
     },
     /// A signal asked to stop, and the step or pass in progress took too long to
     /// wait for.
-    #[error("stopped by a signal in the middle of a step or a pass that takes long; continue from the checkpoint before it with: latent-atlas train --resume {run}", run = quoted(&run.display().to_string()))]
+    #[error("stopped by a signal in the middle of a step or a pass that takes long; continue from the last checkpoint before it with: latent-atlas train --resume {run}", run = quoted(run))]
     Left {
         /// The run folder to resume.
         run: PathBuf,

@@ -13,6 +13,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+#[cfg(unix)]
 use std::time::Duration;
 
 use crate::error::Error;
@@ -22,7 +23,12 @@ use crate::error::Error;
 const REPETITION: Duration = Duration::from_millis(200);
 
 /// How long work may take to stop by itself.
+#[cfg(unix)]
 const GRACE: Duration = Duration::from_millis(1200);
+
+/// How long the reason of an end may take to be written.
+#[cfg(unix)]
+const REPORT: Duration = Duration::from_millis(300);
 
 /// A request to stop, shared between the signal handlers and a run.
 #[derive(Clone, Debug, Default)]
@@ -160,9 +166,16 @@ impl Interrupt {
             if departure.staying == 0 {
                 let farewell = departure.farewell.clone();
                 let error = farewell.map_or(Error::Abandoned, |farewell| farewell());
-                report(&error);
+                let code = error.exit_code();
+                // Who listens may have stopped to.
+                let (told, done) = std::sync::mpsc::channel();
+                let _ = std::thread::Builder::new().spawn(move || {
+                    report(&error);
+                    told.send(())
+                });
+                let _ = done.recv_timeout(REPORT);
                 // With the lock held: nobody begins to stay any more.
-                std::process::exit(error.exit_code().into());
+                std::process::exit(code.into());
             }
             drop(departure);
             std::thread::sleep(Duration::from_millis(10));

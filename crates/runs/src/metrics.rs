@@ -93,7 +93,9 @@ impl MetricsLog {
     ) -> Result<Resumed, Error> {
         let found = read_bytes(path)?;
         let Some(kept) = kept else {
-            let mut metrics = parse(path, &found)?;
+            let lines = found.split_inclusive(|&byte| byte == b'\n');
+            let lines: Vec<u8> = lines.take(epochs).flatten().copied().collect();
+            let metrics = parse(path, &lines)?;
             if metrics.len() < epochs {
                 return Err(Error::RunFolder(format!(
                     "{} has {} epochs, but the checkpoint beside it has {epochs}; expected at least as many, so the folder cannot be resumed",
@@ -101,9 +103,6 @@ impl MetricsLog {
                     metrics.len()
                 )));
             }
-            metrics.truncate(epochs);
-            let lines = found.split_inclusive(|&byte| byte == b'\n');
-            let lines = lines.take(epochs).flatten().copied().collect();
             return Ok(Resumed {
                 log: Self::of(path, lines)?,
                 metrics,

@@ -123,6 +123,10 @@ impl RunFolder {
         self.path.join("config.toml")
     }
 
+    fn environment_file(&self) -> PathBuf {
+        self.path.join("environment.json")
+    }
+
     fn result(&self) -> PathBuf {
         self.path.join("result.json")
     }
@@ -162,7 +166,7 @@ impl RunFolder {
             &self.path.join("command.txt"),
             format!("{command}\n").as_bytes(),
         )?;
-        sealed_json::write(&self.path.join("environment.json"), environment)?;
+        sealed_json::write(&self.environment_file(), environment)?;
         // Written last: a folder with config.toml is a run folder.
         self.write_configuration(configuration)
     }
@@ -176,7 +180,7 @@ impl RunFolder {
     /// Whether this is a run folder at all.
     #[must_use]
     pub fn exists(&self) -> bool {
-        self.config().is_file()
+        self.config().is_file() && self.environment_file().is_file()
     }
 
     /// Reads the run's configuration.
@@ -187,7 +191,7 @@ impl RunFolder {
     pub fn configuration(&self) -> Result<Configuration, Error> {
         if !self.exists() {
             return Err(Error::RunFolder(format!(
-                "{} is not a run folder: it has no config.toml; expected a folder made by 'latent-atlas train'",
+                "{} is not a run folder: it has no config.toml with an environment.json; expected a folder made by 'latent-atlas train'",
                 self.path.display()
             )));
         }
@@ -290,16 +294,29 @@ impl RunFolder {
                 self.path.display()
             )));
         }
-        let (model, metadata) = Model::load_with_metadata(&self.model())?;
+        self.load_weights(&self.model(), configuration)
+    }
+
+    /// The weights in a file of the run.
+    ///
+    /// # Errors
+    /// When it cannot be read, or holds another model than the one that
+    /// `config.toml` describes as `configuration`, or one trained otherwise.
+    pub(crate) fn load_weights(
+        &self,
+        file: &Path,
+        configuration: &Configuration,
+    ) -> Result<Model, Error> {
+        let (model, metadata) = Model::load_with_metadata(file)?;
         if *model.spec() != configuration.model_spec()? {
             return Err(Error::RunFolder(format!(
                 "{} holds a model {}, but config.toml beside it describes another one; expected the files of one run",
-                self.model().display(),
+                file.display(),
                 model.spec().architecture
             )));
         }
         let settings = metadata.get(SETTINGS).map(String::as_str);
-        self.check_settings(&self.model(), settings, configuration)?;
+        self.check_settings(file, settings, configuration)?;
         Ok(model)
     }
 
@@ -323,7 +340,7 @@ impl RunFolder {
     }
 
     pub(crate) fn environment(&self) -> Result<Environment, Error> {
-        let path = self.path.join("environment.json");
+        let path = self.environment_file();
         let remedy = "expected the file 'latent-atlas train' wrote";
         sealed_json::read(&path, remedy)?.ok_or_else(|| Error::Read {
             path,

@@ -260,6 +260,61 @@ fn other_settings_or_data_under_a_run_are_refused() {
     train(&resumed(&run)).unwrap();
 }
 
+#[test]
+fn a_refused_extension_leaves_every_file_as_it_was() {
+    let root = tempfile::tempdir().unwrap();
+    let data = vectors(root.path(), 0);
+    let run = root.path().join("run");
+    train(&new(&data, &run)).unwrap();
+    let files = || -> Vec<(PathBuf, Vec<u8>)> {
+        let mut files: Vec<_> = fs::read_dir(&run)
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .map(|path| (path.clone(), fs::read(path).unwrap()))
+            .collect();
+        files.sort();
+        files
+    };
+    let longer = |epochs| {
+        let mut longer = RunFolder::at(&run).configuration().unwrap();
+        longer.training.epochs = epochs;
+        request(Target::Resume {
+            folder: RunFolder::at(&run),
+            longer: Some(Box::new(longer)),
+        })
+    };
+    // The best weights of another run.
+    let best = run.join("best.safetensors");
+    let own = fs::read(&best).unwrap();
+    let other = root.path().join("other");
+    let mut of_other = configuration(&data);
+    of_other.training.seed = 9;
+    train(&request(Target::New {
+        configuration: Box::new(of_other),
+        out: Some(other.clone()),
+    }))
+    .unwrap();
+    fs::copy(other.join("best.safetensors"), &best).unwrap();
+    let before = files();
+    let message = refused(&longer(6));
+    assert!(
+        message.contains("training.seed is 42 instead of 9"),
+        "{message}"
+    );
+    assert!(files() == before, "something changed");
+    fs::write(&best, own).unwrap();
+    train(&longer(6)).unwrap();
+    let straight = root.path().join("straight");
+    let mut six = configuration(&data);
+    six.training.epochs = 6;
+    train(&request(Target::New {
+        configuration: Box::new(six),
+        out: Some(straight.clone()),
+    }))
+    .unwrap();
+    assert_eq!(results(&straight), results(&run));
+}
+
 fn report_of(run: &Path) -> report::Request {
     report::Request {
         folder: RunFolder::at(run),
@@ -283,7 +338,7 @@ fn a_changed_bit_in_any_file_of_a_run_is_found_and_named() {
     let run = root.path().join("run");
     train(&new(&data, &run)).unwrap();
     report::write(&report_of(&run), &mut |_| {}, &()).unwrap();
-    let readers: [(&str, Read); 8] = [
+    let readers: [(&str, Read); 9] = [
         ("config.toml", |run| {
             RunFolder::at(run).configuration().map(drop)
         }),
@@ -309,13 +364,15 @@ fn a_changed_bit_in_any_file_of_a_run_is_found_and_named() {
             folder.load_model(&folder.configuration()?).map(drop)
         }),
         ("state.safetensors", |run| train(&resumed(run)).map(drop)),
+        // Of a run whose result is gone by then.
+        ("best.safetensors", |run| train(&resumed(run)).map(drop)),
     ];
     for (name, read) in readers {
         let path: PathBuf = run.join(name);
         if name == "state.safetensors" {
             // The state of a finished run is not read.
             fs::remove_file(run.join("result.json")).unwrap();
-        } else {
+        } else if name != "best.safetensors" {
             read(&run).unwrap_or_else(|error| panic!("{name}: {error}"));
         }
         let mut bytes = fs::read(&path).unwrap();

@@ -13,7 +13,7 @@ use std::time::Instant;
 
 use anyhow::bail;
 use clap::Args;
-use serde_json::json;
+use serde_json::{Value, json};
 use trials::Report;
 
 use latent_atlas::Output;
@@ -112,7 +112,14 @@ impl Ci {
             let seconds = began.elapsed().as_secs_f64();
             rows.push(json!({"check": check.name, "seconds": seconds, "report": report}));
         }
-        let text = format!("{} checks passed", rows.len());
+        let is_skipped = |row: &&Value| {
+            let report = row["report"].as_str().unwrap_or_default();
+            report.starts_with("skipped")
+        };
+        let text = match rows.iter().filter(is_skipped).count() {
+            0 => format!("{} checks passed", rows.len()),
+            skipped => format!("{} checks passed, {skipped} skipped", rows.len() - skipped),
+        };
         output.result(&json!({"passed": rows}), &text)
     }
 

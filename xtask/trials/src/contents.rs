@@ -37,6 +37,15 @@ pub fn of(root: &Path, folders: &[&str]) -> io::Result<Contents> {
     Ok(contents)
 }
 
+/// What a file holds.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn of_file(path: &Path) -> io::Result<Vec<u8>> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    Ok(kept(&name, fs::read(path)?))
+}
+
 fn add(root: &Path, below: &Path, contents: &mut Contents) -> io::Result<()> {
     for entry in fs::read_dir(root.join(below))? {
         let entry = entry?;

@@ -57,7 +57,7 @@ pub fn full_disk(
             };
             match ended.status.code() {
                 Some(0) => {}
-                Some(1..=3 | 75) if ended.said.contains("No space left") => {}
+                Some(2) if ended.said.contains("No space left") => {}
                 _ => find(format!(
                     "{}: {}",
                     ended.status,

@@ -134,7 +134,8 @@ fn stopped(
     let after = sent.elapsed();
     Ok(match ended.status.code() {
         // It had ended when the signal came.
-        Some(0) => None,
+        Some(0) if after <= limit => None,
+        Some(0) => Some(Err("went on as if it had not come".to_owned())),
         Some(STOPPED) if after <= limit => Some(Ok(after)),
         Some(STOPPED) => Some(Err(format!("ended {:.2} s after it", after.as_secs_f64()))),
         _ => Some(Err(format!(

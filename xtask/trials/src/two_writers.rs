@@ -59,6 +59,12 @@ pub fn two_writers(
             if second.status.success() && overlapped {
                 find(format!("the second was let in: {}", arguments.join(" ")));
             }
+            if !second.status.success()
+                && overlapped
+                && !second.said.contains("is being written by")
+            {
+                find(format!("the second was told: {}", second.said.trim()));
+            }
             // Without an overlap, nothing was tried.
             done += usize::from(overlapped || !second.status.success());
             report.tried += usize::from(overlapped || !second.status.success());

@@ -381,7 +381,7 @@ mod unix {
         assert_says(&read.remarks[0], &["1 file", "b.png"]);
         assert_says(
             &refused(Path::new("/dev/zero")),
-            &["/dev/zero", "not a regular file"],
+            &["/dev/zero", "a device; expected a regular file"],
         );
     }
 }

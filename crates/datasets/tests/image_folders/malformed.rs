@@ -228,5 +228,5 @@ fn a_file_that_vanishes_or_changes_is_an_error_and_not_another_image() {
     fs::remove_file(folder.path().join("1.png")).unwrap();
     fs::create_dir(folder.path().join("1.png")).unwrap();
     let message = part.next_chunk(3).unwrap_err().to_string();
-    assert_says(&message, &["1.png", "not a regular file"]);
+    assert_says(&message, &["1.png", "a folder; expected a regular file"]);
 }

@@ -157,16 +157,32 @@ fn survives_its_file() {
         let message = Classifier::load(&damaged).unwrap_err().to_string();
         assert!(message.contains("damaged"), "{message}");
     }
+    let refused = |bytes: &[u8]| {
+        std::fs::write(&damaged, bytes).unwrap();
+        Classifier::load(&damaged).unwrap_err().to_string()
+    };
+    let mut changed = bytes.clone();
+    for bit in (0..8 * bytes.len()).step_by(8 * bytes.len() / 500 | 1) {
+        changed[bit / 8] ^= 1 << (bit % 8);
+        let message = refused(&changed);
+        assert!(message.contains("damaged"), "bit {bit}: {message}");
+        changed[bit / 8] ^= 1 << (bit % 8);
+    }
+    // As files from before there were seals.
+    let at = bytes
+        .windows(12)
+        .position(|part| part == b"classifier 2")
+        .unwrap();
     let mut not_finite = bytes.clone();
+    not_finite[at + 11] = b'1';
+    let at = bytes
+        .windows(8)
+        .position(|part| part == br#""sha256"#)
+        .unwrap();
+    not_finite[at + 1] = b'S';
     let end = not_finite.len();
     not_finite[end - 4..].copy_from_slice(&f32::NAN.to_le_bytes());
-    std::fs::write(&damaged, &not_finite).unwrap();
-    assert!(
-        Classifier::load(&damaged)
-            .unwrap_err()
-            .to_string()
-            .contains("NaN")
-    );
+    assert!(refused(&not_finite).contains("NaN"));
     assert!(Classifier::load(&folder.path().join("absent")).is_err());
     assert!(
         classifier

@@ -23,7 +23,7 @@ use crate::metrics::MetricsLog;
 use crate::needed_memory::require_for_two_layers;
 use crate::report;
 use crate::run_data;
-use crate::run_folder::{EpochMetrics, Losses, RunFolder, RunResult, Status};
+use crate::run_folder::{EpochMetrics, Losses, RunFolder, RunResult, SETTINGS, Status};
 use crate::run_images::{RunImages, treated};
 use crate::training::{
     Checkpoints, Run, attachments, has_diverged, images_per_second, metadata, seen_after,
@@ -44,11 +44,12 @@ pub(super) fn train(
         lower: configuration.clone(),
         upper: Some(TwoLayerSpec::table_1().upper.to_string()),
     };
-    let _taken = folder.take(&workshop.request.command)?;
-    prepare(workshop, &described, folder)?;
+    let former = prepare(workshop, &described, folder)?;
     let digest = described.digest(&workshop.dataset.fingerprint);
     let run = workshop.run(configuration, folder);
-    if let Some(result) = folder.read_result()? {
+    if former.is_none()
+        && let Some(result) = folder.read_result()?
+    {
         if result.digest != digest {
             return Err(folder.of_another_version());
         }
@@ -56,6 +57,7 @@ pub(super) fn train(
     }
     let images = run.images()?;
     let mut trainer = trainer(&run, &images)?;
+    let _taken = folder.take(&workshop.request.command)?;
     let epochs = configuration.training.epochs;
     let mut observer = workshop.observer.training(name, epochs);
     let mut last = None;
@@ -74,6 +76,10 @@ pub(super) fn train(
         }
         observer.resumed(resumed.metrics.len());
         last = resumed.metrics.last().copied();
+        if let Some(digest) = &former {
+            // Not before everything has been found that it goes on from.
+            folder.extend_as(&described.to_toml()?, digest)?;
+        }
         resumed.log
     } else {
         let environment = Environment::describe(run.threads, fingerprint);
@@ -117,6 +123,7 @@ pub(super) fn train(
                 let metrics = match metrics(&trainer, &images, trained, seconds) {
                     Err(Error::Evaluation(error)) if has_diverged(&error) => {
                         let text = seen_after(trainer.epoch(), trainer.steps(), &error);
+                        log.sync()?;
                         result(&trainer, last, Some(text.clone()))?;
                         observer.finished();
                         return Err(run.diverged(text));
@@ -130,6 +137,7 @@ pub(super) fn train(
             Ok(None) => {}
             Err(divergence) => {
                 let text = divergence.to_string();
+                log.sync()?;
                 result(&trainer, last, Some(text.clone()))?;
                 observer.finished();
                 return Err(run.diverged(text));
@@ -145,10 +153,10 @@ pub(super) fn train(
             log.sync()?;
             trainer.save_state(&folder.state(), &attachments)?;
             checkpoints.made();
-        }
-        if !complete && interrupt.requested() {
-            observer.finished();
-            return Err(workshop.interrupted());
+            if !complete && interrupt.requested() {
+                observer.finished();
+                return Err(workshop.interrupted());
+            }
         }
     }
     result(&trainer, last, None)?;
@@ -156,16 +164,17 @@ pub(super) fn train(
     Ok(())
 }
 
-/// Lets a shorter run in `folder` go on as the one described, and refuses any
-/// other.
+/// The digest of a shorter run in `folder` that is to go on as the one
+/// described; refuses any other.
 fn prepare(
     workshop: &Workshop<'_>,
     described: &TwoLayerConfiguration,
     folder: &RunFolder,
-) -> Result<(), Error> {
+) -> Result<Option<String>, Error> {
     if !folder.exists() {
-        return Ok(());
+        return Ok(None);
     }
+    folder.check_configuration()?;
     folder.check_dataset(workshop.dataset)?;
     let found = TwoLayerConfiguration::read(&folder.config())?;
     if found.upper.is_none() {
@@ -175,12 +184,12 @@ fn prepare(
         )));
     }
     if described.extends(&found) {
-        let digest = found.digest(&workshop.dataset.fingerprint);
-        folder.extend_as(&described.to_toml()?, &digest)?;
-    } else if found != *described {
+        return Ok(Some(found.digest(&workshop.dataset.fingerprint)));
+    }
+    if found != *described {
         return Err(another_run(folder, &described.lower, &found.lower));
     }
-    Ok(())
+    Ok(None)
 }
 
 fn trainer(run: &Run<'_>, images: &RunImages<'_>) -> Result<TwoLayerTrainer, Error> {
@@ -254,9 +263,12 @@ pub(super) fn measure(
     observer: &dyn report::Observer,
 ) -> Result<Measured, Error> {
     let request = workshop.request;
+    folder.check_configuration()?;
     let configuration = TwoLayerConfiguration::read(&folder.config())?.lower;
     folder.check_dataset(workshop.dataset)?;
-    let model = TwoLayerModel::load(&folder.model())?.0;
+    let (model, metadata) = TwoLayerModel::load(&folder.model())?;
+    let settings = metadata.get(SETTINGS).map(String::as_str);
+    folder.check_settings(&folder.model(), settings, &configuration)?;
     let treatment = configuration.treatment()?.of_evaluation();
     let test = &workshop.dataset.test;
     let n = request.subset.unwrap_or(test.len());

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use datasets::{Dataset, TestOrigin};
+use durable_files::LOCK_FILE;
 use models::ModelKind;
 
 use crate::atomic_file;
@@ -166,8 +167,13 @@ pub fn train(
             (folder.clone(), longer.is_some())
         }
     };
-    let path = folder.path().to_owned();
-    let _farewell = interrupt.on_departure(move || Error::Left { run: path.clone() });
+    let left = folder.clone();
+    let _farewell = interrupt.on_departure(move || match left.exists() {
+        true => Error::Left {
+            run: left.path().to_owned(),
+        },
+        false => Error::Abandoned,
+    });
     let run = Run {
         configuration: &configuration,
         dataset: &data.dataset,
@@ -231,7 +237,9 @@ fn diverged(folder: &RunFolder, divergence: String) -> Error {
 /// That a folder for a new run holds one that has not ended; one that is being
 /// trained at this moment is not to be continued.
 fn unfinished(folder: &RunFolder, command: &str) -> Error {
-    if let Err(error @ Error::Taken(_)) = folder.take(command) {
+    if folder.path().join(LOCK_FILE).exists()
+        && let Err(error @ Error::Taken(_)) = folder.take(command)
+    {
         return error;
     }
     let path = folder.path().display();

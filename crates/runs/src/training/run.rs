@@ -69,7 +69,8 @@ impl Run<'_> {
         self.folder
             .create(self.configuration, self.command, &environment)?;
         let log = MetricsLog::begin(&self.folder.metrics())?;
-        self.go_on(trainer, &images, log, Vec::new(), interrupt, observer)
+        let begun = (log, Vec::new());
+        self.go_on(trainer, &images, begun, false, interrupt, observer)
     }
 
     /// Continues from the last checkpoint, or from the beginning when the run
@@ -88,12 +89,9 @@ impl Run<'_> {
         if !is_longer && let Some(outcome) = self.finished()? {
             return Ok(outcome);
         }
-        let _taken = self.folder.take(self.command)?;
-        if is_longer {
-            self.folder.extend(self.configuration)?;
-        }
         let images = self.images()?;
         let mut trainer = self.trainer(&images)?;
+        let _taken = self.folder.take(self.command)?;
         let state = self.folder.state();
         let kept = if state.exists() {
             let attachments = trainer.load_state(&state)?;
@@ -112,7 +110,8 @@ impl Run<'_> {
             observer.mended(&sentence);
         }
         observer.resumed(metrics.len());
-        self.go_on(trainer, &images, log, metrics, interrupt, observer)
+        let resumed = (log, metrics);
+        self.go_on(trainer, &images, resumed, is_longer, interrupt, observer)
     }
 
     /// Starts, continues, or returns the finished run.
@@ -211,8 +210,8 @@ impl Run<'_> {
         &self,
         mut trainer: Trainer,
         images: &RunImages<'_>,
-        mut log: MetricsLog,
-        metrics: Vec<EpochMetrics>,
+        (mut log, metrics): (MetricsLog, Vec<EpochMetrics>),
+        is_longer: bool,
         interrupt: &Interrupt,
         observer: &mut dyn Observer,
     ) -> Result<Outcome, Error> {
@@ -224,8 +223,11 @@ impl Run<'_> {
             &trainer,
             &self.folder,
         )?;
-        let patience = self.configuration.training.patience;
-        let mut stopping = EarlyStopping::begin(patience, &metrics, &self.folder)?;
+        let mut stopping = EarlyStopping::begin(self.configuration, &metrics, &self.folder)?;
+        if is_longer {
+            // Not before everything has been found that it goes on from.
+            self.folder.extend(self.configuration)?;
+        }
         observer.model(trainer.model().spec().kind);
         observer.began(&images.statement());
         let objective = &trainer.config().objective;
@@ -246,7 +248,7 @@ impl Run<'_> {
                         Err(Error::Evaluation(error)) if has_diverged(&error) => {
                             let divergence = seen_after(trainer.epoch(), trainer.steps(), &error);
                             return Err(
-                                self.record_divergence(divergence, &trainer, last, observer)?
+                                self.record_divergence(divergence, &trainer, &log, last, observer)?
                             );
                         }
                         measured => measured?,
@@ -259,13 +261,13 @@ impl Run<'_> {
                 Ok(None) => {}
                 Err(divergence) => {
                     let divergence = divergence.to_string();
-                    return Err(self.record_divergence(divergence, &trainer, last, observer)?);
+                    return Err(self.record_divergence(divergence, &trainer, &log, last, observer)?);
                 }
             }
             let complete = trainer.epoch() as usize >= epochs || stopping.is_due(trainer.epoch());
             if !complete && checkpoints.are_due() {
                 let _stay = interrupt.stay();
-                self.checkpoint(&trainer, &trajectories, &mut stopping, &log)?;
+                self.checkpoint(&trainer, &trajectories, &mut stopping, &log, false)?;
                 checkpoints.made();
                 if interrupt.requested() {
                     observer.finished();
@@ -276,7 +278,7 @@ impl Run<'_> {
             }
         }
         let _stay = interrupt.stay();
-        self.checkpoint(&trainer, &trajectories, &mut stopping, &log)?;
+        self.checkpoint(&trainer, &trajectories, &mut stopping, &log, true)?;
         if let (Some(best), Some(epoch)) = (stopping.best_model(), stopping.best_epoch()) {
             let epoch = epoch as u64;
             let metadata = self.metadata(epoch, epoch * trainer.steps_in_epoch() as u64)?;
@@ -379,11 +381,14 @@ impl Run<'_> {
         trajectories: &Trajectories,
         stopping: &mut EarlyStopping,
         log: &MetricsLog,
+        is_end: bool,
     ) -> Result<(), Error> {
         // The state comes last: what was written before it without it is cut
         // back or replaced when the run is resumed from the older state.
         let metadata = self.metadata(trainer.epoch(), trainer.steps())?;
-        stopping.write(&self.folder, &metadata)?;
+        let per_epoch = trainer.steps_in_epoch() as u64;
+        let of_best = |epoch| self.metadata(epoch, epoch * per_epoch);
+        stopping.write(&self.folder, is_end, of_best)?;
         trajectories.write(&self.folder.trajectories())?;
         trainer.model().save(&self.folder.model(), &metadata)?;
         log.sync()?;
@@ -402,9 +407,11 @@ impl Run<'_> {
         &self,
         text: String,
         trainer: &Trainer,
+        log: &MetricsLog,
         last: Option<EpochMetrics>,
         observer: &mut dyn Observer,
     ) -> Result<Error, Error> {
+        log.sync()?;
         self.folder.write_result(&RunResult {
             status: Status::Diverged,
             digest: self.digest(),

@@ -319,6 +319,47 @@ fn a_model_of_another_latent_size_is_refused() {
 }
 
 #[test]
+fn a_stop_writes_the_page_of_what_was_drawn_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let name = small_set(&folder.path().join("set"), 10);
+    let request = request(&folder.path().join("whole"), &name);
+    let outcome = drawn(&request, &Watch::default()).unwrap();
+    let page = fs::read(&outcome.page).unwrap();
+    fs::remove_file(&outcome.page).unwrap();
+    let more = Request {
+        seeds: Some(2),
+        ..request.clone()
+    };
+    let watch = Watch {
+        stop_after: Some(1),
+        ..Watch::default()
+    };
+    let error = drawn(&more, &watch).unwrap_err();
+    assert!(matches!(error, Error::Interrupted { .. }), "{error}");
+    assert!(fs::read(&outcome.page).unwrap() == page, "another page");
+}
+
+#[test]
+fn a_folder_of_figures_has_one_writer_and_is_nobody_elses() {
+    let folder = tempfile::tempdir().unwrap();
+    let name = small_set(&folder.path().join("set"), 10);
+    let request = request(&folder.path().join("whole"), &name);
+    fs::create_dir_all(&request.out).unwrap();
+    fs::write(request.out.join("index.html"), "<p>of somebody").unwrap();
+    let refused = |request: &Request| drawn(request, &Watch::default()).unwrap_err().to_string();
+    let message = refused(&request);
+    assert!(message.contains("has not written"), "{message}");
+    assert_eq!(fs::read_dir(&request.out).unwrap().count(), 1);
+    fs::remove_file(request.out.join("index.html")).unwrap();
+    let first = take_folder(&request.out, "figures --study lab", |_| false).unwrap();
+    let message = refused(&request);
+    assert!(message.contains("is being written by process"), "{message}");
+    assert!(message.contains("figures --study lab"), "{message}");
+    drop(first);
+    drawn(&request, &Watch::default()).unwrap();
+}
+
+#[test]
 fn an_interrupted_call_continues_where_it_was() {
     let folder = tempfile::tempdir().unwrap();
     let name = small_set(&folder.path().join("set"), 10);
@@ -338,6 +379,7 @@ fn an_interrupted_call_continues_where_it_was() {
     assert_eq!(error.exit_code(), 75);
     let before = watch.epochs.into_inner();
     assert!((8..all).contains(&before), "{before}");
+    // Nothing has been drawn yet.
     assert!(!parts.out.join("index.html").exists());
 
     let watch = Watch::default();
