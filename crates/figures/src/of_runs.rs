@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use datasets::Dataset;
 use runs::Error;
-use runs::atomic_file::take_folder;
+use runs::atomic_file::{check_folder, check_own, take_folder};
 use runs::configuration::Configuration;
 use runs::environment::threads;
 use runs::interrupt::Interrupt;
@@ -72,13 +72,15 @@ pub fn draw(
     });
     let configurations = configurations(&request.runs)?;
     refuse_inside(&configurations[0].data.dataset, &request.out)?;
-    let _taken = take_folder(&request.out, &request.command, is_page)?;
+    check_folder(&request.out)?;
+    check_own(&request.out, is_page)?;
     let command = request.command.clone();
     let _farewell = interrupt.on_departure(move || Error::Interrupted {
         command: command.clone(),
     });
     let dataset = request.location.load(&configurations[0], download)?;
     let runs = open(&request.runs, &dataset)?;
+    let _taken = take_folder(&request.out, &request.command, is_page)?;
     let pool = tensor_ops::parallel::ThreadPool::new(threads(request.threads))
         .map_err(models::TrainerError::from)?;
     let scale = Scale {

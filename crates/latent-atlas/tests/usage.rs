@@ -229,11 +229,13 @@ fn where_results_go_is_looked_at_before_anything_is_loaded() {
     }
     let unfinished = folder.path().join("unfinished");
     fs::create_dir(&unfinished).expect("writable");
+    // What is called so may be of somebody else.
     fs::write(unfinished.join("config.toml"), "").expect("writable");
-    let message = refused(
-        &folder,
-        &["train", "mnist", "--offline", "--out", "unfinished"],
-    );
+    let arguments = ["train", "mnist", "--offline", "--out", "unfinished"];
+    let message = refused(&folder, &arguments);
+    assert!(message.contains("has not written"), "{message}");
+    fs::write(unfinished.join("environment.json"), "").expect("writable");
+    let message = refused(&folder, &arguments);
     assert!(message.contains("--resume unfinished"), "{message}");
     assert_eq!(entries(folder.path()), 2, "something was written");
 }

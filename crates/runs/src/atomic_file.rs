@@ -57,15 +57,24 @@ pub fn take_folder(
     is_ours: impl FnOnce(&Path) -> bool,
 ) -> Result<FolderLock, Error> {
     create_folder(folder)?;
-    let mut files = std::fs::read_dir(folder).map_err(unwritable(folder))?;
-    let is_free = files.next().is_none() || folder.join(LOCK_FILE).exists() || is_ours(folder);
-    if !is_free {
-        return Err(Error::Configuration(format!(
-            "{} holds files that this program has not written, which results would be mixed with; name a new or empty folder",
-            folder.display()
-        )));
-    }
+    check_own(folder, is_ours)?;
     FolderLock::acquire(folder, command).map_err(Error::from)
+}
+
+/// Checks that a folder holds nothing of somebody else, as [`take_folder`] does;
+/// one that is not there holds nothing.
+///
+/// # Errors
+/// When it does.
+pub fn check_own(folder: &Path, is_ours: impl FnOnce(&Path) -> bool) -> Result<(), Error> {
+    let is_empty = std::fs::read_dir(folder).map_or(true, |mut files| files.next().is_none());
+    if is_empty || folder.join(LOCK_FILE).exists() || is_ours(folder) {
+        return Ok(());
+    }
+    Err(Error::Configuration(format!(
+        "{} holds files that this program has not written, which results would be mixed with; name a new or empty folder",
+        folder.display()
+    )))
 }
 
 pub(crate) fn unwritable(path: &Path) -> impl FnOnce(io::Error) -> Error {

@@ -334,6 +334,7 @@ mod tests {
         let mut configuration = Configuration::default();
         configuration.training.beta = beta;
         std::fs::write(folder.join("config.toml"), configuration.to_toml().unwrap()).unwrap();
+        std::fs::write(folder.join("environment.json"), "{}").unwrap();
         if let Some(evaluation) = evaluation {
             std::fs::write(folder.join("eval.json"), evaluation.to_string()).unwrap();
         }

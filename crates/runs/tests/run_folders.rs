@@ -39,6 +39,8 @@ fn configuration(data: &str) -> Configuration {
         "training.batch=32",
         "training.patience=3",
         "data.validation=40",
+        // Every step is heard.
+        "tracking.snapshots_per_epoch=4",
         "model.hidden=[5]",
         "model.latent=2",
         "model.likelihood=gaussian",
@@ -124,9 +126,7 @@ fn refused(request: &training::Request) -> String {
 
 /// A run of `data` that was stopped within its second epoch.
 fn stopped(data: &str, out: &Path) {
-    let error = Watch::stopping_after(15)
-        .train(&new(data, out))
-        .unwrap_err();
+    let error = Watch::stopping_after(6).train(&new(data, out)).unwrap_err();
     assert!(matches!(error, Error::Stopped { .. }), "{error}");
 }
 

@@ -12,7 +12,7 @@ use datasets::Dataset;
 use crate::page;
 use crate::{DivergedRun, Drawing, PlannedRun, Scale, Study, TrainedRun};
 use runs::Error;
-use runs::atomic_file::{check_folder, create_folder, take_folder};
+use runs::atomic_file::{check_folder, check_own, create_folder, take_folder};
 use runs::configuration::{Configuration, ReadingConfiguration};
 use runs::environment::threads;
 use runs::interrupt::Interrupt;
@@ -112,7 +112,7 @@ pub fn draw(
         refuse_inside(&data.name, output)?;
         check_folder(output)?;
     }
-    let _taken = take_folder(&request.out, &request.command, page::is_in)?;
+    check_own(&request.out, page::is_in)?;
     let (out, command) = (request.out.clone(), request.command.clone());
     let _farewell = interrupt.on_departure(move || stopped(&out, &command));
     let dataset = request
@@ -126,6 +126,7 @@ pub fn draw(
             Ok((study, data.planned(&dataset, runs)?))
         })
         .collect::<Result<_, Error>>()?;
+    let _taken = take_folder(&request.out, &request.command, page::is_in)?;
     draw_planned(request, &dataset, planned, interrupt, observer)
 }
 

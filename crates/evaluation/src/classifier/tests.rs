@@ -176,7 +176,7 @@ fn survives_its_file() {
     let mut not_finite = bytes.clone();
     not_finite[at + 11] = b'1';
     let at = bytes
-        .windows(8)
+        .windows(7)
         .position(|part| part == br#""sha256"#)
         .unwrap();
     not_finite[at + 1] = b'S';

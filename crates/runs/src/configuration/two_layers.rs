@@ -95,6 +95,7 @@ mod tests {
     fn a_run_of_two_layers_is_none_of_one() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let file = folder.path().join("config.toml");
+        std::fs::write(folder.path().join("environment.json"), "{}").expect("writable");
         let lower = Configuration::resolve(Some("iwae-table1"), None, &[]).expect("a preset");
         let two = TwoLayerConfiguration {
             upper: Some("100-100-100-50".into()),

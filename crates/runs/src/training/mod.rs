@@ -137,6 +137,9 @@ pub fn train(
             let folder = RunFolder::at(place);
             if !folder.exists() {
                 atomic_file::check_folder(place)?;
+                if out.is_some() {
+                    atomic_file::check_own(place, |_| false)?;
+                }
             } else if folder.read_result()?.is_none() {
                 return Err(unfinished(&folder, &request.command));
             }
