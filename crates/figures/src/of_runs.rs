@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use datasets::Dataset;
 use runs::Error;
@@ -74,12 +75,9 @@ pub fn draw(
     refuse_inside(&configurations[0].data.dataset, &request.out)?;
     check_folder(&request.out)?;
     check_own(&request.out, is_page)?;
-    let command = request.command.clone();
-    let _farewell = interrupt.on_departure(move || Error::Interrupted {
-        command: command.clone(),
-    });
     let dataset = request.location.load(&configurations[0], download)?;
-    let runs = open(&request.runs, &dataset)?;
+    let (folders, diverged) = with_weights(&request.runs)?;
+    let runs = open(&folders, &dataset)?;
     let _taken = take_folder(&request.out, &request.command, is_page)?;
     let pool = tensor_ops::parallel::ThreadPool::new(threads(request.threads))
         .map_err(models::TrainerError::from)?;
@@ -91,31 +89,17 @@ pub fn draw(
     let mut drawing = Drawing::new(&dataset, &runs, &[], scale, &classifiers, &request.out)
         .with_output(request.output.clone());
     let shown: Vec<&TrainedRun> = runs.iter().collect();
-    let mut sections = vec![Section {
-        heading: if runs.len() == 1 {
-            "The run"
-        } else {
-            "The runs"
-        }
-        .into(),
-        blocks: about(&dataset, &runs)?,
-    }];
-    for (file, kind, options) in pictures {
-        if interrupt.requested() {
-            return Err(Error::Interrupted {
-                command: request.command.clone(),
-            });
-        }
-        observer(kind);
-        let blocks = pool.install(|| kind.draw(&mut drawing, &shown, &options, &file))?;
-        match sections.last_mut() {
-            Some(section) if section.heading == kind.title => section.blocks.extend(blocks),
-            _ => sections.push(Section {
-                heading: kind.title.into(),
-                blocks,
-            }),
-        }
-    }
+    let heading = if runs.len() == 1 {
+        "The run"
+    } else {
+        "The runs"
+    };
+    let mut blocks = about(&dataset, &runs)?;
+    blocks.extend(
+        diverged
+            .iter()
+            .map(|sentence| Block::paragraph(sentence.as_str())),
+    );
     let titles: Vec<String> = runs.iter().map(TrainedRun::title).collect();
     let page = Page {
         title: listed(&titles),
@@ -125,19 +109,89 @@ pub fn draw(
              picture there is a JSON file with the numbers it draws and the configurations behind \
              it.",
         )],
-        sections,
+        sections: vec![Section {
+            heading: heading.into(),
+            blocks,
+        }],
         footer: vec![Text::from(format!(
             "{}: {}",
             name_of(&dataset),
             dataset.attribution
         ))],
     };
+    // What has been drawn so far, for whoever ends the process.
+    let page = Arc::new(Mutex::new(page));
     let path = request.out.join("index.html");
-    page.write(&path)?;
+    let (drawn, place, command) = (page.clone(), path.clone(), request.command.clone());
+    let stopped = move || match lock(&drawn).write(&place) {
+        Ok(()) => Error::Interrupted {
+            command: command.clone(),
+        },
+        Err(error) => error.into(),
+    };
+    let _farewell = interrupt.on_departure(stopped.clone());
+    for (file, kind, options) in pictures {
+        if interrupt.requested() {
+            return Err(stopped());
+        }
+        observer(kind);
+        let blocks = pool.install(|| kind.draw(&mut drawing, &shown, &options, &file))?;
+        let sections = &mut lock(&page).sections;
+        match sections.last_mut() {
+            Some(section) if section.heading == kind.title => section.blocks.extend(blocks),
+            _ => sections.push(Section {
+                heading: kind.title.into(),
+                blocks,
+            }),
+        }
+    }
+    lock(&page).write(&path)?;
     Ok(Outcome {
         page: path,
         figures: drawing.written(),
     })
+}
+
+/// A page that a panic elsewhere does not take from us.
+fn lock(page: &Mutex<Page>) -> MutexGuard<'_, Page> {
+    page.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The runs that have weights, and a sentence about each that diverged before it
+/// had any.
+///
+/// # Errors
+/// When there is none with weights.
+fn with_weights(folders: &[RunFolder]) -> Result<(Vec<RunFolder>, Vec<String>), Error> {
+    let (mut with, mut without) = (Vec::new(), Vec::new());
+    for folder in folders {
+        let divergence = folder
+            .read_result()?
+            .filter(|result| result.status == Status::Diverged && !folder.model().exists())
+            .and_then(|result| result.divergence);
+        match divergence {
+            None => with.push(folder.clone()),
+            Some(divergence) => without.push(format!(
+                "Left out: {}, which has no weights, because {divergence}.",
+                folder.path().display()
+            )),
+        }
+    }
+    if with.is_empty() {
+        let first = &folders[0];
+        return Err(Error::RunFolder(without_weights(first)?));
+    }
+    Ok((with, without))
+}
+
+/// Why a run that diverged cannot be drawn.
+fn without_weights(folder: &RunFolder) -> Result<String, Error> {
+    let divergence = folder.read_result()?.and_then(|result| result.divergence);
+    Ok(format!(
+        "{} has no weights to draw: {}; train it again with a smaller --lr",
+        folder.path().display(),
+        divergence.unwrap_or_default()
+    ))
 }
 
 /// Whether a folder holds pictures that this program has drawn, by a version

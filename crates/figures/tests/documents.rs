@@ -3,6 +3,7 @@
 
 mod support;
 
+use runs::run_folder::{RunResult, Status};
 use serde_json::Value;
 use support::{drawn, load, small_glyphs, trained, unlabelled_vectors};
 
@@ -129,4 +130,38 @@ fn of_a_single_class_everything_else_is_drawn() {
         assert!(!drawn.pictures.contains_key(name), "{name}");
     }
     assert!(drawn.page.contains("it takes two classes"));
+}
+
+#[test]
+fn a_run_that_diverged_before_it_had_weights_is_named_and_left_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = unlabelled_vectors(folder.path());
+    let run = |name, seed| {
+        let settings = ["model.likelihood=gaussian", "model.hidden=[4]", seed];
+        trained(folder.path(), &data, name, &settings)
+    };
+    let (finished, diverged) = (run("f", "training.seed=1"), run("d", "training.seed=2"));
+    let result = diverged.read_result().unwrap().unwrap();
+    std::fs::remove_file(diverged.model()).unwrap();
+    diverged
+        .write_result(&RunResult {
+            status: Status::Diverged,
+            divergence: Some("training diverged in epoch 1, step 3: the loss is not finite".into()),
+            ..result
+        })
+        .unwrap();
+    let both = [&finished, &diverged];
+    let page = drawn(&both, &["training"], folder.path().join("both"))
+        .unwrap()
+        .page;
+    assert!(
+        page.contains("Left out") && page.contains("step 3"),
+        "{page}"
+    );
+    let alone = drawn(&both[1..], &["training"], folder.path().join("alone"));
+    let message = alone.err().unwrap().to_string();
+    assert!(
+        message.contains("has no weights to draw") && message.contains("step 3"),
+        "{message}"
+    );
 }

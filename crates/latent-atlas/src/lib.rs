@@ -134,6 +134,8 @@ pub fn main_of<C: Parser>(
         command: typed_command(program, &arguments),
     };
     runs::environment::name_revision(version::REVISION);
+    // Without it a limit on files ends the process, as it did before.
+    let _ = runs::interrupt::survive_file_limits();
     // The kernels would panic at a wrong pin.
     let done = version::instruction_set()
         .map_err(anyhow::Error::from)

@@ -107,6 +107,14 @@ pub enum CheckpointError {
 /// together with the state, so that no crash can part the two.
 pub type Attachments = BTreeMap<String, Vec<u8>>;
 
+/// What is attached to a state file, of any model.
+///
+/// # Errors
+/// The file cannot be read, is no such file, or has changed.
+pub fn read_attachments(path: &Path) -> Result<Attachments, CheckpointError> {
+    Checkpoint::read(path)?.take_attachments(path)
+}
+
 /// What the names of their tensors begin with.
 const ATTACHED: &str = "attached.";
 

@@ -72,7 +72,7 @@ pub use ndarray;
 
 pub use aligned::AlignedBuffer;
 pub use batch::{BatchPixels, BatchSource, IndexedBatch, ValueBatch};
-pub use checkpoint::{Attachments, CheckpointError};
+pub use checkpoint::{Attachments, CheckpointError, read_attachments};
 pub use clipping::ClippedGradient;
 pub use configuration::{
     AdamConstants, ConfigurationError, Gradients, MAXIMUM_THREADS, TrainingConfig,

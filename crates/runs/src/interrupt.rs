@@ -2,7 +2,7 @@
 //! the run to checkpoint and stop, a second SIGINT, SIGTERM or SIGHUP ends the
 //! process at once.
 //!
-//! What goes on for longer than [`GRACE`] after that, such as the drawing of a
+//! What goes on for longer than 1.2 s after that, such as the drawing of a
 //! picture or a pass over many images, is left where it is: everything that is
 //! on the disk is whole at any moment.
 //!
@@ -209,6 +209,17 @@ impl Drop for Stay {
     fn drop(&mut self) {
         self.0.departure().staying -= 1;
     }
+}
+
+/// Lets a file that would become longer than the process may write be an error
+/// of writing, which names it, instead of the end of the process.
+///
+/// # Errors
+/// When the operating system refuses.
+pub fn survive_file_limits() -> std::io::Result<()> {
+    #[cfg(unix)]
+    signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::default())?;
+    Ok(())
 }
 
 /// Whether the process was started with a signal ignored. Told by Linux alone.

@@ -11,7 +11,7 @@
 use std::path::{Path, PathBuf};
 
 use durable_files::FolderLock;
-use durable_files::seal::COMMENT_LINE;
+use durable_files::seal::{COMMENT_LINE, Damaged};
 use models::{Attachments, Model};
 use serde::{Deserialize, Serialize};
 
@@ -19,8 +19,9 @@ use crate::atomic_file::{self, unwritable};
 use crate::configuration::Configuration;
 use crate::environment::Environment;
 use crate::error::Error;
-use crate::metrics;
+use crate::metrics::{self, MetricsLog};
 use crate::sealed_json;
+use crate::shell::quoted;
 
 pub use crate::metrics::{EpochMetrics, Losses};
 
@@ -209,8 +210,12 @@ impl RunFolder {
             path: path.clone(),
             source,
         })?;
-        let Err(damaged) = COMMENT_LINE.check(&bytes) else {
-            return Ok(());
+        let damaged = match COMMENT_LINE.check(&bytes) {
+            Ok(true) => return Ok(()),
+            // Files of versions without seals have them nowhere.
+            Ok(false) if !sealed_json::is_sealed(&self.environment_file()) => return Ok(()),
+            Ok(false) => Damaged,
+            Err(damaged) => damaged,
         };
         let trained = Model::load_with_metadata(&self.model()).ok();
         let trained = trained.and_then(|(_, mut metadata)| metadata.remove(SETTINGS));
@@ -289,6 +294,12 @@ impl RunFolder {
     /// model or one that was trained otherwise.
     pub fn load_model(&self, configuration: &Configuration) -> Result<Model, Error> {
         if !self.model().exists() {
+            if let Some(divergence) = self.read_result()?.and_then(|result| result.divergence) {
+                return Err(Error::RunFolder(format!(
+                    "{} has no model.safetensors: {divergence}, before the first checkpoint; train it again with a smaller --lr",
+                    self.path.display()
+                )));
+            }
             return Err(Error::RunFolder(format!(
                 "{} has no model.safetensors yet; let the run reach its first checkpoint, or continue it with --resume",
                 self.path.display()
@@ -415,18 +426,47 @@ impl RunFolder {
     /// since, or a run that is done lacks one.
     pub fn read_metrics(&self) -> Result<Vec<EpochMetrics>, Error> {
         let metrics = metrics::read(&self.metrics())?;
-        if let Some(result) = self.read_result()?
-            && result.status == Status::Done
-            && result.epochs != metrics.len()
-        {
+        let Some(result) = self
+            .read_result()?
+            .filter(|result| result.status == Status::Done)
+        else {
+            return Ok(metrics);
+        };
+        if result.epochs != metrics.len() {
             return Err(Error::RunFolder(format!(
-                "{} is damaged: it has {} of the {} epochs of a finished run; expected a line for each",
+                "{} is damaged: it has {} of the {} epochs of a finished run; restore it with: latent-atlas train --resume {}",
                 self.metrics().display(),
                 metrics.len(),
-                result.epochs
+                result.epochs,
+                quoted(&self.path)
+            )));
+        }
+        if result.last.is_some() && result.last != metrics.last().copied() {
+            return Err(Error::RunFolder(format!(
+                "{} and {} end in different epochs; expected the files of one run",
+                self.metrics().display(),
+                self.result().display()
             )));
         }
         Ok(metrics)
+    }
+
+    /// Restores `metrics.jsonl` of a run that has ended, if it is not what the
+    /// state has kept of it, and says so in a sentence.
+    ///
+    /// # Errors
+    /// When another process writes in the folder, or it cannot be read or
+    /// written.
+    pub(crate) fn mend_metrics(&self, command: &str) -> Result<Option<String>, Error> {
+        if self.read_metrics().is_ok() || !self.state().exists() {
+            return Ok(None);
+        }
+        let Some(kept) = models::read_attachments(&self.state())?.remove(METRICS) else {
+            return Ok(None);
+        };
+        let _taken = self.take(command)?;
+        let epochs = kept.iter().filter(|&&byte| byte == b'\n').count();
+        Ok(MetricsLog::resume(&self.metrics(), Some(&kept), epochs)?.mended)
     }
 }
 

@@ -57,6 +57,11 @@ pub fn read<T: DeserializeOwned>(path: &Path, remedy: &str) -> Result<Option<T>,
         .map_err(|error| damaged(error.to_string()))
 }
 
+/// Whether a document is there and sealed, whatever it says.
+pub(crate) fn is_sealed(path: &Path) -> bool {
+    input_files::read(path).is_ok_and(|bytes| JSON_DOCUMENT.check(&bytes) == Ok(true))
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;

@@ -315,6 +315,48 @@ fn a_refused_extension_leaves_every_file_as_it_was() {
     assert_eq!(results(&straight), results(&run));
 }
 
+#[test]
+fn what_a_finished_run_lost_is_restored_or_missed() {
+    let root = tempfile::tempdir().unwrap();
+    let data = vectors(root.path(), 0);
+    let run = root.path().join("run");
+    train(&new(&data, &run)).unwrap();
+    let metrics = run.join("metrics.jsonl");
+    let whole = fs::read(&metrics).unwrap();
+    fs::write(&metrics, &whole[..whole.len() - 5]).unwrap();
+    let message = RunFolder::at(&run).read_metrics().unwrap_err().to_string();
+    assert!(message.contains("restore it with"), "{message}");
+    let mut watch = Watch::stopping_after(usize::MAX);
+    assert!(watch.train(&resumed(&run)).unwrap().already_done);
+    assert_eq!(watch.mended.len(), 1, "{:?}", watch.mended);
+    assert!(fs::read(&metrics).unwrap() == whole, "other lines");
+    // The lines of another run of the same length.
+    let other = root.path().join("other");
+    let mut of_other = configuration(&data);
+    of_other.training.seed = 9;
+    train(&request(Target::New {
+        configuration: Box::new(of_other),
+        out: Some(other.clone()),
+    }))
+    .unwrap();
+    fs::copy(other.join("metrics.jsonl"), &metrics).unwrap();
+    let message = RunFolder::at(&run).read_metrics().unwrap_err().to_string();
+    assert!(message.contains("the files of one run"), "{message}");
+    fs::write(&metrics, &whole).unwrap();
+    // A finished run without its state does not go on from nothing.
+    fs::remove_file(run.join("state.safetensors")).unwrap();
+    let weights = fs::read(run.join("model.safetensors")).unwrap();
+    let mut longer = RunFolder::at(&run).configuration().unwrap();
+    longer.training.epochs = 6;
+    let message = refused(&request(Target::Resume {
+        folder: RunFolder::at(&run),
+        longer: Some(Box::new(longer)),
+    }));
+    assert!(message.contains("state.safetensors is gone"), "{message}");
+    assert!(fs::read(run.join("model.safetensors")).unwrap() == weights);
+    assert!(train(&resumed(&run)).unwrap().already_done);
+}
+
 fn report_of(run: &Path) -> report::Request {
     report::Request {
         folder: RunFolder::at(run),

@@ -162,7 +162,7 @@ fn survives_its_file() {
         Classifier::load(&damaged).unwrap_err().to_string()
     };
     let mut changed = bytes.clone();
-    for bit in (0..8 * bytes.len()).step_by(8 * bytes.len() / 500 | 1) {
+    for bit in (0..8 * bytes.len()).step_by((8 * bytes.len() / 500) | 1) {
         changed[bit / 8] ^= 1 << (bit % 8);
         let message = refused(&changed);
         assert!(message.contains("damaged"), "bit {bit}: {message}");

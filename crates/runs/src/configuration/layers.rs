@@ -118,6 +118,11 @@ fn unknown_key(key: &str, origin: &str) -> Error {
 
 /// TOML where it parses as a value, otherwise the text itself.
 fn parse_value(text: &str) -> toml::Value {
+    // `.01` is a number to everybody but TOML.
+    let begins_with_a_point = text.trim_start_matches(['+', '-']).starts_with('.');
+    if begins_with_a_point && let Ok(number) = text.parse() {
+        return toml::Value::Float(number);
+    }
     format!("value = {text}")
         .parse::<toml::Table>()
         .ok()

@@ -150,6 +150,9 @@ pub fn train(
                 && request.location.dataset.is_none()
                 && let Some(outcome) = finished_before(folder, &configuration)?
             {
+                if let Some(sentence) = folder.mend_metrics(&request.command)? {
+                    observer.mended(&sentence);
+                }
                 return Ok(outcome);
             }
             atomic_file::check_folder(folder.path())?;

@@ -87,6 +87,9 @@ impl Run<'_> {
         observer: &mut dyn Observer,
     ) -> Result<Outcome, Error> {
         if !is_longer && let Some(outcome) = self.finished()? {
+            if let Some(sentence) = self.folder.mend_metrics(self.command)? {
+                observer.mended(&sentence);
+            }
             return Ok(outcome);
         }
         let images = self.images()?;
@@ -97,7 +100,18 @@ impl Run<'_> {
             let attachments = trainer.load_state(&state)?;
             self.folder
                 .check_state(&attachments, self.configuration, &self.dataset.fingerprint)?
+        } else if is_longer {
+            return Err(Error::RunFolder(format!(
+                "{} is gone, without which a finished run cannot go on; put it back, or train the longer one into another folder",
+                state.display()
+            )));
         } else {
+            if self.folder.model().exists() {
+                observer.mended(&format!(
+                    "there is no {}, so that training begins again",
+                    state.display()
+                ));
+            }
             Some(Vec::new())
         };
         let epochs = trainer.epoch() as usize;
