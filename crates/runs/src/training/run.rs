@@ -167,6 +167,9 @@ impl Run<'_> {
                 ))
             });
         }
+        // Nothing of it is used again unless all of it is as it was.
+        self.folder.check_configuration()?;
+        self.folder.check_dataset(self.dataset)?;
         self.ended(result).map(Some)
     }
 
