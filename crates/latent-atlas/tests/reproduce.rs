@@ -231,10 +231,18 @@ fn two_layers_have_rows_and_runs_of_their_own() {
     assert_eq!(two("out", "2", &[])["nll"], second["nll"]);
     assert!(weights("out") == weights("whole"));
 
-    // Of a version that did not write the upper layer down.
+    // Of a version that did not write the upper layer down, nor sealed anything.
+    let environment = folder.path().join(run).join("environment.json");
+    let mut unsealed = json(&String::from_utf8(read(&environment)).expect("UTF-8"));
+    unsealed
+        .as_object_mut()
+        .expect("an object")
+        .remove("sha256");
+    fs::write(&environment, unsealed.to_string()).expect("writable");
     let text = String::from_utf8(read(config)).expect("UTF-8");
     let (lower, upper) = text.split_once("[two_layers]").expect("a section");
     let rest = upper.split_once("\n\n").map_or("", |(_, rest)| rest);
+    let rest = rest.split_once("# SHA-256").map_or(rest, |(rest, _)| rest);
     fs::write(config, format!("{lower}{rest}")).expect("writable");
     let measured = two("out", "3", &["--no-training"]);
     assert_eq!(measured["nll"], second["nll"]);
