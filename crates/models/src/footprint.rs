@@ -52,7 +52,7 @@ impl TrainingFootprint {
     /// * the places of the pixels that are not zero, at most half a value each;
     ///
     /// cut among the threads, except on two threads that own half the panels
-    /// each ([`panel_halves`](crate::panel_halves)): each then has pixels and
+    /// each (`panel_halves.rs`): each then has pixels and
     /// codes of its own, and the partial sums of two layers are kept. The tape
     /// has a value and a gradient for every number that it records instead.
     #[must_use]
