@@ -2,50 +2,20 @@
 
 mod data;
 
-use std::alloc::{GlobalAlloc, Layout, System};
 use std::ops::Range;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
+use allocation_meter::Meter;
 use autodiff::{Activation, BlockTapes, Error, Tape, Var};
 use data::objectives::{SAMPLES, images, negative_elbo, negative_iwae_bound, noise, parameters};
 use tensor_ops::panels::Panels;
 use tensor_ops::parallel::ThreadPool;
 
-/// Counts every allocation of the process.
-struct Counting;
-
-static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
-
-// SAFETY: every method hands its arguments to the system allocator unchanged,
-// whose contract is the one required here; counting touches no memory of it.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: the caller's promise about `layout` is passed on.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: the caller's promise that `pointer` came from `alloc` with
-        // this layout is passed on.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: the caller's promises about all three are passed on.
-        unsafe { System.realloc(pointer, layout, size) }
-    }
-}
-
 #[global_allocator]
-static COUNTING: Counting = Counting;
+static METER: Meter = Meter::new();
 
 /// Allocations of the process while `operation` runs.
 fn allocations(operation: impl FnOnce()) -> usize {
-    let before = ALLOCATIONS.load(Ordering::Relaxed);
-    operation();
-    ALLOCATIONS.load(Ordering::Relaxed) - before
+    METER.allocations_during(operation).1
 }
 
 /// Both parts are one test: a second one in parallel would be counted too.

@@ -4,39 +4,16 @@
 //! `LATENT_ATLAS_MUTATIONS=100000 cargo test -p datasets --test malformed_tables`
 //! for a long run; the count is per format.
 
-use std::alloc::{GlobalAlloc, Layout, System};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
 
+use allocation_meter::Meter;
 use datasets::{Lookup, Reading, Source, load_source};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 
-struct Counting;
-
-static LIVE: AtomicUsize = AtomicUsize::new(0);
-static PEAK: AtomicUsize = AtomicUsize::new(0);
-
-// SAFETY: every call is passed on to the system allocator unchanged; the
-// counters do not touch the memory.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let live = LIVE.fetch_add(layout.size(), Ordering::Relaxed) + layout.size();
-        PEAK.fetch_max(live, Ordering::Relaxed);
-        // SAFETY: the caller's promises about `layout` are passed on.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        LIVE.fetch_sub(layout.size(), Ordering::Relaxed);
-        // SAFETY: `pointer` came from `System.alloc` with this layout.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
+static METER: Meter = Meter::new();
 
 fn fixture(name: &str) -> Vec<u8> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -84,16 +61,16 @@ fn mutated(original: &[u8], random: &mut ChaCha8Rng) -> Vec<u8> {
 /// The most memory that loading takes beyond what was held before.
 fn load(path: &Path) -> (Result<(), String>, usize) {
     let source = Source::Path(PathBuf::from(path));
-    let before = LIVE.load(Ordering::Relaxed);
-    PEAK.store(before, Ordering::Relaxed);
-    let loaded = load_source(
-        &source,
-        &Reading::default(),
-        &Lookup::default(),
-        &mut |_| {},
-    );
-    let outcome = loaded.map(|_| ()).map_err(|error| error.to_string());
-    (outcome, PEAK.load(Ordering::Relaxed).saturating_sub(before))
+    let (loaded, peak) = METER.peak_during(|| {
+        load_source(
+            &source,
+            &Reading::default(),
+            &Lookup::default(),
+            &mut |_| {},
+        )
+        .map(drop)
+    });
+    (loaded.map_err(|error| error.to_string()), peak)
 }
 
 /// Buffers of a fixed size, and a million values that need no proof.

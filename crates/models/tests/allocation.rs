@@ -1,9 +1,8 @@
 //! No allocation per training step after the first.
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Barrier};
 
+use allocation_meter::Meter;
 use models::two_layers::{TwoLayerModel, TwoLayerTrainer};
 use models::{
     DataTreatment, Gradients, Initialisation, Model, ModelKind, ModelSpec, Objective, Schedule,
@@ -11,34 +10,8 @@ use models::{
 };
 use tensor_ops::parallel::ThreadPool;
 
-/// Counts every allocation of the process, on any thread.
-struct Counting;
-
-static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
-
-// SAFETY: every call is passed on unchanged to the system allocator, which
-// upholds the trait's contract; counting touches no memory it manages.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: the caller's obligations are those of this very method.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: the caller's obligations are those of this very method.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: the caller's obligations are those of this very method.
-        unsafe { System.realloc(pointer, layout, size) }
-    }
-}
-
 #[global_allocator]
-static COUNTING: Counting = Counting;
+static METER: Meter = Meter::new();
 
 /// One test, so that no other runs beside it and is counted.
 #[test]
@@ -138,7 +111,7 @@ fn steps_after_the_first_allocate_nothing() {
     for trainer in &mut of_two_layers {
         let mut counts = Vec::with_capacity(100);
         for _ in 0..3 {
-            let mut count = || counts.push(ALLOCATIONS.load(Ordering::Relaxed));
+            let mut count = || counts.push(METER.allocations());
             let epoch = trainer.run_steps(usize::MAX, &mut |_| {
                 count();
                 true
@@ -156,7 +129,7 @@ fn steps_after_the_first_allocate_nothing() {
         let mut counts = Vec::with_capacity(100);
         for _ in 0..3 {
             trainer
-                .run_epoch(&mut |_| counts.push(ALLOCATIONS.load(Ordering::Relaxed)))
+                .run_epoch(&mut |_| counts.push(METER.allocations()))
                 .unwrap();
         }
         let config = trainer.config();
@@ -166,11 +139,11 @@ fn steps_after_the_first_allocate_nothing() {
         );
         assert_none_allocated(&counts, trainer.steps_in_epoch(), &what);
     }
-    assert!(ALLOCATIONS.load(Ordering::Relaxed) > 0);
+    assert!(METER.allocations() > 0);
 }
 
 /// Of three epochs with a count after every step.
-fn assert_none_allocated(counts: &[u64], steps: usize, what: &str) {
+fn assert_none_allocated(counts: &[usize], steps: usize, what: &str) {
     assert_eq!(counts.len(), 3 * steps);
     for epoch in 0..3 {
         let first = usize::from(epoch == 0);

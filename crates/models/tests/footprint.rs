@@ -1,9 +1,8 @@
 //! The memory that is told before it is taken, against what is taken.
 
-use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
+use allocation_meter::Meter;
 use models::footprint::{TrainingFootprint, pass_bytes};
 use models::two_layers::{TwoLayerModel, TwoLayerSpec, TwoLayerTrainer};
 use models::{
@@ -12,53 +11,12 @@ use models::{
 };
 use ndarray::{Array2, ArrayView2};
 
-/// Counts the bytes in use, and the most there were.
-struct Counting;
-
-static IN_USE: AtomicUsize = AtomicUsize::new(0);
-static MOST: AtomicUsize = AtomicUsize::new(0);
-
-fn taken(bytes: usize) {
-    let now = IN_USE.fetch_add(bytes, Ordering::Relaxed) + bytes;
-    MOST.fetch_max(now, Ordering::Relaxed);
-}
-
-// SAFETY: every call is passed on unchanged to the system allocator, which
-// upholds the trait's contract; counting touches no memory it manages.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        taken(layout.size());
-        // SAFETY: the caller's obligations are those of this very method.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        taken(layout.size());
-        // SAFETY: the caller's obligations are those of this very method.
-        unsafe { System.alloc_zeroed(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        IN_USE.fetch_sub(layout.size(), Ordering::Relaxed);
-        // SAFETY: the caller's obligations are those of this very method.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
 #[global_allocator]
-static COUNTING: Counting = Counting;
-
-/// The most that was in use during `work`, over what was before it.
-fn most_during<R>(work: impl FnOnce() -> R) -> (R, f64) {
-    let before = IN_USE.load(Ordering::Relaxed);
-    MOST.store(before, Ordering::Relaxed);
-    let result = work();
-    (result, (MOST.load(Ordering::Relaxed) - before) as f64)
-}
+static METER: Meter = Meter::new();
 
 /// Never less than 80 % of what was taken, and at most 30 % above it.
-fn assert_close(what: &str, told: u64, taken: f64) {
-    let ratio = told as f64 / taken;
+fn assert_close(what: &str, told: u64, taken: usize) {
+    let ratio = told as f64 / taken as f64;
     assert!(
         (0.8..=1.3).contains(&ratio),
         "{what}: {told} bytes told, {taken} taken: {ratio:.3}"
@@ -187,7 +145,7 @@ fn one_layer(spec: ModelSpec, config: TrainingConfig, images: &Arc<[u8]>) {
         what(&spec.architecture, &config)
     );
     let told = TrainingFootprint::of(&spec, &config, IMAGES, images.len() as u64);
-    let (trainer, taken) = most_during(|| {
+    let (trainer, taken) = METER.peak_during(|| {
         let model = Model::new(spec, Initialisation::PyTorchUniform, 1).unwrap();
         let mut trainer = Trainer::new(model, config, images.clone()).unwrap();
         trainer.step().unwrap();
@@ -197,7 +155,8 @@ fn one_layer(spec: ModelSpec, config: TrainingConfig, images: &Arc<[u8]>) {
     if told.checkpoint > 1 << 20 {
         let folder = tempfile::tempdir().unwrap();
         let state = folder.path().join("state.safetensors");
-        let ((), taken) = most_during(|| trainer.save_state(&state, &Default::default()).unwrap());
+        let ((), taken) =
+            METER.peak_during(|| trainer.save_state(&state, &Default::default()).unwrap());
         assert_close(&format!("checkpoint of {what}"), told.checkpoint, taken);
     }
 }
@@ -205,7 +164,7 @@ fn one_layer(spec: ModelSpec, config: TrainingConfig, images: &Arc<[u8]>) {
 fn two_layers(spec: TwoLayerSpec, config: TrainingConfig, images: &Arc<[u8]>) {
     let what = what(&spec, &config);
     let told = TrainingFootprint::of_two_layers(&spec, &config, IMAGES, images.len() as u64);
-    let (_, taken) = most_during(|| {
+    let (_, taken) = METER.peak_during(|| {
         let model = TwoLayerModel::new(spec, Initialisation::Glorot, 1).unwrap();
         let mut trainer = TwoLayerTrainer::new(model, config, images.clone()).unwrap();
         trainer.run_steps(1, &mut |_| true).unwrap();
@@ -218,7 +177,7 @@ fn pass(spec: &ModelSpec, threads: usize, images: &Arc<[u8]>) {
     let model = Model::new(spec.clone(), Initialisation::PyTorchUniform, 1).unwrap();
     let rows = ArrayView2::from_shape((IMAGES, PIXELS), images).unwrap();
     let pool = tensor_ops::parallel::ThreadPool::new(threads).unwrap();
-    let (_, taken) = most_during(|| {
+    let (_, taken) = METER.peak_during(|| {
         pool.install(|| {
             let codes = model.encode(Images::Bytes(rows));
             let noise = Array2::zeros(codes.mean.raw_dim());

@@ -3,7 +3,6 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
-mod memory;
 mod supervisor;
 mod worker;
 
@@ -11,8 +10,12 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use allocation_meter::Meter;
 use clap::{Parser, Subcommand};
 use readers::{READERS, Reader, place};
+
+#[global_allocator]
+static METER: Meter = Meter::new();
 
 /// Every reader of bytes that the project has, with changed files.
 #[derive(Debug, Parser)]
@@ -69,7 +72,7 @@ fn run(command: &Command) -> std::io::Result<bool> {
             let bytes = fs::read(file)?;
             let place = place();
             let mut opened = reader.open(place.path());
-            let (outcome, peak) = memory::peak_of(|| opened.read(&bytes));
+            let (outcome, peak) = METER.peak_during(|| opened.read(&bytes));
             println!(
                 "{outcome:?}, {peak} bytes of memory for a file of {}",
                 bytes.len()

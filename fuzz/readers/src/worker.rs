@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::Args;
 use readers::{Reader, mutation};
 
-use crate::memory::peak_of;
+use crate::METER;
 
 /// Read some changed files; started by `mutate`.
 #[derive(Args, Debug)]
@@ -50,7 +50,7 @@ impl Work {
                 .write_all_at(&index.to_le_bytes(), 0)
                 .expect("eight bytes in memory");
             let bytes = mutation::mutated(self.reader, &opened.files, self.seed, index);
-            let (outcome, peak) = peak_of(|| opened.read(&bytes));
+            let (outcome, peak) = METER.peak_during(|| opened.read(&bytes));
             refused += u64::from(outcome.is_err());
             let allowed = self.reader.allowance + 64 * bytes.len();
             assert!(
