@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 
 use crate::error::DataError;
 use crate::idx::IdxFolder;
-use crate::regular::read_text;
 
 /// The file that names the classes of any source.
 pub(crate) const LABELS_FILE: &str = "labels.txt";
@@ -48,7 +47,7 @@ pub(crate) fn beside(folder: &Path) -> Result<ClassNames, DataError> {
     if !path.exists() || path.is_dir() {
         return Ok(ClassNames::default());
     }
-    let text = read_text(&path, MAX_BYTES)?;
+    let text = read_text(&path)?;
     let lines: Vec<&str> = text
         .lines()
         .map(str::trim)
@@ -107,7 +106,7 @@ fn numbered(line: &str) -> Option<(i64, String)> {
 /// EMNIST's mapping: in each line a label and the code points of the
 /// characters it stands for (Cohen et al. 2017).
 fn characters(path: &Path) -> Result<BTreeMap<i64, String>, DataError> {
-    let text = read_text(path, MAX_BYTES)?;
+    let text = read_text(path)?;
     let mut names = BTreeMap::new();
     for (line, content) in text
         .lines()
@@ -138,6 +137,15 @@ fn characters(path: &Path) -> Result<BTreeMap<i64, String>, DataError> {
         names.insert(i64::from(numbers[0]), name);
     }
     Ok(names)
+}
+
+/// The text of a file, without a byte order mark.
+fn read_text(path: &Path) -> Result<String, DataError> {
+    let text = input_files::read_to_string_within(path, MAX_BYTES).map_err(|source| {
+        let path = path.to_owned();
+        DataError::Read { path, source }
+    })?;
+    Ok(text.trim_start_matches('\u{feff}').to_owned())
 }
 
 #[cfg(test)]

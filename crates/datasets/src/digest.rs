@@ -5,8 +5,6 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
-use crate::regular::open_regular;
-
 /// SHA-256 of `bytes`, 64 lower-case hexadecimal digits.
 #[must_use]
 pub fn sha256_hex(bytes: &[u8]) -> String {
@@ -21,7 +19,7 @@ pub fn sha256_hex(bytes: &[u8]) -> String {
 /// What the operating system says when the file cannot be read, and when it is
 /// no regular file.
 pub fn sha256_file(path: &Path) -> io::Result<(String, u64)> {
-    let (mut file, _) = open_regular(path)?;
+    let mut file = input_files::open(path)?;
     let mut hasher = Sha256::new();
     let mut buffer = vec![0u8; 1 << 16];
     let mut total = 0u64;

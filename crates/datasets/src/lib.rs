@@ -30,6 +30,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod archive;
 mod cache;
 mod class_names;
 mod collect;
@@ -53,7 +54,6 @@ mod part;
 mod prepare;
 mod reading;
 mod registry;
-mod regular;
 mod shape;
 mod source;
 mod stream;

@@ -13,7 +13,6 @@ use crate::idx::IdxFolder;
 use crate::npy;
 use crate::parquet;
 use crate::registry::{NAMES, NamedSet, named_sets};
-use crate::regular::open_regular;
 use crate::shape::Shape;
 
 /// Where a data set comes from.
@@ -189,8 +188,8 @@ fn detect_file(path: &Path) -> Result<Format, DataError> {
 /// As many bytes as tell formats apart; fewer where the file has fewer.
 fn first_bytes(path: &Path) -> Result<Vec<u8>, DataError> {
     let mut bytes = Vec::new();
-    open_regular(path)
-        .and_then(|(file, _)| file.take(64).read_to_end(&mut bytes))
+    input_files::open(path)
+        .and_then(|file| file.take(64).read_to_end(&mut bytes))
         .map_err(|source| DataError::Read {
             path: path.to_owned(),
             source,

@@ -22,13 +22,23 @@ pub fn open(path: &Path) -> io::Result<File> {
     File::open(path)
 }
 
+/// As [`open`], with the bytes that the file has.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_sized(path: &Path) -> io::Result<(File, u64)> {
+    let file = open(path)?;
+    let bytes = file.metadata()?.len();
+    Ok((file, bytes))
+}
+
 /// All bytes of a regular file.
 ///
 /// # Errors
 /// As [`open`], and when it is larger than the memory that is available.
 pub fn read(path: &Path) -> io::Result<Vec<u8>> {
-    let mut file = open(path)?;
-    memory::require("it", file.metadata()?.len())
+    let (mut file, size) = open_sized(path)?;
+    memory::require("it", size)
         .map_err(|error| io::Error::new(io::ErrorKind::OutOfMemory, error))?;
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes)?;
@@ -40,12 +50,28 @@ pub fn read(path: &Path) -> io::Result<Vec<u8>> {
 /// # Errors
 /// As [`read`], and when the bytes are not UTF-8.
 pub fn read_to_string(path: &Path) -> io::Result<String> {
-    String::from_utf8(read(path)?).map_err(|error| {
+    text(read(path)?)
+}
+
+/// As [`read_to_string`], of a file of `limit` bytes at most.
+///
+/// # Errors
+/// As [`read_to_string`], and when it is longer.
+pub fn read_to_string_within(path: &Path, limit: u64) -> io::Result<String> {
+    let mut bytes = Vec::new();
+    open(path)?.take(limit + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > limit {
+        let reason = format!("it is longer than the {limit} bytes that such a file may have");
+        return Err(io::Error::new(io::ErrorKind::InvalidData, reason));
+    }
+    text(bytes)
+}
+
+fn text(bytes: Vec<u8>) -> io::Result<String> {
+    String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
-        io::Error::new(
-            io::ErrorKind::InvalidData,
-            format!("it is not UTF-8 text from byte {at} on"),
-        )
+        let reason = format!("it is not UTF-8 text from byte {at} on");
+        io::Error::new(io::ErrorKind::InvalidData, reason)
     })
 }
 

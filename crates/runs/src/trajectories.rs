@@ -12,7 +12,7 @@ use ndarray_npy::{NpzReader, NpzWriter};
 use zip::ZipArchive;
 
 use crate::apply::npy::shape_of;
-use crate::atomic_file;
+use crate::atomic_file::{self, unwritable};
 use crate::configuration::TrackingConfiguration;
 use crate::error::Error;
 use crate::run_data::images;
@@ -177,10 +177,8 @@ impl Trajectories {
         };
         write()
             .and_then(|()| archive.finish().map(|_| ()))
-            .map_err(|error| Error::Write {
-                path: path.into(),
-                source: std::io::Error::other(error),
-            })?;
+            .map_err(std::io::Error::other)
+            .map_err(unwritable(path))?;
         let mut bytes = bytes.into_inner();
         seal::seal_archive(&mut bytes);
         atomic_file::write(path, &bytes)
@@ -220,7 +218,9 @@ fn check_promises(bytes: &[u8]) -> Result<(), String> {
     /// Far more than the headers of a few axes have.
     const HEADER_BYTES: u64 = 1000;
     let words = |error: zip::result::ZipError| error.to_string();
-    let mut archive = ZipArchive::new(Cursor::new(bytes)).map_err(words)?;
+    let mut file = Cursor::new(bytes);
+    datasets::archive::check_claims(&mut file).map_err(|error| error.to_string())?;
+    let mut archive = ZipArchive::new(file).map_err(words)?;
     for index in 0..archive.len() {
         let entry = archive.by_index(index).map_err(words)?;
         let mut header = Vec::new();

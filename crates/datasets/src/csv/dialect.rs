@@ -7,7 +7,6 @@ use std::path::Path;
 use csv::{Reader, ReaderBuilder};
 
 use crate::error::DataError;
-use crate::regular::open_regular;
 use crate::table::Place;
 
 /// The byte order mark of UTF-8, which spreadsheets write.
@@ -66,7 +65,7 @@ impl Dialect {
     /// there is one, since commas stand in numbers and texts as well.
     pub(super) fn of(path: &Path) -> Result<Self, DataError> {
         let place = Place::of(path);
-        let (file, _) = open_regular(path).map_err(|source| place.unreadable(source))?;
+        let file = input_files::open(path).map_err(|source| place.unreadable(source))?;
         let mut text = Vec::new();
         file.take(LOOKED_AT)
             .read_to_end(&mut text)
@@ -110,7 +109,7 @@ impl Dialect {
 
     /// Blank lines from a byte on, counted from the first line.
     pub(super) fn blank_lines(&self, path: &Path, byte: u64) -> io::Result<u64> {
-        let (mut file, _) = open_regular(path)?;
+        let mut file = input_files::open(path)?;
         file.seek(SeekFrom::Start(self.start + byte))?;
         let mut lines = 0;
         for byte in BufReader::new(file).bytes() {
@@ -126,7 +125,7 @@ impl Dialect {
     /// The lines of a table from its first one.
     pub(super) fn reader(&self, path: &Path) -> Result<TableReader, DataError> {
         let open = || {
-            let (mut file, _) = open_regular(path)?;
+            let mut file = input_files::open(path)?;
             file.seek(SeekFrom::Start(self.start))?;
             Ok(BoundedLines {
                 file,

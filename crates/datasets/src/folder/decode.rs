@@ -13,7 +13,6 @@ use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, Limits};
 
 use crate::error::DataError;
 use crate::folder::problem::ImageProblem;
-use crate::regular::open_regular;
 use crate::shape::Shape;
 
 /// Bytes of a decoded image at most, before it is brought to its size: 8192
@@ -92,7 +91,7 @@ fn read_up_to(path: &Path, limit: usize, buffer: &mut Vec<u8>) -> Result<u64, Da
         source,
     };
     buffer.clear();
-    let (mut file, size) = open_regular(path).map_err(unreadable)?;
+    let (mut file, size) = input_files::open_sized(path).map_err(unreadable)?;
     if size > MAX_FILE_BYTES {
         return Err(in_file(path, ImageProblem::LargeFile { bytes: size }));
     }

@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use super::content::Content;
 use super::{Element, MAX_DATA_BYTES};
 use crate::error::{DataError, IdxProblem};
-use crate::regular::open_regular;
 
 /// DEFLATE cannot expand by more than this factor (a match of 258 bytes takes
 /// at least two bits), so a header promising more is wrong.
@@ -39,7 +38,7 @@ impl IdxFile {
             path: path.to_owned(),
             source,
         };
-        let (file, file_bytes) = open_regular(path).map_err(unreadable)?;
+        let (file, file_bytes) = input_files::open_sized(path).map_err(unreadable)?;
         let mut file = file;
         let isize_field = gzip_size_field(&mut file, file_bytes).map_err(unreadable)?;
         let content = Content::open(file).map_err(unreadable)?;
@@ -69,7 +68,7 @@ impl IdxFile {
                 let counted = opened.content.count_rest(opened.expected);
                 let counted = counted.map_err(|error| opened.content.failure(path, error))?;
                 opened.check_length(counted)?;
-                let (file, _) = open_regular(path).map_err(unreadable)?;
+                let file = input_files::open(path).map_err(unreadable)?;
                 opened.content = Content::open(file).map_err(unreadable)?;
                 let mut again = vec![0u8; header_bytes];
                 opened.fill(&mut again)?;

@@ -25,7 +25,6 @@ use std::sync::Arc;
 
 use crate::error::DataError;
 use crate::needs;
-use crate::regular::open_regular;
 
 pub use element::Element;
 pub(crate) use file::IdxFile;
@@ -93,7 +92,7 @@ pub(crate) fn content_sha256(path: &Path, role: Role) -> Result<String, DataErro
 /// Whether the content of a file is compressed, by its first bytes.
 pub(crate) fn is_gzip(path: &Path) -> io::Result<bool> {
     let mut start = [0u8; 2];
-    let (mut file, _) = open_regular(path)?;
+    let mut file = input_files::open(path)?;
     let found = io::Read::read(&mut file, &mut start)?;
     Ok(start[..found] == content::GZIP_MAGIC)
 }

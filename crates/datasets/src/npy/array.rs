@@ -7,7 +7,6 @@ use super::dtype::Dtype;
 use super::header::{Header, HeaderError};
 use super::stored::{Reader, Stored};
 use crate::error::DataError;
-use crate::regular::open_regular;
 use crate::table::Place;
 
 /// An array whose header agrees with the bytes there are.
@@ -61,7 +60,7 @@ impl Array {
         let source = if in_order {
             Source::InOrder(reader)
         } else if stored.is_seekable() {
-            let (file, _) = open_regular(&stored.place.path)
+            let file = input_files::open(&stored.place.path)
                 .map_err(|source| stored.place.unreadable(source))?;
             Source::Gathered(file)
         } else {

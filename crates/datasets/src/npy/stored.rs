@@ -8,8 +8,8 @@ use std::path::Path;
 use flate2::{Crc, bufread::DeflateDecoder};
 use zip::{CompressionMethod, ZipArchive};
 
+use crate::archive;
 use crate::error::DataError;
-use crate::regular::open_regular;
 use crate::table::{MAX_RATIO, Place};
 
 /// Bytes of a file that are an array.
@@ -32,7 +32,8 @@ impl Stored {
     /// All of a file.
     pub(super) fn file(path: &Path) -> Result<Self, DataError> {
         let place = Place::of(path);
-        let (_, bytes) = open_regular(path).map_err(|source| place.unreadable(source))?;
+        let (_, bytes) =
+            input_files::open_sized(path).map_err(|source| place.unreadable(source))?;
         Ok(Self {
             place,
             key: String::new(),
@@ -52,7 +53,7 @@ impl Stored {
     /// Opens it at its beginning.
     pub(super) fn open(&self) -> Result<Reader, DataError> {
         let open = || {
-            let (mut file, _) = open_regular(&self.place.path)?;
+            let mut file = input_files::open(&self.place.path)?;
             file.seek(SeekFrom::Start(self.start))?;
             Ok(BufReader::with_capacity(1 << 16, file).take(self.stored_bytes))
         };
@@ -145,7 +146,8 @@ impl Read for Reader {
 /// its other entries.
 pub(super) fn entries(path: &Path) -> Result<(Vec<Stored>, Vec<String>), DataError> {
     let place = Place::of(path);
-    let (file, file_bytes) = open_regular(path).map_err(|source| place.unreadable(source))?;
+    let (file, file_bytes) =
+        input_files::open_sized(path).map_err(|source| place.unreadable(source))?;
     let damaged = |error: zip::result::ZipError| match error {
         zip::result::ZipError::Io(source)
             if !matches!(
@@ -162,7 +164,11 @@ pub(super) fn entries(path: &Path) -> Result<(Vec<Stored>, Vec<String>), DataErr
             "an .npz file as numpy.savez writes it; get a complete copy",
         ),
     };
-    let mut archive = ZipArchive::new(BufReader::new(file)).map_err(damaged)?;
+    let mut file = BufReader::new(file);
+    archive::check_claims(&mut file)
+        .map_err(zip::result::ZipError::from)
+        .map_err(damaged)?;
+    let mut archive = ZipArchive::new(file).map_err(damaged)?;
     let (mut arrays, mut others) = (Vec::new(), Vec::new());
     for index in 0..archive.len() {
         let entry = archive.by_index_raw(index).map_err(damaged)?;

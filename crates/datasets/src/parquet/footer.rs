@@ -14,7 +14,6 @@ use ::parquet::schema::types::ColumnDescriptor;
 
 use super::MAGIC;
 use crate::error::DataError;
-use crate::regular::open_regular;
 use crate::table::Place;
 
 /// A column of values.
@@ -50,7 +49,7 @@ impl Footer {
     pub(super) fn read(path: &Path) -> Result<Self, DataError> {
         let place = Place::of(path);
         let unreadable = |source| place.unreadable(source);
-        let (mut file, file_bytes) = open_regular(path).map_err(unreadable)?;
+        let (mut file, file_bytes) = input_files::open_sized(path).map_err(unreadable)?;
         let damaged = |what: String| {
             place.wrong(
                 what,

@@ -11,7 +11,6 @@ use super::pages::PageFile;
 use super::selection::{Selection, name};
 use crate::error::DataError;
 use crate::part::{ReadRows, RowsInto};
-use crate::regular::open_regular;
 use crate::shape::Shape;
 use crate::table::{LABEL, Place, class_of, whole_label};
 use crate::values::ValuesMut;
@@ -34,8 +33,8 @@ impl Shard {
     }
 
     fn file(&self) -> Result<Arc<PageFile>, DataError> {
-        let (file, _) =
-            open_regular(&self.path).map_err(|source| Place::of(&self.path).unreadable(source))?;
+        let file = input_files::open(&self.path)
+            .map_err(|source| Place::of(&self.path).unreadable(source))?;
         Ok(Arc::new(PageFile(file)))
     }
 

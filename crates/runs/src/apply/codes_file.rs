@@ -146,7 +146,11 @@ fn as_rows(
 fn read_npz(path: &Path, latent: usize) -> Result<Array2<f32>, Error> {
     let damaged =
         |error: zip::result::ZipError| wrong(path, "", &format!("is no .npz archive: {error}"));
-    let mut archive = zip::ZipArchive::new(open(path)?).map_err(damaged)?;
+    let mut file = open(path)?;
+    datasets::archive::check_claims(&mut file)
+        .map_err(zip::result::ZipError::from)
+        .map_err(damaged)?;
+    let mut archive = zip::ZipArchive::new(file).map_err(damaged)?;
     let names: Vec<String> = archive
         .file_names()
         .map(|name| name.trim_end_matches(".npy").to_owned())
