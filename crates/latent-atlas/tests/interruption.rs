@@ -17,7 +17,7 @@ fn program() -> Program {
 #[test]
 fn killed_work_ends_in_the_same_bytes() {
     let program = program();
-    let jobs = Job::all(&program).expect("the program starts");
+    let jobs = Job::all().expect("a place for images");
     let report = kills(&program, &jobs, 4, 1).expect("undisturbed work ends well");
     assert!(report.tried >= 12, "{report}");
     assert!(report.findings.is_empty(), "{report}");
@@ -26,7 +26,7 @@ fn killed_work_ends_in_the_same_bytes() {
 #[test]
 fn a_signal_ends_work_in_a_checkpoint() {
     let program = program();
-    let jobs = Job::all(&program).expect("the program starts");
+    let jobs = Job::all().expect("a place for images");
     // Two seconds on a quiet machine.
     let limit = Duration::from_secs(10);
     let report = signals(&program, &jobs, 1, limit, 1).expect("undisturbed work ends well");

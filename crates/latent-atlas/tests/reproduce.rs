@@ -504,3 +504,26 @@ fn wrong_usage_is_refused_before_anything_is_written() {
         .collect();
     assert_eq!(left, ["tiny"], "something was written");
 }
+
+#[test]
+fn a_finished_run_without_its_state_does_not_begin_again() {
+    let folder = folder();
+    for (name, layers) in [("k1", "1"), ("layers2-k1", "2")] {
+        let more = ["--layers", layers];
+        row(folder.path(), "out", "1", &more);
+        let run = folder.path().join("out/iwae-table1").join(name);
+        fs::remove_file(run.join("state.safetensors")).expect("there");
+        let before = [
+            read(run.join("model.safetensors")),
+            read(run.join("config.toml")),
+        ];
+        let arguments = [&TABLE[..], &["--out", "out", "--stages", "2"], &more].concat();
+        let message = fail(program(folder.path()).args(arguments));
+        assert!(message.contains("state.safetensors is gone"), "{message}");
+        let after = [
+            read(run.join("model.safetensors")),
+            read(run.join("config.toml")),
+        ];
+        assert!(before == after && run.join("result.json").exists());
+    }
+}

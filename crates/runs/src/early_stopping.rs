@@ -91,11 +91,11 @@ impl EarlyStopping {
         &mut self,
         folder: &RunFolder,
         is_end: bool,
-        metadata: impl FnOnce(u64) -> Result<BTreeMap<String, String>, Error>,
+        metadata: impl FnOnce(u64) -> BTreeMap<String, String>,
     ) -> Result<(), Error> {
         let best = self.model.as_ref().zip(self.best);
         if let Some((model, best)) = best.filter(|_| self.unwritten || is_end) {
-            model.save(&folder.best(), &metadata(best.epoch as u64)?)?;
+            model.save(&folder.best(), &metadata(best.epoch as u64))?;
             self.unwritten = false;
         }
         Ok(())

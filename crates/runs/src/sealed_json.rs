@@ -8,7 +8,7 @@ use durable_files::seal::JSON_DOCUMENT;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::atomic_file;
+use crate::atomic_file::{self, unwritable};
 use crate::error::Error;
 
 /// Writes `value`, indented; an object is sealed.
@@ -17,10 +17,9 @@ use crate::error::Error;
 /// When the file cannot be written; an older file of that name then stands as
 /// it was.
 pub fn write(path: &Path, value: &impl Serialize) -> Result<(), Error> {
-    let mut text = serde_json::to_vec_pretty(value).map_err(|error| Error::Write {
-        path: path.into(),
-        source: error.into(),
-    })?;
+    let mut text = serde_json::to_vec_pretty(value)
+        .map_err(io::Error::from)
+        .map_err(unwritable(path))?;
     text.push(b'\n');
     if text.ends_with(b"\n}\n") {
         JSON_DOCUMENT.close(&mut text);

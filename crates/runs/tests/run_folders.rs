@@ -68,9 +68,27 @@ fn location() -> DataLocation {
 }
 
 fn new(data: &str, out: &Path) -> training::Request {
+    changed(data, out, |_| {})
+}
+
+/// A new run with other settings.
+fn changed(data: &str, out: &Path, change: impl FnOnce(&mut Configuration)) -> training::Request {
+    let mut configuration = configuration(data);
+    change(&mut configuration);
     request(Target::New {
-        configuration: Box::new(configuration(data)),
+        configuration: Box::new(configuration),
         out: Some(out.into()),
+    })
+}
+
+/// A finished run that goes on to more epochs.
+fn longer(run: &Path, epochs: usize) -> training::Request {
+    let folder = RunFolder::at(run);
+    let mut longer = folder.configuration().unwrap();
+    longer.training.epochs = epochs;
+    request(Target::Resume {
+        folder,
+        longer: Some(Box::new(longer)),
     })
 }
 
@@ -275,43 +293,23 @@ fn a_refused_extension_leaves_every_file_as_it_was() {
         files.sort();
         files
     };
-    let longer = |epochs| {
-        let mut longer = RunFolder::at(&run).configuration().unwrap();
-        longer.training.epochs = epochs;
-        request(Target::Resume {
-            folder: RunFolder::at(&run),
-            longer: Some(Box::new(longer)),
-        })
-    };
     // The best weights of another run.
     let best = run.join("best.safetensors");
     let own = fs::read(&best).unwrap();
     let other = root.path().join("other");
-    let mut of_other = configuration(&data);
-    of_other.training.seed = 9;
-    train(&request(Target::New {
-        configuration: Box::new(of_other),
-        out: Some(other.clone()),
-    }))
-    .unwrap();
+    train(&changed(&data, &other, |other| other.training.seed = 9)).unwrap();
     fs::copy(other.join("best.safetensors"), &best).unwrap();
     let before = files();
-    let message = refused(&longer(6));
+    let message = refused(&longer(&run, 6));
     assert!(
         message.contains("training.seed is 42 instead of 9"),
         "{message}"
     );
     assert!(files() == before, "something changed");
     fs::write(&best, own).unwrap();
-    train(&longer(6)).unwrap();
+    train(&longer(&run, 6)).unwrap();
     let straight = root.path().join("straight");
-    let mut six = configuration(&data);
-    six.training.epochs = 6;
-    train(&request(Target::New {
-        configuration: Box::new(six),
-        out: Some(straight.clone()),
-    }))
-    .unwrap();
+    train(&changed(&data, &straight, |six| six.training.epochs = 6)).unwrap();
     assert_eq!(results(&straight), results(&run));
 }
 
@@ -332,13 +330,7 @@ fn what_a_finished_run_lost_is_restored_or_missed() {
     assert!(fs::read(&metrics).unwrap() == whole, "other lines");
     // The lines of another run of the same length.
     let other = root.path().join("other");
-    let mut of_other = configuration(&data);
-    of_other.training.seed = 9;
-    train(&request(Target::New {
-        configuration: Box::new(of_other),
-        out: Some(other.clone()),
-    }))
-    .unwrap();
+    train(&changed(&data, &other, |other| other.training.seed = 9)).unwrap();
     fs::copy(other.join("metrics.jsonl"), &metrics).unwrap();
     let message = RunFolder::at(&run).read_metrics().unwrap_err().to_string();
     assert!(message.contains("the files of one run"), "{message}");
@@ -346,12 +338,7 @@ fn what_a_finished_run_lost_is_restored_or_missed() {
     // A finished run without its state does not go on from nothing.
     fs::remove_file(run.join("state.safetensors")).unwrap();
     let weights = fs::read(run.join("model.safetensors")).unwrap();
-    let mut longer = RunFolder::at(&run).configuration().unwrap();
-    longer.training.epochs = 6;
-    let message = refused(&request(Target::Resume {
-        folder: RunFolder::at(&run),
-        longer: Some(Box::new(longer)),
-    }));
+    let message = refused(&longer(&run, 6));
     assert!(message.contains("state.safetensors is gone"), "{message}");
     assert!(fs::read(run.join("model.safetensors")).unwrap() == weights);
     assert!(train(&resumed(&run)).unwrap().already_done);

@@ -1,7 +1,6 @@
 //! The article as a Markdown file for a code host, with small copies of its
 //! pictures beside it.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
@@ -12,6 +11,7 @@ use viz::{
 
 use crate::page;
 use runs::Error;
+use runs::atomic_file::create_folder;
 
 /// Folder of the pictures, beside the Markdown file.
 const IMAGES: &str = "images";
@@ -34,7 +34,7 @@ const MOST_BYTES_MOVING: usize = 1_500_000;
 pub fn write(figures: &Path, path: &Path) -> Result<Vec<PathBuf>, Error> {
     let mut article = page::read_article(figures)?;
     let images = path.parent().unwrap_or(Path::new("")).join(IMAGES);
-    create(&images)?;
+    create_folder(&images)?;
     let mut links: Vec<&mut FigureLink> = article
         .sections
         .iter_mut()
@@ -85,13 +85,6 @@ pub fn write(figures: &Path, path: &Path) -> Result<Vec<PathBuf>, Error> {
     let text = article.to_markdown()?;
     viz::write_atomically(path, text.as_bytes())?;
     Ok(copies)
-}
-
-fn create(folder: &Path) -> Result<(), Error> {
-    fs::create_dir_all(folder).map_err(|source| Error::Write {
-        path: folder.into(),
-        source,
-    })
 }
 
 /// A picture as it was read: one image, or the frames of an animation with how

@@ -20,38 +20,35 @@ fn program(settings: &Settings) -> anyhow::Result<Program> {
     Ok(Program::at(path))
 }
 
-/// So many in all, shared by the jobs.
-fn each(settings: &Settings, jobs: &[Job]) -> usize {
-    settings.count.div_ceil(jobs.len())
+/// A trial that shares its tries among the jobs.
+fn shared(
+    settings: &Settings,
+    trial: fn(&Program, &[Job], usize, u64) -> anyhow::Result<Report>,
+) -> anyhow::Result<Report> {
+    let jobs = Job::all()?;
+    let each = settings.count.div_ceil(jobs.len());
+    trial(&program(settings)?, &jobs, each, settings.seed)
 }
 
 pub(super) fn kills(settings: &Settings) -> anyhow::Result<Report> {
-    let program = program(settings)?;
-    let jobs = Job::all(&program)?;
-    trials::kills::kills(&program, &jobs, each(settings, &jobs), settings.seed)
+    shared(settings, trials::kills::kills)
 }
 
 pub(super) fn power_cuts(settings: &Settings) -> anyhow::Result<Report> {
-    let program = program(settings)?;
-    let jobs = Job::all(&program)?;
-    trials::power_cuts::power_cuts(&program, &jobs, each(settings, &jobs), settings.seed)
+    shared(settings, trials::power_cuts::power_cuts)
 }
 
 pub(super) fn two_writers(settings: &Settings) -> anyhow::Result<Report> {
-    let program = program(settings)?;
-    let jobs = Job::all(&program)?;
-    trials::two_writers::two_writers(&program, &jobs, each(settings, &jobs), settings.seed)
+    shared(settings, trials::two_writers::two_writers)
 }
 
 pub(super) fn full_disk(settings: &Settings) -> anyhow::Result<Report> {
-    let program = program(settings)?;
-    let jobs = Job::all(&program)?;
-    trials::full_disk::full_disk(&program, &jobs, each(settings, &jobs), settings.seed)
+    shared(settings, trials::full_disk::full_disk)
 }
 
 pub(super) fn signals(settings: &Settings) -> anyhow::Result<Report> {
     let program = program(settings)?;
-    let jobs = Job::all(&program)?;
+    let jobs = Job::all()?;
     trials::signals::signals(&program, &jobs, settings.count, LIMIT, settings.seed)
 }
 

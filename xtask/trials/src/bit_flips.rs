@@ -33,7 +33,7 @@ pub fn bit_flips(program: &Program, count: usize, seed: u64) -> anyhow::Result<R
     let mut random = Random::new(seed);
     let place = tempfile::tempdir()?;
     // Their images are there as long as they are.
-    let (train, figures) = (Job::train(program)?, Job::figures()?);
+    let (train, figures) = (Job::train()?, Job::figures()?);
     let readings = readings(program, &train, &figures, place.path())?;
     let mut found = BTreeMap::<String, [usize; 3]>::new();
     for _ in 0..count {

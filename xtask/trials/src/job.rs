@@ -54,20 +54,14 @@ model.hidden = [40]
 "#;
 
 impl Job {
-    /// Training of a run of some seconds that writes checkpoints as often as the
-    /// program lets it.
+    /// Training of a run of some seconds that often writes checkpoints.
     ///
     /// # Errors
-    /// When the program cannot be started.
-    pub fn train(program: &Program) -> anyhow::Result<Self> {
+    /// When its images cannot be written.
+    pub fn train() -> anyhow::Result<Self> {
+        let often = "--checkpoint-every 100ms";
         let data = tempfile::tempdir()?;
         let images = images::write(data.path())?;
-        let option = "--checkpoint-every";
-        let often = if program.has_option("train", option)? {
-            "--checkpoint-every 100ms"
-        } else {
-            ""
-        };
         let command = format!(
             "train {images} --hidden 48 --latent 2 --batch 40 --epochs 100 --out run {often}"
         );
@@ -125,13 +119,9 @@ impl Job {
     /// All three.
     ///
     /// # Errors
-    /// When the program cannot be started.
-    pub fn all(program: &Program) -> anyhow::Result<Vec<Self>> {
-        Ok(vec![
-            Self::train(program)?,
-            Self::figures()?,
-            Self::reproduce()?,
-        ])
+    /// When their images cannot be written.
+    pub fn all() -> anyhow::Result<Vec<Self>> {
+        Ok(vec![Self::train()?, Self::figures()?, Self::reproduce()?])
     }
 
     /// Puts into an empty folder what the job needs.

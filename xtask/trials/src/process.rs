@@ -83,15 +83,6 @@ impl Program {
     pub fn run(&self, folder: &Path, arguments: &[String]) -> anyhow::Result<Ended> {
         self.start(folder, arguments)?.end()
     }
-
-    /// Whether `command --help` has this option.
-    ///
-    /// # Errors
-    /// When it cannot be started.
-    pub fn has_option(&self, command: &str, option: &str) -> anyhow::Result<bool> {
-        let help = self.run(Path::new("."), &[command.into(), "--help".into()])?;
-        Ok(help.said.contains(option))
-    }
 }
 
 impl Process {

@@ -67,7 +67,7 @@ pub fn signals(
         }
     }
     let folder = tempfile::tempdir()?;
-    let train = Job::train(program)?;
+    let train = Job::train()?;
     train.prepare(folder.path())?;
     program.run(folder.path(), &train.first())?.well()?;
     let mirror = slow_mirror()?;

@@ -31,10 +31,7 @@ impl Man {
             let (_, page) = rendered(&command)?;
             return output.result(&json!({"page": page}), &page);
         };
-        std::fs::create_dir_all(folder).map_err(|source| runs::Error::Write {
-            path: folder.clone(),
-            source,
-        })?;
+        runs::atomic_file::create_folder(folder)?;
         let mut written = Vec::new();
         write_all(&command, folder, &mut written)?;
         let pages: Vec<_> = written.iter().map(shown).collect();

@@ -6,6 +6,7 @@ use std::path::{Component, Path, PathBuf};
 
 use durable_files::{UnfinishedFile, UnfinishedFolder};
 
+use crate::atomic_file::unwritable;
 use crate::error::Error;
 
 /// What is written, told by the name's ending.
@@ -82,10 +83,6 @@ impl Destination {
         let Some(kind) = kind else {
             return Err(wrong_kind(path, kinds));
         };
-        let unwritable = |source| Error::Write {
-            path: path.to_owned(),
-            source,
-        };
         if path.file_name().is_none() {
             return Err(Error::Configuration(format!(
                 "-o is {}, which is no new name; expected a name such as {}",
@@ -100,13 +97,16 @@ impl Destination {
             .unwrap_or(Path::new("."));
         if !parent.is_dir() {
             let missing = format!("there is no folder {}", parent.display());
-            return Err(unwritable(io::Error::new(io::ErrorKind::NotFound, missing)));
+            return Err(unwritable(path)(io::Error::new(
+                io::ErrorKind::NotFound,
+                missing,
+            )));
         }
         let unfinished = match kind {
             Kind::Folder => UnfinishedFolder::create(path).map(Unfinished::Folder),
             _ => UnfinishedFile::create(path).map(Unfinished::File),
         };
-        let unfinished = unfinished.map_err(unwritable)?;
+        let unfinished = unfinished.map_err(unwritable(path))?;
         Ok(Self {
             path: path.to_owned(),
             kind,
@@ -162,18 +162,13 @@ impl Destination {
         let Unfinished::Folder(folder) = &self.unfinished else {
             unreachable!("a file holds no files");
         };
-        folder.add(name, bytes).map_err(|source| Error::Write {
-            path: self.path.join(name),
-            source,
-        })
+        let path = self.path.join(name);
+        folder.add(name, bytes).map_err(unwritable(&path))
     }
 
     /// An error of writing it.
     pub(super) fn failure(&self, source: io::Error) -> Error {
-        Error::Write {
-            path: self.path.clone(),
-            source,
-        }
+        unwritable(&self.path)(source)
     }
 
     /// Gives it its name.
@@ -188,10 +183,8 @@ impl Destination {
             Unfinished::File(file) => file.publish(),
             Unfinished::Folder(folder) => folder.publish(),
         };
-        match result {
-            Ok(()) => Ok(path),
-            Err(source) => Err(Error::Write { path, source }),
-        }
+        result.map_err(unwritable(&path))?;
+        Ok(path)
     }
 }
 

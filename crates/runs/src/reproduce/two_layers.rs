@@ -19,15 +19,12 @@ use super::likelihoods::{EVALUATION_SEED, Measured};
 use crate::configuration::{Configuration, TwoLayerConfiguration};
 use crate::environment::{Environment, threads};
 use crate::error::Error;
-use crate::metrics::MetricsLog;
 use crate::needed_memory::require_for_two_layers;
 use crate::report;
 use crate::run_data;
-use crate::run_folder::{EpochMetrics, Losses, RunFolder, RunResult, SETTINGS, Status};
+use crate::run_folder::{EpochMetrics, Losses, RunFolder, SETTINGS};
 use crate::run_images::{RunImages, treated};
-use crate::training::{
-    Checkpoints, Run, attachments, has_diverged, images_per_second, metadata, seen_after,
-};
+use crate::training::{Checkpoints, Identity, Record, Run, images_per_second, or_divergence};
 
 /// Steps between two reports of progress.
 const STEPS: usize = 100;
@@ -60,59 +57,41 @@ pub(super) fn train(
     let _taken = folder.take(&workshop.request.command)?;
     let epochs = configuration.training.epochs;
     let mut observer = workshop.observer.training(name, epochs);
-    let mut last = None;
-    let fingerprint = &run.dataset.fingerprint;
-    let mut log = if folder.exists() {
-        let kept = if folder.state().exists() {
-            let attachments = trainer.load_state(&folder.state())?;
-            folder.check_state(&attachments, configuration, fingerprint)?
-        } else {
-            Some(Vec::new())
-        };
-        let epochs = trainer.epoch() as usize;
-        let resumed = MetricsLog::resume(&folder.metrics(), kept.as_deref(), epochs)?;
-        if let Some(sentence) = &resumed.mended {
-            observer.mended(sentence);
-        }
-        observer.resumed(resumed.metrics.len());
-        last = resumed.metrics.last().copied();
-        if let Some(digest) = &former {
+    let identity = Identity {
+        folder,
+        configuration,
+        fingerprint: &run.dataset.fingerprint,
+        digest,
+    };
+    let mut record = if folder.exists() {
+        let record = Record::take_up(identity, former.is_some(), observer.as_mut(), |state| {
+            let attachments = trainer.load_state(state)?;
+            Ok((attachments, trainer.epoch()))
+        })?;
+        if let Some(former) = &former {
             // Not before everything has been found that it goes on from.
-            folder.extend_as(&described.to_toml()?, digest)?;
+            folder.extend_as(&described.to_toml()?, former)?;
         }
-        resumed.log
+        record
     } else {
-        let environment = Environment::describe(run.threads, fingerprint);
+        let environment = Environment::describe(run.threads, identity.fingerprint);
         let text = described.to_toml()?;
         folder.create_as(&text, &workshop.request.command, &environment)?;
-        MetricsLog::begin(&folder.metrics())?
+        Record::begin(identity)?
     };
     observer.began(&images.statement());
     let interrupt = workshop.interrupt;
     let total = (epochs * trainer.steps_in_epoch()) as f64;
-    let result = |trainer: &TwoLayerTrainer, last, divergence: Option<String>| {
-        folder.write_result(&RunResult {
-            status: if divergence.is_some() {
-                Status::Diverged
-            } else {
-                Status::Done
-            },
-            digest: digest.clone(),
-            epochs: trainer.epoch() as usize,
-            steps: trainer.steps(),
-            last,
-            best_epoch: None,
-            divergence,
-        })
-    };
     let mut checkpoints = Checkpoints::every(workshop.request.checkpoint_every, interrupt);
     let mut training = Duration::ZERO;
     while (trainer.epoch() as usize) < epochs {
         let began = Instant::now();
-        let steps = trainer.run_steps(STEPS, &mut |_| !checkpoints.are_due());
+        let trained = trainer.run_steps(STEPS, &mut |_| !checkpoints.are_due());
         training += began.elapsed();
         observer.progressed(trainer.steps() as f64 / total);
-        match steps {
+        let (epoch, steps) = (trainer.epoch(), trainer.steps());
+        let measured = match trained {
+            Ok(None) => None,
             Ok(Some(trained)) => {
                 let trained = Losses {
                     loss: trained.loss,
@@ -120,38 +99,27 @@ pub(super) fn train(
                     kl: trained.kl,
                 };
                 let seconds = std::mem::take(&mut training).as_secs_f64();
-                let metrics = match metrics(&trainer, &images, trained, seconds) {
-                    Err(Error::Evaluation(error)) if has_diverged(&error) => {
-                        let text = seen_after(trainer.epoch(), trainer.steps(), &error);
-                        log.sync()?;
-                        result(&trainer, last, Some(text.clone()))?;
-                        observer.finished();
-                        return Err(run.diverged(text));
-                    }
-                    measured => measured?,
-                };
-                log.append(&metrics)?;
-                observer.epoch(&metrics, epochs);
-                last = Some(metrics);
+                let measured = metrics(&trainer, &images, trained, seconds);
+                Some(or_divergence(measured, epoch, steps)?)
             }
-            Ok(None) => {}
-            Err(divergence) => {
-                let text = divergence.to_string();
-                log.sync()?;
-                result(&trainer, last, Some(text.clone()))?;
-                observer.finished();
-                return Err(run.diverged(text));
+            Err(diverged) => Some(Err(diverged.to_string())),
+        };
+        match measured {
+            None => {}
+            Some(Ok(metrics)) => {
+                record.append(metrics)?;
+                observer.epoch(&metrics, epochs);
+            }
+            Some(Err(divergence)) => {
+                return Err(record.diverge(divergence, epoch, steps, observer.as_mut())?);
             }
         }
         let complete = trainer.epoch() as usize >= epochs;
         if complete || checkpoints.are_due() {
             let _stay = interrupt.stay();
-            let settings = configuration.identity().to_toml()?;
-            let attachments = attachments(&settings, fingerprint, &log);
-            let metadata = metadata(settings, trainer.epoch(), trainer.steps());
+            let metadata = record.metadata(epoch, steps);
             trainer.model().save(&folder.model(), &metadata)?;
-            log.sync()?;
-            trainer.save_state(&folder.state(), &attachments)?;
+            trainer.save_state(&folder.state(), &record.attachments()?)?;
             checkpoints.made();
             if !complete && interrupt.requested() {
                 observer.finished();
@@ -159,7 +127,7 @@ pub(super) fn train(
             }
         }
     }
-    result(&trainer, last, None)?;
+    record.finish(trainer.epoch(), trainer.steps(), None)?;
     observer.finished();
     Ok(())
 }
@@ -252,7 +220,7 @@ fn metrics(
         data_treatment: images.treatment,
         learning_rate: Some(config.learning_rate_at(trainer.epoch() - 1, steps - 1, steps)),
         seconds,
-        images_per_second: images_per_second(images, seconds),
+        images_per_second: images_per_second(images.train_count, seconds),
     })
 }
 

@@ -1,5 +1,6 @@
 //! Training one model into a run folder: start, resume, checkpoint, finish.
 
+mod record;
 mod run;
 
 use std::path::{Path, PathBuf};
@@ -17,10 +18,8 @@ use crate::interrupt::Interrupt;
 use crate::run_data::{DataLocation, RunData, anchored, refuse_inside};
 use crate::run_folder::{EpochMetrics, RunFolder, RunResult, Status};
 
+pub(crate) use self::record::{Checkpoints, Identity, Record, images_per_second, or_divergence};
 pub use self::run::Run;
-pub(crate) use self::run::{
-    Checkpoints, attachments, has_diverged, images_per_second, metadata, seen_after,
-};
 
 /// How long a run goes on without a checkpoint, unless it is told otherwise:
 /// what a kill costs at most.

@@ -1,23 +1,21 @@
 //! One run in its folder: begun, resumed, checkpointed, finished.
 
-use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use datasets::{Dataset, TestOrigin};
-use evaluation::EvaluationError;
-use models::{Attachments, Diverged, EpochLosses, Images, Model, Standardisation, Trainer};
+use models::{Diverged, EpochLosses, Images, Model, Standardisation, Trainer};
 
-use super::{Observer, Outcome, diverged, outcome, unfinished};
+use super::{
+    Checkpoints, Identity, Observer, Outcome, Record, images_per_second, or_divergence, outcome,
+    unfinished,
+};
 use crate::configuration::Configuration;
 use crate::early_stopping::EarlyStopping;
 use crate::environment::Environment;
 use crate::error::Error;
 use crate::interrupt::Interrupt;
-use crate::metrics::{MetricsLog, Resumed};
 use crate::needed_memory::require_for_training;
-use crate::run_folder::{
-    DATA, EpochMetrics, Losses, METRICS, RunFolder, RunResult, SETTINGS, Status,
-};
+use crate::run_folder::{EpochMetrics, Losses, RunFolder, RunResult};
 use crate::run_images::RunImages;
 use crate::trajectories::Trajectories;
 
@@ -68,9 +66,8 @@ impl Run<'_> {
         let environment = Environment::describe(self.threads, &self.dataset.fingerprint);
         self.folder
             .create(self.configuration, self.command, &environment)?;
-        let log = MetricsLog::begin(&self.folder.metrics())?;
-        let begun = (log, Vec::new());
-        self.go_on(trainer, &images, begun, false, interrupt, observer)
+        let record = Record::begin(self.identity())?;
+        self.go_on(trainer, &images, record, false, interrupt, observer)
     }
 
     /// Continues from the last checkpoint, or from the beginning when the run
@@ -95,37 +92,11 @@ impl Run<'_> {
         let images = self.images()?;
         let mut trainer = self.trainer(&images)?;
         let _taken = self.folder.take(self.command)?;
-        let state = self.folder.state();
-        let kept = if state.exists() {
-            let attachments = trainer.load_state(&state)?;
-            self.folder
-                .check_state(&attachments, self.configuration, &self.dataset.fingerprint)?
-        } else if is_longer {
-            return Err(Error::RunFolder(format!(
-                "{} is gone, without which a finished run cannot go on; put it back, or train the longer one into another folder",
-                state.display()
-            )));
-        } else {
-            if self.folder.model().exists() {
-                observer.mended(&format!(
-                    "there is no {}, so that training begins again",
-                    state.display()
-                ));
-            }
-            Some(Vec::new())
-        };
-        let epochs = trainer.epoch() as usize;
-        let Resumed {
-            log,
-            metrics,
-            mended,
-        } = MetricsLog::resume(&self.folder.metrics(), kept.as_deref(), epochs)?;
-        if let Some(sentence) = mended {
-            observer.mended(&sentence);
-        }
-        observer.resumed(metrics.len());
-        let resumed = (log, metrics);
-        self.go_on(trainer, &images, resumed, is_longer, interrupt, observer)
+        let record = Record::take_up(self.identity(), is_longer, observer, |state| {
+            let attachments = trainer.load_state(state)?;
+            Ok((attachments, trainer.epoch()))
+        })?;
+        self.go_on(trainer, &images, record, is_longer, interrupt, observer)
     }
 
     /// Starts, continues, or returns the finished run.
@@ -187,8 +158,13 @@ impl Run<'_> {
         self.configuration.digest(&self.dataset.fingerprint)
     }
 
-    pub(crate) fn diverged(&self, divergence: String) -> Error {
-        diverged(&self.folder, divergence)
+    fn identity(&self) -> Identity<'_> {
+        Identity {
+            folder: &self.folder,
+            configuration: self.configuration,
+            fingerprint: &self.dataset.fingerprint,
+            digest: self.digest(),
+        }
     }
 
     pub(crate) fn images(&self) -> Result<RunImages<'_>, Error> {
@@ -227,20 +203,20 @@ impl Run<'_> {
         &self,
         mut trainer: Trainer,
         images: &RunImages<'_>,
-        (mut log, metrics): (MetricsLog, Vec<EpochMetrics>),
+        mut record: Record<'_>,
         is_longer: bool,
         interrupt: &Interrupt,
         observer: &mut dyn Observer,
     ) -> Result<Outcome, Error> {
         let epochs = self.configuration.training.epochs;
-        let mut last = metrics.last().copied();
         let mut trajectories = Trajectories::begin(
             &self.configuration.tracking,
             self.dataset,
             &trainer,
             &self.folder,
         )?;
-        let mut stopping = EarlyStopping::begin(self.configuration, &metrics, &self.folder)?;
+        let mut stopping =
+            EarlyStopping::begin(self.configuration, record.metrics(), &self.folder)?;
         if is_longer {
             // Not before everything has been found that it goes on from.
             self.folder.extend(self.configuration)?;
@@ -252,39 +228,37 @@ impl Run<'_> {
         let mut checkpoints = Checkpoints::every(self.checkpoint_every, interrupt);
         let mut spent = Duration::ZERO;
         while (trainer.epoch() as usize) < epochs && !stopping.is_due(trainer.epoch()) {
-            match self.epoch(
+            let trained = self.epoch(
                 &mut trainer,
                 &mut trajectories,
                 &checkpoints,
                 &mut spent,
                 observer,
-            ) {
+            );
+            let (epoch, steps) = (trainer.epoch(), trainer.steps());
+            let measured = match trained {
+                Ok(None) => None,
                 Ok(Some(trained)) => {
-                    let metrics = match self.metrics(&trainer, images, &trained) {
-                        // Weights may be finite and what they compute not.
-                        Err(Error::Evaluation(error)) if has_diverged(&error) => {
-                            let divergence = seen_after(trainer.epoch(), trainer.steps(), &error);
-                            return Err(
-                                self.record_divergence(divergence, &trainer, &log, last, observer)?
-                            );
-                        }
-                        measured => measured?,
-                    };
-                    log.append(&metrics)?;
+                    let measured = self.metrics(&trainer, images, &trained);
+                    Some(or_divergence(measured, epoch, steps)?)
+                }
+                Err(diverged) => Some(Err(diverged.to_string())),
+            };
+            match measured {
+                None => {}
+                Some(Ok(metrics)) => {
+                    record.append(metrics)?;
                     stopping.observe(&metrics, trainer.model());
                     observer.epoch(&metrics, epochs);
-                    last = Some(metrics);
                 }
-                Ok(None) => {}
-                Err(divergence) => {
-                    let divergence = divergence.to_string();
-                    return Err(self.record_divergence(divergence, &trainer, &log, last, observer)?);
+                Some(Err(divergence)) => {
+                    return Err(record.diverge(divergence, epoch, steps, observer)?);
                 }
             }
             let complete = trainer.epoch() as usize >= epochs || stopping.is_due(trainer.epoch());
             if !complete && checkpoints.are_due() {
                 let _stay = interrupt.stay();
-                self.checkpoint(&trainer, &trajectories, &mut stopping, &log, false)?;
+                self.checkpoint(&trainer, &trajectories, &mut stopping, &record, false)?;
                 checkpoints.made();
                 if interrupt.requested() {
                     observer.finished();
@@ -295,22 +269,13 @@ impl Run<'_> {
             }
         }
         let _stay = interrupt.stay();
-        self.checkpoint(&trainer, &trajectories, &mut stopping, &log, true)?;
+        self.checkpoint(&trainer, &trajectories, &mut stopping, &record, true)?;
         if let (Some(best), Some(epoch)) = (stopping.best_model(), stopping.best_epoch()) {
             let epoch = epoch as u64;
-            let metadata = self.metadata(epoch, epoch * trainer.steps_in_epoch() as u64)?;
+            let metadata = record.metadata(epoch, epoch * trainer.steps_in_epoch() as u64);
             best.save(&self.folder.model(), &metadata)?;
         }
-        let result = RunResult {
-            status: Status::Done,
-            digest: self.digest(),
-            epochs: trainer.epoch() as usize,
-            steps: trainer.steps(),
-            last,
-            best_epoch: stopping.best_epoch(),
-            divergence: None,
-        };
-        self.folder.write_result(&result)?;
+        let result = record.finish(trainer.epoch(), trainer.steps(), stopping.best_epoch())?;
         observer.finished();
         Ok(Outcome {
             folder: self.folder.clone(),
@@ -375,7 +340,7 @@ impl Run<'_> {
             data_treatment: images.treatment,
             learning_rate: Some(config.learning_rate_at(trainer.epoch() - 1, steps - 1, steps)),
             seconds: trained.seconds,
-            images_per_second: images_per_second(images, trained.seconds),
+            images_per_second: images_per_second(images.train_count, trained.seconds),
         })
     }
 
@@ -397,120 +362,18 @@ impl Run<'_> {
         trainer: &Trainer,
         trajectories: &Trajectories,
         stopping: &mut EarlyStopping,
-        log: &MetricsLog,
+        record: &Record<'_>,
         is_end: bool,
     ) -> Result<(), Error> {
         // The state comes last: what was written before it without it is cut
         // back or replaced when the run is resumed from the older state.
-        let metadata = self.metadata(trainer.epoch(), trainer.steps())?;
         let per_epoch = trainer.steps_in_epoch() as u64;
-        let of_best = |epoch| self.metadata(epoch, epoch * per_epoch);
+        let of_best = |epoch| record.metadata(epoch, epoch * per_epoch);
         stopping.write(&self.folder, is_end, of_best)?;
         trajectories.write(&self.folder.trajectories())?;
+        let metadata = record.metadata(trainer.epoch(), trainer.steps());
         trainer.model().save(&self.folder.model(), &metadata)?;
-        log.sync()?;
-        let settings = &metadata[SETTINGS];
-        let attachments = attachments(settings, &self.dataset.fingerprint, log);
-        trainer.save_state(&self.folder.state(), &attachments)?;
+        trainer.save_state(&self.folder.state(), &record.attachments()?)?;
         Ok(())
     }
-
-    fn metadata(&self, epochs: u64, steps: u64) -> Result<BTreeMap<String, String>, Error> {
-        let settings = self.configuration.identity().to_toml()?;
-        Ok(metadata(settings, epochs, steps))
-    }
-
-    fn record_divergence(
-        &self,
-        text: String,
-        trainer: &Trainer,
-        log: &MetricsLog,
-        last: Option<EpochMetrics>,
-        observer: &mut dyn Observer,
-    ) -> Result<Error, Error> {
-        log.sync()?;
-        self.folder.write_result(&RunResult {
-            status: Status::Diverged,
-            digest: self.digest(),
-            epochs: trainer.epoch() as usize,
-            steps: trainer.steps(),
-            last,
-            best_epoch: None,
-            divergence: Some(text.clone()),
-        })?;
-        observer.finished();
-        Ok(self.diverged(text))
-    }
-}
-
-/// Whether a measurement fails because of what the weights compute: they may
-/// be finite and that not.
-pub(crate) fn has_diverged(error: &EvaluationError) -> bool {
-    matches!(
-        error,
-        EvaluationError::NotFinite { .. } | EvaluationError::Variance { .. }
-    )
-}
-
-/// Training images per second of an epoch; of one that the clock did not see
-/// pass, no infinity, for which JSON has no word.
-pub(crate) fn images_per_second(images: &RunImages<'_>, seconds: f64) -> f64 {
-    const LEAST_SECONDS: f64 = 1e-9;
-    images.train_count as f64 / seconds.max(LEAST_SECONDS)
-}
-
-/// A divergence that the weights alone do not show.
-pub(crate) fn seen_after(epoch: u64, step: u64, error: &EvaluationError) -> String {
-    format!("training diverged, as the test pass after epoch {epoch}, step {step} shows: {error}")
-}
-
-/// When a run is to be checkpointed.
-#[derive(Debug)]
-pub(crate) struct Checkpoints<'a> {
-    every: Duration,
-    last: Instant,
-    interrupt: &'a Interrupt,
-}
-
-impl<'a> Checkpoints<'a> {
-    /// From now on, each time that `every` has passed or a stop is asked for.
-    pub(crate) fn every(every: Duration, interrupt: &'a Interrupt) -> Self {
-        Self {
-            every,
-            last: Instant::now(),
-            interrupt,
-        }
-    }
-
-    /// Whether one is to be made after the step.
-    pub(crate) fn are_due(&self) -> bool {
-        self.interrupt.requested() || self.last.elapsed() >= self.every
-    }
-
-    /// One has been made.
-    pub(crate) fn made(&mut self) {
-        self.last = Instant::now();
-    }
-}
-
-/// What `model.safetensors` says about how it was trained and how far.
-pub(crate) fn metadata(settings: String, epochs: u64, steps: u64) -> BTreeMap<String, String> {
-    [
-        ("epoch", epochs.to_string()),
-        ("step", steps.to_string()),
-        (SETTINGS, settings),
-    ]
-    .map(|(key, value)| (key.to_owned(), value))
-    .into()
-}
-
-/// What `state.safetensors` holds of the run beside the trainer's state.
-pub(crate) fn attachments(settings: &str, data: &str, log: &MetricsLog) -> Attachments {
-    [
-        (SETTINGS, settings.as_bytes()),
-        (DATA, data.as_bytes()),
-        (METRICS, log.lines()),
-    ]
-    .map(|(name, bytes)| (name.to_owned(), bytes.to_vec()))
-    .into()
 }
