@@ -40,12 +40,10 @@ impl Place {
     }
 
     pub(crate) fn wrong(&self, found: impl Into<String>, expected: impl Into<String>) -> DataError {
-        // What was found comes from the file; a sentence stays on its line.
-        let found = found.into();
         DataError::Table {
             path: self.path.clone(),
             place: self.within.clone(),
-            found: found.replace(char::is_control, "\u{fffd}"),
+            found: input_files::on_one_line(found.into()),
             expected: expected.into(),
         }
     }

@@ -45,6 +45,17 @@ pub fn read(path: &Path) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// What a parser says about a file, or what it found there, on one line: names
+/// that come out of a damaged file may hold anything.
+///
+/// ```
+/// assert_eq!(input_files::on_one_line("no column x\ny"), "no column x\u{fffd}y");
+/// ```
+#[must_use]
+pub fn on_one_line(words: impl std::fmt::Display) -> String {
+    words.to_string().replace(char::is_control, "\u{fffd}")
+}
+
 /// The text of a regular file.
 ///
 /// # Errors

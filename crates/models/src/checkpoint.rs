@@ -201,7 +201,7 @@ impl Checkpoint {
         let mut checkpoint =
             Self::from_bytes(&bytes).map_err(|reason| CheckpointError::Format {
                 path: path.to_owned(),
-                reason,
+                reason: input_files::on_one_line(reason),
             })?;
         let is_sealed = seal::check_within(&bytes, header(&bytes), SEAL);
         let of_sealed = checkpoint

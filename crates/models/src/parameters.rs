@@ -171,7 +171,8 @@ pub enum TensorError {
     },
     /// A tensor the model has not, or has only once.
     #[error(
-        "tensor {0} is unknown to this model or given twice; expected exactly the tensors of its architecture"
+        "tensor {} is unknown to this model or given twice; expected exactly the tensors of its architecture",
+        .0.escape_debug()
     )]
     Unexpected(String),
     /// A tensor of another shape.

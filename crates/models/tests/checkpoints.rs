@@ -334,6 +334,21 @@ fn a_changed_bit_anywhere_in_a_file_is_found() {
 }
 
 #[test]
+fn what_a_damaged_file_holds_does_not_break_a_sentence() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.safetensors");
+    // The parser names the tensor in its error.
+    let header = br#"{"co\nder.0.weight":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}"#;
+    let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
+    bytes.extend(header);
+    bytes.extend([0; 8]);
+    std::fs::write(&path, bytes).unwrap();
+    let sentence = Model::load(&path).unwrap_err().to_string();
+    assert!(sentence.contains("der.0.weight"), "{sentence}");
+    assert!(!sentence.contains(char::is_control), "{sentence}");
+}
+
+#[test]
 fn damaged_and_absent_files_are_errors() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model.safetensors");

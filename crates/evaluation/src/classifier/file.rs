@@ -93,7 +93,8 @@ impl Classifier {
         let wrong = |found: String| EvaluationError::ClassifierFile {
             path: path.to_owned(),
             problem: format!(
-                "{found}, expected a classifier written by this program; delete the file to train it anew"
+                "{}, expected a classifier written by this program; delete the file to train it anew",
+                input_files::on_one_line(found)
             ),
         };
         let bytes = input_files::read(path).map_err(|e| wrong(format!("cannot be read ({e})")))?;
