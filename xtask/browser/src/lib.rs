@@ -7,6 +7,7 @@
 
 #![forbid(unsafe_code)]
 
+mod accessibility;
 mod connection;
 mod heard;
 mod input;
@@ -14,6 +15,7 @@ mod keys;
 mod page;
 mod process;
 
+pub use accessibility::AccessibilityRules;
 pub use heard::{Heard, Line};
 pub use input::Point;
 pub use page::{Look, Page, Rectangle, file_address};

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use browser::{Browser, Look, Point, file_address};
+use browser::{AccessibilityRules, Browser, Look, Point, file_address};
 use serde_json::json;
 
 #[allow(clippy::print_stderr)]
@@ -265,6 +265,49 @@ fn a_page_is_measured() {
         throttled > 4.0 * plain
     });
     assert!(slower, "{times:?} ms");
+}
+
+#[test]
+#[allow(clippy::print_stderr)]
+fn what_keeps_people_out_is_found() {
+    if std::env::var_os("EXPLORER_PAGE").is_none_or(|extent| extent != "full") {
+        eprintln!("skipped: axe-core is fetched where EXPLORER_PAGE is 'full'");
+        return;
+    }
+    let rules = match AccessibilityRules::fetch() {
+        Ok(rules) => rules,
+        Err(why) => {
+            eprintln!("skipped: axe-core cannot be had: {why:#}");
+            return;
+        }
+    };
+    let Some(browser) = browser() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let page = browser.page(&Look::default()).unwrap();
+    let barriers = |body: &str| {
+        page.open(&written(folder.path(), body)).unwrap();
+        page.barriers(&rules).unwrap()
+    };
+    let small = "style='display: inline-block; width: 9px; height: 9px; padding: 0'";
+    let policy = "<meta http-equiv=Content-Security-Policy content=\"default-src 'none'\">";
+    let none = barriers(&format!("{policy}<main><h1>A</h1><p>text</main>"));
+    assert_eq!(none, [""; 0]);
+    for (body, expected) in [
+        ("<img src='data:,' width=9 height=9>", "image-alt"),
+        (
+            "<p style='color: #bbb; background: #fff'>pale",
+            "color-contrast",
+        ),
+        (
+            &format!(
+                "<button {small} aria-label=a></button><button {small} aria-label=b></button>"
+            ),
+            "target-size",
+        ),
+    ] {
+        let found = barriers(body);
+        assert!(found[0].starts_with(expected), "{body}: {found:?}");
+    }
 }
 
 #[test]
