@@ -32,9 +32,9 @@ pub(crate) struct Ci {
     #[arg(long, value_name = "CHECK")]
     only: Vec<String>,
 
-    /// Also run what takes longer than a gate may: changed files for every
-    /// reader, kills, power cuts, two writers, full disks, signals, changed bits,
-    /// ThreadSanitizer and Miri.
+    /// Also run what takes longer than a gate may: pages in a browser under the
+    /// rules of accessibility, changed files for every reader, kills, power cuts,
+    /// two writers, full disks, signals, changed bits, ThreadSanitizer and Miri.
     #[arg(long)]
     full: bool,
 
@@ -174,6 +174,28 @@ const LONGER_CHECKS: &[Check] = &[
                 "parquet",
             ],
             environment: &[],
+        },
+    },
+    // One test at a time, for some measure, and with what must be fetched first.
+    Check {
+        name: "explorer",
+        work: Work::Cargo {
+            arguments: &[
+                "test",
+                "--locked",
+                "-p",
+                "browser",
+                "-p",
+                "latent-atlas",
+                "--test",
+                "pages",
+                "--test",
+                "figures_page",
+                "--",
+                "--nocapture",
+                "--test-threads=1",
+            ],
+            environment: &[("EXPLORER_PAGE", "full")],
         },
     },
     Check {

@@ -137,7 +137,8 @@ fn table(html: &mut String, table: &Table, kind: Kind) -> Result<(), VizError> {
         let caption = inline(&table.caption)?;
         let _ = writeln!(html, "<figcaption>{caption}</figcaption>");
     }
-    html.push_str("<div class=\"scroll\">\n<table>\n");
+    // What can be scrolled must be so by the keyboard too.
+    html.push_str("<div class=\"scroll\" tabindex=\"0\">\n<table>\n");
     html.push_str("<thead>\n<tr>");
     for (index, column) in table.columns.iter().enumerate() {
         let numbers = table.rows.iter().any(|row| {
