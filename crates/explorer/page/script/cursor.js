@@ -13,7 +13,7 @@ function moveTo(app, view, u, v) {
 
 function moveToCode(app, view, z) {
   const { state } = app;
-  if (state.active !== view.k) activate(app, view.k);
+  if (state.active !== view.k) activateView(app, view.k);
   state.cursors[view.k] = Float64Array.from(z);
   view.follows = null;
   for (const other of app.views) if (other !== view) followFrom(app, view, other);
@@ -35,7 +35,7 @@ function followFrom(app, view, other) {
   }
 }
 
-function activate(app, k) {
+function activateView(app, k) {
   app.state.active = k;
   app.views.forEach((view) => view.section.classList.toggle('active', view.k === k));
   app.changed();
@@ -150,7 +150,7 @@ function listen(app, view) {
   element.addEventListener('keydown', (event) => onKey(app, view, event));
   element.addEventListener('focus', () => {
     if (app.state.active !== view.k) {
-      activate(app, view.k);
+      activateView(app, view.k);
       app.draw();
     }
   });
@@ -179,7 +179,7 @@ function clicked(app, view, event) {
   }
   const near = nearestDot(app, view, u, v);
   if (near !== null && near.distance < within) {
-    activate(app, view.k);
+    activateView(app, view.k);
     chooseImage(app, near.image);
   } else {
     moveTo(app, view, u, v);

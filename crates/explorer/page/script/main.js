@@ -109,7 +109,7 @@ function startFrom(app, found) {
     }
     moveToCode(app, view, found.z);
   }
-  activate(app, state.active);
+  activateView(app, state.active);
 }
 
 async function openExplorer() {
