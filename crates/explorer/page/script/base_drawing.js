@@ -14,9 +14,15 @@ function drawBase(app, view, theme) {
     context.globalAlpha = 1;
   }
   if (layers.regions && view.layers.regions) drawRegions(app, context, view);
-  if (view.model.kind !== 'ae' && app.state.choices[view.k].kind !== 'principal') drawPrior(context, view, theme);
   if (layers.ellipses && view.model.logVariance) drawEllipses(app, context, view);
-  if (layers.codes) drawCodes(app, context, view, theme);
+}
+
+// Codes, names and axes change seldom; the fields below them grow while they are made.
+function drawDots(app, view, theme) {
+  const context = view.dots.getContext('2d');
+  context.clearRect(0, 0, view.size, view.size);
+  if (view.model.kind !== 'ae' && app.state.choices[view.k].kind !== 'principal') drawPrior(context, view, theme);
+  if (app.state.layers.codes) drawCodes(app, context, view, theme);
   drawAxes(context, view, theme);
 }
 
@@ -33,9 +39,18 @@ function cellOf(view, map, row, column) {
   return [left, top, right - left, bottom - top];
 }
 
+// To whole pixels, so that no line shows between neighbours.
+function fillCell(context, view, map, row, column) {
+  const [left, top, width, height] = cellOf(view, map, row, column);
+  const [x, y] = [Math.round(left), Math.round(top)];
+  context.fillRect(x, y, Math.round(left + width) - x, Math.round(top + height) - y);
+}
+
 function drawMap(context, view, layers) {
   const { map } = view.layers;
   context.globalAlpha = layers.stretch ? 0.55 : 1;
+  context.fillStyle = '#000';
+  if (!layers.stretch) for (const { row, column } of map.tiles) fillCell(context, view, map, row, column);
   for (const { row, column, canvas } of map.tiles) {
     let [left, top, width, height] = cellOf(view, map, row, column);
     if (left > view.size || top > view.size || left + width < 0 || top + height < 0) continue;
@@ -45,14 +60,9 @@ function drawMap(context, view, layers) {
     top += (height - down) / 2;
     context.imageSmoothingEnabled = scale < 1;
     context.imageSmoothingQuality = 'medium';
-    context.drawImage(canvas, left, top, across - 0.5, down - 0.5);
+    context.drawImage(canvas, left, top, across, down);
   }
   context.globalAlpha = 1;
-  if (layers.codes) {
-    // Dots are seen against paler images.
-    context.fillStyle = 'rgba(0,0,0,0.35)';
-    for (const { row, column } of map.tiles) context.fillRect(...cellOf(view, map, row, column));
-  }
 }
 
 function drawRegions(app, context, view) {
@@ -60,7 +70,7 @@ function drawRegions(app, context, view) {
   context.globalAlpha = 0.6;
   for (const { row, column, label } of regions) {
     context.fillStyle = app.data.colours[label];
-    context.fillRect(...cellOf(view, map, row, column));
+    fillCell(context, view, map, row, column);
   }
   context.globalAlpha = 1;
 }
@@ -121,7 +131,7 @@ const colourOf = (data, image) => data.labels ? data.colours[data.labels[image]]
 
 function drawCodes(app, context, view, theme) {
   const { data } = app;
-  const radius = (data.images > 4000 ? 1.5 : data.images > 800 ? 2 : 3) * view.scale;
+  const radius = (data.images > 4000 ? 1.3 : data.images > 800 ? 2 : 3) * view.scale;
   const side = Math.ceil(2 * radius + 2);
   const dots = new Map();
   const dotOf = (colour) => {
@@ -137,7 +147,7 @@ function drawCodes(app, context, view, theme) {
     }
     return dots.get(colour);
   };
-  context.globalAlpha = 0.85;
+  context.globalAlpha = app.state.layers.map === 'none' ? 0.85 : 0.65;
   for (let image = 0; image < data.images; image++) {
     if (isHidden(app, image)) continue;
     const [x, y] = toCanvas(view, view.points[2 * image], view.points[2 * image + 1]);

@@ -11,15 +11,24 @@ const MOST_KEPT_RECONSTRUCTIONS = 500;
 function inspect(app, view) {
   const z = app.state.cursors[view.k];
   drawRow(view.decoded, app.data.shape, brightness(view.model, app.data, decode(view.model, z)));
-  const far = cue(view.model, z);
+  const far = cueAt(view.model, z);
   view.cue = far;
   view.code.textContent = TEXT.code(z);
-  view.badge.textContent = TEXT.badge(far);
+  view.badge.textContent = TEXT.badge(app.data, far);
   view.badge.classList.toggle('far', far.share > 0.95);
   view.caption.textContent = view.follows === null ? TEXT.decoded : TEXT.follows(app.data, view.follows);
-  view.ranges.textContent = TEXT.ranges(...[0, 1].map((axis) =>
-    `${shortNumber(view.centre[axis] - view.half)} … ${shortNumber(view.centre[axis] + view.half)}`));
 }
+
+// How far a code is from the data, and whose code it is where it is one.
+function cueAt(model, z) {
+  const { image, distance } = nearestCode(model, z);
+  return { ...cue(model, z), image, isCode: distance <= CODE_TOLERANCE * spreadOf(model) };
+}
+
+// A code of the page is stored to about a part in 65,536 of its range.
+const CODE_TOLERANCE = 1e-5;
+
+const spreadOf = (model) => Math.sqrt(model.variance.reduce((sum, value) => sum + value, 0));
 
 // Once the cursor rests: the neighbours, and one sentence for who listens.
 function settle(app) {
@@ -32,7 +41,7 @@ function settle(app) {
   app.saying = setTimeout(() => {
     const view = app.views[app.state.active];
     const z = app.state.cursors[view.k];
-    app.say(TEXT.seen(view.model, app.data, { z, cue: view.cue, image: nearestCode(view.model, z).image }));
+    app.say(TEXT.seen(view.model, app.data, { z, cue: view.cue }));
   }, SAID_MILLISECONDS);
 }
 

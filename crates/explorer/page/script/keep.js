@@ -52,7 +52,7 @@ function pictureOf(app) {
     context.fillText(view.model.title, left, gap * 0.6, size);
     context.fillStyle = theme.plane;
     context.fillRect(left, 2 * gap, size, size);
-    for (const layer of [view.base, view.overlay]) context.drawImage(layer, left, 2 * gap, size, size);
+    for (const layer of [view.base, view.dots, view.overlay]) context.drawImage(layer, left, 2 * gap, size, size);
     const { decoded } = view;
     const scale = (foot - gap) / Math.max(decoded.width, decoded.height);
     context.imageSmoothingEnabled = false;

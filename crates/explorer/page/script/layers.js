@@ -58,7 +58,7 @@ function* makeMap(app, view, kind) {
     const canvas = document.createElement('canvas');
     drawRow(canvas, app.data.shape, shown);
     layer.tiles.push({ row, column, canvas: smaller(canvas), shown: app.data.classes.length ? Float32Array.from(shown) : null });
-    view.isStale = true;
+    view.isBaseStale = true;
     yield;
   }
 }
@@ -88,7 +88,7 @@ function* makeRegions(app, view) {
     }
     const { row, column, shown } = map.tiles[at];
     regions.push({ row, column, label: nearestImageClass(app.data, shown) });
-    view.isStale = true;
+    view.isBaseStale = true;
     yield;
   }
 }
@@ -104,7 +104,7 @@ function* makeDensity(app, view) {
   // The root, since densities of codes span decades.
   const roots = values.map((value) => Math.sqrt(value / most));
   view.layers.density = { box, canvas: fieldImage(roots, FIELD_CELLS, FIELD_CELLS, 0, 1, (share) => Math.min(1, 3 * share)) };
-  view.isStale = true;
+  view.isBaseStale = true;
 }
 
 // Posterior variances along the axes of the plane.
@@ -148,7 +148,7 @@ function* makeStretch(app, view) {
     layer.low = known[Math.floor(0.05 * known.length)];
     layer.high = known[known.length - 1];
     layer.canvas = fieldImage(values, STRETCH_CELLS, STRETCH_CELLS, layer.low, layer.high, () => 1);
-    view.isStale = true;
+    view.isBaseStale = true;
   }
   layer.isDone = true;
 }

@@ -54,10 +54,9 @@ function drawFrame(app) {
     fitCanvases(view);
     prepareLayers(app, view);
     prepareStrips(app, view);
-    if (view.isStale) {
-      view.isStale = false;
-      drawBase(app, view, app.theme);
-    }
+    if (view.isStale || view.isBaseStale) drawBase(app, view, app.theme);
+    if (view.isStale) drawDots(app, view, app.theme);
+    view.isStale = view.isBaseStale = false;
     drawOverlay(app, view, app.theme);
     if (app.hasMoved) inspect(app, view);
   }
@@ -123,7 +122,7 @@ async function openExplorer() {
   document.getElementById('static').hidden = true;
   document.getElementById('explorer').hidden = false;
   document.getElementById('about').textContent = data.images < data.rows ? TEXT.about(data, data.images) : TEXT.aboutAll(data);
-  document.getElementById('footer').textContent = TEXT.footer(data, payload.manifest.program);
+  document.getElementById('footer').textContent = TEXT.footer(data, models, payload.manifest.program);
   document.getElementById('keys').append(...TEXT.keyList.flatMap(([keys, words]) => {
     const term = document.createElement('dt');
     term.append(...keys.split(' ').flatMap((key) => [elementOf('kbd', key), document.createTextNode(' ')]));
@@ -147,7 +146,7 @@ async function openExplorer() {
   for (const view of app.views) showNeighbours(app, view);
   const view = app.views[app.state.active];
   if (app.state.image !== null) {
-    app.say(TEXT.first(view.model, data, app.state.image, app.state.cursors[view.k], view.cue));
+    app.say(TEXT.first(view.model, data, app.state.image, app.state.cursors[view.k]));
     clearTimeout(app.saying);
   }
   window.atlas = {

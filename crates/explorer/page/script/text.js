@@ -19,37 +19,34 @@ const TEXT = {
     + 'with Shift in larger steps; Enter holds it and chooses the nearest image; n and p go to the next '
     + 'and the previous image; a and b set the ends of a path; plus, minus and 0 zoom; Escape lets go.',
   about: (data, count) => `${number(count)} of ${number(data.rows)} ${data.split} of ${data.name}, `
-    + `each at ${'its code'}; ${data.noun === 'image' ? 'decoded images' : 'decoded rows'} are means under the likelihood.`,
+    + `at their codes. What is decoded is the mean of every ${data.noun === 'image' ? 'pixel' : 'value'} under the likelihood.`,
   aboutAll: (data) => `The codes of all ${number(data.rows)} ${data.split} of ${data.name}. `
     + `What is decoded is the mean of every ${data.noun === 'image' ? 'pixel' : 'value'} under the likelihood.`,
   loading: 'Opening …',
   failed: (reason) => `This page cannot be opened: ${reason}`,
   code: (z) => `z = ${codeWords(z)}`,
-  badge: (cue) => {
-    if (!(cue.share >= 0)) return 'The distance to the data is not known here.';
+  badge: (data, cue) => {
+    if (cue.isCode) return `At the data: the code of ${imageWords(data, cue.image)}.`;
+    if (!(cue.share >= 0)) return 'How far this is from the data is not known.';
     const share = percentWords(cue.share);
     return cue.share > 0.95
       ? `Far from the data: ${share} of them have a nearer neighbour.`
       : `Near the data: ${share} of them have a nearer neighbour.`;
   },
-  badgeTitle: 'How far this code is from the nearest code of the data, as the share of the data whose '
-    + 'own nearest neighbour is nearer. Above 95 % there is no reason to trust what is decoded.',
-  seen: (model, data, state) => {
-    const where = `${model.title}: z = ${codeWords(state.z)}`;
-    const image = state.image === null ? '' : ` The nearest ${data.noun} is ${imageWords(data, state.image)}.`;
-    return `${where}. ${TEXT.badge(state.cue)}${image}`;
+  seen: (model, data, { z, cue }) => {
+    const nearest = cue.isCode ? '' : ` The nearest is ${imageWords(data, cue.image)}.`;
+    return `${model.title}: z = ${codeWords(z)}. ${TEXT.badge(data, cue)}${nearest}`;
   },
   chosen: (data, image) => `Chosen: ${imageWords(data, image)}.`,
-  first: (model, data, image, z, cue) => `${imageWords(data, image, true)} is at z = ${codeWords(z)} in ${model.title}: `
-    + `the ring in the plane. Below the plane is what the decoder makes of that code, with the nearest ${data.noun}s `
-    + `and their reconstructions. ${TEXT.badge(cue)} Move over a plane to decode any other code.`,
+  first: (model, data, image, z) => `The ring is the code of ${imageWords(data, image)}, z = ${codeWords(z)} in ${model.title}. `
+    + `Below is what the decoder makes of it, beside the nearest ${data.noun}s and their reconstructions. `
+    + 'Move over a plane, touch it or use the arrow keys to decode any other code.',
   image: (data, image) => imageWords(data, image, true),
   decoded: 'decoded',
   decodedLabel: (model, z) => `What ${model} decodes from ${codeWords(z)}`,
   neighbour: (data, image, distance) => `${imageWords(data, image, true)}, at distance ${shortNumber(distance)}`,
   neighbourLoss: (nats) => `${shortNumber(nats)} nats`,
   follows: (data, image) => `follows ${imageWords(data, image)}`,
-  ranges: (u, v) => `${u} · ${v}`,
   map: {
     legend: 'Decoded map',
     choices: { codes: 'over the codes', linear: '−4 … 4', quantile: 'prior quantiles', none: 'none' },
@@ -108,8 +105,8 @@ const TEXT = {
     ['[ ]', 'earlier and later in training'],
     ['Esc', 'let go of the cursor, the path and the lasso'],
   ],
-  footer: (data, program) => `${data.attribution} Made by ${program}; weights are kept to as many bits as the pictures need.`,
-  precision: (model) => `weights to ${model.precision.decoder_bits} bits (decoded values differ by at most ${shortNumber(model.precision.decoded_error)})`,
+  footer: (data, models, program) => `${data.attribution} Made by ${program}. Weights are rounded: `
+    + models.map((model) => `${model.title} to ${model.precision.decoder_bits} bits, by which decoded values differ by at most ${shortNumber(model.precision.decoded_error)}`).join('; ') + '.',
 };
 
 // `2,000`.

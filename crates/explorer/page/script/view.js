@@ -11,14 +11,14 @@ function createView(app, k) {
   const part = (selector) => section.querySelector(selector);
   const view = {
     k, model, section,
-    element: part('.plane'), base: part('canvas.base'), overlay: part('canvas.overlay'),
+    element: part('.plane'), base: part('canvas.base'), dots: part('canvas.dots'), overlay: part('canvas.overlay'),
     decoded: part('canvas.decoded'), caption: part('figcaption'), code: part('.code'), badge: part('.badge'),
-    neighbours: part('.neighbours'), ranges: part('.ranges'),
+    neighbours: part('.neighbours'),
     plane: null, points: null, home: null, centre: [0, 0], half: 1,
-    size: 0, scale: 1, isStale: true, layers: {}, follows: null,
+    size: 0, scale: 1, isStale: true, isBaseStale: true, layers: {}, follows: null,
   };
   part('h2').textContent = model.title;
-  part('.about').textContent = [model.about, TEXT.precision(model)].filter(Boolean).join(', ');
+  part('.about').textContent = model.about;
   part('.closer').addEventListener('click', () => zoom(app, view, 1 / 1.5));
   part('.wider').addEventListener('click', () => zoom(app, view, 1.5));
   part('.home').addEventListener('click', () => goHome(app, view));
@@ -132,7 +132,7 @@ function fitCanvases(view) {
   const size = Math.max(1, Math.round(css * view.scale));
   if (size === view.size) return false;
   view.size = size;
-  for (const canvas of [view.base, view.overlay]) {
+  for (const canvas of [view.base, view.dots, view.overlay]) {
     canvas.width = size;
     canvas.height = size;
   }
