@@ -22,7 +22,8 @@ function drawDots(app, view, theme) {
   const context = view.dots.getContext('2d');
   context.clearRect(0, 0, view.size, view.size);
   if (view.model.kind !== 'ae' && app.state.choices[view.k].kind !== 'principal') drawPrior(context, view, theme);
-  if (app.state.layers.codes) drawCodes(app, context, view, theme);
+  // The codes of the end would lie over those of another moment.
+  if (app.state.layers.codes && !(app.state.moment !== null && view.model.trajectories)) drawCodes(app, context, view, theme);
   drawAxes(context, view, theme);
 }
 

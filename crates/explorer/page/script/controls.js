@@ -47,6 +47,13 @@ function setUpControls(app) {
   showMap(app);
 }
 
+// The numbers behind the colours, as far as they are known.
+function showStretch(app) {
+  const known = app.views.filter((view) => view.layers.stretch && view.layers.stretch.isDone);
+  const ranges = known.map((view) => TEXT.stretchRange(view.model.title, 10 ** view.layers.stretch.low, 10 ** view.layers.stretch.high));
+  document.getElementById('layer-stretch-said').textContent = [TEXT.layer.stretch[1], ...ranges].join(' ');
+}
+
 function setMap(app, kind) {
   app.state.layers.map = kind;
   showMap(app);

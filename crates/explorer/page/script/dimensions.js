@@ -2,7 +2,7 @@
 // where the others are held.
 
 const TRAVERSAL_TILES = 9;
-const TRAVERSAL_SIDE = 30;
+const TRAVERSAL_SIDE = 32;
 const MOST_STRIPS = 64;
 
 function setUpDimensions(app) {
@@ -30,7 +30,7 @@ function dimensionsOf(app, view) {
     if (app.state.image !== null) chooseImage(app, app.state.image);
   });
   part.append(reset);
-  const list = document.createElement('div');
+  const list = elementOf('div', '', 'dimensions');
   part.append(list);
   view.strips = { list, shown: null };
   return part;

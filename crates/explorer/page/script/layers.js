@@ -151,6 +151,7 @@ function* makeStretch(app, view) {
     view.isBaseStale = true;
   }
   layer.isDone = true;
+  showStretch(app);
 }
 
 // Begins what is asked for and not there.

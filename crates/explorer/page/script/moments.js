@@ -36,6 +36,7 @@ function setUpMoments(app) {
 
 function showMoment(app, moment) {
   const { state } = app;
+  if (state.moment === null) for (const view of app.views) view.isStale = true;
   state.moment = Math.min(app.moments - 1, Math.max(0, moment));
   document.getElementById('moment').value = state.moment;
   const said = [];
@@ -56,7 +57,6 @@ function showMoment(app, moment) {
     said.push(name + TEXT.moment(epoch, trajectories.steps[at], line && line.test ? line.test.loss : null, radius));
   }
   document.getElementById('moment-said').textContent = said.join(' ');
-  // The codes of the end would lie over those of the moment.
   app.changed();
   app.draw();
 }
@@ -96,6 +96,5 @@ function leaveMoments(app) {
   pause(app);
   app.state.moment = null;
   document.getElementById('moment-said').textContent = '';
-  app.changed();
-  app.draw();
+  layersChanged(app);
 }

@@ -65,7 +65,7 @@ const TEXT = {
     regions: ['Classes of the decoded map', 'The class of the real image that is nearest to each decoded one, pixel by pixel.'],
   },
   noPosterior: 'no run here has posteriors',
-  stretchRange: (low, high) => `stretch from ${shortNumber(low)} to ${shortNumber(high)}`,
+  stretchRange: (model, low, high) => `${model}: colours from ${shortNumber(low)} to ${shortNumber(high)}.`,
   query: (data) => data.names ? 'Its row, file name or class' : (data.classes.length ? 'Its row or class' : 'Its row'),
   found: (data, count, image) => `${number(count)} found; this is ${imageWords(data, image)}. Find again for the next one.`,
   notFound: (query) => `Nothing is called ${query}.`,
