@@ -213,7 +213,7 @@ function onKey(app, view, event) {
     ArrowUp: () => go(0, step), ArrowDown: () => go(0, -step),
     Enter: () => pin(app, view),
     n: () => stepImage(app, 1), p: () => stepImage(app, -1),
-    a: () => setAnchor(app, view, 'a'), b: () => setAnchor(app, view, 'b'),
+    a: () => setAnchor(app, 'a'), b: () => setAnchor(app, 'b'),
     '+': () => zoom(app, view, 1 / 1.5), '=': () => zoom(app, view, 1 / 1.5),
     '-': () => zoom(app, view, 1.5), '−': () => zoom(app, view, 1.5),
     0: () => goHome(app, view),
