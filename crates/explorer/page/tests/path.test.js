@@ -53,6 +53,19 @@ test('a linear decoder keeps the straight path', async () => {
   assert.ok(Math.abs(straight.length - distance(...ends)) < 1e-5 * straight.length);
 });
 
+// The Gauss–Newton matrix of a linear decoder is its Hessian.
+test('one undamped step of a linear decoder straightens any path', async () => {
+  const { model } = await opened(page, plainModel({ latent: 3, hidden: [], likelihood: { name: 'gaussian-identity', sigma: 'fixed', log_sigma: [0] } }));
+  const next = numbersFrom(9);
+  const codes = Array.from({ length: 6 }, () => Float64Array.from({ length: 3 }, next));
+  const equations = page.normalEquations(model, page.pathOf(model, codes));
+  const moved = page.movedCodes(codes, page.solvedBand(equations, 0));
+  moved.forEach((code, row) => code.forEach((value, l) => {
+    const straight = codes[0][l] + row / 5 * (codes[5][l] - codes[0][l]);
+    assert.ok(Math.abs(value - straight) < 1e-4, `${row} ${l}: ${value} for ${straight}`);
+  }));
+});
+
 for (const [latent, activation] of [[1, 'tanh'], [2, 'tanh'], [2, 'relu'], [5, 'relu']]) {
   test(`a path of ${latent} variables over ${activation} is never longer than the straight one`, async () => {
     for (let seed = 1; seed < 5; seed++) {

@@ -57,6 +57,9 @@ test('a row has the class of the thumbnail it looks like', () => {
   };
   assert.equal(page.nearestImageClass(data, [0, 0.1, 0.8, 1, 0, 0, 1, 1]), 1);
   assert.equal(page.nearestImageClass(data, [1, 0.9, 0.8, 0, 1, 1, 0.2, 0]), 2);
+  const greys = { ...data, thumbnails: { ...data.thumbnails, pixels: Uint8Array.of(100, 100, 255, 255) } };
+  assert.equal(page.nearestImageClass(greys, new Float32Array(8).fill(0.4)), 1);
+  assert.equal(page.nearestImageClass(greys, new Float32Array(8).fill(0.9)), 2);
   assert.equal(page.nearestImageClass({ ...data, labels: null }, new Float32Array(8)), -1);
   assert.equal(page.nearestImageClass(data, new Float32Array(8).fill(NaN)), -1);
 });
