@@ -35,7 +35,7 @@ const TEXT = {
       : `Near the data: ${share} of them have a nearer neighbour.`;
   },
   seen: (model, data, { z, cue }) => {
-    const nearest = cue.isCode ? '' : ` The nearest is ${imageWords(data, cue.image)}.`;
+    const nearest = cue.isCode || cue.image < 0 ? '' : ` The nearest is ${imageWords(data, cue.image)}.`;
     return `${model.title}: z = ${codeWords(z)}. ${TEXT.badge(data, cue)}${nearest}`;
   },
   first: (model, data, image, z) => `The ring is the code of ${imageWords(data, image)}, z = ${codeWords(z)} in ${model.title}. `

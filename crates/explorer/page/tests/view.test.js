@@ -6,7 +6,7 @@ const test = require('node:test');
 const assert = require('node:assert');
 const { loadPage } = require('./page.js');
 
-const page = () => loadPage({ URLSearchParams });
+const page = () => loadPage();
 
 const models = [
   { latent: 2, kind: 'vae', plane: 'whole', variables: [0, 1], principal: null },
