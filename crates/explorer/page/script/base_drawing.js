@@ -70,6 +70,7 @@ function drawRegions(app, context, view) {
   const { map, regions } = view.layers;
   context.globalAlpha = 0.6;
   for (const { row, column, label } of regions) {
+    if (label < 0) continue;
     context.fillStyle = app.data.colours[label];
     fillCell(context, view, map, row, column);
   }

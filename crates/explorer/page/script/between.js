@@ -4,8 +4,10 @@ const SEGMENTS = 16;
 const STRIP_TILES = 11;
 const STRIP_SIDE = 44;
 
-function setAnchor(app, view, which) {
-  app.state.anchors[view.k][which] = Float64Array.from(app.state.cursors[view.k]);
+// An end in every plane, where its cursor is: runs that follow one image are
+// compared between the same two images.
+function setAnchor(app, which) {
+  for (const view of app.views) app.state.anchors[view.k][which] = Float64Array.from(app.state.cursors[view.k]);
   document.getElementById('path-tool').open = true;
   pathsChanged(app);
   app.changed();
@@ -110,8 +112,8 @@ function goAlong(app, t) {
 function setUpPaths(app) {
   const { state } = app;
   document.getElementById('path-help').textContent = TEXT.pathHelp;
-  document.getElementById('anchor-a').addEventListener('click', () => setAnchor(app, app.views[state.active], 'a'));
-  document.getElementById('anchor-b').addEventListener('click', () => setAnchor(app, app.views[state.active], 'b'));
+  document.getElementById('anchor-a').addEventListener('click', () => setAnchor(app, 'a'));
+  document.getElementById('anchor-b').addEventListener('click', () => setAnchor(app, 'b'));
   document.getElementById('anchors-clear').addEventListener('click', () => {
     state.anchors = state.anchors.map(() => ({ a: null, b: null }));
     state.pathAt = null;
@@ -129,6 +131,6 @@ function setUpPaths(app) {
     app.draw();
   });
   document.getElementById('path-at').addEventListener('input', (event) => goAlong(app, event.target.value / 100));
-  if (state.anchors[state.active].a || state.anchors[state.active].b) document.getElementById('path-tool').open = true;
+  if (state.anchors.some(({ a, b }) => a || b)) document.getElementById('path-tool').open = true;
   pathsChanged(app);
 }

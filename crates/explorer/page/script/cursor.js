@@ -30,6 +30,7 @@ function followFrom(app, view, other) {
     other.follows = null;
   } else {
     const { image } = nearestCode(view.model, z);
+    if (image < 0) return;
     state.cursors[other.k] = codeOf(other.model, image);
     other.follows = image;
   }
@@ -85,7 +86,7 @@ function letGo(app) {
 function pin(app, view) {
   app.state.pinned = true;
   const { image } = nearestCode(view.model, app.state.cursors[view.k]);
-  chooseImage(app, image);
+  if (image >= 0) chooseImage(app, image);
 }
 
 function listen(app, view) {
@@ -213,7 +214,7 @@ function onKey(app, view, event) {
     ArrowUp: () => go(0, step), ArrowDown: () => go(0, -step),
     Enter: () => pin(app, view),
     n: () => stepImage(app, 1), p: () => stepImage(app, -1),
-    a: () => setAnchor(app, view, 'a'), b: () => setAnchor(app, view, 'b'),
+    a: () => setAnchor(app, 'a'), b: () => setAnchor(app, 'b'),
     '+': () => zoom(app, view, 1 / 1.5), '=': () => zoom(app, view, 1 / 1.5),
     '-': () => zoom(app, view, 1.5), '−': () => zoom(app, view, 1.5),
     0: () => goHome(app, view),

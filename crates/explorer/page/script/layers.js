@@ -96,7 +96,7 @@ function* makeRegions(app, view) {
 function* makeDensity(app, view) {
   const { model } = view;
   const box = squareOf(view.home);
-  const variances = model.logVariance ? planeVariances(view) : null;
+  const variances = model.logVariance ? planeVariances(app, view) : null;
   yield;
   const values = density(view.points, variances, box, FIELD_CELLS, FIELD_CELLS);
   let most = 0;
@@ -107,20 +107,17 @@ function* makeDensity(app, view) {
   view.isBaseStale = true;
 }
 
-// Posterior variances along the axes of the plane.
-function planeVariances(view) {
+// Posterior covariances [uu, vv, uv] in the plane, or [uu, vv] where they are
+// along its axes.
+function planeVariances(app, view) {
   const { model, plane } = view;
-  const count = model.logVariance.length / model.latent;
-  const variances = new Float32Array(2 * count);
-  for (let image = 0; image < count; image++) {
-    for (let axis = 0; axis < plane.axes.length; axis++) {
-      let sum = 0;
-      for (let l = 0; l < model.latent; l++) {
-        sum += plane.axes[axis][l] ** 2 * Math.exp(model.logVariance[image * model.latent + l]);
-      }
-      variances[2 * image + axis] = sum;
-    }
-    if (plane.axes.length < 2) variances[2 * image + 1] = 1e-3;
+  const size = app.state.choices[view.k].kind === 'principal' ? 3 : 2;
+  const variances = new Float32Array(size * app.data.images);
+  for (let image = 0; image < app.data.images; image++) {
+    const covariance = planeCovariance(plane, varianceOf(model, image));
+    // Across the band of one latent variable there is no posterior.
+    if (isLine(view)) covariance[1] = 1e-3;
+    variances.set(covariance.slice(0, size), size * image);
   }
   return variances;
 }
@@ -140,7 +137,7 @@ function* makeStretch(app, view) {
         continue;
       }
       const z = embed(view.plane, place(0, column), place(1, row));
-      const { area } = stretch(view.model, z, view.plane.axes, app.data);
+      const { area } = stretch(view.model, z, view.plane.axes);
       values[row * STRETCH_CELLS + column] = Math.log10(Math.max(area, 1e-12));
       yield;
     }

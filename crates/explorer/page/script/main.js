@@ -121,7 +121,8 @@ async function openExplorer() {
   const found = readFragment(location.hash, app.state, models, data);
   document.getElementById('static').hidden = true;
   document.getElementById('explorer').hidden = false;
-  document.getElementById('about').textContent = data.images < data.rows ? TEXT.about(data, data.images) : TEXT.aboutAll(data);
+  document.getElementById('about').textContent = (data.images < data.rows ? TEXT.about(data, data.images) : TEXT.aboutAll(data))
+    + (data.thumbnails.which.length < data.images ? TEXT.pictures(data) : '');
   document.getElementById('footer').textContent = TEXT.footer(data, models, payload.manifest.program);
   document.getElementById('keys').append(...TEXT.keyList.flatMap(([keys, words]) => {
     const term = document.createElement('dt');

@@ -137,7 +137,7 @@ function encodePad(app, pad) {
     const nats = reconstructionLoss(model, code.mean, x);
     const shown = brightness(model, app.data, decode(model, code.mean));
     const estimate = model.logVariance ? bound(model, x, BOUND_SAMPLES, BOUND_SEED) : null;
-    const words = TEXT.drawn(model.title, code.mean, nats) + (estimate ? TEXT.drawnBound(estimate.iwae) : '') + `. ${TEXT.badge(app.data, cueAt(model, code.mean))}`;
+    const words = TEXT.drawn(model.title, code.mean, nats) + (estimate ? TEXT.drawnBound(estimate.iwae, BOUND_SAMPLES) : '') + `. ${TEXT.badge(app.data, cueAt(model, code.mean))}`;
     const pair = elementOf('div', '', 'row');
     pair.append(tileOf(app.data.shape, row, NEIGHBOUR_SIDE), tileOf(app.data.shape, shown, NEIGHBOUR_SIDE));
     parts.push(pair, elementOf('p', words));

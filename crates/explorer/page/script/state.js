@@ -41,16 +41,18 @@ function fragmentOf(state) {
   if (!state.layers.codes) others.push('nocodes');
   if (others.length) parts.set('layers', others.join(','));
   if (state.hidden.size) parts.set('hidden', Array.from(state.hidden).join(','));
-  const { a, b } = state.anchors[state.active];
-  if (a) parts.set('a', fragmentCode(a));
-  if (b) parts.set('b', fragmentCode(b));
+  for (const end of ['a', 'b']) {
+    if (state.anchors.some((anchors) => anchors[end])) {
+      parts.set(end, state.anchors.map((anchors) => anchors[end] ? fragmentCode(anchors[end]) : '').join(';'));
+    }
+  }
   if (state.pathShape !== 'straight') parts.set('path', state.pathShape);
   if (state.pathAt !== null) parts.set('at', fragmentNumber(state.pathAt));
   if (state.moment !== null) parts.set('moment', state.moment);
   state.choices.forEach((choice, k) => {
     if (choice.changed) parts.set(`axes${k}`, choice.kind === 'principal' ? 'principal' : choice.variables.map((v) => v + 1).join(','));
   });
-  return parts.toString().replace(/%2C/g, ',');
+  return parts.toString().replace(/%2C/g, ',').replace(/%3B/g, ';');
 }
 
 // Takes over what a fragment says and this page can show; anything else in it,
@@ -61,9 +63,9 @@ function readFragment(text, state, models, data) {
     const value = Number(parts.get(name));
     return parts.has(name) && Number.isInteger(value) && value >= 0 && value < below ? value : null;
   };
-  const code = (name, latent) => {
-    const values = parts.has(name) ? parts.get(name).split(',').map(Number) : [];
-    return values.length === latent && values.every(Number.isFinite) ? Float64Array.from(values) : null;
+  const codeIn = (text, latent) => {
+    const values = (text || '').split(',').map(Number);
+    return text && values.length === latent && values.every(Number.isFinite) ? Float64Array.from(values) : null;
   };
   const active = whole('run', models.length);
   if (active !== null) state.active = active;
@@ -80,8 +82,7 @@ function readFragment(text, state, models, data) {
   });
   const image = whole('image', data.images);
   if (image !== null) state.image = image;
-  const latent = models[state.active].latent;
-  const found = { image, z: code('z', latent) };
+  const found = { image, z: codeIn(parts.get('z'), models[state.active].latent) };
   state.pinned = parts.get('held') === '1';
   if (parts.get('link') === 'position') state.link = 'position';
   if (MAPS.includes(parts.get('map'))) state.layers.map = parts.get('map');
@@ -93,7 +94,10 @@ function readFragment(text, state, models, data) {
     const hidden = Number(text);
     if (text !== '' && Number.isInteger(hidden) && hidden >= 0 && hidden < data.classes.length) state.hidden.add(hidden);
   }
-  state.anchors[state.active] = { a: code('a', latent), b: code('b', latent) };
+  for (const end of ['a', 'b']) {
+    const texts = (parts.get(end) || '').split(';');
+    models.forEach((model, k) => { state.anchors[k][end] = codeIn(texts[k], model.latent); });
+  }
   if (parts.get('path') === 'shortest') state.pathShape = 'shortest';
   const at = Number(parts.get('at'));
   if (parts.has('at') && at >= 0 && at <= 1) state.pathAt = at;

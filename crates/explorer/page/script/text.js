@@ -22,22 +22,22 @@ const TEXT = {
     + `at their codes. What is decoded is the mean of every ${data.noun === 'image' ? 'pixel' : 'value'} under the likelihood.`,
   aboutAll: (data) => `The codes of all ${number(data.rows)} ${data.split} of ${data.name}. `
     + `What is decoded is the mean of every ${data.noun === 'image' ? 'pixel' : 'value'} under the likelihood.`,
-  loading: 'Opening …',
+  pictures: (data) => ` ${number(data.thumbnails.which.length)} of them have pictures in this page, and only these are shown as nearest.`,
   failed: (reason) => `This page cannot be opened: ${reason}`,
   code: (z) => `z = ${codeWords(z)}`,
   badge: (data, cue) => {
     if (cue.isCode) return `At the data: the code of ${imageWords(data, cue.image)}.`;
     if (!(cue.share >= 0)) return 'How far this is from the data is not known.';
+    if (cue.share < 0.005) return 'Near the data: nearer than almost any of them is to another.';
     const share = percentWords(cue.share);
     return cue.share > 0.95
       ? `Far from the data: ${share} of them have a nearer neighbour.`
       : `Near the data: ${share} of them have a nearer neighbour.`;
   },
   seen: (model, data, { z, cue }) => {
-    const nearest = cue.isCode ? '' : ` The nearest is ${imageWords(data, cue.image)}.`;
+    const nearest = cue.isCode || cue.image < 0 ? '' : ` The nearest is ${imageWords(data, cue.image)}.`;
     return `${model.title}: z = ${codeWords(z)}. ${TEXT.badge(data, cue)}${nearest}`;
   },
-  chosen: (data, image) => `Chosen: ${imageWords(data, image)}.`,
   first: (model, data, image, z) => `The ring is the code of ${imageWords(data, image)}, z = ${codeWords(z)} in ${model.title}. `
     + `Below is what the decoder makes of it, beside the nearest ${data.noun}s and their reconstructions. `
     + 'Move over a plane, touch it or use the arrow keys to decode any other code.',
@@ -88,7 +88,7 @@ const TEXT = {
   resetHeld: 'Hold at the chosen image',
   drawHelp: (data) => `Draw ${data.shape.channels === 1 ? 'in white on black' : 'on the pad'}, or take an image: the encoder puts it on every plane, with a ring of one standard deviation.`,
   drawn: (model, z, nats) => `${model}: z = ${codeWords(z)}, reconstruction ${shortNumber(nats)} nats`,
-  drawnBound: (bound) => `, −log p(x) ≤ ${shortNumber(bound)} nats`,
+  drawnBound: (bound, samples) => `, −log p(x) ≤ ${shortNumber(bound)} nats (by ${samples} samples)`,
   notAnImage: (name) => `${name} is no image that this browser can read.`,
   selectionHelp: 'Draw a line around codes, or take those nearest to the cursor. The selection is marked on every plane.',
   selected: (count) => count === 0 ? 'Nothing is selected.' : `${number(count)} selected.`,

@@ -134,6 +134,6 @@ test('sections begin at multiples of four whatever the manifest\'s length', asyn
 });
 
 test('a browser that cannot unpack says so', async () => {
-  const old = loadPage({ atob, Blob, Response, TextDecoder });
+  const old = loadPage({ missing: ['DecompressionStream'] });
   await assert.rejects(old.openPayload('AAAA'), /no DecompressionStream/);
 });
