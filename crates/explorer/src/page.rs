@@ -39,6 +39,10 @@ const SCRIPTS: [(&str, &str); SCRIPT_COUNT] = scripts![
     "payload",
     "likelihood",
     "network",
+    "rows",
+    "latent",
+    "density",
+    "path",
     "schedule",
     "state",
     "axes",
@@ -58,7 +62,7 @@ const SCRIPTS: [(&str, &str); SCRIPT_COUNT] = scripts![
     "controls",
     "main",
 ];
-const SCRIPT_COUNT: usize = 22;
+const SCRIPT_COUNT: usize = 26;
 
 /// A page and how exactly it computes.
 #[derive(Clone, Debug)]
