@@ -7,13 +7,16 @@
 use models::{Codes, Images, Model};
 use ndarray::{Array2, ArrayView2, Axis};
 
-use crate::layers::{Part, with_bits};
+use crate::layers::{Levels, Part, at_levels};
 
-/// Bits of `--compact`, the fewest there are.
-pub const FEWEST_BITS: u32 = 8;
+/// The largest level of the fewest bits, 8: what `--compact` keeps.
+const FEWEST: u16 = i8::MAX as u16;
 
-/// The most bits there are.
-pub const MOST_BITS: u32 = 16;
+/// The largest level of the most bits, 16.
+const MOST: u16 = i16::MAX as u16;
+
+/// Levels are tried in steps of a fifth of a bit.
+const FINER: f64 = 1.148_698_355;
 
 /// The largest difference of a decoded brightness that counts as none: a
 /// quarter of what a byte of a picture can tell apart.
@@ -28,9 +31,9 @@ const PROBES: usize = 200;
 /// How exactly a page computes what the model does.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Precision {
-    /// Bits of a weight of the decoder.
+    /// Bits of a weight of the decoder's large layers.
     pub decoder_bits: u32,
-    /// Bits of a weight of the encoder; none of a page without one.
+    /// Bits of a weight of the encoder's large layers; none of a page without one.
     pub encoder_bits: Option<u32>,
     /// The largest difference of a brightness that was seen.
     pub decoded_error: f64,
@@ -39,7 +42,16 @@ pub struct Precision {
     pub encoded_error: Option<f64>,
 }
 
-/// What the bits are chosen with.
+/// The levels of both parts, and what they mean.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Chosen {
+    pub(crate) precision: Precision,
+    pub(crate) decoder: Levels,
+    /// None of a page without an encoder.
+    pub(crate) encoder: Option<Levels>,
+}
+
+/// What the levels are chosen with.
 #[derive(Clone, Debug)]
 pub(crate) struct Probes<'a, 'i> {
     pub(crate) model: &'a Model,
@@ -52,40 +64,47 @@ pub(crate) struct Probes<'a, 'i> {
 }
 
 impl Probes<'_, '_> {
-    /// The fewest bits whose errors are within the tolerances, or those of
+    /// The fewest levels whose errors are within the tolerances, or those of
     /// `--compact` with their errors; where 16 bits are not enough, 16.
-    pub(crate) fn precision(&self, compact: bool, with_encoder: bool) -> Precision {
-        let most = if compact { FEWEST_BITS } else { MOST_BITS };
-        let fewest = |tolerance: f64, error: &dyn Fn(u32) -> f64| {
-            let mut bits = FEWEST_BITS;
-            let mut found = error(bits);
-            while found > tolerance && bits < most {
-                bits += 1;
-                found = error(bits);
+    pub(crate) fn choose(&self, compact: bool, with_encoder: bool) -> Chosen {
+        let fewest = |tolerance: f64, error: &dyn Fn(Levels) -> f64| {
+            let mut levels = Levels {
+                top: FEWEST,
+                by_row: compact,
+            };
+            let mut found = error(levels);
+            while found > tolerance && levels.top < MOST && !compact {
+                let finer = (f64::from(levels.top) * FINER).ceil();
+                levels.top = (finer as u16).min(MOST);
+                found = error(levels);
             }
-            (bits, found)
+            (levels, found)
         };
         let codes = self.codes_to_decode();
         let exact = self.model.decode(codes.view());
-        let (decoder_bits, decoded_error) = fewest(DECODED_TOLERANCE, &|bits| {
-            with_bits(self.model, Part::Decoder, bits).map_or(f64::INFINITY, |model| {
+        let decoder = fewest(DECODED_TOLERANCE, &|levels| {
+            at_levels(self.model, Part::Decoder, levels).map_or(f64::INFINITY, |model| {
                 self.brightness_difference(&exact, &model.decode(codes.view()))
             })
         });
         let encoder = with_encoder.then(|| {
             let images = self.images_to_encode();
             let exact = self.model.encode(&images).mean;
-            fewest(ENCODED_TOLERANCE, &|bits| {
-                with_bits(self.model, Part::Encoder, bits).map_or(f64::INFINITY, |model| {
+            fewest(ENCODED_TOLERANCE, &|levels| {
+                at_levels(self.model, Part::Encoder, levels).map_or(f64::INFINITY, |model| {
                     self.code_difference(&exact, &model.encode(&images).mean)
                 })
             })
         });
-        Precision {
-            decoder_bits,
-            encoder_bits: encoder.map(|(bits, _)| bits),
-            decoded_error,
-            encoded_error: encoder.map(|(_, error)| error),
+        Chosen {
+            precision: Precision {
+                decoder_bits: decoder.0.bits(),
+                encoder_bits: encoder.map(|(levels, _)| levels.bits()),
+                decoded_error: decoder.1,
+                encoded_error: encoder.map(|(_, error)| error),
+            },
+            decoder: decoder.0,
+            encoder: encoder.map(|(levels, _)| levels),
         }
     }
 

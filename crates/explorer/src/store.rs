@@ -14,7 +14,7 @@ use crate::manifest::{
     StoredPosterior, StoredPrecision, StoredPrincipal, StoredShape, StoredStandardisation,
     StoredThumbnails,
 };
-use crate::precision::{Precision, Probes};
+use crate::precision::{Chosen, Precision, Probes};
 use crate::sections::{Section, Sections};
 use crate::table::tables;
 use crate::{Error, Result};
@@ -41,9 +41,9 @@ pub(crate) fn stored(contents: &Contents<'_>) -> Result<Stored> {
     let mut reconstructions = Vec::new();
     for run in &contents.runs {
         check_run(run, &contents.data)?;
-        let precision = precision_of(run, &contents.data, contents.weights);
-        precisions.push(precision);
-        let (model, reconstruction) = store_model(run, precision, &mut sections)?;
+        let chosen = levels_of(run, &contents.data, contents.weights);
+        precisions.push(chosen.precision);
+        let (model, reconstruction) = store_model(run, chosen, &mut sections)?;
         models.push(model);
         reconstructions.push(reconstruction);
     }
@@ -173,7 +173,7 @@ fn stored_shape(shape: TileShape) -> StoredShape {
     }
 }
 
-fn precision_of(run: &Run<'_>, data: &DataSet, weights: Weights) -> Precision {
+fn levels_of(run: &Run<'_>, data: &DataSet, weights: Weights) -> Chosen {
     let variance = variances(run.codes.mean.view());
     let is_in_use = |variance: f64| {
         // An autoencoder has no prior whose scale would say what is little.
@@ -195,13 +195,13 @@ fn precision_of(run: &Run<'_>, data: &DataSet, weights: Weights) -> Precision {
             })
             .collect(),
     };
-    probes.precision(weights.compact, !weights.without_encoder)
+    probes.choose(weights.compact, !weights.without_encoder)
 }
 
 /// The model in the manifest, and its mean reconstruction loss.
 fn store_model(
     run: &Run<'_>,
-    precision: Precision,
+    chosen: Chosen,
     sections: &mut Sections,
 ) -> Result<(StoredModel, f64)> {
     let (model, spec) = (run.model, run.model.spec());
@@ -226,8 +226,9 @@ fn store_model(
     let distances = quantiles(to_nearest_other(codes.values().view())?);
     let mut encoder = None;
     let mut head = None;
-    if let Some(bits) = precision.encoder_bits {
-        let mut layers = layers::store(model, Part::Encoder, bits, sections);
+    let precision = chosen.precision;
+    if let Some(levels) = chosen.encoder {
+        let mut layers = layers::store(model, Part::Encoder, levels, sections);
         head = layers.pop();
         encoder = Some(layers);
     }
@@ -253,7 +254,7 @@ fn store_model(
             }),
         encoder,
         head,
-        decoder: layers::store(model, Part::Decoder, precision.decoder_bits, sections),
+        decoder: layers::store(model, Part::Decoder, chosen.decoder, sections),
         precision: StoredPrecision {
             decoder_bits: precision.decoder_bits,
             encoder_bits: precision.encoder_bits,

@@ -21,7 +21,7 @@ const PRIOR_REACH: f64 = 4.0;
 const LONGEST_SIDE: usize = 28;
 
 /// What the picture may take of the page, about.
-const MOST_BYTES: usize = 120_000;
+const MOST_BYTES: usize = 90_000;
 
 /// The decoded map of a run over its first plane.
 pub(super) fn still(run: &TrainedRun, gathered: &Run<'_>) -> Result<Still, Error> {
