@@ -40,7 +40,7 @@ const isLine = (view) => view.model.latent === 1;
 
 // Height of the band of codes of one latent variable, as a share of the width
 // that is shown.
-const BAND_SHARE = 0.3;
+const BAND_SHARE = 0.55;
 
 // One latent variable has no second axis: classes lie below one another in a band
 // about 0, and the map above it.
