@@ -111,7 +111,7 @@ impl<const N: usize> Subspace<N> {
             (Axes::Kl, None) => Err(Error::Undefined(
                 "its axes are those with most KL, and an autoencoder has no KL".into(),
             )),
-            (Axes::Automatic | Axes::Principal, _) => Self::principal(codes.mean.view()),
+            (Axes::Automatic | Axes::Principal, _) => Ok(Self::principal(codes.mean.view())?.0),
         }
     }
 
@@ -139,7 +139,13 @@ impl<const N: usize> Subspace<N> {
         }
     }
 
-    fn principal(codes: ArrayView2<'_, f32>) -> Result<Self, Error> {
+    /// The one of the principal directions of codes `[n, L]` with N or more
+    /// latent variables, through their mean; and the share of their variance
+    /// that lies in it.
+    ///
+    /// # Errors
+    /// Those of the moments of the codes.
+    pub fn principal(codes: ArrayView2<'_, f32>) -> Result<(Self, f64), Error> {
         let moments = FeatureMoments::new(codes)?;
         let eigen = SymmetricEigen::new(moments.covariance.view());
         let latent = codes.ncols();
@@ -161,7 +167,7 @@ impl<const N: usize> Subspace<N> {
         let shown: f64 = (0..N).map(|rank| eigen.values[latent - 1 - rank]).sum();
         let share = shown / total;
         let share = if total > 0.0 { share } else { 1.0 };
-        Ok(Self {
+        let subspace = Self {
             origin: moments.mean,
             axes: std::array::from_fn(axis),
             labels: std::array::from_fn(|rank| format!("principal direction {}", rank + 1)),
@@ -172,7 +178,8 @@ impl<const N: usize> Subspace<N> {
                 spelled(N),
                 percent(share)
             ),
-        })
+        };
+        Ok((subspace, share))
     }
 
     /// Coordinates of codes `[n, L]`.
@@ -198,6 +205,18 @@ impl<const N: usize> Subspace<N> {
             let offset: f64 = along.map(|(at, axis)| at * axis[variable]).sum();
             (self.origin[variable] + offset) as f32
         })
+    }
+
+    /// The code at its coordinates 0.
+    #[must_use]
+    pub fn origin(&self) -> &Array1<f64> {
+        &self.origin
+    }
+
+    /// The directions of its axes, orthonormal.
+    #[must_use]
+    pub fn axes(&self) -> &[Array1<f64>; N] {
+        &self.axes
     }
 
     /// The latent variables that the axes are; `None` of other directions.

@@ -177,7 +177,7 @@ pub fn nested(
 }
 
 /// What a row is as a tile.
-fn tile_shape(shape: Shape) -> TileShape {
+pub fn tile_shape(shape: Shape) -> TileShape {
     match shape {
         Shape::Image {
             height,

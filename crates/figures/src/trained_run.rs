@@ -161,8 +161,14 @@ impl TrainedRun {
     pub fn seen<'s>(&self, split: &'s Split) -> Result<Treated<'s>, Error> {
         let treatment = evaluated_treatment(&self.configuration, None)?;
         let rows = treated(treatment, images(split), self.configuration.data.test_seed)?;
+        Ok(self.standardised(rows))
+    }
+
+    /// Treated rows standardised, where its data were.
+    #[must_use]
+    pub fn standardised<'s>(&self, rows: Treated<'s>) -> Treated<'s> {
         let Some(standardisation) = self.model.standardisation() else {
-            return Ok(rows);
+            return rows;
         };
         let mut values = values(rows.images());
         for mut row in values.outer_iter_mut() {
@@ -170,7 +176,13 @@ impl TrainedRun {
                 standardisation.apply(row);
             }
         }
-        Ok(Treated::Values(values.into()))
+        Treated::Values(values.into())
+    }
+
+    /// The values that pictures show from black to white.
+    #[must_use]
+    pub fn range(&self) -> [f32; 2] {
+        self.range
     }
 
     /// Codes of a split of its data set.

@@ -6,6 +6,7 @@ pub(crate) mod data;
 pub(crate) mod decode;
 pub(crate) mod encode;
 pub(crate) mod eval;
+pub(crate) mod explore;
 pub(crate) mod figures;
 pub(crate) mod inspect;
 pub(crate) mod interpolate;

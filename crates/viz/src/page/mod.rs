@@ -10,6 +10,8 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+pub use render::escape;
+
 use crate::{VizError, write_atomically};
 
 /// A page: one HTML file with inline style, no script and nothing fetched from a network; its

@@ -276,7 +276,13 @@ pub(super) fn check_link(to: &str) -> Result<(), VizError> {
     })
 }
 
-pub(super) fn escape(text: &str) -> String {
+/// The text between tags or in an attribute of HTML, whatever it holds.
+///
+/// ```
+/// assert_eq!(viz::page::escape("a < b & \"c\""), "a &lt; b &amp; &quot;c&quot;");
+/// ```
+#[must_use]
+pub fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

@@ -1,0 +1,171 @@
+// Puts the page together: opens the payload, makes the planes and tools, and
+// draws what has changed once a frame.
+
+const REMEMBER_MILLISECONDS = 400;
+
+function themeOf() {
+  const style = getComputedStyle(document.documentElement);
+  const value = (name) => style.getPropertyValue(name).trim();
+  return { paper: value('--paper'), ink: value('--ink'), accent: value('--accent'), plane: value('--plane'), guide: value('--soft') };
+}
+
+function writeTexts(root) {
+  for (const element of root.querySelectorAll('[data-text]')) element.textContent = TEXT.labels[element.dataset.text];
+  for (const element of root.querySelectorAll('[data-label]')) element.setAttribute('aria-label', TEXT.labels[element.dataset.label]);
+}
+
+function createApp(data, models) {
+  const app = { data, models, state: initialState(models, data), views: [], paths: models.map(() => null), theme: themeOf() };
+  let isAsked = false;
+  app.draw = () => {
+    if (isAsked) return;
+    isAsked = true;
+    requestAnimationFrame(() => {
+      isAsked = false;
+      drawFrame(app);
+    });
+  };
+  app.moved = () => {
+    app.hasMoved = true;
+    app.draw();
+    settle(app);
+  };
+  app.changed = () => {
+    clearTimeout(app.remembering);
+    app.remembering = setTimeout(app.remember, REMEMBER_MILLISECONDS);
+  };
+  app.remember = () => {
+    const fragment = `#${fragmentOf(app.state)}`;
+    if (fragment === location.hash) return;
+    app.ownFragment = fragment;
+    try {
+      history.replaceState(null, '', fragment);
+    } catch (error) {
+      // Inside a frame without an address of its own the view has none either.
+    }
+  };
+  app.say = (words) => { document.getElementById('seen').textContent = words; };
+  app.schedule = createSchedule(app.draw);
+  return app;
+}
+
+function drawFrame(app) {
+  for (const view of app.views) {
+    fitCanvases(view);
+    prepareLayers(app, view);
+    prepareStrips(app, view);
+    if (view.isStale || view.isBaseStale) drawBase(app, view, app.theme);
+    if (view.isStale) drawDots(app, view, app.theme);
+    view.isStale = view.isBaseStale = false;
+    drawOverlay(app, view, app.theme);
+    if (app.hasMoved) inspect(app, view);
+  }
+  app.hasMoved = false;
+}
+
+// The image whose reconstruction by the first run is in the middle of all that
+// have pictures: neither its best nor its worst.
+function firstImage(data, model) {
+  const order = Array.from(data.thumbnails.which)
+    .sort((a, b) => model.reconstruction[a] - model.reconstruction[b] || a - b);
+  return order.length ? order[Math.floor(order.length / 2)] : null;
+}
+
+function setUpViews(app) {
+  const planes = document.getElementById('planes');
+  planes.dataset.count = app.models.length;
+  app.views = app.models.map((_, k) => createView(app, k));
+  for (const view of app.views) {
+    planes.append(view.section);
+    setPlane(app, view);
+    view.home = homeOf(view);
+    view.centre = view.home.centre.slice();
+    view.half = view.home.half;
+    listen(app, view);
+    new ResizeObserver(() => fitCanvases(view) && app.draw()).observe(view.element);
+  }
+}
+
+function setUpTheme(app) {
+  window.matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => {
+    app.theme = themeOf();
+    layersChanged(app);
+  });
+}
+
+// What the fragment says, and the first image where it says nothing.
+function startFrom(app, found) {
+  const { state } = app;
+  if (found.image !== null || found.z === null) {
+    const image = found.image !== null ? found.image : firstImage(app.data, app.models[state.active]);
+    if (image !== null) chooseImage(app, image);
+  }
+  if (found.z !== null) {
+    const view = app.views[state.active];
+    if (view.model.latent > 2) {
+      state.held[view.k] = Float64Array.from(found.z);
+      setPlane(app, view);
+    }
+    moveToCode(app, view, found.z);
+  }
+  activateView(app, state.active);
+}
+
+async function openExplorer() {
+  const payload = await openPayload(document.getElementById('payload').textContent);
+  const data = openData(payload);
+  const models = payload.manifest.models.map((_, k) => openModel(payload, k));
+  const app = createApp(data, models);
+  writeTexts(document);
+  writeTexts(document.getElementById('plane-template').content);
+  const found = readFragment(location.hash, app.state, models, data);
+  document.getElementById('static').hidden = true;
+  document.getElementById('explorer').hidden = false;
+  document.getElementById('about').textContent = (data.images < data.rows ? TEXT.about(data, data.images) : TEXT.aboutAll(data))
+    + (data.thumbnails.which.length < data.images ? TEXT.pictures(data) : '');
+  document.getElementById('footer').textContent = TEXT.footer(data, models, payload.manifest.program);
+  document.getElementById('keys').append(...TEXT.keyList.flatMap(([keys, words]) => {
+    const term = document.createElement('dt');
+    term.append(...keys.split(' ').flatMap((key) => [elementOf('kbd', key), document.createTextNode(' ')]));
+    return [term, elementOf('dd', words)];
+  }));
+  setUpViews(app);
+  setUpControls(app);
+  setUpSearch(app);
+  setUpDimensions(app);
+  startFrom(app, found);
+  setUpPaths(app);
+  setUpMoments(app);
+  setUpOwnImage(app);
+  setUpSelection(app);
+  setUpKeep(app);
+  setUpTheme(app);
+  window.addEventListener('hashchange', () => {
+    if (location.hash !== app.ownFragment) location.reload();
+  });
+  drawFrame(app);
+  for (const view of app.views) showNeighbours(app, view);
+  const view = app.views[app.state.active];
+  if (app.state.image !== null) {
+    app.say(TEXT.first(view.model, data, app.state.image, app.state.cursors[view.k]));
+    clearTimeout(app.saying);
+  }
+  window.atlas = {
+    state: () => ({
+      active: app.state.active, image: app.state.image, codes: app.state.cursors.map((z) => Array.from(z)),
+      pinned: app.state.pinned, layers: { ...app.state.layers }, anchors: app.state.anchors, path: app.state.pathShape,
+      pathAt: app.state.pathAt, moment: app.state.moment, selection: app.state.selection.slice(),
+      hidden: Array.from(app.state.hidden), drawn: app.state.drawn !== null, isIdle: app.schedule.isIdle(),
+      views: app.views.map(({ centre, half }) => ({ centre, half })),
+    }),
+    app,
+  };
+  window.atlasReady = performance.now();
+  document.documentElement.dataset.state = 'ready';
+}
+
+openExplorer().catch((error) => {
+  document.getElementById('seen').textContent = TEXT.failed(error.message);
+  document.documentElement.dataset.state = 'failed';
+  throw error;
+});

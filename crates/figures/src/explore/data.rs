@@ -1,0 +1,106 @@
+//! The rows of a data set that a page shows.
+
+use datasets::{Dataset, Shape, Split};
+use explorer::{DataSet, Thumbnails, balanced};
+use models::Images;
+use ndarray::Axis;
+use runs::Error;
+use runs::run_data::images;
+use runs::run_images::{Treated, evaluated_treatment, treated};
+
+use crate::TrainedRun;
+use crate::tiles::{bytes, tile_shape};
+use crate::wording::name_of;
+
+/// The test rows of a page: all, or an addressed random choice where there are
+/// more than it holds.
+#[derive(Debug)]
+pub struct Shown {
+    index: Vec<usize>,
+    split: Split,
+}
+
+impl Shown {
+    /// At most `most` of the test rows.
+    #[must_use]
+    pub fn of(dataset: &Dataset, most: usize) -> Self {
+        let test = &dataset.test;
+        if test.len() <= most {
+            return Self {
+                index: (0..test.len()).collect(),
+                split: test.clone(),
+            };
+        }
+        // Without regard to classes: their shares stay those of the data.
+        let index: Vec<usize> = balanced(test.len(), None, most)
+            .into_iter()
+            .map(|row| row as usize)
+            .collect();
+        Self {
+            split: test.select(&index),
+            index,
+        }
+    }
+
+    /// These rows as the network of a run sees them.
+    ///
+    /// # Errors
+    /// A treatment that these rows cannot have.
+    pub fn seen(&self, run: &TrainedRun, dataset: &Dataset) -> Result<Treated<'_>, Error> {
+        let treatment = evaluated_treatment(&run.configuration, None)?;
+        let is_drawn = treatment.is_binary() && self.index.len() < dataset.test.len();
+        if !is_drawn {
+            return run.seen(&self.split);
+        }
+        // What is drawn of a row depends on its place among all.
+        let seed = run.configuration.data.test_seed;
+        let all = treated(treatment, images(&dataset.test), seed)?;
+        let chosen = match all.images() {
+            Images::Bytes(rows) => Treated::Bytes(rows.select(Axis(0), &self.index).into()),
+            Images::Values(rows) => Treated::Values(rows.select(Axis(0), &self.index).into()),
+        };
+        Ok(run.standardised(chosen))
+    }
+
+    /// What the page says of them.
+    ///
+    /// # Errors
+    /// Those of small pictures.
+    pub(super) fn data_set(
+        &self,
+        dataset: &Dataset,
+        runs: &[&TrainedRun],
+        thumbnails: usize,
+    ) -> Result<DataSet, Error> {
+        let (shape, labels) = (dataset.shape(), self.split.labels());
+        let range = runs.first().map_or([0.0, 1.0], |run| run.range());
+        let rows = images(&self.split);
+        let brightness = |position: usize| {
+            let mut row = ndarray::Array2::zeros((1, shape.len()));
+            if let Some(row) = row.as_slice_mut() {
+                rows.read_row(position, row);
+            }
+            row.mapv_inplace(|value| (value - range[0]) / (range[1] - range[0]));
+            bytes(row.view())
+        };
+        let which = balanced(self.index.len(), labels, thumbnails);
+        Ok(DataSet {
+            name: name_of(dataset),
+            fingerprint: dataset.fingerprint.clone(),
+            attribution: dataset.attribution.clone(),
+            split: match shape {
+                Shape::Image { .. } => "test images".into(),
+                Shape::Vector { .. } => "test vectors".into(),
+            },
+            rows: dataset.test.len(),
+            shape: tile_shape(shape),
+            range,
+            classes: labels.map_or_else(Vec::new, |_| dataset.class_names.clone()),
+            index: self.index.iter().map(|&row| row as u32).collect(),
+            labels: labels.map(<[u32]>::to_vec),
+            names: self.split.names().map(<[String]>::to_vec),
+            thumbnails: Thumbnails::new(which, tile_shape(shape), brightness)
+                .map_err(super::unexplored)?,
+        })
+    }
+}
