@@ -21,6 +21,7 @@ mod manifest;
 mod page;
 pub mod payload;
 pub mod precision;
+mod rounding;
 mod sections;
 mod store;
 mod table;

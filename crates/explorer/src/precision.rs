@@ -7,7 +7,8 @@
 use models::{Codes, Images, Model};
 use ndarray::{Array2, ArrayView2, Axis};
 
-use crate::layers::{Levels, Part, at_levels};
+use crate::layers::{Layers, Part};
+use crate::rounding::Levels;
 
 /// The largest level of the fewest bits, 8: what `--compact` keeps.
 const FEWEST: u16 = i8::MAX as u16;
@@ -15,8 +16,8 @@ const FEWEST: u16 = i8::MAX as u16;
 /// The largest level of the most bits, 16.
 const MOST: u16 = i16::MAX as u16;
 
-/// Levels are tried in steps of a fifth of a bit.
-const FINER: f64 = 1.148_698_355;
+/// Levels are tried in steps of a quarter of a bit.
+const FINER: f64 = 1.189_207_115;
 
 /// The largest difference of a decoded brightness that counts as none: a
 /// quarter of what a byte of a picture can tell apart.
@@ -25,8 +26,11 @@ pub const DECODED_TOLERANCE: f64 = 1e-3;
 /// The same of an encoded latent variable, in standard deviations of the codes.
 pub const ENCODED_TOLERANCE: f64 = 1e-3;
 
-/// Codes that are decoded, and images that are encoded.
+/// Codes that are decoded, and images that are encoded, to see the errors.
 const PROBES: usize = 200;
+
+/// Others that weights are rounded by.
+const ROUNDED_BY: usize = 2000;
 
 /// How exactly a page computes what the model does.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -42,12 +46,14 @@ pub struct Precision {
     pub encoded_error: Option<f64>,
 }
 
-/// The levels of both parts, and what they mean.
-#[derive(Clone, Copy, Debug)]
+/// The layers as they are kept, and how exactly.
+#[derive(Clone, Debug)]
 pub(crate) struct Chosen {
+    pub(crate) layers: Layers,
     pub(crate) precision: Precision,
+    /// Levels of the decoder.
     pub(crate) decoder: Levels,
-    /// None of a page without an encoder.
+    /// Those of the encoder; none of a page without an encoder.
     pub(crate) encoder: Option<Levels>,
 }
 
@@ -80,18 +86,22 @@ impl Probes<'_, '_> {
             }
             (levels, found)
         };
-        let codes = self.codes_to_decode();
+        let layers = Layers::of(self.model).weighing(
+            self.images_to_encode(ROUNDED_BY).view(),
+            self.codes_to_decode(ROUNDED_BY).view(),
+        );
+        let (codes, images) = (self.codes_to_decode(PROBES), self.images_to_encode(PROBES));
+        let at = |part, levels| layers.at(part, levels).put_into(self.model);
         let exact = self.model.decode(codes.view());
         let decoder = fewest(DECODED_TOLERANCE, &|levels| {
-            at_levels(self.model, Part::Decoder, levels).map_or(f64::INFINITY, |model| {
+            at(Part::Decoder, levels).map_or(f64::INFINITY, |model| {
                 self.brightness_difference(&exact, &model.decode(codes.view()))
             })
         });
         let encoder = with_encoder.then(|| {
-            let images = self.images_to_encode();
             let exact = self.model.encode(&images).mean;
             fewest(ENCODED_TOLERANCE, &|levels| {
-                at_levels(self.model, Part::Encoder, levels).map_or(f64::INFINITY, |model| {
+                at(Part::Encoder, levels).map_or(f64::INFINITY, |model| {
                     self.code_difference(&exact, &model.encode(&images).mean)
                 })
             })
@@ -103,20 +113,22 @@ impl Probes<'_, '_> {
                 decoded_error: decoder.1,
                 encoded_error: encoder.map(|(_, error)| error),
             },
+            layers,
             decoder: decoder.0,
             encoder: encoder.map(|(levels, _)| levels),
         }
     }
 
     /// Half of them codes of images, half spread over their box.
-    fn codes_to_decode(&self) -> Array2<f32> {
+    fn codes_to_decode(&self, count: usize) -> Array2<f32> {
         let mean = &self.codes.mean;
-        let of_images = spread(mean.nrows(), PROBES / 2);
-        let mut codes = mean.select(Axis(0), &of_images);
-        for point in 1..=PROBES - PROBES / 2 {
+        let mut codes = mean.select(Axis(0), &spread(mean.nrows(), count / 2));
+        // Other points for each count.
+        let points = count..count + count / 2;
+        for point in points {
             let row = mean.columns().into_iter().enumerate().map(|(l, column)| {
-                let low = column.iter().copied().fold(f32::INFINITY, f32::min);
-                let high = column.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+                let low = column.fold(f32::INFINITY, |low, &code| low.min(code));
+                let high = column.fold(f32::NEG_INFINITY, |high, &code| high.max(code));
                 // Steps by the fractional parts of multiples of irrational
                 // numbers fill a box evenly (Weyl 1916).
                 let share = (point as f64 * (l as f64 + 2.0).sqrt() * 0.618_033_988_75).fract();
@@ -129,8 +141,8 @@ impl Probes<'_, '_> {
         codes
     }
 
-    fn images_to_encode(&self) -> Array2<f32> {
-        let rows = spread(self.images.nrows(), PROBES);
+    fn images_to_encode(&self, count: usize) -> Array2<f32> {
+        let rows = spread(self.images.nrows(), count);
         let mut images = Array2::zeros((rows.len(), self.images.ncols()));
         for (mut values, row) in images.outer_iter_mut().zip(rows) {
             if let Some(values) = values.as_slice_mut() {
@@ -172,8 +184,10 @@ fn largest(a: ArrayView2<'_, f32>, b: ArrayView2<'_, f32>, unit: impl Fn(usize) 
     differences.fold(0.0, f64::max)
 }
 
-/// At most `count` of the rows 0, …, n − 1, evenly spread.
+/// At most `count` of the rows 0, …, n − 1, evenly spread; others for each count
+/// where there are enough.
 fn spread(n: usize, count: usize) -> Vec<usize> {
     let count = count.min(n);
-    (0..count).map(|row| row * n / count).collect()
+    let middle = |row: usize| (2 * row + 1) * n / (2 * count);
+    (0..count).map(middle).collect()
 }

@@ -228,7 +228,7 @@ fn store_model(
     let mut head = None;
     let precision = chosen.precision;
     if let Some(levels) = chosen.encoder {
-        let mut layers = layers::store(model, Part::Encoder, levels, sections);
+        let mut layers = chosen.layers.store(Part::Encoder, levels, sections);
         head = layers.pop();
         encoder = Some(layers);
     }
@@ -254,7 +254,7 @@ fn store_model(
             }),
         encoder,
         head,
-        decoder: layers::store(model, Part::Decoder, chosen.decoder, sections),
+        decoder: chosen.layers.store(Part::Decoder, chosen.decoder, sections),
         precision: StoredPrecision {
             decoder_bits: precision.decoder_bits,
             encoder_bits: precision.encoder_bits,

@@ -193,6 +193,8 @@ pub(crate) fn interrupt() -> Result<Interrupt, runs::Error> {
 
 /// Says what went wrong, as far as anybody listens.
 fn complain(sentence: &str) {
+    // Names of files may hold line breaks and a terminal's own commands.
+    let sentence = input_files::on_one_line(sentence);
     let _ = writeln!(std::io::stderr(), "error: {sentence}");
 }
 

@@ -47,6 +47,24 @@ fn entries(folder: &Path) -> usize {
 }
 
 #[test]
+fn an_error_is_one_line_whatever_is_in_the_names() {
+    let folder = folder();
+    for arguments in [
+        ["train", "--set", "model.likelihood=bern\noulli"],
+        ["train", "--preset", "ker\nas\x1b[2J"],
+        ["train", "--dataset", "no\nwhere"],
+        ["eval", "--quiet", "no\nrun\x1b[2J"],
+    ] {
+        let message = refused(&folder, &arguments);
+        let sentence = message.strip_suffix('\n').expect("a line");
+        assert!(
+            !sentence.contains(char::is_control),
+            "{arguments:?}: {sentence:?}"
+        );
+    }
+}
+
+#[test]
 fn a_name_that_is_unknown_is_answered_with_the_one_that_is_meant() {
     let folder = folder();
     for (arguments, meant) in [

@@ -3,13 +3,15 @@
 
 use std::path::PathBuf;
 
+use input_files::on_one_line;
+
 use crate::shell::quoted;
 
 /// What can go wrong, each in one sentence.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A preset, configuration file, override or option is wrong.
-    #[error("{0}")]
+    #[error("{}", on_one_line(.0))]
     Configuration(String),
     /// A data set is missing or malformed.
     #[error(transparent)]
@@ -56,7 +58,7 @@ pub enum Error {
     #[error(transparent)]
     Taken(#[from] durable_files::LockError),
     /// A run folder holds something else than expected.
-    #[error("{0}")]
+    #[error("{}", on_one_line(.0))]
     RunFolder(String),
     /// The loss stopped being finite; the record is in the run folder.
     #[error("{run}: {divergence}; try a smaller --lr", run = run.display())]

@@ -84,8 +84,8 @@ function drawPrior(context, view, theme) {
     context.beginPath();
     if (isLine(view)) {
       for (const side of [-radius, radius]) {
-        context.moveTo(...toCanvas(view, side, -1));
-        context.lineTo(...toCanvas(view, side, 1));
+        context.moveTo(...toCanvas(view, side, -view.band));
+        context.lineTo(...toCanvas(view, side, view.band));
       }
     } else {
       const [x, y] = toCanvas(view, 0, 0);

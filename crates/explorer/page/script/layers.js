@@ -37,13 +37,19 @@ function bordersOf(places) {
 // Of one latent variable all rows of a lattice are the same.
 const rowsOf = (view, lattice) => isLine(view) ? [0] : lattice.v;
 
+// As high as a column is wide on average.
+function rowAboveBand(view, places) {
+  const low = 1.05 * view.band;
+  return Float64Array.from([low, low + (places[places.length - 1] - places[0]) / (places.length - 1)]);
+}
+
 function* makeMap(app, view, kind) {
   const lattice = latticeOf(view, kind);
   const rows = rowsOf(view, lattice);
   const layer = {
     kind, u: lattice.u, v: lattice.v, rows,
     columnBorders: bordersOf(lattice.u),
-    rowBorders: isLine(view) ? Float64Array.from([-1, 1]) : bordersOf(lattice.v),
+    rowBorders: isLine(view) ? rowAboveBand(view, lattice.u) : bordersOf(lattice.v),
     tiles: [], classes: [],
   };
   view.layers.map = layer;
@@ -116,7 +122,7 @@ function planeVariances(app, view) {
   for (let image = 0; image < app.data.images; image++) {
     const covariance = planeCovariance(plane, varianceOf(model, image));
     // Across the band of one latent variable there is no posterior.
-    if (isLine(view)) covariance[1] = 1e-3;
+    if (isLine(view)) covariance[1] = (view.band / 10) ** 2;
     variances.set(covariance.slice(0, size), size * image);
   }
   return variances;

@@ -134,7 +134,7 @@ function drawTrails(app, context, view) {
   for (let tracked = 0; tracked < trajectories.count; tracked++) {
     const label = trajectories.labels ? trajectories.labels[tracked] : null;
     if (label !== null && app.state.hidden.has(label)) continue;
-    const lane = isLine(view) ? view.points[2 * tracked + 1] : null;
+    const lane = isLine(view) ? laneOf(app.data, view, label || 0, 0.5) : null;
     const placeOf = (points) => toCanvas(view, points[2 * tracked], lane === null ? points[2 * tracked + 1] : lane);
     context.strokeStyle = context.fillStyle = label === null ? '#3f90da' : app.data.colours[label];
     context.lineWidth = view.scale;

@@ -30,7 +30,7 @@ function setPlane(app, view) {
   const { model, k } = view;
   view.plane = planeOf(model, app.state.choices[k], app.state.held[k]);
   view.points = project(view.plane, model.codes, model.latent);
-  if (isLine(view)) spreadOverLine(app.data, view.points);
+  if (isLine(view)) spreadOverLine(app.data, view);
   view.element.setAttribute('aria-label', TEXT.plane(model.title, view.plane.labels.filter(Boolean)));
   view.layers = {};
   view.isStale = true;
@@ -38,31 +38,45 @@ function setPlane(app, view) {
 
 const isLine = (view) => view.model.latent === 1;
 
-// One latent variable has no second axis: classes lie below one another.
-function spreadOverLine(data, points) {
-  const classes = Math.max(1, data.classes.length);
+// Height of the band of codes of one latent variable, as a share of the width
+// that is shown.
+const BAND_SHARE = 0.55;
+
+// One latent variable has no second axis: classes lie below one another in a band
+// about 0, and the map above it.
+function spreadOverLine(data, view) {
+  const { points } = view;
+  const [low, high] = withPrior(view, boxOf(points)[0]);
+  view.band = BAND_SHARE * (high - low) / 2;
   for (let image = 0; image < data.images; image++) {
     const label = data.labels ? data.labels[image] : 0;
     const jitter = (image * 0.618033988749895) % 1;
-    points[2 * image + 1] = 2 * ((label + 0.1 + 0.8 * jitter) / classes) - 1;
+    points[2 * image + 1] = laneOf(data, view, label, 0.1 + 0.8 * jitter);
   }
+}
+
+// A height within the lane of a class, from 0 to 1.
+function laneOf(data, view, label, share) {
+  return view.band * (2 * (label + share) / Math.max(1, data.classes.length) - 1);
 }
 
 // The square that shows 99 % of the codes on each axis and, of a run with a
 // prior, its map from −4 to 4.
 function homeOf(view) {
   const box = boxOf(view.points);
-  if (isLine(view)) box[1] = [-1, 1];
-  const ranges = box.map(([low, high], axis) => {
-    const prior = view.model.kind !== 'ae' && !(isLine(view) && axis === 1) ? PRIOR_HALF_WIDTH : 0;
-    return prior ? [Math.min(low, -prior), Math.max(high, prior)] : [low, high];
-  });
+  if (isLine(view)) box[1] = [-view.band, view.band];
+  const ranges = box.map((range, axis) => isLine(view) && axis === 1 ? range : withPrior(view, range));
   const half = Math.max(...ranges.map(([low, high]) => (high - low) / 2)) * MARGIN;
   return {
     centre: ranges.map(([low, high]) => (low + high) / 2),
     half: half > 0 && Number.isFinite(half) ? half : 1,
     box,
   };
+}
+
+// A range of codes that, of a run with a prior, shows that too.
+function withPrior(view, [low, high]) {
+  return view.model.kind === 'ae' ? [low, high] : [Math.min(low, -PRIOR_HALF_WIDTH), Math.max(high, PRIOR_HALF_WIDTH)];
 }
 
 // 99 % of points on each axis.
