@@ -131,7 +131,7 @@ mod tests {
         for (row, distance) in spread.outer_iter().zip(found) {
             let row: Vec<f64> = row.iter().map(|&value| f64::from(value)).collect();
             let nearest = tree.nearest(&row, 2)[1].squared_distance;
-            assert!((distance * distance - nearest).abs() < 1e-9 * nearest);
+            assert!((distance * distance - nearest).abs() <= 1e-9 * nearest);
         }
     }
 

@@ -188,13 +188,26 @@ mod tests {
             size: (4, 5),
             alternative: "\"><script>".into(),
         };
-        let html = assembled("</title>{{payload}}", &still, "{{table}}", "PAYLOAD");
-        assert_eq!(html.matches("PAYLOAD").count(), 1);
+        let html = assembled("</title>{{payload}}", &still, "{{table}}", "UEFZTE9BRA==");
+        assert_eq!(html.matches("UEFZTE9BRA==").count(), 1);
         assert!(html.contains("<title>&lt;/title&gt;{{payload}}</title>"));
         assert!(html.contains("alt=\"&quot;&gt;&lt;script&gt;\""));
         assert!(html.contains("{{table}}") && !html.contains("{{static}}"));
         assert!(html[..2000].contains(GENERATOR));
         assert!(html.contains("default-src 'none'; img-src data: blob:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"));
+    }
+
+    #[test]
+    fn every_file_of_the_script_is_in_the_page() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("page/script");
+        let mut files: Vec<String> = std::fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        let mut listed = SCRIPTS.map(|(name, _)| format!("{name}.js"));
+        files.sort();
+        listed.sort();
+        assert_eq!(files, listed);
     }
 
     #[test]

