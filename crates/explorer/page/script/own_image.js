@@ -51,7 +51,11 @@ function setUpOwnImage(app) {
   });
   document.getElementById('pad-take').addEventListener('click', () => {
     const row = app.state.image === null ? null : thumbnailOf(data, app.state.image);
-    if (!row) return;
+    if (!row) {
+      const said = app.state.image === null ? TEXT.noneChosen : TEXT.withoutPicture(data, app.state.image);
+      document.getElementById('drawn').replaceChildren(elementOf('p', said));
+      return;
+    }
     const small = document.createElement('canvas');
     drawRow(small, data.thumbnails.shape, row);
     putOnPad(app, pad, small, small.width, small.height);

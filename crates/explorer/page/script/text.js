@@ -89,6 +89,8 @@ const TEXT = {
   drawHelp: (data) => `Draw ${data.shape.channels === 1 ? 'in white on black' : 'on the pad'}, or take an image: the encoder puts it on every plane, with a ring of one standard deviation.`,
   drawn: (model, z, nats) => `${model}: z = ${codeWords(z)}, reconstruction ${shortNumber(nats)} nats`,
   drawnBound: (bound, samples) => `, −log p(x) ≤ ${shortNumber(bound)} nats (by ${samples} samples)`,
+  noneChosen: 'No image is chosen.',
+  withoutPicture: (data, image) => `${imageWords(data, image, true)} has no picture in this page.`,
   notAnImage: (name) => `${name} is no image that this browser can read.`,
   selectionHelp: 'Draw a line around codes, or take those nearest to the cursor. The selection is marked on every plane.',
   selected: (count) => count === 0 ? 'Nothing is selected.' : `${number(count)} selected.`,
