@@ -1,6 +1,7 @@
 //! The explorer of trained runs: what its page is to hold, gathered from runs
 //! and their data set.
 
+mod beside;
 mod data;
 mod run;
 mod still;
@@ -21,6 +22,7 @@ use crate::TrainedRun;
 use crate::opened::{configurations, open, with_weights};
 use crate::wording::listed;
 
+pub use beside::{BESIDE, Beside, beside};
 pub use data::Shown;
 
 /// How much a page holds.
