@@ -14,6 +14,7 @@ use viz::FigureOutput;
 use viz::page::{Block, Cell, Column, Page, Section, Table, Text};
 
 use crate::drawing::classifier_file;
+use crate::explore::{self, BESIDE};
 use crate::opened::{configurations, differing, how_far, open, with_weights};
 use crate::pictures::{Kind, everything, kind};
 use crate::wording::{listed, name_of, own_data, test_images};
@@ -126,6 +127,17 @@ pub fn draw(
         Err(error) => error.into(),
     };
     let _farewell = interrupt.on_departure(stopped.clone());
+    if asked.is_empty() {
+        let explorer = pool
+            .install(|| explore::beside(&request.out, &dataset, &shown, interrupt))
+            .map_err(|error| match error {
+                Error::Abandoned => stopped(),
+                error => error,
+            })?;
+        if let Some(first) = lock(&page).sections.first_mut() {
+            first.blocks.push(explorer.block(BESIDE));
+        }
+    }
     for (file, kind, options) in pictures {
         if interrupt.requested() {
             return Err(stopped());

@@ -72,9 +72,32 @@ fn two_runs_stand_side_by_side_and_say_what_differs() {
         let beside = fs::read(path.with_extension("json")).expect("numbers beside");
         serde_json::from_slice::<Value>(&beside).expect("JSON");
     }
+    // Asked for by name, pictures come alone.
+    assert!(!folder.join("both/explorer.html").exists());
     // Of one run, the pictures go into its folder.
     let made = document(program(folder).args(["figures", "a", "--figure", "map"]));
     assert_eq!(made["page"], "a/figures/index.html");
+}
+
+#[test]
+fn everything_about_a_run_includes_its_explorer() {
+    let root = tempfile::tempdir().expect("a temporary folder");
+    let folder = root.path();
+    let rows: Vec<String> = (0..120_i32)
+        .map(|row| {
+            let values: Vec<String> = (0..6_i32)
+                .map(|value| format!("{}", f64::from((row * 7 + value * 3) % 11) / 10.0))
+                .collect();
+            values.join(",")
+        })
+        .collect();
+    fs::write(folder.join("rows.csv"), rows.join("\n")).expect("writable");
+    train(folder, "a", &["--dataset", "rows.csv"]);
+    document(program(folder).args(["figures", "a"]));
+    let page = fs::read_to_string(folder.join("a/figures/index.html")).expect("a page");
+    assert!(page.contains("href=\"explorer.html\""));
+    let explorer = fs::read_to_string(folder.join("a/figures/explorer.html")).expect("beside");
+    assert!(explorer.contains("id=\"payload\""));
 }
 
 #[test]

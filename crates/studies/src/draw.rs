@@ -8,6 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use datasets::Dataset;
+use figures::explore;
 
 use crate::page;
 use crate::{DivergedRun, Drawing, PlannedRun, Scale, Study, TrainedRun};
@@ -227,7 +228,17 @@ fn draw_planned(
             .with_output(request.output.clone());
         let report = pool.install(|| crate::report(study, &mut drawing))?;
         outcome.figures.append(&mut drawing.written());
-        page::write_section(&folder, study, dataset, scale, report)?;
+        let explorer = match first_of_each(&runs) {
+            shown if shown.is_empty() || scale.quick => None,
+            shown => Some(
+                pool.install(|| explore::beside(&folder, dataset, &shown, interrupt))
+                    .map_err(|error| match error {
+                        Error::Abandoned => stopped(&request.out, &request.command),
+                        error => error,
+                    })?,
+            ),
+        };
+        page::write_section(&folder, study, dataset, scale, report, explorer)?;
         if interrupt.requested() {
             return Err(stopped(&request.out, &request.command));
         }
@@ -401,6 +412,20 @@ fn collect(
         }
     }
     Ok((runs, diverged))
+}
+
+/// The runs that a study's explorer has: of each model the first, of the first few
+/// models.
+fn first_of_each(runs: &[TrainedRun]) -> Vec<&TrainedRun> {
+    /// More do not stand side by side.
+    const MOST: usize = 4;
+    let mut shown: Vec<&TrainedRun> = Vec::new();
+    for run in runs {
+        if shown.len() < MOST && shown.iter().all(|other| other.key != run.key) {
+            shown.push(run);
+        }
+    }
+    shown
 }
 
 /// Ends a call that a signal has stopped: with the page of what has been drawn.

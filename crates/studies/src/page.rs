@@ -18,6 +18,7 @@ use self::lead::{built_in, lead};
 use crate::claims::{Claim, badge};
 use crate::{Report, STUDIES, Scale, Study};
 use figures::Measured;
+use figures::explore::{BESIDE, Beside};
 use runs::Error;
 use runs::sealed_json;
 
@@ -35,6 +36,9 @@ struct StoredSection {
     seeds: usize,
     section: Section,
     claims: Vec<Claim>,
+    /// What became of its explorer; nothing of a first look.
+    #[serde(default)]
+    explorer: Option<Beside>,
 }
 
 /// What was drawn of one data set.
@@ -56,6 +60,7 @@ pub(crate) fn write_section(
     dataset: &Dataset,
     scale: Scale,
     report: Report,
+    explorer: Option<Beside>,
 ) -> Result<(), Error> {
     let stored = StoredSection {
         study: study.name().into(),
@@ -65,6 +70,7 @@ pub(crate) fn write_section(
         seeds: scale.seeds,
         section: finite(report.section),
         claims: report.claims,
+        explorer,
     };
     sealed_json::write(&folder.join(SECTION_FILE), &stored)
 }
@@ -105,14 +111,14 @@ pub(crate) fn write_index(out: &Path) -> Result<(), Error> {
         let path = out.join(&part.folder).join(CLAIMS_FILE);
         sealed_json::write(&path, &part.claims)?;
     }
-    article(parts).write(&out.join(INDEX_FILE))?;
+    article(parts, true).write(&out.join(INDEX_FILE))?;
     Ok(())
 }
 
 /// The article of the sections found below `out`; its pictures' paths are
 /// relative to `out`.
 pub(crate) fn read_article(out: &Path) -> Result<Page, Error> {
-    Ok(article(parts(out)?))
+    Ok(article(parts(out)?, false))
 }
 
 /// The data sets drawn, those with most studies first.
@@ -172,7 +178,8 @@ fn order(id: &str) -> (String, usize) {
     (document.into(), number.parse().unwrap_or(0))
 }
 
-fn article(parts: Vec<Part>) -> Page {
+/// Explorers are linked where their files are beside the page.
+fn article(parts: Vec<Part>, with_explorers: bool) -> Page {
     let several = parts.len() > 1;
     let stored: Vec<&StoredSection> = parts.iter().flat_map(|part| &part.sections).collect();
     let is_of_the_atlas = stored
@@ -204,7 +211,12 @@ fn article(parts: Vec<Part>) -> Page {
                 page.footer.push(attribution);
             }
             let prefix = format!("{}/{}", part.folder, stored.study);
-            page.sections.push(placed(stored, &prefix, &suffix));
+            let explorer = stored.explorer.clone().filter(|_| with_explorers);
+            let mut section = placed(stored, &prefix, &suffix);
+            section
+                .blocks
+                .extend(explorer.map(|beside| beside.block(&format!("{prefix}/{BESIDE}"))));
+            page.sections.push(section);
         }
         if !part.claims.is_empty() {
             page.sections.push(Section {

@@ -1,6 +1,7 @@
 //! The explorer of trained runs: what its page is to hold, gathered from runs
 //! and their data set.
 
+mod beside;
 mod data;
 mod run;
 mod still;
@@ -21,6 +22,7 @@ use crate::TrainedRun;
 use crate::opened::{configurations, open, with_weights};
 use crate::wording::listed;
 
+pub use beside::{BESIDE, Beside, beside};
 pub use data::Shown;
 
 /// How much a page holds.
@@ -150,6 +152,9 @@ pub fn explored(
     options: &Options,
     interrupt: &Interrupt,
 ) -> Result<Explored, Error> {
+    if dataset.test.is_empty() {
+        return Err(unexplored(explorer::Error::Nothing("test row")));
+    }
     let shown = Shown::of(dataset, options.images);
     let seen: Vec<_> = runs
         .iter()
@@ -177,7 +182,7 @@ pub fn explored(
         title: listed(&titles),
         data,
         still: still::still(first, gathered_first)?,
-        runs: gathered,
+        runs: gathered.into_iter().map(|(run, _)| run).collect(),
         weights: options.weights,
     };
     let page = Explorer::new(&contents).map_err(unexplored)?;

@@ -38,6 +38,7 @@ fn store(out: &Path, dataset: &str, study: &str, seeds: usize, claims: Vec<Claim
             })],
         },
         claims,
+        explorer: (study == "lab").then_some(Beside::Written),
     };
     sealed_json::write(&folder.join(SECTION_FILE), &stored).unwrap();
 }
@@ -215,6 +216,19 @@ fn the_lead_begins_with_what_was_found() {
 }
 
 #[test]
+fn explorers_are_linked_where_their_files_are() {
+    let out = tempfile::tempdir().unwrap();
+    store(out.path(), "mnist", "lab", 1, Vec::new());
+    store(out.path(), "mnist", "dimensions", 1, Vec::new());
+    let html = html(out.path());
+    assert_eq!(html.matches("explorer.html").count(), 1, "{html}");
+    assert!(html.contains("href=\"mnist/lab/explorer.html\""), "{html}");
+    // The article on a code host has no such file beside it.
+    let article = read_article(out.path()).unwrap();
+    assert!(!format!("{article:?}").contains("explorer.html"));
+}
+
+#[test]
 fn effort_and_outcome_read_well() {
     let of = |seeds: &[usize], quick| {
         let sections: Vec<StoredSection> = seeds
@@ -227,6 +241,7 @@ fn effort_and_outcome_read_well() {
                 seeds,
                 section: Section::default(),
                 claims: Vec::new(),
+                explorer: None,
             })
             .collect();
         effort(&sections)
