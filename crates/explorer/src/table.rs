@@ -15,7 +15,7 @@ const MOST_CLASSES: usize = 100;
 /// Both tables as HTML; `reconstruction` is the mean of each run.
 pub(crate) fn tables(data: &DataSet, models: &[StoredModel], reconstruction: &[f64]) -> String {
     let mut html = String::from(
-        "<div class=\"scroll\"><table><caption>Each run at the codes of the images shown</caption>\
+        "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Runs\"><table><caption>Each run at the codes of the images shown</caption>\
          <thead><tr><th scope=\"col\">run</th><th scope=\"col\">trained</th>\
          <th scope=\"col\">latent variables</th><th scope=\"col\">of them in use</th>\
          <th scope=\"col\">reconstruction, nats</th><th scope=\"col\">KL, nats</th></tr></thead>\
@@ -44,7 +44,8 @@ pub(crate) fn tables(data: &DataSet, models: &[StoredModel], reconstruction: &[f
         return html;
     };
     html.push_str(
-        "<div class=\"scroll\"><table><caption>Images shown of each class</caption><thead><tr>\
+        "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Classes\"><table>\
+         <caption>Images shown of each class</caption><thead><tr>\
          <th scope=\"col\">class</th><th scope=\"col\">images</th></tr></thead><tbody>",
     );
     for (class, name) in data.classes.iter().enumerate() {
