@@ -74,7 +74,7 @@ pub(crate) fn vectors() -> &'static Made {
 pub(crate) const HOSTILE_CLASSES: [&str; 3] = [
     "</script><script>alert(1)</script>",
     "\u{202e}شجرة",
-    "😀&amp;\"<!--<script>",
+    "=1+1 😀&amp;\"<!--<script>",
 ];
 
 /// Names of files that a page must show and not do, without their endings.

@@ -93,10 +93,6 @@ fn a_spreadsheet_takes_no_name_for_a_formula() {
     assert_eq!(table.lines().next(), Some("index,name,label,mu1,mu2"));
     assert!(table.contains(HOSTILE_CLASSES[0]));
     assert!(table.contains("\"\"b\"\""), "{table}");
-    let cells = table.lines().skip(1).map(|line| line.split(',').nth(1));
-    assert!(
-        cells.flatten().all(|cell| !cell.starts_with('=')),
-        "{table}"
-    );
+    assert!(table.contains(",\"'=1+1 😀"), "{table}");
     visit.is_quiet();
 }

@@ -66,7 +66,7 @@ fn it_plays_to_the_end_and_pauses_when_asked_to() {
         let begin =
             "(() => { document.getElementById('play').click(); return atlas.state().moment; })()";
         assert_eq!(visit.get(begin), 0);
-        visit.until("atlas.state().moment >= 2");
+        visit.until("atlas.state().moment >= 3");
         // In larger steps where little is to move.
         let passed = if reduced_motion { 2 } else { 1 };
         assert_eq!(moment().map(|moment| moment % passed), Some(0));
