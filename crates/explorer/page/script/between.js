@@ -41,6 +41,8 @@ function* findPath(app, view, a, b) {
   }
   app.paths[view.k] = { ...step.value, isDone: true };
   showPaths(app);
+  // Who is on the way meanwhile was on the straight one.
+  if (app.state.pathAt !== null) goAlong(app, app.state.pathAt);
 }
 
 // A place on a path, between its codes.
@@ -109,6 +111,13 @@ function goAlong(app, t) {
   app.moved();
 }
 
+// The cursor has gone elsewhere.
+function leavePath(app) {
+  if (app.state.pathAt === null) return;
+  app.state.pathAt = null;
+  document.getElementById('path-at').value = 0;
+}
+
 function setUpPaths(app) {
   const { state } = app;
   document.getElementById('path-help').textContent = TEXT.pathHelp;
@@ -133,4 +142,5 @@ function setUpPaths(app) {
   document.getElementById('path-at').addEventListener('input', (event) => goAlong(app, event.target.value / 100));
   if (state.anchors.some(({ a, b }) => a || b)) document.getElementById('path-tool').open = true;
   pathsChanged(app);
+  if (state.pathAt !== null) goAlong(app, state.pathAt);
 }

@@ -16,6 +16,7 @@ function moveToCode(app, view, z) {
   if (state.active !== view.k) activateView(app, view.k);
   state.cursors[view.k] = Float64Array.from(z);
   view.follows = null;
+  leavePath(app);
   for (const other of app.views) if (other !== view) followFrom(app, view, other);
   app.moved();
 }
@@ -46,6 +47,7 @@ function activateView(app, k) {
 function chooseImage(app, image) {
   const { state } = app;
   state.image = image;
+  leavePath(app);
   for (const view of app.views) {
     const code = codeOf(view.model, image);
     state.cursors[view.k] = code;
@@ -99,6 +101,7 @@ function listen(app, view) {
     element.setPointerCapture(event.pointerId);
     if (pointers.size === 2) {
       pinch = spread(pointers);
+      if (pressed && pressed.before) takeBack(app, pressed.before);
       pressed = null;
       return;
     }
@@ -108,6 +111,7 @@ function listen(app, view) {
     if (app.state.lasso) {
       app.lassoPoints = { view, points: [fromPointer(view, event)] };
     } else if (event.pointerType !== 'mouse') {
+      pressed.before = app.views.map((other) => ({ z: app.state.cursors[other.k], follows: other.follows }));
       moveTo(app, view, ...fromPointer(view, event));
     }
   });
@@ -155,6 +159,15 @@ function listen(app, view) {
       app.draw();
     }
   });
+}
+
+// The first of two fingers was not meant to move the cursor.
+function takeBack(app, before) {
+  app.views.forEach((view, k) => {
+    app.state.cursors[k] = before[k].z;
+    view.follows = before[k].follows;
+  });
+  app.moved();
 }
 
 function spread(pointers) {

@@ -96,6 +96,7 @@ function setUpTheme(app) {
 // What the fragment says, and the first image where it says nothing.
 function startFrom(app, found) {
   const { state } = app;
+  const { pathAt } = state;
   if (found.image !== null || found.z === null) {
     const image = found.image !== null ? found.image : firstImage(app.data, app.models[state.active]);
     if (image !== null) chooseImage(app, image);
@@ -109,6 +110,7 @@ function startFrom(app, found) {
     moveToCode(app, view, found.z);
   }
   activateView(app, state.active);
+  state.pathAt = pathAt;
 }
 
 async function openExplorer() {

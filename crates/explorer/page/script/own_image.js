@@ -96,6 +96,8 @@ function putOnPad(app, pad, image, width, height) {
   clearPad(pad);
   const scale = Math.min(pad.width / width, pad.height / height);
   const context = pad.getContext('2d');
+  // What is enlarged keeps its pixels, so that their means are what they were.
+  context.imageSmoothingEnabled = scale < 1;
   context.imageSmoothingQuality = 'high';
   context.drawImage(image, (pad.width - width * scale) / 2, (pad.height - height * scale) / 2, width * scale, height * scale);
   encodePad(app, pad);
@@ -152,5 +154,6 @@ function encodePad(app, pad) {
     follow(view, coordinatesOf(app, view));
   }
   app.state.pinned = true;
+  leavePath(app);
   app.moved();
 }
