@@ -66,7 +66,8 @@ function drawFrame(app) {
 // The image whose reconstruction by the first run is in the middle of all that
 // have pictures: neither its best nor its worst.
 function firstImage(data, model) {
-  const order = Array.from(data.thumbnails.which)
+  const pictured = data.thumbnails.which.length ? Array.from(data.thumbnails.which) : Array.from(model.reconstruction.keys());
+  const order = pictured
     .sort((a, b) => model.reconstruction[a] - model.reconstruction[b] || a - b);
   return order.length ? order[Math.floor(order.length / 2)] : null;
 }
