@@ -1,6 +1,7 @@
 // Drawing what lies on a plane: decoded map, densities, codes.
 
 const MOST_ELLIPSES = 200;
+const MOST_RINGS = 300;
 
 function drawBase(app, view, theme) {
   const context = view.base.getContext('2d');
@@ -192,13 +193,18 @@ function classPlaces(data, points) {
   return { points, places: places.map((of) => of[0].length ? of.map(median) : null) };
 }
 
+// Rings about a few, paler dots for many, so that what is below stays in sight.
 function drawSelection(app, context, view, theme) {
-  context.strokeStyle = theme.ink;
+  const { selection } = app.state;
+  const isMany = selection.length > MOST_RINGS;
+  context.strokeStyle = context.fillStyle = theme.ink;
   context.lineWidth = 1.2 * view.scale;
-  for (const image of app.state.selection) {
+  context.globalAlpha = isMany ? 0.5 : 1;
+  for (const image of selection) {
     const [x, y] = toCanvas(view, view.points[2 * image], view.points[2 * image + 1]);
     context.beginPath();
-    context.arc(x, y, 3.5 * view.scale, 0, 2 * Math.PI);
-    context.stroke();
+    context.arc(x, y, (isMany ? 1.2 : 3.5) * view.scale, 0, 2 * Math.PI);
+    if (isMany) context.fill(); else context.stroke();
   }
+  context.globalAlpha = 1;
 }

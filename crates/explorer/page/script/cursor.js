@@ -55,6 +55,13 @@ function goToCode(app, view, code) {
   }
 }
 
+// Beside the title of the plane that the cursor is in.
+function showHold(app, view) {
+  const isActive = view.k === app.state.active;
+  const words = isActive && app.state.pinned ? TEXT.heldCursor : isActive && app.views.length > 1 ? TEXT.underCursor : '';
+  if (view.hold.textContent !== words) view.hold.textContent = words;
+}
+
 // An image in all planes: cursors at its codes, and planes through them.
 function chooseImage(app, image) {
   const { state } = app;

@@ -1,4 +1,8 @@
 // Every English word of the page that its script writes.
+
+// With fewer codes a share of them says nothing.
+const FEWEST_FOR_SHARES = 20;
+
 const TEXT = {
   labels: {
     layers: 'Layers', findImage: 'Find an image', find: 'Find', previous: 'Previous', next: 'Next',
@@ -26,6 +30,7 @@ const TEXT = {
   failed: (reason) => `This page cannot be opened: ${reason}`,
   code: (z) => `z = ${codeWords(z)}`,
   badge: (data, cue) => {
+    if (data.images < FEWEST_FOR_SHARES) return 'There are too few codes to say what is far from them.';
     if (cue.isCode) return `At the data: the code of ${imageWords(data, cue.image)}.`;
     if (!(cue.share >= 0)) return 'How far this is from the data is not known.';
     if (cue.share < 0.005) return 'Near the data: nearer than almost any of them is to another.';
@@ -34,11 +39,14 @@ const TEXT = {
       ? `Far from the data: farther from its nearest than ${share} of them are from theirs.`
       : `Within the data: ${share} of them are nearer to another; up to 95 % is usual.`;
   },
-  seen: (model, data, { z, cue }) => {
+  place: (labels, at, latent) => `${labels.map((label, axis) => `${label} = ${shortNumber(at[axis])}`).join(', ')} of ${latent} latent variables`,
+  underCursor: 'under your cursor',
+  heldCursor: 'held: click it again or press Esc to let go',
+  seen: (model, data, place, cue) => {
     const nearest = cue.isCode || cue.image < 0 ? '' : ` The nearest is ${imageWords(data, cue.image)}.`;
-    return `${model.title}: z = ${codeWords(z)}. ${TEXT.badge(data, cue)}${nearest}`;
+    return `${model.title}: ${place}. ${TEXT.badge(data, cue)}${nearest}`;
   },
-  first: (model, data, image, z) => `The ring is the code of ${imageWords(data, image)}, z = ${codeWords(z)} in ${model.title}. `
+  first: (model, data, image, place) => `The ring is the code of ${imageWords(data, image)}, ${place} in ${model.title}. `
     + `Below is what the decoder makes of it, beside the nearest ${data.noun}s and their reconstructions. `
     + 'Move over a plane, touch it or use the arrow keys to decode any other code.',
   image: (data, image) => imageWords(data, image, true),
@@ -110,7 +118,7 @@ const TEXT = {
     ['[ ]', 'earlier and later in training'],
     ['Esc', 'let go of the cursor, the path and the lasso'],
   ],
-  footer: (data, models, program) => `${data.attribution} Made by ${program}. Weights are rounded: `
+  footer: (data, models, program) => `${/[.!?]$/.test(data.attribution) ? data.attribution : `${data.attribution}.`} Made by ${program}. Weights are rounded: `
     + models.map((model) => `${model.title} to ${model.precision.decoder_bits} bits, by which values decoded at codes about the data were seen to differ by ${shortNumber(model.precision.decoded_error)} of their range`).join('; ') + '.',
 };
 

@@ -93,6 +93,7 @@ impl Explore {
         };
         let mut downloads = DownloadProgress::new(*output);
         let mut download = |event: datasets::Progress<'_>| downloads.report(event);
+        output.note("gathering codes, losses and weights");
         let outcome = explore::write(&request, &interrupt, &mut download)?;
         let runs: Vec<_> = outcome
             .runs
@@ -140,13 +141,13 @@ fn text(outcome: &Outcome) -> String {
 
 fn precision_in_words(precision: &Precision) -> String {
     let decoder = format!(
-        "weights of {} bits in the decoder, which change decoded values by at most {:.1e} of their range",
+        "weights of {} bits in the decoder, which were seen to change decoded values by {:.1e} of their range",
         precision.decoder_bits, precision.decoded_error
     );
     match precision.encoder_bits.zip(precision.encoded_error) {
         None => format!("{decoder}; no encoder"),
         Some((bits, error)) => format!(
-            "{decoder}; of {bits} bits in the encoder, which change codes by at most {error:.1e} of their standard deviation"
+            "{decoder}; of {bits} bits in the encoder, which were seen to change codes by {error:.1e} of their standard deviation"
         ),
     }
 }
