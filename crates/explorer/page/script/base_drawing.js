@@ -24,6 +24,7 @@ function drawDots(app, view, theme) {
   if (view.model.kind !== 'ae' && app.state.choices[view.k].kind !== 'principal') drawPrior(context, view, theme);
   // The codes of the end would lie over those of another moment.
   if (app.state.layers.codes && !(app.state.moment !== null && view.model.trajectories)) drawCodes(app, context, view, theme);
+  drawSelection(app, context, view, theme);
   drawAxes(context, view, theme);
 }
 
@@ -189,4 +190,15 @@ function classPlaces(data, points) {
   }
   const median = (values) => values.sort((a, b) => a - b)[Math.floor(values.length / 2)];
   return { points, places: places.map((of) => of[0].length ? of.map(median) : null) };
+}
+
+function drawSelection(app, context, view, theme) {
+  context.strokeStyle = theme.ink;
+  context.lineWidth = 1.2 * view.scale;
+  for (const image of app.state.selection) {
+    const [x, y] = toCanvas(view, view.points[2 * image], view.points[2 * image + 1]);
+    context.beginPath();
+    context.arc(x, y, 3.5 * view.scale, 0, 2 * Math.PI);
+    context.stroke();
+  }
 }

@@ -16,6 +16,7 @@ function moveToCode(app, view, z) {
   if (state.active !== view.k) activateView(app, view.k);
   state.cursors[view.k] = Float64Array.from(z);
   view.follows = null;
+  leavePath(app);
   for (const other of app.views) if (other !== view) followFrom(app, view, other);
   app.moved();
 }
@@ -39,21 +40,28 @@ function followFrom(app, view, other) {
 function activateView(app, k) {
   app.state.active = k;
   app.views.forEach((view) => view.section.classList.toggle('active', view.k === k));
+  sayPath(app);
   app.changed();
+}
+
+// The cursor of a view at a code, and its plane through it.
+function goToCode(app, view, code) {
+  const { state } = app;
+  state.cursors[view.k] = Float64Array.from(code);
+  view.follows = null;
+  if (view.model.latent > 2) {
+    state.held[view.k] = Float64Array.from(code);
+    setPlane(app, view);
+  }
 }
 
 // An image in all planes: cursors at its codes, and planes through them.
 function chooseImage(app, image) {
   const { state } = app;
   state.image = image;
+  leavePath(app);
   for (const view of app.views) {
-    const code = codeOf(view.model, image);
-    state.cursors[view.k] = code;
-    view.follows = null;
-    if (view.model.latent > 2) {
-      state.held[view.k] = Float64Array.from(code);
-      setPlane(app, view);
-    }
+    goToCode(app, view, codeOf(view.model, image));
     follow(view, [view.points[2 * image], view.points[2 * image + 1]]);
     if (isLine(view)) view.lineHeight = view.points[2 * image + 1];
   }
@@ -79,14 +87,24 @@ function letGo(app) {
   app.lassoPoints = null;
   state.anchors = state.anchors.map(() => ({ a: null, b: null }));
   state.pathAt = null;
+  document.getElementById('lasso').checked = false;
   pathsChanged(app);
   app.changed();
+  app.draw();
 }
 
+// The first time the cursor is held where it is, the second time it takes the
+// nearest image that is shown.
 function pin(app, view) {
-  app.state.pinned = true;
-  const { image } = nearestCode(view.model, app.state.cursors[view.k]);
-  if (image >= 0) chooseImage(app, image);
+  const { state } = app;
+  if (!state.pinned) {
+    state.pinned = true;
+    app.changed();
+    app.draw();
+    return;
+  }
+  const [image] = nearestImages(app, view, 1);
+  if (image !== undefined) chooseImage(app, image);
 }
 
 function listen(app, view) {
@@ -99,6 +117,7 @@ function listen(app, view) {
     element.setPointerCapture(event.pointerId);
     if (pointers.size === 2) {
       pinch = spread(pointers);
+      if (pressed && pressed.before) takeBack(app, pressed.before);
       pressed = null;
       return;
     }
@@ -108,6 +127,7 @@ function listen(app, view) {
     if (app.state.lasso) {
       app.lassoPoints = { view, points: [fromPointer(view, event)] };
     } else if (event.pointerType !== 'mouse') {
+      pressed.before = app.views.map((other) => ({ z: app.state.cursors[other.k], follows: other.follows }));
       moveTo(app, view, ...fromPointer(view, event));
     }
   });
@@ -155,6 +175,15 @@ function listen(app, view) {
       app.draw();
     }
   });
+}
+
+// The first of two fingers was not meant to move the cursor.
+function takeBack(app, before) {
+  app.views.forEach((view, k) => {
+    app.state.cursors[k] = before[k].z;
+    view.follows = before[k].follows;
+  });
+  app.moved();
 }
 
 function spread(pointers) {
@@ -205,7 +234,11 @@ function onKey(app, view, event) {
   const step = 2 * view.half * KEY_STEP * (event.shiftKey ? COARSE : 1);
   const [u, v] = coordinatesOf(app, view);
   const go = (du, dv) => {
-    moveTo(app, view, u + du, v + dv);
+    if (isLine(view)) view.lineHeight = v + dv;
+    // From where the cursor is, which may be beside the plane.
+    const z = Float64Array.from(app.state.cursors[view.k]);
+    for (let l = 0; l < z.length; l++) z[l] += view.plane.axes.reduce((sum, axis, k) => sum + [du, dv][k] * axis[l], 0);
+    moveToCode(app, view, z);
     follow(view, [u + du, v + dv]);
     app.draw();
   };

@@ -21,8 +21,8 @@ function inspect(app, view) {
 
 // How far a code is from the data, and whose code it is where it is one.
 function cueAt(model, z) {
-  const { image, distance } = nearestCode(model, z);
-  return { ...cue(model, z), image, isCode: image >= 0 && distance <= CODE_TOLERANCE * spreadOf(model) };
+  const { image, distance, share } = cue(model, z);
+  return { share, image, isCode: image >= 0 && distance <= CODE_TOLERANCE * spreadOf(model) };
 }
 
 // A code of the page is stored to about a part in 65,536 of its range.

@@ -66,7 +66,8 @@ function drawFrame(app) {
 // The image whose reconstruction by the first run is in the middle of all that
 // have pictures: neither its best nor its worst.
 function firstImage(data, model) {
-  const order = Array.from(data.thumbnails.which)
+  const pictured = data.thumbnails.which.length ? Array.from(data.thumbnails.which) : Array.from(model.reconstruction.keys());
+  const order = pictured
     .sort((a, b) => model.reconstruction[a] - model.reconstruction[b] || a - b);
   return order.length ? order[Math.floor(order.length / 2)] : null;
 }
@@ -96,6 +97,7 @@ function setUpTheme(app) {
 // What the fragment says, and the first image where it says nothing.
 function startFrom(app, found) {
   const { state } = app;
+  const { pathAt } = state;
   if (found.image !== null || found.z === null) {
     const image = found.image !== null ? found.image : firstImage(app.data, app.models[state.active]);
     if (image !== null) chooseImage(app, image);
@@ -109,6 +111,7 @@ function startFrom(app, found) {
     moveToCode(app, view, found.z);
   }
   activateView(app, state.active);
+  state.pathAt = pathAt;
 }
 
 async function openExplorer() {

@@ -120,6 +120,7 @@ function select(app, images) {
   const rest = images.length - parts.length;
   if (rest > 0) parts.push(elementOf('p', TEXT.withoutThumbnail(rest), 'soft'));
   document.getElementById('selection-images').replaceChildren(...parts);
+  for (const view of app.views) view.isStale = true;
   app.draw();
 }
 

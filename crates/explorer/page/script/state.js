@@ -25,7 +25,7 @@ function initialState(models, data) {
   };
 }
 
-const fragmentNumber = (value) => String(Number(value.toPrecision(5)));
+const fragmentNumber = (value) => String(Number(value.toPrecision(9)));
 const fragmentCode = (code) => Array.from(code).map(fragmentNumber).join(',');
 
 // Only what differs from the first view is written.

@@ -25,14 +25,20 @@ function createView(app, k) {
   return view;
 }
 
-// The plane through the held point, and the codes in it.
+// The plane through the held point, and the codes in it. What is held moves no
+// code within the plane: only what is decoded changes.
 function setPlane(app, view) {
   const { model, k } = view;
-  view.plane = planeOf(model, app.state.choices[k], app.state.held[k]);
+  const choice = app.state.choices[k];
+  view.plane = planeOf(model, choice, app.state.held[k]);
+  const axes = `${choice.kind} ${choice.variables}`;
+  view.layers = axes === view.axes ? { density: view.layers.density } : {};
+  view.isBaseStale = true;
+  if (axes === view.axes) return;
+  view.axes = axes;
   view.points = project(view.plane, model.codes, model.latent);
   if (isLine(view)) spreadOverLine(app.data, view);
   view.element.setAttribute('aria-label', TEXT.plane(model.title, view.plane.labels.filter(Boolean)));
-  view.layers = {};
   view.isStale = true;
 }
 
