@@ -18,7 +18,7 @@ const MOST_RUNS: usize = 12;
 pub(crate) fn configurations(folders: &[RunFolder]) -> Result<Vec<Configuration>, Error> {
     if folders.is_empty() || folders.len() > MOST_RUNS {
         return Err(Error::Configuration(format!(
-            "{} runs were named, but 1 to {MOST_RUNS} can be drawn side by side",
+            "{} runs were named, but 1 to {MOST_RUNS} can stand side by side",
             folders.len()
         )));
     }
@@ -164,6 +164,7 @@ pub(crate) fn how_far(run: &TrainedRun) -> Result<String, Error> {
     let status = run.folder.read_result()?.map(|result| result.status);
     Ok(match status {
         Some(Status::Diverged) => format!("{done} of {asked} epochs, then diverged"),
+        Some(Status::Done) if done == 1 => "1 epoch".into(),
         Some(Status::Done) => format!("{done} epochs"),
         None => format!("{done} of {asked} epochs so far"),
     })

@@ -152,6 +152,9 @@ pub fn explored(
     options: &Options,
     interrupt: &Interrupt,
 ) -> Result<Explored, Error> {
+    if dataset.test.is_empty() {
+        return Err(unexplored(explorer::Error::Nothing("test row")));
+    }
     let shown = Shown::of(dataset, options.images);
     let seen: Vec<_> = runs
         .iter()
@@ -179,7 +182,7 @@ pub fn explored(
         title: listed(&titles),
         data,
         still: still::still(first, gathered_first)?,
-        runs: gathered,
+        runs: gathered.into_iter().map(|(run, _)| run).collect(),
         weights: options.weights,
     };
     let page = Explorer::new(&contents).map_err(unexplored)?;

@@ -17,16 +17,32 @@ use crate::plane::{Axes, Plane};
 /// are left out where a run has more.
 const MOST_TRACKED: usize = 300_000;
 
+/// A run as the page has it, and the plane in which its codes are shown first; a
+/// line has none.
+pub(super) type Gathered<'a> = (Run<'a>, Option<Plane>);
+
 /// A run with the codes of the images that its network sees as `images`.
 pub(super) fn gathered<'a>(
     run: &'a TrainedRun,
     images: Images<'a>,
     dataset: &Dataset,
-) -> Result<Run<'a>, Error> {
+) -> Result<Gathered<'a>, Error> {
     let codes = run.encode(images);
     require_finite(run, &codes)?;
+    let principal = match codes.mean.dim() {
+        (0..2, _) | (_, 0..2) => None,
+        _ => Some(Plane::principal(codes.mean.view())?),
+    };
+    let plane = match (codes.mean.ncols(), &principal) {
+        (0..=1, _) => None,
+        // What automatic axes of these are, and takes long of many variables.
+        (more, Some((principal, _))) if more > 2 && !run.is_variational() => {
+            Some(principal.clone())
+        }
+        _ => Some(Plane::of(&codes, Axes::Automatic)?),
+    };
     let treatment = evaluated_treatment(&run.configuration, None)?;
-    Ok(Run {
+    let gathered = Run {
         key: run.key.clone(),
         title: run.title(),
         about: format!(
@@ -42,8 +58,12 @@ pub(super) fn gathered<'a>(
             _ => Treatment::Binarised,
         },
         images,
-        principal: principal(&codes)?,
-        plane: plane(&codes)?,
+        principal: principal.map(|(plane, share)| Principal {
+            mean: plane.origin().to_vec(),
+            axes: plane.axes().each_ref().map(|axis| axis.to_vec()),
+            share,
+        }),
+        plane: first_plane(&codes, plane.as_ref()),
         moments: moments(run, dataset)?,
         epochs: run
             .metrics
@@ -55,15 +75,8 @@ pub(super) fn gathered<'a>(
             })
             .collect(),
         codes,
-    })
-}
-
-/// The plane in which the codes of a run are shown first; a line has none.
-pub(super) fn plane_shown(codes: &Codes) -> Result<Option<Plane>, Error> {
-    match codes.mean.ncols() {
-        1 => Ok(None),
-        _ => Plane::of(codes, Axes::Automatic).map(Some),
-    }
+    };
+    Ok((gathered, plane))
 }
 
 fn require_finite(run: &TrainedRun, codes: &Codes) -> Result<(), Error> {
@@ -77,13 +90,13 @@ fn require_finite(run: &TrainedRun, codes: &Codes) -> Result<(), Error> {
     }))
 }
 
-fn plane(codes: &Codes) -> Result<explorer::Plane, Error> {
-    let Some(plane) = plane_shown(codes)? else {
+fn first_plane(codes: &Codes, plane: Option<&Plane>) -> explorer::Plane {
+    let Some(plane) = plane else {
         let line = codes.mean.iter().map(|&code| f64::from(code));
-        return Ok(explorer::Plane {
+        return explorer::Plane {
             kind: PlaneKind::Line,
             ranges: vec![range_of_most(line.collect())],
-        });
+        };
     };
     let points = plane.project(codes.mean.view());
     let kind = match plane.variables() {
@@ -92,10 +105,10 @@ fn plane(codes: &Codes) -> Result<explorer::Plane, Error> {
         None => PlaneKind::Principal,
     };
     let ranges = [0, 1].map(|axis| range_of_most(points.iter().map(|point| point[axis]).collect()));
-    Ok(explorer::Plane {
+    explorer::Plane {
         kind,
         ranges: ranges.to_vec(),
-    })
+    }
 }
 
 /// Where 99 % of coordinates lie, about a place where all are one.
@@ -107,18 +120,6 @@ fn range_of_most(mut coordinates: Vec<f64>) -> [f64; 2] {
     }
     let reach = 0.5 + 1e-3 * low.abs();
     [low - reach, high + reach]
-}
-
-fn principal(codes: &Codes) -> Result<Option<Principal>, Error> {
-    if codes.mean.ncols() < 2 || codes.len() < 2 {
-        return Ok(None);
-    }
-    let (plane, share) = Plane::principal(codes.mean.view())?;
-    Ok(Some(Principal {
-        mean: plane.origin().to_vec(),
-        axes: plane.axes().each_ref().map(|axis| axis.to_vec()),
-        share,
-    }))
 }
 
 fn losses(losses: &runs::run_folder::Losses) -> Losses {

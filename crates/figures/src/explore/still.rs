@@ -1,12 +1,12 @@
 //! The picture that is seen where the script of a page does not run.
 
 use datasets::Shape;
-use explorer::{Run, Still};
+use explorer::Still;
 use ndarray::Array2;
 use runs::Error;
 use viz::{Grid, Image, ImageRef, encode_png_within, linspace};
 
-use super::run::plane_shown;
+use super::run::Gathered;
 use crate::TrainedRun;
 use crate::plane_map::PlaneMap;
 use crate::tiles::{Layout, picture};
@@ -24,7 +24,7 @@ const LONGEST_SIDE: usize = 28;
 const MOST_BYTES: usize = 90_000;
 
 /// The decoded map of a run over its first plane.
-pub(super) fn still(run: &TrainedRun, gathered: &Run<'_>) -> Result<Still, Error> {
+pub(super) fn still(run: &TrainedRun, (gathered, plane): &Gathered<'_>) -> Result<Still, Error> {
     let ranges: Vec<[f64; 2]> = if run.is_variational() {
         vec![[-PRIOR_REACH, PRIOR_REACH]; gathered.plane.ranges.len()]
     } else {
@@ -34,9 +34,9 @@ pub(super) fn still(run: &TrainedRun, gathered: &Run<'_>) -> Result<Still, Error
         .iter()
         .map(|&[low, high]| linspace(STEPS, low, high))
         .collect();
-    let (image, over) = match (plane_shown(&gathered.codes)?, &lines[..]) {
+    let (image, over) = match (plane, &lines[..]) {
         (Some(plane), [first, second]) => {
-            let map = PlaneMap::on(&plane, run, first.clone(), second.clone());
+            let map = PlaneMap::on(plane, run, first.clone(), second.clone());
             let image = tiles(run.shape, STEPS, map.images)?;
             (
                 image,
