@@ -19,7 +19,7 @@ pub(crate) fn tables(data: &DataSet, models: &[StoredModel], reconstruction: &[f
         _ => ("images", "Images"),
     };
     let mut html = format!(
-        "<div class=\"scroll\" tabindex=\"0\"><table><caption>Each run at the codes of the {noun} shown</caption>\
+        "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Runs\"><table><caption>Each run at the codes of the {noun} shown</caption>\
          <thead><tr><th scope=\"col\">run</th><th scope=\"col\">trained</th>\
          <th scope=\"col\">latent variables</th><th scope=\"col\">of them in use</th>\
          <th scope=\"col\">reconstruction, nats</th><th scope=\"col\">KL, nats</th></tr></thead>\
@@ -49,7 +49,7 @@ pub(crate) fn tables(data: &DataSet, models: &[StoredModel], reconstruction: &[f
     };
     let _ = write!(
         html,
-        "<div class=\"scroll\" tabindex=\"0\"><table><caption>{capital} shown of each class</caption><thead><tr>\
+        "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Classes\"><table><caption>{capital} shown of each class</caption><thead><tr>\
          <th scope=\"col\">class</th><th scope=\"col\">{noun}</th></tr></thead><tbody>",
     );
     for (class, name) in data.classes.iter().enumerate() {

@@ -191,6 +191,8 @@ const LONGER_CHECKS: &[Check] = &[
                 "pages",
                 "--test",
                 "figures_page",
+                "--test",
+                "explorer_page",
                 "--",
                 "--nocapture",
                 "--test-threads=1",

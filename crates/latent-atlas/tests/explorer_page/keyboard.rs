@@ -128,11 +128,11 @@ fn a_walk_with_keys_alone_from_the_first_tab() {
 /// Every control that is seen and can be used, by a path to it; of radio buttons,
 /// which the arrows move among, the one that is chosen.
 const CONTROLS: &str = "
-  const pathOf = element => element.id ? '#' + element.id : element === document.body ? 'body'
-    : pathOf(element.parentElement) + '>' + element.localName + ':' + [...element.parentElement.children].indexOf(element);
+  const nameOf = element => element.id ? '#' + element.id : element === document.body ? 'body'
+    : nameOf(element.parentElement) + '>' + element.localName + ':' + [...element.parentElement.children].indexOf(element);
   const controls = [...document.querySelectorAll('a[href], button, input, select, summary, [tabindex=\"0\"]')]
     .filter(control => !control.disabled && control.checkVisibility({visibilityProperty: true})
-      && !(control.type === 'radio' && !control.checked)).map(pathOf);";
+      && !(control.type === 'radio' && !control.checked)).map(nameOf);";
 
 #[test]
 fn every_control_is_reached_in_order_and_seen_to_have_the_focus() {
@@ -145,7 +145,7 @@ fn every_control_is_reached_in_order_and_seen_to_have_the_focus() {
         // From the top of the document again.
         visit.get("document.activeElement.blur(); scrollTo(0, 0); document.body.tabIndex = -1; document.body.focus(); document.body.removeAttribute('tabindex')");
         visit.get(&format!(
-            "{CONTROLS} window.pathOf = pathOf; window.controls = controls; 0"
+            "{{ {CONTROLS} window.nameOf = nameOf; window.controls = controls; }}"
         ));
         let expected = visit.get("controls");
         let expected = expected.as_array().expect("a list");
@@ -160,7 +160,7 @@ fn every_control_is_reached_in_order_and_seen_to_have_the_focus() {
                   const {outlineStyle, outlineWidth} = getComputedStyle(element);
                   const box = element.getBoundingClientRect();
                   const isInSight = box.bottom > 0 && box.right > 0 && box.top < innerHeight && box.left < innerWidth;
-                  return [pathOf(element), outlineStyle !== 'none' && parseFloat(outlineWidth) >= 2, isInSight];
+                  return [nameOf(element), outlineStyle !== 'none' && parseFloat(outlineWidth) >= 2, isInSight];
                 })()",
             );
             if found.is_null() {

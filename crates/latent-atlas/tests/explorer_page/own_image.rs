@@ -31,6 +31,19 @@ fn pad(visit: &Visit<'_>) -> Vec<f64> {
     )
 }
 
+/// Goes on to the next image that has a picture in the page, or that has none.
+fn step_to_image(visit: &Visit<'_>, with_picture: bool) {
+    visit.focus(".plane");
+    for _ in 0..400 {
+        visit.press("n");
+        let has_picture = "atlas.app.data.thumbnails.of[atlas.state().image] >= 0";
+        if visit.get(has_picture) == with_picture {
+            return;
+        }
+    }
+    panic!("there is no image whose having a picture is {with_picture}");
+}
+
 fn write_rows(path: &Path, row: &[f64]) {
     let values: Vec<f32> = row.iter().map(|&value| value as f32).collect();
     let image = Array3::from_shape_vec((1, 28, 28), values).expect("28 by 28");
@@ -112,12 +125,15 @@ fn files_dropped_and_chosen_have_the_codes_that_the_program_gives_them() {
 
     // The image that is chosen has the code that it has.
     visit.click("#pad-clear");
-    visit.focus(".plane");
-    visit.press("n");
+    step_to_image(&visit, true);
     let chosen = visit.code(0);
     visit.click("#pad-take");
     visit.until("atlas.state().drawn");
     assert_near(&visit.code(0), &chosen, 2.0 * tolerance);
+    step_to_image(&visit, false);
+    visit.click("#pad-take");
+    let said = visit.text("#drawn");
+    assert!(said.contains("no picture in this page"), "{said}");
 
     // What is no image is said, and nothing else happens.
     let before = visit.state()["codes"].clone();

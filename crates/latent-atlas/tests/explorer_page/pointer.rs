@@ -28,11 +28,12 @@ fn what_is_decoded_under_the_mouse_is_what_the_program_decodes() {
     ] {
         let visit = Visit::to(&browser, made, &Look::default());
         let mut before = visit.shown(0);
-        for (right, down) in [(0.3, 0.6), (0.55, 0.45), (0.95, 0.05)] {
+        for (right, down) in [(0.3, 0.6), (0.55, 0.45), (0.9, 0.9)] {
             let (at, place) = visit.place(0, right, down);
             visit.page.mouse_move(at).expect("it moves");
-            let code = visit.code(0);
-            assert_near(&code[..2], &place, 1e-5);
+            visit.page.settle().expect("frames are drawn");
+            let found = visit.numbers("coordinatesOf(atlas.app, atlas.app.views[0])");
+            assert_near(&found, &place, 1e-5);
             let shown = visit.shown(0);
             assert!(shown != before, "{right}, {down}");
             for (run, name) in runs.iter().enumerate() {

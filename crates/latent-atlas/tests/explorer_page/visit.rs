@@ -196,6 +196,21 @@ impl<'browser> Visit<'browser> {
         ))
     }
 
+    /// Fails where the page is wider than the screen, with what makes it so.
+    #[track_caller]
+    pub(crate) fn fits(&self) {
+        let wide = self.get(
+            "(() => {
+              const {scrollWidth, clientWidth} = document.documentElement;
+              if (scrollWidth <= clientWidth) return null;
+              const right = element => Math.round(element.getBoundingClientRect().right);
+              return [...document.querySelectorAll('body *')].filter(element => right(element) > clientWidth && !element.closest('.scroll'))
+                .map(element => `${element.localName}#${element.id}.${element.className} ends at ${right(element)} of ${clientWidth}`);
+            })()",
+        );
+        assert_eq!(wide, Value::Null, "{}", self.address);
+    }
+
     /// Fails if the page did what a quiet file does not do.
     pub(crate) fn is_quiet(&self) {
         let heard = self.page.heard().expect("it answers");
