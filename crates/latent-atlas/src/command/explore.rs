@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use explorer::{Precision, Weights};
+use figures::TrainedRun;
 use figures::explore::{self, Options, Outcome, Request};
 use runs::run_folder::RunFolder;
 use runs::shell::shown;
@@ -93,8 +94,12 @@ impl Explore {
         };
         let mut downloads = DownloadProgress::new(*output);
         let mut download = |event: datasets::Progress<'_>| downloads.report(event);
-        output.note("gathering codes, losses and weights");
-        let outcome = explore::write(&request, &interrupt, &mut download)?;
+        let mut opened = |runs: &[TrainedRun]| {
+            for run in runs {
+                output.note(&format!("exploring {}", run.title()));
+            }
+        };
+        let outcome = explore::write(&request, &interrupt, &mut download, &mut opened)?;
         let runs: Vec<_> = outcome
             .runs
             .iter()
