@@ -105,6 +105,8 @@ function setUpTheme(app) {
 // What the fragment says, and the first image where it says nothing.
 function startFrom(app, found) {
   const { state } = app;
+  // To go anywhere is to leave a path; its own place is gone to once it is there.
+  const { pathAt } = state;
   const image = found.image === null && found.codes.every((code) => code === null) ? firstImage(app.data, app.models) : found.image;
   if (image !== null) chooseImage(app, image);
   for (const view of app.views) {
@@ -113,6 +115,7 @@ function startFrom(app, found) {
     goToCode(app, view, code);
     if (isLine(view)) view.lineHeight = 0;
   }
+  state.pathAt = pathAt;
   activateView(app, state.active);
   app.moved();
 }
