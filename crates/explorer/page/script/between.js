@@ -4,7 +4,7 @@ const SEGMENTS = 16;
 // One step of the search for a shorter path would take longer than a frame or two.
 const MOST_LATENT = 32;
 const STRIP_TILES = 11;
-const STRIP_SIDE = 44;
+const STRIP_SIDE = 27;
 
 // An end in every plane, where its cursor is: runs that follow one image are
 // compared between the same two images.
