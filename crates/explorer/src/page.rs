@@ -117,7 +117,7 @@ impl Explorer {
     pub fn warning(&self) -> Option<String> {
         (self.html.len() > WARNED_BYTES).then(|| {
             format!(
-                "the page has {:.1} MB, which browsers take seconds to open; fewer --images, --compact or --without-encoder make it smaller",
+                "the page has {:.1} MB, which is much to send and to open; fewer --images, --compact or --without-encoder make it smaller",
                 self.html.len() as f64 / 1e6
             )
         })

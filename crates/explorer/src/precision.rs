@@ -27,8 +27,16 @@ pub const DECODED_TOLERANCE: f64 = 1e-3;
 /// value: ln σ of a decoder is in nothing else that is decoded.
 pub const LOSS_TOLERANCE: f64 = 5e-4;
 
-/// The largest difference of an encoded latent variable that counts as none, in standard deviations of the codes.
+/// The largest difference of an encoded latent variable that counts as none, in
+/// standard deviations of the codes.
 pub const ENCODED_TOLERANCE: f64 = 1e-3;
+
+/// The largest difference of log σ² that counts as none: half of it is a share of σ.
+pub const SCALE_TOLERANCE: f64 = 5e-3;
+
+/// What is allowed for images unlike the data, such as drawings, beside that for
+/// theirs.
+const UNLIKE: f64 = 3.0;
 
 /// Codes that are decoded, and images that are encoded, to see the errors.
 const PROBES: usize = 200;
@@ -123,11 +131,19 @@ impl Probes<'_, '_> {
             })
         });
         let encoder = with_encoder.then(|| {
-            let exact = self.model.encode(&images).mean;
+            let unlike = self.unlike(&images);
+            let (exact, exact_of_unlike) = (self.model.encode(&images), self.model.encode(&unlike));
             fewest(&|levels| {
                 at(Part::Encoder, levels).map_or((f64::INFINITY, false), |model| {
-                    let error = self.code_difference(&exact, &model.encode(&images).mean);
-                    (error, error <= ENCODED_TOLERANCE)
+                    let found = model.encode(&images);
+                    let error = self.code_difference(&exact.mean, &found.mean);
+                    let of_unlike =
+                        self.code_difference(&exact_of_unlike.mean, &model.encode(&unlike).mean);
+                    let of_scale = scale_difference(&exact, &found);
+                    let is_unseen = error <= ENCODED_TOLERANCE
+                        && of_unlike <= UNLIKE * ENCODED_TOLERANCE
+                        && of_scale <= SCALE_TOLERANCE;
+                    (error, is_unseen)
                 })
             })
         });
@@ -191,6 +207,18 @@ impl Probes<'_, '_> {
         images
     }
 
+    /// Images that no data set is likely to have: a few of these ones with dark and
+    /// light exchanged, and one that is light everywhere.
+    fn unlike(&self, images: &Array2<f32>) -> Array2<f32> {
+        const FEW: usize = 10;
+        let low = images.iter().copied().fold(f32::INFINITY, f32::min);
+        let high = images.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        let mut unlike = images.select(Axis(0), &spread(images.nrows(), FEW));
+        unlike.mapv_inplace(|value| low + high - value);
+        unlike.row_mut(0).fill(high);
+        unlike
+    }
+
     /// The largest difference of brightness between decoded rows: brightness is
     /// affine in the values that networks see.
     fn brightness_difference(&self, exact: &Array2<f32>, found: &Array2<f32>) -> f64 {
@@ -211,6 +239,14 @@ impl Probes<'_, '_> {
                 0.0
             }
         })
+    }
+}
+
+/// The largest difference of log σ²; 0 of codes that are no distributions.
+fn scale_difference(exact: &Codes, found: &Codes) -> f64 {
+    match (&exact.log_variance, &found.log_variance) {
+        (Some(exact), Some(found)) => largest(exact.view(), found.view(), |_| 1.0),
+        _ => 0.0,
     }
 }
 

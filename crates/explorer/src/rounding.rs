@@ -46,7 +46,7 @@ impl Inputs {
     /// Of rows of activations.
     pub(crate) fn of(rows: ArrayView2<'_, f32>) -> Self {
         let inputs = rows.ncols();
-        if inputs > MOST_INPUTS || inputs < 2 {
+        if !(2..=MOST_INPUTS).contains(&inputs) {
             return Self(None);
         }
         let rows = rows.mapv(f64::from);

@@ -1,7 +1,7 @@
 //! Contents as a manifest and sections of numbers.
 
 use evaluation::elbo::{ACTIVE_VARIANCE, kl_per_dimension};
-use models::{GaussianSigma, Likelihood};
+use models::{GaussianSigma, Likelihood, ModelKind};
 use ndarray::{Array2, ArrayView2};
 use viz::{Rgb, TileShape, class_colour};
 
@@ -173,12 +173,14 @@ fn stored_shape(shape: TileShape) -> StoredShape {
     }
 }
 
+/// Whether a latent variable tells images apart.
+fn is_in_use(kind: ModelKind, variance: f64) -> bool {
+    // An autoencoder has no prior whose scale would say what is little.
+    !kind.is_variational() || variance > ACTIVE_VARIANCE
+}
+
 fn levels_of(run: &Run<'_>, data: &DataSet, weights: Weights) -> Chosen {
     let variance = variances(run.codes.mean.view());
-    let is_in_use = |variance: f64| {
-        // An autoencoder has no prior whose scale would say what is little.
-        !run.model.spec().kind.is_variational() || variance > ACTIVE_VARIANCE
-    };
     let probes = Probes {
         model: run.model,
         images: run.images,
@@ -187,7 +189,7 @@ fn levels_of(run: &Run<'_>, data: &DataSet, weights: Weights) -> Chosen {
         deviations: variance
             .into_iter()
             .map(|variance| {
-                if is_in_use(variance) {
+                if is_in_use(run.model.spec().kind, variance) {
                     variance.sqrt()
                 } else {
                     0.0
@@ -266,7 +268,7 @@ fn store_model(
         kl,
         active: variance
             .iter()
-            .map(|&variance| variance > ACTIVE_VARIANCE)
+            .map(|&variance| is_in_use(run.model.spec().kind, variance))
             .collect(),
         variance,
         distances,

@@ -14,8 +14,12 @@ const MOST_CLASSES: usize = 100;
 
 /// Both tables as HTML; `reconstruction` is the mean of each run.
 pub(crate) fn tables(data: &DataSet, models: &[StoredModel], reconstruction: &[f64]) -> String {
-    let mut html = String::from(
-        "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Runs\"><table><caption>Each run at the codes of the images shown</caption>\
+    let (noun, capital) = match data.shape {
+        viz::TileShape::Line { .. } => ("vectors", "Vectors"),
+        _ => ("images", "Images"),
+    };
+    let mut html = format!(
+        "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Runs\"><table><caption>Each run at the codes of the {noun} shown</caption>\
          <thead><tr><th scope=\"col\">run</th><th scope=\"col\">trained</th>\
          <th scope=\"col\">latent variables</th><th scope=\"col\">of them in use</th>\
          <th scope=\"col\">reconstruction, nats</th><th scope=\"col\">KL, nats</th></tr></thead>\
@@ -43,10 +47,10 @@ pub(crate) fn tables(data: &DataSet, models: &[StoredModel], reconstruction: &[f
     else {
         return html;
     };
-    html.push_str(
-        "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Classes\"><table>\
-         <caption>Images shown of each class</caption><thead><tr>\
-         <th scope=\"col\">class</th><th scope=\"col\">images</th></tr></thead><tbody>",
+    let _ = write!(
+        html,
+        "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Classes\"><table><caption>{capital} shown of each class</caption><thead><tr>\
+         <th scope=\"col\">class</th><th scope=\"col\">{noun}</th></tr></thead><tbody>",
     );
     for (class, name) in data.classes.iter().enumerate() {
         let count = labels
@@ -55,16 +59,11 @@ pub(crate) fn tables(data: &DataSet, models: &[StoredModel], reconstruction: &[f
             .count();
         let _ = write!(
             html,
-            "<tr><th scope=\"row\">{}</th><td>{}</td></tr>",
+            "<tr><th scope=\"row\"><bdi>{}</bdi></th><td>{}</td></tr>",
             escape(name),
             decimal(count as f64, 0),
         );
     }
     html.push_str("</tbody></table></div>");
-    if matches!(data.shape, viz::TileShape::Line { .. }) {
-        return html
-            .replace("Images", "Vectors")
-            .replace(">images<", ">vectors<");
-    }
     html
 }

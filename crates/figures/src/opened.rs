@@ -2,6 +2,7 @@
 //! them apart.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 
 use datasets::Dataset;
 use runs::Error;
@@ -21,7 +22,24 @@ pub(crate) fn configurations(folders: &[RunFolder]) -> Result<Vec<Configuration>
             folders.len()
         )));
     }
+    let places: Vec<PathBuf> = folders
+        .iter()
+        .map(|folder| place_of(folder.path()))
+        .collect();
+    for (index, place) in places.iter().enumerate() {
+        if places[..index].contains(place) {
+            return Err(Error::Configuration(format!(
+                "{} was named twice; name each run once",
+                folders[index].path().display()
+            )));
+        }
+    }
     folders.iter().map(RunFolder::configuration).collect()
+}
+
+/// The same of all ways to name a folder.
+fn place_of(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| path.to_owned())
 }
 
 /// The runs that have weights, and a sentence about each that diverged before it

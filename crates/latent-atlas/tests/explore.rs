@@ -26,7 +26,7 @@ fn succeed(command: &mut Command) -> String {
 
 /// The one line of a command that must be refused with code 2.
 fn refused(command: &mut Command) -> String {
-    let output = command.output().expect("the program starts");
+    let output = command.arg("--quiet").output().expect("the program starts");
     let stderr = String::from_utf8(output.stderr).expect("output is UTF-8");
     assert_eq!(output.status.code(), Some(2), "{command:?}: {stderr}");
     let line = stderr.trim_end();
@@ -152,6 +152,10 @@ fn runs_of_any_data_and_latent_size_make_a_page() {
             labelled,
             "{name}"
         );
+        if name == "wide" {
+            // Of so many variables the principal directions take seconds.
+            continue;
+        }
         // Some of the rows: binarised ones as they are among all.
         let (document, _) = explored(root.path(), &["run", "--images", "11", "--thumbnails", "4"]);
         assert_eq!(document["images"], 11, "{name}");
@@ -220,6 +224,7 @@ fn what_no_page_can_be_made_of_is_refused_in_a_sentence() {
     assert!(message(&["run", "another"]).contains("runs side by side are of one data set"));
     assert!(message(&["grey"]).contains("is not a run folder"));
     assert!(message(&["run", "--images", "0"]).contains("--images is 0"));
+    assert!(message(&["run", "./run"]).contains("./run was named twice"));
     let many = vec!["run"; 13];
     assert!(message(&many).contains("13 runs were named"));
     // Into the data, or no page at all.
@@ -247,7 +252,7 @@ fn what_no_page_can_be_made_of_is_refused_in_a_sentence() {
     fs::write(&model, damaged).expect("writable");
     assert!(message(&["run"]).contains("is damaged"), "damaged");
     fs::write(&model, weights).expect("writable");
-    assert!(message(&["run", "run", "gone"]).contains("gone is not a run folder"));
+    assert!(message(&["run", "gone"]).contains("gone is not a run folder"));
 }
 
 #[test]
@@ -303,7 +308,7 @@ fn a_page_that_would_be_too_large_is_written_when_forced() {
     let (document, _) = explored(path, &["run"]);
     let remark = document["remarks"][0].as_str().unwrap_or_default();
     assert!(
-        remark.contains("browsers take seconds to open"),
+        remark.contains("which is much to send and to open"),
         "{document}"
     );
 }

@@ -342,7 +342,7 @@ fn what_a_damaged_file_holds_does_not_break_a_sentence() {
     let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
     bytes.extend(header);
     bytes.extend([0; 8]);
-    std::fs::write(&path, bytes).unwrap();
+    fs::write(&path, bytes).unwrap();
     let sentence = Model::load(&path).unwrap_err().to_string();
     assert!(sentence.contains("der.0.weight"), "{sentence}");
     assert!(!sentence.contains(char::is_control), "{sentence}");

@@ -14,14 +14,14 @@ function drawAxes(context, view, theme) {
     context.fillText(text, x, y);
   };
   const step = tickStep(view.half);
-  context.strokeStyle = theme.ink;
-  context.lineWidth = unit;
   for (const axis of isLine(view) ? [0] : [0, 1]) {
     const first = Math.ceil((view.centre[axis] - view.half * 0.9) / step);
     const last = Math.floor((view.centre[axis] + view.half * 0.86) / step);
     for (let k = first; k <= last; k++) {
       const text = shortTick(k * step, step);
       const [x, y] = toCanvas(view, axis === 0 ? k * step : 0, axis === 1 ? k * step : 0);
+      context.strokeStyle = theme.ink;
+      context.lineWidth = unit;
       context.beginPath();
       if (axis === 0) {
         context.moveTo(x, view.size);

@@ -1,6 +1,7 @@
 // Drawing what lies on a plane: decoded map, densities, codes.
 
 const MOST_ELLIPSES = 200;
+const MOST_RINGS = 300;
 
 function drawBase(app, view, theme) {
   const context = view.base.getContext('2d');
@@ -24,6 +25,7 @@ function drawDots(app, view, theme) {
   if (view.model.kind !== 'ae' && app.state.choices[view.k].kind !== 'principal') drawPrior(context, view, theme);
   // The codes of the end would lie over those of another moment.
   if (app.state.layers.codes && !(app.state.moment !== null && view.model.trajectories)) drawCodes(app, context, view, theme);
+  drawSelection(app, context, view, theme);
   drawAxes(context, view, theme);
 }
 
@@ -189,4 +191,20 @@ function classPlaces(data, points) {
   }
   const median = (values) => values.sort((a, b) => a - b)[Math.floor(values.length / 2)];
   return { points, places: places.map((of) => of[0].length ? of.map(median) : null) };
+}
+
+// Rings about a few, paler dots for many, so that what is below stays in sight.
+function drawSelection(app, context, view, theme) {
+  const { selection } = app.state;
+  const isMany = selection.length > MOST_RINGS;
+  context.strokeStyle = context.fillStyle = theme.ink;
+  context.lineWidth = 1.2 * view.scale;
+  context.globalAlpha = isMany ? 0.5 : 1;
+  for (const image of selection) {
+    const [x, y] = toCanvas(view, view.points[2 * image], view.points[2 * image + 1]);
+    context.beginPath();
+    context.arc(x, y, (isMany ? 1.2 : 3.5) * view.scale, 0, 2 * Math.PI);
+    if (isMany) context.fill(); else context.stroke();
+  }
+  context.globalAlpha = 1;
 }

@@ -1,8 +1,10 @@
 // Two anchors, the paths between them, and the strip of what lies on a path.
 
 const SEGMENTS = 16;
+// One step of the search for a shorter path would take longer than a frame or two.
+const MOST_LATENT = 32;
 const STRIP_TILES = 11;
-const STRIP_SIDE = 44;
+const STRIP_SIDE = 27;
 
 // An end in every plane, where its cursor is: runs that follow one image are
 // compared between the same two images.
@@ -22,7 +24,8 @@ function pathsChanged(app) {
     app.paths[view.k] = null;
     if (!a || !b) continue;
     app.paths[view.k] = { straight: { codes: straightPath(a, b), length: NaN }, shortest: null, isDone: false };
-    app.schedule.make(view, 'path', findPath(app, view, a, b));
+    if (view.model.latent <= MOST_LATENT) app.schedule.make(view, 'path', findPath(app, view, a, b));
+    else app.paths[view.k].isDone = true;
   }
   showPaths(app);
 }
@@ -90,9 +93,17 @@ function showPaths(app) {
   const slider = document.getElementById('path-at');
   slider.disabled = shown.length === 0;
   slider.value = Math.round(100 * (state.pathAt || 0));
-  const path = app.paths[state.active];
+  sayPath(app);
+}
+
+function sayPath(app) {
+  const path = app.paths[app.state.active];
+  const model = app.models[app.state.active];
+  const t = app.state.pathAt || 0;
   document.getElementById('path-said').textContent = !path ? ''
-    : path.isDone ? TEXT.pathSaid(state.pathAt || 0, path.straight.length, path.shortest.length) : TEXT.pathWorking;
+    : !path.isDone ? TEXT.pathWorking
+      : path.shortest ? TEXT.pathSaid(model.title, t, path.straight.length, path.shortest.length)
+        : TEXT.pathStraightOnly(model.title, t, MOST_LATENT);
 }
 
 // Every view that has a path goes to the same share of its way.
@@ -106,8 +117,7 @@ function goAlong(app, t) {
     view.follows = null;
   }
   document.getElementById('path-at').value = Math.round(100 * t);
-  const path = app.paths[app.state.active];
-  if (path && path.isDone) document.getElementById('path-said').textContent = TEXT.pathSaid(t, path.straight.length, path.shortest.length);
+  sayPath(app);
   app.moved();
 }
 

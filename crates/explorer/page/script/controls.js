@@ -22,7 +22,7 @@ function setUpControls(app) {
   box.append(maps);
   const hasPosterior = app.models.some((model) => model.logVariance);
   for (const [name, [title, words]] of Object.entries(TEXT.layer)) {
-    if (name === 'regions' && !data.labels) continue;
+    if (name === 'regions' && (!data.labels || !data.thumbnails.which.length)) continue;
     const row = elementOf('div', '', 'layer');
     const label = elementOf('label', '', 'check');
     const input = document.createElement('input');
@@ -63,7 +63,8 @@ function setMap(app, kind) {
 function showMap(app) {
   const { map } = app.state.layers;
   for (const input of document.querySelectorAll('input[name=map]')) input.checked = input.value === map;
-  document.getElementById('map-said').textContent = TEXT.map.said[map];
+  const isSlice = map !== 'none' && app.models.some((model) => model.latent > 2);
+  document.getElementById('map-said').textContent = TEXT.map.said[map] + (isSlice ? TEXT.map.slice : '');
 }
 
 function nextMap(app) {

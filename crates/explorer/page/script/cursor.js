@@ -40,7 +40,26 @@ function followFrom(app, view, other) {
 function activateView(app, k) {
   app.state.active = k;
   app.views.forEach((view) => view.section.classList.toggle('active', view.k === k));
+  sayPath(app);
   app.changed();
+}
+
+// The cursor of a view at a code, and its plane through it.
+function goToCode(app, view, code) {
+  const { state } = app;
+  state.cursors[view.k] = Float64Array.from(code);
+  view.follows = null;
+  if (view.model.latent > 2) {
+    state.held[view.k] = Float64Array.from(code);
+    setPlane(app, view);
+  }
+}
+
+// Beside the title of the plane that the cursor is in.
+function showHold(app, view) {
+  const isActive = view.k === app.state.active;
+  const words = isActive && app.state.pinned ? TEXT.heldCursor : isActive && app.views.length > 1 ? TEXT.underCursor : '';
+  if (view.hold.textContent !== words) view.hold.textContent = words;
 }
 
 // An image in all planes: cursors at its codes, and planes through them.
@@ -49,13 +68,7 @@ function chooseImage(app, image) {
   state.image = image;
   leavePath(app);
   for (const view of app.views) {
-    const code = codeOf(view.model, image);
-    state.cursors[view.k] = code;
-    view.follows = null;
-    if (view.model.latent > 2) {
-      state.held[view.k] = Float64Array.from(code);
-      setPlane(app, view);
-    }
+    goToCode(app, view, codeOf(view.model, image));
     follow(view, [view.points[2 * image], view.points[2 * image + 1]]);
     if (isLine(view)) view.lineHeight = view.points[2 * image + 1];
   }
@@ -81,14 +94,24 @@ function letGo(app) {
   app.lassoPoints = null;
   state.anchors = state.anchors.map(() => ({ a: null, b: null }));
   state.pathAt = null;
+  document.getElementById('lasso').checked = false;
   pathsChanged(app);
   app.changed();
+  app.draw();
 }
 
+// The first time the cursor is held where it is, the second time it takes the
+// nearest image that is shown.
 function pin(app, view) {
-  app.state.pinned = true;
-  const { image } = nearestCode(view.model, app.state.cursors[view.k]);
-  if (image >= 0) chooseImage(app, image);
+  const { state } = app;
+  if (!state.pinned) {
+    state.pinned = true;
+    app.changed();
+    app.draw();
+    return;
+  }
+  const [image] = nearestImages(app, view, 1);
+  if (image !== undefined) chooseImage(app, image);
 }
 
 function listen(app, view) {
@@ -218,7 +241,11 @@ function onKey(app, view, event) {
   const step = 2 * view.half * KEY_STEP * (event.shiftKey ? COARSE : 1);
   const [u, v] = coordinatesOf(app, view);
   const go = (du, dv) => {
-    moveTo(app, view, u + du, v + dv);
+    if (isLine(view)) view.lineHeight = v + dv;
+    // From where the cursor is, which may be beside the plane.
+    const z = Float64Array.from(app.state.cursors[view.k]);
+    for (let l = 0; l < z.length; l++) z[l] += view.plane.axes.reduce((sum, axis, k) => sum + [du, dv][k] * axis[l], 0);
+    moveToCode(app, view, z);
     follow(view, [u + du, v + dv]);
     app.draw();
   };

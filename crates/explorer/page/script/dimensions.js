@@ -23,7 +23,7 @@ function dimensionsOf(app, view) {
   const { model } = view;
   const part = document.createElement('div');
   if (app.views.length > 1) part.append(elementOf('h3', model.title));
-  part.append(elementOf('p', TEXT.dimensionsHelp(model), 'soft'), axesOf(app, view));
+  part.append(elementOf('p', TEXT.dimensionsHelp(model) + (model.latent > MOST_STRIPS ? TEXT.mostStrips(MOST_STRIPS, model) : ''), 'soft'), axesOf(app, view));
   const reset = elementOf('button', TEXT.resetHeld);
   reset.type = 'button';
   reset.addEventListener('click', () => {
@@ -50,7 +50,7 @@ function axesOf(app, view) {
   const choice = app.state.choices[k];
   const selects = [0, 1].map((axis) => {
     const select = document.createElement('select');
-    select.setAttribute('aria-label', TEXT.axis(axis === 0 ? 'Horizontal' : 'Vertical'));
+    select.setAttribute('aria-label', TEXT.axes[axis]);
     for (const l of order) select.append(new Option(variableName(l), l));
     select.value = choice.variables[axis];
     return select;
@@ -151,7 +151,7 @@ function stripRow(app, view, l) {
 function hold(app, view, l, value) {
   const { state } = app;
   const moved = Float64Array.from(state.cursors[view.k]);
-  moved[l] = value;
+  moved[l] += value - state.held[view.k][l];
   state.held[view.k][l] = value;
   setPlane(app, view);
   moveToCode(app, view, moved);

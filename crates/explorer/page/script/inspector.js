@@ -5,6 +5,7 @@ const NEIGHBOURS = 3;
 const NEIGHBOUR_SIDE = 56;
 const SETTLED_MILLISECONDS = 150;
 const SAID_MILLISECONDS = 700;
+const MOVING_MILLISECONDS = 1500;
 const MOST_KEPT_RECONSTRUCTIONS = 500;
 
 // At once: the decoded row and the words beside it.
@@ -13,7 +14,7 @@ function inspect(app, view) {
   drawRow(view.decoded, app.data.shape, brightness(view.model, app.data, decode(view.model, z)));
   const far = cueAt(view.model, z);
   view.cue = far;
-  view.code.textContent = TEXT.code(z);
+  view.code.textContent = placeWords(view, z);
   view.badge.textContent = TEXT.badge(app.data, far);
   view.badge.classList.toggle('far', far.share > 0.95);
   view.caption.textContent = view.follows === null ? TEXT.decoded : TEXT.follows(app.data, view.follows);
@@ -21,8 +22,8 @@ function inspect(app, view) {
 
 // How far a code is from the data, and whose code it is where it is one.
 function cueAt(model, z) {
-  const { image, distance } = nearestCode(model, z);
-  return { ...cue(model, z), image, isCode: image >= 0 && distance <= CODE_TOLERANCE * spreadOf(model) };
+  const { image, distance, share } = cue(model, z);
+  return { share, image, isCode: image >= 0 && distance <= CODE_TOLERANCE * spreadOf(model) };
 }
 
 // A code of the page is stored to about a part in 65,536 of its range.
@@ -38,11 +39,21 @@ function settle(app) {
     app.remember();
   }, SETTLED_MILLISECONDS);
   clearTimeout(app.saying);
+  // While it moves, what is said follows once a second.
+  const since = performance.now() - (app.saidAt || 0);
   app.saying = setTimeout(() => {
     const view = app.views[app.state.active];
     const z = app.state.cursors[view.k];
-    app.say(TEXT.seen(view.model, app.data, { z, cue: view.cue }));
-  }, SAID_MILLISECONDS);
+    app.saidAt = performance.now();
+    app.say(TEXT.seen(view.model, app.data, placeWords(view, z), view.cue));
+  }, since > MOVING_MILLISECONDS ? 0 : SAID_MILLISECONDS);
+}
+
+// A code as its place on the axes, where it has more variables than are read.
+function placeWords(view, z) {
+  if (z.length <= 3) return TEXT.code(z);
+  const [u, v] = project(view.plane, Float32Array.from(z), view.model.latent);
+  return TEXT.place(view.plane.labels, [u, v], z.length);
 }
 
 function showNeighbours(app, view) {
@@ -51,9 +62,16 @@ function showNeighbours(app, view) {
   view.decoded.setAttribute('aria-label', TEXT.decodedLabel(view.model.title, z));
   const nearest = nearestWithPictures(app, view, z, NEIGHBOURS);
   const key = nearest.map(({ image }) => image).join(' ');
-  if (view.neighbourKey === key) return;
+  if (view.neighbourKey === key) {
+    // The same images from elsewhere: the buttons stay, with who is at one of them.
+    Array.from(view.neighbours.querySelectorAll('.name')).forEach((name, at) => {
+      name.textContent = neighbourWords(app, view, nearest[at]);
+    });
+    return;
+  }
   view.neighbourKey = key;
-  view.neighbours.replaceChildren(...nearest.map(({ image, distance }) => {
+  view.neighbours.replaceChildren(...nearest.map((found) => {
+    const { image } = found;
     const button = document.createElement('button');
     button.type = 'button';
     const pair = document.createElement('span');
@@ -64,11 +82,15 @@ function showNeighbours(app, view) {
     );
     const name = document.createElement('span');
     name.className = 'name';
-    name.textContent = `${TEXT.neighbour(data, image, distance)}, ${TEXT.neighbourLoss(view.model.reconstruction[image])}`;
+    name.textContent = neighbourWords(app, view, found);
     button.append(pair, name);
     button.addEventListener('click', () => chooseImage(app, image));
     return button;
   }));
+}
+
+function neighbourWords(app, view, { image, distance }) {
+  return `${TEXT.neighbour(app.data, image, distance)}, ${TEXT.neighbourLoss(view.model.reconstruction[image])}`;
 }
 
 // The nearest codes of images whose pictures the page has.

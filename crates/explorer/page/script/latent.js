@@ -104,8 +104,8 @@ function nearestCode(model, z, among) {
 // How far z is from the data: the distance of the nearest code, and the share
 // of the images whose nearest other code is nearer than that.
 function cue(model, z) {
-  const { distance } = nearestCode(model, z);
-  return { distance, share: shareBelow(model.distances, distance) };
+  const { image, distance } = nearestCode(model, z);
+  return { image, distance, share: shareBelow(model.distances, distance) };
 }
 
 // Share of a distribution below a value, by its quantiles in equal steps from

@@ -7,18 +7,25 @@ const TILE_PIXELS = 28;
 
 // Columns and rows of a map: codes ascending, with the borders of their cells.
 function latticeOf(view, kind) {
-  if (kind === 'linear') return { u: evenly(LATTICE, -4, 4), v: evenly(LATTICE, -4, 4) };
+  if (kind === 'linear') return aboutPrior(view, evenly(LATTICE, -PRIOR_HALF_WIDTH, PRIOR_HALF_WIDTH));
   if (kind === 'quantile') {
-    const at = Float64Array.from({ length: LATTICE }, (_, k) => normalQuantile((k + 0.5) / LATTICE));
-    return { u: at, v: at };
+    return aboutPrior(view, Float64Array.from({ length: LATTICE }, (_, k) => normalQuantile((k + 0.5) / LATTICE)));
   }
   const lengths = view.home.box.map(([low, high]) => high - low);
-  const step = Math.max(...lengths) / LATTICE;
+  const step = (isLine(view) ? lengths[0] : Math.max(...lengths)) / LATTICE;
   const [u, v] = view.home.box.map(([low, high], axis) => {
     const count = Math.min(LATTICE, Math.max(2, Math.ceil(lengths[axis] / step - 1e-9)));
     const half = step * (count - 1) / 2;
     return evenly(count, (low + high) / 2 - half, (low + high) / 2 + half);
   });
+  return { u, v };
+}
+
+// Places about the mean of the prior, which a plane of principal axes has elsewhere
+// than at its own origin.
+function aboutPrior(view, places) {
+  const mean = project(view.plane, new Float32Array(view.model.latent), view.model.latent);
+  const [u, v] = [0, 1].map((axis) => places.map((place) => place + (isLine(view) ? 0 : mean[axis])));
   return { u, v };
 }
 
@@ -86,13 +93,14 @@ function smaller(canvas) {
 function* makeRegions(app, view) {
   const regions = [];
   view.layers.regions = regions;
-  const { map } = view.layers;
-  for (let at = 0; at < map.tiles.length || app.schedule.isMaking(view, 'map'); at++) {
-    while (at >= map.tiles.length) {
+  // The map itself is there from the first slice of its own work.
+  const tilesOf = () => view.layers.map.tiles;
+  for (let at = 0; at < tilesOf().length || app.schedule.isMaking(view, 'map'); at++) {
+    while (at >= tilesOf().length) {
       if (!app.schedule.isMaking(view, 'map')) return;
       yield;
     }
-    const { row, column, shown } = map.tiles[at];
+    const { row, column, shown } = tilesOf()[at];
     regions.push({ row, column, label: nearestImageClass(app.data, shown) });
     view.isBaseStale = true;
     yield;

@@ -2,6 +2,7 @@
 // draws what has changed once a frame.
 
 const REMEMBER_MILLISECONDS = 400;
+const MOST_TRIED = 30;
 
 function themeOf() {
   const style = getComputedStyle(document.documentElement);
@@ -58,17 +59,25 @@ function drawFrame(app) {
     if (view.isStale) drawDots(app, view, app.theme);
     view.isStale = view.isBaseStale = false;
     drawOverlay(app, view, app.theme);
+    showHold(app, view);
     if (app.hasMoved) inspect(app, view);
   }
   app.hasMoved = false;
 }
 
-// The image whose reconstruction by the first run is in the middle of all that
-// have pictures: neither its best nor its worst.
-function firstImage(data, model) {
-  const order = Array.from(data.thumbnails.which)
-    .sort((a, b) => model.reconstruction[a] - model.reconstruction[b] || a - b);
-  return order.length ? order[Math.floor(order.length / 2)] : null;
+// An image that a first look understands: about as hard to reconstruct as most for
+// the first run, and of which every run makes something of its own class.
+function firstImage(data, models) {
+  const { reconstruction } = models[0];
+  const pictured = data.thumbnails.which.length ? Array.from(data.thumbnails.which) : Array.from(reconstruction.keys());
+  const order = pictured.sort((a, b) => reconstruction[a] - reconstruction[b] || a - b);
+  const from = Math.floor(order.length / 3);
+  const tried = order.slice(from, from + MOST_TRIED);
+  const isClear = (image) => models.every((model) =>
+    nearestImageClass(data, brightness(model, data, decode(model, codeOf(model, image)))) === data.labels[image]);
+  const clear = data.labels && data.thumbnails.which.length ? tried.find(isClear) : undefined;
+  const middle = order.length ? order[Math.floor(order.length / 2)] : null;
+  return clear === undefined ? middle : clear;
 }
 
 function setUpViews(app) {
@@ -96,21 +105,19 @@ function setUpTheme(app) {
 // What the fragment says, and the first image where it says nothing.
 function startFrom(app, found) {
   const { state } = app;
+  // To go anywhere is to leave a path; its own place is gone to once it is there.
   const { pathAt } = state;
-  if (found.image !== null || found.z === null) {
-    const image = found.image !== null ? found.image : firstImage(app.data, app.models[state.active]);
-    if (image !== null) chooseImage(app, image);
+  const image = found.image === null && found.codes.every((code) => code === null) ? firstImage(app.data, app.models) : found.image;
+  if (image !== null) chooseImage(app, image);
+  for (const view of app.views) {
+    const code = found.codes[view.k];
+    if (!code) continue;
+    goToCode(app, view, code);
+    if (isLine(view)) view.lineHeight = 0;
   }
-  if (found.z !== null) {
-    const view = app.views[state.active];
-    if (view.model.latent > 2) {
-      state.held[view.k] = Float64Array.from(found.z);
-      setPlane(app, view);
-    }
-    moveToCode(app, view, found.z);
-  }
-  activateView(app, state.active);
   state.pathAt = pathAt;
+  activateView(app, state.active);
+  app.moved();
 }
 
 async function openExplorer() {
@@ -148,8 +155,9 @@ async function openExplorer() {
   drawFrame(app);
   for (const view of app.views) showNeighbours(app, view);
   const view = app.views[app.state.active];
-  if (app.state.image !== null) {
-    app.say(TEXT.first(view.model, data, app.state.image, app.state.cursors[view.k]));
+  // What is shown first is told first; a view that was linked is told as it is.
+  if (view.cue.isCode && view.cue.image === app.state.image) {
+    app.say(TEXT.first(view.model, data, app.state.image, placeWords(view, app.state.cursors[view.k])));
     clearTimeout(app.saying);
   }
   window.atlas = {

@@ -38,7 +38,8 @@ function showMoment(app, moment) {
   const { state } = app;
   if (state.moment === null) for (const view of app.views) view.isStale = true;
   state.moment = Math.min(app.moments - 1, Math.max(0, moment));
-  document.getElementById('moment').value = state.moment;
+  const slider = document.getElementById('moment');
+  slider.value = state.moment;
   const said = [];
   for (const view of app.views) {
     const { trajectories, metrics } = view.model;
@@ -57,6 +58,7 @@ function showMoment(app, moment) {
     said.push(name + TEXT.moment(epoch, trajectories.steps[at], line && line.test ? line.test.loss : null, radius));
   }
   document.getElementById('moment-said').textContent = said.join(' ');
+  slider.setAttribute('aria-valuetext', said.join(' '));
   app.changed();
   app.draw();
 }
@@ -79,6 +81,8 @@ function play(app) {
     if (state.moment >= app.moments - 1) pause(app);
     else showMoment(app, state.moment + by);
   }, isCalm ? 1200 : FRAME_MILLISECONDS);
+  // Who listens would hear every moment.
+  document.getElementById('moment-said').setAttribute('aria-live', 'off');
   const button = document.getElementById('play');
   button.textContent = TEXT.pause;
   button.setAttribute('aria-pressed', 'true');
@@ -87,6 +91,7 @@ function play(app) {
 function pause(app) {
   clearInterval(app.playing);
   app.playing = null;
+  document.getElementById('moment-said').setAttribute('aria-live', 'polite');
   const button = document.getElementById('play');
   button.textContent = TEXT.labels.play;
   button.setAttribute('aria-pressed', 'false');

@@ -6,7 +6,6 @@ function drawOverlay(app, view, theme) {
   context.clearRect(0, 0, view.size, view.size);
   context.lineJoin = 'round';
   if (state.moment !== null && view.model.trajectories) drawTrails(app, context, view);
-  drawSelection(app, context, view, theme);
   drawPath(app, context, view, theme);
   if (state.image !== null) drawChosen(app, context, view, theme);
   if (state.drawn && state.drawn.codes[view.k]) drawOwn(app, context, view, theme);
@@ -157,17 +156,6 @@ function drawTrails(app, context, view) {
       strokeEllipse(context, view, now[2 * tracked], lane === null ? now[2 * tracked + 1] : lane, variance, 1);
       context.globalAlpha = 1;
     }
-  }
-}
-
-function drawSelection(app, context, view, theme) {
-  context.strokeStyle = theme.ink;
-  context.lineWidth = 1.2 * view.scale;
-  for (const image of app.state.selection) {
-    const [x, y] = toCanvas(view, view.points[2 * image], view.points[2 * image + 1]);
-    context.beginPath();
-    context.arc(x, y, 3.5 * view.scale, 0, 2 * Math.PI);
-    context.stroke();
   }
 }
 

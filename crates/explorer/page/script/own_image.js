@@ -59,6 +59,10 @@ function setUpOwnImage(app) {
     const small = document.createElement('canvas');
     drawRow(small, data.thumbnails.shape, row);
     putOnPad(app, pad, small, small.width, small.height);
+    // The pad's pixels are means of a larger picture; the image itself is encoded
+    // where the page has it in full.
+    const isWhole = lengthOf(data.thumbnails.shape) === lengthOf(data.shape);
+    if (isWhole) encodeRow(app, Float32Array.from(row, (byte) => byte / 255));
   });
   const file = document.getElementById('file');
   file.addEventListener('change', () => file.files[0] && readFile(app, pad, file.files[0]));
@@ -124,16 +128,17 @@ function readPad(data, pad) {
       }
       const [red, green, blue] = sums.map((sum) => sum / (255 * factor * factor));
       const at = (y * width + x) * channels;
-      // Luma of ITU-R BT.709.
-      if (channels === 1) row[at] = 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+      // Luma of ITU-R BT.601, as images are read.
+      if (channels === 1) row[at] = 0.299 * red + 0.587 * green + 0.114 * blue;
       else row.set([red, green, blue], at);
     }
   }
   return row;
 }
 
-function encodePad(app, pad) {
-  const row = readPad(app.data, pad);
+const encodePad = (app, pad) => encodeRow(app, readPad(app.data, pad));
+
+function encodeRow(app, row) {
   const box = document.getElementById('drawn');
   const parts = [];
   const codes = app.models.map((model) => {
@@ -153,8 +158,7 @@ function encodePad(app, pad) {
   app.state.drawn = { codes };
   for (const view of app.views) {
     if (!codes[view.k]) continue;
-    app.state.cursors[view.k] = Float64Array.from(codes[view.k].mean);
-    view.follows = null;
+    goToCode(app, view, codes[view.k].mean);
     follow(view, coordinatesOf(app, view));
   }
   app.state.pinned = true;

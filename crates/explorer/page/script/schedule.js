@@ -26,6 +26,8 @@ function createSchedule(draw) {
   const keyOf = (view, name) => `${view.k} ${name}`;
   return {
     make(view, name, work) {
+      // After what is under way: it may go on from what that makes.
+      running.delete(keyOf(view, name));
       running.set(keyOf(view, name), work);
       ask();
     },

@@ -10,7 +10,10 @@ function setUpSearch(app) {
   document.getElementById('search').addEventListener('submit', (event) => {
     event.preventDefault();
     const query = document.getElementById('query').value.trim();
-    if (query === '') return;
+    if (query === '') {
+      document.getElementById('found').textContent = '';
+      return;
+    }
     if (query !== last.query) last = { query, found: matching(data, query), at: 0 };
     else if (last.found.length) last.at = (last.at + 1) % last.found.length;
     const said = document.getElementById('found');
@@ -43,7 +46,8 @@ function matching(data, query) {
   const lower = query.toLowerCase();
   const images = Array.from({ length: data.images }, (_, image) => image);
   const byRow = /^\d+$/.test(query) ? images.filter((image) => data.index[image] === Number(query)) : [];
-  const label = data.classes.findIndex((name) => name.toLowerCase() === lower);
+  const named = lower.replace(/^class /, '');
+  const label = data.classes.findIndex((name) => [lower, named].includes(name.toLowerCase()));
   const byClass = label < 0 || !data.labels ? [] : images.filter((image) => data.labels[image] === label);
   const byName = data.names ? images.filter((image) => data.names[image].toLowerCase().includes(lower)) : [];
   return Array.from(new Set([...byRow, ...byClass, ...byName]));
@@ -120,6 +124,7 @@ function select(app, images) {
   const rest = images.length - parts.length;
   if (rest > 0) parts.push(elementOf('p', TEXT.withoutThumbnail(rest), 'soft'));
   document.getElementById('selection-images').replaceChildren(...parts);
+  for (const view of app.views) view.isStale = true;
   app.draw();
 }
 

@@ -25,7 +25,7 @@ function initialState(models, data) {
   };
 }
 
-const fragmentNumber = (value) => String(Number(value.toPrecision(5)));
+const fragmentNumber = (value) => String(Number(value.toPrecision(9)));
 const fragmentCode = (code) => Array.from(code).map(fragmentNumber).join(',');
 
 // Only what differs from the first view is written.
@@ -33,7 +33,7 @@ function fragmentOf(state) {
   const parts = new URLSearchParams();
   if (state.active) parts.set('run', state.active);
   if (state.image !== null) parts.set('image', state.image);
-  parts.set('z', fragmentCode(state.cursors[state.active]));
+  parts.set('z', state.cursors.map(fragmentCode).join(';'));
   if (state.pinned) parts.set('held', '1');
   if (state.link !== 'image') parts.set('link', state.link);
   if (state.layers.map !== 'codes') parts.set('map', state.layers.map);
@@ -82,7 +82,8 @@ function readFragment(text, state, models, data) {
   });
   const image = whole('image', data.images);
   if (image !== null) state.image = image;
-  const found = { image, z: codeIn(parts.get('z'), models[state.active].latent) };
+  const codes = (parts.get('z') || '').split(';');
+  const found = { image, codes: models.map((model, k) => codeIn(codes[k], model.latent)) };
   state.pinned = parts.get('held') === '1';
   if (parts.get('link') === 'position') state.link = 'position';
   if (MAPS.includes(parts.get('map'))) state.layers.map = parts.get('map');

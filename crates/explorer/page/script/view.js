@@ -13,11 +13,11 @@ function createView(app, k) {
     k, model, section,
     element: part('.plane'), base: part('canvas.base'), dots: part('canvas.dots'), overlay: part('canvas.overlay'),
     decoded: part('canvas.decoded'), caption: part('figcaption'), code: part('.code'), badge: part('.badge'),
-    neighbours: part('.neighbours'),
+    neighbours: part('.neighbours'), hold: part('.hold'),
     plane: null, points: null, home: null, centre: [0, 0], half: 1,
     size: 0, scale: 1, isStale: true, isBaseStale: true, layers: {}, follows: null,
   };
-  part('h2').textContent = model.title;
+  part('.title').textContent = model.title;
   part('.about').textContent = model.about;
   part('.closer').addEventListener('click', () => zoom(app, view, 1 / 1.5));
   part('.wider').addEventListener('click', () => zoom(app, view, 1.5));
@@ -25,14 +25,20 @@ function createView(app, k) {
   return view;
 }
 
-// The plane through the held point, and the codes in it.
+// The plane through the held point, and the codes in it. What is held moves no
+// code within the plane: only what is decoded changes.
 function setPlane(app, view) {
   const { model, k } = view;
-  view.plane = planeOf(model, app.state.choices[k], app.state.held[k]);
+  const choice = app.state.choices[k];
+  view.plane = planeOf(model, choice, app.state.held[k]);
+  const axes = `${choice.kind} ${choice.variables}`;
+  view.layers = axes === view.axes ? { density: view.layers.density } : {};
+  view.isBaseStale = true;
+  if (axes === view.axes) return;
+  view.axes = axes;
   view.points = project(view.plane, model.codes, model.latent);
   if (isLine(view)) spreadOverLine(app.data, view);
   view.element.setAttribute('aria-label', TEXT.plane(model.title, view.plane.labels.filter(Boolean)));
-  view.layers = {};
   view.isStale = true;
 }
 
@@ -76,7 +82,10 @@ function homeOf(view) {
 
 // A range of codes that, of a run with a prior, shows that too.
 function withPrior(view, [low, high]) {
-  return view.model.kind === 'ae' ? [low, high] : [Math.min(low, -PRIOR_HALF_WIDTH), Math.max(high, PRIOR_HALF_WIDTH)];
+  if (view.model.kind === 'ae') return [low, high];
+  // Codes that have not left the middle yet would be a spot in it.
+  const reach = Math.min(PRIOR_HALF_WIDTH, 2 * Math.max(Math.abs(low), Math.abs(high)));
+  return [Math.min(low, -reach), Math.max(high, reach)];
 }
 
 // 99 % of points on each axis.

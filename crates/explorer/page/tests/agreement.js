@@ -67,7 +67,7 @@ function answerOfModel(page, payload, data, asked) {
     losses: codes && rows && rows.slice(0, codes.length).map((x, i) => page.reconstructionLoss(model, codes[i], x)),
     kl: isVariational ? encoded.map(({ mean, logVariance }) => plain(page.klDivergence(mean, logVariance))) : null,
     bounds: bound && each(rows, (x) => page.bound(model, x, bound.samples, bound.seed)),
-    cues: each(codes, (z) => ({ image: page.nearestCode(model, z).image, ...page.cue(model, z) })),
+    cues: each(codes, (z) => page.cue(model, z)),
     stretches: axes && each(codes, (z) => page.stretch(model, z, axes)),
     seen: each(shown, (row) => plain(page.seen(model, data, row))),
     path: path && lengths(page.geodesic(model, path.from, path.to, path.segments)),

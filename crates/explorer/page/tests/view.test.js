@@ -38,7 +38,8 @@ test('the fragment gives back what it was made of', () => {
   state.choices[1] = { kind: 'variables', variables: [0, 4], changed: true };
   const again = initialState(models, data);
   const found = readFragment(`#${fragmentOf(state)}`, again, models, data);
-  assert.deepStrictEqual(plain(Array.from(found.z)), [0.12345, -2, 1e-7, 3, 40]);
+  assert.deepStrictEqual(plain(Array.from(found.codes[1])), [0.12345, -2, 1e-7, 3, 40]);
+  assert.deepStrictEqual(plain(Array.from(found.codes[0])), [0, 0]);
   assert.strictEqual(found.image, 4);
   for (const name of ['active', 'image', 'pinned', 'link', 'layers', 'pathShape', 'pathAt', 'moment']) {
     assert.deepStrictEqual(plain(again[name]), plain(state[name]), name);
@@ -55,7 +56,7 @@ test('what a fragment says wrongly is passed over', () => {
   const state = initialState(models, data);
   const before = plain(state);
   const found = readFragment('#run=9&image=-1&z=1,NaN&map=all&layers=walls&hidden=8,x&at=7&moment=-3&axes1=1,1&axes0=1,2,3', state, models, data);
-  assert.strictEqual(found.z, null);
+  assert.deepStrictEqual(plain(found.codes), [null, null]);
   assert.strictEqual(found.image, null);
   assert.deepStrictEqual(plain(state), before);
 });
@@ -66,6 +67,7 @@ test('images are found by row, class and part of a name', () => {
   // Row 7 is not there; class 7 is, and names have it.
   assert.deepStrictEqual(plain(matching(data, '7')), [0, 2, 1]);
   assert.deepStrictEqual(plain(matching(data, 'SEVEN')), [0]);
+  assert.deepStrictEqual(plain(matching(data, 'class </script>')), [4, 5]);
   assert.deepStrictEqual(plain(matching(data, 'nothing')), []);
   assert.deepStrictEqual(plain(matching({ ...data, names: null, labels: null, classes: [] }, '7')), []);
 });

@@ -87,7 +87,10 @@ impl Shown {
         Ok(DataSet {
             name: name_of(dataset),
             fingerprint: dataset.fingerprint.clone(),
-            attribution: dataset.attribution.clone(),
+            // Where the data are on this machine is nobody else's business.
+            attribution: dataset
+                .attribution
+                .replace(&dataset.name, &name_of(dataset)),
             split: match shape {
                 Shape::Image { .. } => "test images".into(),
                 Shape::Vector { .. } => "test vectors".into(),

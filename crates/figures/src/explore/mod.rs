@@ -82,7 +82,8 @@ pub struct Outcome {
     pub remarks: Vec<String>,
 }
 
-/// Writes the explorer of some runs.
+/// Writes the explorer of some runs; `opened` hears of them when all is well and the
+/// work begins.
 ///
 /// # Errors
 /// Runs of different data sets, a run without weights, a missing data set, a
@@ -92,6 +93,7 @@ pub fn write(
     request: &Request,
     interrupt: &Interrupt,
     download: &mut dyn FnMut(datasets::Progress<'_>),
+    opened: &mut dyn FnMut(&[TrainedRun]),
 ) -> Result<Outcome, Error> {
     let configurations = configurations(&request.runs)?;
     refuse_inside(&configurations[0].data.dataset, &request.out)?;
@@ -100,6 +102,7 @@ pub fn write(
     let dataset = request.location.load(&configurations[0], download)?;
     let (folders, mut remarks) = with_weights(&request.runs)?;
     let runs = open(&folders, &dataset)?;
+    opened(&runs);
     let pool = tensor_ops::parallel::ThreadPool::new(threads(request.threads))
         .map_err(models::TrainerError::from)?;
     let shown: Vec<&TrainedRun> = runs.iter().collect();

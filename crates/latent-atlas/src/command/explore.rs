@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use explorer::{Precision, Weights};
+use figures::TrainedRun;
 use figures::explore::{self, Options, Outcome, Request};
 use runs::run_folder::RunFolder;
 use runs::shell::shown;
@@ -93,7 +94,12 @@ impl Explore {
         };
         let mut downloads = DownloadProgress::new(*output);
         let mut download = |event: datasets::Progress<'_>| downloads.report(event);
-        let outcome = explore::write(&request, &interrupt, &mut download)?;
+        let mut opened = |runs: &[TrainedRun]| {
+            for run in runs {
+                output.note(&format!("exploring {}", run.title()));
+            }
+        };
+        let outcome = explore::write(&request, &interrupt, &mut download, &mut opened)?;
         let runs: Vec<_> = outcome
             .runs
             .iter()
@@ -140,13 +146,13 @@ fn text(outcome: &Outcome) -> String {
 
 fn precision_in_words(precision: &Precision) -> String {
     let decoder = format!(
-        "weights of {} bits in the decoder, which change decoded values by at most {:.1e} of their range",
+        "weights of {} bits in the decoder, which were seen to change decoded values by {:.1e} of their range",
         precision.decoder_bits, precision.decoded_error
     );
     match precision.encoder_bits.zip(precision.encoded_error) {
         None => format!("{decoder}; no encoder"),
         Some((bits, error)) => format!(
-            "{decoder}; of {bits} bits in the encoder, which change codes by at most {error:.1e} of their standard deviation"
+            "{decoder}; of {bits} bits in the encoder, which were seen to change codes by {error:.1e} of their standard deviation"
         ),
     }
 }

@@ -33,7 +33,7 @@ fn a_walk_with_keys_alone_from_the_first_tab() {
     assert_near(&after("ArrowRight ArrowDown"), &moved(5.0, -5.0), near);
     assert_eq!(visit.state()["pinned"], false);
 
-    // Enter holds, and takes the nearest image of all.
+    // Enter holds where it is, and once more takes the nearest image of all.
     let nearest = visit.get(
         "(() => {
           const {codes} = atlas.app.models[0];
@@ -42,6 +42,10 @@ fn a_walk_with_keys_alone_from_the_first_tab() {
           return away.indexOf(Math.min(...away));
         })()",
     );
+    let free = visit.state()["codes"].clone();
+    visit.press("Enter");
+    let held = visit.state();
+    assert_eq!((&held["pinned"], &held["codes"]), (&json!(true), &free));
     visit.press("Enter");
     let held = visit.state();
     assert_eq!((&held["pinned"], &held["image"]), (&json!(true), &nearest));

@@ -146,7 +146,7 @@ fn the_address_brings_axes_and_held_codes_back() {
     visit.until("location.hash.includes('axes0=4,2')");
     visit.until("atlas.app.ownFragment === location.hash");
     visit.until(&format!(
-        "location.hash.includes(Number({}.toPrecision(5)))",
+        "location.hash.includes(Number({}.toPrecision(9)))",
         numbers(&before["codes"][0])[3]
     ));
     visit.reload();

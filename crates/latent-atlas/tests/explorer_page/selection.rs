@@ -12,9 +12,9 @@ fn the_lasso_takes_what_is_inside_and_the_table_has_its_codes() {
     let made = pair();
     let visit = Visit::to(&browser, made, &Look::default());
     visit.unfold();
-    let overlay = format!("{} canvas.overlay", model(1));
+    let dots = format!("{} canvas.dots", model(1));
     visit.click("#lasso");
-    let before = visit.digest(&overlay);
+    let before = visit.digest(&dots);
     let corners = [(0.35, 0.3), (0.7, 0.3), (0.7, 0.6), (0.35, 0.6)];
     let corners = corners.map(|(right, down)| visit.place(0, right, down));
     visit.page.mouse_move(corners[0].0).expect("it moves");
@@ -36,7 +36,7 @@ fn the_lasso_takes_what_is_inside_and_the_table_has_its_codes() {
     assert_eq!(visit.text("#selection-said"), format!("{count} selected."));
     assert_eq!(visit.get("document.getElementById('lasso').checked"), false);
     // Marked in the other plane too.
-    assert!(visit.digest(&overlay) != before);
+    assert!(visit.digest(&dots) != before);
 
     let folder = tempfile::tempdir().expect("a temporary folder");
     visit.page.download_into(folder.path()).expect("it may");
