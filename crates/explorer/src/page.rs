@@ -1,12 +1,10 @@
 //! The page: its sources put together with what they show.
 
-use std::fs::File;
-use std::io::Read as _;
 use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use viz::page::escape;
+use viz::page::{escape, is_generated};
 
 use crate::contents::{Contents, Still};
 use crate::payload;
@@ -127,15 +125,7 @@ impl Explorer {
 /// Whether a file holds a page of this kind.
 #[must_use]
 pub fn is_ours(path: &Path) -> bool {
-    /// The head of a page, up to its style sheet.
-    const HEAD_BYTES: u64 = 2000;
-    let mut head = Vec::new();
-    let is_file = std::fs::metadata(path).is_ok_and(|found| found.is_file());
-    let is_read = is_file
-        && File::open(path)
-            .and_then(|file| file.take(HEAD_BYTES).read_to_end(&mut head))
-            .is_ok();
-    is_read && String::from_utf8_lossy(&head).contains(GENERATOR)
+    is_generated(path, GENERATOR)
 }
 
 fn assembled(title: &str, still: &Still, table: &str, payload: &str) -> String {

@@ -131,7 +131,9 @@ function strokeEllipse(context, view, u, v, variance, deviations) {
 }
 
 const isHidden = (app, image) => app.data.labels !== null && app.state.hidden.has(app.data.labels[image]);
-const colourOf = (data, image) => data.labels ? data.colours[data.labels[image]] : '#3f90da';
+// Of what has no class.
+const PLAIN_COLOUR = '#3f90da';
+const colourOf = (data, image) => data.labels ? data.colours[data.labels[image]] : PLAIN_COLOUR;
 
 function drawCodes(app, context, view, theme) {
   const { data } = app;

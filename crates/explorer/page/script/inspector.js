@@ -99,8 +99,7 @@ function nearestWithPictures(app, view, z, count) {
   const { which } = app.data.thumbnails;
   const found = [];
   for (const image of which) {
-    let square = 0;
-    for (let l = 0; l < model.latent; l++) square += (model.codes[image * model.latent + l] - z[l]) ** 2;
+    const square = squareDistance(model, image, z);
     if (found.length < count || square < found[found.length - 1].square) {
       let at = found.length;
       while (at > 0 && found[at - 1].square > square) at--;

@@ -17,7 +17,7 @@ function planeOf(model, choice, held) {
   return {
     origin,
     axes: variables.map((variable) => unitCode(latent, variable)),
-    labels: variables.map(latentVariableLabel),
+    labels: variables.map(variableName),
   };
 }
 
@@ -45,10 +45,6 @@ function unitCode(latent, variable) {
   unit[variable] = 1;
   return unit;
 }
-
-// `z₁₂` of variable 11.
-const latentVariableLabel = (variable) =>
-  `z${String(variable + 1).replace(/\d/g, (digit) => String.fromCharCode(0x2080 + Number(digit)))}`;
 
 // Coordinates [u, v, u, v …] of codes one after the other; v is 0 of a line.
 function project(plane, codes, latent) {
@@ -99,6 +95,13 @@ function nearestCode(model, z, among) {
     }
   }
   return { image, distance: Math.sqrt(least) };
+}
+
+// The square of how far the code of an image is from z.
+function squareDistance({ codes, latent }, image, z) {
+  let square = 0;
+  for (let l = 0; l < latent; l++) square += (codes[image * latent + l] - z[l]) ** 2;
+  return square;
 }
 
 // How far z is from the data: the distance of the nearest code, and the share

@@ -135,7 +135,7 @@ function drawTrails(app, context, view) {
     if (label !== null && app.state.hidden.has(label)) continue;
     const lane = isLine(view) ? laneOf(app.data, view, label || 0, 0.5) : null;
     const placeOf = (points) => toCanvas(view, points[2 * tracked], lane === null ? points[2 * tracked + 1] : lane);
-    context.strokeStyle = context.fillStyle = label === null ? '#3f90da' : app.data.colours[label];
+    context.strokeStyle = context.fillStyle = label === null ? PLAIN_COLOUR : app.data.colours[label];
     context.lineWidth = view.scale;
     context.globalAlpha = 0.55;
     context.beginPath();

@@ -73,10 +73,7 @@ function setUpSelection(app) {
 function nearestImages(app, view, count) {
   const { model } = view;
   const z = app.state.cursors[view.k];
-  const distances = new Float64Array(app.data.images);
-  for (let image = 0; image < app.data.images; image++) {
-    for (let l = 0; l < model.latent; l++) distances[image] += (model.codes[image * model.latent + l] - z[l]) ** 2;
-  }
+  const distances = Float64Array.from({ length: app.data.images }, (_, image) => squareDistance(model, image, z));
   return Array.from(distances.keys()).filter((image) => !isHidden(app, image))
     .sort((a, b) => distances[a] - distances[b] || a - b).slice(0, count);
 }

@@ -148,6 +148,7 @@ function codeWords(z) {
   return z.length > 4 ? `(${shown}, …)` : `(${shown})`;
 }
 
+// `z₁₂` of variable 11.
 function variableName(index) {
   const lowered = String(index + 1).replace(/\d/g, (digit) => String.fromCharCode(0x2080 + Number(digit)));
   return `z${lowered}`;

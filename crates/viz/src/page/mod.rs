@@ -265,19 +265,25 @@ impl Verdict {
     }
 }
 
+/// Whether a file is a page with this generator in its head.
+#[must_use]
+pub fn is_generated(path: &Path, generator: &str) -> bool {
+    /// The head of a page, up to its style sheet.
+    const HEAD_BYTES: u64 = 2000;
+    let mut head = Vec::new();
+    let is_file = std::fs::metadata(path).is_ok_and(|found| found.is_file());
+    let is_read = is_file
+        && File::open(path)
+            .and_then(|file| file.take(HEAD_BYTES).read_to_end(&mut head))
+            .is_ok();
+    is_read && String::from_utf8_lossy(&head).contains(generator)
+}
+
 impl Page {
     /// Whether a file holds a page that was written by this program.
     #[must_use]
     pub fn is_ours(path: &Path) -> bool {
-        /// The head of a page, up to its style sheet.
-        const HEAD_BYTES: u64 = 2000;
-        let mut head = Vec::new();
-        let is_file = std::fs::metadata(path).is_ok_and(|found| found.is_file());
-        let is_read = is_file
-            && File::open(path)
-                .and_then(|file| file.take(HEAD_BYTES).read_to_end(&mut head))
-                .is_ok();
-        is_read && String::from_utf8_lossy(&head).contains(render::GENERATOR)
+        is_generated(path, render::GENERATOR)
     }
 
     /// The page as HTML; the same page gives the same bytes.
