@@ -4,7 +4,7 @@
 //! Codes are the means μ(x) of a variational model and the codes themselves of
 //! an autoencoder, [n, L].
 
-use ndarray::{Array1, Array2, ArrayView2};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2};
 use serde::{Deserialize, Serialize};
 
 use crate::distributions::chi_square_quantile;
@@ -143,8 +143,7 @@ pub fn axis_symmetry(codes: ArrayView2<'_, f32>) -> Result<Vec<AxisSymmetry>> {
         .into_iter()
         .map(|axis| {
             let mut values: Vec<f64> = axis.iter().map(|&z| f64::from(z)).collect();
-            let mean = values.iter().sum::<f64>() / n;
-            let variance = values.iter().map(|z| (z - mean).powi(2)).sum::<f64>() / n;
+            let (mean, variance) = mean_and_variance_of_axis(axis);
             values.sort_by(|a, b| b.abs().total_cmp(&a.abs()));
             let (mut walk, mut farthest) = (0.0f64, 0.0f64);
             let mut i = 0;
@@ -182,6 +181,20 @@ pub(crate) fn mean_of_codes(codes: &ArrayView2<'_, f32>) -> Array1<f64> {
         sum.zip_mut_with(&code, |total, &z| *total += f64::from(z));
     }
     sum / codes.nrows() as f64
+}
+
+/// Mean and variance of one coordinate over codes, n in the denominator.
+pub(crate) fn mean_and_variance_of_axis(axis: ArrayView1<'_, f32>) -> (f64, f64) {
+    let n = axis.len() as f64;
+    let mean = axis.iter().map(|&z| f64::from(z)).sum::<f64>() / n;
+    let squares = axis.iter().map(|&z| (f64::from(z) - mean).powi(2));
+    (mean, squares.sum::<f64>() / n)
+}
+
+/// Variance of each coordinate of codes [n, L], n in the denominator.
+pub fn variance_of_codes(codes: ArrayView2<'_, f32>) -> Vec<f64> {
+    let axes = codes.columns().into_iter();
+    axes.map(|axis| mean_and_variance_of_axis(axis).1).collect()
 }
 
 /// Covariance of codes [n, L] in f64, n in the denominator.

@@ -3,10 +3,11 @@
 pub use models::DataTreatment;
 use models::streams::{Purpose, stream};
 use models::{Codes, Images, Model, ModelKind};
-use ndarray::{Array2, ArrayView2};
+use ndarray::{Array2, ArrayView1, ArrayView2};
 use serde::{Deserialize, Serialize};
 use tensor_ops::random::fill_normal;
 
+use crate::codes::{mean_of_codes, variance_of_codes};
 use crate::entropy_floor::entropy_floor;
 use crate::error::{EvaluationError, Result, require_finite, require_images};
 use crate::variance_law::variance_law;
@@ -242,21 +243,15 @@ pub fn kl_per_dimension(
 }
 
 fn penalty_per_dimension(kind: ModelKind, codes: &Codes) -> Result<Option<Vec<f64>>> {
-    match (kind, &codes.log_variance) {
-        (_, Some(log_variance)) => {
-            kl_per_dimension(codes.mean.view(), log_variance.view()).map(Some)
-        }
-        (ModelKind::AeL2, None) => {
-            let n = codes.mean.nrows() as f64;
-            let halves = codes
-                .mean
-                .columns()
-                .into_iter()
-                .map(|z| z.iter().map(|&z| 0.5 * f64::from(z).powi(2)).sum::<f64>() / n);
-            Ok(Some(halves.collect()))
-        }
-        _ => Ok(None),
+    if let Some(log_variance) = &codes.log_variance {
+        return kl_per_dimension(codes.mean.view(), log_variance.view()).map(Some);
     }
+    let n = codes.mean.nrows() as f64;
+    Ok(kind.penalty_of_coordinate().map(|penalty| {
+        let of_axis = |z: ArrayView1<'_, f32>| z.iter().map(|&z| penalty(z.into())).sum::<f64>();
+        let axes = codes.mean.columns().into_iter();
+        axes.map(|z| of_axis(z) / n).collect()
+    }))
 }
 
 fn mean_reconstruction(
@@ -290,23 +285,9 @@ impl CodeMoments {
                 total: Some(law.total),
             });
         }
-        let n = codes.mean.nrows() as f64;
-        let mean: Vec<f64> = crate::codes::mean_of_codes(&codes.mean.view()).to_vec();
-        let variance = codes
-            .mean
-            .columns()
-            .into_iter()
-            .zip(&mean)
-            .map(|(z, mean)| {
-                z.iter()
-                    .map(|&z| (f64::from(z) - mean).powi(2))
-                    .sum::<f64>()
-                    / n
-            })
-            .collect();
         Ok(Self {
-            mean,
-            variance,
+            mean: mean_of_codes(&codes.mean.view()).to_vec(),
+            variance: variance_of_codes(codes.mean.view()),
             total: None,
         })
     }

@@ -1,12 +1,11 @@
 //! Local stretch of a decoder: how much area of image space a piece of latent
 //! space is mapped to.
 
-use models::{Activation, GaussianMean, GaussianSigma, Likelihood, Model};
+use models::{Activation, Likelihood, Model};
 use ndarray::{Array1, Array2, Array3, ArrayView1, ArrayView2, Axis, s};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use tensor_ops::gemm::{GemmScratch, GemmShape, Output, nn};
-use tensor_ops::loss::continuous_bernoulli;
 
 use crate::error::{
     EvaluationError, Result, require_columns, require_finite, require_length, require_rows,
@@ -95,31 +94,9 @@ impl DecoderNetwork {
         let parameters = model.parameters();
         let layout = parameters.layout();
         let pixels = layout.inputs();
-        let likelihood = model.spec().likelihood;
-        let learned = layout.log_sigma().map(|layer| parameters.bias(layer));
-        let log_sigma = match (likelihood, learned) {
-            (Likelihood::Gaussian { sigma, .. }, Some(learned)) => {
-                let at = |pixel| {
-                    if sigma == GaussianSigma::Scalar {
-                        0
-                    } else {
-                        pixel
-                    }
-                };
-                (0..pixels)
-                    .map(|pixel| f64::from(learned[at(pixel)]))
-                    .collect()
-            }
-            (
-                Likelihood::Gaussian {
-                    sigma: GaussianSigma::Fixed(sigma),
-                    ..
-                },
-                None,
-            ) => {
-                vec![sigma.ln(); pixels]
-            }
-            _ => Vec::new(),
+        let log_sigma = match model.log_sigma() {
+            Some(of_all) if of_all.len() == 1 => vec![of_all[0]; pixels],
+            of_each => of_each.unwrap_or_default(),
         };
         let layers = layout
             .decoder()
@@ -143,7 +120,7 @@ impl DecoderNetwork {
             .collect();
         Self {
             layers,
-            likelihood,
+            likelihood: model.spec().likelihood,
             pixels,
             log_sigma,
         }
@@ -238,10 +215,10 @@ impl DecoderNetwork {
         let outputs = outputs.slice(s![.., ..self.pixels]);
         let mut jacobian = jacobian.slice(s![.., .., ..self.pixels]).to_owned();
         for (mut tangents, outputs) in jacobian.outer_iter_mut().zip(outputs.rows()) {
-            let slopes = outputs.mapv(|output| mean_slope(self.likelihood, output));
+            let slopes = outputs.mapv(|output| self.likelihood.slope_of_mean(output));
             tangents *= &slopes;
         }
-        let means = outputs.mapv(|output| mean_of(self.likelihood, output));
+        let means = outputs.mapv(|output| self.likelihood.mean_of_output(output));
         Ok((means, jacobian))
     }
 
@@ -292,11 +269,7 @@ impl DecoderNetwork {
     /// What the square of every output's tangent counts in a metric, at the
     /// outputs of one code.
     ///
-    /// With m = E\[x\] the mean images have the weight (dm/da)². The Fisher
-    /// information about a is dm/da of the exponential families with natural
-    /// parameter a, the Bernoulli and the continuous Bernoulli (both have
-    /// dm/da = Var\[x\]); that of a Gaussian is (dm/da)²/σ² about a and 2 about
-    /// ln σ.
+    /// With m = E\[x\] of an output a, the mean images have the weight (dm/da)².
     fn weights(&self, outputs: ArrayView1<'_, f64>, metric: ImageMetric) -> Array1<f64> {
         // What lies between the pixels and their ln σ is padding.
         let log_sigma = outputs.slice(s![outputs.len() - self.pixels..]);
@@ -305,62 +278,27 @@ impl DecoderNetwork {
             if k >= self.pixels {
                 let is_log_sigma = k >= outputs.len() - self.pixels;
                 let counts = metric == ImageMetric::FisherRao && is_log_sigma;
-                return if counts { 2.0 } else { 0.0 };
+                return if counts {
+                    self.likelihood.information_about_log_sigma()
+                } else {
+                    0.0
+                };
             }
-            let slope = mean_slope(self.likelihood, outputs[k]);
-            match (metric, self.likelihood) {
-                (ImageMetric::Outputs, _) => 1.0,
-                (ImageMetric::MeanImages, _) => slope.powi(2),
-                (ImageMetric::FisherRao, Likelihood::Gaussian { .. }) => {
+            match metric {
+                ImageMetric::Outputs => 1.0,
+                ImageMetric::MeanImages => self.likelihood.slope_of_mean(outputs[k]).powi(2),
+                ImageMetric::FisherRao => {
                     let log_sigma = if scale_comes_from_decoder {
                         log_sigma[k]
                     } else {
-                        self.log_sigma[k]
+                        // What has no σ does not ask for it.
+                        self.log_sigma.get(k).copied().unwrap_or_default()
                     };
-                    slope.powi(2) * (-2.0 * log_sigma).exp()
+                    self.likelihood
+                        .information_about_output(outputs[k], log_sigma)
                 }
-                (ImageMetric::FisherRao, _) => slope,
             }
         })
-    }
-}
-
-/// A pixel's mean m = E\[x\] at the decoder's output a.
-fn mean_of(likelihood: Likelihood, output: f64) -> f64 {
-    match likelihood {
-        Likelihood::Bernoulli
-        | Likelihood::Gaussian {
-            mean: GaussianMean::Sigmoid,
-            ..
-        } => 1.0 / (1.0 + (-output).exp()),
-        Likelihood::ContinuousBernoulli => {
-            let mut mean = [output];
-            continuous_bernoulli::means_in_place(&mut mean);
-            mean[0]
-        }
-        Likelihood::Gaussian {
-            mean: GaussianMean::Identity,
-            ..
-        } => output,
-    }
-}
-
-/// dm/da of a pixel's mean m = E\[x\] at the decoder's output a.
-fn mean_slope(likelihood: Likelihood, output: f64) -> f64 {
-    match likelihood {
-        Likelihood::Bernoulli
-        | Likelihood::Gaussian {
-            mean: GaussianMean::Sigmoid,
-            ..
-        } => {
-            let m = 1.0 / (1.0 + (-output).exp());
-            m * (1.0 - m)
-        }
-        Likelihood::ContinuousBernoulli => continuous_bernoulli::variance(output),
-        Likelihood::Gaussian {
-            mean: GaussianMean::Identity,
-            ..
-        } => 1.0,
     }
 }
 

@@ -4,6 +4,7 @@ use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
 
 use crate::aggregate_posterior::require_posteriors;
+use crate::codes::mean_and_variance_of_axis;
 use crate::error::Result;
 
 /// The variance law and its parts, per latent dimension.
@@ -43,12 +44,7 @@ pub fn variance_law(
         total: Vec::new(),
     };
     for (mu, log_variance) in means.columns().into_iter().zip(log_variances.columns()) {
-        let mean = mu.iter().map(|&m| f64::from(m)).sum::<f64>() / n;
-        let variance = mu
-            .iter()
-            .map(|&m| (f64::from(m) - mean).powi(2))
-            .sum::<f64>()
-            / n;
+        let (mean, variance) = mean_and_variance_of_axis(mu);
         let sigma = log_variance
             .iter()
             .map(|&l| f64::from(l).exp())

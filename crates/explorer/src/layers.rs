@@ -208,15 +208,6 @@ fn levels_of(layers: &[DenseLayer], of_large: Levels) -> Vec<Levels> {
         .collect()
 }
 
-/// ln σ of a Gaussian that learns it, one or one for each value.
-pub(crate) fn log_sigma(model: &Model) -> Option<Vec<f32>> {
-    let layout = model.parameters().layout();
-    let layer = layout.log_sigma()?;
-    let slots = layout.tensors().iter().zip(model.named_tensors());
-    let mut slots = slots.filter(|(slot, _)| slot.layer == layer);
-    slots.next().map(|(_, tensor)| tensor.values)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,14 +1,15 @@
 //! Contents as a manifest and sections of numbers.
 
+use evaluation::codes::variance_of_codes;
 use evaluation::elbo::{ACTIVE_VARIANCE, kl_per_dimension};
-use models::{GaussianSigma, Likelihood, ModelKind};
-use ndarray::{Array2, ArrayView2};
+use models::{GaussianSigma, ModelKind};
+use ndarray::Array2;
 use viz::{Rgb, TileShape, class_colour};
 
 use crate::codes::Quantised;
 use crate::contents::{Contents, DataSet, Moments, PlaneKind, Run, Treatment, Weights};
 use crate::distances::{quantiles, to_nearest_other};
-use crate::layers::{self, Part};
+use crate::layers::Part;
 use crate::manifest::{
     FORMAT, Manifest, StoredData, StoredEpoch, StoredLikelihood, StoredModel, StoredMoments,
     StoredPosterior, StoredPrecision, StoredPrincipal, StoredShape, StoredStandardisation,
@@ -180,7 +181,7 @@ fn is_in_use(kind: ModelKind, variance: f64) -> bool {
 }
 
 fn levels_of(run: &Run<'_>, data: &DataSet, weights: Weights) -> Chosen {
-    let variance = variances(run.codes.mean.view());
+    let variance = variance_of_codes(run.codes.mean.view());
     let probes = Probes {
         model: run.model,
         images: run.images,
@@ -223,7 +224,7 @@ fn store_model(
             log_variance.view(),
         )?),
     };
-    let variance = variances(run.codes.mean.view());
+    let variance = variance_of_codes(run.codes.mean.view());
     let codes = Quantised::of(run.codes.mean.view());
     let distances = quantiles(to_nearest_other(codes.values().view())?);
     let mut encoder = None;
@@ -308,19 +309,12 @@ fn store_model(
 
 fn stored_likelihood(run: &Run<'_>, sections: &mut Sections) -> StoredLikelihood {
     let likelihood = run.model.spec().likelihood;
-    let (sigma, log_sigma) = match likelihood {
-        Likelihood::Bernoulli | Likelihood::ContinuousBernoulli => (None, None),
-        Likelihood::Gaussian { sigma, .. } => match sigma {
-            GaussianSigma::Fixed(sigma) => (Some("fixed"), Some(vec![sigma.ln() as f32])),
-            GaussianSigma::Scalar => (Some("scalar"), layers::log_sigma(run.model)),
-            GaussianSigma::PerPixel => (Some("per-pixel"), layers::log_sigma(run.model)),
-            GaussianSigma::Decoder => (Some("decoder"), None),
-        },
-    };
+    let log_sigma = run.model.log_sigma();
     StoredLikelihood {
         name: likelihood.name(),
-        sigma,
-        log_sigma: log_sigma.map(|log_sigma| sections.add(log_sigma)),
+        sigma: likelihood.scale_source().map(GaussianSigma::name),
+        log_sigma: log_sigma
+            .map(|log_sigma| sections.add(log_sigma.into_iter().map(|value| value as f32))),
     }
 }
 
@@ -352,19 +346,4 @@ fn stored_moments(moments: &Moments, sections: &mut Sections) -> StoredMoments {
             sections,
         ),
     }
-}
-
-/// Variance of each column, n in the denominator.
-fn variances(codes: ArrayView2<'_, f32>) -> Vec<f64> {
-    let n = codes.nrows() as f64;
-    let columns = codes.columns().into_iter();
-    columns
-        .map(|column| {
-            let mean = column.iter().map(|&value| f64::from(value)).sum::<f64>() / n;
-            let squares = column
-                .iter()
-                .map(|&value| (f64::from(value) - mean).powi(2));
-            squares.sum::<f64>() / n
-        })
-        .collect()
 }

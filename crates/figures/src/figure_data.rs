@@ -6,8 +6,15 @@ use ndarray::ArrayView2;
 /// fraction of the length in text.
 #[must_use]
 pub fn rounded(value: f64) -> f64 {
+    rounded_to(value, 4)
+}
+
+/// A number with so many decimals.
+#[must_use]
+pub fn rounded_to(value: f64, decimals: i32) -> f64 {
+    let scale = 10f64.powi(decimals);
     // Adding zero turns −0 into 0.
-    (value * 1e4).round() / 1e4 + 0.0
+    (value * scale).round() / scale + 0.0
 }
 
 /// Every `every`-th code [n, N] as a point, rounded.

@@ -190,7 +190,7 @@ fn about(dataset: &Dataset, runs: &[TrainedRun]) -> Result<Vec<Block>, Error> {
             Some(last) => {
                 row.push(number(last.test.loss, 2));
                 row.push(number(last.test.reconstruction, 2));
-                row.push(if run.model.spec().kind != models::ModelKind::Ae {
+                row.push(if run.model.spec().kind.penalty_name().is_some() {
                     number(last.test.kl, 2)
                 } else {
                     Cell::Missing

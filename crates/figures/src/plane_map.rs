@@ -11,6 +11,7 @@ use viz::charts::LabelledMap;
 use viz::{Image, Plot, lattice_of, linspace};
 
 use crate::TrainedRun;
+use crate::figure_data::{self, rounded_to};
 use crate::plane::Plane;
 use crate::tiles::{Layout, picture};
 use runs::Error;
@@ -192,18 +193,15 @@ pub fn ranges_with_window(points: &[[f64; 2]], half_width: f64) -> [[f64; 2]; 2]
 
 /// Values with so many decimals, for the data beside a figure.
 pub fn rounded(values: &[f64], decimals: i32) -> Vec<f64> {
-    let scale = 10f64.powi(decimals);
-    values
-        .iter()
-        .map(|value| (value * scale).round() / scale)
-        .collect()
+    let values = values.iter();
+    values.map(|&value| rounded_to(value, decimals)).collect()
 }
 
 /// Points with four decimals, for the data beside a figure.
 pub fn rounded_points(points: &[[f64; 2]]) -> Vec<[f64; 2]> {
+    let points = points.iter();
     points
-        .iter()
-        .map(|point| point.map(|value| (value * 1e4).round() / 1e4))
+        .map(|point| point.map(figure_data::rounded))
         .collect()
 }
 

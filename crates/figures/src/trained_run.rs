@@ -1,7 +1,7 @@
 //! A finished run, loaded for a study.
 
 use datasets::{Dataset, Shape, Split};
-use models::{Codes, Images, Model, ModelKind, ModelSpec};
+use models::{Codes, Images, Model, ModelSpec};
 use ndarray::{Array2, ArrayView2};
 use runs::Error;
 use runs::configuration::Configuration;
@@ -274,10 +274,5 @@ pub fn values(rows: Images<'_>) -> Array2<f32> {
 /// `VAE 784-512-2`: what figures and tables call a model.
 #[must_use]
 pub fn title(spec: &ModelSpec) -> String {
-    let kind = match spec.kind {
-        ModelKind::Ae => "AE",
-        ModelKind::Vae => "VAE",
-        ModelKind::AeL2 => "AE-L2",
-    };
-    format!("{kind} {}", spec.architecture)
+    format!("{} {}", spec.kind.title(), spec.architecture)
 }

@@ -155,19 +155,10 @@ fn epoch_line(metrics: &EpochMetrics, epochs: usize, kind: Option<ModelKind>) ->
         "epoch {}/{epochs}  test loss {:.2}",
         metrics.epoch, test.loss
     );
-    if let Some(penalty) = kind.and_then(penalty) {
+    if let Some(penalty) = kind.and_then(ModelKind::penalty_name) {
         let _ = write!(line, " ({penalty} {:.2})", test.kl);
     }
     line
-}
-
-/// What a model's loss has besides the reconstruction, if anything.
-pub(crate) fn penalty(kind: ModelKind) -> Option<&'static str> {
-    match kind {
-        ModelKind::Ae => None,
-        ModelKind::Vae => Some("KL"),
-        ModelKind::AeL2 => Some("½‖z‖²"),
-    }
 }
 
 /// The style of a bar; `{left}` is the time that is left, where that is known

@@ -8,6 +8,7 @@ use tensor_ops::vector;
 
 use crate::aligned::AlignedBuffer;
 use crate::layout::Layout;
+use crate::model::Model;
 use crate::parameters::Parameters;
 use crate::spec::{GaussianMean, GaussianSigma, Likelihood, ModelSpec};
 
@@ -238,6 +239,87 @@ pub(crate) fn output_panels(layout: &Layout, rows: usize) -> Panels {
     Panels {
         rows,
         cols: layout.layers()[layout.decoder().end - 1].outputs,
+    }
+}
+
+/// A pixel's distribution at the decoder's output a, in f64.
+impl Likelihood {
+    /// Its mean m = E\[x|z\].
+    pub fn mean_of_output(self, output: f64) -> f64 {
+        match self {
+            Likelihood::Bernoulli
+            | Likelihood::Gaussian {
+                mean: GaussianMean::Sigmoid,
+                ..
+            } => 1.0 / (1.0 + (-output).exp()),
+            Likelihood::ContinuousBernoulli => {
+                let mut mean = [output];
+                continuous_bernoulli::means_in_place(&mut mean);
+                mean[0]
+            }
+            Likelihood::Gaussian {
+                mean: GaussianMean::Identity,
+                ..
+            } => output,
+        }
+    }
+
+    /// dm/da of the mean.
+    pub fn slope_of_mean(self, output: f64) -> f64 {
+        match self {
+            Likelihood::Bernoulli
+            | Likelihood::Gaussian {
+                mean: GaussianMean::Sigmoid,
+                ..
+            } => {
+                let m = 1.0 / (1.0 + (-output).exp());
+                m * (1.0 - m)
+            }
+            Likelihood::ContinuousBernoulli => continuous_bernoulli::variance(output),
+            Likelihood::Gaussian {
+                mean: GaussianMean::Identity,
+                ..
+            } => 1.0,
+        }
+    }
+
+    /// The Fisher information about a, for a pixel of the given ln σ, which
+    /// counts only where the likelihood has a σ.
+    ///
+    /// It is dm/da of the exponential families with natural parameter a, the
+    /// Bernoulli and the continuous Bernoulli (both have dm/da = Var\[x\]), and
+    /// (dm/da)²/σ² of a Gaussian.
+    pub fn information_about_output(self, output: f64, log_sigma: f64) -> f64 {
+        let slope = self.slope_of_mean(output);
+        match self {
+            Likelihood::Bernoulli | Likelihood::ContinuousBernoulli => slope,
+            Likelihood::Gaussian { .. } => slope.powi(2) * (-2.0 * log_sigma).exp(),
+        }
+    }
+
+    /// The Fisher information about ln σ: 2 of a Gaussian, nothing without σ.
+    pub fn information_about_log_sigma(self) -> f64 {
+        match self {
+            Likelihood::Bernoulli | Likelihood::ContinuousBernoulli => 0.0,
+            Likelihood::Gaussian { .. } => 2.0,
+        }
+    }
+}
+
+impl Model {
+    /// ln σ of the pixels, fixed or learned: one number for all of them or one
+    /// for each. `None` without σ, and where the decoder computes it.
+    pub fn log_sigma(&self) -> Option<Vec<f64>> {
+        match self.spec().likelihood.scale_source()? {
+            GaussianSigma::Fixed(sigma) => Some(vec![sigma.ln()]),
+            GaussianSigma::Scalar | GaussianSigma::PerPixel => {
+                let layout = self.parameters().layout();
+                let layer = layout.log_sigma()?;
+                let learned = &self.parameters().bias(layer)[..layout.layers()[layer].outputs];
+                Some(learned.iter().map(|&value| f64::from(value)).collect())
+            }
+            GaussianSigma::Decoder => None,
+        }
     }
 }
 

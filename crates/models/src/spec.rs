@@ -484,6 +484,57 @@ pub enum SpecError {
     LearnedSigma(String),
 }
 
+impl ModelKind {
+    /// What texts call it: `AE-L2`.
+    pub fn title(self) -> &'static str {
+        match self {
+            ModelKind::Ae => "AE",
+            ModelKind::Vae => "VAE",
+            ModelKind::AeL2 => "AE-L2",
+        }
+    }
+
+    /// What its loss has besides the reconstruction, if anything.
+    pub fn penalty_name(self) -> Option<&'static str> {
+        match self {
+            ModelKind::Ae => None,
+            ModelKind::Vae => Some("KL"),
+            ModelKind::AeL2 => Some("½‖z‖²"),
+        }
+    }
+
+    /// The penalty in nats of a coordinate of a code that is not sampled; `None`
+    /// for a kind without one and for one whose penalty is the KL of a posterior.
+    pub fn penalty_of_coordinate(self) -> Option<fn(f64) -> f64> {
+        match self {
+            ModelKind::Ae | ModelKind::Vae => None,
+            ModelKind::AeL2 => Some(|z| 0.5 * z.powi(2)),
+        }
+    }
+}
+
+impl GaussianSigma {
+    /// What the source is called, without the number of a fixed one.
+    pub fn name(self) -> &'static str {
+        match self {
+            GaussianSigma::Fixed(_) => "fixed",
+            GaussianSigma::Scalar => "scalar",
+            GaussianSigma::PerPixel => "per-pixel",
+            GaussianSigma::Decoder => "decoder",
+        }
+    }
+}
+
+impl Likelihood {
+    /// Where the scale σ of a pixel comes from, if it has one.
+    pub fn scale_source(self) -> Option<GaussianSigma> {
+        match self {
+            Likelihood::Bernoulli | Likelihood::ContinuousBernoulli => None,
+            Likelihood::Gaussian { sigma, .. } => Some(sigma),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

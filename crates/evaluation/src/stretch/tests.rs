@@ -1,7 +1,8 @@
 use super::*;
 use crate::draws::standard_normals;
-use models::{Initialisation, ModelKind, ModelSpec};
+use models::{GaussianMean, Initialisation, ModelKind, ModelSpec};
 use ndarray::array;
+use tensor_ops::loss::continuous_bernoulli;
 
 fn random_network(widths: &[usize], activation: Activation) -> DecoderNetwork {
     let layers = widths

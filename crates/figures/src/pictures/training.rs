@@ -72,19 +72,12 @@ impl Training {
             (true, 1) => beside_each_other(vec![above, below]),
             (true, _) => one_below_the_other(above, below),
         };
-        let has = |kind| shown.iter().any(|run| run.model.spec().kind == kind);
-        let of_autoencoders = if has(ModelKind::Ae) {
-            "; for an AE the loss is the reconstruction"
-        } else {
-            ""
-        };
-        let of_penalties = if self.kl && has(ModelKind::AeL2) {
-            "; the penalty of an AE-L2 is ½‖z‖²"
-        } else {
-            ""
-        };
+        let kinds = ModelKind::ALL
+            .into_iter()
+            .filter(|&kind| shown.iter().any(|run| run.model.spec().kind == kind));
+        let of_kinds: String = kinds.map(|kind| self.of_kind(kind)).collect();
         let caption = format!(
-            "Losses by epoch{of_autoencoders}{of_penalties}.{} Training values are means over the epoch while the \
+            "Losses by epoch{of_kinds}.{} Training values are means over the epoch while the \
              weights change; test values are taken after it{}; {}.{left_out}",
             if panels > 1 {
                 " Each panel has its own range."
@@ -107,6 +100,18 @@ impl Training {
         };
         Ok((figure, json!(data)))
     }
+
+    /// What the caption says of a kind: the penalty that it has or lacks.
+    fn of_kind(&self, kind: ModelKind) -> String {
+        let title = kind.title();
+        match kind.penalty_name() {
+            None => format!("; for an {title} the loss is the reconstruction"),
+            Some(penalty) if self.kl && !kind.is_variational() => {
+                format!("; the penalty of an {title} is {penalty}")
+            }
+            Some(_) => String::new(),
+        }
+    }
 }
 
 impl Picture for Training {
@@ -128,7 +133,7 @@ impl Picture for Training {
 /// Loss, and reconstruction where it is another number.
 fn losses(run: &TrainedRun) -> Plot {
     let mut series = of_both_splits(run, "loss", class_colour(0), |losses| losses.loss);
-    if run.model.spec().kind != ModelKind::Ae {
+    if run.model.spec().kind.penalty_name().is_some() {
         series.extend(of_both_splits(
             run,
             "reconstruction",
@@ -139,12 +144,15 @@ fn losses(run: &TrainedRun) -> Plot {
     plot(&run.title(), &nats(run), &series)
 }
 
-/// KL, or the penalty of an `ae-l2`; none of a plain autoencoder.
+/// KL, or the penalty of a kind that does not sample; none of a plain autoencoder.
 fn penalty(run: &TrainedRun) -> Option<Plot> {
-    let name = match run.model.spec().kind {
-        ModelKind::Ae => return None,
-        ModelKind::Vae => "KL",
-        ModelKind::AeL2 => "penalty",
+    let kind = run.model.spec().kind;
+    let name = kind.penalty_name()?;
+    // The caption has the formula of what is no divergence.
+    let name = if kind.is_variational() {
+        name
+    } else {
+        "penalty"
     };
     let series = of_both_splits(run, name, class_colour(4), |losses| losses.kl);
     Some(plot("", &format!("{name}, {}", nats(run)), &series))

@@ -1,7 +1,7 @@
 //! Which latent variables carry something: variance of μ and KL of each.
 
+use evaluation::codes::variance_of_codes;
 use evaluation::elbo::{ACTIVE_VARIANCE, kl_per_dimension};
-use ndarray::{ArrayView2, Axis};
 use runs::Error;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -51,7 +51,7 @@ impl UnitsInUse {
             Some(log_variance) => kl_per_dimension(codes.mean.view(), log_variance.view())?,
             None => Vec::new(),
         };
-        Ok(Self::sorted(&variance(codes.mean.view()), &kl))
+        Ok(Self::sorted(&variance_of_codes(codes.mean.view()), &kl))
     }
 
     /// Of numbers in the order of the variables.
@@ -169,21 +169,6 @@ impl Picture for Units {
         let data = json!({"split": "test", "threshold": THRESHOLD, "models": data});
         drawing.chart(file, figure, runs, data)
     }
-}
-
-/// Variance of each column, n in the denominator.
-fn variance(codes: ArrayView2<'_, f32>) -> Vec<f64> {
-    let n = codes.nrows().max(1) as f64;
-    codes
-        .axis_iter(Axis(1))
-        .map(|column| {
-            let mean = column.iter().map(|&value| f64::from(value)).sum::<f64>() / n;
-            let squares = column
-                .iter()
-                .map(|&value| (f64::from(value) - mean).powi(2));
-            squares.sum::<f64>() / n
-        })
-        .collect()
 }
 
 /// Whole decades that hold every value and the threshold.

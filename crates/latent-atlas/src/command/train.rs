@@ -17,7 +17,7 @@ use super::source::{DownloadProgress, SourceOptions};
 use crate::Invocation;
 use crate::checkpoints::CheckpointOption;
 use crate::output::Output;
-use crate::progress::{TrainingProgress, penalty};
+use crate::progress::TrainingProgress;
 use crate::threads::ThreadsOption;
 
 /// Train one model into a run folder.
@@ -345,7 +345,7 @@ impl Train {
 
 /// What a loss is the sum of, where it is a sum.
 fn terms(kind: ModelKind, losses: &Losses) -> String {
-    penalty(kind).map_or_else(String::new, |penalty| {
+    kind.penalty_name().map_or_else(String::new, |penalty| {
         format!(
             " = reconstruction {:.2} + {penalty} {:.2}",
             losses.reconstruction, losses.kl
