@@ -5,10 +5,11 @@ use ndarray::{Array2, ArrayView2};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use crate::blocks::blocks;
 use crate::distributions::{chi_square_quantile, erfc, erfcx};
 use crate::error::{
     EvaluationError, Result, require_columns, require_dimensions, require_finite, require_rows,
-    require_variances,
+    require_shape, require_variances,
 };
 
 /// A square lattice of cells centred on the origin of the latent plane.
@@ -106,7 +107,7 @@ pub fn aggregate_mass(
         });
     }
     let n = means.nrows();
-    let groups = groups(n);
+    let groups = blocks(n, n.div_ceil(GROUPS).max(1));
     let partial: Vec<(Array2<f64>, f64)> = groups
         .par_iter()
         .map(|group| linear_mass(&means, &log_variances, lattice, group.clone()))
@@ -224,13 +225,11 @@ pub(crate) fn require_posteriors(
     log_variances: &ArrayView2<'_, f32>,
 ) -> Result<()> {
     require_rows("the array of posterior means", means.nrows(), 1)?;
-    if means.dim() != log_variances.dim() {
-        return Err(EvaluationError::Shape {
-            what: "the array of log variances",
-            found: format!("{:?}", log_variances.dim()),
-            expected: format!("{:?}", means.dim()),
-        });
-    }
+    require_shape(
+        "the array of log variances",
+        log_variances.dim(),
+        means.dim(),
+    )?;
     require_dimensions(means)?;
     require_finite("the array of posterior means", means)?;
     require_finite("the array of log variances", log_variances)?;
@@ -248,14 +247,6 @@ const UNDERFLOW: f64 = 1e-280;
 /// Products of two axis masses stay clear of subnormal numbers, which are slow.
 const SMALLEST_AXIS_MASS: f64 = 1e-150;
 const GROUPS: usize = 16;
-
-fn groups(n: usize) -> Vec<std::ops::Range<usize>> {
-    let size = n.div_ceil(GROUPS).max(1);
-    (0..n)
-        .step_by(size)
-        .map(|start| start..(start + size).min(n))
-        .collect()
-}
 
 fn linear_mass(
     means: &ArrayView2<'_, f32>,

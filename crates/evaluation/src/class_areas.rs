@@ -8,7 +8,7 @@ use crate::error::{
     EvaluationError, Result, require_columns, require_finite, require_length, require_rows,
 };
 use crate::map::{LatticeShape, require_classes};
-use crate::statistics::sorted_quantile;
+use crate::statistics::{sorted, sorted_quantile};
 
 /// Area of every class in the latent plane.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -122,8 +122,7 @@ fn highest_density_area(points: &[[f64; 2]], level: f64) -> f64 {
     let mut step = [0.0; 2];
     let mut kernels: [Vec<f64>; 2] = [Vec::new(), Vec::new()];
     for axis in 0..2 {
-        let mut values: Vec<f64> = points.iter().map(|p| p[axis]).collect();
-        values.sort_by(f64::total_cmp);
+        let values = sorted(points.iter().map(|p| p[axis]));
         let (_, variance) = crate::statistics::mean_and_variance(&values);
         let quartiles = sorted_quantile(&values, 0.75) - sorted_quantile(&values, 0.25);
         let mut scale = variance.sqrt().min(quartiles / 1.349);
@@ -160,8 +159,7 @@ fn highest_density_area(points: &[[f64; 2]], level: f64) -> f64 {
     )
     .reversed_axes()
     .to_owned();
-    let mut at_codes: Vec<f64> = points.iter().map(|p| density[cell_of(p)]).collect();
-    at_codes.sort_by(f64::total_cmp);
+    let at_codes = sorted(points.iter().map(|p| density[cell_of(p)]));
     let threshold = sorted_quantile(&at_codes, 1.0 - level);
     let cells = density.iter().filter(|d| **d >= threshold).count();
     cells as f64 * step[0] * step[1]

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::distributions::chi_square_quantile;
 use crate::error::{Result, require_dimensions, require_finite, require_rows};
-use crate::statistics::sorted_quantile;
+use crate::statistics::{sorted, sorted_quantile};
 use crate::symmetric::SymmetricEigen;
 
 /// Position and size of the cloud of codes.
@@ -251,14 +251,8 @@ pub fn whiten(codes: ArrayView2<'_, f32>) -> Result<Array2<f32>> {
 }
 
 fn sorted_axes(codes: &ArrayView2<'_, f32>) -> Vec<Vec<f64>> {
-    codes
-        .columns()
-        .into_iter()
-        .map(|axis| {
-            let mut values: Vec<f64> = axis.iter().map(|&z| f64::from(z)).collect();
-            values.sort_by(f64::total_cmp);
-            values
-        })
+    let axes = codes.columns().into_iter();
+    axes.map(|axis| sorted(axis.iter().map(|&z| f64::from(z))))
         .collect()
 }
 

@@ -8,9 +8,14 @@ const FIRST_STREAM: u64 = 0x4556_0000;
 
 /// Independent standard normal deviates [rows, columns] of one seed.
 pub(crate) fn standard_normals(seed: u64, rows: usize, columns: usize) -> Array2<f32> {
+    normals_of(Stream::new(seed, FIRST_STREAM), rows, columns)
+}
+
+/// Independent standard normal deviates [rows, columns] of a stream.
+pub(crate) fn normals_of(stream: Stream, rows: usize, columns: usize) -> Array2<f32> {
     let mut values = Array2::zeros((rows, columns));
     if let Some(slice) = values.as_slice_mut() {
-        fill_normal(slice, Stream::new(seed, FIRST_STREAM), 0);
+        fill_normal(slice, stream, 0);
     }
     values
 }

@@ -5,11 +5,11 @@ use models::streams::{Purpose, stream};
 use models::{Codes, Images, Model, ModelKind};
 use ndarray::{Array2, ArrayView1, ArrayView2};
 use serde::{Deserialize, Serialize};
-use tensor_ops::random::fill_normal;
 
 use crate::codes::{mean_of_codes, variance_of_codes};
+use crate::draws::normals_of;
 use crate::entropy_floor::entropy_floor;
-use crate::error::{EvaluationError, Result, require_finite, require_images};
+use crate::error::{Result, require_all_finite, require_finite, require_images};
 use crate::variance_law::variance_law;
 
 /// Index of the sampling stream that gives the ε of [`evaluate`].
@@ -204,10 +204,8 @@ pub fn sample_codes(codes: &Codes, seed: u64) -> Array2<f32> {
 }
 
 fn draw_codes(codes: &Codes, seed: u64, draw: u64) -> Array2<f32> {
-    let mut noise = Array2::zeros(codes.mean.raw_dim());
-    if let Some(values) = noise.as_slice_mut() {
-        fill_normal(values, stream(seed, Purpose::Sampling, draw), 0);
-    }
+    let (n, latent) = codes.mean.dim();
+    let noise = normals_of(stream(seed, Purpose::Sampling, draw), n, latent);
     codes.sample(noise.view())
 }
 
@@ -260,12 +258,10 @@ fn mean_reconstruction(
     images: Images<'_>,
 ) -> Result<f64> {
     let losses = model.reconstruction_losses(codes, images);
-    if let Some(row) = losses.iter().position(|loss| !loss.is_finite()) {
-        return Err(EvaluationError::NotFinite {
-            what: "the list of reconstruction losses",
-            row,
-        });
-    }
+    require_all_finite(
+        "the list of reconstruction losses",
+        losses.iter().map(|loss| loss.is_finite()),
+    )?;
     Ok(losses.iter().map(|&loss| f64::from(loss)).sum::<f64>() / losses.len() as f64)
 }
 

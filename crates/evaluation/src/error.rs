@@ -1,5 +1,6 @@
 //! What can be wrong with the arrays and files a measurement is given.
 
+use std::fmt::Debug;
 use std::path::PathBuf;
 
 use models::{Images, Likelihood, ModelSpec};
@@ -121,15 +122,25 @@ pub(crate) fn require_rows(what: &'static str, found: usize, needed: usize) -> R
 /// Images that a model of this specification can be measured on.
 pub(crate) fn require_images(images: Images<'_>, spec: &ModelSpec) -> Result<()> {
     require_rows("the array of images", images.nrows(), 1)?;
-    let expected = spec.architecture.inputs;
-    if images.ncols() != expected {
+    require_width(images.dim(), spec.architecture.inputs, "model")?;
+    require_pixels(images, spec.likelihood)
+}
+
+/// Images [n, pixels] as wide as those that a model, or what else it is called,
+/// was trained on.
+pub(crate) fn require_width(
+    (rows, width): (usize, usize),
+    expected: usize,
+    trained: &str,
+) -> Result<()> {
+    if width != expected {
         return Err(EvaluationError::Shape {
             what: "the array of images",
-            found: format!("[{}, {}]", images.nrows(), images.ncols()),
-            expected: format!("[n, {expected}], as the model was trained on"),
+            found: format!("[{rows}, {width}]"),
+            expected: format!("[n, {expected}], as the {trained} was trained on"),
         });
     }
-    require_pixels(images, spec.likelihood)
+    Ok(())
 }
 
 /// Pixels that the likelihood is one of.
@@ -159,6 +170,22 @@ pub(crate) fn require_length(what: &'static str, found: usize, expected: usize) 
             what,
             found: format!("{found} long"),
             expected: expected.to_string(),
+        });
+    }
+    Ok(())
+}
+
+/// Two arrays of one shape.
+pub(crate) fn require_shape<S: PartialEq + Debug>(
+    what: &'static str,
+    found: S,
+    expected: S,
+) -> Result<()> {
+    if found != expected {
+        return Err(EvaluationError::Shape {
+            what,
+            found: format!("{found:?}"),
+            expected: format!("{expected:?}"),
         });
     }
     Ok(())
@@ -206,10 +233,20 @@ pub(crate) fn require_finite_images(images: Images<'_>) -> Result<()> {
 }
 
 pub(crate) fn require_finite(what: &'static str, array: &ArrayView2<'_, f32>) -> Result<()> {
-    for (row, values) in array.rows().into_iter().enumerate() {
-        if !values.iter().all(|value| value.is_finite()) {
-            return Err(EvaluationError::NotFinite { what, row });
-        }
+    let rows = array.rows().into_iter();
+    require_all_finite(
+        what,
+        rows.map(|row| row.iter().all(|value| value.is_finite())),
+    )
+}
+
+/// Rows of which each says that it is finite.
+pub(crate) fn require_all_finite(
+    what: &'static str,
+    is_finite: impl IntoIterator<Item = bool>,
+) -> Result<()> {
+    match is_finite.into_iter().position(|is_finite| !is_finite) {
+        Some(row) => Err(EvaluationError::NotFinite { what, row }),
+        None => Ok(()),
     }
-    Ok(())
 }

@@ -1,22 +1,15 @@
 //! How much of some images a map contains.
 
-use ndarray::{Array1, ArrayView2, Axis};
+use ndarray::{ArrayView2, Axis};
+
+use crate::codes::mean_of_codes;
 
 /// 1 − Σ‖x − t(x)‖²/Σ‖x − x̄‖², where t(x) is the tile nearest to the image x:
 /// how much of the images a map contains. Negative when even the mean image
 /// would do better.
 #[must_use]
 pub fn explained_variance(images: ArrayView2<'_, f32>, tiles: ArrayView2<'_, f32>) -> f64 {
-    let mean: Array1<f64> = {
-        let sums = images
-            .outer_iter()
-            .fold(Array1::zeros(images.ncols()), |mut sums, image| {
-                sums.zip_mut_with(&image, |sum: &mut f64, &value| *sum += f64::from(value));
-                sums
-            });
-        sums / images.nrows() as f64
-    };
-    let centre = mean.mapv(|value| value as f32);
+    let centre = mean_of_codes(&images).mapv(|value| value as f32);
     // Distances about the mean image keep the f32 products small.
     let tiles = &tiles - &centre;
     let tile_norms: Vec<f64> = tiles.outer_iter().map(|tile| norm(tile.iter())).collect();

@@ -3,6 +3,8 @@
 use ndarray::{Array1, Array2, ArrayView2};
 use rayon::prelude::*;
 
+use crate::blocks::blocks;
+use crate::codes::mean_of_codes;
 use crate::error::{
     EvaluationError, Result, require_columns, require_finite, require_length, require_rows,
 };
@@ -28,18 +30,13 @@ impl FeatureMoments {
         require_rows("the array of features", features.nrows(), 2)?;
         require_finite("the array of features", &features)?;
         let (n, d) = features.dim();
-        let mut mean = Array1::<f64>::zeros(d);
-        for row in features.rows() {
-            mean.zip_mut_with(&row, |m, &f| *m += f64::from(f));
-        }
-        mean /= n as f64;
-        let groups: Vec<usize> = (0..n).step_by(512).collect();
-        let partial: Vec<Array2<f64>> = groups
-            .par_iter()
-            .map(|&start| {
+        let mean = mean_of_codes(&features);
+        let partial: Vec<Array2<f64>> = blocks(n, 512)
+            .into_par_iter()
+            .map(|block| {
                 let mut sum = Array2::<f64>::zeros((d, d));
                 let mut centred = vec![0.0; d];
-                for row in start..(start + 512).min(n) {
+                for row in block {
                     for (c, (&f, m)) in centred.iter_mut().zip(features.row(row).iter().zip(&mean))
                     {
                         *c = f64::from(f) - m;

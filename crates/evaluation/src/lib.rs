@@ -26,6 +26,7 @@
 #![deny(unsafe_code)]
 
 pub mod aggregate_posterior;
+mod blocks;
 pub mod class_areas;
 pub mod classifier;
 pub mod codes;

@@ -15,6 +15,7 @@
 use ndarray::{ArrayView2, s};
 use serde::{Deserialize, Serialize};
 
+use crate::classifier::likeliest;
 use crate::error::{EvaluationError, Result, require_finite, require_length, require_rows};
 
 /// Rows and columns of a lattice of decoded images.
@@ -108,12 +109,9 @@ pub fn class_map(
     let mut marginal = vec![0.0f64; class_count];
     let mut conditional_entropy = 0.0;
     for row in probabilities.rows() {
-        let mut best = 0;
-        for (class, &p) in row.iter().enumerate() {
-            if p > row[best] {
-                best = class;
-            }
-            marginal[class] += f64::from(p) / n;
+        let best = likeliest(row);
+        for (share, &p) in marginal.iter_mut().zip(row) {
+            *share += f64::from(p) / n;
         }
         conditional_entropy += entropy_bits(row.iter().map(|&p| f64::from(p))) / n;
         counts[best] += 1;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::draws::{permutation_rng, standard_normals};
 use crate::error::{Result, require_columns, require_dimensions, require_finite, require_rows};
-use crate::statistics::sorted_quantile;
+use crate::statistics::{sorted, sorted_quantile};
 
 /// Scales of the kernel, in units of 2L.
 const SCALES: [f64; 7] = [0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0];
@@ -150,9 +150,8 @@ pub fn mmd_permutation_test(
     Ok(discrepancy(observed, null, n))
 }
 
-fn discrepancy(mmd: f64, mut null: Vec<f64>, n: usize) -> Discrepancy {
-    null.sort_by(f64::total_cmp);
-    let null_95 = sorted_quantile(&null, 0.95);
+fn discrepancy(mmd: f64, null: Vec<f64>, n: usize) -> Discrepancy {
+    let null_95 = sorted_quantile(&sorted(null), 0.95);
     Discrepancy {
         mmd_squared: mmd,
         null_95,

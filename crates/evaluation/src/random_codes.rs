@@ -3,9 +3,10 @@
 use crate::frechet::FeatureMoments;
 use crate::symmetric::SymmetricEigen;
 use ndarray::{Array1, Array2, ArrayView2};
-use tensor_ops::random::{Stream, fill_normal};
+use tensor_ops::random::Stream;
 
 use crate::Result;
+use crate::draws::normals_of;
 
 /// Seed of the random codes, the same for every model; the stream is the
 /// number of dimensions.
@@ -14,11 +15,7 @@ pub const CODES_SEED: u64 = 2;
 /// Codes [n, L] of the prior, the same for every model of a dimension: row i
 /// does not depend on n.
 pub fn prior_codes(n: usize, latent: usize) -> Array2<f32> {
-    let mut codes = Array2::zeros((n, latent));
-    if let Some(values) = codes.as_slice_mut() {
-        fill_normal(values, Stream::new(CODES_SEED, latent as u64), 0);
-    }
-    codes
+    normals_of(Stream::new(CODES_SEED, latent as u64), n, latent)
 }
 
 /// A normal distribution with the mean and the covariance of some codes.

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use tensor_ops::{reduce, vector};
 
 use crate::aggregate_posterior::{LARGEST_LOG_VARIANCE_OF_DENSITIES, require_posteriors};
+use crate::blocks::blocks;
 use crate::elbo::{kl_per_dimension, sample_codes};
 use crate::error::{EvaluationError, Result, require_variances};
 
@@ -146,8 +147,7 @@ impl Mixture {
         let mut sums = vec![MixtureSum::EMPTY; images.len() * (latent + 1)];
         let mut density = [0.0_f32; POSTERIORS_TOGETHER];
         let mut joint = vec![[0.0_f32; POSTERIORS_TOGETHER]; images.len()];
-        for first in (0..n).step_by(POSTERIORS_TOGETHER) {
-            let block = first..(first + POSTERIORS_TOGETHER).min(n);
+        for block in blocks(n, POSTERIORS_TOGETHER) {
             joint.iter_mut().for_each(|joint| joint.fill(0.0));
             for dimension in 0..latent {
                 let posteriors = self.dimension(dimension, block.clone());

@@ -3,8 +3,8 @@
 use ndarray::{Array2, ArrayView2};
 use serde::{Deserialize, Serialize};
 
-use crate::error::{EvaluationError, Result, require_finite, require_rows};
-use crate::statistics::sorted_quantile;
+use crate::error::{Result, require_finite, require_rows, require_shape};
+use crate::statistics::{sorted, sorted_quantile};
 
 /// How far codes return from where they left.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -55,13 +55,7 @@ pub fn compare_round_trip(
     returned: ArrayView2<'_, f32>,
 ) -> Result<RoundTrip> {
     require_rows("the array of codes", codes.nrows(), 1)?;
-    if codes.dim() != returned.dim() {
-        return Err(EvaluationError::Shape {
-            what: "the array of returned codes",
-            found: format!("{:?}", returned.dim()),
-            expected: format!("{:?}", codes.dim()),
-        });
-    }
+    require_shape("the array of returned codes", returned.dim(), codes.dim())?;
     require_finite("the array of codes", &codes)?;
     require_finite("the array of returned codes", &returned)?;
     let (mut weighted, mut weights) = (0.0, 0.0);
@@ -81,8 +75,7 @@ pub fn compare_round_trip(
             squared.sqrt()
         })
         .collect();
-    let mut sorted = distances.clone();
-    sorted.sort_by(f64::total_cmp);
+    let sorted = sorted(distances.iter().copied());
     let n = distances.len() as f64;
     let mean = distances.iter().sum::<f64>() / n;
     Ok(RoundTrip {

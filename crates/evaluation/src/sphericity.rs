@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::codes::{covariance_of_codes, mean_of_codes};
 use crate::distributions::{chi_cdf, chi_square_cdf};
 use crate::error::{Result, require_dimensions, require_finite, require_rows};
+use crate::statistics::sorted;
 use crate::symmetric::SymmetricEigen;
 
 /// How round a cloud of codes is.
@@ -131,10 +132,9 @@ pub fn sphericity(codes: ArrayView2<'_, f32>) -> Result<Sphericity> {
     })
 }
 
-fn distance_to_chi(mut radii: Vec<f64>, dimensions: f64) -> f64 {
-    radii.sort_by(f64::total_cmp);
+fn distance_to_chi(radii: Vec<f64>, dimensions: f64) -> f64 {
     let n = radii.len() as f64;
-    radii
+    sorted(radii)
         .iter()
         .enumerate()
         .map(|(i, &radius)| {

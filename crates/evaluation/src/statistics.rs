@@ -10,7 +10,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::distributions::{fisher_cdf, fisher_quantile, student_cdf, student_quantile};
-use crate::error::{EvaluationError, Result, require_length, require_rows};
+use crate::error::{EvaluationError, Result, require_all_finite, require_length, require_rows};
 
 /// A mean over seeds with its two-sided interval.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -283,6 +283,13 @@ pub(crate) fn mean_and_variance(values: &[f64]) -> (f64, f64) {
     )
 }
 
+/// Values in ascending order, as [`sorted_quantile`] wants them.
+pub(crate) fn sorted(values: impl IntoIterator<Item = f64>) -> Vec<f64> {
+    let mut values: Vec<f64> = values.into_iter().collect();
+    values.sort_by(f64::total_cmp);
+    values
+}
+
 /// The q-quantile of sorted values by linear interpolation (Hyndman & Fan's
 /// type 7, the default of R and NumPy).
 ///
@@ -301,9 +308,7 @@ pub fn sorted_quantile(sorted: &[f64], q: f64) -> f64 {
 
 fn brown_forsythe(first: &[f64], second: &[f64]) -> f64 {
     let deviations = |values: &[f64]| -> Vec<f64> {
-        let mut sorted = values.to_vec();
-        sorted.sort_by(f64::total_cmp);
-        let median = sorted_quantile(&sorted, 0.5);
+        let median = sorted_quantile(&sorted(values.iter().copied()), 0.5);
         values.iter().map(|v| (v - median).abs()).collect()
     };
     let (d1, d2) = (deviations(first), deviations(second));
@@ -331,13 +336,10 @@ fn require_level(level: f64) -> Result<()> {
 }
 
 fn require_finite_values(values: &[f64]) -> Result<()> {
-    match values.iter().position(|v| !v.is_finite()) {
-        Some(row) => Err(EvaluationError::NotFinite {
-            what: "the list of values per seed",
-            row,
-        }),
-        None => Ok(()),
-    }
+    require_all_finite(
+        "the list of values per seed",
+        values.iter().map(|v| v.is_finite()),
+    )
 }
 
 #[cfg(test)]

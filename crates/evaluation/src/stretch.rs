@@ -7,8 +7,9 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use tensor_ops::gemm::{GemmScratch, GemmShape, Output, nn};
 
+use crate::blocks::blocks;
 use crate::error::{
-    EvaluationError, Result, require_columns, require_finite, require_length, require_rows,
+    Result, require_all_finite, require_columns, require_finite, require_length, require_rows,
 };
 use crate::symmetric::SymmetricEigen;
 
@@ -163,16 +164,9 @@ impl DecoderNetwork {
     pub fn jacobian(&self, codes: ArrayView2<'_, f64>) -> Result<(Array2<f64>, Array3<f64>)> {
         let (n, latent) = codes.dim();
         require_length("the width of the array of codes", latent, self.latent())?;
-        if let Some(row) = codes
-            .rows()
-            .into_iter()
-            .position(|c| !c.iter().all(|z| z.is_finite()))
-        {
-            return Err(EvaluationError::NotFinite {
-                what: "the array of codes",
-                row,
-            });
-        }
+        let rows = codes.rows().into_iter();
+        let is_finite = rows.map(|code| code.iter().all(|z| z.is_finite()));
+        require_all_finite("the array of codes", is_finite)?;
         // Rows of one code: its value, then its L tangents.
         let stride = latent + 1;
         let mut state = Array2::<f64>::zeros((n * stride, latent));
@@ -238,12 +232,10 @@ impl DecoderNetwork {
     pub fn stretch(&self, codes: ArrayView2<'_, f32>, metric: ImageMetric) -> Result<Vec<Stretch>> {
         require_columns("the array of codes", &codes, self.latent())?;
         require_finite("the array of codes", &codes)?;
-        let starts: Vec<usize> = (0..codes.nrows()).step_by(64).collect();
-        let blocks: Result<Vec<Vec<Stretch>>> = starts
+        let blocks: Result<Vec<Vec<Stretch>>> = blocks(codes.nrows(), 64)
             .into_par_iter()
-            .map(|start| {
-                let end = (start + 64).min(codes.nrows());
-                let block = codes.slice(s![start..end, ..]).mapv(f64::from);
+            .map(|rows| {
+                let block = codes.slice(s![rows, ..]).mapv(f64::from);
                 let (outputs, jacobian) = self.jacobian(block.view())?;
                 Ok(jacobian
                     .outer_iter()
@@ -257,13 +249,8 @@ impl DecoderNetwork {
             .collect();
         let stretches: Vec<Stretch> = blocks?.into_iter().flatten().collect();
         let is_finite = |at: &Stretch| [at.volume, at.largest].iter().all(|v| v.is_finite());
-        match stretches.iter().position(|at| !is_finite(at)) {
-            Some(row) => Err(EvaluationError::NotFinite {
-                what: "the list of stretches",
-                row,
-            }),
-            None => Ok(stretches),
-        }
+        require_all_finite("the list of stretches", stretches.iter().map(is_finite))?;
+        Ok(stretches)
     }
 
     /// What the square of every output's tangent counts in a metric, at the

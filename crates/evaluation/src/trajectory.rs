@@ -4,7 +4,7 @@ use ndarray::{ArrayView1, ArrayView2, ArrayView3, Axis};
 use serde::{Deserialize, Serialize};
 
 use crate::aggregate_posterior::LARGEST_LOG_VARIANCE;
-use crate::error::{EvaluationError, Result, require_rows, require_variances};
+use crate::error::{Result, require_all_finite, require_rows, require_shape, require_variances};
 
 /// Radius √(σ₁σ₂) of a 2-D posterior, in general the geometric mean of the
 /// standard deviations: the radius of the ball with the volume of the 1σ
@@ -77,25 +77,18 @@ pub fn trajectories(
     require_rows("the list of recorded moments", epochs.len(), 1)?;
     require_rows("the array of tracked means", images, 1)?;
     crate::error::require_length("the array of tracked means", moments, epochs.len())?;
-    if let Some(log_variances) = &log_variances
-        && log_variances.dim() != means.dim()
-    {
-        return Err(EvaluationError::Shape {
-            what: "the array of tracked log variances",
-            found: format!("{:?}", log_variances.dim()),
-            expected: format!("{:?}", means.dim()),
-        });
+    if let Some(log_variances) = &log_variances {
+        let what = "the array of tracked log variances";
+        require_shape(what, log_variances.dim(), means.dim())?;
     }
     for (what, array) in [
         ("the array of tracked means", Some(&means)),
         ("the array of tracked log variances", log_variances.as_ref()),
     ] {
         if let Some(array) = array {
-            for (row, values) in array.axis_iter(Axis(0)).enumerate() {
-                if !values.iter().all(|v| v.is_finite()) {
-                    return Err(EvaluationError::NotFinite { what, row });
-                }
-            }
+            let moments = array.axis_iter(Axis(0));
+            let is_finite = moments.map(|values| values.iter().all(|v| v.is_finite()));
+            require_all_finite(what, is_finite)?;
         }
     }
     if let Some(log_variances) = &log_variances {

@@ -6,7 +6,7 @@ use models::two_layers::TwoLayerModel;
 use ndarray::{Array2, ArrayView2, Axis};
 
 use crate::elbo::ACTIVE_VARIANCE;
-use crate::error::{EvaluationError, Result, require_rows};
+use crate::error::{EvaluationError, Result, require_rows, require_width};
 
 /// First of the sampling streams of the codes: of the losses, then of the
 /// posterior means.
@@ -67,15 +67,7 @@ pub fn sampled_losses(
 
 fn check(model: &TwoLayerModel, images: ArrayView2<'_, u8>, needed: usize) -> Result<()> {
     require_rows("the array of images", images.nrows(), needed)?;
-    let expected = model.spec().lower.inputs;
-    if images.ncols() == expected {
-        return Ok(());
-    }
-    Err(EvaluationError::Shape {
-        what: "the array of images",
-        found: format!("[{}, {}]", images.nrows(), images.ncols()),
-        expected: format!("[n, {expected}], as the model was trained on"),
-    })
+    require_width(images.dim(), model.spec().lower.inputs, "model")
 }
 
 #[cfg(test)]

@@ -17,10 +17,12 @@ mod network;
 mod training;
 
 use models::{Images, MAXIMUM_WIDTH};
-use ndarray::Array2;
+use ndarray::{Array2, ArrayView1};
 use rayon::prelude::*;
 
-use crate::error::{EvaluationError, Result, require_finite_images, require_length, require_rows};
+use crate::error::{
+    EvaluationError, Result, require_finite_images, require_length, require_rows, require_width,
+};
 use crate::map::require_classes;
 use network::Network;
 
@@ -199,28 +201,13 @@ impl Classifier {
         Ok(probabilities
             .rows()
             .into_iter()
-            .map(|row| {
-                let best =
-                    row.iter().enumerate().fold(
-                        0,
-                        |best, (class, p)| {
-                            if *p > row[best] { class } else { best }
-                        },
-                    );
-                best as u32
-            })
+            .map(|row| likeliest(row) as u32)
             .collect())
     }
 
     fn run(&self, images: Images<'_>, to_probabilities: bool) -> Result<Array2<f32>> {
-        let (n, pixels) = images.dim();
-        if pixels != self.pixels() {
-            return Err(EvaluationError::Shape {
-                what: "the array of images",
-                found: format!("[{n}, {pixels}]"),
-                expected: format!("[n, {}], as the classifier was trained on", self.pixels()),
-            });
-        }
+        let n = images.nrows();
+        require_width(images.dim(), self.pixels(), "classifier")?;
         require_finite_images(images)?;
         let row_major = images.row_major();
         let images = row_major.pixels();
@@ -251,6 +238,18 @@ impl Classifier {
         }
         Ok(result)
     }
+}
+
+/// The first of the classes with the largest probability.
+pub(crate) fn likeliest(probabilities: ArrayView1<'_, f32>) -> usize {
+    let classes = probabilities.iter().enumerate();
+    classes.fold(0, |best, (class, p)| {
+        if *p > probabilities[best] {
+            class
+        } else {
+            best
+        }
+    })
 }
 
 #[cfg(test)]

@@ -20,7 +20,8 @@ use serde::{Deserialize, Serialize};
 use tensor_ops::panels::LANES;
 use tensor_ops::random::{Stream, fill_normal};
 
-use crate::error::{EvaluationError, Result, require_finite, require_images};
+use crate::error::{EvaluationError, Result, require_all_finite, require_finite, require_images};
+use crate::statistics::{sorted, sorted_quantile};
 
 pub use two_layers::two_layer_likelihood_bounds;
 pub use weights::{BoundCurve, Bounds, CURVE};
@@ -166,13 +167,11 @@ fn bounds_of_images<S: ImportanceSampler>(
 }
 
 fn summarise(bounds: &[Bounds]) -> Result<LikelihoodBounds> {
-    let not_finite = |bounds: &Bounds| bounds.log_likelihood.values().any(|l| !l.is_finite());
-    if let Some(row) = bounds.iter().position(not_finite) {
-        return Err(EvaluationError::NotFinite {
-            what: "the list of importance weights",
-            row,
-        });
-    }
+    let is_finite = |bounds: &Bounds| bounds.log_likelihood.values().all(|l| l.is_finite());
+    require_all_finite(
+        "the list of importance weights",
+        bounds.iter().map(is_finite),
+    )?;
     let sizes = bounds[0].log_likelihood.keys();
     let nll = sizes
         .map(|&size| {
@@ -180,14 +179,14 @@ fn summarise(bounds: &[Bounds]) -> Result<LikelihoodBounds> {
             (size, Estimate::of(values))
         })
         .collect();
-    let mut effective: Vec<f64> = bounds.iter().map(|b| b.effective_sample_size).collect();
-    let mean = effective.iter().sum::<f64>() / effective.len() as f64;
-    effective.sort_by(f64::total_cmp);
+    let effective = bounds.iter().map(|b| b.effective_sample_size);
+    let mean = effective.clone().sum::<f64>() / bounds.len() as f64;
+    let effective = sorted(effective);
     Ok(LikelihoodBounds {
         nll,
         effective_sample_size: EffectiveSampleSize {
             mean,
-            median: crate::statistics::sorted_quantile(&effective, 0.5),
+            median: sorted_quantile(&effective, 0.5),
             lowest: effective[0],
         },
     })

@@ -5,7 +5,7 @@ use ndarray::ArrayView2;
 use tensor_ops::random::Stream;
 
 use super::{BLOCK, BoundCurve, ImportanceSampler, LikelihoodBounds, bounds_of_images};
-use crate::error::{EvaluationError, Result, require_rows};
+use crate::error::{Result, require_rows, require_width};
 
 /// [`likelihood_bounds`](super::likelihood_bounds) of a model of two stochastic
 /// layers, with
@@ -26,14 +26,7 @@ pub fn two_layer_likelihood_bounds(
 ) -> Result<LikelihoodBounds> {
     let curve = BoundCurve::new(samples)?;
     require_rows("the array of images", images.nrows(), 1)?;
-    let expected = model.spec().lower.inputs;
-    if images.ncols() != expected {
-        return Err(EvaluationError::Shape {
-            what: "the array of images",
-            found: format!("[{}, {}]", images.nrows(), images.ncols()),
-            expected: format!("[n, {expected}], as the model was trained on"),
-        });
-    }
+    require_width(images.dim(), model.spec().lower.inputs, "model")?;
     let sampler = || Sampler {
         images,
         pixels: Vec::new(),
