@@ -4,26 +4,13 @@
 
 use std::time::Duration;
 
+use benches::{Form, Layer, PRODUCTS, Product};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use tensor_ops::Activation;
 use tensor_ops::gemm::{GemmScratch, GemmShape, Output, nn, nt, tn};
-use tensor_ops::linear::{
-    LinearScratch, LinearShape, RowBlock, forward, forward_sparse, input_gradient, weight_gradient,
-};
+use tensor_ops::linear::{LinearShape, RowBlock, forward_sparse, weight_gradient};
 use tensor_ops::panels::Support;
 use tensor_ops::random::{Stream, fill_normal};
-
-/// Batch rows, inputs, outputs: the layers of the reference architectures.
-const LAYERS: [(usize, usize, usize); 8] = [
-    (128, 784, 256),
-    (64, 784, 256),
-    (64, 256, 784),
-    (64, 784, 400),
-    (64, 256, 4),
-    (64, 2, 256),
-    (10, 784, 200),
-    (10, 200, 784),
-];
 
 fn normal(len: usize, stream: u64) -> Vec<f32> {
     let mut values = vec![0.0; len];
@@ -37,43 +24,15 @@ fn operations((m, k, n): (usize, usize, usize)) -> Throughput {
 
 fn layers(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("linear");
-    for (rows, inputs, outputs) in LAYERS {
-        let shape = LinearShape {
-            rows,
-            inputs,
-            outputs,
-        };
-        let name = format!("{rows}x{inputs}x{outputs}");
-        group.throughput(operations((rows, inputs, outputs)));
-        let (x, weight) = (normal(shape.x().len(), 0), normal(shape.weight().len(), 1));
-        let (bias, dy) = (
-            normal(shape.y().padded_cols(), 2),
-            normal(shape.y().len(), 3),
-        );
-        let mut y = vec![0.0; shape.y().len()];
-        group.bench_function(BenchmarkId::new("forward", &name), |bencher| {
-            bencher.iter(|| forward(shape, &x, &weight, &bias, Activation::Relu, &mut y));
-        });
-        let (mut dx, mut scratch) = (vec![0.0; x.len()], LinearScratch::new());
-        group.bench_function(BenchmarkId::new("input_gradient", &name), |bencher| {
-            bencher.iter(|| {
-                let relu = Activation::Relu;
-                input_gradient(shape, &dy, &weight, &x, relu, &mut dx, &mut scratch);
-            });
-        });
-        let (mut dw, mut db) = (vec![0.0; weight.len()], vec![0.0; bias.len()]);
-        let block = [RowBlock {
-            rows,
-            x: &x,
-            dy: &dy,
-            support: None,
-        }];
-        group.bench_function(BenchmarkId::new("weight_gradient", &name), |bencher| {
-            bencher.iter(|| {
-                let panels = 0..shape.y().panel_count();
-                weight_gradient(inputs, outputs, panels, &block, 1.0, &mut dw, &mut db);
-            });
-        });
+    let single = single_thread();
+    for product in PRODUCTS {
+        let Product { m, k, n } = product;
+        group.throughput(Throughput::Elements(product.flops()));
+        let mut layer = Layer::new(product, 1);
+        for form in Form::ALL {
+            let id = BenchmarkId::new(form.to_string(), format!("{m}x{k}x{n}"));
+            group.bench_function(id, |bencher| bencher.iter(|| layer.compute(form, &single)));
+        }
     }
     group.finish();
 }
@@ -142,7 +101,7 @@ fn row_major(criterion: &mut Criterion) {
         group.throughput(operations((m, k, n)));
         let (a, b) = (normal(m * k, 0), normal(k * n, 1));
         let (mut c, mut scratch) = (vec![0.0; m * n], GemmScratch::new());
-        let single = rayon_pool();
+        let single = single_thread();
         macro_rules! form {
             ($form:ident) => {
                 group.bench_function(BenchmarkId::new(stringify!($form), &name), |bencher| {
@@ -203,7 +162,7 @@ fn row_major(criterion: &mut Criterion) {
 }
 
 /// One thread: the comparators are single-threaded here too.
-fn rayon_pool() -> tensor_ops::parallel::ThreadPool {
+fn single_thread() -> tensor_ops::parallel::ThreadPool {
     match tensor_ops::parallel::ThreadPool::new(1) {
         Ok(pool) => pool,
         Err(error) => panic!("{error}"),

@@ -175,7 +175,8 @@ pub(super) fn measure(
 /// A layer with a batch, split as a training step splits it: the rows into
 /// one block per thread for the products over activations, the output panels
 /// into one range per thread for the weight gradient.
-struct Layer {
+#[derive(Debug)]
+pub struct Layer {
     shape: Product,
     weight: AlignedBuffer<f32>,
     bias: AlignedBuffer<f32>,
@@ -183,6 +184,7 @@ struct Layer {
     ranges: Vec<PanelRange>,
 }
 
+#[derive(Debug)]
 struct Block {
     shape: LinearShape,
     x: AlignedBuffer<f32>,
@@ -192,6 +194,7 @@ struct Block {
     scratch: LinearScratch<f32>,
 }
 
+#[derive(Debug)]
 struct PanelRange {
     panels: Range<usize>,
     dw: AlignedBuffer<f32>,
@@ -199,7 +202,9 @@ struct PanelRange {
 }
 
 impl Layer {
-    fn new(product: Product, threads: usize) -> Self {
+    /// A layer of this size on standard normal values.
+    #[must_use]
+    pub fn new(product: Product, threads: usize) -> Self {
         let Product { m, k, n } = product;
         let blocks = parts(m, threads).map(|rows| {
             let shape = LinearShape {
@@ -231,7 +236,8 @@ impl Layer {
         }
     }
 
-    fn compute(&mut self, form: Form, pool: &ThreadPool) {
+    /// One product, each part on a thread of the pool.
+    pub fn compute(&mut self, form: Form, pool: &ThreadPool) {
         let Self {
             shape: Product { m, k, n },
             weight,

@@ -34,7 +34,7 @@ mod training;
 mod vector;
 mod waits;
 
-pub use gemm::{Form, GemmRow, PRODUCTS, Product};
+pub use gemm::{Form, GemmRow, Layer, PRODUCTS, Product};
 pub use likelihood::LikelihoodRow;
 pub use peak::PeakRates;
 pub use peers::{PeerEpoch, PeerRow, Peers, SCRIPTS, Script, Unavailable};

@@ -136,15 +136,10 @@ fn shrunk(image: &Image, shown: (usize, usize), width: usize) -> RgbImage {
     }
     let width = width.clamp(1, cut.width().max(1));
     let height = (cut.height() * width).div_ceil(cut.width().max(1)).max(1);
-    let reduced = ImageRef::from(&cut).reduced(width, height);
-    let reduced = reduced.as_ref();
-    let mut small = RgbImage::new(reduced.width(), reduced.height(), Rgb::WHITE);
-    for y in 0..reduced.height() {
-        for x in 0..reduced.width() {
-            small.set(x, y, reduced.get(x, y));
-        }
+    match ImageRef::from(&cut).reduced(width, height) {
+        Image::Rgb(small) => small,
+        Image::Gray(small) => small.to_rgb(),
     }
-    small
 }
 
 #[cfg(test)]

@@ -48,7 +48,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         name: "test-portable",
         work: Work::Cargo {
-            arguments: &["test", "--locked", "-p", "tensor-ops"],
+            arguments: &["test", "-p", "tensor-ops", "--locked"],
             environment: &[("TENSOR_OPS_ISA", "scalar")],
         },
     },
@@ -113,4 +113,31 @@ pub(super) fn built(package: &str, features: &[&str], json: bool) -> anyhow::Res
         .as_str()
         .context("cargo metadata names no target_directory")?;
     Ok(PathBuf::from(target).join("debug").join(package))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_gate_of_a_fresh_machine_makes_every_check() {
+        let gate = include_str!("../../../.ci/run");
+        for check in CHECKS {
+            let Work::Cargo {
+                arguments,
+                environment,
+            } = check.work
+            else {
+                continue;
+            };
+            let command = format!("cargo {}", arguments.join(" "));
+            let line = gate.lines().find(|line| line.ends_with(&command));
+            let line = line.unwrap_or_else(|| panic!(".ci/run lacks {command}"));
+            for (name, value) in environment {
+                let is_set = line.contains(&format!("{name}={value}"))
+                    || line.contains(&format!("{name}=\"{value}\""));
+                assert!(is_set, ".ci/run sets no {name}={value} for {command}");
+            }
+        }
+    }
 }
