@@ -9,6 +9,8 @@
 
 mod choices;
 mod layers;
+#[cfg(test)]
+mod pinned;
 mod reading;
 mod settings;
 mod two_layers;
