@@ -83,6 +83,36 @@ pub enum LabelColumn {
     None,
 }
 
+impl Colour {
+    /// Every choice.
+    pub const ALL: [Self; 3] = [Self::Automatic, Self::Grey, Self::Rgb];
+
+    /// The name used on the command line and in files.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Automatic => "automatic",
+            Self::Grey => "grey",
+            Self::Rgb => "rgb",
+        }
+    }
+}
+
+impl LabelColumn {
+    /// Every choice.
+    pub const ALL: [Self; 3] = [Self::Automatic, Self::First, Self::None];
+
+    /// The name used on the command line and in files.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Automatic => "automatic",
+            Self::First => "first",
+            Self::None => "none",
+        }
+    }
+}
+
 impl Reading {
     /// Checks every option against its range.
     ///

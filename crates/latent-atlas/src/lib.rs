@@ -82,6 +82,7 @@ pub enum Command {
     Reproduce(Box<command::reproduce::Reproduce>),
     Data(Box<command::data::Data>),
     Bench(Box<command::bench::Bench>),
+    Schema(command::schema::Schema),
     Completions(command::completions::Completions),
     Man(command::man::Man),
 }
@@ -108,6 +109,7 @@ impl Command {
             Self::Reproduce(reproduce) => reproduce.run(output, typed),
             Self::Data(data) => data.run(output),
             Self::Bench(bench) => bench.run(output),
+            Self::Schema(schema) => schema.run(output),
             Self::Completions(completions) => completions.run(output),
             Self::Man(man) => man.run(output),
         }

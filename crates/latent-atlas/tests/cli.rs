@@ -546,6 +546,7 @@ fn every_command_has_help_with_examples() {
         "data",
         "bench",
         "study",
+        "schema",
         "completions",
         "man",
     ] {

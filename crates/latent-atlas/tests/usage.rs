@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use assert_cmd::Command;
+use runs::configuration::declared;
 use tempfile::TempDir;
 
 fn program(folder: &TempDir) -> Command {
@@ -137,6 +138,53 @@ fn options_are_known_by_what_they_are_called_elsewhere() {
         message.contains("type --hidden 400 --latent 20 for"),
         "{message}"
     );
+}
+
+#[test]
+fn a_switch_is_turned_either_way() {
+    let folder = folder();
+    let print =
+        |flags: &[&str]| succeed(&folder, &[&["train", "--print-config"], flags].concat()).0;
+    assert!(print(&["--standardise"]).contains("standardise = true"));
+    let off = ["--standardise", "--standardise=false", "--invert=false"];
+    assert_eq!(print(&off), print(&[]));
+    let message = refused(&folder, &["train", "--invert=perhaps"]);
+    assert!(message.contains("--invert"), "{message}");
+    let message = refused(&folder, &["train", "--maximum", "wide"]);
+    assert!(message.contains("expects a number"), "{message}");
+}
+
+#[test]
+fn a_resumed_run_takes_no_other_settings() {
+    let folder = folder();
+    for setting in declared() {
+        let Some(flag) = setting.flag else { continue };
+        let message = refused(
+            &folder,
+            &["train", "--resume", "run", &format!("--{}=1", flag)],
+        );
+        let is_for_resuming = ["data.dataset", "training.epochs"].contains(&setting.key);
+        assert_eq!(
+            message.contains("not a run folder"),
+            is_for_resuming,
+            "{message}"
+        );
+    }
+}
+
+#[test]
+fn the_schema_and_the_page_of_settings_are_printed() {
+    let folder = folder();
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs");
+    let kept = |name| fs::read_to_string(docs.join(name)).expect("kept");
+    let (text, _) = succeed(&folder, &["schema", "--markdown", "page.md"]);
+    assert!(
+        text == kept("config.schema.json"),
+        "docs/config.schema.json is old"
+    );
+    assert_eq!(succeed(&folder, &["schema", "--json"]).0, text);
+    let page = fs::read_to_string(folder.path().join("page.md")).expect("written");
+    assert!(page == kept("SETTINGS.md"), "docs/SETTINGS.md is old");
 }
 
 #[test]

@@ -26,6 +26,9 @@ pub enum Gradients {
 }
 
 impl Gradients {
+    /// Both.
+    pub const ALL: [Gradients; 2] = [Gradients::Hand, Gradients::Tape];
+
     /// The name used on the command line and in files.
     pub fn name(self) -> &'static str {
         match self {
@@ -45,11 +48,10 @@ impl FromStr for Gradients {
     type Err = ConfigurationError;
 
     fn from_str(text: &str) -> Result<Self, ConfigurationError> {
-        match text {
-            "hand" => Ok(Gradients::Hand),
-            "tape" => Ok(Gradients::Tape),
-            _ => Err(ConfigurationError::Gradients(text.to_owned())),
-        }
+        Gradients::ALL
+            .into_iter()
+            .find(|gradients| gradients.name() == text)
+            .ok_or_else(|| ConfigurationError::Gradients(text.to_owned()))
     }
 }
 

@@ -41,6 +41,9 @@ pub struct UnknownInitialisation(pub String);
 const LOG_SIGMA: f32 = -1.0;
 
 impl Initialisation {
+    /// Every initialisation.
+    pub const ALL: [Initialisation; 2] = [Initialisation::PyTorchUniform, Initialisation::Glorot];
+
     /// The name used on the command line and in files.
     pub fn name(self) -> &'static str {
         match self {
@@ -161,11 +164,10 @@ impl FromStr for Initialisation {
     type Err = UnknownInitialisation;
 
     fn from_str(text: &str) -> Result<Self, UnknownInitialisation> {
-        match text {
-            "pytorch" => Ok(Initialisation::PyTorchUniform),
-            "glorot" => Ok(Initialisation::Glorot),
-            _ => Err(UnknownInitialisation(text.to_owned())),
-        }
+        Initialisation::ALL
+            .into_iter()
+            .find(|initialisation| initialisation.name() == text)
+            .ok_or_else(|| UnknownInitialisation(text.to_owned()))
     }
 }
 

@@ -27,6 +27,9 @@ pub enum Bound {
 }
 
 impl Bound {
+    /// Every bound.
+    pub const ALL: [Bound; 2] = [Bound::Elbo, Bound::Iwae];
+
     /// The name used on the command line and in files.
     pub fn name(self) -> &'static str {
         match self {
@@ -46,11 +49,10 @@ impl FromStr for Bound {
     type Err = ConfigurationError;
 
     fn from_str(text: &str) -> Result<Self, ConfigurationError> {
-        match text {
-            "elbo" => Ok(Bound::Elbo),
-            "iwae" => Ok(Bound::Iwae),
-            _ => Err(ConfigurationError::Bound(text.to_owned())),
-        }
+        Bound::ALL
+            .into_iter()
+            .find(|bound| bound.name() == text)
+            .ok_or_else(|| ConfigurationError::Bound(text.to_owned()))
     }
 }
 

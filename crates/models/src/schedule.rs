@@ -46,6 +46,30 @@ pub enum Schedule {
 const IWAE_STAGES: u32 = 8;
 
 impl Schedule {
+    /// Every schedule, those with constants over one epoch and without effect.
+    pub const ALL: [Schedule; 4] = [
+        Schedule::Constant,
+        Schedule::Iwae,
+        Schedule::Step {
+            epochs: 1,
+            factor: 1.0,
+        },
+        Schedule::Cosine {
+            epochs: 1,
+            last: 1.0,
+        },
+    ];
+
+    /// The name used on the command line and in files, without constants.
+    pub fn name(self) -> &'static str {
+        match self {
+            Schedule::Constant => "constant",
+            Schedule::Iwae => "iwae",
+            Schedule::Step { .. } => "step",
+            Schedule::Cosine { .. } => "cosine",
+        }
+    }
+
     /// The factor after `epochs` epochs, the fraction of the one in progress
     /// included.
     pub fn factor(&self, epochs: f64) -> f64 {

@@ -127,6 +127,20 @@ pub enum GaussianSigma {
 }
 
 impl Likelihood {
+    /// Every likelihood, a Gaussian with one learned σ.
+    pub const ALL: [Likelihood; 4] = [
+        Likelihood::Bernoulli,
+        Likelihood::ContinuousBernoulli,
+        Likelihood::Gaussian {
+            mean: GaussianMean::Sigmoid,
+            sigma: GaussianSigma::Scalar,
+        },
+        Likelihood::Gaussian {
+            mean: GaussianMean::Identity,
+            sigma: GaussianSigma::Scalar,
+        },
+    ];
+
     /// The name used on the command line and in files, without σ.
     pub fn name(self) -> &'static str {
         match self {
@@ -191,6 +205,11 @@ impl fmt::Display for Likelihood {
     }
 }
 
+impl GaussianSigma {
+    /// The names of those that are learned.
+    pub const NAMES: [&str; 3] = ["scalar", "per-pixel", "decoder"];
+}
+
 impl fmt::Display for GaussianSigma {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -222,17 +241,20 @@ impl FromStr for Likelihood {
     type Err = SpecError;
 
     fn from_str(text: &str) -> Result<Self, SpecError> {
-        let unknown = || SpecError::Likelihood(text.to_owned());
-        let gaussian = |mean, sigma: &str| {
-            let sigma = sigma.parse()?;
-            Ok(Likelihood::Gaussian { mean, sigma })
+        let (name, sigma) = match text.split_once('/') {
+            None => (text, None),
+            Some((name, sigma)) => (name, Some(sigma)),
         };
-        match text.split_once('/') {
-            None if text == "bernoulli" => Ok(Likelihood::Bernoulli),
-            None if text == "continuous-bernoulli" => Ok(Likelihood::ContinuousBernoulli),
-            Some(("gaussian", sigma)) => gaussian(GaussianMean::Sigmoid, sigma),
-            Some(("gaussian-identity", sigma)) => gaussian(GaussianMean::Identity, sigma),
-            _ => Err(unknown()),
+        let mut all = Likelihood::ALL.into_iter();
+        match (all.find(|likelihood| likelihood.name() == name), sigma) {
+            (Some(Likelihood::Gaussian { mean, .. }), Some(sigma)) => Ok(Likelihood::Gaussian {
+                mean,
+                sigma: sigma.parse()?,
+            }),
+            (Some(likelihood), None) if !matches!(likelihood, Likelihood::Gaussian { .. }) => {
+                Ok(likelihood)
+            }
+            _ => Err(SpecError::Likelihood(text.to_owned())),
         }
     }
 }
@@ -266,6 +288,9 @@ pub enum PosteriorScale {
 }
 
 impl PosteriorScale {
+    /// Both.
+    pub const ALL: [PosteriorScale; 2] = [PosteriorScale::LogVariance, PosteriorScale::LogSigma];
+
     /// The name used on the command line and in files.
     pub fn name(self) -> &'static str {
         match self {
@@ -293,11 +318,10 @@ impl FromStr for PosteriorScale {
     type Err = SpecError;
 
     fn from_str(text: &str) -> Result<Self, SpecError> {
-        match text {
-            "log-variance" => Ok(PosteriorScale::LogVariance),
-            "log-sigma" => Ok(PosteriorScale::LogSigma),
-            _ => Err(SpecError::PosteriorScale(text.to_owned())),
-        }
+        PosteriorScale::ALL
+            .into_iter()
+            .find(|scale| scale.name() == text)
+            .ok_or_else(|| SpecError::PosteriorScale(text.to_owned()))
     }
 }
 

@@ -7,10 +7,17 @@
 //!
 //! The number of threads is absent on purpose: it never changes a result.
 
-mod choices;
+mod declaration;
+mod differences;
 mod layers;
+mod named;
+mod page;
+#[cfg(test)]
+mod pinned;
 mod reading;
-mod settings;
+mod schema;
+mod section;
+mod setting;
 mod two_layers;
 mod typed;
 mod widths;
@@ -25,21 +32,26 @@ use crate::error::Error;
 use crate::presets;
 use crate::run_data::short_name;
 
+pub use declaration::{
+    DataConfiguration, ModelConfiguration, ReadingConfiguration, TrackingConfiguration,
+    TrainingConfiguration,
+};
 pub use layers::Override;
-pub use reading::ReadingConfiguration;
+pub use page::settings_page;
+pub use schema::schema;
+pub use setting::{Kind, Names, Setting, declared};
 pub use two_layers::TwoLayerConfiguration;
 
-use layers::{merge, set};
-
-/// `model.sigma` where nothing else is asked for.
-const DEFAULT_SIGMA: &str = "scalar";
+use layers::{merge, nested, set};
+use setting::Values;
 
 /// The shape of the rows of runs that do not write it down: all runs of
 /// versions before there were others.
 const UNWRITTEN_SHAPE: Shape = Shape::grey(28, 28);
 
-/// The resolved settings of one run, as written to `config.toml`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// The resolved settings of one run, as written to `config.toml`; by default a
+/// small VAE with two latents on the embedded data set.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Configuration {
     /// Which images, and how they are treated.
@@ -50,182 +62,6 @@ pub struct Configuration {
     pub training: TrainingConfiguration,
     /// The test images whose codes are kept while the run goes on.
     pub tracking: TrackingConfiguration,
-}
-
-/// Which images a run is trained and tested on.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct DataConfiguration {
-    /// `glyphs`, `mnist`, `fashion-mnist`, `kmnist`, `idx:DIR`, or the path of
-    /// a folder or file.
-    pub dataset: String,
-    /// What one row is, such as `28x28`, `64x64x3` or `512`: a property of the
-    /// data set, written down when the run begins.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub shape: String,
-    /// What the likelihood sees: `grey`, `binarised-per-minibatch`,
-    /// `binarised-per-epoch`, `binarised-once` or `threshold`.
-    pub treatment: String,
-    /// Seed of the one draw that the test images are binarised with, for the
-    /// treatments that draw.
-    pub test_seed: u64,
-    /// Images held out from the end of the training set for early stopping.
-    pub validation: usize,
-    /// Whether every value has the mean of the training part taken off and is
-    /// divided by its deviation.
-    #[serde(default, skip_serializing_if = "is_false")]
-    pub standardise: bool,
-    /// How the source is read.
-    #[serde(default, skip_serializing_if = "ReadingConfiguration::is_default")]
-    pub reading: ReadingConfiguration,
-}
-
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "what serde calls")]
-fn is_false(value: &bool) -> bool {
-    !value
-}
-
-/// The network.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ModelConfiguration {
-    /// `ae`, `vae` or `ae-l2`.
-    pub kind: String,
-    /// Widths of the encoder's hidden layers; the decoder mirrors them.
-    pub hidden: Vec<usize>,
-    /// Number of latent variables.
-    pub latent: usize,
-    /// `relu` or `tanh`.
-    pub activation: String,
-    /// `bernoulli`, `continuous-bernoulli`, `gaussian` (its mean the sigmoid of
-    /// the decoder's output) or `gaussian-identity` (the output itself).
-    pub likelihood: String,
-    /// A Gaussian's standard deviation: a number, `scalar` (learned, one for
-    /// all pixels), `per-pixel` (learned) or `decoder`.
-    pub sigma: String,
-    /// What the encoder computes besides μ: `log-variance` or `log-sigma`.
-    pub posterior_scale: String,
-    /// `pytorch` (PyTorch's default for `Linear`) or `glorot`.
-    pub initialisation: String,
-    /// The decoder's last bias at the start: `initialisation` (as all others)
-    /// or `train-mean` (the logit of the mean training image).
-    pub output_bias: String,
-}
-
-/// The optimisation.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct TrainingConfiguration {
-    /// What is raised: `elbo` or `iwae`, the importance-weighted bound.
-    pub objective: String,
-    /// Samples of z per image.
-    pub samples: usize,
-    /// Weight of the KL in the ELBO.
-    pub beta: f64,
-    /// Epochs over which that weight rises from 0 to `beta`.
-    pub beta_warm_up_epochs: usize,
-    /// Nats of KL per latent dimension that cost nothing.
-    pub free_bits: f64,
-    /// Passes over the training images.
-    pub epochs: usize,
-    /// Images in a minibatch; the last one of an epoch may be smaller.
-    pub batch: usize,
-    /// Adam's step size.
-    pub learning_rate: f64,
-    /// Adam's decay of the first moment.
-    pub beta1: f64,
-    /// Adam's decay of the second moment.
-    pub beta2: f64,
-    /// Adam's ε, outside the root.
-    pub epsilon: f64,
-    /// λ of AdamW's decoupled weight decay; 0 for plain Adam.
-    pub weight_decay: f64,
-    /// Largest norm of the whole gradient; 0 for no clipping.
-    pub clip_norm: f64,
-    /// The step size over time: `constant`, `iwae` (3ⁱ epochs at a factor of
-    /// 10^(−i/7), i = 0 … 7), `step` or `cosine`.
-    pub schedule: String,
-    /// `step`: epochs between two changes; `cosine`: epochs of the descent, 0
-    /// for those of the run.
-    pub schedule_epochs: u64,
-    /// `step`: what each change multiplies by; `cosine`: the factor at the end.
-    pub schedule_factor: f64,
-    /// Epochs over which the step size first grows from nothing.
-    pub warm_up_epochs: f64,
-    /// Stop after so many epochs without a lower loss on the held-out images,
-    /// and keep the best weights; 0 to run all epochs and keep the last.
-    pub patience: usize,
-    /// Whether the images are visited in a new random order each epoch.
-    pub shuffle: bool,
-    /// Seed of every random stream of the run.
-    pub seed: u64,
-    /// `hand` (derived) or `tape` (automatic differentiation).
-    pub gradients: String,
-}
-
-/// The test images whose codes `trajectories.npz` records.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct TrackingConfiguration {
-    /// How many test images of each class are followed.
-    pub images_per_class: usize,
-    /// How often an epoch their codes are recorded, evenly spaced.
-    pub snapshots_per_epoch: usize,
-}
-
-impl Default for Configuration {
-    /// A small VAE with two latents on the embedded data set.
-    fn default() -> Self {
-        Self {
-            data: DataConfiguration {
-                dataset: "glyphs".into(),
-                shape: String::new(),
-                treatment: "grey".into(),
-                test_seed: 0,
-                validation: 0,
-                standardise: false,
-                reading: ReadingConfiguration::default(),
-            },
-            model: ModelConfiguration {
-                kind: "vae".into(),
-                hidden: vec![256],
-                latent: 2,
-                activation: "relu".into(),
-                likelihood: "bernoulli".into(),
-                sigma: DEFAULT_SIGMA.into(),
-                posterior_scale: "log-variance".into(),
-                initialisation: "pytorch".into(),
-                output_bias: "initialisation".into(),
-            },
-            training: TrainingConfiguration {
-                objective: "elbo".into(),
-                samples: 1,
-                beta: 1.0,
-                beta_warm_up_epochs: 0,
-                free_bits: 0.0,
-                epochs: 10,
-                batch: 128,
-                learning_rate: 1e-3,
-                beta1: 0.9,
-                beta2: 0.999,
-                epsilon: 1e-8,
-                weight_decay: 0.0,
-                clip_norm: 0.0,
-                schedule: "constant".into(),
-                schedule_epochs: 0,
-                schedule_factor: 0.1,
-                warm_up_epochs: 0.0,
-                patience: 0,
-                shuffle: true,
-                seed: 42,
-                gradients: "hand".into(),
-            },
-            tracking: TrackingConfiguration {
-                images_per_class: 10,
-                snapshots_per_epoch: 1,
-            },
-        }
-    }
 }
 
 impl Configuration {
@@ -264,38 +100,42 @@ impl Configuration {
         file: Option<(toml::Table, &str)>,
         overrides: &[Override],
     ) -> Result<Self, Error> {
-        let mut table = Self::every_key()?;
+        let mut values = Self::default().values()?;
         if let Some(name) = preset {
-            merge(&mut table, presets::find(name)?, &format!("preset {name}"))?;
+            merge(&mut values, presets::find(name)?, &format!("preset {name}"))?;
         }
         if let Some((layer, origin)) = file {
-            merge(&mut table, layer, origin)?;
+            merge(&mut values, layer, origin)?;
         }
-        for item in overrides {
-            set(&mut table, item)?;
-        }
-        widths::settle(&mut table)?;
-        let configuration: Self = table.try_into().map_err(|error: toml::de::Error| {
-            Error::Configuration(format!(
-                "the configuration has a value of the wrong type: {}",
-                error.message()
-            ))
-        })?;
+        let configuration = Self::of_values(values, overrides)?;
         configuration.validate()?;
         Ok(configuration)
     }
 
-    /// The default of every key, those that are not written while they have it
-    /// included.
-    fn every_key() -> Result<toml::Table, Error> {
-        let mut table = toml::Table::try_from(Self::default()).map_err(internal)?;
-        let reading = toml::Table::try_from(ReadingConfiguration::default()).map_err(internal)?;
-        if let Some(toml::Value::Table(data)) = table.get_mut("data") {
-            data.insert("shape".into(), String::new().into());
-            data.insert("standardise".into(), false.into());
-            data.insert("reading".into(), reading.into());
+    fn of_values(mut values: Values, overrides: &[Override]) -> Result<Self, Error> {
+        for item in overrides {
+            set(&mut values, item)?;
         }
-        Ok(table)
+        widths::settle(&mut values)?;
+        let configuration = nested(values).try_into();
+        configuration.map_err(|error: toml::de::Error| {
+            Error::Configuration(format!(
+                "the configuration has a value of the wrong type: {}",
+                error.message()
+            ))
+        })
+    }
+
+    /// Every setting with its value, those that are not written while they have
+    /// their default included.
+    fn values(&self) -> Result<Values, Error> {
+        Ok([
+            self.data.values()?,
+            self.model.values()?,
+            self.training.values()?,
+            self.tracking.values()?,
+        ]
+        .concat())
     }
 
     /// What one row of the data is.
@@ -332,80 +172,17 @@ impl Configuration {
     /// # Errors
     /// One sentence naming the key, what was found and what is expected.
     pub fn validate(&self) -> Result<(), Error> {
+        // First what the types behind the settings refuse in words of their own.
         self.model_spec()?;
-        let positive = [
-            ("model.latent", self.model.latent),
-            ("training.batch", self.training.batch),
-            ("training.epochs", self.training.epochs),
-            (
-                "tracking.snapshots_per_epoch",
-                self.tracking.snapshots_per_epoch,
-            ),
-        ];
-        for (key, value) in positive {
-            if value == 0 {
-                return Err(Error::Configuration(format!(
-                    "{key} is 0, but must be at least 1"
-                )));
-            }
+        self.objective()?;
+        self.data.reading.reading()?;
+        for (setting, value) in self.values()? {
+            setting.check(&value)?;
         }
-        if self.training.epochs > MOST_EPOCHS {
-            return Err(Error::Configuration(format!(
-                "training.epochs is {}, but must be at most {MOST_EPOCHS}",
-                self.training.epochs
-            )));
-        }
-        if let Some(width) = self.model.hidden.iter().find(|&&width| width == 0) {
-            return Err(Error::Configuration(format!(
-                "model.hidden contains a layer of width {width}, but every width must be at least 1; for no hidden layer use --hidden none"
-            )));
-        }
-        const WIDEST: usize = 1 << 16;
-        for width in self.model.hidden.iter().chain([&self.model.latent]) {
-            if *width > WIDEST {
-                return Err(Error::Configuration(format!(
-                    "a layer of width {width} was asked for, but at most {WIDEST} units a layer are supported"
-                )));
-            }
-        }
-        let training = &self.training;
-        if !(training.learning_rate.is_finite() && training.learning_rate > 0.0) {
-            return Err(Error::Configuration(format!(
-                "training.learning_rate is {}, but must be a positive finite number",
-                training.learning_rate
-            )));
-        }
-        for (key, value) in [
-            ("training.beta1", training.beta1),
-            ("training.beta2", training.beta2),
-        ] {
-            if !(0.0..1.0).contains(&value) {
-                return Err(Error::Configuration(format!(
-                    "{key} is {value}, but must lie in [0, 1)"
-                )));
-            }
-        }
-        if !(training.epsilon.is_finite() && training.epsilon > 0.0) {
-            return Err(Error::Configuration(format!(
-                "training.epsilon is {}, but must be a positive finite number",
-                training.epsilon
-            )));
-        }
-        for (key, value) in [
-            ("training.weight_decay", training.weight_decay),
-            ("training.clip_norm", training.clip_norm),
-            ("training.warm_up_epochs", training.warm_up_epochs),
-        ] {
-            if !(value.is_finite() && value >= 0.0) {
-                return Err(Error::Configuration(format!(
-                    "{key} is {value}, but must be a finite number of at least 0"
-                )));
-            }
-        }
-        if training.patience > 0 && self.data.validation == 0 {
+        if self.training.patience > 0 && self.data.validation == 0 {
             return Err(Error::Configuration(format!(
                 "training.patience is {}, but data.validation holds out no images to measure the loss on; set both or neither",
-                training.patience
+                self.training.patience
             )));
         }
         let treatment = self.treatment()?;
@@ -415,7 +192,6 @@ impl Configuration {
                 self.model.likelihood
             )));
         }
-        self.data.reading.reading()?;
         self.output_bias_is_train_mean()?;
         self.training_config(1)?;
         Ok(())
@@ -462,8 +238,10 @@ impl Configuration {
     #[must_use]
     pub fn identity(&self) -> Self {
         let mut identity = self.clone();
-        identity.data.shape.clear();
-        identity.data.reading = ReadingConfiguration::default();
+        identity.data.forget_what_decides_nothing();
+        identity.model.forget_what_decides_nothing();
+        identity.training.forget_what_decides_nothing();
+        identity.tracking.forget_what_decides_nothing();
         // A name of the registry has neither; a path has one of them once it
         // is anchored.
         if identity.data.dataset.contains(['/', '\\', ':']) {
@@ -508,9 +286,6 @@ fn digest(description: &impl Serialize, dataset_fingerprint: &str) -> String {
     let hash = hasher.finalize();
     hash.iter().map(|byte| format!("{byte:02x}")).collect()
 }
-
-/// More epochs than anybody waits for; their steps can be counted.
-const MOST_EPOCHS: usize = 1_000_000_000;
 
 fn parse(text: &str, origin: &str) -> Result<toml::Table, Error> {
     text.parse().map_err(|error: toml::de::Error| {

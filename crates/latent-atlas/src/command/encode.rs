@@ -50,7 +50,7 @@ impl Encode {
         let mut downloads = DownloadProgress::new(*output);
         let encoded = apply::encode(
             &trained,
-            &self.data.request(&trained),
+            &self.data.request(&trained)?,
             destination,
             &interrupt,
             &RowProgress::new(*output),

@@ -17,7 +17,7 @@ use studies::study::MOST_SEEDS;
 use studies::{PlannedRun, STUDIES, Study};
 use viz::{FigureOutput, FigureScale, Format};
 
-use super::reading::ReadingOptions;
+use super::settings::ReadingOptions;
 use super::source::{DownloadProgress, SourceOptions};
 use crate::checkpoints::CheckpointOption;
 use crate::output::Output;
@@ -145,7 +145,7 @@ impl Figures {
             threads: self.threads.asked(output),
             checkpoint_every: self.checkpoints.every(),
             location: self.source.location(None),
-            reading: self.reading.over(ReadingConfiguration::default()),
+            reading: self.reading.over(&ReadingConfiguration::default())?,
             command: typed.into(),
         };
         if let Some(path) = &self.markdown {

@@ -7,7 +7,7 @@ use datasets::Health;
 use runs::configuration::{Configuration, ReadingConfiguration};
 use runs::run_data::anchored;
 
-use super::reading::ReadingOptions;
+use super::settings::ReadingOptions;
 use super::source::{DownloadProgress, SourceOptions};
 use crate::output::Output;
 
@@ -35,7 +35,7 @@ impl Inspect {
     pub(crate) fn run(&self, output: &Output) -> anyhow::Result<()> {
         let mut configuration = Configuration::default();
         configuration.data.dataset = anchored(&self.source_name)?;
-        configuration.data.reading = self.reading.over(ReadingConfiguration::default());
+        configuration.data.reading = self.reading.over(&ReadingConfiguration::default())?;
         let mut progress = DownloadProgress::new(*output);
         let dataset = self
             .source

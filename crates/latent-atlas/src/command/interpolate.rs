@@ -6,7 +6,7 @@ use clap::Args;
 use runs::apply::{self, DECODED, InterpolateRequest, Place};
 
 use super::new_data::{ResultOptions, decoded_text};
-use super::reading::ReadingOptions;
+use super::settings::ReadingOptions;
 use super::source::{DownloadProgress, SourceOptions};
 use crate::output::Output;
 use crate::progress::RowProgress;
@@ -58,9 +58,7 @@ impl Interpolate {
         let request = InterpolateRequest {
             ends: [self.from.clone(), self.to.clone()],
             steps: self.steps,
-            reading: self
-                .reading
-                .over(trained.configuration().data.reading.clone()),
+            reading: self.reading.over(&trained.configuration().data.reading)?,
             location: self.source.location(self.dataset.clone()),
         };
         let mut downloads = DownloadProgress::new(*output);

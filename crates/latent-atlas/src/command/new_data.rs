@@ -9,7 +9,7 @@ use runs::apply::{DataRequest, Decoded, Destination, Kind, PartChoice, TrainedMo
 use runs::interrupt::Interrupt;
 use runs::run_folder::RunFolder;
 
-use super::reading::ReadingOptions;
+use super::settings::ReadingOptions;
 use super::source::SourceOptions;
 use crate::output::Output;
 use crate::threads::ThreadsOption;
@@ -78,20 +78,21 @@ enum Split {
 impl NewDataOptions {
     /// The request, read as the run read its own data where no option says
     /// otherwise.
-    pub(crate) fn request(&self, trained: &TrainedModel) -> DataRequest {
-        DataRequest {
+    ///
+    /// # Errors
+    /// An option that is given what it cannot take.
+    pub(crate) fn request(&self, trained: &TrainedModel) -> Result<DataRequest, runs::Error> {
+        Ok(DataRequest {
             source: self.dataset.clone(),
             part: match self.split {
                 Split::All => PartChoice::All,
                 Split::Train => PartChoice::Train,
                 Split::Test => PartChoice::Test,
             },
-            reading: self
-                .reading
-                .over(trained.configuration().data.reading.clone()),
+            reading: self.reading.over(&trained.configuration().data.reading)?,
             treatment: self.data_treatment,
             location: self.source.location(None),
-        }
+        })
     }
 }
 

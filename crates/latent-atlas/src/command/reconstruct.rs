@@ -50,7 +50,7 @@ impl Reconstruct {
         let (trained, destination, interrupt) =
             self.result.open(output, &self.run, &RECONSTRUCTED)?;
         let request = ReconstructRequest {
-            data: self.data.request(&trained),
+            data: self.data.request(&trained)?,
             count: self.count,
             seed: self.seed,
         };

@@ -5,14 +5,14 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use datasets::TestOrigin;
 use models::ModelKind;
-use runs::configuration::{Configuration, Override};
+use runs::configuration::{Configuration, Override, Setting};
 use runs::presets::PRESETS;
 use runs::run_folder::{Losses, RunFolder};
 use runs::shell::{quoted, shown};
 use runs::training::{self, Target};
 use serde_json::json;
 
-use super::reading::ReadingOptions;
+use super::settings::TrainOptions;
 use super::source::{DownloadProgress, SourceOptions};
 use crate::Invocation;
 use crate::checkpoints::CheckpointOption;
@@ -20,13 +20,19 @@ use crate::output::Output;
 use crate::progress::TrainingProgress;
 use crate::threads::ThreadsOption;
 
+/// What `--dataset` sets, which is no setting with `--resume`.
+const DATASET: &str = "data.dataset";
+
+/// What `--epochs` sets, of which a resumed run may have more.
+const EPOCHS: &str = "training.epochs";
+
 /// Train one model into a run folder.
 #[derive(Debug, Args)]
 #[command(after_long_help = after_help(), args_override_self = true)]
 pub struct Train {
-    /// What to train on: glyphs (embedded), mnist, fashion-mnist, kmnist,
-    /// idx:DIR, a folder of images (subfolders are classes), or an .npz, .npy,
-    /// .csv or .parquet file.
+    /// What to train on, the same as --dataset: glyphs (embedded), mnist,
+    /// fashion-mnist, kmnist, idx:DIR, a folder of images (subfolders are
+    /// classes), or an .npz, .npy, .csv or .parquet file.
     #[arg(value_name = "SOURCE", conflicts_with_all = ["dataset", "resume"])]
     source_name: Option<String>,
 
@@ -42,84 +48,8 @@ pub struct Train {
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
 
-    /// The same as SOURCE; with --resume, where the data of the run are now.
-    #[arg(long, value_name = "SOURCE")]
-    dataset: Option<String>,
-
-    /// ae, vae, or ae-l2 (no sampling, quadratic penalty kept).
-    #[arg(long, aliases = ["kind", "model-type"], value_name = "M")]
-    model: Option<String>,
-
-    /// Widths of the encoder's hidden layers, such as 256,32,8; none for no
-    /// hidden layer. The decoder mirrors them. A whole architecture such as
-    /// 784-256-2 is understood where inputs and --latent agree.
-    #[arg(long, aliases = ["hidden-layers", "hidden-dims", "layers"], value_name = "WIDTHS")]
-    hidden: Option<String>,
-
-    /// Number of latent variables.
-    #[arg(long, aliases = ["latent-dim", "latent-dims", "latent-size"], value_name = "L", allow_negative_numbers = true)]
-    latent: Option<String>,
-
-    /// relu or tanh.
-    #[arg(long, value_name = "A")]
-    activation: Option<String>,
-
-    /// bernoulli, continuous-bernoulli, gaussian, or gaussian-identity.
-    #[arg(long, value_name = "P")]
-    likelihood: Option<String>,
-
-    /// A Gaussian's standard deviation: a number, scalar, per-pixel or decoder.
-    #[arg(long, value_name = "S", allow_negative_numbers = true)]
-    sigma: Option<String>,
-
-    /// What is raised: elbo, or iwae (the importance-weighted bound).
-    #[arg(long, value_name = "O")]
-    objective: Option<String>,
-
-    /// Samples of z per image.
-    #[arg(long, value_name = "K", allow_negative_numbers = true)]
-    samples: Option<String>,
-
-    /// Weight of the KL in the ELBO.
-    #[arg(long, aliases = ["kl-weight"], value_name = "X", allow_negative_numbers = true)]
-    beta: Option<String>,
-
-    /// Epochs over which that weight rises from 0.
-    #[arg(long, value_name = "N", allow_negative_numbers = true)]
-    beta_warm_up: Option<String>,
-
-    /// Nats of KL per latent dimension that cost nothing.
-    #[arg(long, value_name = "X", allow_negative_numbers = true)]
-    free_bits: Option<String>,
-
-    /// Passes over the training images.
-    #[arg(long, value_name = "N", allow_negative_numbers = true)]
-    epochs: Option<String>,
-
-    /// Images in a minibatch.
-    #[arg(long, aliases = ["batch-size"], value_name = "N", allow_negative_numbers = true)]
-    batch: Option<String>,
-
-    /// Adam's step size.
-    #[arg(long, aliases = ["learning-rate"], value_name = "X", allow_negative_numbers = true)]
-    lr: Option<String>,
-
-    /// Seed of every random stream.
-    #[arg(long, value_name = "N", allow_negative_numbers = true)]
-    seed: Option<String>,
-
-    /// grey, binarised-per-minibatch, binarised-per-epoch, binarised-once or
-    /// threshold.
-    #[arg(long, value_name = "T")]
-    treatment: Option<String>,
-
-    /// The step size over time: constant, iwae, step or cosine.
-    #[arg(long, value_name = "S")]
-    schedule: Option<String>,
-
-    /// hand (derived by hand) or tape (automatic differentiation).
-    #[arg(long, value_name = "G")]
-    gradients: Option<String>,
+    #[command(flatten)]
+    settings: TrainOptions,
 
     #[command(flatten)]
     threads: ThreadsOption,
@@ -139,25 +69,14 @@ pub struct Train {
     out: Option<PathBuf>,
 
     /// Continue an interrupted run where its last checkpoint left it; with
-    /// --epochs, go on to more epochs than it was meant to have.
-    #[arg(long, value_name = "DIR", conflicts_with_all = [
-        "preset", "config", "set", "standardise", "test_share", "shape", "resize", "colour",
-        "background", "maximum", "invert", "transposed", "labels", "model", "hidden", "latent", "activation",
-        "likelihood", "sigma", "objective", "samples", "beta", "beta_warm_up", "free_bits", "batch", "lr", "seed", "treatment", "schedule", "gradients",
-    ])]
+    /// --epochs, go on to more epochs than it was meant to have, and with
+    /// --dataset, read its data from where they are now.
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["preset", "config", "set"])]
     resume: Option<PathBuf>,
 
     /// Print the resolved configuration and stop.
     #[arg(long)]
     print_config: bool,
-
-    /// Take off the mean of the training part and divide by its deviation,
-    /// value by value; decoded values are brought back.
-    #[arg(long, alias = "standardize")]
-    standardise: bool,
-
-    #[command(flatten)]
-    reading: ReadingOptions,
 
     #[command(flatten)]
     source: SourceOptions,
@@ -194,10 +113,9 @@ impl Train {
             command: invocation.command.clone(),
             threads: self.threads.asked(output),
             checkpoint_every: self.checkpoints.every(),
-            location: self.source.location(if self.resume.is_some() {
-                self.dataset.clone()
-            } else {
-                None
+            location: self.source.location(match &self.resume {
+                Some(_) => self.settings.get(DATASET).map(Into::into),
+                None => None,
             }),
         };
         let configuration = request.target.configuration()?;
@@ -263,7 +181,7 @@ impl Train {
     /// says, if these are more than it has. One that has ended with more epochs
     /// has those asked for.
     fn longer(&self, folder: &RunFolder) -> Result<Option<Configuration>, runs::Error> {
-        if self.epochs.is_none() || self.print_config {
+        if self.settings.get(EPOCHS).is_none() || self.print_config {
             return Ok(None);
         }
         let shorter = folder.configuration()?;
@@ -293,51 +211,12 @@ impl Train {
             .iter()
             .map(|text| Override::parse(text))
             .collect::<Result<Vec<_>, _>>()?;
-        let quoted = |value: &Option<String>| value.as_ref().map(|text| toml_string(text));
-        // With --resume, --dataset is no setting.
-        let dataset = match self.source_name.as_ref().or(self.dataset.as_ref()) {
-            Some(text) if self.resume.is_none() => Some(toml_string(text)),
-            _ => None,
-        };
-        overrides.extend(self.reading.overrides());
-        let flags = [
-            ("--dataset", "data.dataset", dataset),
-            ("--model", "model.kind", quoted(&self.model)),
-            ("--hidden", "model.hidden", quoted(&self.hidden)),
-            ("--latent", "model.latent", self.latent.clone()),
-            ("--activation", "model.activation", quoted(&self.activation)),
-            ("--likelihood", "model.likelihood", quoted(&self.likelihood)),
-            ("--sigma", "model.sigma", quoted(&self.sigma)),
-            ("--objective", "training.objective", quoted(&self.objective)),
-            ("--samples", "training.samples", self.samples.clone()),
-            ("--beta", "training.beta", self.beta.clone()),
-            (
-                "--beta-warm-up",
-                "training.beta_warm_up_epochs",
-                self.beta_warm_up.clone(),
-            ),
-            ("--free-bits", "training.free_bits", self.free_bits.clone()),
-            ("--epochs", "training.epochs", self.epochs.clone()),
-            ("--batch", "training.batch", self.batch.clone()),
-            ("--lr", "training.learning_rate", self.lr.clone()),
-            ("--seed", "training.seed", self.seed.clone()),
-            ("--treatment", "data.treatment", quoted(&self.treatment)),
-            ("--schedule", "training.schedule", quoted(&self.schedule)),
-            ("--gradients", "training.gradients", quoted(&self.gradients)),
-            (
-                "--standardise",
-                "data.standardise",
-                self.standardise.then(|| "true".to_owned()),
-            ),
-        ];
-        for (flag, key, value) in flags {
-            if let Some(value) = value {
-                overrides.push(Override {
-                    key: key.into(),
-                    value,
-                    origin: flag.into(),
-                });
-            }
+        let source = self.source_name.as_deref().zip(Setting::find(DATASET));
+        overrides.extend(source.map(|(name, setting)| setting.given(name)));
+        overrides.extend(self.settings.overrides());
+        if self.resume.is_some() {
+            // Where the data of a run are now is no setting of it.
+            overrides.retain(|item| item.key != DATASET);
         }
         Ok(overrides)
     }
@@ -374,9 +253,4 @@ fn next(program: &str, run: &Path, source: &str) -> String {
          then: {program} eval {run}\n\
          or:   {program} encode {run} {source} -o codes.csv\n"
     )
-}
-
-/// A TOML basic string, so that a value such as `3` stays a text.
-pub(crate) fn toml_string(text: &str) -> String {
-    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
 }

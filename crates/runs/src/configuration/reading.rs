@@ -1,60 +1,21 @@
-//! The section `[data.reading]`: how a source is read.
+//! What `[data.reading]` means: how a source is read.
 
-use datasets::{Colour, LabelColumn, Reading, Shape, TEST_SHARE};
-use serde::{Deserialize, Serialize};
+use datasets::{Reading, Shape};
 
-use super::choices::unknown_name;
+use super::{Configuration, Override, ReadingConfiguration};
 use crate::error::Error;
 
-/// How a source is read: the text form of [`Reading`]. Absent from
-/// `config.toml` where everything is taken as it comes.
-///
-/// None of it decides a result by itself: the rows it leads to are known by
-/// the fingerprint of the data set.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct ReadingConfiguration {
-    /// The share of rows taken as test set where the source has none.
-    pub test_share: f64,
-    /// What a row of numbers is, such as `28x28`; empty as the file says.
-    pub shape: String,
-    /// Height and width images are brought to, such as `32x32`; empty for none.
-    pub resize: String,
-    /// `automatic`, `grey` or `rgb`.
-    pub colour: String,
-    /// What transparent pixels are composed on: `black`, `white` or `#rrggbb`.
-    pub background: String,
-    /// The value that stands for 1; 0 for 255 (bytes) or 1 (floats).
-    pub maximum: f64,
-    /// Whether values are taken from 1.
-    pub invert: bool,
-    /// Whether rows and columns of images change places.
-    pub transposed: bool,
-    /// Where the labels of a table are: `automatic`, `first` or `none`.
-    pub labels: String,
-}
-
-impl Default for ReadingConfiguration {
-    fn default() -> Self {
-        Self {
-            test_share: TEST_SHARE,
-            shape: String::new(),
-            resize: String::new(),
-            colour: "automatic".into(),
-            background: "black".into(),
-            maximum: 0.0,
-            invert: false,
-            transposed: false,
-            labels: "automatic".into(),
-        }
-    }
-}
-
 impl ReadingConfiguration {
-    /// Whether everything is taken as it comes.
-    #[must_use]
-    pub fn is_default(&self) -> bool {
-        *self == Self::default()
+    /// These settings with `overrides` in place of their own.
+    ///
+    /// # Errors
+    /// A value of the wrong type.
+    pub fn with(&self, overrides: &[Override]) -> Result<Self, Error> {
+        let mut whole = Configuration::default();
+        whole.data.reading = self.clone();
+        Ok(Configuration::of_values(whole.values()?, overrides)?
+            .data
+            .reading)
     }
 
     /// What the settings mean; `cache` is left out.
@@ -82,18 +43,6 @@ impl ReadingConfiguration {
                 _ => return wrong("resize", text, "a height and a width, such as 32x32"),
             },
         };
-        let colour = match self.colour.as_str() {
-            "automatic" => Colour::Automatic,
-            "grey" => Colour::Grey,
-            "rgb" => Colour::Rgb,
-            text => return Err(unknown_name("data.reading.colour", text)),
-        };
-        let labels = match self.labels.as_str() {
-            "automatic" => LabelColumn::Automatic,
-            "first" => LabelColumn::First,
-            "none" => LabelColumn::None,
-            text => return Err(unknown_name("data.reading.labels", text)),
-        };
         let Some(background) = colour_of(&self.background) else {
             return wrong(
                 "background",
@@ -105,12 +54,12 @@ impl ReadingConfiguration {
             test_share: self.test_share,
             shape,
             resize,
-            colour,
+            colour: Self::colour.named(&self.colour)?,
             background,
             maximum: Some(self.maximum).filter(|&maximum| maximum != 0.0),
             invert: self.invert,
             transposed: self.transposed,
-            labels,
+            labels: Self::labels.named(&self.labels)?,
             cache: None,
         };
         reading.validate()?;

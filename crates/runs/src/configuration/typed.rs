@@ -1,13 +1,11 @@
 //! What the settings mean: the types that training and evaluation take.
 
 use models::{
-    AdamConstants, Architecture, DataTreatment, Gradients, Initialisation, Likelihood, ModelKind,
-    ModelSpec, Objective, PosteriorScale, Schedule, TrainingConfig,
+    AdamConstants, Architecture, DataTreatment, Initialisation, Likelihood, ModelSpec, Objective,
+    Schedule, TrainingConfig,
 };
-use tensor_ops::Activation;
 
-use super::choices::unknown_name;
-use super::{Configuration, DEFAULT_SIGMA, ModelConfiguration};
+use super::{Configuration, DataConfiguration, ModelConfiguration, TrainingConfiguration};
 use crate::error::Error;
 
 impl Configuration {
@@ -16,9 +14,7 @@ impl Configuration {
     /// # Errors
     /// An unknown name.
     pub fn treatment(&self) -> Result<DataTreatment, Error> {
-        let name = &self.data.treatment;
-        name.parse()
-            .map_err(|_| unknown_name("data.treatment", name))
+        DataConfiguration::treatment.named(&self.data.treatment)
     }
 
     /// Whether the decoder's last bias starts at the logit of the mean image.
@@ -33,7 +29,7 @@ impl Configuration {
                 "model.output_bias is 'train-mean', the logit of a pixel's probability, but model.likelihood is '{}'; expected 'bernoulli'",
                 self.model.likelihood
             ))),
-            other => Err(unknown_name("model.output_bias", other)),
+            other => Err(ModelConfiguration::output_bias.unknown_name(other)),
         }
     }
 
@@ -44,10 +40,7 @@ impl Configuration {
     pub fn objective(&self) -> Result<Objective, Error> {
         let settings = &self.training;
         let objective = Objective {
-            bound: settings
-                .objective
-                .parse()
-                .map_err(|_| unknown_name("training.objective", &settings.objective))?,
+            bound: TrainingConfiguration::objective.named(&settings.objective)?,
             samples: settings.samples,
             beta: settings.beta,
             beta_warm_up_epochs: settings.beta_warm_up_epochs,
@@ -76,11 +69,7 @@ impl Configuration {
             },
             seed: settings.seed,
             threads,
-            gradients: match settings.gradients.as_str() {
-                "hand" => Gradients::Hand,
-                "tape" => Gradients::Tape,
-                other => return Err(unknown_name("training.gradients", other)),
-            },
+            gradients: TrainingConfiguration::gradients.named(&settings.gradients)?,
             objective,
             shuffle: settings.shuffle,
             treatment: self.treatment()?,
@@ -97,22 +86,22 @@ impl Configuration {
 
     pub(super) fn schedule(&self) -> Result<Schedule, Error> {
         let settings = &self.training;
-        Ok(match settings.schedule.as_str() {
-            "constant" => Schedule::Constant,
-            "iwae" => Schedule::Iwae,
-            "step" => Schedule::Step {
-                epochs: settings.schedule_epochs,
-                factor: settings.schedule_factor,
-            },
-            "cosine" => Schedule::Cosine {
-                epochs: match settings.schedule_epochs {
-                    0 => settings.epochs as u64,
-                    epochs => epochs,
+        Ok(
+            match TrainingConfiguration::schedule.named(&settings.schedule)? {
+                Schedule::Step { .. } => Schedule::Step {
+                    epochs: settings.schedule_epochs,
+                    factor: settings.schedule_factor,
                 },
-                last: settings.schedule_factor,
+                Schedule::Cosine { .. } => Schedule::Cosine {
+                    epochs: match settings.schedule_epochs {
+                        0 => settings.epochs as u64,
+                        epochs => epochs,
+                    },
+                    last: settings.schedule_factor,
+                },
+                without_constants => without_constants,
             },
-            other => return Err(unknown_name("training.schedule", other)),
-        })
+        )
     }
 
     /// The model this configuration describes.
@@ -120,33 +109,21 @@ impl Configuration {
     /// # Errors
     /// An unknown kind, activation, likelihood or initialisation.
     pub fn model_spec(&self) -> Result<ModelSpec, Error> {
+        type Settings = ModelConfiguration;
         let model = &self.model;
-        let kind: ModelKind = model
-            .kind
-            .parse()
-            .map_err(|_| unknown_name("model.kind", &model.kind))?;
-        let activation: Activation = match model.activation.as_str() {
-            "relu" => Activation::Relu,
-            "tanh" => Activation::Tanh,
-            other => return Err(unknown_name("model.activation", other)),
-        };
-        let likelihood = self.likelihood()?;
-        let posterior_scale: PosteriorScale = model
-            .posterior_scale
-            .parse()
-            .map_err(|_| unknown_name("model.posterior_scale", &model.posterior_scale))?;
-        self.initialisation()?;
-        Ok(ModelSpec {
-            kind,
+        let spec = ModelSpec {
+            kind: Settings::kind.named(&model.kind)?,
             architecture: Architecture {
                 inputs: self.shape()?.len(),
                 hidden: model.hidden.clone(),
                 latent: model.latent,
-                activation,
+                activation: Settings::activation.named(&model.activation)?,
             },
-            likelihood,
-            posterior_scale,
-        })
+            likelihood: self.likelihood()?,
+            posterior_scale: Settings::posterior_scale.named(&model.posterior_scale)?,
+        };
+        self.initialisation()?;
+        Ok(spec)
     }
 
     /// The distribution of the pixels given the code.
@@ -159,21 +136,22 @@ impl Configuration {
             sigma,
             ..
         } = &self.model;
-        let text = match name.as_str() {
-            "gaussian" | "gaussian-identity" => format!("{name}/{sigma}"),
-            "bernoulli" | "continuous-bernoulli" if sigma == DEFAULT_SIGMA => name.clone(),
-            "bernoulli" | "continuous-bernoulli" => {
+        let likelihood: Likelihood = ModelConfiguration::likelihood.named(name)?;
+        let Likelihood::Gaussian { mean, .. } = likelihood else {
+            if *sigma != ModelConfiguration::default().sigma {
                 return Err(Error::Configuration(format!(
                     "model.sigma is '{sigma}', but only a Gaussian has one; set model.likelihood to 'gaussian' or 'gaussian-identity'"
                 )));
             }
-            _ => return Err(unknown_name("model.likelihood", name)),
+            return Ok(likelihood);
         };
-        text.parse().map_err(|_| {
+        let sigma = sigma.parse().map_err(|_| {
+            let names = names::list(ModelConfiguration::sigma.names());
             Error::Configuration(format!(
-                "model.sigma is '{sigma}', but must be a positive number, 'scalar', 'per-pixel' or 'decoder'"
+                "model.sigma is '{sigma}', but must be a positive number, {names}"
             ))
-        })
+        })?;
+        Ok(Likelihood::Gaussian { mean, sigma })
     }
 
     /// How the weights start.
@@ -181,10 +159,6 @@ impl Configuration {
     /// # Errors
     /// An unknown name.
     pub fn initialisation(&self) -> Result<Initialisation, Error> {
-        match self.model.initialisation.as_str() {
-            "pytorch" => Ok(Initialisation::PyTorchUniform),
-            "glorot" => Ok(Initialisation::Glorot),
-            other => Err(unknown_name("model.initialisation", other)),
-        }
+        ModelConfiguration::initialisation.named(&self.model.initialisation)
     }
 }

@@ -3,6 +3,7 @@
 
 use datasets::{Shape, Source};
 
+use super::setting::Values;
 use crate::error::Error;
 
 /// The setting that is read here.
@@ -13,29 +14,45 @@ pub(super) const KEY: &str = "model.hidden";
 ///
 /// # Errors
 /// One sentence with what to type instead.
-pub(super) fn settle(table: &mut toml::Table) -> Result<(), Error> {
-    let Some(toml::Value::String(text)) = setting(table, "model", "hidden") else {
+pub(super) fn settle(values: &mut Values) -> Result<(), Error> {
+    let Some(toml::Value::String(text)) = value(values, KEY) else {
         return Ok(());
     };
-    let inputs = inputs(table);
-    let latent = setting(table, "model", "latent").and_then(toml::Value::as_integer);
-    let widths = hidden(text, inputs, latent)?;
-    let widths = widths.into_iter().map(toml::Value::Integer).collect();
-    if let Some(toml::Value::Table(model)) = table.get_mut("model") {
-        model.insert("hidden".into(), toml::Value::Array(widths));
+    let latent = value(values, "model.latent").and_then(toml::Value::as_integer);
+    let widths = hidden(text, inputs(values), latent)?;
+    let widths: Vec<_> = widths.into_iter().map(toml::Value::Integer).collect();
+    let mut slots = values.iter_mut();
+    if let Some((_, slot)) = slots.find(|(setting, _)| setting.key == KEY) {
+        *slot = widths.into();
     }
     Ok(())
 }
 
-fn setting<'a>(table: &'a toml::Table, section: &str, key: &str) -> Option<&'a toml::Value> {
-    table.get(section)?.get(key)
+/// Checks widths that are numbers.
+///
+/// # Errors
+/// One sentence with the width that is none.
+pub(super) fn check(widths: &[toml::Value], widest: usize) -> Result<(), Error> {
+    let mut widths = widths.iter().filter_map(toml::Value::as_integer);
+    match widths.find(|&width| width < 1 || width > widest as i64) {
+        None => Ok(()),
+        Some(width) => Err(Error::Configuration(format!(
+            "{KEY} contains a layer of width {width}, but every width must be at least 1 and at most {widest}; for no hidden layer use --hidden none"
+        ))),
+    }
+}
+
+fn value<'a>(values: &'a Values, key: &str) -> Option<&'a toml::Value> {
+    let mut values = values.iter();
+    let (_, value) = values.find(|(setting, _)| setting.key == key)?;
+    Some(value)
 }
 
 /// The length of a row, where it is known before the data are read.
-fn inputs(table: &toml::Table) -> Option<i64> {
-    let text = |key| setting(table, "data", key).and_then(toml::Value::as_str);
-    let kept = text("shape").and_then(|shape| shape.parse().ok());
-    let known = || text("dataset")?.parse::<Source>().ok()?.known_shape();
+fn inputs(values: &Values) -> Option<i64> {
+    let text = |key| value(values, key).and_then(toml::Value::as_str);
+    let kept = text("data.shape").and_then(|shape| shape.parse().ok());
+    let known = || text("data.dataset")?.parse::<Source>().ok()?.known_shape();
     i64::try_from(kept.or_else(known).map(Shape::len)?).ok()
 }
 

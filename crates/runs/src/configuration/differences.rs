@@ -1,13 +1,19 @@
 //! Every setting by its name, and how two runs differ in them.
 
 use super::Configuration;
+use super::layers::flat;
 
 impl Configuration {
     /// Every setting by the name that `--set` takes, with its value.
     #[must_use]
     pub fn settings(&self) -> Vec<(String, String)> {
         let table = toml::Table::try_from(self).unwrap_or_default();
-        flat(&table, "")
+        let text = |value| match value {
+            toml::Value::String(text) => text,
+            value => value.to_string(),
+        };
+        let settings = flat(table, "").into_iter();
+        settings.map(|(name, value)| (name, text(value))).collect()
     }
 
     /// Settings of `self` that another run's differ in, as `training.batch is 64
@@ -22,15 +28,4 @@ impl Configuration {
         })
         .collect()
     }
-}
-
-fn flat(table: &toml::Table, prefix: &str) -> Vec<(String, String)> {
-    table
-        .iter()
-        .flat_map(|(name, value)| match value {
-            toml::Value::Table(inner) => flat(inner, &format!("{prefix}{name}.")),
-            toml::Value::String(text) => vec![(format!("{prefix}{name}"), text.clone())],
-            value => vec![(format!("{prefix}{name}"), value.to_string())],
-        })
-        .collect()
 }

@@ -1,0 +1,240 @@
+//! Every setting of `config.toml`, declared once.
+//!
+//! `--set`, the flags, the configuration file, the checks of ranges and names,
+//! the hints, the schema and the page of settings follow from what stands here.
+//! The order of settings is that of `config.toml`, and with it of the digest of
+//! a run: a new one that is not always written leaves the digests of runs already
+//! made as they are.
+
+use std::ops::Bound::{Excluded, Included, Unbounded};
+
+use datasets::{Colour, LabelColumn, TEST_SHARE};
+use models::{
+    Activation, Bound, DataTreatment, GaussianSigma, Gradients, Initialisation, Likelihood,
+    MAXIMUM_SAMPLES, MAXIMUM_WIDTH, ModelKind, PosteriorScale, Schedule,
+};
+use serde::ser::SerializeStruct as _;
+use serde::{Deserialize, Serialize, Serializer};
+
+use super::named::names;
+use super::section::section;
+use super::setting::Kind::{
+    self, Name, NameOrPositive, Number, Source, Switch, Text, Whole, Widths,
+};
+use super::setting::{Setting, Values, value_of};
+use crate::error::Error;
+
+const COUNT: Kind = Whole(0, i64::MAX);
+const NOT_NEGATIVE: Kind = Number(Included(0.0), Unbounded);
+const POSITIVE: Kind = Number(Excluded(0.0), Unbounded);
+
+/// More epochs than anybody waits for; their steps can be counted.
+const MOST_EPOCHS: i64 = 1_000_000_000;
+
+section! {
+    /// Which images a run is trained and tested on.
+    DataConfiguration of "data", "The data" {
+        /// Where the rows come from: `glyphs` (embedded), `mnist`, `fashion-mnist`, `kmnist`,
+        /// `idx:DIR`, a folder of images (subfolders are classes), or an `.npz`, `.npy`, `.csv`
+        /// or `.parquet` file.
+        dataset: String = "glyphs".into() => Source,
+            flag: Some("dataset"), takes: "SOURCE", is_for_resuming: true;
+        /// What one row is, such as `28x28`, `64x64x3` or `512`: a property of the data set,
+        /// written down when the run begins.
+        shape: String = String::new() => Text("a shape, or empty until it is known"),
+            decides: false, is_always_written: false;
+        /// What is done to values before the likelihood sees them.
+        treatment: String = "grey".into() => Name(names::<DataTreatment>),
+            flag: Some("treatment"), takes: "T", called: &["binarise"],
+            meanings: &[("gray", "grey"), ("none", "grey")];
+        /// Seed of the one draw that the test images are binarised with, for the treatments that
+        /// draw.
+        test_seed: u64 = 0 => COUNT;
+        /// Images held out from the end of the training set for early stopping.
+        validation: usize = 0 => COUNT,
+            called: &["holdout", "val"];
+        /// Take the mean of the training part off every value and divide it by its deviation;
+        /// decoded values are brought back.
+        standardise: bool = false => Switch,
+            flag: Some("standardise"), takes: "BOOL",
+            flag_aliases: &["standardize"], called: &["normalise", "normalize"],
+            is_always_written: false;
+    }
+    holds {
+        /// How the source is read.
+        reading: ReadingConfiguration
+    }
+}
+
+section! {
+    /// How a source is read: the text form of [`Reading`](datasets::Reading).
+    /// Absent from `config.toml` where everything is taken as it comes.
+    ///
+    /// None of it decides a result by itself: the rows it leads to are known by
+    /// the fingerprint of the data set.
+    ReadingConfiguration of "data.reading", "How a source is read" {
+        /// The share of rows that become the test set of a source without one, chosen by a hash
+        /// of their content.
+        test_share: f64 = TEST_SHARE => Number(Excluded(0.0), Excluded(1.0)),
+            flag: Some("test-share"), takes: "X", decides: false;
+        /// What one row of a table is, such as `28x28`, `64x64x3` or `512`.
+        shape: String = String::new() => Text("a shape, or empty for what the file says"),
+            flag: Some("shape"), takes: "SHAPE", decides: false;
+        /// Bring images to this height and width, such as `32x32`.
+        resize: String = String::new() => Text("a height and a width, or empty for their own"),
+            flag: Some("resize"), takes: "HxW", decides: false;
+        /// Channels of images; `automatic` is grey when every image is.
+        colour: String = "automatic".into() => Name(names::<Colour>),
+            flag: Some("colour"), takes: "C", flag_aliases: &["color"],
+            meanings: &[("gray", "grey"), ("greyscale", "grey"), ("color", "rgb")], decides: false;
+        /// What transparent pixels are composed on: `black`, `white` or `#rrggbb`.
+        background: String = "black".into() => Text("a colour"),
+            flag: Some("background"), takes: "COLOUR", decides: false;
+        /// The value that stands for full ink: values are divided by it; 0 for 255 (bytes) or 1
+        /// (floats).
+        maximum: f64 = 0.0 => NOT_NEGATIVE,
+            flag: Some("maximum"), takes: "X", decides: false;
+        /// Take every value from 1, so that dark on light becomes light on dark; `--invert=false`
+        /// where a run does and this source needs none.
+        invert: bool = false => Switch,
+            flag: Some("invert"), takes: "BOOL", decides: false;
+        /// Exchange rows and columns of every image, or not (`--transposed=false`).
+        transposed: bool = false => Switch,
+            flag: Some("transposed"), takes: "BOOL", decides: false;
+        /// Where a table without a telling header has its labels.
+        labels: String = "automatic".into() => Name(names::<LabelColumn>),
+            flag: Some("labels"), takes: "COLUMN", meanings: &[("0", "first")], decides: false;
+    }
+}
+
+section! {
+    /// The network and its likelihood.
+    ModelConfiguration of "model", "The model" {
+        /// Which autoencoder; `ae-l2` samples nothing and keeps the quadratic penalty.
+        kind: String = "vae".into() => Name(names::<ModelKind>),
+            flag: Some("model"), takes: "M",
+            flag_aliases: &["kind", "model-type"], called: &["model-type"],
+            meanings: &[
+                ("autoencoder", "ae"), ("variational-autoencoder", "vae"),
+                ("variational", "vae"), ("beta-vae", "vae"),
+            ];
+        /// Widths of the encoder's hidden layers, such as `256,32,8`; `none` for no hidden layer.
+        /// The decoder mirrors them. A whole architecture such as `784-256-2` is understood where
+        /// inputs and latent variables agree.
+        hidden: Vec<usize> = vec![256] => Widths(MAXIMUM_WIDTH),
+            flag: Some("hidden"), takes: "WIDTHS",
+            flag_aliases: &["hidden-layers", "hidden-dims", "layers"],
+            called: &["architecture", "layers", "units", "widths"];
+        /// Number of latent variables.
+        latent: usize = 2 => Whole(1, MAXIMUM_WIDTH as i64),
+            flag: Some("latent"), takes: "L",
+            flag_aliases: &["latent-dim", "latent-dims", "latent-size"],
+            called: &["bottleneck", "code", "z"];
+        /// The nonlinearity behind every hidden layer.
+        activation: String = "relu".into() => Name(names::<Activation>),
+            flag: Some("activation"), takes: "A", called: &["act", "nonlinearity"];
+        /// The distribution of a value given the code; the mean of `gaussian` is the sigmoid of
+        /// the decoder's output, of `gaussian-identity` the output itself.
+        likelihood: String = "bernoulli".into() => Name(names::<Likelihood>),
+            flag: Some("likelihood"), takes: "P",
+            meanings: &[
+                ("bce", "bernoulli"), ("cb", "continuous-bernoulli"),
+                ("mse", "gaussian"), ("l2", "gaussian"), ("normal", "gaussian"),
+            ];
+        /// A Gaussian's standard deviation: a number, or learned: one for all pixels (`scalar`),
+        /// one for each (`per-pixel`), or computed by the decoder (`decoder`).
+        sigma: String = "scalar".into() => NameOrPositive(|| GaussianSigma::NAMES.into()),
+            flag: Some("sigma"), takes: "S", called: &["std"], meanings: &[("learned", "scalar")];
+        /// What the encoder computes besides μ.
+        posterior_scale: String = "log-variance".into() => Name(names::<PosteriorScale>),
+            meanings: &[("log-var", "log-variance"), ("log-std", "log-sigma")];
+        /// How weights are drawn: as PyTorch's `Linear` does by default, or as Glorot & Bengio.
+        initialisation: String = "pytorch".into() => Name(names::<Initialisation>),
+            called: &["init"], meanings: &[("torch", "pytorch"), ("xavier", "glorot")];
+        /// The decoder's last bias at the start: as all others, or the logit of the mean training
+        /// image.
+        output_bias: String = "initialisation".into() => Name(|| vec!["initialisation", "train-mean"]);
+    }
+}
+
+section! {
+    /// The optimisation.
+    TrainingConfiguration of "training", "The training" {
+        /// What is raised: the ELBO or the importance-weighted bound.
+        objective: String = "elbo".into() => Name(names::<Bound>),
+            flag: Some("objective"), takes: "O", called: &["loss"],
+            meanings: &[("importance-weighted", "iwae"), ("vae", "elbo")];
+        /// Samples of z per image.
+        samples: usize = 1 => Whole(1, MAXIMUM_SAMPLES as i64),
+            flag: Some("samples"), takes: "K", called: &["k"];
+        /// Weight of the KL in the ELBO.
+        beta: f64 = 1.0 => NOT_NEGATIVE,
+            flag: Some("beta"), takes: "X",
+            flag_aliases: &["kl-weight"], called: &["kl-weight", "kld-weight"];
+        /// Epochs over which that weight rises from 0.
+        beta_warm_up_epochs: usize = 0 => COUNT,
+            flag: Some("beta-warm-up"), takes: "N", called: &["annealing", "kl-warm-up"];
+        /// Nats of KL per latent dimension that cost nothing.
+        free_bits: f64 = 0.0 => NOT_NEGATIVE,
+            flag: Some("free-bits"), takes: "X";
+        /// Passes over the training images.
+        epochs: usize = 10 => Whole(1, MOST_EPOCHS),
+            flag: Some("epochs"), takes: "N", is_for_resuming: true;
+        /// Images in a minibatch; the last one of an epoch may be smaller.
+        batch: usize = 128 => Whole(1, i64::MAX),
+            flag: Some("batch"), takes: "N",
+            flag_aliases: &["batch-size"], called: &["bs", "minibatch"];
+        /// Adam's step size.
+        learning_rate: f64 = 1e-3 => POSITIVE,
+            flag: Some("lr"), takes: "X",
+            flag_aliases: &["learning-rate"], called: &["alpha", "lr", "step-size"];
+        /// Adam's decay of the first moment.
+        beta1: f64 = 0.9 => Number(Included(0.0), Excluded(1.0));
+        /// Adam's decay of the second moment.
+        beta2: f64 = 0.999 => Number(Included(0.0), Excluded(1.0));
+        /// Adam's ε, outside the root.
+        epsilon: f64 = 1e-8 => POSITIVE,
+            called: &["eps"];
+        /// λ of AdamW's decoupled weight decay; 0 for plain Adam.
+        weight_decay: f64 = 0.0 => NOT_NEGATIVE,
+            called: &["l2", "wd"];
+        /// Largest norm of the whole gradient; 0 for no clipping.
+        clip_norm: f64 = 0.0 => NOT_NEGATIVE,
+            called: &["clip", "gradient-clipping", "max-norm"];
+        /// The step size over time; `iwae` is 3ⁱ epochs at a factor of 10^(−i/7), i = 0 … 7.
+        schedule: String = "constant".into() => Name(names::<Schedule>),
+            flag: Some("schedule"), takes: "S", called: &["lr-schedule", "scheduler"],
+            meanings: &[("none", "constant")];
+        /// Of `step`, epochs between two changes; of `cosine`, epochs of the descent, 0 for those
+        /// of the run.
+        schedule_epochs: u64 = 0 => COUNT;
+        /// Of `step`, what each change multiplies by; of `cosine`, the factor at the end.
+        schedule_factor: f64 = 0.1 => Number(Unbounded, Unbounded);
+        /// Epochs over which the step size first grows from nothing.
+        warm_up_epochs: f64 = 0.0 => NOT_NEGATIVE,
+            called: &["warm-up"];
+        /// Stop after so many epochs without a lower loss on the held-out images, and keep the
+        /// best weights; 0 to run all epochs and keep the last.
+        patience: usize = 0 => COUNT,
+            called: &["early-stopping"];
+        /// Whether the images are visited in a new random order each epoch.
+        shuffle: bool = true => Switch;
+        /// Seed of every random stream of the run.
+        seed: u64 = 42 => COUNT,
+            flag: Some("seed"), takes: "N", called: &["random-state"];
+        /// What computes the gradient: derived by hand, or by automatic differentiation.
+        gradients: String = "hand".into() => Name(names::<Gradients>),
+            flag: Some("gradients"), takes: "G", called: &["autodiff"],
+            meanings: &[("automatic", "tape"), ("autodiff", "tape")];
+    }
+}
+
+section! {
+    /// The test images whose codes `trajectories.npz` records.
+    TrackingConfiguration of "tracking", "What is recorded" {
+        /// How many test images of each class are followed.
+        images_per_class: usize = 10 => COUNT;
+        /// How often an epoch their codes are recorded, evenly spaced.
+        snapshots_per_epoch: usize = 1 => Whole(1, i64::MAX);
+    }
+}

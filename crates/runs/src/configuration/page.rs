@@ -1,0 +1,79 @@
+//! The page of all settings, `docs/SETTINGS.md`.
+
+use std::fmt::Write as _;
+use std::ops::Bound;
+
+use super::setting::{Kind, Setting, between, declared};
+
+/// The page of all settings as Markdown, a table for each section.
+#[must_use]
+pub fn settings_page() -> String {
+    let mut page = String::from(INTRODUCTION);
+    let mut heading = "";
+    for setting in declared() {
+        if setting.heading != heading {
+            heading = setting.heading;
+            let (section, _) = setting.section_and_name();
+            let _ = write!(
+                page,
+                "\n## {heading}: `[{section}]`\n\n\
+                 | key | flag | default | what it can be | what it does |\n|---|---|---|---|---|\n"
+            );
+        }
+        let default = match setting.default() {
+            default if default.is_empty() => default,
+            default => format!("`{default}`"),
+        };
+        let row = [
+            format!("`{}`", setting.key),
+            setting.flag.map_or_else(String::new, |flag| {
+                let names = [&[flag], setting.flag_aliases].concat();
+                format!("`--{}`", names.join("`, `--"))
+            }),
+            default,
+            possible(setting),
+            setting.help().into(),
+        ];
+        let _ = writeln!(
+            page,
+            "| {} |",
+            row.map(|cell| cell.replace('|', "\\|")).join(" | ")
+        );
+    }
+    page
+}
+
+const INTRODUCTION: &str = "\
+# Settings
+
+Every setting of `config.toml`, as `latent-atlas schema --markdown docs/SETTINGS.md`
+writes it down. `train --set KEY=VALUE` sets any of them, and so does a file given
+with `--config`; flags have the last word. What a run had is in the `config.toml`
+of its folder.
+
+[config.schema.json](config.schema.json), which `latent-atlas schema` prints, says
+the same to editors and programs. An editor that reads schemas of TOML files (Taplo,
+Even Better TOML) completes and checks settings in a file that begins with
+`#:schema PATH/TO/config.schema.json`.
+";
+
+/// What a setting can be, in words.
+fn possible(setting: &Setting) -> String {
+    let names = || format!("`{}`", setting.names().join("`, `"));
+    match setting.kind {
+        Kind::Whole(0, i64::MAX) => "a whole number".into(),
+        Kind::Whole(least, i64::MAX) => format!("a whole number of at least {least}"),
+        Kind::Whole(least, most) => format!("a whole number between {least} and {most}"),
+        Kind::Number(Bound::Unbounded, Bound::Unbounded) => "a number".into(),
+        Kind::Number(from, to) => {
+            let must = between(from, to).replacen("lie in", "a number in", 1);
+            must.trim_start_matches("be ").replace(" finite", "")
+        }
+        Kind::Switch => "`true`, `false`".into(),
+        Kind::Name(_) => names(),
+        Kind::NameOrPositive(_) => format!("{} or a positive number", names()),
+        Kind::Widths(widest) => format!("a list of whole numbers between 1 and {widest}"),
+        Kind::Source => "the name of a data set, or the path of a folder or file".into(),
+        Kind::Text(described) => described.into(),
+    }
+}
