@@ -104,7 +104,7 @@ pub(super) fn measure(
 /// work.
 fn decoder_flops(model: &Model) -> u64 {
     let layout = model.parameters().layout();
-    let decoder = &layout.layers()[layout.head() + 1..];
+    let decoder = &layout.layers()[layout.network(models::Role::Decoder)];
     decoder
         .iter()
         .map(|layer| 2 * (layer.inputs * layer.outputs) as u64)

@@ -10,10 +10,15 @@ use crate::codes::{mean_of_codes, variance_of_codes};
 use crate::draws::normals_of;
 use crate::entropy_floor::entropy_floor;
 use crate::error::{Result, require_all_finite, require_finite, require_images};
+use crate::sampled::posterior_means;
 use crate::variance_law::variance_law;
 
 /// Index of the sampling stream that gives the ε of [`evaluate`].
 const EVALUATION_STREAM: u64 = 0x6576_616c;
+
+/// First of the sampling streams that give the ε of both of two stochastic
+/// layers.
+const SAMPLED_STREAM: u64 = (0x326c << 32) + 2;
 
 /// Variance of μ_j above which a unit is active (Burda et al. 2016, §5.2).
 pub const ACTIVE_VARIANCE: f64 = 0.01;
@@ -75,23 +80,28 @@ pub struct Evaluation {
     /// −log p(x|z), with one z ~ q(z|x) per image; z is the code itself for
     /// models that do not sample.
     pub reconstruction: f64,
-    /// KL(q(z|x) ‖ p(z)) of a VAE, the penalty ½‖z‖² of `ae-l2`, `None` for `ae`.
+    /// KL(q(z|x) ‖ p(z)) of a VAE, the penalty ½‖z‖² of `ae-l2`, `None` for `ae`;
+    /// of two stochastic layers log q − log p of one sample.
     pub kl: Option<f64>,
     /// −(reconstruction + kl) of a VAE; `None` for the others, which bound no
     /// likelihood.
     pub elbo: Option<f64>,
     /// The terms at z = μ.
     pub at_mean: AtMean,
-    /// `kl` by latent dimension; sums to it.
+    /// `kl` by latent dimension, where it has a closed form; sums to it.
     pub kl_per_dimension: Option<Vec<f64>>,
-    /// Mean of μ_j over images.
+    /// Mean of μ_j over images; of two stochastic layers of E\[h₂|x\], and below.
     pub mean_of_mu: Vec<f64>,
     /// Variance of μ_j over images, n in the denominator.
     pub variance_of_mu: Vec<f64>,
-    /// Var(μ_j) + E σ_j², which training pulls to 1; `None` without σ.
+    /// Var(μ_j) + E σ_j², which training pulls to 1; `None` without σ or
+    /// of two stochastic layers.
     pub variance_law: Option<Vec<f64>>,
     /// Dimensions with Var(μ_j) > 0.01.
     pub active_units: usize,
+    /// The same of the lower of two stochastic layers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub active_units_of_lower: Option<usize>,
     /// Dimensions with more than 0.01 nats of `kl_per_dimension`; differs from
     /// `active_units` only near the thresholds.
     pub active_units_by_kl: Option<usize>,
@@ -123,17 +133,37 @@ pub fn evaluate<'a>(
     let codes = model.encode(images);
     require_finite("the array of codes", &codes.mean.view())?;
     let at_mean = mean_reconstruction(model, codes.mean.view(), images)?;
-    let reconstruction = if kind.is_variational() {
-        let z = sample_codes(&codes, options.seed);
-        mean_reconstruction(model, z.view(), images)?
+    let of_lower = model.spec().architecture.lower.is_some();
+    let (reconstruction, kl_per_dimension, kl) = if of_lower {
+        let (reconstruction, kl) = sampled_losses(model, images, options.seed, 0)?;
+        (reconstruction, None, Some(kl))
     } else {
-        at_mean
+        let reconstruction = if kind.is_variational() {
+            let z = sample_codes(&codes, options.seed);
+            mean_reconstruction(model, z.view(), images)?
+        } else {
+            at_mean
+        };
+        let kl_per_dimension = penalty_per_dimension(kind, &codes)?;
+        let kl = kl_per_dimension.as_ref().map(|terms| terms.iter().sum());
+        (reconstruction, kl_per_dimension, kl)
     };
-    let kl_per_dimension = penalty_per_dimension(kind, &codes)?;
-    let kl = kl_per_dimension
-        .as_ref()
-        .map(|terms| terms.iter().sum::<f64>());
-    let moments = CodeMoments::new(&codes)?;
+    let active = |variances: &[f64]| {
+        let active = variances.iter().filter(|v| **v > ACTIVE_VARIANCE);
+        active.count()
+    };
+    let means = if of_lower {
+        posterior_means(model, images, options.seed)?
+    } else {
+        Vec::new()
+    };
+    let (moments, active_units_of_lower) = match &means[..] {
+        [lower, upper] => {
+            let variances = variance_of_codes(lower.view());
+            (CodeMoments::of_means(upper), Some(active(&variances)))
+        }
+        _ => (CodeMoments::of(&codes)?, None),
+    };
     let floor = if model.spec().likelihood.is_density() {
         None
     } else {
@@ -154,11 +184,8 @@ pub fn evaluate<'a>(
             reconstruction: at_mean,
             kl,
         },
-        active_units: moments
-            .variance
-            .iter()
-            .filter(|v| **v > ACTIVE_VARIANCE)
-            .count(),
+        active_units: active(&moments.variance),
+        active_units_of_lower,
         active_units_by_kl: kl_per_dimension
             .as_ref()
             .map(|terms| terms.iter().filter(|kl| **kl > ACTIVE_KL).count()),
@@ -175,7 +202,8 @@ pub fn evaluate<'a>(
 /// per image: the two terms of the training loss, as logged after an epoch.
 ///
 /// `draw` chooses the noise, so that the draws of different epochs are
-/// independent. The penalty is 0 for `ae`.
+/// independent. The penalty is 0 for `ae`, and log q − log p of both codes of
+/// two stochastic layers.
 ///
 /// # Errors
 /// As [`evaluate`], except that values which are not finite are passed on.
@@ -187,6 +215,11 @@ pub fn sampled_losses<'a>(
 ) -> Result<(f64, f64)> {
     let images = images.into();
     require_images(images, model.spec())?;
+    if model.spec().architecture.lower.is_some() {
+        let noise = stream(seed, Purpose::Sampling, SAMPLED_STREAM + draw);
+        let losses = model.sampled_losses(images, noise);
+        return Ok((losses.reconstruction, losses.kl));
+    }
     let codes = model.encode(images);
     let z = draw_codes(&codes, seed, draw);
     let penalty = penalty_per_dimension(model.spec().kind, &codes)?;
@@ -272,20 +305,24 @@ struct CodeMoments {
 }
 
 impl CodeMoments {
-    fn new(codes: &Codes) -> Result<Self> {
-        if let Some(log_variance) = &codes.log_variance {
-            let law = variance_law(codes.mean.view(), log_variance.view())?;
-            return Ok(Self {
-                mean: law.mean_of_mu,
-                variance: law.variance_of_mu,
-                total: Some(law.total),
-            });
-        }
+    fn of(codes: &Codes) -> Result<Self> {
+        let Some(log_variance) = &codes.log_variance else {
+            return Ok(Self::of_means(&codes.mean));
+        };
+        let law = variance_law(codes.mean.view(), log_variance.view())?;
         Ok(Self {
-            mean: mean_of_codes(&codes.mean.view()).to_vec(),
-            variance: variance_of_codes(codes.mean.view()),
-            total: None,
+            mean: law.mean_of_mu,
+            variance: law.variance_of_mu,
+            total: Some(law.total),
         })
+    }
+
+    fn of_means(means: &Array2<f32>) -> Self {
+        Self {
+            mean: mean_of_codes(&means.view()).to_vec(),
+            variance: variance_of_codes(means.view()),
+            total: None,
+        }
     }
 }
 

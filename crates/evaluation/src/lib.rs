@@ -49,12 +49,12 @@ pub mod prdc;
 pub mod random_codes;
 pub mod rates;
 pub mod round_trip;
+mod sampled;
 pub mod sphericity;
 pub mod statistics;
 pub mod stretch;
 pub mod symmetric;
 pub mod trajectory;
-pub mod two_layers;
 pub mod variance_law;
 
 /// Arrays at the border of this crate.

@@ -92,33 +92,18 @@ impl DecoderNetwork {
 
     /// The decoder of a model, with its likelihood.
     pub fn of_model(model: &Model) -> Self {
-        let parameters = model.parameters();
-        let layout = parameters.layout();
-        let pixels = layout.inputs();
+        let pixels = model.spec().architecture.inputs;
         let log_sigma = match model.log_sigma() {
             Some(of_all) if of_all.len() == 1 => vec![of_all[0]; pixels],
             of_each => of_each.unwrap_or_default(),
         };
-        let layers = layout
-            .decoder()
-            .map(|index| {
-                let layer = &layout.layers()[index];
-                let mut weight = vec![0.0f32; layer.inputs * layer.outputs];
-                layer
-                    .panels()
-                    .unpack_row_major(parameters.weight(index), &mut weight);
-                DenseLayer {
-                    weight: Array2::from_shape_fn((layer.inputs, layer.outputs), |(i, j)| {
-                        f64::from(weight[i * layer.outputs + j])
-                    }),
-                    bias: parameters.bias(index)[..layer.outputs]
-                        .iter()
-                        .map(|&b| f64::from(b))
-                        .collect(),
-                    activation: layer.activation,
-                }
-            })
-            .collect();
+        let layers = model.decoder_layers().into_iter();
+        let layers = layers.map(|layer| DenseLayer {
+            weight: layer.weight.t().mapv(f64::from),
+            bias: layer.bias.mapv(f64::from),
+            activation: layer.activation,
+        });
+        let layers = layers.collect();
         Self {
             layers,
             likelihood: model.spec().likelihood,

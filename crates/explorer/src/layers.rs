@@ -1,7 +1,7 @@
 //! The layers of a model as a page keeps them: weights as multiples of a step
 //! of their row.
 
-use models::{Activation, Model, NamedTensor};
+use models::{Activation, Model};
 use ndarray::{Array1, Array2, ArrayView2};
 
 use crate::manifest::{StoredLayer, StoredWeight};
@@ -23,6 +23,8 @@ pub(crate) struct DenseLayer {
     pub(crate) weight: Array2<f32>,
     pub(crate) bias: Array1<f32>,
     pub(crate) activation: Activation,
+    /// The tensors that its rows are of.
+    tensors: Vec<String>,
     /// What it weighs, for the rounding of its weights.
     pub(crate) inputs: Inputs,
 }
@@ -48,62 +50,39 @@ const SMALL: f64 = 0.1;
 impl Layers {
     /// The layers of a model.
     pub(crate) fn of(model: &Model) -> Self {
-        let layout = model.parameters().layout();
-        let tensors = model.named_tensors();
-        let layer = |index: usize| {
-            let mut values = [Vec::new(), Vec::new()];
-            for (slot, tensor) in layout.tensors().iter().zip(&tensors) {
-                if slot.layer == index {
-                    // μ and its scale are two tensors of one layer.
-                    values[usize::from(slot.is_bias)].extend_from_slice(&tensor.values);
-                }
-            }
-            let [weight, bias] = values;
-            let (outputs, inputs) = (bias.len(), layout.layers()[index].inputs);
-            DenseLayer {
-                weight: Array2::from_shape_vec((outputs, inputs), weight).unwrap_or_default(),
-                bias: bias.into(),
-                activation: layout.layers()[index].activation,
+        let layers = |layers: Vec<models::DenseLayer>| {
+            let layers = layers.into_iter().map(|layer| DenseLayer {
+                weight: layer.weight,
+                bias: layer.bias,
+                activation: layer.activation,
+                tensors: layer.tensors,
                 inputs: Inputs::default(),
-            }
+            });
+            layers.collect()
         };
         Self {
-            encoder: (0..=layout.head()).map(layer).collect(),
-            decoder: layout.decoder().map(layer).collect(),
+            encoder: layers(model.encoder_layers()),
+            decoder: layers(model.decoder_layers()),
         }
     }
 
     /// The model with these layers in place of its own; none of layers of
     /// another model.
     pub(crate) fn put_into(&self, model: &Model) -> Option<Model> {
-        let layout = model.parameters().layout();
-        let mut taken = vec![[0, 0]; layout.layers().len()];
-        let slots = layout.tensors().iter().zip(model.named_tensors());
-        let tensors: Option<Vec<NamedTensor<f32>>> = slots
-            .map(|(slot, mut tensor)| {
-                let decoder = layout.decoder();
-                let layer = if slot.layer <= layout.head() {
-                    self.encoder.get(slot.layer)?
-                } else if decoder.contains(&slot.layer) {
-                    self.decoder.get(slot.layer - decoder.start)?
-                } else {
-                    return Some(tensor);
-                };
-                let values = if slot.is_bias {
-                    layer.bias.as_slice()?
-                } else {
-                    layer.weight.as_slice()?
-                };
-                let first = &mut taken[slot.layer][usize::from(slot.is_bias)];
-                let length = tensor.values.len();
-                tensor
-                    .values
-                    .copy_from_slice(values.get(*first..*first + length)?);
-                *first += length;
-                Some(tensor)
-            })
-            .collect();
-        Model::from_named_tensors(model.spec().clone(), tensors?).ok()
+        let mut tensors = model.named_tensors();
+        for layer in self.encoder.iter().chain(&self.decoder) {
+            let (mut weight, mut bias) = (layer.weight.as_slice()?, layer.bias.as_slice()?);
+            for name in &layer.tensors {
+                for (suffix, rest) in [("weight", &mut weight), ("bias", &mut bias)] {
+                    let name = format!("{name}.{suffix}");
+                    let tensor = tensors.iter_mut().find(|tensor| tensor.name == name)?;
+                    let (values, others) = rest.split_at_checked(tensor.values.len())?;
+                    tensor.values.copy_from_slice(values);
+                    *rest = others;
+                }
+            }
+        }
+        Model::from_named_tensors(model.spec().clone(), tensors).ok()
     }
 
     /// The same, knowing what layers weigh when these rows are encoded and these

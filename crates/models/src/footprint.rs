@@ -9,15 +9,14 @@
 
 use tensor_ops::panels::LANES;
 
-use crate::configuration::{Gradients, MAXIMUM_THREADS, TrainingConfig};
-use crate::gradient::takes_halves;
-use crate::inference::BLOCK_ROWS;
-use crate::layout::Layout;
+use crate::model::inference::{BLOCK_ROWS, decoders, encoders};
+use crate::network::layout::{Layout, Network, Role};
 use crate::objective::Objective;
-use crate::panel_groups::PANELS_AT_ONCE;
-use crate::panel_ownership;
 use crate::spec::{GaussianSigma, Likelihood, ModelSpec};
-use crate::two_layers::{TwoLayerSpec, images_of_block};
+use crate::step::panel_groups::PANELS_AT_ONCE;
+use crate::step::row_blocks::images_of_block;
+use crate::step::{panel_ownership, takes_halves};
+use crate::training::configuration::{Gradients, MAXIMUM_THREADS, TrainingConfig};
 
 /// Bytes of a value of the network.
 const VALUE: f64 = size_of::<f32>() as f64;
@@ -42,85 +41,44 @@ pub struct TrainingFootprint {
 impl TrainingFootprint {
     /// Of training a model on so many images, of `image_bytes` in all.
     ///
-    /// With `rows` the images of a batch and `codes` = rows · samples, a layer
-    /// has `rows` rows up to the head and `codes` rows from the codes on. The
-    /// batch takes
+    /// With `rows` the images of a block and `codes` = rows · samples, a layer
+    /// has `rows` rows in the encoder and `codes` rows in every other network. A
+    /// block takes
     ///
-    /// * of every layer its input and the gradient by its output;
-    /// * the head and the gradient by the codes; ε, σ; three numbers a code;
+    /// * of every layer its output and the gradient by it, which of the last
+    ///   share a place;
+    /// * the pixels, and the places of those that are not zero, at most half a
+    ///   value each;
+    /// * ε; the codes, σ and the gradient by the codes; five numbers a code;
     /// * the widest transposed gradient, of one layer at a time;
-    /// * the places of the pixels that are not zero, at most half a value each;
     ///
-    /// cut among the threads, except on two threads that own half the panels
-    /// each (`panel_halves.rs`): each then has pixels and
-    /// codes of its own, and the partial sums of two layers are kept. The tape
-    /// has a value and a gradient for every number that it records instead.
+    /// and there is a block for every thread or, of two stochastic layers, for
+    /// every few images. On two threads that own half the panels each
+    /// (`panel_halves.rs`) there is one block of all rows for each, but layers
+    /// once, and the partial sums of two of them. The tape has a value and a
+    /// gradient for every number that it records instead.
     #[must_use]
     pub fn of(spec: &ModelSpec, config: &TrainingConfig, images: usize, image_bytes: u64) -> Self {
         let layout = Layout::new(spec);
-        let threads = config.threads.clamp(1, MAXIMUM_THREADS);
-        let batch = Batch {
-            layout: &layout,
-            rows: config.batch.min(images).max(1),
-            samples: config.objective.samples,
-        };
-        let values = match config.gradients {
-            Gradients::Tape => batch.on_the_tape(spec, &config.objective, threads),
-            Gradients::Hand if takes_halves(spec, &config.objective, &layout, threads) => {
-                batch.in_halves()
-            }
-            Gradients::Hand => batch.in_blocks(threads),
-        };
-        Self::new(&layout, config, values + group_values(&layout, threads)).with_images(
-            config,
-            images,
-            image_bytes,
-        )
-    }
-
-    /// Of training a model of two stochastic layers. The batch takes of every
-    /// layer its output and the gradient by it, the codes of both layers twelve
-    /// times over (with ε, σ and gradients), and seven numbers a sample.
-    #[must_use]
-    pub fn of_two_layers(
-        spec: &TwoLayerSpec,
-        config: &TrainingConfig,
-        images: usize,
-        image_bytes: u64,
-    ) -> Self {
-        let layout = spec.layout();
-        let threads = config.threads.clamp(1, MAXIMUM_THREADS);
-        let samples = config.objective.samples;
+        let (objective, threads) = (&config.objective, config.threads.clamp(1, MAXIMUM_THREADS));
         let capacity = config.batch.min(images).max(1);
-        let of_block = images_of_block(capacity, samples, threads);
-        let (rows, blocks) = (of_block as f64, capacity.div_ceil(of_block) as f64);
-        let codes = rows * samples as f64;
-        let of_images = spec.networks().lower_encoder;
-        let layers = layout.layers().iter().enumerate();
-        let chains: f64 = layers
-            .map(|(index, layer)| {
-                let rows = if of_images.contains(&index) {
-                    rows
-                } else {
-                    codes
-                };
-                2.0 * rows * padded(layer.outputs)
-            })
-            .sum();
-        let latent = [spec.lower.latent, spec.upper.latent];
-        let of_codes: f64 = latent
-            .iter()
-            .map(|&latent| 4.5 * codes * padded(latent))
-            .sum();
-        let pixels = 1.5 * rows * padded(spec.lower.inputs);
-        let scratch = widest_output(&layout) * codes.max(LANES as f64);
-        let block = chains + of_codes + pixels + scratch + 8.0 * codes;
-        Self::new(
-            &layout,
-            config,
-            blocks * block + group_values(&layout, threads),
-        )
-        .with_images(config, images, image_bytes)
+        let batch = Batch {
+            spec,
+            layout: &layout,
+            samples: objective.samples,
+        };
+        let of_batch = match config.gradients {
+            Gradients::Tape => batch.on_the_tape(objective, capacity, threads),
+            Gradients::Hand if takes_halves(spec, objective, &layout, threads) => {
+                batch.in_halves(capacity)
+            }
+            Gradients::Hand => {
+                let rows = images_of_block(spec, objective, capacity, threads);
+                capacity.div_ceil(rows) as f64 * batch.block(rows)
+            }
+        };
+        let of_batch = of_batch + group_values(&layout, threads);
+        Self::new(&layout, config, of_batch).with_images(config, images, image_bytes)
     }
 
     fn new(layout: &Layout, config: &TrainingConfig, batch: f64) -> Self {
@@ -156,24 +114,31 @@ impl TrainingFootprint {
 }
 
 /// Bytes of encoding `rows` rows, drawing a code for each and decoding it, as a
-/// pass over the test images does: four numbers for each latent variable of a
-/// row (μ, log σ², ε, z; three without σ), and 128 rows through the layers on every thread.
+/// pass over the test images does, one after the other: 128 rows through the
+/// encoder on every thread with its output for all, two numbers for each latent
+/// variable of a row (μ, log σ²; one without σ); then four (ε and z; three) with
+/// 128 rows through the decoder.
 #[must_use]
 pub fn pass_bytes(spec: &ModelSpec, rows: usize, threads: usize) -> u64 {
     let layout = Layout::new(spec);
-    let layers = layout.layers();
-    // What a layer gives and what the next one takes share a buffer.
-    let taken = layers.iter().skip(1).map(|layer| layer.inputs).chain([0]);
-    let given = layers.iter().map(|layer| layer.outputs);
-    let between: f64 = given
-        .zip(taken)
-        .map(|(given, taken)| padded(given.max(taken)))
-        .sum();
-    let widths = padded(layout.inputs()) + between;
-    let blocks = threads.min(rows.div_ceil(BLOCK_ROWS)) as f64;
-    let blocks = blocks * BLOCK_ROWS.min(rows) as f64 * widths;
-    let numbers = if spec.kind.is_variational() { 4.0 } else { 3.0 };
-    bytes(numbers * rows as f64 * spec.architecture.latent as f64 + blocks)
+    let latent = spec.architecture.latent;
+    let input = padded(layout.inputs().max(latent));
+    let threads = threads.min(rows.div_ceil(BLOCK_ROWS)) as f64;
+    let block_rows = threads * BLOCK_ROWS.min(rows) as f64;
+    let blocks = |roles: &[Role]| {
+        let layers = roles.iter().flat_map(|&role| layout.network(role));
+        let widths = layers.map(|layer| padded(layout.layers()[layer].outputs));
+        block_rows * (input + widths.sum::<f64>())
+    };
+    let codes = rows as f64 * latent as f64;
+    let (of_head, of_codes) = if spec.kind.is_variational() {
+        (2.0, 4.0)
+    } else {
+        (1.0, 3.0)
+    };
+    let encoding = of_head * codes + blocks(encoders(spec));
+    let decoding = of_codes * codes + blocks(decoders(spec));
+    bytes(encoding.max(decoding))
 }
 
 /// Bytes of the parameters of a model alone.
@@ -182,10 +147,10 @@ pub fn parameter_bytes(spec: &ModelSpec) -> u64 {
     bytes(Layout::new(spec).len() as f64)
 }
 
-/// A batch on its way through a model of one layer.
+/// A batch on its way through a model.
 struct Batch<'a> {
+    spec: &'a ModelSpec,
     layout: &'a Layout,
-    rows: usize,
     samples: usize,
 }
 
@@ -194,72 +159,79 @@ impl Batch<'_> {
         rows as f64 * self.samples as f64
     }
 
-    /// Rows of a layer when `rows` images go through it.
-    fn rows_of(&self, layer: usize, rows: usize) -> f64 {
-        if layer > self.layout.head() {
-            self.codes(rows)
-        } else {
-            rows as f64
-        }
+    /// The outputs of all layers when `rows` images go through them.
+    fn outputs(&self, rows: usize) -> f64 {
+        let networks = self.layout.networks().iter();
+        let of_network = |network: &Network| {
+            let rows = match network.role {
+                Role::Encoder => rows as f64,
+                _ => self.codes(rows),
+            };
+            let layers = self.layout.layers()[network.layers.clone()].iter();
+            rows * layers.map(|layer| padded(layer.outputs)).sum::<f64>()
+        };
+        networks.map(of_network).sum()
     }
 
-    /// The sum over the layers of what `of` says of a layer and its rows.
-    fn sum(&self, rows: usize, of: impl Fn(usize, usize) -> f64) -> f64 {
-        let layers = self.layout.layers().iter().enumerate();
-        layers
-            .map(|(index, layer)| self.rows_of(index, rows) * of(layer.inputs, layer.outputs))
-            .sum()
+    /// The outputs of the decoder's last layer.
+    fn last_outputs(&self, rows: usize) -> f64 {
+        let last = self.layout.network(Role::Decoder).end - 1;
+        self.codes(rows) * padded(self.layout.layers()[last].outputs)
     }
 
-    /// Codes in panels, ε and σ, and three numbers a code.
-    fn latent(&self, rows: usize) -> f64 {
-        let latent = self.layout.latent();
-        let codes = self.codes(rows);
-        codes * (padded(latent) + latent as f64 + 3.0) + rows as f64 * latent as f64
+    /// What every block has of its own: pixels, ε, codes and their gradients.
+    fn of_codes(&self, rows: usize) -> f64 {
+        let architecture = &self.spec.architecture;
+        let (images, codes) = (rows as f64, self.codes(rows));
+        let latent = padded(architecture.latent);
+        let of_latent = match &architecture.lower {
+            None => images * latent + 2.0 * codes * latent,
+            Some(lower) => {
+                let lower = padded(lower.latent);
+                images * lower + codes * (4.0 * lower + 3.0 * latent)
+            }
+        };
+        let noise = codes * architecture.noise_width() as f64;
+        1.5 * images * padded(self.layout.inputs()) + of_latent + noise + 5.0 * codes
     }
 
-    fn head(&self) -> f64 {
-        padded(self.layout.layers()[self.layout.head()].outputs)
+    fn scratch(&self, rows: usize) -> f64 {
+        widest_output(self.layout) * padded_rows(self.codes(rows))
     }
 
-    /// One block of rows for each thread.
-    fn in_blocks(&self, threads: usize) -> f64 {
-        let blocks = threads.min(self.rows);
-        let rows = self.rows.div_ceil(blocks);
-        let layers = self.sum(rows, |inputs, outputs| padded(inputs) + padded(outputs));
-        let scratch = widest_output(self.layout) * padded_rows(self.codes(rows));
-        let support = 0.5 * rows as f64 * padded(self.layout.inputs());
-        let head = rows as f64 * self.head();
-        blocks as f64 * (layers + self.latent(rows) + head + scratch + support)
+    /// One block of rows, taken through all layers by one thread.
+    fn block(&self, rows: usize) -> f64 {
+        let activations = 2.0 * self.outputs(rows) - self.last_outputs(rows);
+        activations + self.of_codes(rows) + self.scratch(rows)
     }
 
     /// Every weight matrix cut in two.
-    fn in_halves(&self) -> f64 {
-        let rows = self.rows as f64;
+    fn in_halves(&self, rows: usize) -> f64 {
         let threads = panel_ownership::THREADS as f64;
-        let layers = self.sum(self.rows, |_, outputs| 2.0 * padded(outputs))
-            - rows * padded(self.layout.inputs());
-        let partials = 2.0 * threads * widest_input(self.layout) * padded_rows(rows);
-        let scratch = widest_output(self.layout) * padded_rows(rows);
-        let pixels = 1.5 * rows * padded(self.layout.inputs());
-        let codes = self.latent(self.rows) + rows * (padded(self.layout.latent()) + self.head());
-        layers + partials + threads * (pixels + codes + scratch)
+        let activations = 2.0 * self.outputs(rows) - self.last_outputs(rows);
+        let partials = 2.0 * threads * widest_input(self.layout) * padded_rows(rows as f64);
+        let own = self.of_codes(rows) + rows as f64 * self.head() + self.scratch(rows);
+        activations + partials + threads * own
+    }
+
+    fn head(&self) -> f64 {
+        let head = self.layout.network(Role::Encoder).end - 1;
+        padded(self.layout.layers()[head].outputs)
     }
 
     /// A value and a gradient of what is recorded: the outputs of the layers,
-    /// and as many arrays of pixels and of codes as likelihood and latent pass
-    /// have steps in `tape.rs`. Free bits have a single tape for the batch.
-    fn on_the_tape(&self, spec: &ModelSpec, objective: &Objective, threads: usize) -> f64 {
-        let blocks = if objective.free_bits > 0.0 {
+    /// and as many arrays of pixels and of codes as likelihood and latent
+    /// program have steps. Free bits have a single tape for the batch.
+    fn on_the_tape(&self, objective: &Objective, capacity: usize, threads: usize) -> f64 {
+        let blocks = if objective.is_of_batch() {
             1
         } else {
-            threads.min(self.rows)
+            threads.min(capacity)
         };
-        let rows = self.rows.div_ceil(blocks);
+        let rows = capacity.div_ceil(blocks);
         let (images, codes) = (rows as f64, self.codes(rows));
-        let (inputs, latent) = (self.layout.inputs(), self.layout.latent());
-        let layers = self.sum(rows, |_, outputs| 2.0 * padded(outputs));
-        let of_pixels = match spec.likelihood {
+        let (inputs, latent) = (self.layout.inputs(), self.spec.architecture.latent);
+        let of_pixels = match self.spec.likelihood {
             Likelihood::Bernoulli => padded(inputs),
             Likelihood::ContinuousBernoulli => 9.0 * inputs as f64,
             Likelihood::Gaussian { sigma, .. } => match sigma {
@@ -273,10 +245,19 @@ impl Batch<'_> {
         } else {
             0.0
         };
-        let of_codes = 6.0 * latent as f64 + 2.0 * padded(latent);
-        let of_images = 26.0 * latent as f64 + 1.5 * padded(inputs) + 2.0 * self.head();
+        let (of_codes, of_images) = match &self.spec.architecture.lower {
+            None => (
+                6.0 * latent as f64 + 2.0 * padded(latent),
+                26.0 * latent as f64,
+            ),
+            Some(lower) => (
+                26.0 * (lower.latent + latent) as f64,
+                10.0 * lower.latent as f64,
+            ),
+        };
+        let of_images = of_images + 1.5 * padded(inputs) + 2.0 * self.head();
         let scratch = widest_output(self.layout) + widest_input(self.layout);
-        let block = layers
+        let block = 2.0 * self.outputs(rows)
             + codes * (of_pixels + targets + of_codes)
             + images * of_images
             + scratch * padded_rows(codes);

@@ -30,69 +30,48 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-mod aligned;
-mod batch;
-mod checkpoint;
-mod clipping;
-mod configuration;
-mod contraction;
-mod data_treatment;
-mod exchange;
 pub mod footprint;
-mod gradient;
-mod image_decoder;
+
+mod files;
 mod images;
-mod importance;
-mod inference;
-mod initialisation;
 mod latent;
-mod layout;
 mod likelihood;
 mod model;
+mod named;
+mod network;
 mod objective;
-mod optimiser;
-mod panel_groups;
-mod panel_halves;
-mod panel_ownership;
-mod parameters;
-mod row_block;
-mod row_blocks;
-mod schedule;
-mod shared_images;
 mod spec;
-mod standardisation;
-mod state;
-pub mod streams;
-mod tape;
-mod trainer;
-pub mod two_layers;
+mod step;
+mod training;
 
 /// Arrays at the border of this crate.
 pub use ndarray;
 
-pub use aligned::AlignedBuffer;
-pub use batch::{BatchPixels, BatchSource, IndexedBatch, ValueBatch};
-pub use checkpoint::{Attachments, CheckpointError, read_attachments};
-pub use clipping::ClippedGradient;
-pub use configuration::{
+pub use files::checkpoint::{Attachments, CheckpointError, read_attachments};
+pub use images::shared_images::{SharedImages, SharedPixels};
+pub use images::standardisation::{Standardisation, StandardisationError};
+pub use images::{Images, PixelRows, RowMajorImages};
+pub use model::Model;
+pub use model::dense::DenseLayer;
+pub use model::inference::Codes;
+pub use model::samples::ImportanceSampler;
+pub use network::initialisation::{Initialisation, UnknownInitialisation};
+pub use network::layout::{Layout, LinearLayer, Network, Role, TensorSlot};
+pub use network::parameters::{NamedTensor, Parameters, TensorError};
+pub use objective::{Bound, MAXIMUM_SAMPLES, Objective};
+pub use spec::{
+    Activation, Architecture, GaussianMean, GaussianSigma, Likelihood, LowerLayer, MAXIMUM_WIDTH,
+    ModelKind, ModelSpec, PosteriorScale, SpecError,
+};
+pub use step::{GradientWorkspace, LossSums, Losses};
+pub use tensor_ops::AlignedBuffer;
+pub use training::batch::{BatchPixels, BatchSource, IndexedBatch, ValueBatch};
+pub use training::clipping::ClippedGradient;
+pub use training::configuration::{
     AdamConstants, ConfigurationError, Gradients, MAXIMUM_THREADS, TrainingConfig,
 };
-pub use data_treatment::DataTreatment;
-pub use gradient::{GradientWorkspace, LossSums, Losses};
-pub use image_decoder::ImageDecoder;
-pub use images::{Images, PixelRows, RowMajorImages};
-pub use inference::Codes;
-pub use initialisation::{Initialisation, UnknownInitialisation};
-pub use layout::{Layout, LinearLayer, TensorSlot};
-pub use model::Model;
-pub use objective::{Bound, MAXIMUM_SAMPLES, Objective};
-pub use optimiser::{Moments, OptimiserStep};
-pub use parameters::{NamedTensor, Parameters, TensorError};
-pub use schedule::{Schedule, iwae_epochs};
-pub use shared_images::{SharedImages, SharedPixels};
-pub use spec::{
-    Activation, Architecture, GaussianMean, GaussianSigma, Likelihood, MAXIMUM_WIDTH, ModelKind,
-    ModelSpec, PosteriorScale, SpecError,
-};
-pub use standardisation::{Standardisation, StandardisationError};
-pub use trainer::{Diverged, EpochLosses, Progress, Trainer, TrainerError};
+pub use training::data_treatment::DataTreatment;
+pub use training::optimiser::{Moments, OptimiserStep};
+pub use training::schedule::{Schedule, iwae_epochs};
+pub use training::streams;
+pub use training::trainer::{Diverged, EpochLosses, Progress, Trainer, TrainerError};

@@ -3,7 +3,6 @@
 use std::sync::{Arc, Barrier};
 
 use allocation_meter::Meter;
-use models::two_layers::{TwoLayerModel, TwoLayerTrainer};
 use models::{
     DataTreatment, Gradients, Initialisation, Model, ModelKind, ModelSpec, Objective, Schedule,
     SharedImages, Trainer, TrainingConfig,
@@ -102,11 +101,11 @@ fn steps_after_the_first_allocate_nothing() {
             clip_norm: None,
             ..elaborate.clone()
         };
-        two_layer_trainer(images.clone(), config)
+        trainer_of("784-64-20/20-12-3", images.clone(), config, "bernoulli")
     });
     let pools = trainers.iter().map(Trainer::pool);
     pools
-        .chain(of_two_layers.iter().map(TwoLayerTrainer::pool))
+        .chain(of_two_layers.iter().map(Trainer::pool))
         .for_each(wake_every_thread);
     for trainer in &mut of_two_layers {
         let mut counts = Vec::with_capacity(100);
@@ -158,16 +157,19 @@ fn assert_none_allocated(counts: &[usize], steps: usize, what: &str) {
     }
 }
 
-fn two_layer_trainer(images: Arc<[u8]>, config: TrainingConfig) -> TwoLayerTrainer {
-    let spec = "784-64-20/20-12-3".parse().unwrap();
-    let model = TwoLayerModel::new(spec, Initialisation::Glorot, 1).unwrap();
-    TwoLayerTrainer::new(model, config, images).unwrap()
+fn trainer(images: impl Into<SharedImages>, config: TrainingConfig, likelihood: &str) -> Trainer {
+    trainer_of("784-64-20-2", images, config, likelihood)
 }
 
-fn trainer(images: impl Into<SharedImages>, config: TrainingConfig, likelihood: &str) -> Trainer {
+fn trainer_of(
+    architecture: &str,
+    images: impl Into<SharedImages>,
+    config: TrainingConfig,
+    likelihood: &str,
+) -> Trainer {
     let spec = ModelSpec {
         kind: ModelKind::Vae,
-        architecture: "784-64-20-2".parse().unwrap(),
+        architecture: architecture.parse().unwrap(),
         likelihood: likelihood.parse().unwrap(),
         posterior_scale: Default::default(),
     };

@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 
 use autodiff::{Tape, Var};
-use models::two_layers::{TwoLayerModel, TwoLayerSpec, TwoLayerWorkspace};
 use models::{
-    Activation, Bound, Initialisation, Likelihood, LossSums, Objective, Parameters, ValueBatch,
+    Activation, Bound, GradientWorkspace, Gradients, Initialisation, Likelihood, LossSums, Model,
+    ModelKind, ModelSpec, Objective, Parameters, ValueBatch,
 };
 use ndarray::{Array2, ArrayView, ArrayView2};
 use tensor_ops::parallel::ThreadPool;
@@ -14,7 +14,7 @@ use tensor_ops::random::{Stream, fill_normal, fill_uniform};
 
 /// A batch of five images of a model with random weights, in f64.
 struct Problem {
-    spec: TwoLayerSpec,
+    spec: ModelSpec,
     objective: Objective,
     parameters: Parameters<f64>,
     pixels: Vec<f64>,
@@ -25,12 +25,17 @@ const IMAGES: usize = 5;
 
 impl Problem {
     fn new(architecture: &str, likelihood: &str, objective: Objective) -> Self {
-        let mut spec: TwoLayerSpec = architecture.parse().unwrap();
-        spec.likelihood = likelihood.parse().unwrap();
-        let model = TwoLayerModel::new(spec.clone(), Initialisation::PyTorchUniform, 3).unwrap();
+        let mut spec = ModelSpec {
+            kind: ModelKind::Vae,
+            architecture: architecture.parse().unwrap(),
+            likelihood: likelihood.parse().unwrap(),
+            posterior_scale: Default::default(),
+        };
+        spec.architecture.activation = Activation::Tanh;
+        let model = Model::new(spec.clone(), Initialisation::PyTorchUniform, 3).unwrap();
         let codes = IMAGES * objective.samples;
         let mut problem = Self {
-            pixels: vec![0.0; IMAGES * spec.lower.inputs],
+            pixels: vec![0.0; IMAGES * spec.architecture.inputs],
             noise: vec![0.0; codes * spec.noise_width()],
             parameters: model.parameters().cast(),
             spec,
@@ -43,11 +48,23 @@ impl Problem {
 
     /// The sums over the batch, and the gradient of the mean loss.
     fn by_hand(&self, parameters: &Parameters<f64>, threads: usize) -> (LossSums, Parameters<f64>) {
+        self.by(Gradients::Hand, parameters, threads)
+    }
+
+    /// The same by either way to a gradient.
+    fn by(
+        &self,
+        gradients: Gradients,
+        parameters: &Parameters<f64>,
+        threads: usize,
+    ) -> (LossSums, Parameters<f64>) {
         let pool = ThreadPool::new(threads).unwrap();
         let layout = parameters.layout().clone();
         let (spec, objective) = (&self.spec, &self.objective);
+        let capacity = IMAGES + 2;
+        let of_layout = layout.clone();
         let mut workspace =
-            TwoLayerWorkspace::new(spec, objective, layout.clone(), IMAGES + 2, threads);
+            GradientWorkspace::new(spec, objective, of_layout, gradients, capacity, threads);
         let batch = ValueBatch {
             rows: IMAGES,
             pixels: &self.pixels,
@@ -73,7 +90,7 @@ impl Problem {
             variables.insert(tensor.name, variable);
         }
         let samples = self.objective.samples;
-        let (inputs, width) = (self.spec.lower.inputs, self.spec.noise_width());
+        let (inputs, width) = (self.spec.architecture.inputs, self.spec.noise_width());
         let constant = |tape: &mut Tape<'_, f64>, values: &[f64], columns: usize| {
             let shape = (values.len() / columns, columns);
             let view = ArrayView2::from_shape(shape, values).unwrap();
@@ -87,15 +104,17 @@ impl Problem {
             .collect();
         let x = constant(&mut tape, &repeated, inputs);
         let noise = constant(&mut tape, &self.noise, width);
-        let split = self.spec.lower.latent;
+        let split = self.spec.architecture.decoded();
         let epsilon_1 = tape.slice(noise, 1, 0..split).unwrap();
         let epsilon_2 = tape.slice(noise, 1, split..width).unwrap();
 
         let network = Network {
             variables: &variables,
-            activation: self.spec.lower.activation,
+            activation: self.spec.architecture.activation,
         };
-        let (lower, upper) = (self.spec.lower.hidden.len(), self.spec.upper.hidden.len());
+        let architecture = &self.spec.architecture;
+        let above = &architecture.lower.as_ref().unwrap().upper_hidden;
+        let (lower, upper) = (architecture.hidden.len(), above.len());
         let (mu_1, sigma_1) =
             network.gaussian(&mut tape, "encoder_1", lower, x, ["mu_1", "log_var_1"]);
         let h1 = sampled(&mut tape, mu_1, sigma_1, epsilon_1);
@@ -239,7 +258,7 @@ fn close(a: f64, b: f64, relative: f64) -> bool {
 #[test]
 fn loss_and_gradient_are_those_of_the_tape() {
     for problem in problems() {
-        let what = format!("{} {}", problem.spec, problem.objective);
+        let what = format!("{} {}", problem.spec.architecture, problem.objective);
         let (sums, gradient) = problem.by_hand(&problem.parameters, 2);
         let (loss, expected) = problem.on_the_tape();
         let found = sums.means().loss;
@@ -254,6 +273,30 @@ fn loss_and_gradient_are_those_of_the_tape() {
         let named = gradient.named_tensors();
         let values = named.iter().flat_map(|tensor| &tensor.values);
         assert!(close(total, values.map(|g| g.abs()).sum(), 1e-12), "{what}");
+    }
+}
+
+/// The model's own program on the tape is the one that stands above.
+#[test]
+fn the_recorded_program_gives_the_same_gradient() {
+    for problem in problems() {
+        let what = format!("{} {}", problem.spec.architecture, problem.objective);
+        let (sums, gradient) = problem.by_hand(&problem.parameters, 1);
+        for threads in [1, 3] {
+            let recorded = problem.by(Gradients::Tape, &problem.parameters, threads);
+            let found = recorded.0;
+            for (a, b) in [
+                (found.loss, sums.loss),
+                (found.reconstruction, sums.reconstruction),
+                (found.kl, sums.kl),
+            ] {
+                assert!(close(a, b, 1e-12), "{what}: {a} {b}");
+            }
+            let pairs = recorded.1.as_slice().iter().zip(gradient.as_slice());
+            for (&a, &b) in pairs {
+                assert!(close(a, b, 1e-11), "{what}: {a} {b}");
+            }
+        }
     }
 }
 
@@ -283,7 +326,7 @@ fn gradient_is_that_of_finite_differences() {
             let named = gradient.named_tensors();
             let values = named.iter().flat_map(|tensor| &tensor.values);
             let found: f64 = values.zip(&step).map(|(g, s)| g * s).sum();
-            let what = format!("{} {}", problem.spec, problem.objective);
+            let what = format!("{} {}", problem.spec.architecture, problem.objective);
             let error = (found - expected).abs() / scale;
             assert!(error < 1e-7, "{what}: {found} {expected}");
         }

@@ -7,9 +7,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use models::streams::{Purpose, stream};
-use models::two_layers::{TwoLayerModel, TwoLayerSampler, TwoLayerSpec, TwoLayerTrainer};
 use models::{
-    DataTreatment, Gradients, Initialisation, Objective, Schedule, SharedPixels, TrainingConfig,
+    Activation, Architecture, DataTreatment, Images, ImportanceSampler, Initialisation, Layout,
+    Model, ModelKind, ModelSpec, Objective, Role, Schedule, SharedPixels, Trainer, TrainingConfig,
 };
 use ndarray::{Array2, ArrayView2, ShapeBuilder};
 use tensor_ops::parallel::ThreadPool;
@@ -41,21 +41,36 @@ fn config(objective: Objective) -> TrainingConfig {
     }
 }
 
-fn trainer(config: TrainingConfig) -> TwoLayerTrainer {
-    let spec = "144-20-6/6-10-3".parse().unwrap();
-    let mut model = TwoLayerModel::new(spec, Initialisation::Glorot, 5).unwrap();
-    let images = images(110);
-    model.set_output_bias_to_mean(SharedPixels::from(images.clone()).images(SIDE * SIDE));
-    TwoLayerTrainer::new(model, config, images).unwrap()
+fn spec(architecture: &str, likelihood: &str) -> ModelSpec {
+    let mut spec = ModelSpec {
+        kind: ModelKind::Vae,
+        architecture: architecture.parse().unwrap(),
+        likelihood: likelihood.parse().unwrap(),
+        posterior_scale: Default::default(),
+    };
+    spec.architecture.activation = Activation::Tanh;
+    spec
 }
 
-fn train(trainer: &mut TwoLayerTrainer, steps: usize) {
+fn trainer(config: TrainingConfig) -> Trainer {
+    let mut model = Model::new(
+        spec("144-20-6/6-10-3", "bernoulli"),
+        Initialisation::Glorot,
+        5,
+    )
+    .unwrap();
+    let images = images(110);
+    model.set_output_bias_to_mean(SharedPixels::from(images.clone()).images(SIDE * SIDE));
+    Trainer::new(model, config, images).unwrap()
+}
+
+fn train(trainer: &mut Trainer, steps: usize) {
     for _ in 0..steps {
         trainer.run_steps(1, &mut |_| true).unwrap();
     }
 }
 
-fn bytes(trainer: &TwoLayerTrainer, folder: &Path) -> (Vec<u8>, Vec<u8>) {
+fn bytes(trainer: &Trainer, folder: &Path) -> (Vec<u8>, Vec<u8>) {
     let (model, state) = (
         folder.join("model.safetensors"),
         folder.join("state.safetensors"),
@@ -117,14 +132,14 @@ fn training_learns_and_more_samples_tighten_the_bound() {
     let images = ArrayView2::from_shape((30, SIDE * SIDE), &binary).unwrap();
     let noise = stream(1, Purpose::Sampling, 0);
     let elbo = model.sampled_losses(images, noise);
-    let mut sampler = TwoLayerSampler::new(model, 64);
+    let mut sampler = ImportanceSampler::new(model, 64);
     let mut bound = |samples: usize| {
         let of_image = |image: usize| {
             let mut log_weights = vec![0.0; samples];
             let noise = stream(1, Purpose::Sampling, 1 + image as u64);
-            let pixels = images.row(image).to_vec();
+            sampler.set_image(Images::from(images).slice_rows(image..image + 1));
             for (block, out) in log_weights.chunks_mut(64).enumerate() {
-                sampler.log_weights(&pixels, noise, 64 * block, out);
+                sampler.log_weights(noise, 64 * block, out);
             }
             let largest = log_weights.iter().copied().fold(f64::MIN, f64::max);
             let sum: f64 = log_weights.iter().map(|w| (w - largest).exp()).sum();
@@ -141,14 +156,18 @@ fn training_learns_and_more_samples_tighten_the_bound() {
 #[test]
 fn a_sample_has_the_same_weight_in_any_block() {
     let trainer = trainer(config(Objective::ELBO));
-    let pixels = &images(1)[..];
+    let pixels = images(1);
+    let image = ArrayView2::from_shape((1, SIDE * SIDE), &pixels).unwrap();
     let noise = stream(4, Purpose::Sampling, 9);
     let mut whole = vec![0.0; 37];
-    TwoLayerSampler::new(trainer.model(), 37).log_weights(pixels, noise, 0, &mut whole);
+    let mut sampler = ImportanceSampler::new(trainer.model(), 37);
+    sampler.set_image(image);
+    sampler.log_weights(noise, 0, &mut whole);
     let mut parts = vec![0.0; 37];
-    let mut sampler = TwoLayerSampler::new(trainer.model(), 10);
+    let mut sampler = ImportanceSampler::new(trainer.model(), 10);
+    sampler.set_image(image);
     for (block, out) in parts.chunks_mut(10).enumerate() {
-        sampler.log_weights(pixels, noise, 10 * block, out);
+        sampler.log_weights(noise, 10 * block, out);
     }
     assert_eq!(whole, parts);
     assert!(whole[0] != whole[1]);
@@ -156,18 +175,23 @@ fn a_sample_has_the_same_weight_in_any_block() {
 
 /// A model from PyTorch's tensors by plain loops in f64.
 struct Reference {
-    spec: TwoLayerSpec,
+    spec: ModelSpec,
     tensors: BTreeMap<String, Vec<f64>>,
 }
 
 impl Reference {
-    fn new(model: &TwoLayerModel) -> Self {
+    fn new(model: &Model) -> Self {
         let widen = |values: Vec<f32>| values.into_iter().map(f64::from).collect();
         let tensors = model.named_tensors().into_iter();
         Self {
             spec: model.spec().clone(),
             tensors: tensors.map(|t| (t.name, widen(t.values))).collect(),
         }
+    }
+
+    fn upper_layers(&self) -> usize {
+        let lower = self.spec.architecture.lower.as_ref();
+        lower.unwrap().upper_hidden.len()
     }
 
     fn linear(&self, name: &str, x: &[f64]) -> Vec<f64> {
@@ -193,26 +217,26 @@ impl Reference {
     }
 
     fn lower_posterior(&self, x: &[f64]) -> [Vec<f64>; 2] {
-        let layers = self.spec.lower.hidden.len();
+        let layers = self.spec.architecture.hidden.len();
         self.gaussian("encoder_1", layers, ["mu_1", "log_var_1"], x)
     }
 
     fn upper_posterior(&self, h1: &[f64]) -> [Vec<f64>; 2] {
-        let layers = self.spec.upper.hidden.len();
+        let layers = self.upper_layers();
         self.gaussian("encoder_2", layers, ["mu_2", "log_var_2"], h1)
     }
 
     /// log w of an image with the ε of h₁, then of h₂.
     fn log_weight(&self, x: &[f64], epsilon: &[f64]) -> f64 {
-        let (epsilon_1, epsilon_2) = epsilon.split_at(self.spec.lower.latent);
+        let (epsilon_1, epsilon_2) = epsilon.split_at(self.spec.architecture.decoded());
         let q1 = self.lower_posterior(x);
         let h1 = code(&q1, epsilon_1);
         let q2 = self.upper_posterior(&h1);
         let h2 = code(&q2, epsilon_2);
         let heads = ["prior_mu", "prior_log_var"];
-        let prior = self.gaussian("prior", self.spec.upper.hidden.len(), heads, &h2);
+        let prior = self.gaussian("prior", self.upper_layers(), heads, &h2);
         let standard = [vec![0.0; h2.len()], vec![0.0; h2.len()]];
-        let layers = self.spec.lower.hidden.len();
+        let layers = self.spec.architecture.hidden.len();
         let hidden = self.hidden("decoder", layers, &h1);
         let logits = self.linear(&format!("decoder.{}", 2 * layers), &hidden);
         let pixels = logits.iter().zip(x);
@@ -248,12 +272,13 @@ fn log_weights_in_f32_are_those_in_f64() {
     train(&mut trainer, 40);
     let reference = Reference::new(trainer.model());
     let width = reference.spec.noise_width();
-    let mut sampler = TwoLayerSampler::new(trainer.model(), 50);
+    let mut sampler = ImportanceSampler::new(trainer.model(), 50);
     let mut largest = 0.0_f64;
     for (index, image) in images(10).chunks_exact(SIDE * SIDE).enumerate() {
         let noise = stream(6, Purpose::Sampling, index as u64);
         let mut found = [0.0; 50];
-        sampler.log_weights(image, noise, 0, &mut found);
+        sampler.set_image(ArrayView2::from_shape((1, SIDE * SIDE), image).unwrap());
+        sampler.log_weights(noise, 0, &mut found);
         let mut deviates = vec![0.0_f64; 50 * width];
         fill_normal(&mut deviates, noise, 0);
         let x = widened(image);
@@ -268,23 +293,26 @@ fn log_weights_in_f32_are_those_in_f64() {
 
 #[test]
 fn head_and_decoder_of_a_layout_are_those_of_the_lower_layer() {
-    let spec: TwoLayerSpec = "144-20-6/6-10-9-3".parse().unwrap();
-    let layout = spec.layout();
+    let layout = Layout::new(&spec("144-20-6/6-10-9-3", "bernoulli"));
     let layers = layout.layers();
-    assert_eq!(layers[layout.head()].inputs, 20);
+    let head = layout.network(Role::Encoder).end - 1;
+    assert_eq!(layers[head].inputs, 20);
     let names = |layer: usize| {
         let slots = layout.tensors().iter();
         let of_layer = slots.filter(move |slot| slot.layer == layer);
         of_layer.map(|slot| &slot.name[..]).collect::<Vec<_>>()
     };
-    assert!(names(layout.head()).contains(&"mu_1.weight"));
-    let decoder = layout.decoder();
+    assert!(names(head).contains(&"mu_1.weight"));
+    let decoder = layout.network(Role::Decoder);
     assert_eq!(
         (layers[decoder.start].inputs, decoder.end),
         (6, layers.len())
     );
     assert_eq!(names(decoder.start)[0], "decoder.0.weight");
-    assert_eq!((layout.inputs(), layout.latent()), (144, 6));
+    assert_eq!(layout.inputs(), 144);
+    let networks = layout.networks().iter();
+    let networks: Vec<_> = networks.map(|network| network.layers.clone()).collect();
+    assert_eq!(networks, [0..2, 2..5, 5..8, 8..10]);
 }
 
 #[test]
@@ -295,7 +323,10 @@ fn posterior_means_are_those_of_the_networks() {
     let grey = images(200);
     let images = ArrayView2::from_shape((200, SIDE * SIDE), &grey).unwrap();
     let noise = stream(2, Purpose::Sampling, 0);
-    let [lower, upper] = model.posterior_means(images, 7, noise);
+    let means = model.posterior_means(images, 7, noise);
+    let [lower, upper] = &means[..] else {
+        panic!("{} layers", means.len());
+    };
     assert_eq!((lower.dim(), upper.dim()), ((200, 6), (200, 3)));
     let reference = Reference::new(model);
     let mut deviates = vec![0.0_f64; 200 * 7 * 9];
@@ -323,10 +354,10 @@ fn posterior_means_are_those_of_the_networks() {
     let columns = Array2::from_shape_fn((200, SIDE * SIDE).f(), |at| images[at]);
     let pool = ThreadPool::new(3).unwrap();
     let again = pool.install(|| model.posterior_means(columns.view(), 7, noise));
-    assert_eq!([lower.clone(), upper], again);
+    assert_eq!(means, again);
     // μ₁ does not depend on the noise.
     let other = model.posterior_means(images, 2, stream(3, Purpose::Sampling, 0));
-    assert_eq!(lower, other[0]);
+    assert_eq!(*lower, other[0]);
 }
 
 #[test]
@@ -338,16 +369,10 @@ fn models_are_written_and_read_and_states_of_other_runs_are_refused() {
     let metadata = BTreeMap::from([("step".to_owned(), "2".to_owned())]);
     first.model().save(&model, &metadata).unwrap();
     first.save_state(&state, &Default::default()).unwrap();
-    let (read, found) = TwoLayerModel::load(&model).unwrap();
+    let (read, found) = Model::load_with_metadata(&model).unwrap();
     assert_eq!((&read, &found["step"][..]), (first.model(), "2"));
     assert!(
-        models::Model::load(&model)
-            .unwrap_err()
-            .to_string()
-            .contains("format")
-    );
-    assert!(
-        TwoLayerModel::load(&state)
+        Model::load(&state)
             .unwrap_err()
             .to_string()
             .contains("format")
@@ -368,34 +393,35 @@ fn models_are_written_and_read_and_states_of_other_runs_are_refused() {
 #[test]
 fn what_two_layers_cannot_have_is_refused() {
     for (text, expected) in [
-        ("784-200-100", "784-200-200-100/100-100-100-50"),
+        ("784-200-100/", "784-200-200-100/100-100-100-50"),
         ("784-200-100/99-50", "from h1 to h2"),
         ("784-0-100/100-50", "width 0"),
     ] {
-        let message = text.parse::<TwoLayerSpec>().unwrap_err().to_string();
+        let message = text.parse::<Architecture>().unwrap_err().to_string();
         assert!(message.contains(expected), "{message}");
     }
-    let mut spec = TwoLayerSpec::table_1();
-    assert_eq!(spec.to_string().parse(), Ok(spec.clone()));
-    spec.likelihood = "gaussian/scalar".parse().unwrap();
-    let message = spec.validate().unwrap_err().to_string();
+    let table_1: Architecture = "784-200-200-100/100-100-100-50".parse().unwrap();
+    assert_eq!(table_1.to_string().parse(), Ok(table_1.clone()));
+    let mut other = spec("4-3/3-2", "gaussian/scalar");
+    assert_eq!(other.validate(), Ok(()));
+    other.kind = ModelKind::Ae;
+    let message = other.validate().unwrap_err().to_string();
     assert!(
-        message.contains("scalar") && message.contains("a number"),
+        message.contains("ae has two stochastic layers"),
         "{message}"
     );
 
     let refused = |change: &dyn Fn(&mut TrainingConfig)| {
         let mut config = config(Objective::ELBO);
         change(&mut config);
-        let spec = "144-6/6-3".parse().unwrap();
-        let model = TwoLayerModel::new(spec, Initialisation::Glorot, 5).unwrap();
-        let error = TwoLayerTrainer::new(model, config, images(5)).unwrap_err();
+        let model = Model::new(spec("144-6/6-3", "bernoulli"), Initialisation::Glorot, 5).unwrap();
+        let error = Trainer::new(model, config, images(5)).unwrap_err();
         error.to_string()
     };
     assert!(refused(&|config| config.objective.beta = 2.0).contains("beta 2"));
     assert!(refused(&|config| config.objective.samples = 0).contains("samples is 0"));
-    assert!(refused(&|config| config.clip_norm = Some(1.0)).contains("clip norm"));
-    assert!(refused(&|config| config.gradients = Gradients::Tape).contains("tape"));
+    assert!(refused(&|config| config.objective.free_bits = 0.1).contains("free bits 0.1"));
+    assert!(refused(&|config| config.clip_norm = Some(0.0)).contains("clip norm"));
 }
 
 #[test]
@@ -437,9 +463,8 @@ fn losses_that_are_not_finite_are_told_apart() {
             "reconstruction",
         ),
     ] {
-        let mut spec: TwoLayerSpec = "144-20-6/6-10-3".parse().unwrap();
-        spec.likelihood = likelihood.parse().unwrap();
-        let plain = TwoLayerModel::new(spec.clone(), Initialisation::Glorot, 5).unwrap();
+        let of_case = spec("144-20-6/6-10-3", likelihood);
+        let plain = Model::new(of_case.clone(), Initialisation::Glorot, 5).unwrap();
         let tensors = plain.named_tensors().into_iter().map(|mut tensor| {
             for (name, bias) in biases {
                 if tensor.name == format!("{name}.bias") {
@@ -448,12 +473,12 @@ fn losses_that_are_not_finite_are_told_apart() {
             }
             tensor
         });
-        let model = TwoLayerModel::from_named_tensors(spec, tensors).unwrap();
+        let model = Model::from_named_tensors(of_case, tensors).unwrap();
         let config = TrainingConfig {
             treatment: DataTreatment::Grey,
             ..config(objective)
         };
-        let mut trainer = TwoLayerTrainer::new(model, config, images.clone()).unwrap();
+        let mut trainer = Trainer::new(model, config, images.clone()).unwrap();
         let error = trainer.run_steps(1, &mut |_| true).unwrap_err();
         assert_eq!(error.tensor, expected, "{likelihood} {objective}: {error}");
     }

@@ -3,9 +3,11 @@
 use std::fs;
 use std::sync::Arc;
 
+use models::streams::{Purpose, stream};
 use models::{
-    DataTreatment, Gradients, ImageDecoder, Images, Initialisation, Model, ModelKind, ModelSpec,
-    Objective, SharedImages, SharedPixels, Standardisation, Trainer, TrainerError, TrainingConfig,
+    DataTreatment, Gradients, Images, ImportanceSampler, Initialisation, Model, ModelKind,
+    ModelSpec, Objective, SharedImages, SharedPixels, Standardisation, Trainer, TrainerError,
+    TrainingConfig,
 };
 use ndarray::{Array2, ArrayView2, s};
 
@@ -127,12 +129,11 @@ fn a_model_reads_values_as_the_bytes_they_equal() {
             model.log_likelihoods(of_few.view(), few_values, 5)
         );
         let decoded = |image: Images<'_>| {
-            let mut decoder = ImageDecoder::new(&model, 1);
-            decoder.set_image(image);
-            decoder.codes_mut(1).fill(0.25);
-            let mut log_likelihood = [0.0];
-            decoder.log_likelihoods(&mut log_likelihood);
-            log_likelihood
+            let mut sampler = ImportanceSampler::new(&model, 1);
+            sampler.set_image(image);
+            let mut log_weight = [0.0];
+            sampler.log_weights(stream(1, Purpose::Sampling, 0), 0, &mut log_weight);
+            log_weight
         };
         let last = COUNT - 1;
         let of_bytes = decoded(Images::from(&bytes).slice_rows(last..COUNT));

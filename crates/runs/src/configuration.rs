@@ -9,6 +9,7 @@
 
 mod declaration;
 mod differences;
+mod former;
 mod layers;
 mod named;
 mod page;
@@ -18,13 +19,13 @@ mod reading;
 mod schema;
 mod section;
 mod setting;
-mod two_layers;
 mod typed;
 mod widths;
 
 use std::path::Path;
 
 use datasets::{Dataset, Shape};
+use models::SpecError;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -40,7 +41,6 @@ pub use layers::Override;
 pub use page::settings_page;
 pub use schema::schema;
 pub use setting::{Kind, Names, Setting, declared};
-pub use two_layers::TwoLayerConfiguration;
 
 use layers::{merge, nested, set};
 use setting::Values;
@@ -77,11 +77,6 @@ impl Configuration {
     ) -> Result<Self, Error> {
         let origin = file.map(|path| path.display().to_string());
         let file = file.map(read_table).transpose()?;
-        if let (Some(table), Some(origin)) = (&file, &origin)
-            && table.contains_key(two_layers::SECTION)
-        {
-            return Err(two_layers::refused(origin));
-        }
         Self::of_layers(preset, file.zip(origin.as_deref()), overrides)
     }
 
@@ -104,7 +99,8 @@ impl Configuration {
         if let Some(name) = preset {
             merge(&mut values, presets::find(name)?, &format!("preset {name}"))?;
         }
-        if let Some((layer, origin)) = file {
+        if let Some((mut layer, origin)) = file {
+            former::settle(&mut layer, origin)?;
             merge(&mut values, layer, origin)?;
         }
         let configuration = Self::of_values(values, overrides)?;
@@ -179,6 +175,14 @@ impl Configuration {
         for (setting, value) in self.values()? {
             setting.check(&value)?;
         }
+        if let Err(error @ SpecError::Deterministic(_)) = self.model_spec()?.validate() {
+            return Err(Error::Configuration(format!("[model]: {error}")));
+        }
+        if !self.model.upper_hidden.is_empty() && self.model.lower_latent == 0 {
+            return Err(Error::Configuration(
+                "model.upper_hidden is given, but model.lower_latent is 0; set both for two stochastic layers or neither".into(),
+            ));
+        }
         if self.training.patience > 0 && self.data.validation == 0 {
             return Err(Error::Configuration(format!(
                 "training.patience is {}, but data.validation holds out no images to measure the loss on; set both or neither",
@@ -224,15 +228,6 @@ impl Configuration {
         digest(&self.identity(), dataset_fingerprint)
     }
 
-    /// The digest by versions that took the name of a data set for a part of
-    /// what a run is.
-    #[must_use]
-    pub(crate) fn former_digest(&self, dataset_fingerprint: &str) -> String {
-        let mut former = self.identity();
-        former.data.dataset.clone_from(&self.data.dataset);
-        digest(&former, dataset_fingerprint)
-    }
-
     /// The settings that decide a result beside the content of the data: not
     /// how and where that content was read, which its fingerprint stands for.
     #[must_use]
@@ -253,18 +248,13 @@ impl Configuration {
     /// Folder name of a run: readable parts, then twelve digits of the digest.
     #[must_use]
     pub fn run_name(&self, dataset_fingerprint: &str) -> String {
-        let inputs = self.shape().map_or(0, Shape::len);
-        let architecture: Vec<String> = [inputs]
-            .iter()
-            .chain(&self.model.hidden)
-            .chain([&self.model.latent])
-            .map(ToString::to_string)
-            .collect();
+        let architecture = self.model_spec().map(|spec| spec.architecture.to_string());
+        let architecture = architecture.unwrap_or_default().replace('/', "_");
         let dataset = short_name(&self.data.dataset);
         format!(
             "{dataset}-{}-{}-s{}-{}",
             self.model.kind,
-            architecture.join("-"),
+            architecture,
             self.training.seed,
             &self.digest(dataset_fingerprint)[..12]
         )

@@ -38,26 +38,6 @@ pub(crate) fn require_for_training(
     needed.require(&spec, &config, memory::available())
 }
 
-/// The same of a model of two stochastic layers.
-///
-/// # Errors
-/// As [`require_for_training`].
-pub(crate) fn require_for_two_layers(
-    spec: &models::two_layers::TwoLayerSpec,
-    config: &TrainingConfig,
-    images: usize,
-) -> Result<(), Error> {
-    let of_images = (images as u64).saturating_mul(spec.lower.inputs as u64);
-    let training = TrainingFootprint::of_two_layers(spec, config, images, of_images);
-    let what = format!("training {spec} with {}", described(config));
-    require(
-        what,
-        training.total(),
-        batch_advice(config),
-        memory::available(),
-    )
-}
-
 /// Refuses to evaluate what needs more memory than there is.
 ///
 /// # Errors
@@ -182,7 +162,8 @@ fn tracked_bytes(
     let snapshots =
         configuration.training.epochs as f64 * tracking.snapshots_per_epoch.min(steps) as f64 + 1.0;
     let codes = tracked_images(dataset, tracking.images_per_class).len() as f64;
-    let values = spec.kind.head_width(spec.architecture.latent) as f64;
+    let moments = if spec.kind.is_variational() { 2.0 } else { 1.0 };
+    let values = moments * spec.architecture.latent as f64;
     (snapshots * codes * values * size_of::<f32>() as f64) as u64
 }
 

@@ -59,7 +59,20 @@ pub const PRESETS: &[Preset] = &[
                 [training]\nepochs = 3280\nbatch = 20\nepsilon = 1e-4\nschedule = 'iwae'\n\
                 [tracking]\nimages_per_class = 0\n",
     },
+    Preset {
+        name: TWO_LAYERS,
+        about: "the same of two stochastic layers, 784-200-200-100 below 100-100-100-50",
+        layer: "[data]\ntreatment = 'binarised-per-minibatch'\n\
+                [model]\nkind = 'vae'\nhidden = [200, 200]\nlower_latent = 100\n\
+                upper_hidden = [100, 100]\nlatent = 50\nactivation = 'tanh'\n\
+                initialisation = 'glorot'\noutput_bias = 'train-mean'\n\
+                [training]\nepochs = 3280\nbatch = 20\nepsilon = 1e-4\nschedule = 'iwae'\n\
+                [tracking]\nimages_per_class = 0\n",
+    },
 ];
+
+/// The preset of two stochastic layers.
+pub(crate) const TWO_LAYERS: &str = "iwae-table1-2l";
 
 /// The layer of the preset called `name`, in any case of letters.
 ///

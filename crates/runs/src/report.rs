@@ -302,7 +302,9 @@ fn measure(
             })
         }
     };
-    let rates = if model.spec().kind.is_variational() {
+    // Of two stochastic layers no posterior of the code is Gaussian.
+    let is_gaussian = model.spec().architecture.lower.is_none();
+    let rates = if model.spec().kind.is_variational() && is_gaussian {
         Some(rate_decomposition(&model.encode(images), request.seed)?)
     } else {
         None

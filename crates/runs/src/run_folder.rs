@@ -153,23 +153,13 @@ impl RunFolder {
         command: &str,
         environment: &Environment,
     ) -> Result<(), Error> {
-        self.create_as(&configuration.to_toml()?, command, environment)
-    }
-
-    /// The same with the text of `config.toml`.
-    pub(crate) fn create_as(
-        &self,
-        configuration: &str,
-        command: &str,
-        environment: &Environment,
-    ) -> Result<(), Error> {
         atomic_file::write(
             &self.path.join("command.txt"),
             format!("{command}\n").as_bytes(),
         )?;
         sealed_json::write(&self.environment_file(), environment)?;
         // Written last: a folder with config.toml is a run folder.
-        self.write_configuration(configuration)
+        self.write_configuration(&configuration.to_toml()?)
     }
 
     fn write_configuration(&self, text: &str) -> Result<(), Error> {
@@ -197,7 +187,8 @@ impl RunFolder {
             )));
         }
         self.check_configuration()?;
-        Configuration::resolve(None, Some(&self.config()), &[])
+        let configuration = Configuration::resolve(None, Some(&self.config()), &[])?;
+        Ok(configuration.with_unwritten_layer(&self.model()))
     }
 
     /// Checks that `config.toml` is as it was written.
@@ -248,7 +239,11 @@ impl RunFolder {
             return Ok(());
         };
         let trained = Configuration::of_text(text, &file.display().to_string())?;
-        if trained.identity() == configuration.identity() || configuration.extends(&trained) {
+        let is_of = |expected: &Configuration| {
+            trained.identity() == expected.identity() || expected.extends(&trained)
+        };
+        let former = configuration.former_halves();
+        if is_of(configuration) || former.is_some_and(|(lower, _)| is_of(&lower)) {
             return Ok(());
         }
         Err(Error::RunFolder(format!(
@@ -385,30 +380,16 @@ impl RunFolder {
     pub fn extend(&self, configuration: &Configuration) -> Result<(), Error> {
         let found = self.configuration()?;
         let fingerprint = self.environment()?.dataset_sha256;
-        let former = found.former_digest(&fingerprint);
-        let is_former = self
-            .read_result()?
-            .is_some_and(|result| result.digest == former);
-        let digest = if is_former {
-            former
-        } else {
-            found.digest(&fingerprint)
-        };
-        self.extend_as(&configuration.to_toml()?, &digest)
-    }
-
-    /// The same with the text of `config.toml`; `digest` is the run's as it
-    /// stands.
-    pub(crate) fn extend_as(&self, configuration: &str, digest: &str) -> Result<(), Error> {
-        let result = self.read_result()?;
-        if result.is_some_and(|result| result.digest != digest) {
+        if let Some(result) = self.read_result()?
+            && !found.digests(&fingerprint).contains(&result.digest)
+        {
             return Err(self.of_another_version());
         }
         // In this order: a run without a result is an unfinished one, whatever
         // its length.
         let path = self.result();
         durable_files::remove_file(&path).map_err(unwritable(&path))?;
-        self.write_configuration(configuration)
+        self.write_configuration(&configuration.to_toml()?)
     }
 
     /// That the run's settings are those asked for, but its digest is not.

@@ -21,6 +21,7 @@
 
 pub mod activation;
 pub mod adam;
+mod aligned;
 pub mod binarise;
 mod float;
 pub mod gemm;
@@ -38,4 +39,5 @@ mod tile;
 pub mod vector;
 
 pub use activation::Activation;
+pub use aligned::AlignedBuffer;
 pub use float::Float;

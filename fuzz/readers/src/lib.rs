@@ -144,7 +144,6 @@ pub static READERS: &[Reader] = &[
     reader("cache-entry", reading::pictures::cache_entry),
     tensors("model", reading::weights::model),
     tensors("state", reading::weights::state),
-    tensors("two-layer-model", reading::weights::two_layer_model),
     tensors("two-layer-state", reading::weights::two_layer_state),
     tensors("classifier", reading::weights::classifier),
     sealed(
@@ -153,9 +152,9 @@ pub static READERS: &[Reader] = &[
         reading::run_files::configuration,
     ),
     sealed(
-        "two-layer-configuration",
+        "former-configuration",
         repair::text,
-        reading::run_files::two_layers,
+        reading::run_files::former_configuration,
     ),
     sealed("metrics", repair::json_lines, reading::run_files::metrics),
     sealed("result", repair::json_document, reading::run_files::result),

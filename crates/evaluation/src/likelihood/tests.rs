@@ -4,6 +4,7 @@
 use super::*;
 use models::{Initialisation, Likelihood, ModelKind, ModelSpec};
 use ndarray::{Array2, s};
+use tensor_ops::random::{Stream, fill_normal};
 
 fn model(kind: ModelKind, architecture: &str) -> Model {
     let spec = ModelSpec {

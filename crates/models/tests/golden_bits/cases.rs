@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 
-use models::two_layers::TwoLayerSpec;
 use models::{
     Activation, AdamConstants, DataTreatment, Gradients, Initialisation, Likelihood, ModelKind,
     ModelSpec, Objective, PosteriorScale, Schedule, TrainingConfig,
@@ -25,25 +24,17 @@ const SEED: u64 = 11;
 /// [`gradients`](Case::gradients).
 pub(crate) struct Case {
     pub(crate) name: String,
-    pub(crate) network: Network,
+    pub(crate) spec: ModelSpec,
     pub(crate) training: TrainingConfig,
     pub(crate) initialisation: Initialisation,
     /// Whether the decoder's bias begins at the mean image.
     pub(crate) begins_at_mean: bool,
 }
 
-pub(crate) enum Network {
-    OneLayer(ModelSpec),
-    TwoLayers(TwoLayerSpec),
-}
-
 impl Case {
     /// What can compute the case's gradient.
-    pub(crate) fn gradients(&self) -> &'static [Gradients] {
-        match self.network {
-            Network::OneLayer(_) => &[Gradients::Hand, Gradients::Tape],
-            Network::TwoLayers(_) => &[Gradients::Hand],
-        }
+    pub(crate) fn gradients(&self) -> [Gradients; 2] {
+        [Gradients::Hand, Gradients::Tape]
     }
 }
 
@@ -80,11 +71,11 @@ const fn elbo(samples: usize, beta: f64, beta_warm_up_epochs: usize, free_bits: 
     }
 }
 
-type OneLayerOption = (&'static str, fn(&mut ModelSpec, &mut TrainingConfig));
+type ModelOption = (&'static str, fn(&mut ModelSpec, &mut TrainingConfig));
 
 /// Options of a VAE with the ELBO and a Bernoulli likelihood, one at a time
 /// and, at last, together.
-const OPTIONS: &[OneLayerOption] = &[
+const OPTIONS: &[ModelOption] = &[
     ("tanh", |spec, _| {
         spec.architecture.activation = Activation::Tanh
     }),
@@ -160,11 +151,9 @@ fn reshape(spec: &mut ModelSpec, architecture: &str) {
     spec.architecture = architecture.parse().unwrap();
 }
 
-type TwoLayerOption = (&'static str, fn(&mut TwoLayerSpec, &mut TrainingConfig));
-
 /// Options of two stochastic layers with the ELBO, a Bernoulli likelihood and
 /// tanh.
-const TWO_LAYER_OPTIONS: &[TwoLayerOption] = &[
+const TWO_LAYER_OPTIONS: &[ModelOption] = &[
     ("elbo", |_, _| {}),
     ("elbo k=3", |_, training| {
         training.objective = elbo(3, 1.0, 0, 0.0)
@@ -173,8 +162,7 @@ const TWO_LAYER_OPTIONS: &[TwoLayerOption] = &[
         training.objective = Objective::iwae(3)
     }),
     ("relu", |spec, _| {
-        spec.lower.activation = Activation::Relu;
-        spec.upper.activation = Activation::Relu;
+        spec.architecture.activation = Activation::Relu;
     }),
     ("continuous-bernoulli, iwae k=3", |spec, training| {
         spec.likelihood = likelihood("continuous-bernoulli");
@@ -204,21 +192,18 @@ pub(crate) fn all() -> Vec<Case> {
     let mut cases = Vec::new();
     for kind in ModelKind::ALL {
         for (name, objective) in OBJECTIVES {
-            if objective.validate(kind).is_err() {
-                continue;
-            }
             for likelihood in LIKELIHOODS {
                 let mut case = one_layer(format!("{kind}, {name}, {likelihood}"), kind, likelihood);
                 case.training.objective = objective;
-                cases.push(case);
+                if objective.validate(&case.spec).is_ok() {
+                    cases.push(case);
+                }
             }
         }
     }
     for (name, change) in OPTIONS {
         let mut case = one_layer(format!("vae with {name}"), ModelKind::Vae, "bernoulli");
-        if let Network::OneLayer(spec) = &mut case.network {
-            change(spec, &mut case.training);
-        }
+        change(&mut case.spec, &mut case.training);
         cases.push(case);
     }
     for likelihood in [
@@ -234,16 +219,15 @@ pub(crate) fn all() -> Vec<Case> {
         });
     }
     for (name, change) in TWO_LAYER_OPTIONS {
-        let mut spec = "53-37-7/7-19-3".parse().unwrap();
-        let mut training = training();
-        change(&mut spec, &mut training);
-        cases.push(Case {
-            name: format!("two layers, {name}"),
-            network: Network::TwoLayers(spec),
-            training,
+        let mut case = Case {
             initialisation: Initialisation::Glorot,
             begins_at_mean: true,
-        });
+            ..one_layer(format!("two layers, {name}"), ModelKind::Vae, "bernoulli")
+        };
+        reshape(&mut case.spec, "53-37-7/7-19-3");
+        case.spec.architecture.activation = Activation::Tanh;
+        change(&mut case.spec, &mut case.training);
+        cases.push(case);
     }
     cases
 }
@@ -276,12 +260,12 @@ pub(crate) fn images() -> Arc<[u8]> {
 fn one_layer(name: String, kind: ModelKind, of_pixels: &str) -> Case {
     Case {
         name,
-        network: Network::OneLayer(ModelSpec {
+        spec: ModelSpec {
             kind,
             architecture: "53-37-19-3".parse().unwrap(),
             likelihood: likelihood(of_pixels),
             posterior_scale: PosteriorScale::LogVariance,
-        }),
+        },
         training: training(),
         initialisation: Initialisation::PyTorchUniform,
         begins_at_mean: false,

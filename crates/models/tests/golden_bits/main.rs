@@ -50,9 +50,8 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 
-use cases::{Case, Network, STEPS};
+use cases::{Case, STEPS};
 use models::streams::{Purpose, stream};
-use models::two_layers::{TwoLayerModel, TwoLayerTrainer};
 use models::{Gradients, Model, NamedTensor, SharedPixels, Trainer, TrainingConfig};
 use pinned::{Entries, Sections, hexadecimal};
 use safetensors::SafeTensors;
@@ -203,7 +202,7 @@ fn digests_of_this_path() -> Entries {
     let mut disagreeing = Vec::new();
     for case in cases::all() {
         let name = &case.name;
-        for (index, &gradients) in case.gradients().iter().enumerate() {
+        for (index, gradients) in case.gradients().into_iter().enumerate() {
             let results = train(&case, &images, 1, gradients, folder.path());
             for threads in [2, 3] {
                 let other = train(&case, &images, threads, gradients, folder.path());
@@ -274,7 +273,6 @@ fn train(
     folder: &Path,
 ) -> Results {
     let [model, state] = FILES.map(|(file, _)| folder.join(file));
-    let initial;
     let nothing = BTreeMap::new();
     let training = TrainingConfig {
         threads,
@@ -283,36 +281,18 @@ fn train(
     };
     let seed = training.seed;
     let mean_of = SharedPixels::from(images.clone());
-    match &case.network {
-        Network::OneLayer(spec) => {
-            let mut network = Model::new(spec.clone(), case.initialisation, seed).unwrap();
-            if case.begins_at_mean {
-                network.set_output_bias_to_mean(mean_of.images(cases::PIXELS));
-            }
-            initial = network.named_tensors();
-            let mut trainer = Trainer::new(network, training, images.clone()).unwrap();
-            while trainer.steps() < STEPS {
-                let rest = (STEPS - trainer.steps()) as usize;
-                trainer.run_steps(rest, &mut |_| true).unwrap();
-            }
-            trainer.model().save(&model, &nothing).unwrap();
-            trainer.save_state(&state, &Default::default()).unwrap();
-        }
-        Network::TwoLayers(spec) => {
-            let mut network = TwoLayerModel::new(spec.clone(), case.initialisation, seed).unwrap();
-            if case.begins_at_mean {
-                network.set_output_bias_to_mean(mean_of.images(cases::PIXELS));
-            }
-            initial = network.named_tensors();
-            let mut trainer = TwoLayerTrainer::new(network, training, images.clone()).unwrap();
-            while trainer.steps() < STEPS {
-                let rest = (STEPS - trainer.steps()) as usize;
-                trainer.run_steps(rest, &mut |_| true).unwrap();
-            }
-            trainer.model().save(&model, &nothing).unwrap();
-            trainer.save_state(&state, &Default::default()).unwrap();
-        }
+    let mut network = Model::new(case.spec.clone(), case.initialisation, seed).unwrap();
+    if case.begins_at_mean {
+        network.set_output_bias_to_mean(mean_of.images(cases::PIXELS));
     }
+    let initial = network.named_tensors();
+    let mut trainer = Trainer::new(network, training, images.clone()).unwrap();
+    while trainer.steps() < STEPS {
+        let rest = (STEPS - trainer.steps()) as usize;
+        trainer.run_steps(rest, &mut |_| true).unwrap();
+    }
+    trainer.model().save(&model, &nothing).unwrap();
+    trainer.save_state(&state, &Default::default()).unwrap();
     Results {
         initial,
         model: tensors(&model),

@@ -83,7 +83,7 @@ impl Problem {
                 }
             })
             .collect();
-        let mut noise = vec![0.0; rows * objective.samples * layout.latent()];
+        let mut noise = vec![0.0; rows * objective.samples * spec.architecture.latent];
         fill_normal(&mut noise, Stream::new(seed, 2), 0);
         Self {
             spec,
@@ -142,7 +142,7 @@ impl Problem {
             kink_distance: f64::INFINITY,
             ..Evaluation::default()
         };
-        let latent = self.layout.latent();
+        let latent = self.spec.architecture.latent;
         let samples = self.objective.samples;
         let mut kl_of_batch = vec![0.0; latent];
         for (i, x) in self.pixels.chunks_exact(self.layout.inputs()).enumerate() {

@@ -119,17 +119,27 @@ section! {
                 ("variational", "vae"), ("beta-vae", "vae"),
             ];
         /// Widths of the encoder's hidden layers, such as `256,32,8`; `none` for no hidden layer.
-        /// The decoder mirrors them. A whole architecture such as `784-256-2` is understood where
-        /// inputs and latent variables agree.
+        /// The decoder mirrors them. A whole architecture such as `784-256-2`, or
+        /// `784-200-100/100-64-50` of two stochastic layers, is understood where inputs and latent
+        /// variables agree.
         hidden: Vec<usize> = vec![256] => Widths(MAXIMUM_WIDTH),
             flag: Some("hidden"), takes: "WIDTHS",
             flag_aliases: &["hidden-layers", "hidden-dims", "layers"],
             called: &["architecture", "layers", "units", "widths"];
-        /// Number of latent variables.
+        /// Number of latent variables; of two stochastic layers those of the upper one.
         latent: usize = 2 => Whole(1, MAXIMUM_WIDTH as i64),
             flag: Some("latent"), takes: "L",
             flag_aliases: &["latent-dim", "latent-dims", "latent-size"],
             called: &["bottleneck", "code", "z"];
+        /// Variables of the lower of two stochastic layers, between image and code; 0 for a
+        /// single one.
+        lower_latent: usize = 0 => Whole(0, MAXIMUM_WIDTH as i64),
+            flag: Some("lower-latent"), takes: "L",
+            called: &["latents", "stochastic"], is_always_written: false;
+        /// Widths of the hidden layers from the lower stochastic layer to the code; the prior of
+        /// the lower one mirrors them.
+        upper_hidden: Vec<usize> = Vec::new() => Widths(MAXIMUM_WIDTH),
+            flag: Some("upper-hidden"), takes: "WIDTHS", is_always_written: false;
         /// The nonlinearity behind every hidden layer.
         activation: String = "relu".into() => Name(names::<Activation>),
             flag: Some("activation"), takes: "A", called: &["act", "nonlinearity"];

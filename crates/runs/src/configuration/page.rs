@@ -51,8 +51,8 @@ writes it down. `train --set KEY=VALUE` sets any of them, and so does a file giv
 with `--config`; flags have the last word. What a run had is in the `config.toml`
 of its folder.
 
-[config.schema.json](config.schema.json), which `latent-atlas schema` prints, says
-the same to editors and programs. An editor that reads schemas of TOML files (Taplo,
+The JSON schema that `latent-atlas schema > config.schema.json` writes says the same
+to editors and programs. An editor that reads schemas of TOML files (Taplo,
 Even Better TOML) completes and checks settings in a file that begins with
 `#:schema PATH/TO/config.schema.json`.
 ";

@@ -231,7 +231,7 @@ impl Setting {
             (Kind::Name(names), String(found)) if !names().contains(&found.as_str()) => {
                 return Err(self.unknown_name(found));
             }
-            (Kind::Widths(widest), Array(found)) => return widths::check(found, widest),
+            (Kind::Widths(widest), Array(found)) => return widths::check(self.key, found, widest),
             _ => return Ok(()),
         };
         Err(Error::Configuration(format!("{} is {refused}", self.key)))

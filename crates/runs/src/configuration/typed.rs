@@ -1,8 +1,8 @@
 //! What the settings mean: the types that training and evaluation take.
 
 use models::{
-    AdamConstants, Architecture, DataTreatment, Initialisation, Likelihood, ModelSpec, Objective,
-    Schedule, TrainingConfig,
+    AdamConstants, Architecture, DataTreatment, Initialisation, Likelihood, LowerLayer, ModelSpec,
+    Objective, Schedule, TrainingConfig,
 };
 
 use super::{Configuration, DataConfiguration, ModelConfiguration, TrainingConfiguration};
@@ -47,7 +47,7 @@ impl Configuration {
             free_bits: settings.free_bits,
         };
         objective
-            .validate(self.model_spec()?.kind)
+            .validate(&self.model_spec()?)
             .map_err(|error| Error::Configuration(format!("[training]: {error}")))?;
         Ok(objective)
     }
@@ -116,6 +116,10 @@ impl Configuration {
             architecture: Architecture {
                 inputs: self.shape()?.len(),
                 hidden: model.hidden.clone(),
+                lower: (model.lower_latent > 0).then(|| LowerLayer {
+                    latent: model.lower_latent,
+                    upper_hidden: model.upper_hidden.clone(),
+                }),
                 latent: model.latent,
                 activation: Settings::activation.named(&model.activation)?,
             },

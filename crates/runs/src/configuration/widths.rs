@@ -1,45 +1,106 @@
-//! `model.hidden` as people write it: `256,32,8`, `256 32 8`, `256-32-8`, or a
-//! whole architecture such as `784-256-32-8-2`.
+//! Widths as people write them: `256,32,8`, `256 32 8`, `256-32-8`, or a whole
+//! architecture such as `784-256-32-8-2` or `784-200-100/100-64-50`.
 
 use datasets::{Shape, Source};
 
 use super::setting::Values;
 use crate::error::Error;
 
-/// The setting that is read here.
-pub(super) const KEY: &str = "model.hidden";
+const HIDDEN: &str = "model.hidden";
+const UPPER_HIDDEN: &str = "model.upper_hidden";
+const LATENT: &str = "model.latent";
+const LOWER_LATENT: &str = "model.lower_latent";
 
-/// Replaces a text that `model.hidden` was set to by the widths it means, when
-/// all layers are in place.
+/// Replaces texts that widths were set to by the widths they mean, when all
+/// layers are in place.
 ///
 /// # Errors
 /// One sentence with what to type instead.
 pub(super) fn settle(values: &mut Values) -> Result<(), Error> {
-    let Some(toml::Value::String(text)) = value(values, KEY) else {
-        return Ok(());
-    };
-    let latent = value(values, "model.latent").and_then(toml::Value::as_integer);
-    let widths = hidden(text, inputs(values), latent)?;
-    let widths: Vec<_> = widths.into_iter().map(toml::Value::Integer).collect();
-    let mut slots = values.iter_mut();
-    if let Some((_, slot)) = slots.find(|(setting, _)| setting.key == KEY) {
-        *slot = widths.into();
+    if let Some(toml::Value::String(text)) = value(values, HIDDEN)
+        && let Some((lower, upper)) = text.clone().split_once('/')
+    {
+        return settle_two_layers(values, lower, upper);
+    }
+    let latent = number(values, LATENT);
+    let lower = number(values, LOWER_LATENT).filter(|&lower| lower > 0);
+    let inputs = inputs(values);
+    for (key, from, to) in [
+        (HIDDEN, inputs, lower.or(latent)),
+        (UPPER_HIDDEN, lower, latent),
+    ] {
+        if let Some(toml::Value::String(text)) = value(values, key) {
+            let widths = hidden(key, text, from, to)?;
+            set(values, key, list(&widths));
+        }
     }
     Ok(())
+}
+
+/// The same of a whole architecture of two stochastic layers.
+fn settle_two_layers(values: &mut Values, lower: &str, upper: &str) -> Result<(), Error> {
+    let numbers = |text: &str| {
+        let numbers = text.split('-').map(|number| number.trim().parse().ok());
+        numbers.collect::<Option<Vec<i64>>>().unwrap_or_default()
+    };
+    let (known, latent) = (inputs(values), number(values, LATENT));
+    if let ([first, hidden @ .., middle], [from, upper_hidden @ .., last]) =
+        (&numbers(lower)[..], &numbers(upper)[..])
+        && middle == from
+        && known.is_none_or(|known| known == *first)
+        && latent == Some(*last)
+    {
+        set(values, HIDDEN, list(hidden));
+        set(values, LOWER_LATENT, (*middle).into());
+        set(values, UPPER_HIDDEN, list(upper_hidden));
+        return Ok(());
+    }
+    let of_model = |number: Option<i64>| number.map_or("unknown".into(), |it| it.to_string());
+    Err(Error::Configuration(format!(
+        "{HIDDEN} is '{lower}/{upper}', but the inputs are {} and the latent variables {}; expected widths from those inputs to a lower stochastic layer, and from that one to those latent variables, as in --hidden 784-200-100/100-64-50 --latent 50",
+        of_model(known),
+        of_model(latent)
+    )))
 }
 
 /// Checks widths that are numbers.
 ///
 /// # Errors
 /// One sentence with the width that is none.
-pub(super) fn check(widths: &[toml::Value], widest: usize) -> Result<(), Error> {
+pub(super) fn check(key: &str, widths: &[toml::Value], widest: usize) -> Result<(), Error> {
     let mut widths = widths.iter().filter_map(toml::Value::as_integer);
     match widths.find(|&width| width < 1 || width > widest as i64) {
         None => Ok(()),
         Some(width) => Err(Error::Configuration(format!(
-            "{KEY} contains a layer of width {width}, but every width must be at least 1 and at most {widest}; for no hidden layer use --hidden none"
+            "{key} contains a layer of width {width}, but every width must be at least 1 and at most {widest}; for no hidden layer use --{} none",
+            flag(key)
         ))),
     }
+}
+
+/// The flag of a setting of widths.
+fn flag(key: &str) -> &'static str {
+    if key == UPPER_HIDDEN {
+        "upper-hidden"
+    } else {
+        "hidden"
+    }
+}
+
+fn list(widths: &[i64]) -> toml::Value {
+    let widths: Vec<_> = widths.iter().copied().map(toml::Value::Integer).collect();
+    widths.into()
+}
+
+fn set(values: &mut Values, key: &str, to: toml::Value) {
+    let mut slots = values.iter_mut();
+    if let Some((_, slot)) = slots.find(|(setting, _)| setting.key == key) {
+        *slot = to;
+    }
+}
+
+fn number(values: &Values, key: &str) -> Option<i64> {
+    value(values, key).and_then(toml::Value::as_integer)
 }
 
 fn value<'a>(values: &'a Values, key: &str) -> Option<&'a toml::Value> {
@@ -57,7 +118,12 @@ fn inputs(values: &Values) -> Option<i64> {
 }
 
 /// The widths of the hidden layers.
-fn hidden(text: &str, inputs: Option<i64>, latent: Option<i64>) -> Result<Vec<i64>, Error> {
+fn hidden(
+    key: &str,
+    text: &str,
+    inputs: Option<i64>,
+    latent: Option<i64>,
+) -> Result<Vec<i64>, Error> {
     let bare = text
         .trim()
         .trim_start_matches('[')
@@ -83,7 +149,8 @@ fn hidden(text: &str, inputs: Option<i64>, latent: Option<i64>) -> Result<Vec<i6
     let widths: Option<Vec<i64>> = parts.iter().map(number).collect();
     let Some(widths) = widths.filter(|widths| !widths.is_empty()) else {
         return Err(Error::Configuration(format!(
-            "{KEY} is '{text}', but must be the widths of the encoder's hidden layers, such as --hidden 256,32,8, or --hidden none"
+            "{key} is '{text}', but must be the widths of hidden layers, such as --{flag} 256,32,8, or --{flag} none",
+            flag = flag(key)
         )));
     };
     // Lists with commas are widths whatever they are; architectures are written
@@ -95,6 +162,7 @@ fn hidden(text: &str, inputs: Option<i64>, latent: Option<i64>) -> Result<Vec<i6
             match (begins, ends) {
                 (true, true) => Ok(hidden.to_vec()),
                 (false, false) => Ok(widths),
+                _ if key == UPPER_HIDDEN => Ok(widths),
                 _ => Err(ambiguous(text, &widths, inputs, latent)),
             }
         }
@@ -125,7 +193,7 @@ fn ambiguous(text: &str, widths: &[i64], inputs: Option<i64>, latent: Option<i64
     let begins = inputs == Some(widths[0]) || (inputs.is_none() && widths.len() > 2);
     let inner = &widths[usize::from(begins)..widths.len() - 1];
     Error::Configuration(format!(
-        "{KEY} is '{text}', which may be a whole architecture, but {found}; type --hidden {} --latent {last} for that architecture, or --hidden {} for {} hidden layers",
+        "{HIDDEN} is '{text}', which may be a whole architecture, but {found}; type --hidden {} --latent {last} for that architecture, or --hidden {} for {} hidden layers",
         joined(inner),
         joined(widths),
         widths.len()
@@ -233,6 +301,51 @@ mod tests {
             let message = resolve(&[&format!("model.hidden={text}")]).unwrap_err();
             assert!(message.contains("such as"), "{text}: {message}");
             assert!(!message.contains('\n'), "{text}: {message}");
+        }
+    }
+
+    #[test]
+    fn two_stochastic_layers_are_written_whole_or_in_parts() {
+        let resolve = |sets: &[&str]| {
+            let items = sets
+                .iter()
+                .map(|text| Override::parse(text).expect("has an equals sign"));
+            Configuration::resolve(None, None, &items.collect::<Vec<_>>())
+                .map(|configuration| configuration.model)
+                .map_err(|error| error.to_string())
+        };
+        let whole = ["model.latent=50", "model.hidden=784-200-200-100/100-64-50"];
+        let whole = resolve(&whole).expect("an architecture");
+        for hidden in ["64", "100-64-50", "[64]"] {
+            let parts = [
+                "model.hidden=200,200",
+                "model.lower_latent=100",
+                &format!("model.upper_hidden={hidden}"),
+                "model.latent=50",
+            ];
+            assert_eq!(resolve(&parts), Ok(whole.clone()), "{hidden}");
+        }
+        for (sets, expected) in [
+            (
+                &["model.hidden=784-20-8/8-4-3"][..],
+                "the latent variables 2",
+            ),
+            (
+                &["model.hidden=784-20-8/9-4-2"],
+                "as in --hidden 784-200-100/100-64-50",
+            ),
+            (&["model.hidden=30-20-8/8-4-2"], "the inputs are 784"),
+            (
+                &["model.lower_latent=8", "model.upper_hidden=0"],
+                "--upper-hidden none",
+            ),
+            (
+                &["model.lower_latent=8", "model.kind=ae"],
+                "two stochastic layers",
+            ),
+        ] {
+            let message = resolve(sets).unwrap_err();
+            assert!(message.contains(expected), "{message}");
         }
     }
 }

@@ -13,14 +13,13 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use datasets::Progress;
-use evaluation::likelihood::LikelihoodBounds;
-use models::two_layers::{TwoLayerModel, TwoLayerSpec};
 use models::{DataTreatment, Model, iwae_epochs};
 use serde::{Deserialize, Serialize};
 
-use super::{Table, Workshop, read_row, two_layers, write_row};
+use super::{Reproduction, Table, Workshop, read_row, write_row};
 use crate::configuration::RESULT_FORMAT;
 use crate::error::Error;
+use crate::presets;
 use crate::report::{self, SplitName};
 use crate::run_folder::RunFolder;
 
@@ -160,9 +159,7 @@ pub(super) fn rows(
             rows.push(row);
             continue;
         }
-        if request.trains && request.layers == 2 {
-            two_layers::train(workshop, &name, configuration, &folder)?;
-        } else if request.trains {
+        if request.trains {
             workshop.train(&name, configuration, &folder)?;
         } else if !folder.exists() {
             return Err(Error::RunFolder(format!(
@@ -190,12 +187,11 @@ fn configuration(
         settings.push(("training.objective", "iwae".into()));
         settings.push(("training.samples", k.to_string()));
     }
-    if workshop.request.layers == 2 {
-        // A configuration describes one layer: here, the lower.
-        let lower = TwoLayerSpec::table_1().lower;
-        settings.push(("model.latent", lower.latent.to_string()));
-    }
-    workshop.configuration(&settings)
+    let preset = match workshop.request.layers {
+        1 => Reproduction::IwaeTable1.name(),
+        _ => presets::TWO_LAYERS,
+    };
+    workshop.configuration(preset, &settings)
 }
 
 /// Names the folder and the result files of a run.
@@ -222,18 +218,6 @@ fn is_of(row: &LikelihoodRow, workshop: &Workshop<'_>) -> bool {
         && row.nll.keys().next_back() == Some(&request.nll_samples)
 }
 
-/// What is measured of a run's weights.
-pub(super) struct Measured {
-    pub(super) bounds: LikelihoodBounds,
-    /// One number for every layer.
-    pub(super) active_units: Vec<usize>,
-    pub(super) negative_elbo: f64,
-    pub(super) images: usize,
-    pub(super) data_treatment: DataTreatment,
-    /// Seed of the draw that made the images binary.
-    pub(super) data_seed: u64,
-}
-
 fn measure(
     workshop: &Workshop<'_>,
     k: usize,
@@ -242,54 +226,12 @@ fn measure(
     download: &mut dyn FnMut(Progress<'_>),
 ) -> Result<LikelihoodRow, Error> {
     let request = workshop.request;
-    let metadata = match request.layers {
-        1 => Model::load_with_metadata(&folder.model())?.1,
-        _ => TwoLayerModel::load(&folder.model())?.1,
-    };
+    let metadata = Model::load_with_metadata(&folder.model())?.1;
     let steps = steps_of(&folder.model(), &metadata)?;
     let metrics = folder.read_metrics()?;
     let done = metrics.iter().take_while(|line| line.step <= steps);
     let observer = workshop.observer.measuring(name);
-    let measured = match request.layers {
-        1 => measure_one_layer(workshop, folder, download, observer.as_ref())?,
-        _ => two_layers::measure(workshop, folder, observer.as_ref())?,
-    };
-    let largest = measured.bounds.nll.values().next_back();
-    let published = published(request.layers, k);
-    Ok(LikelihoodRow {
-        layers: request.layers,
-        k,
-        epochs: done.clone().count(),
-        steps,
-        standard_error: largest.and_then(|estimate| estimate.standard_error),
-        nll: measured
-            .bounds
-            .nll
-            .iter()
-            .map(|(&samples, estimate)| (samples, estimate.value))
-            .collect(),
-        active_units: measured.active_units.iter().sum(),
-        active_units_by_layer: measured.active_units.try_into().ok(),
-        negative_elbo: measured.negative_elbo,
-        published: published.filter(|_| workshop.dataset.name == "mnist"),
-        dataset: workshop.dataset.name.clone(),
-        images: measured.images,
-        data_treatment: measured.data_treatment,
-        data_seed: measured.data_seed,
-        seed: request.seed,
-        training_seconds: done.map(|line| line.seconds).sum(),
-        result_format: RESULT_FORMAT.to_owned(),
-    })
-}
-
-fn measure_one_layer(
-    workshop: &Workshop<'_>,
-    folder: &RunFolder,
-    download: &mut dyn FnMut(Progress<'_>),
-    observer: &dyn report::Observer,
-) -> Result<Measured, Error> {
-    let request = workshop.request;
-    let request = report::Request {
+    let evaluated = report::Request {
         folder: folder.clone(),
         split: SplitName::Test,
         subset: request.subset,
@@ -299,17 +241,36 @@ fn measure_one_layer(
         threads: request.threads,
         location: request.lookup.clone().into(),
     };
-    let report = report::write(&request, download, observer)?.0;
+    let report = report::write(&evaluated, download, observer.as_ref())?.0;
     let Some(bounds) = report.likelihood else {
         unreachable!("a likelihood was asked for");
     };
-    Ok(Measured {
-        bounds,
-        active_units: vec![report.evaluation.active_units],
-        negative_elbo: report.evaluation.loss,
-        images: report.evaluation.n,
-        data_treatment: report.evaluation.data_treatment,
+    let largest = bounds.nll.values().next_back();
+    let published = published(request.layers, k);
+    let evaluation = report.evaluation;
+    let lower = evaluation.active_units_of_lower;
+    Ok(LikelihoodRow {
+        layers: request.layers,
+        k,
+        epochs: done.clone().count(),
+        steps,
+        standard_error: largest.and_then(|estimate| estimate.standard_error),
+        nll: bounds
+            .nll
+            .iter()
+            .map(|(&samples, estimate)| (samples, estimate.value))
+            .collect(),
+        active_units: evaluation.active_units + lower.unwrap_or(0),
+        active_units_by_layer: lower.map(|lower| [lower, evaluation.active_units]),
+        negative_elbo: evaluation.loss,
+        published: published.filter(|_| workshop.dataset.name == "mnist"),
+        dataset: workshop.dataset.name.clone(),
+        images: evaluation.n,
+        data_treatment: evaluation.data_treatment,
         data_seed: folder.configuration()?.data.test_seed,
+        seed: request.seed,
+        training_seconds: done.map(|line| line.seconds).sum(),
+        result_format: RESULT_FORMAT.to_owned(),
     })
 }
 

@@ -40,7 +40,7 @@ pub(super) fn rows(
     reproduction: Reproduction,
 ) -> Result<Vec<LossRow>, Error> {
     let request = workshop.request;
-    let configuration = workshop.configuration(&[])?;
+    let configuration = workshop.configuration(reproduction.name(), &[])?;
     let folder = RunFolder::at(workshop.folder.join(format!("seed{}", request.seed)));
     if request.trains {
         workshop.train(reproduction.name(), &configuration, &folder)?;

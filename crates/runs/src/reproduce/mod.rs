@@ -10,7 +10,6 @@ pub mod document;
 mod likelihoods;
 mod losses;
 mod table;
-mod two_layers;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -207,9 +206,12 @@ struct Workshop<'a> {
 }
 
 impl Workshop<'_> {
-    /// The recipe's preset on the data set and seed of the request, with
-    /// further settings.
-    fn configuration(&self, settings: &[(&str, String)]) -> Result<Configuration, Error> {
+    /// A preset on the data set and seed of the request, with further settings.
+    fn configuration(
+        &self,
+        preset: &str,
+        settings: &[(&str, String)],
+    ) -> Result<Configuration, Error> {
         let quoted = toml::Value::String(self.request.dataset.clone()).to_string();
         let common = [
             ("data.dataset", quoted),
@@ -224,7 +226,7 @@ impl Workshop<'_> {
                 origin: "the recipe".into(),
             })
             .collect();
-        Configuration::resolve(Some(self.request.reproduction.name()), None, &overrides)
+        Configuration::resolve(Some(preset), None, &overrides)
     }
 
     /// Brings the run in `folder` to the end of `configuration`: a new one, or
@@ -237,7 +239,15 @@ impl Workshop<'_> {
     ) -> Result<(), Error> {
         let is_longer = self.prepare(configuration, folder)?;
         let mut observer = self.observer.training(row, configuration.training.epochs);
-        let run = self.run(configuration, folder);
+        let run = Run {
+            configuration,
+            dataset: self.dataset,
+            standardisation: None,
+            threads: threads(self.request.threads),
+            checkpoint_every: self.request.checkpoint_every,
+            folder: folder.clone(),
+            command: &self.request.command,
+        };
         let ended = if is_longer {
             run.resume(true, self.interrupt, observer.as_mut())
         } else {
@@ -263,18 +273,6 @@ impl Workshop<'_> {
             }
         }
         Ok(false)
-    }
-
-    fn run<'b>(&'b self, configuration: &'b Configuration, folder: &RunFolder) -> Run<'b> {
-        Run {
-            configuration,
-            dataset: self.dataset,
-            standardisation: None,
-            threads: threads(self.request.threads),
-            checkpoint_every: self.request.checkpoint_every,
-            folder: folder.clone(),
-            command: &self.request.command,
-        }
     }
 
     fn interrupted(&self) -> Error {

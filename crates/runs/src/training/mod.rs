@@ -204,10 +204,7 @@ fn finished_before(
         return Ok(None);
     };
     let fingerprint = folder.environment()?.dataset_sha256;
-    let digests = [
-        configuration.digest(&fingerprint),
-        configuration.former_digest(&fingerprint),
-    ];
+    let digests = configuration.digests(&fingerprint);
     if digests.contains(&result.digest) {
         outcome(folder, result, None).map(Some)
     } else {

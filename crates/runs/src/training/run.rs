@@ -126,7 +126,8 @@ impl Run<'_> {
             let kept = self.folder.configuration()?;
             let is_older = kept.identity() == self.configuration.identity()
                 && self.folder.check_dataset(self.dataset).is_ok();
-            if is_older && result.digest == kept.former_digest(&self.dataset.fingerprint) {
+            let former = kept.former_digests(&self.dataset.fingerprint);
+            if is_older && former.contains(&result.digest) {
                 return self.ended(result).map(Some);
             }
             return Err(if is_older {
@@ -146,7 +147,7 @@ impl Run<'_> {
 
     /// The outcome of a run that has ended as `result` says; an error if it
     /// diverged.
-    pub(crate) fn ended(&self, result: RunResult) -> Result<Outcome, Error> {
+    fn ended(&self, result: RunResult) -> Result<Outcome, Error> {
         outcome(&self.folder, result, self.test())
     }
 
@@ -167,7 +168,7 @@ impl Run<'_> {
         }
     }
 
-    pub(crate) fn images(&self) -> Result<RunImages<'_>, Error> {
+    fn images(&self) -> Result<RunImages<'_>, Error> {
         if self.configuration.shape()? != self.dataset.shape() {
             return Err(Error::Configuration(format!(
                 "{} holds {} of {}, but the model is one of {}; expected the same shape",

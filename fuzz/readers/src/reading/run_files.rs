@@ -6,7 +6,7 @@ use datasets::Dataset;
 use ndarray::{Array1, Array2};
 use ndarray_npy::{NpzWriter, WriteNpyExt as _};
 use runs::apply::read_codes;
-use runs::configuration::{Configuration, Override, TwoLayerConfiguration};
+use runs::configuration::{Configuration, Override};
 use runs::interrupt::Interrupt;
 use runs::run_data::DataLocation;
 use runs::run_folder::RunFolder;
@@ -80,15 +80,14 @@ pub(crate) fn configuration(place: &Path) -> Opened {
     })
 }
 
-pub(crate) fn two_layers(place: &Path) -> Opened {
-    let lower = Configuration::resolve(Some("iwae-table1"), None, &[]).expect("a preset");
-    let configuration = TwoLayerConfiguration {
-        lower,
-        upper: Some("100-100-100-50".into()),
-    };
-    let text = configuration.to_toml().expect("plain data");
+/// As versions wrote it to which two stochastic layers were a section.
+pub(crate) fn former_configuration(place: &Path) -> Opened {
+    let items = [Override::parse("model.latent=100").expect("a setting")];
+    let lower = Configuration::resolve(Some("iwae-table1"), None, &items).expect("a preset");
+    let text = lower.to_toml().expect("plain data");
+    let text = format!("{text}\n[two_layers]\nupper = \"100-100-100-50\"\n");
     of_file(place, "config.toml", vec![text.into_bytes()], |path| {
-        sentence(TwoLayerConfiguration::read(path))
+        sentence(Configuration::resolve(None, Some(path), &[]))
     })
 }
 

@@ -5,12 +5,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use evaluation::classifier::{Classifier, ClassifierOptions};
-use models::two_layers::{TwoLayerModel, TwoLayerTrainer};
 use models::{Initialisation, Likelihood, Model, ModelKind, ModelSpec, Trainer, TrainingConfig};
 use ndarray::Array2;
 
 use super::{get, of_file, sentence};
 use crate::Opened;
+
+const ONE_LAYER: &str = "16-4-2";
+const TWO_LAYERS: &str = "16-4-3/3-4-2";
 
 /// Twelve images of sixteen pixels.
 fn images() -> Arc<[u8]> {
@@ -24,11 +26,11 @@ fn config() -> TrainingConfig {
     }
 }
 
-fn trained(kind: ModelKind, likelihood: &str) -> Trainer {
+fn trained(kind: ModelKind, architecture: &str, likelihood: &str) -> Trainer {
     let likelihood: Likelihood = likelihood.parse().expect("a likelihood");
     let spec = ModelSpec {
         kind,
-        architecture: "16-4-2".parse().expect("an architecture"),
+        architecture: architecture.parse().expect("an architecture"),
         likelihood,
         posterior_scale: models::PosteriorScale::default(),
     };
@@ -58,12 +60,13 @@ fn attachments() -> BTreeMap<String, Vec<u8>> {
 
 pub(crate) fn model(place: &Path) -> Opened {
     let files = [
-        (ModelKind::Vae, "bernoulli"),
-        (ModelKind::Ae, "continuous-bernoulli"),
-        (ModelKind::Vae, "gaussian/per-pixel"),
+        (ModelKind::Vae, ONE_LAYER, "bernoulli"),
+        (ModelKind::Ae, ONE_LAYER, "continuous-bernoulli"),
+        (ModelKind::Vae, ONE_LAYER, "gaussian/per-pixel"),
+        (ModelKind::Vae, TWO_LAYERS, "bernoulli"),
     ]
-    .map(|(kind, likelihood)| {
-        let trainer = trained(kind, likelihood);
+    .map(|(kind, architecture, likelihood)| {
+        let trainer = trained(kind, architecture, likelihood);
         saved(place, |path| {
             trainer.model().save(path, &metadata()).expect("a file");
         })
@@ -74,7 +77,15 @@ pub(crate) fn model(place: &Path) -> Opened {
 }
 
 pub(crate) fn state(place: &Path) -> Opened {
-    let mut trainer = trained(ModelKind::Vae, "bernoulli");
+    state_of(place, ONE_LAYER)
+}
+
+pub(crate) fn two_layer_state(place: &Path) -> Opened {
+    state_of(place, TWO_LAYERS)
+}
+
+fn state_of(place: &Path, architecture: &str) -> Opened {
+    let mut trainer = trained(ModelKind::Vae, architecture, "bernoulli");
     let file = saved(place, |path| {
         trainer.save_state(path, &attachments()).expect("a file")
     });
@@ -83,38 +94,6 @@ pub(crate) fn state(place: &Path) -> Opened {
         if loaded.is_ok() {
             // What was read is gone on with, whatever it counts.
             let _ = trainer.step();
-        }
-        sentence(loaded)
-    })
-}
-
-fn two_layers() -> TwoLayerTrainer {
-    let spec = "16-4-3/3-4-2".parse().expect("a specification");
-    let model = TwoLayerModel::new(spec, Initialisation::Glorot, 5).expect("a model");
-    let mut trainer = TwoLayerTrainer::new(model, config(), images()).expect("images");
-    trainer.run_steps(1, &mut |_| true).expect("finite losses");
-    trainer
-}
-
-pub(crate) fn two_layer_model(place: &Path) -> Opened {
-    let trainer = two_layers();
-    let file = saved(place, |path| {
-        trainer.model().save(path, &metadata()).expect("a file");
-    });
-    of_file(place, "model.safetensors", vec![file], |path| {
-        sentence(TwoLayerModel::load(path))
-    })
-}
-
-pub(crate) fn two_layer_state(place: &Path) -> Opened {
-    let mut trainer = two_layers();
-    let file = saved(place, |path| {
-        trainer.save_state(path, &attachments()).expect("a file")
-    });
-    of_file(place, "state.safetensors", vec![file], move |path| {
-        let loaded = trainer.load_state(path);
-        if loaded.is_ok() {
-            let _ = trainer.run_steps(1, &mut |_| true);
         }
         sentence(loaded)
     })

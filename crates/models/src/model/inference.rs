@@ -1,0 +1,344 @@
+//! Using a model: codes, images and reconstruction losses, in row blocks over
+//! the threads of the current pool.
+
+use std::ops::Range;
+
+use ndarray::{Array2, ArrayView2, s};
+use rayon::prelude::*;
+use tensor_ops::loss::SampledRows;
+use tensor_ops::panels::Panels;
+use tensor_ops::{AlignedBuffer, vector};
+
+use crate::images::{Images, RowMajorImages, contiguous, standard};
+use crate::likelihood::PixelLikelihood;
+use crate::model::Model;
+use crate::network::layout::{Role, scale_column};
+use crate::network::pass::{Networks, Source};
+use crate::network::rows::{Activations, RowNetworks};
+use crate::spec::{ModelSpec, PosteriorScale};
+
+/// Rows taken through the networks at a time: large enough for the products
+/// to be efficient, small enough for a block's activations to stay in cache.
+pub(crate) const BLOCK_ROWS: usize = 128;
+
+/// q(z|x) of every image, or its code.
+///
+/// Of two stochastic layers that is q(h₂|h₁) at the mean of q(h₁|x).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Codes {
+    /// μ of a VAE, the code of the others: `[n, latent]`.
+    pub mean: Array2<f32>,
+    /// log σ², `[n, latent]`; a VAE only.
+    pub log_variance: Option<Array2<f32>>,
+}
+
+/// The networks from the image to the code, in order.
+pub(crate) fn encoders(spec: &ModelSpec) -> &'static [Role] {
+    match spec.architecture.lower {
+        None => &[Role::Encoder],
+        Some(_) => &[Role::Encoder, Role::UpperEncoder],
+    }
+}
+
+/// The networks from the code to the image, in order.
+pub(crate) fn decoders(spec: &ModelSpec) -> &'static [Role] {
+    match spec.architecture.lower {
+        None => &[Role::Decoder],
+        Some(_) => &[Role::Prior, Role::Decoder],
+    }
+}
+
+/// Buffers of one thread that takes blocks of rows through some networks.
+struct RowPass<'a> {
+    roles: &'static [Role],
+    input: &'a mut AlignedBuffer<f32>,
+    /// The means that a network takes from the one before.
+    means: &'a mut AlignedBuffer<f32>,
+    networks: RowNetworks<'a, f32>,
+}
+
+impl Model {
+    /// Encodes images: μ and log σ² of q(z|x) for a VAE, the codes otherwise.
+    /// Of two stochastic layers the upper one's, along the mean of the lower.
+    ///
+    /// Works in blocks of rows on the current rayon pool; a row's result does
+    /// not depend on the blocks.
+    ///
+    /// # Panics
+    /// If the images have not as many pixels as the model has inputs.
+    pub fn encode<'a>(&self, images: impl Into<Images<'a>>) -> Codes {
+        let images = images.into().row_major();
+        let inputs = self.spec().architecture.inputs;
+        self.check_columns("encode", images.dim(), inputs);
+        let roles = encoders(self.spec());
+        let layout = self.parameters().layout();
+        let last = layout.network(roles[roles.len() - 1]).end - 1;
+        let width = layout.layers()[last].outputs;
+        let outputs = self.map_rows(images.dim().0, width, roles, |first, rows, pass, out| {
+            let pixels = Panels::new(rows, inputs);
+            images
+                .pixels()
+                .pack(first, pixels, &mut pass.input[..pixels.len()]);
+            let shape = Panels::new(rows, width);
+            shape.unpack_row_major(&pass.run(rows)[..shape.len()], out);
+        });
+        if !self.spec().kind.is_variational() {
+            return Codes {
+                mean: outputs,
+                log_variance: None,
+            };
+        }
+        let latent = self.spec().architecture.latent;
+        let mean = outputs.slice(s![.., ..latent]).to_owned();
+        let scale = scale_column(&self.spec().architecture, latent);
+        let scale = outputs.slice(s![.., scale..]);
+        let log_variance = match self.spec().posterior_scale {
+            PosteriorScale::LogVariance => scale.to_owned(),
+            PosteriorScale::LogSigma => scale.mapv(|log_sigma| 2.0 * log_sigma),
+        };
+        Codes {
+            mean,
+            log_variance: Some(log_variance),
+        }
+    }
+
+    /// Decodes codes `[n, latent]` into the decoder's outputs `[n, inputs]`:
+    /// logits of a Bernoulli or continuous Bernoulli, what a Gaussian's means
+    /// are made from (without its ln σ). Codes of two stochastic layers are
+    /// decoded along the mean of p(h₁|h₂).
+    ///
+    /// # Panics
+    /// If the codes have not the model's latent dimension.
+    pub fn decode_logits(&self, codes: ArrayView2<'_, f32>) -> Array2<f32> {
+        self.decode_rows("decode_logits", codes, |_| {})
+    }
+
+    /// Decodes codes `[n, latent]` into mean images `[n, inputs]`, the mean of
+    /// every pixel under the likelihood: its probability for a Bernoulli.
+    ///
+    /// # Panics
+    /// If the codes have not the model's latent dimension.
+    pub fn decode(&self, codes: ArrayView2<'_, f32>) -> Array2<f32> {
+        let likelihood = self.spec().likelihood;
+        self.decode_rows("decode", codes, |outputs| {
+            likelihood.means_in_place(outputs);
+        })
+    }
+
+    /// Encodes images and decodes their means: mean images `[n, inputs]`.
+    ///
+    /// # Panics
+    /// If the images have not as many pixels as the model has inputs.
+    pub fn reconstruct<'a>(&self, images: impl Into<Images<'a>>) -> Array2<f32> {
+        self.decode(self.encode(images).mean.view())
+    }
+
+    /// −log p(x|z) of each image under its code, in nats, without ever
+    /// holding more than a block of logits.
+    ///
+    /// # Panics
+    /// If codes and images differ in number, or either has the wrong width.
+    pub fn reconstruction_losses<'a>(
+        &self,
+        codes: ArrayView2<'_, f32>,
+        images: impl Into<Images<'a>>,
+    ) -> Vec<f32> {
+        let images = images.into().row_major();
+        self.losses_of_samples("reconstruction_losses", codes, &images, 1)
+    }
+
+    /// log p(x|z) of each image under `samples` codes each, in nats: `codes`
+    /// are `[n · samples, latent]`, those of an image one after the other, and
+    /// so are the results.
+    ///
+    /// A log-density under a continuous likelihood, and no log-probability of
+    /// anything for grey images under a Bernoulli.
+    ///
+    /// # Panics
+    /// If there are not `samples` codes for each image, or either has the
+    /// wrong width.
+    pub fn log_likelihoods<'a>(
+        &self,
+        codes: ArrayView2<'_, f32>,
+        images: impl Into<Images<'a>>,
+        samples: usize,
+    ) -> Vec<f32> {
+        let images = images.into().row_major();
+        let mut losses = self.losses_of_samples("log_likelihoods", codes, &images, samples);
+        for loss in &mut losses {
+            *loss = -*loss;
+        }
+        losses
+    }
+
+    fn losses_of_samples(
+        &self,
+        operation: &str,
+        codes: ArrayView2<'_, f32>,
+        images: &RowMajorImages<'_>,
+        samples: usize,
+    ) -> Vec<f32> {
+        let architecture = &self.spec().architecture;
+        self.check_columns(operation, images.dim(), architecture.inputs);
+        self.check_columns(operation, codes.dim(), architecture.latent);
+        let count = codes.nrows();
+        assert!(
+            count == images.dim().0 * samples,
+            "{operation}: {count} codes for {} images of {samples} samples",
+            images.dim().0
+        );
+        let mut likelihood = PixelLikelihood::new(self.spec());
+        likelihood.read(self.parameters());
+        let codes = standard(codes);
+        let roles = decoders(self.spec());
+        let losses = self.map_rows(count, 1, roles, |first, rows, pass, out| {
+            pass.set_codes(contiguous(&codes), first, rows, architecture.latent);
+            pass.run(rows);
+            let shape = Panels::new(rows, architecture.inputs);
+            let targets = &mut pass.input[..shape.len()];
+            images
+                .pixels()
+                .pack_repeated(first, samples, shape, targets);
+            let rows = SampledRows { shape, samples: 1 };
+            pass.networks.losses(&likelihood, rows, targets, out);
+        });
+        losses.into_raw_vec_and_offset().0
+    }
+
+    fn decode_rows(
+        &self,
+        operation: &str,
+        codes: ArrayView2<'_, f32>,
+        link: impl Fn(&mut [f32]) + Sync,
+    ) -> Array2<f32> {
+        let architecture = &self.spec().architecture;
+        self.check_columns(operation, codes.dim(), architecture.latent);
+        let (count, inputs) = (codes.nrows(), architecture.inputs);
+        let codes = standard(codes);
+        let roles = decoders(self.spec());
+        self.map_rows(count, inputs, roles, |first, rows, pass, out| {
+            pass.set_codes(contiguous(&codes), first, rows, architecture.latent);
+            let shape = Panels::new(rows, inputs);
+            shape.unpack_row_major(&pass.run(rows)[..shape.len()], out);
+            link(out);
+        })
+    }
+
+    /// Fills [count, columns] block by block in parallel. `work` gets the
+    /// block's first row and size, buffers for the networks `roles`, and the
+    /// block's rows of the result.
+    fn map_rows(
+        &self,
+        count: usize,
+        columns: usize,
+        roles: &'static [Role],
+        work: impl Fn(usize, usize, &mut RowPass<'_>, &mut [f32]) + Sync,
+    ) -> Array2<f32> {
+        let layout = self.parameters().layout();
+        let block = BLOCK_ROWS.min(count.max(1));
+        let rows_of = |role| if roles.contains(&role) { block } else { 0 };
+        let panels = |columns| AlignedBuffer::zeroed(Panels::new(block, columns).len());
+        let between = if roles.len() > 1 {
+            self.spec().architecture.decoded()
+        } else {
+            0
+        };
+        let activations = || Activations::of_forward_pass(layout, rows_of);
+        let widest = layout.inputs().max(self.spec().architecture.latent);
+        let buffers = || (panels(widest), panels(between), activations());
+        let mut result = Array2::zeros((count, columns));
+        if let Some(values) = result.as_slice_mut() {
+            let blocks = values.par_chunks_mut(block * columns).enumerate();
+            blocks.for_each_init(buffers, |(input, means, activations), (index, out)| {
+                let mut pass = RowPass {
+                    roles,
+                    input,
+                    means,
+                    networks: RowNetworks::new(self.parameters(), activations),
+                };
+                work(index * block, out.len() / columns, &mut pass, out);
+            });
+        }
+        result
+    }
+
+    fn check_columns(&self, operation: &str, found: (usize, usize), expected: usize) {
+        assert!(
+            found.1 == expected,
+            "{operation}: an array of shape {found:?} for a model {} that takes {expected} columns",
+            self.spec().architecture
+        );
+    }
+}
+
+impl RowPass<'_> {
+    /// Puts rows of codes where the first network reads them.
+    fn set_codes(&mut self, codes: &[f32], first: usize, rows: usize, latent: usize) {
+        let shape = Panels::new(rows, latent);
+        let range = first * latent..(first + rows) * latent;
+        shape.pack_row_major(&codes[range], &mut self.input[..shape.len()]);
+    }
+
+    /// The output of the last network for the rows of the input, each network
+    /// taking the means that the one before has computed.
+    fn run(&mut self, rows: usize) -> &[f32] {
+        self.networks
+            .forward(self.roles[0], Source::dense(rows, self.input));
+        for pair in self.roles.windows(2) {
+            let (from, to) = (pair[0], pair[1]);
+            let output = self.networks.output(from);
+            let len = self.means.len().min(output.len());
+            self.means[..len].copy_from_slice(&output[..len]);
+            self.networks.forward(to, Source::dense(rows, self.means));
+        }
+        let last = self.roles[self.roles.len() - 1];
+        self.networks.output(last)
+    }
+}
+
+impl Codes {
+    /// Number of codes.
+    pub fn len(&self) -> usize {
+        self.mean.nrows()
+    }
+
+    /// Whether there is no code.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// z = μ + σ·ε for given ε `[n, latent]`; the codes themselves where there
+    /// is no σ.
+    ///
+    /// # Panics
+    /// If `noise` has another shape than the codes.
+    pub fn sample(&self, noise: ArrayView2<'_, f32>) -> Array2<f32> {
+        assert!(
+            noise.dim() == self.mean.dim(),
+            "sample: noise of shape {:?} for codes of shape {:?}",
+            noise.dim(),
+            self.mean.dim()
+        );
+        let Some(log_variance) = &self.log_variance else {
+            return self.mean.clone();
+        };
+        let mut codes = log_variance.mapv(|l| 0.5 * l);
+        if let Some(values) = codes.as_slice_mut() {
+            vector::exp_in_place(values);
+        }
+        codes *= &noise;
+        codes += &self.mean;
+        codes
+    }
+
+    /// The codes of a range of images.
+    pub fn slice(&self, range: Range<usize>) -> Codes {
+        Codes {
+            mean: self.mean.slice(s![range.clone(), ..]).to_owned(),
+            log_variance: self
+                .log_variance
+                .as_ref()
+                .map(|l| l.slice(s![range, ..]).to_owned()),
+        }
+    }
+}

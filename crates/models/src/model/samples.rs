@@ -1,0 +1,256 @@
+//! Samples of a model's codes for given images: losses, posterior means, and
+//! the log weights of very many samples of one image.
+
+use ndarray::Array2;
+use rayon::prelude::*;
+use tensor_ops::random::{Stream, fill_normal};
+
+use crate::images::{Images, RowMajorImages};
+use crate::latent::BlockRows;
+use crate::model::Model;
+use crate::network::rows::{Activations, RowNetworks};
+use crate::objective::Objective;
+use crate::spec::ModelSpec;
+use crate::step::block::Block;
+use crate::step::{LossSums, Losses};
+use crate::training::batch::{BatchPixels, IndexedBatch};
+
+/// Codes taken through the networks at a time.
+const CODES_AT_ONCE: usize = 96;
+
+impl Model {
+    /// The mean over images `[n, pixels]` of what the plain ELBO of one sample
+    /// minimises; of two stochastic layers its KL is log q − log p of that
+    /// sample. The ε of image i begin at i·[noise
+    /// width](ModelSpec::noise_width) of the stream. Threads of the current pool
+    /// take blocks of images.
+    ///
+    /// # Panics
+    /// If there are no images, or they have not the model's pixels.
+    pub fn sampled_losses<'a>(&self, images: impl Into<Images<'a>>, noise: Stream) -> Losses {
+        let of_blocks = self.map_blocks(images.into(), noise, 1, |block, networks| {
+            block.decode(networks, self.parameters());
+            let images = 0..block.rows().images;
+            images.map(|image| block.losses(image)).collect::<Vec<_>>()
+        });
+        let mut sums = LossSums::default();
+        for image in of_blocks.iter().flatten() {
+            sums.images += 1;
+            sums.reconstruction += image.reconstruction;
+            sums.kl += image.penalty;
+            sums.loss += image.loss.unwrap_or(image.reconstruction + image.penalty);
+        }
+        sums.means()
+    }
+
+    /// The posterior means of images `[n, pixels]` by stochastic layer, lowest
+    /// first: μ(x) of q(z|x); of two layers μ₁(x) of h₁, and of h₂ the mean of
+    /// μ₂(h₁) over `samples` of q(h₁|x), an estimate of E\[h₂|x\].
+    ///
+    /// # Panics
+    /// If there are no images or samples, or the images have not the model's
+    /// pixels.
+    pub fn posterior_means<'a>(
+        &self,
+        images: impl Into<Images<'a>>,
+        samples: usize,
+        noise: Stream,
+    ) -> Vec<Array2<f32>> {
+        let images = images.into();
+        let architecture = &self.spec().architecture;
+        let mut widths = vec![architecture.decoded()];
+        widths.extend(architecture.lower.as_ref().map(|_| architecture.latent));
+        let of_blocks = self.map_blocks(images, noise, samples, |block, networks| {
+            let rows = block.rows();
+            let means = widths.iter().enumerate().map(|(layer, &width)| {
+                // Of the lowest layer every image has one mean, of others one
+                // for each sample of the layer below.
+                let samples = if layer == 0 { 1 } else { samples };
+                let mut means = vec![0.0; rows.images * samples * width];
+                block
+                    .latent()
+                    .posterior_means(layer, rows, networks, &mut means);
+                mean_of_samples(&means, samples, width)
+            });
+            means.collect::<Vec<_>>()
+        });
+        let of_layer = |(layer, &width): (usize, &usize)| {
+            let blocks = of_blocks.iter();
+            let values = blocks.flat_map(|block| block[layer].iter().copied());
+            match Array2::from_shape_vec((images.nrows(), width), values.collect()) {
+                Ok(means) => means,
+                Err(error) => unreachable!("a row for every image: {error}"),
+            }
+        };
+        widths.iter().enumerate().map(of_layer).collect()
+    }
+
+    /// What `of` makes of each block of images whose codes have been drawn, in
+    /// their order.
+    fn map_blocks<R: Send>(
+        &self,
+        images: Images<'_>,
+        noise: Stream,
+        samples: usize,
+        of: impl Fn(&mut Block<f32>, &mut RowNetworks<'_, f32>) -> R + Sync,
+    ) -> Vec<R> {
+        check_images(self.spec(), images);
+        let (count, images) = (images.nrows(), images.row_major());
+        let indices: Vec<u32> = (0..count as u32).collect();
+        let batch = batch(&images, &indices, noise);
+        let at_once = (CODES_AT_ONCE / samples).max(1);
+        let starts: Vec<usize> = (0..count).step_by(at_once).collect();
+        let objective = Objective {
+            samples,
+            ..Objective::ELBO
+        };
+        let buffers = || buffers(self, &objective, at_once);
+        let of_block = |(block, activations): &mut (Block<f32>, Activations<f32>), start| {
+            let mut networks = RowNetworks::new(self.parameters(), activations);
+            block.encode(&mut networks, &batch, start..count.min(start + at_once));
+            block.sample_of(&mut networks, &batch, start * samples);
+            of(block, &mut networks)
+        };
+        starts.into_par_iter().map_init(buffers, of_block).collect()
+    }
+}
+
+/// Draws samples for one image at a time and gives the log of their importance
+/// weights, on the calling thread and in memory allocated once.
+///
+/// The bits of a weight depend on the image, the stream and the number of the
+/// sample alone.
+///
+/// ```
+/// use models::streams::{Purpose, stream};
+/// use models::{ImportanceSampler, Initialisation, Model, ModelKind, ModelSpec};
+///
+/// let spec = ModelSpec {
+///     kind: ModelKind::Vae,
+///     architecture: "16-8-2".parse()?,
+///     likelihood: "bernoulli".parse()?,
+///     posterior_scale: Default::default(),
+/// };
+/// let model = Model::new(spec, Initialisation::PyTorchUniform, 7)?;
+/// let mut sampler = ImportanceSampler::new(&model, 32);
+/// sampler.set_image(&ndarray::Array2::from_elem((1, 16), 255_u8));
+/// let mut log_weights = [0.0; 5];
+/// sampler.log_weights(stream(1, Purpose::Sampling, 0), 0, &mut log_weights);
+/// assert!(log_weights.iter().all(|w| w.is_finite()));
+/// # Ok::<(), models::SpecError>(())
+/// ```
+#[derive(Debug)]
+pub struct ImportanceSampler<'a> {
+    model: &'a Model,
+    block: Block<f32>,
+    activations: Activations<f32>,
+    capacity: usize,
+}
+
+impl<'a> ImportanceSampler<'a> {
+    /// A sampler of at most `block` samples at a time, at least one.
+    ///
+    /// # Panics
+    /// If the model is not variational: it samples nothing.
+    pub fn new(model: &'a Model, block: usize) -> Self {
+        assert!(
+            model.spec().kind.is_variational(),
+            "ImportanceSampler::new: a model {} that samples no z",
+            model.spec().kind
+        );
+        let (block, activations) = buffers(model, &Objective::iwae(block), 1);
+        Self {
+            model,
+            capacity: block.rows().samples,
+            block,
+            activations,
+        }
+    }
+
+    /// The image that the coming weights are of, the only one of `image`.
+    ///
+    /// # Panics
+    /// If that is not one image, or it has not as many pixels as the model.
+    pub fn set_image<'b>(&mut self, image: impl Into<Images<'b>>) {
+        let image = image.into();
+        assert!(image.nrows() == 1, "set_image: {} images", image.nrows());
+        check_images(self.model.spec(), image);
+        let image = image.row_major();
+        let batch = batch(&image, &[0], Stream::new(0, 0));
+        let mut networks = RowNetworks::new(self.model.parameters(), &mut self.activations);
+        self.block.encode(&mut networks, &batch, 0..1);
+    }
+
+    /// log w in nats of as many samples as `out` has room for, from number
+    /// `first` on: sample s has its ε at s·[noise
+    /// width](ModelSpec::noise_width) of the stream, whatever the block.
+    ///
+    /// # Panics
+    /// If `out` is longer than the block given at the start, or no image is set.
+    pub fn log_weights(&mut self, noise: Stream, first: usize, out: &mut [f64]) {
+        assert!(
+            out.len() <= self.capacity && !self.block.is_empty(),
+            "log_weights: {} samples in a block of {}, or of no image",
+            out.len(),
+            self.capacity
+        );
+        if out.is_empty() {
+            return;
+        }
+        let parameters = self.model.parameters();
+        let mut networks = RowNetworks::new(parameters, &mut self.activations);
+        self.block.set_samples(out.len());
+        self.block.sample(&mut networks, |width, deviates| {
+            fill_normal(deviates, noise, (first * width) as u64);
+        });
+        self.block.decode(&mut networks, parameters);
+        for (out, log_weight) in out.iter_mut().zip(self.block.log_weights()) {
+            *out = log_weight;
+        }
+    }
+}
+
+/// What takes up to `images` images of a model forward.
+fn buffers(model: &Model, objective: &Objective, images: usize) -> (Block<f32>, Activations<f32>) {
+    let samples = objective.samples;
+    let rows = BlockRows { images, samples };
+    let layout = model.parameters().layout();
+    let activations = Activations::of_forward_pass(layout, |network| rows.of(network));
+    (Block::new(model.spec(), objective, images), activations)
+}
+
+fn batch<'a>(
+    images: &'a RowMajorImages<'_>,
+    indices: &'a [u32],
+    noise: Stream,
+) -> IndexedBatch<'a> {
+    IndexedBatch {
+        pixels: BatchPixels::AsStored(images.pixels()),
+        indices,
+        noise,
+        noise_offset: 0,
+    }
+}
+
+fn check_images(spec: &ModelSpec, images: Images<'_>) {
+    let inputs = spec.architecture.inputs;
+    assert!(
+        images.nrows() > 0 && images.ncols() == inputs,
+        "images of shape {:?} for a model {} that takes {inputs} pixels",
+        images.dim(),
+        spec.architecture
+    );
+}
+
+/// The mean over consecutive samples `[images · samples, width]`, in f64.
+fn mean_of_samples(values: &[f32], samples: usize, width: usize) -> Vec<f32> {
+    let images = values.chunks_exact(samples * width);
+    let mean = |image: &[f32], j: usize| {
+        let of_samples = image.iter().skip(j).step_by(width);
+        let sum: f64 = of_samples.map(|&value| f64::from(value)).sum();
+        (sum / samples as f64) as f32
+    };
+    images
+        .flat_map(|image| (0..width).map(move |j| mean(image, j)))
+        .collect()
+}

@@ -1,0 +1,40 @@
+//! Names of what is chosen from a few.
+
+/// Gives an enum without fields its names: `ALL`, `name`, [`Display`] and
+/// [`FromStr`] with the error that is made of what was found.
+///
+/// [`Display`]: std::fmt::Display
+/// [`FromStr`]: std::str::FromStr
+macro_rules! named {
+    ($type:ident, $error:ident, $unknown:expr, $($variant:ident => $name:literal,)+) => {
+        impl $type {
+            /// Every one, in the order they are documented.
+            pub const ALL: [$type; [$($name),+].len()] = [$($type::$variant),+];
+
+            /// The name used on the command line and in files.
+            pub fn name(self) -> &'static str {
+                match self {
+                    $($type::$variant => $name,)+
+                }
+            }
+        }
+
+        impl std::fmt::Display for $type {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.pad(self.name())
+            }
+        }
+
+        impl std::str::FromStr for $type {
+            type Err = $error;
+
+            fn from_str(text: &str) -> Result<Self, $error> {
+                let mut all = $type::ALL.into_iter();
+                all.find(|one| one.name() == text)
+                    .ok_or_else(|| $unknown(text.to_owned()))
+            }
+        }
+    };
+}
+
+pub(crate) use named;

@@ -1,0 +1,234 @@
+//! Initial weights.
+
+use std::sync::Arc;
+
+use ndarray::Array1;
+use ndarray_rand::RandomExt;
+use ndarray_rand::rand_distr::Uniform;
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::images::Images;
+use crate::model::Model;
+use crate::named::named;
+use crate::network::layout::{Layout, Role};
+use crate::network::parameters::Parameters;
+use crate::training::streams::{Purpose, stream};
+
+/// How weights and biases are drawn.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Initialisation {
+    /// PyTorch's default for `nn.Linear`: weights and biases
+    /// U(−1/√fan_in, 1/√fan_in).
+    #[default]
+    #[serde(rename = "pytorch")]
+    PyTorchUniform,
+    /// Glorot & Bengio (2010), eq. 16: weights U(±√(6/(fan_in + fan_out))),
+    /// biases zero.
+    Glorot,
+}
+
+/// Not the name of an initialisation.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("the initialisation is {0:?}; expected pytorch or glorot")]
+pub struct UnknownInitialisation(pub String);
+
+/// ln σ of a Gaussian at the start: σ = 0.37 is a little more than the standard
+/// deviation of MNIST's pixels, 0.31.
+const LOG_SIGMA: f32 = -1.0;
+
+named! {
+    Initialisation, UnknownInitialisation, UnknownInitialisation,
+    PyTorchUniform => "pytorch",
+    Glorot => "glorot",
+}
+
+impl Initialisation {
+    /// Draws parameters. Every tensor has a stream of its own, so that its
+    /// values do not depend on the sizes of the others; μ and log σ² count as
+    /// two layers although they are computed as one.
+    pub(crate) fn draw(self, layout: Arc<Layout>, seed: u64) -> Parameters<f32> {
+        let mut parameters = Parameters::zeros(layout.clone());
+        for (index, slot) in layout.tensors().iter().enumerate() {
+            let fan_in = layout.layers()[slot.layer].inputs;
+            let fan_out = slot.shape[0];
+            if layout.network(Role::Scale).contains(&slot.layer) {
+                let values = vec![LOG_SIGMA; fan_out];
+                layout.import(slot, &values, parameters.as_mut_slice());
+                continue;
+            }
+            let bound = match self {
+                Initialisation::PyTorchUniform => (fan_in as f32).sqrt().recip(),
+                Initialisation::Glorot if slot.is_bias => continue,
+                Initialisation::Glorot => (6.0 / (fan_in + fan_out) as f32).sqrt(),
+            };
+            let Ok(distribution) = Uniform::new(-bound, bound) else {
+                unreachable!(
+                    "{bound} is positive and finite for every width a specification admits"
+                );
+            };
+            let len: usize = slot.shape.iter().product();
+            let mut rng = stream(seed, Purpose::Initialisation, index as u64).rng(0);
+            let values = Array1::random_using(len, distribution, &mut rng);
+            layout.import(slot, &values.to_vec(), parameters.as_mut_slice());
+        }
+        parameters
+    }
+}
+
+impl Model {
+    /// Sets the bias of the decoder's last layer to the outputs whose mean
+    /// under the likelihood is the mean image — its logit for a Bernoulli —
+    /// each pixel's mean kept within [0.001, 0.999]: a decoder that has
+    /// learned nothing then gives the mean image, as in the published code of
+    /// Burda et al. (2016). Means of values that leave [0, 1] are taken as they
+    /// are where the output is the mean.
+    ///
+    /// # Panics
+    /// If there are no images, or they have not the model's pixels.
+    pub fn set_output_bias_to_mean<'a>(&mut self, images: impl Into<Images<'a>>) {
+        let images = images.into();
+        let likelihood = self.spec().likelihood;
+        let inputs = self.spec().architecture.inputs;
+        assert!(
+            images.nrows() > 0 && images.ncols() == inputs,
+            "set_output_bias_to_mean: images of shape {:?} for a model that takes {inputs} pixels",
+            images.dim()
+        );
+        let is_free = likelihood.output_is_mean() && images.first_outside_unit().is_some();
+        let parameters = self.parameters_mut();
+        let layout = parameters.layout().clone();
+        let last = layout.network(Role::Decoder).end - 1;
+        let bias = &mut parameters.as_mut_slice()[layout.layers()[last].bias.clone()];
+        for (bias, mean) in bias.iter_mut().zip(pixel_means(images)) {
+            let mean = if is_free {
+                mean
+            } else {
+                mean.clamp(0.001, 0.999)
+            };
+            *bias = likelihood.output_of_mean(mean) as f32;
+        }
+    }
+}
+
+/// The mean of every pixel over the images; bytes are summed as integers.
+fn pixel_means(images: Images<'_>) -> Vec<f64> {
+    let count = images.nrows() as f64;
+    match images {
+        Images::Bytes(bytes) => {
+            let mut sums = vec![0_u64; bytes.ncols()];
+            for image in bytes.rows() {
+                for (sum, &byte) in sums.iter_mut().zip(image) {
+                    *sum += u64::from(byte);
+                }
+            }
+            let whole = 255.0 * count;
+            sums.into_iter().map(|sum| sum as f64 / whole).collect()
+        }
+        Images::Values(values) => {
+            let mut sums = vec![0.0_f64; values.ncols()];
+            for image in values.rows() {
+                for (sum, &value) in sums.iter_mut().zip(image) {
+                    *sum += f64::from(value);
+                }
+            }
+            sums.into_iter().map(|sum| sum / count).collect()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::{Likelihood, ModelKind, ModelSpec};
+
+    fn drawn(initialisation: Initialisation, seed: u64) -> Parameters<f32> {
+        let spec = ModelSpec {
+            kind: ModelKind::Vae,
+            architecture: "784-100-20".parse().unwrap(),
+            likelihood: Likelihood::Bernoulli,
+            posterior_scale: Default::default(),
+        };
+        initialisation.draw(Arc::new(Layout::new(&spec)), seed)
+    }
+
+    #[test]
+    fn pytorch_bounds_are_those_of_the_fan_in() {
+        for tensor in drawn(Initialisation::PyTorchUniform, 3).named_tensors() {
+            let fan_in: f32 = match tensor.name.split('.').next().unwrap() {
+                "encoder" => 784.0,
+                "decoder" if tensor.name.starts_with("decoder.0") => 20.0,
+                _ => 100.0,
+            };
+            let bound = fan_in.sqrt().recip();
+            let largest = tensor.values.iter().fold(0.0_f32, |a, v| a.max(v.abs()));
+            assert!(
+                largest <= bound && largest > 0.75 * bound,
+                "{}: {largest} of {bound}",
+                tensor.name
+            );
+            if tensor.values.len() >= 1000 {
+                let n = tensor.values.len() as f32;
+                let mean = tensor.values.iter().sum::<f32>() / n;
+                // Five standard errors of a uniform mean, bound/√(3n).
+                assert!(
+                    mean.abs() < 5.0 * bound / (3.0 * n).sqrt(),
+                    "{}: mean {mean}",
+                    tensor.name
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn glorot_biases_are_zero_and_heads_count_separately() {
+        for tensor in drawn(Initialisation::Glorot, 3).named_tensors() {
+            let largest = tensor.values.iter().fold(0.0_f32, |a, v| a.max(v.abs()));
+            if tensor.name.ends_with("bias") {
+                assert_eq!(largest, 0.0, "{}", tensor.name);
+            } else {
+                let bound = (6.0 / (tensor.shape[0] + tensor.shape[1]) as f32).sqrt();
+                assert!(
+                    largest <= bound && largest > 0.95 * bound,
+                    "{}: {largest} of {bound}",
+                    tensor.name
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn the_output_bias_decodes_to_the_mean_image() {
+        let spec = ModelSpec {
+            kind: ModelKind::Vae,
+            architecture: "18-5-2".parse().unwrap(),
+            likelihood: Likelihood::Bernoulli,
+            posterior_scale: Default::default(),
+        };
+        let mut model = Model::new(spec, Initialisation::Glorot, 1).unwrap();
+        // Pixel means 0, 51 / 255, …, the first and the last out of range.
+        let images: Vec<u8> = (0..2 * 18)
+            .map(|at| match at % 18 {
+                0 => 0,
+                17 => 255,
+                pixel => 10 * pixel as u8 + if at < 18 { 5 } else { 0 },
+            })
+            .collect();
+        let images = ndarray::Array2::from_shape_vec((2, 18), images).unwrap();
+        model.set_output_bias_to_mean(&images);
+        let decoded = model.decode(ndarray::Array2::zeros((1, 2)).view());
+        for (pixel, &probability) in decoded.iter().enumerate() {
+            let mean = f32::from(images[[0, pixel]]) + f32::from(images[[1, pixel]]);
+            let expected = (mean / 510.0).clamp(0.001, 0.999);
+            assert!((probability - expected).abs() < 1e-6, "pixel {pixel}");
+        }
+    }
+
+    #[test]
+    fn the_seed_decides() {
+        let draw = |seed| drawn(Initialisation::PyTorchUniform, seed);
+        assert_eq!(draw(5), draw(5));
+        assert_ne!(draw(5), draw(6));
+    }
+}

@@ -1,0 +1,47 @@
+//! The weights of importance samples.
+
+use tensor_ops::{Float, reduce};
+
+/// w̃ below 2⁻⁶⁰ counts as zero: it is far below the rounding of the sums it
+/// enters, but its products with small gradients would be subnormal numbers,
+/// where arithmetic is many times slower. Most samples have such weights until
+/// the posterior has narrowed.
+const SMALLEST_SHARE: f64 = 1.0 / (1_u64 << 60) as f64;
+
+/// Normalises the weights of one image's samples: gives −log (1/k) Σ w and
+/// writes w̃ to `normalised`; `log_weights` are used up.
+pub(crate) fn normalise<T: Float>(log_weights: &mut [f64], normalised: &mut [T]) -> f64 {
+    // Relative to the largest, so that nothing overflows and the normalised
+    // weights keep their digits however small all w are.
+    let largest = reduce::max(log_weights);
+    for weight in &mut *log_weights {
+        *weight = (*weight - largest).exp();
+    }
+    let total = reduce::sum(log_weights);
+    for (normalised, weight) in normalised.iter_mut().zip(&*log_weights) {
+        let share = weight / total;
+        *normalised = if share < SMALLEST_SHARE {
+            T::ZERO
+        } else {
+            T::from_f64(share)
+        };
+    }
+    (log_weights.len() as f64).ln() - (largest + total.ln())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn vanished_weights_are_zero_and_the_bound_is_that_of_all() {
+        let mut log_weights = [-498.0, -460.0, -458.0, -540.0];
+        let mut normalised = [f32::NAN; 4];
+        let negative_bound = normalise(&mut log_weights, &mut normalised);
+        assert!((negative_bound - (458.0 + 4_f64.ln() - (-2_f64).exp().ln_1p())).abs() < 1e-12);
+        // e⁻⁴⁰ is above 2⁻⁶⁰ and kept, e⁻⁸² is not.
+        assert!(normalised[0] > 0.0 && normalised[0] < 1e-15);
+        assert_eq!(normalised[3], 0.0);
+        assert!((normalised[1] + normalised[2] - 1.0).abs() < 1e-6);
+    }
+}

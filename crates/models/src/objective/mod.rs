@@ -1,0 +1,386 @@
+//! What is minimised: the bound on log p(x), its samples, and the weight of
+//! the KL.
+
+mod free_bits;
+pub(crate) mod importance;
+
+use std::fmt;
+use std::ops::Range;
+
+use autodiff::Var;
+
+use serde::{Deserialize, Serialize};
+use tensor_ops::Float;
+
+use free_bits::FreeBits;
+
+use crate::named::named;
+use crate::network::pass::Networks;
+use crate::spec::{ModelKind, ModelSpec};
+use crate::step::block::Block;
+use crate::step::program::{Latent, Recorder};
+use crate::training::configuration::ConfigurationError;
+
+/// The most samples of z per image: beyond it a typing error is far likelier
+/// than an objective.
+pub const MAXIMUM_SAMPLES: usize = 1 << 16;
+
+/// Which lower bound of log p(x) is raised.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Bound {
+    /// E_q\[log p(x|z)\] − KL(q(z|x) ‖ p(z)), the expectation over k samples and
+    /// the KL in closed form (Kingma & Welling 2014, arXiv 1312.6114, eq. 7).
+    #[default]
+    Elbo,
+    /// log (1/k) Σ_s p(x, z_s) / q(z_s|x) (Burda, Grosse & Salakhutdinov 2016,
+    /// arXiv 1509.00519, eq. 8).
+    Iwae,
+}
+
+named! {
+    Bound, ConfigurationError, ConfigurationError::Bound,
+    Elbo => "elbo",
+    Iwae => "iwae",
+}
+
+/// The function of a batch that training minimises.
+///
+/// With the ELBO, and means over the images of the batch,
+///
+/// ```text
+/// L = mean reconstruction + β · Σ_j max(λ, mean KL_j)
+/// ```
+///
+/// where λ are the free bits of every latent dimension j (Kingma et al. 2016,
+/// arXiv 1606.04934, appendix C.8) and β weighs the KL (Higgins et al. 2017).
+/// With λ = 0 the sum is the mean KL. For `ae-l2` the KL is its penalty
+/// ½‖z‖², for `ae` there is none. The importance-weighted bound has neither
+/// β nor λ: its KL is no term of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Objective {
+    /// Which bound.
+    pub bound: Bound,
+    /// Samples of z per image, k.
+    pub samples: usize,
+    /// Weight of the KL.
+    pub beta: f64,
+    /// Epochs over which the weight rises linearly from 0 to `beta`, a little
+    /// with every step; 0 for none.
+    pub beta_warm_up_epochs: usize,
+    /// λ: nats of KL per latent dimension that cost nothing.
+    pub free_bits: f64,
+}
+
+impl Objective {
+    /// The ELBO with one sample and the KL as it stands.
+    pub const ELBO: Objective = Objective {
+        bound: Bound::Elbo,
+        samples: 1,
+        beta: 1.0,
+        beta_warm_up_epochs: 0,
+        free_bits: 0.0,
+    };
+
+    /// The importance-weighted bound with `samples` samples.
+    pub const fn iwae(samples: usize) -> Self {
+        Objective {
+            bound: Bound::Iwae,
+            samples,
+            ..Objective::ELBO
+        }
+    }
+
+    /// Checks every value, and that the model has what the objective needs.
+    ///
+    /// # Errors
+    /// The first value out of range, with the range; importance weights,
+    /// several samples or free bits without a posterior to sample from; β
+    /// where there is nothing for it to weigh; β or free bits of two stochastic
+    /// layers.
+    pub fn validate(&self, spec: &ModelSpec) -> Result<(), ConfigurationError> {
+        let kind = spec.kind;
+        let refuse = |option, found: String, expected| {
+            Err(ConfigurationError::OutOfRange {
+                option,
+                found,
+                expected,
+            })
+        };
+        if self.samples == 0 || self.samples > MAXIMUM_SAMPLES {
+            return refuse("samples", self.samples.to_string(), "between 1 and 65536");
+        }
+        for (option, value) in [("beta", self.beta), ("free bits", self.free_bits)] {
+            if !(value.is_finite() && value >= 0.0) {
+                return refuse(option, value.to_string(), "finite and not negative");
+            }
+        }
+        let unsuitable =
+            |what: String, reason| Err(ConfigurationError::Objective { what, kind, reason });
+        let weighs_kl = self.beta != 1.0 || self.beta_warm_up_epochs > 0;
+        if !kind.is_variational() {
+            let no_posterior = "it samples no z; expected the model vae";
+            if self.bound == Bound::Iwae {
+                return unsuitable("the objective iwae".to_owned(), no_posterior);
+            }
+            if self.samples > 1 {
+                return unsuitable(format!("samples = {}", self.samples), no_posterior);
+            }
+            if self.free_bits > 0.0 {
+                return unsuitable(format!("free bits of {}", self.free_bits), no_posterior);
+            }
+            if kind.penalty_name().is_none() && weighs_kl {
+                return unsuitable(
+                    format!("beta {} or its warm-up", self.beta),
+                    "it has no KL to weigh; expected beta 1 without warm-up",
+                );
+            }
+        }
+        if !spec.has_closed_form_penalty() && (weighs_kl || self.free_bits > 0.0) {
+            return unsuitable(
+                format!("the objective {self}"),
+                "the KL of two stochastic layers has no closed form; expected beta 1, no warm-up and no free bits",
+            );
+        }
+        if self.bound == Bound::Iwae && (weighs_kl || self.free_bits > 0.0) {
+            return unsuitable(
+                format!(
+                    "the objective iwae with beta {}, {} epochs of warm-up and free bits {}",
+                    self.beta, self.beta_warm_up_epochs, self.free_bits
+                ),
+                "the importance-weighted bound has no KL term; expected beta 1, no warm-up and no free bits",
+            );
+        }
+        Ok(())
+    }
+
+    /// One sentence that says how the KL and the reconstruction are weighed
+    /// against each other. Summing one of them and averaging the other is the
+    /// commonest mistake in published code, and shows as an effective β of
+    /// hundreds or thousandths.
+    pub fn statement(&self, spec: &ModelSpec) -> String {
+        let pixels = spec.architecture.inputs;
+        let of_samples = match self.samples {
+            1 => String::new(),
+            samples => format!(" (mean of {samples} samples)"),
+        };
+        let summed = format!("reconstruction{of_samples} summed over {pixels} pixels");
+        match (self.bound, spec.kind) {
+            (Bound::Iwae, _) => format!(
+                "importance-weighted bound of {} samples, log p(x|z) summed over {pixels} pixels: effective beta = 1 per image",
+                self.samples
+            ),
+            (Bound::Elbo, ModelKind::Ae) => format!("no KL term; {summed}"),
+            (Bound::Elbo, kind) => {
+                let term = match kind {
+                    ModelKind::AeL2 => "weight of the penalty",
+                    ModelKind::Ae | ModelKind::Vae => "KL weight",
+                };
+                let mut text = format!(
+                    "{term} {beta} against {summed}: effective beta = {beta} per image",
+                    beta = self.beta
+                );
+                if self.beta_warm_up_epochs > 0 {
+                    text += &format!(", reached from 0 after {} epochs", self.beta_warm_up_epochs);
+                }
+                if self.free_bits > 0.0 {
+                    text += &format!(
+                        "; {} nats of KL per latent dimension are free",
+                        self.free_bits
+                    );
+                }
+                text
+            }
+        }
+    }
+
+    /// The weight of the KL in the step after `step` others: a function of
+    /// the counters alone, so that a resumed run goes on as if never stopped.
+    pub fn beta_at(&self, step: u64, steps_in_epoch: usize) -> f64 {
+        let total = self.beta_warm_up_epochs as f64 * steps_in_epoch as f64;
+        if (step as f64) < total {
+            self.beta * (step as f64 / total)
+        } else {
+            self.beta
+        }
+    }
+}
+
+/// A penalty that is a function of the whole batch rather than a sum over its
+/// images: worked out between forward and backward pass.
+pub(crate) trait BatchPenalty<T: Float>: fmt::Debug + Send + Sync {
+    /// Begins a batch of so many images.
+    fn begin(&mut self, images: usize);
+
+    /// Takes what a block has computed of its images, in their order.
+    fn collect(&mut self, block: &Block<T>, networks: &dyn Networks<T>);
+
+    /// The penalty of the batch, before β; `weights`, which are β for the
+    /// penalty of each latent dimension, change where they are others in the
+    /// gradient.
+    fn finish(&mut self, weights: &mut [T]) -> BatchValue;
+
+    /// The gradient of `images` · β · penalty by the codes of some images,
+    /// row-major; empty where the penalty is no function of the codes alone.
+    fn by_codes(&self, images: Range<usize>) -> &[T];
+}
+
+/// The penalty of a batch.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct BatchValue {
+    /// What is weighed with β in the loss.
+    pub(crate) penalty: f64,
+    /// Whether it is the only penalty there is, rather than another function of
+    /// those of the images.
+    pub(crate) is_all: bool,
+}
+
+/// The penalty of an objective that is one of the batch.
+pub(crate) fn batch_penalty<T: Float>(
+    objective: &Objective,
+    spec: &ModelSpec,
+) -> Option<Box<dyn BatchPenalty<T>>> {
+    let free_bits = FreeBits::of(objective, spec.architecture.latent);
+    free_bits.map(|penalty| Box::new(penalty) as Box<dyn BatchPenalty<T>>)
+}
+
+impl Objective {
+    /// Deviates of one sample that an objective takes of a model.
+    pub(crate) fn noise_width(&self, spec: &ModelSpec) -> usize {
+        spec.noise_width()
+    }
+
+    /// Whether the penalty is one of the whole batch.
+    pub(crate) fn is_of_batch(&self) -> bool {
+        self.free_bits > 0.0
+    }
+
+    /// Records such a penalty.
+    pub(crate) fn record_batch_penalty<T: Float>(
+        &self,
+        recorder: &mut Recorder<'_, '_, T>,
+        latent: &Latent,
+    ) -> Result<Option<Var>, autodiff::Error> {
+        match latent.penalty {
+            Some(by_dimension) if self.free_bits > 0.0 => {
+                free_bits::record(recorder.tape, by_dimension, self.free_bits).map(Some)
+            }
+            _ => Ok(None),
+        }
+    }
+}
+
+impl fmt::Display for Objective {
+    /// Every value: `elbo, samples 1, beta 1, warm-up 0 epochs, free bits 0`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{}, samples {}, beta {}, warm-up {} epochs, free bits {}",
+            self.bound, self.samples, self.beta, self.beta_warm_up_epochs, self.free_bits
+        )
+    }
+}
+
+impl Default for Objective {
+    fn default() -> Self {
+        Self::ELBO
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::{Likelihood, PosteriorScale};
+
+    fn spec(kind: ModelKind) -> ModelSpec {
+        ModelSpec {
+            kind,
+            architecture: "784-20".parse().unwrap(),
+            likelihood: Likelihood::Bernoulli,
+            posterior_scale: PosteriorScale::LogVariance,
+        }
+    }
+
+    #[test]
+    fn values_and_models_that_do_not_fit_are_named() {
+        let refused = |kind, change: fn(&mut Objective)| {
+            let mut objective = Objective::ELBO;
+            change(&mut objective);
+            objective.validate(&spec(kind)).unwrap_err().to_string()
+        };
+        for kind in ModelKind::ALL {
+            assert_eq!(Objective::ELBO.validate(&spec(kind)), Ok(()));
+        }
+        assert_eq!(Objective::iwae(50).validate(&spec(ModelKind::Vae)), Ok(()));
+        let vae = ModelKind::Vae;
+        assert_eq!(
+            refused(vae, |o| o.samples = 0),
+            "samples is 0; expected between 1 and 65536"
+        );
+        assert_eq!(
+            refused(vae, |o| o.beta = -0.5),
+            "beta is -0.5; expected finite and not negative"
+        );
+        assert!(refused(vae, |o| o.beta = f64::NAN).starts_with("beta is NaN"));
+        assert!(refused(vae, |o| o.free_bits = -1.0).starts_with("free bits is -1"));
+        for kind in [ModelKind::Ae, ModelKind::AeL2] {
+            assert!(refused(kind, |o| o.bound = Bound::Iwae).contains("iwae"));
+            assert!(refused(kind, |o| o.samples = 2).contains("samples = 2"));
+            assert!(refused(kind, |o| o.free_bits = 0.1).contains("free bits of 0.1"));
+        }
+        assert!(refused(ModelKind::Ae, |o| o.beta = 2.0).contains("no KL to weigh"));
+        let halved = Objective {
+            beta: 0.5,
+            ..Objective::ELBO
+        };
+        assert_eq!(halved.validate(&spec(ModelKind::AeL2)), Ok(()));
+        let weighted = Objective {
+            beta: 0.5,
+            ..Objective::iwae(5)
+        };
+        let message = weighted.validate(&spec(vae)).unwrap_err().to_string();
+        assert!(message.contains("no KL term"), "{message}");
+    }
+
+    #[test]
+    fn the_statement_says_what_weighs_what() {
+        let vae = spec(ModelKind::Vae);
+        assert_eq!(
+            Objective::ELBO.statement(&vae),
+            "KL weight 1 against reconstruction summed over 784 pixels: effective beta = 1 per image"
+        );
+        let elaborate = Objective {
+            samples: 3,
+            beta: 4.0,
+            beta_warm_up_epochs: 10,
+            free_bits: 0.5,
+            ..Objective::ELBO
+        };
+        assert_eq!(
+            elaborate.statement(&vae),
+            "KL weight 4 against reconstruction (mean of 3 samples) summed over 784 pixels: \
+             effective beta = 4 per image, reached from 0 after 10 epochs; \
+             0.5 nats of KL per latent dimension are free"
+        );
+        assert!(
+            Objective::iwae(50)
+                .statement(&vae)
+                .contains("of 50 samples")
+        );
+        let ae = Objective::ELBO.statement(&spec(ModelKind::Ae));
+        assert!(ae.starts_with("no KL term"), "{ae}");
+    }
+
+    #[test]
+    fn warm_up_is_linear_in_the_steps() {
+        let objective = Objective {
+            beta: 4.0,
+            beta_warm_up_epochs: 2,
+            ..Objective::ELBO
+        };
+        let betas = [0, 1, 5, 19, 20, 1000].map(|step| objective.beta_at(step, 10));
+        assert_eq!(betas, [0.0, 0.2, 1.0, 3.8, 4.0, 4.0]);
+        assert_eq!(Objective::ELBO.beta_at(0, 10), 1.0);
+    }
+}

@@ -1,0 +1,68 @@
+//! Which autoencoder a model is.
+
+use serde::{Deserialize, Serialize};
+
+use super::SpecError;
+use crate::named::named;
+
+/// Which autoencoder: what is sampled and what is penalised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ModelKind {
+    /// Deterministic autoencoder: z = c(x), no penalty on the code.
+    Ae,
+    /// Variational autoencoder: z = μ + σ·ε, penalised by KL(q(z|x) ‖ N(0, I)).
+    Vae,
+    /// The ablation between the two: z = c(x) as in [`ModelKind::Ae`], with
+    /// the quadratic part ½‖z‖² of the KL kept.
+    AeL2,
+}
+
+named! {
+    ModelKind, SpecError, SpecError::Kind,
+    Ae => "ae",
+    Vae => "vae",
+    AeL2 => "ae-l2",
+}
+
+impl ModelKind {
+    /// All names, as a message lists them: `ae, vae or ae-l2`.
+    pub(crate) fn names() -> String {
+        let [names @ .., last] = ModelKind::ALL.map(ModelKind::name);
+        format!("{} or {last}", names.join(", "))
+    }
+
+    /// Whether q(z|x) is a distribution that is sampled from.
+    pub fn is_variational(self) -> bool {
+        self == ModelKind::Vae
+    }
+}
+
+impl ModelKind {
+    /// What texts call it: `AE-L2`.
+    pub fn title(self) -> &'static str {
+        match self {
+            ModelKind::Ae => "AE",
+            ModelKind::Vae => "VAE",
+            ModelKind::AeL2 => "AE-L2",
+        }
+    }
+
+    /// What its loss has besides the reconstruction, if anything.
+    pub fn penalty_name(self) -> Option<&'static str> {
+        match self {
+            ModelKind::Ae => None,
+            ModelKind::Vae => Some("KL"),
+            ModelKind::AeL2 => Some("½‖z‖²"),
+        }
+    }
+
+    /// The penalty in nats of a coordinate of a code that is not sampled; `None`
+    /// for a kind without one and for one whose penalty is the KL of a posterior.
+    pub fn penalty_of_coordinate(self) -> Option<fn(f64) -> f64> {
+        match self {
+            ModelKind::Ae | ModelKind::Vae => None,
+            ModelKind::AeL2 => Some(|z| 0.5 * z.powi(2)),
+        }
+    }
+}

@@ -1,0 +1,353 @@
+//! A block of images through a model and back: the one training step, whoever
+//! runs its networks.
+
+use std::ops::Range;
+
+use tensor_ops::loss::SampledRows;
+use tensor_ops::panels::{LANES, Panels, Support};
+use tensor_ops::{AlignedBuffer, Float, reduce};
+
+use super::ImageLosses;
+use crate::latent::{BlockRows, Factors, LatentPass, pass};
+use crate::likelihood::PixelLikelihood;
+use crate::network::layout::Role;
+use crate::network::parameters::Parameters;
+use crate::network::pass::{Networks, Source};
+use crate::objective::importance::normalise;
+use crate::objective::{Bound, Objective};
+use crate::spec::ModelSpec;
+use crate::training::batch::BatchSource;
+
+/// Buffers of one contiguous block of images, allocated once for the largest
+/// block and used with as many images as a batch gives it.
+///
+/// All matrices are in panel layout. Up to the encoder's output their rows are
+/// images; from the codes on each image has a row for every sample, one after
+/// the other.
+#[derive(Debug)]
+pub(crate) struct Block<T: Float> {
+    /// The rows of the batch in hand.
+    rows: BlockRows,
+    bound: Bound,
+    likelihood: PixelLikelihood<T>,
+    inputs: usize,
+    decoded: usize,
+    noise_width: usize,
+    pixels: AlignedBuffer<T>,
+    support: Support,
+    noise: Vec<T>,
+    latent: Box<dyn LatentPass<T>>,
+    code_gradient: AlignedBuffer<T>,
+    /// −log p(x|z) of every code.
+    reconstruction: Vec<T>,
+    samples: SampleWeights<T>,
+}
+
+/// What the samples of an image count for. Empty where one sample counts
+/// fully.
+#[derive(Debug)]
+struct SampleWeights<T> {
+    /// v of every code: the factor of its reconstruction in the loss, 1/k or w̃.
+    weights: Vec<T>,
+    /// log p(z) − log q(z|x) of every code, where the loss is made of it.
+    log_ratios: Vec<f64>,
+    /// Room for the log weights of one image's codes.
+    log_weights: Vec<f64>,
+    /// −bound of every image, of importance weights.
+    negative_bounds: Vec<f64>,
+}
+
+impl<T: Float> SampleWeights<T> {
+    fn new(spec: &ModelSpec, bound: Bound, rows: BlockRows) -> Self {
+        let is_importance = bound == Bound::Iwae;
+        let has_ratios = is_importance || !spec.has_closed_form_penalty();
+        let only_if = |condition, len| if condition { len } else { 0 };
+        let share = T::from_f64(1.0 / rows.samples as f64);
+        Self {
+            weights: vec![share; only_if(has_ratios || rows.samples > 1, rows.codes())],
+            log_ratios: vec![0.0; only_if(has_ratios, rows.codes())],
+            log_weights: vec![0.0; only_if(is_importance, rows.samples)],
+            negative_bounds: vec![0.0; only_if(is_importance, rows.images)],
+        }
+    }
+}
+
+impl<T: Float> Block<T> {
+    /// Buffers for up to `capacity` images.
+    pub(crate) fn new(spec: &ModelSpec, objective: &Objective, capacity: usize) -> Self {
+        let rows = BlockRows {
+            images: capacity,
+            samples: objective.samples,
+        };
+        let (inputs, decoded) = (spec.architecture.inputs, spec.architecture.decoded());
+        let noise_width = objective.noise_width(spec);
+        let pixels = AlignedBuffer::zeroed(Panels::new(capacity, inputs).len());
+        let mut support = Support::new();
+        // Scanning the empty buffer once at full size is what makes later
+        // scans free of allocation.
+        support.scan(Panels::new(capacity, inputs), &pixels);
+        Self {
+            rows: BlockRows { images: 0, ..rows },
+            bound: objective.bound,
+            likelihood: PixelLikelihood::new(spec),
+            inputs,
+            decoded,
+            noise_width,
+            pixels,
+            support,
+            noise: vec![T::ZERO; rows.codes() * noise_width],
+            latent: pass(spec, rows),
+            code_gradient: AlignedBuffer::zeroed(Panels::new(rows.codes(), decoded).len()),
+            reconstruction: vec![T::ZERO; rows.codes()],
+            samples: SampleWeights::new(spec, objective.bound, rows),
+        }
+    }
+
+    /// Forward pass and losses of the batch's `images`.
+    pub(crate) fn forward(
+        &mut self,
+        networks: &mut dyn Networks<T>,
+        parameters: &Parameters<T>,
+        batch: &dyn BatchSource<T>,
+        images: Range<usize>,
+    ) {
+        self.encode(networks, batch, images.clone());
+        if self.is_empty() {
+            return;
+        }
+        self.sample_of(networks, batch, images.start * self.rows.samples);
+        self.decode(networks, parameters);
+        if self.bound == Bound::Iwae {
+            self.weigh_samples();
+        }
+    }
+
+    /// Takes the batch's `images` through the encoder.
+    pub(crate) fn encode(
+        &mut self,
+        networks: &mut dyn Networks<T>,
+        batch: &dyn BatchSource<T>,
+        images: Range<usize>,
+    ) {
+        self.rows.images = images.len();
+        if self.is_empty() {
+            return;
+        }
+        let pixels = Panels::new(images.len(), self.inputs);
+        let x = &mut self.pixels[..pixels.len()];
+        batch.pack_pixels(images, pixels, x);
+        self.support.scan(pixels, x);
+        networks.forward(Role::Encoder, self.source(Role::Encoder));
+    }
+
+    /// [`sample`](Self::sample) with a batch's deviates, from those of code
+    /// `first` on.
+    pub(crate) fn sample_of(
+        &mut self,
+        networks: &mut dyn Networks<T>,
+        batch: &dyn BatchSource<T>,
+        first: usize,
+    ) {
+        let codes = first..first + self.rows.codes();
+        self.sample(networks, |width, noise| {
+            batch.fill_noise(codes, width, noise)
+        });
+    }
+
+    /// Draws the codes of the images that were encoded; `fill_noise` gets the
+    /// deviates of a code and room for those of all, row-major.
+    pub(crate) fn sample(
+        &mut self,
+        networks: &mut dyn Networks<T>,
+        fill_noise: impl FnOnce(usize, &mut [T]),
+    ) {
+        let rows = self.rows;
+        let noise = &mut self.noise[..rows.codes() * self.noise_width];
+        if !noise.is_empty() {
+            fill_noise(self.noise_width, noise);
+        }
+        self.latent.sample(rows, networks, noise);
+    }
+
+    /// Losses of the codes that were drawn, and their ratios where the
+    /// objective asks for them.
+    pub(crate) fn decode(&mut self, networks: &mut dyn Networks<T>, parameters: &Parameters<T>) {
+        let rows = self.rows;
+        if !self.samples.log_ratios.is_empty() {
+            let noise = &self.noise[..rows.codes() * self.noise_width];
+            let log_ratios = &mut self.samples.log_ratios[..rows.codes()];
+            self.latent.log_ratios(rows, networks, noise, log_ratios);
+        }
+        networks.forward(Role::Decoder, self.source(Role::Decoder));
+        self.likelihood.read(parameters);
+        let sampled = SampledRows {
+            shape: Panels::new(rows.codes(), self.inputs),
+            samples: rows.samples,
+        };
+        let targets = &self.pixels[..sampled.targets().len()];
+        let losses = &mut self.reconstruction[..rows.codes()];
+        networks.losses(&self.likelihood, sampled, targets, losses);
+    }
+
+    /// Activation gradients of the images given to
+    /// [`forward`](Self::forward), with `penalty` the weight of the penalty by
+    /// latent dimension, and `of_batch` the gradient of one of the batch by the
+    /// codes, row-major, or nothing.
+    ///
+    /// With a_l the pre-activation output of layer l, h_l = act(a_l) and
+    /// δ_l = ∂L_i/∂a_l for the image's own loss L_i:
+    ///
+    /// * output layer: δ = v_s·∂R_s/∂a, for the Bernoulli R = Σ softplus(a) − t·a
+    ///   and ∂R/∂a = σ(a) − t, with v_s = ∂L_i/∂R_s of the sample: 1 of one
+    ///   sample, 1/k of k, w̃_s under importance weights; a learned ln σ is the
+    ///   bias of a layer without inputs, with a δ of its own;
+    /// * each layer below: ∂L_i/∂h_{l−1} = δ_l·W_lᵀ and
+    ///   δ_{l−1} = (δ_l·W_lᵀ) ⊙ act'(h_{l−1});
+    /// * codes and encoder's output: see the models in `latent`.
+    ///
+    /// The weight gradients Σ_i h_{l−1}ᵀ δ_l are left to the caller, which
+    /// has all blocks.
+    pub(crate) fn backward(
+        &mut self,
+        networks: &mut dyn Networks<T>,
+        penalty: &[T],
+        of_batch: &[T],
+    ) {
+        let rows = self.rows;
+        if self.is_empty() {
+            return;
+        }
+        let has_weights = !self.samples.weights.is_empty();
+        let weights = &self.samples.weights[..if has_weights { rows.codes() } else { 0 }];
+        if has_weights {
+            networks.weigh_losses(weights);
+        }
+        let len = Panels::new(rows.codes(), self.decoded).len();
+        let by_code = &mut self.code_gradient[..len];
+        let codes = Source::dense(rows.codes(), self.latent.source(Role::Decoder));
+        networks.backward(Role::Decoder, codes, Some(&mut *by_code));
+        let panels = Panels::new(rows.codes(), self.decoded);
+        for (row, of_batch) in of_batch.chunks_exact(self.decoded).enumerate() {
+            for (j, &of_batch) in of_batch.iter().enumerate() {
+                by_code[panels.index(row, j)] += of_batch;
+            }
+        }
+        let factors = Factors {
+            bound: self.bound,
+            samples: weights,
+            penalty,
+        };
+        let noise = &self.noise[..rows.codes() * self.noise_width];
+        self.latent
+            .backward(rows, networks, noise, factors, by_code);
+        networks.backward(Role::Encoder, self.source(Role::Encoder), None);
+    }
+
+    /// Whether the batch in hand has no image for this block.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.rows.images == 0
+    }
+
+    /// The rows of the batch in hand.
+    pub(crate) fn rows(&self) -> BlockRows {
+        self.rows
+    }
+
+    /// Sets how many samples an image has from now on: no more than there is
+    /// room for.
+    pub(crate) fn set_samples(&mut self, samples: usize) {
+        self.rows.samples = samples;
+    }
+
+    /// What a network takes.
+    pub(crate) fn source(&self, network: Role) -> Source<'_, T> {
+        let rows = self.rows.of(network);
+        match network {
+            Role::Encoder => Source {
+                rows,
+                values: &self.pixels,
+                support: Some(&self.support),
+            },
+            _ => Source::dense(rows, self.latent.source(network)),
+        }
+    }
+
+    /// The codes, what they cost, and their posteriors.
+    pub(crate) fn latent(&self) -> &dyn LatentPass<T> {
+        self.latent.as_ref()
+    }
+
+    /// log w of every code, in nats.
+    pub(crate) fn log_weights(&self) -> impl ExactSizeIterator<Item = f64> {
+        let losses = &self.reconstruction[..self.rows.codes()];
+        let pairs = losses.iter().zip(&self.samples.log_ratios);
+        pairs.map(|(loss, ratio)| ratio - loss.to_f64())
+    }
+
+    /// The losses of an image. Where the penalty has a closed form they are
+    /// kept in the precision of the networks; otherwise penalty and loss are
+    /// differences of large numbers, and are formed in f64.
+    pub(crate) fn losses(&self, image: usize) -> ImageLosses {
+        let samples = self.rows.samples;
+        let codes = image * samples..(image + 1) * samples;
+        let losses = &self.reconstruction[codes.clone()];
+        let negative_bound = self.samples.negative_bounds.get(image);
+        if let Some(penalties) = self.latent.penalties() {
+            let reconstruction = match losses {
+                &[one] => one,
+                several => reduce::sum(several) * T::from_f64(1.0 / samples as f64),
+            };
+            return ImageLosses {
+                reconstruction: reconstruction.to_f64(),
+                penalty: penalties[image].to_f64(),
+                loss: negative_bound.map(|&bound| T::from_f64(bound).to_f64()),
+            };
+        }
+        let share = 1.0 / samples as f64;
+        let reconstruction = losses.iter().map(|loss| loss.to_f64()).sum::<f64>() * share;
+        let penalty = -reduce::sum(&self.samples.log_ratios[codes]) * share;
+        let loss = negative_bound.copied().unwrap_or(reconstruction + penalty);
+        ImageLosses {
+            reconstruction,
+            penalty,
+            loss: Some(loss),
+        }
+    }
+
+    /// Whether the output of the decoder's last layer, in whose place its
+    /// weighed gradient is, holds a NaN or an infinity. Where the weight is
+    /// none of a finite number, its row tells nothing of the output.
+    pub(crate) fn is_output_finite(&self, output: &[T]) -> bool {
+        let rows = self.rows.codes();
+        let weights = &self.samples.weights;
+        let tells = |row: usize| weights.get(row).is_none_or(|weight| weight.is_finite());
+        let mut lines = output.as_chunks::<LANES>().0.iter().enumerate();
+        lines.all(|(at, line)| !tells(at % rows) || line.iter().all(|value| value.is_finite()))
+    }
+
+    /// The importance weights of all codes and the negative bound of every
+    /// image (Burda, Grosse & Salakhutdinov 2016, arXiv 1509.00519, eq. 8):
+    ///
+    /// ```text
+    /// log w_s = log p(x|z_s) + log p(z_s) − log q(z_s|x)
+    /// bound   = log (1/k) Σ_s w_s          w̃_s = w_s / Σ_r w_r
+    /// ```
+    ///
+    /// Weights and bounds are formed in f64: they depend on differences of
+    /// losses that may be large.
+    fn weigh_samples(&mut self) {
+        let samples = self.rows.samples;
+        for image in 0..self.rows.images {
+            let codes = image * samples..(image + 1) * samples;
+            let losses = &self.reconstruction[codes.clone()];
+            let ratios = &self.samples.log_ratios[codes.clone()];
+            let log_weights = &mut self.samples.log_weights[..samples];
+            for (log_weight, (loss, ratio)) in log_weights.iter_mut().zip(losses.iter().zip(ratios))
+            {
+                *log_weight = ratio - loss.to_f64();
+            }
+            self.samples.negative_bounds[image] =
+                normalise(log_weights, &mut self.samples.weights[codes]);
+        }
+    }
+}

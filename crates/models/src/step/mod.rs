@@ -1,0 +1,389 @@
+//! The objective of one batch, its hand-derived gradient, and the training
+//! step built on it.
+
+pub(crate) mod block;
+mod contraction;
+mod exchange;
+pub(crate) mod panel_groups;
+pub(crate) mod panel_halves;
+pub(crate) mod panel_ownership;
+pub(crate) mod program;
+pub(crate) mod row_blocks;
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use tensor_ops::Float;
+use tensor_ops::parallel::ThreadPool;
+
+use crate::network::layout::Layout;
+use crate::network::parameters::Parameters;
+use crate::objective::Objective;
+use crate::spec::ModelSpec;
+use crate::step::contraction::Contracted;
+use crate::step::panel_groups::{AdamSink, GradientSink, MAXIMUM_RUNS, PanelGroups, StoreSink};
+use crate::step::panel_halves::PanelHalves;
+use crate::step::program::TapeBlocks;
+use crate::step::row_blocks::RowBlocks;
+use crate::training::batch::BatchSource;
+use crate::training::clipping::ClippedGradient;
+use crate::training::configuration::{Gradients, MAXIMUM_THREADS};
+use crate::training::optimiser::{Moments, OptimiserStep};
+
+/// Sums over the images of a batch or an epoch, in nats, accumulated in f64
+/// in the order of the images.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct LossSums {
+    /// Images summed over.
+    pub images: u64,
+    /// Σ −log p(x|z), for each image the mean over its samples.
+    pub reconstruction: f64,
+    /// Σ KL(q(z|x) ‖ p(z)) of a VAE, Σ ½‖z‖² of `ae-l2`, 0 of `ae`; before β
+    /// and free bits.
+    pub kl: f64,
+    /// Σ of what is minimised, see [`Objective`].
+    pub loss: f64,
+}
+
+/// Means per image, in nats.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Losses {
+    /// What is minimised: reconstruction + kl of the plain ELBO, otherwise as
+    /// the [`Objective`] says; −bound of importance weights.
+    pub loss: f64,
+    /// Mean of −log p(x|z).
+    pub reconstruction: f64,
+    /// Mean of the penalty.
+    pub kl: f64,
+}
+
+impl LossSums {
+    /// The means; zero over no images.
+    pub fn means(&self) -> Losses {
+        let images = self.images.max(1) as f64;
+        Losses {
+            loss: self.loss / images,
+            reconstruction: self.reconstruction / images,
+            kl: self.kl / images,
+        }
+    }
+
+    /// Adds another batch.
+    pub fn add(&mut self, other: &LossSums) {
+        self.images += other.images;
+        self.reconstruction += other.reconstruction;
+        self.kl += other.kl;
+        self.loss += other.loss;
+    }
+
+    /// No sum is a NaN or infinite.
+    pub fn is_finite(&self) -> bool {
+        self.reconstruction.is_finite() && self.kl.is_finite() && self.loss.is_finite()
+    }
+}
+
+/// The losses of one image, in nats.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ImageLosses {
+    /// −log p(x|z), the mean over its samples.
+    pub(crate) reconstruction: f64,
+    /// KL(q(z|x) ‖ p(z)), or what takes its place.
+    pub(crate) penalty: f64,
+    /// What is minimised, where that is no weighed sum of both: −log (1/k) Σ w
+    /// of importance weights, and −log w where the KL has no closed form.
+    pub(crate) loss: Option<f64>,
+}
+
+/// Whether the hand-derived gradient is computed with every weight matrix cut
+/// in two, see `panel_halves.rs`.
+pub(crate) fn takes_halves(
+    spec: &ModelSpec,
+    objective: &Objective,
+    layout: &Layout,
+    threads: usize,
+) -> bool {
+    threads == panel_ownership::THREADS
+        && PanelHalves::<f32>::takes(spec, objective)
+        && layout.layers().len() * threads <= MAXIMUM_RUNS
+}
+
+/// Everything a training step needs besides parameters and moments: allocated
+/// once, reused by every step.
+///
+/// # The objective and its gradient
+///
+/// For a batch of B images the plain objective is the mean
+///
+/// ```text
+/// L = 1/B Σ_i [ R(x_i, z_i) + P_i ],     R(x, z) = −log p(x|z)
+/// ```
+///
+/// with z_i and the penalty P_i of the model: for a VAE z = μ + σ⊙ε and
+/// P = KL(N(μ, diag σ²) ‖ N(0, I)), so that −L is a one-sample estimate of the
+/// ELBO; for `ae-l2` P = ½‖z‖²; for `ae` P = 0. An [`Objective`] may weigh P,
+/// take the mean of R over k samples, or put −log (1/k) Σ_s w_s in the place
+/// of R + P.
+///
+/// Per image, with a the decoder's logits and t the pixels,
+/// R = Σ softplus(a) − t·a and ∂R/∂a = σ(a) − t, times the share of the sample
+/// in the loss. For a linear layer a = h·W + b with δ = ∂L_i/∂a,
+///
+/// ```text
+/// ∂L_i/∂W = hᵀ δ     ∂L_i/∂b = δ     ∂L_i/∂h = δ Wᵀ
+/// ```
+///
+/// and through h = act(a'), δ' = (δ Wᵀ) ⊙ act'(a'), where act' is read off the
+/// output: 1 where h > 0 for relu, 1 − h² for tanh. Between decoder and encoder
+/// stands the code: with g = ∂R/∂z = δ₁ W₁ᵀ of the decoder's first layer,
+///
+/// ```text
+/// vae:    ∂L_i/∂μ = g + μ,   ∂L_i/∂(log σ²) = ½ (g·ε·σ + σ² − 1)
+/// ae-l2:  ∂L_i/∂z = g + z        ae:  ∂L_i/∂z = g
+/// ```
+///
+/// Weights of the KL, several samples and log σ in the place of log σ² are
+/// derived in `latent.rs`, importance weights in `importance.rs`.
+///
+/// No image's δ depends on another image — free bits apart, which choose the
+/// weights of the KL by the batch — so the factor 1/B enters once, in
+/// ∂L/∂W = 1/B Σ_i h_iᵀ δ_i.
+///
+/// # Two parallel regions
+///
+/// [`forward_backward`](Self::forward_backward) cuts the batch into one
+/// contiguous block of rows per thread and takes each through forward pass,
+/// loss and all δ (on two threads, where the weights weigh more, the panels
+/// are cut already there: see `panel_halves.rs`). [`gradient`](Self::gradient) and
+/// [`adam`](Self::adam) then cut the *output panels* of all layers among the
+/// threads; each thread contracts over the rows of all blocks in ascending
+/// order and stores, or feeds to Adam, what it has while it is in cache.
+/// Every element of every product is one chain in ascending order, so the
+/// bits depend on neither the blocks nor the number of threads. Free bits cut
+/// the first region in two, between which the KL of the batch is summed in
+/// the order of the images.
+///
+/// With [`Gradients::Tape`] the first region records the same objective on
+/// one tape per block and lets the tape find the δ; the second is the same.
+#[derive(Debug)]
+pub struct GradientWorkspace<T: Float> {
+    layout: Arc<Layout>,
+    capacity: usize,
+    engine: Engine<T>,
+    groups: PanelGroups<T>,
+    rows: usize,
+    beta: f64,
+}
+
+#[derive(Debug)]
+enum Engine<T: Float> {
+    Hand(RowBlocks<T>),
+    Halves(PanelHalves<T>),
+    Tape(TapeBlocks<T>),
+}
+
+impl<T: Float> GradientWorkspace<T> {
+    /// Buffers for batches of up to `capacity` images on `threads` threads
+    /// (no more than [`MAXIMUM_THREADS`] are used).
+    ///
+    /// # Panics
+    /// If the objective is one that [`Objective::validate`] refuses.
+    pub fn new(
+        spec: &ModelSpec,
+        objective: &Objective,
+        layout: Arc<Layout>,
+        gradients: Gradients,
+        capacity: usize,
+        threads: usize,
+    ) -> Self {
+        let valid = objective.validate(spec);
+        assert!(valid.is_ok(), "GradientWorkspace::new: {valid:?}");
+        let threads = threads.clamp(1, MAXIMUM_THREADS);
+        let of_layout = layout.clone();
+        let engine = match gradients {
+            Gradients::Hand if takes_halves(spec, objective, &layout, threads) => {
+                Engine::Halves(PanelHalves::new(spec, objective, of_layout, capacity))
+            }
+            Gradients::Hand => Engine::Hand(RowBlocks::new(
+                spec, objective, of_layout, capacity, threads,
+            )),
+            Gradients::Tape => Engine::Tape(TapeBlocks::new(
+                spec, objective, of_layout, capacity, threads,
+            )),
+        };
+        let groups = match &engine {
+            Engine::Halves(halves) => PanelGroups::owned(&layout, halves.ownership()),
+            Engine::Hand(_) | Engine::Tape(_) => PanelGroups::split(&layout, threads),
+        };
+        Self {
+            layout,
+            capacity,
+            engine,
+            groups,
+            rows: 0,
+            beta: objective.beta,
+        }
+    }
+
+    /// Sets the weight of the KL for the coming batches, as a warm-up does;
+    /// at first it is the objective's β.
+    pub fn set_beta(&mut self, beta: f64) {
+        self.beta = beta;
+    }
+
+    /// First region: losses and activation gradients of a batch. Call it
+    /// inside [`ThreadPool::install`].
+    ///
+    /// # Panics
+    /// If the batch is empty or larger than the workspace's capacity.
+    pub fn forward_backward(
+        &mut self,
+        pool: &ThreadPool,
+        parameters: &Parameters<T>,
+        batch: &impl BatchSource<T>,
+    ) -> LossSums {
+        let rows = batch.rows();
+        assert!(
+            rows > 0 && rows <= self.capacity,
+            "forward_backward: a batch of {rows} images for a workspace of {}",
+            self.capacity
+        );
+        self.rows = rows;
+        let mut sums = LossSums {
+            images: rows as u64,
+            ..LossSums::default()
+        };
+        let penalty = match &mut self.engine {
+            Engine::Hand(blocks) => blocks.run(pool, parameters, batch, self.beta),
+            Engine::Halves(halves) => {
+                halves.run(pool, parameters, batch, self.beta);
+                None
+            }
+            Engine::Tape(blocks) => blocks.run(pool, parameters, batch, self.beta),
+        };
+        let mut of_images = None;
+        self.engine.for_each_image(&mut |image: ImageLosses| {
+            sums.reconstruction += image.reconstruction;
+            sums.kl += image.penalty;
+            if let Some(loss) = image.loss {
+                *of_images.get_or_insert(0.0) += loss;
+            }
+        });
+        let of_batch = penalty.map(|batch| batch.penalty * rows as f64);
+        if let Some(of_batch) = of_batch.filter(|_| penalty.is_some_and(|batch| batch.is_all)) {
+            sums.kl = of_batch;
+        }
+        sums.loss = match of_images {
+            Some(loss) => loss,
+            None => sums.reconstruction + self.beta * of_batch.unwrap_or(sums.kl),
+        };
+        sums
+    }
+
+    /// Second region, storing: the gradient of the mean loss of the batch
+    /// last given to [`forward_backward`](Self::forward_backward).
+    pub fn gradient(&mut self, pool: &ThreadPool, gradient: &mut Parameters<T>) {
+        let sink = StoreSink::new(&self.layout, gradient);
+        self.contract(pool, sink);
+    }
+
+    /// Second region, training: one Adam step along the same gradient.
+    pub fn adam(
+        &mut self,
+        pool: &ThreadPool,
+        parameters: &mut Parameters<T>,
+        moments: &mut Moments<T>,
+        step: &OptimiserStep<T>,
+    ) {
+        let sink = AdamSink::new(&self.layout, parameters, moments, step);
+        self.contract(pool, sink);
+    }
+
+    /// Second region, training with a clipped gradient: stores the gradient,
+    /// and takes the step along what is left of it in a third region. Gives
+    /// its norm before clipping; if that is not finite, no step is taken.
+    pub fn clipped_adam(
+        &mut self,
+        pool: &ThreadPool,
+        parameters: &mut Parameters<T>,
+        moments: &mut Moments<T>,
+        step: &OptimiserStep<T>,
+        clipped: &mut ClippedGradient<T>,
+    ) -> f64 {
+        self.gradient(pool, &mut clipped.gradient);
+        let norm = clipped.norm();
+        if norm.is_finite() {
+            let scale = T::from_f64(clipped.factor(norm));
+            let sink = AdamSink::new(&self.layout, parameters, moments, step);
+            let (groups, layout) = (&mut self.groups, self.layout.as_ref());
+            groups.run(pool, layout, &*clipped, scale, sink);
+        }
+        norm
+    }
+
+    /// What first went wrong in a batch whose loss is not finite: the first
+    /// parameter tensor, layer output or loss term, in forward order, that
+    /// holds a NaN or an infinity.
+    pub fn first_non_finite(&self, parameters: &Parameters<T>) -> String {
+        if let Some(name) = parameters.first_non_finite() {
+            return name.to_owned();
+        }
+        let Some(layer) = self.engine.first_non_finite_output() else {
+            return self.first_non_finite_loss().to_owned();
+        };
+        self.layout.output_name(layer)
+    }
+
+    /// The first term of the loss that is not finite; finite terms can only
+    /// have given importance weights that are not.
+    fn first_non_finite_loss(&self) -> &'static str {
+        let (mut kl_offends, mut reconstruction_offends, mut has_weights) = (false, false, false);
+        self.engine.for_each_image(&mut |image: ImageLosses| {
+            kl_offends |= !image.penalty.is_finite();
+            reconstruction_offends |= !image.reconstruction.is_finite();
+            has_weights |= image.loss.is_some();
+        });
+        if kl_offends {
+            "kl"
+        } else if has_weights && !reconstruction_offends {
+            "log weights"
+        } else {
+            "reconstruction"
+        }
+    }
+
+    /// Runs the second region into a sink.
+    fn contract(&mut self, pool: &ThreadPool, sink: impl GradientSink<T>) {
+        let scale = T::from_f64(1.0 / self.rows as f64);
+        let (groups, layout) = (&mut self.groups, self.layout.as_ref());
+        match &self.engine {
+            Engine::Hand(blocks) => groups.run(pool, layout, &Contracted(blocks), scale, sink),
+            Engine::Halves(halves) => groups.run(pool, layout, &Contracted(halves), scale, sink),
+            Engine::Tape(blocks) => groups.run(pool, layout, blocks, scale, sink),
+        }
+    }
+}
+
+impl<T: Float> Engine<T> {
+    fn first_non_finite_output(&self) -> Option<usize> {
+        match self {
+            Engine::Hand(blocks) => blocks.first_non_finite_output(),
+            Engine::Halves(halves) => halves.first_non_finite_output(),
+            Engine::Tape(blocks) => blocks.first_non_finite_output(),
+        }
+    }
+
+    fn for_each_image(&self, each: &mut dyn FnMut(ImageLosses)) {
+        match self {
+            Engine::Hand(blocks) => blocks.losses().for_each(each),
+            Engine::Halves(halves) => halves.losses().for_each(each),
+            Engine::Tape(blocks) => blocks.losses().for_each(each),
+        }
+    }
+}
+
+/// Rows of block `index` when `rows` are cut into `blocks` of equal size, the
+/// last ones smaller or empty.
+pub(crate) fn block_rows(rows: usize, blocks: usize, index: usize) -> Range<usize> {
+    let size = rows.div_ceil(blocks);
+    (index * size).min(rows)..((index + 1) * size).min(rows)
+}

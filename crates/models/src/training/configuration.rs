@@ -1,0 +1,274 @@
+//! How a model is trained.
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::named::named;
+use crate::objective::Objective;
+use crate::spec::ModelKind;
+use crate::training::data_treatment::DataTreatment;
+use crate::training::schedule::Schedule;
+
+/// The most threads one training step is spread over.
+pub const MAXIMUM_THREADS: usize = 64;
+
+/// What computes the gradient.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Gradients {
+    /// The hand-derived gradient, fused with the optimiser.
+    #[default]
+    Hand,
+    /// Reverse-mode differentiation of the same objective on a tape.
+    Tape,
+}
+
+named! {
+    Gradients, ConfigurationError, ConfigurationError::Gradients,
+    Hand => "hand",
+    Tape => "tape",
+}
+
+/// Constants of Adam (Kingma & Ba 2015, arXiv 1412.6980, algorithm 1), with
+/// ε outside the root as in PyTorch.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AdamConstants {
+    /// Decay of the first moment.
+    pub beta1: f64,
+    /// Decay of the second moment.
+    pub beta2: f64,
+    /// Added to the root of the corrected second moment.
+    pub epsilon: f64,
+}
+
+impl AdamConstants {
+    /// The constants of the paper and PyTorch's defaults: 0.9, 0.999, 1e-8.
+    pub const STANDARD: AdamConstants = AdamConstants {
+        beta1: 0.9,
+        beta2: 0.999,
+        epsilon: 1e-8,
+    };
+}
+
+/// Everything that decides how training runs, besides the model and the data.
+///
+/// `threads` and `gradients` change speed only: `threads` leaves every byte
+/// of the result as it is, `gradients` the last digits.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TrainingConfig {
+    /// Images per step; the last batch of an epoch may be smaller.
+    pub batch: usize,
+    /// Adam's step size.
+    pub learning_rate: f64,
+    /// Adam's other constants.
+    pub adam: AdamConstants,
+    /// Seed of every random stream.
+    pub seed: u64,
+    /// Threads one step is spread over.
+    pub threads: usize,
+    /// What computes the gradient.
+    pub gradients: Gradients,
+    /// What is minimised.
+    pub objective: Objective,
+    /// Draw a new order of the images each epoch, rather than keeping theirs.
+    pub shuffle: bool,
+    /// What is done to pixels before the likelihood sees them.
+    pub treatment: DataTreatment,
+    /// How the step size changes.
+    pub schedule: Schedule,
+    /// Epochs over which the step size first grows linearly from nothing, step
+    /// by step, on top of the schedule; 0 for none.
+    pub warm_up_epochs: f64,
+    /// λ of AdamW (Loshchilov & Hutter 2019, algorithm 2): each step first
+    /// multiplies every parameter, biases included as in PyTorch, by
+    /// 1 − step size · λ.
+    pub weight_decay: f64,
+    /// The largest norm of the gradient of all parameters together; a longer
+    /// one is shortened to it.
+    pub clip_norm: Option<f64>,
+}
+
+impl TrainingConfig {
+    /// The recipe of the tutorials: batch 128, Adam at 1e-3 with its standard
+    /// constants, shuffled, one thread.
+    pub fn standard(seed: u64) -> Self {
+        Self {
+            batch: 128,
+            learning_rate: 1e-3,
+            adam: AdamConstants::STANDARD,
+            seed,
+            threads: 1,
+            gradients: Gradients::Hand,
+            objective: Objective::ELBO,
+            shuffle: true,
+            treatment: DataTreatment::Grey,
+            schedule: Schedule::Constant,
+            warm_up_epochs: 0.0,
+            weight_decay: 0.0,
+            clip_norm: None,
+        }
+    }
+
+    /// The step size of the step that begins after `epochs` epochs and
+    /// `step_in_epoch` of the `steps_in_epoch` steps of the next one.
+    pub fn learning_rate_at(
+        &self,
+        epochs: u64,
+        step_in_epoch: usize,
+        steps_in_epoch: usize,
+    ) -> f64 {
+        let epochs = epochs as f64;
+        let done = epochs + step_in_epoch as f64 / steps_in_epoch as f64;
+        let warmth = if done < self.warm_up_epochs {
+            // The first step is not wasted on a step size of 0.
+            let after = epochs + (step_in_epoch + 1) as f64 / steps_in_epoch as f64;
+            (after / self.warm_up_epochs).min(1.0)
+        } else {
+            1.0
+        };
+        self.learning_rate * warmth * self.schedule.factor(done)
+    }
+
+    /// Checks every value's range; [`Objective::validate`] does the
+    /// objective's, which depend on the model.
+    ///
+    /// # Errors
+    /// The first value out of range, with the range.
+    pub fn validate(&self) -> Result<(), ConfigurationError> {
+        let out_of_range = |option, found: String, expected| {
+            Err(ConfigurationError::OutOfRange {
+                option,
+                found,
+                expected,
+            })
+        };
+        if self.batch == 0 {
+            return out_of_range("batch", self.batch.to_string(), "at least 1");
+        }
+        if self.threads == 0 || self.threads > MAXIMUM_THREADS {
+            return out_of_range("threads", self.threads.to_string(), "between 1 and 64");
+        }
+        if !(self.learning_rate.is_finite() && self.learning_rate >= 0.0) {
+            return out_of_range(
+                "learning rate",
+                self.learning_rate.to_string(),
+                "finite and not negative",
+            );
+        }
+        for (option, beta) in [
+            ("Adam beta1", self.adam.beta1),
+            ("Adam beta2", self.adam.beta2),
+        ] {
+            if !(0.0..1.0).contains(&beta) {
+                return out_of_range(option, beta.to_string(), "at least 0 and below 1");
+            }
+        }
+        if !(self.adam.epsilon.is_finite() && self.adam.epsilon > 0.0) {
+            return out_of_range(
+                "Adam epsilon",
+                self.adam.epsilon.to_string(),
+                "finite and above 0",
+            );
+        }
+        for (option, value) in [
+            ("warm-up epochs", self.warm_up_epochs),
+            ("weight decay", self.weight_decay),
+        ] {
+            if !(value.is_finite() && value >= 0.0) {
+                return out_of_range(option, value.to_string(), "finite and not negative");
+            }
+        }
+        if let Some(norm) = self
+            .clip_norm
+            .filter(|norm| !(norm.is_finite() && *norm > 0.0))
+        {
+            return out_of_range("clip norm", norm.to_string(), "finite and above 0");
+        }
+        self.schedule.validate()
+    }
+}
+
+/// A value training cannot run with.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum ConfigurationError {
+    /// Not the name of a way to compute gradients.
+    #[error("gradients is {0:?}; expected hand or tape")]
+    Gradients(String),
+    /// Not the name of a data treatment.
+    #[error(
+        "the data treatment is {0:?}; expected grey, binarised-per-minibatch, \
+         binarised-per-epoch, binarised-once or threshold"
+    )]
+    DataTreatment(String),
+    /// A treatment that draws, of images that are not bytes.
+    #[error(
+        "the data treatment is {0}, which draws from bytes, and the images are stored as values; \
+         expected grey or threshold"
+    )]
+    TreatmentOfValues(DataTreatment),
+    /// Not the name of a bound.
+    #[error("the objective is {0:?}; expected elbo or iwae")]
+    Bound(String),
+    /// An objective the model has not what it needs for.
+    #[error("{what} does not fit the model {kind}: {reason}")]
+    Objective {
+        /// The setting.
+        what: String,
+        /// The model.
+        kind: ModelKind,
+        /// What is missing, and what is expected.
+        reason: &'static str,
+    },
+    /// A number out of its range.
+    #[error("{option} is {found}; expected {expected}")]
+    OutOfRange {
+        /// Which value.
+        option: &'static str,
+        /// The value found.
+        found: String,
+        /// Its range.
+        expected: &'static str,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_out_of_range_are_named() {
+        let refused = |change: fn(&mut TrainingConfig)| {
+            let mut config = TrainingConfig::standard(0);
+            change(&mut config);
+            config.validate().unwrap_err().to_string()
+        };
+        assert_eq!(TrainingConfig::standard(0).validate(), Ok(()));
+        assert_eq!(refused(|c| c.batch = 0), "batch is 0; expected at least 1");
+        assert_eq!(
+            refused(|c| c.threads = 65),
+            "threads is 65; expected between 1 and 64"
+        );
+        assert!(refused(|c| c.learning_rate = f64::NAN).starts_with("learning rate is NaN"));
+        assert!(refused(|c| c.adam.beta1 = 1.0).starts_with("Adam beta1 is 1"));
+        assert!(refused(|c| c.adam.epsilon = 0.0).starts_with("Adam epsilon is 0"));
+        assert!(refused(|c| c.weight_decay = -0.1).starts_with("weight decay is -0.1"));
+        assert!(refused(|c| c.warm_up_epochs = f64::NAN).starts_with("warm-up epochs is NaN"));
+        assert!(refused(|c| c.clip_norm = Some(0.0)).starts_with("clip norm is 0"));
+    }
+
+    #[test]
+    fn warm_up_is_a_ramp_on_top_of_the_schedule() {
+        let config = TrainingConfig {
+            learning_rate: 8.0,
+            warm_up_epochs: 2.0,
+            schedule: Schedule::Step {
+                epochs: 1,
+                factor: 0.5,
+            },
+            ..TrainingConfig::standard(0)
+        };
+        let rates = [(0, 0), (0, 3), (1, 0), (1, 3), (2, 0)]
+            .map(|(epoch, step)| config.learning_rate_at(epoch, step, 4));
+        assert_eq!(rates, [1.0, 4.0, 2.5, 4.0, 2.0]);
+    }
+}

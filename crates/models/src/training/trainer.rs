@@ -1,0 +1,479 @@
+//! The training loop.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rand::seq::SliceRandom;
+use tensor_ops::parallel::{ThreadPool, ThreadPoolError};
+use thiserror::Error;
+
+use crate::images::shared_images::SharedImages;
+use crate::images::{Images, PixelRows};
+use crate::model::Model;
+use crate::spec::Likelihood;
+use crate::step::{GradientWorkspace, LossSums, Losses};
+use crate::training::batch::{BatchPixels, IndexedBatch};
+use crate::training::clipping::ClippedGradient;
+use crate::training::configuration::{ConfigurationError, TrainingConfig};
+use crate::training::optimiser::Moments;
+use crate::training::streams::{Purpose, stream};
+
+/// What one epoch did.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct EpochLosses {
+    /// Mean per image, over the epoch's steps, of what is minimised, in nats.
+    pub loss: f64,
+    /// −log p(x|z), the mean over the samples.
+    pub reconstruction: f64,
+    /// KL of a VAE, ½‖z‖² of `ae-l2`, before β and free bits.
+    pub kl: f64,
+    /// Wall-clock seconds of the epoch's steps.
+    pub seconds: f64,
+}
+
+/// Where training is, after a step.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Progress {
+    /// The epoch in progress, counted from 1.
+    pub epoch: u64,
+    /// Steps done in it.
+    pub step_in_epoch: usize,
+    /// Steps it has.
+    pub steps_in_epoch: usize,
+    /// Steps done since training began.
+    pub step: u64,
+    /// Losses of the step's batch.
+    pub losses: Losses,
+}
+
+/// The loss, or a parameter, stopped being finite.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("training diverged in epoch {epoch}, step {step}: {tensor} is not finite")]
+pub struct Diverged {
+    /// The epoch, counted from 1.
+    pub epoch: u64,
+    /// The step, counted from 1 since training began.
+    pub step: u64,
+    /// The first offending tensor, layer output or loss term in forward order.
+    pub tensor: String,
+}
+
+/// Training cannot begin.
+#[derive(Debug, Error)]
+pub enum TrainerError {
+    /// A configuration value out of range.
+    #[error(transparent)]
+    Configuration(#[from] ConfigurationError),
+    /// The images are none, or no whole number of rows of the model's width.
+    #[error(
+        "the data set holds {found} pixels; expected a positive multiple of the {inputs} pixels of one image"
+    )]
+    Images {
+        /// Pixels given.
+        found: usize,
+        /// Pixels per image of the model.
+        inputs: usize,
+    },
+    /// A value that the likelihood gives no density or probability.
+    #[error(
+        "pixel {pixel} of training image {image} is {found}; the likelihood {likelihood} expects \
+         {expected}"
+    )]
+    Value {
+        /// The image, counted from 0.
+        image: usize,
+        /// The pixel, counted from 0.
+        pixel: usize,
+        /// Its value.
+        found: f32,
+        /// The likelihood.
+        likelihood: Likelihood,
+        /// The values it is one of.
+        expected: &'static str,
+    },
+    /// The threads could not be started.
+    #[error(transparent)]
+    Threads(#[from] ThreadPoolError),
+}
+
+/// Trains one model on one data set.
+///
+/// The course of training is a function of model, configuration and images:
+/// the thread count changes no bit, and nothing is remembered between epochs
+/// that [`save_state`](Trainer::save_state) does not store.
+#[derive(Debug)]
+pub struct Trainer {
+    pub(crate) model: Model,
+    pub(crate) config: TrainingConfig,
+    images: SharedImages,
+    pub(crate) image_count: usize,
+    pool: Arc<ThreadPool>,
+    workspace: GradientWorkspace<f32>,
+    pub(crate) moments: Moments<f32>,
+    /// Where the gradient is kept when its norm is to be clipped.
+    clipped: Option<ClippedGradient<f32>>,
+    /// The order of the images in the epoch in progress.
+    order: Vec<u32>,
+    /// Whether `order` is that of `counters.epoch`.
+    ordered: bool,
+    pub(crate) counters: Counters,
+}
+
+/// How far training is: with parameters and moments, all of its state.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Counters {
+    /// Epochs completed.
+    pub(crate) epoch: u64,
+    /// Steps done.
+    pub(crate) step: u64,
+    /// Images used in the epoch in progress.
+    pub(crate) position: u64,
+    /// Losses of the epoch in progress.
+    pub(crate) sums: LossSums,
+}
+
+impl Trainer {
+    /// Prepares training: checks the configuration, starts the threads and
+    /// allocates everything the steps need. `images` are row-major.
+    ///
+    /// # Errors
+    /// A configuration value out of range, images that do not fit the model,
+    /// values outside the range of its likelihood, or threads that cannot be
+    /// started.
+    pub fn new(
+        model: Model,
+        config: TrainingConfig,
+        images: impl Into<SharedImages>,
+    ) -> Result<Self, TrainerError> {
+        let images = images.into();
+        config.validate()?;
+        config.objective.validate(model.spec())?;
+        let layout = model.parameters().layout().clone();
+        let inputs = layout.inputs();
+        let image_count = count_images(images.pixels().len(), inputs)?;
+        check_values(images.images(inputs), model.spec().likelihood)?;
+        let images = config.treatment.fixed_images(images, inputs, config.seed)?;
+        let pool = Arc::new(ThreadPool::new(config.threads)?);
+        let batch = config.batch.min(image_count);
+        let workspace = GradientWorkspace::new(
+            model.spec(),
+            &config.objective,
+            layout.clone(),
+            config.gradients,
+            batch,
+            config.threads,
+        );
+        Ok(Self {
+            moments: Moments::zeros(&layout),
+            clipped: config
+                .clip_norm
+                .map(|norm| ClippedGradient::new(layout.clone(), norm)),
+            order: (0..image_count as u32).collect(),
+            ordered: false,
+            counters: Counters::default(),
+            model,
+            config,
+            images,
+            image_count,
+            pool,
+            workspace,
+        })
+    }
+
+    /// Trains to the end of the epoch in progress (a whole epoch, unless
+    /// single steps were taken before), calling `progress` after every step.
+    ///
+    /// # Errors
+    /// The loss or a parameter stopped being finite. The model then holds the
+    /// weights that did it; no further step should be taken.
+    pub fn run_epoch(
+        &mut self,
+        progress: &mut (dyn FnMut(&Progress) + Send),
+    ) -> Result<EpochLosses, Diverged> {
+        let pool = self.pool.clone();
+        pool.install(|| {
+            let started = Instant::now();
+            loop {
+                let report = self.step_in_pool(&pool)?;
+                progress(&report);
+                if report.step_in_epoch == report.steps_in_epoch {
+                    return self.finish_epoch(started.elapsed());
+                }
+            }
+        })
+    }
+
+    /// Takes up to `steps` steps, calling `go_on` after each; stops early when
+    /// it returns false or the epoch ends. Gives the epoch's losses if it
+    /// ended, with the seconds of this call.
+    ///
+    /// # Errors
+    /// As [`Trainer::run_epoch`].
+    pub fn run_steps(
+        &mut self,
+        steps: usize,
+        go_on: &mut (dyn FnMut(&Progress) -> bool + Send),
+    ) -> Result<Option<EpochLosses>, Diverged> {
+        let pool = self.pool.clone();
+        pool.install(|| {
+            let started = Instant::now();
+            for _ in 0..steps {
+                let report = self.step_in_pool(&pool)?;
+                let go_on = go_on(&report);
+                if report.step_in_epoch == report.steps_in_epoch {
+                    return self.finish_epoch(started.elapsed()).map(Some);
+                }
+                if !go_on {
+                    break;
+                }
+            }
+            Ok(None)
+        })
+    }
+
+    /// Takes a single step; the epoch ends when [`Progress::step_in_epoch`]
+    /// reaches [`Progress::steps_in_epoch`], and the next step begins another.
+    ///
+    /// # Errors
+    /// As [`Trainer::run_epoch`].
+    pub fn step(&mut self) -> Result<Progress, Diverged> {
+        let pool = self.pool.clone();
+        let report = pool.install(|| self.step_in_pool(&pool))?;
+        if report.step_in_epoch == report.steps_in_epoch {
+            self.finish_epoch(Duration::ZERO)?;
+        }
+        Ok(report)
+    }
+
+    /// Epochs completed.
+    pub fn epoch(&self) -> u64 {
+        self.counters.epoch
+    }
+
+    /// Steps done since training began.
+    pub fn steps(&self) -> u64 {
+        self.counters.step
+    }
+
+    /// Steps in an epoch.
+    pub fn steps_in_epoch(&self) -> usize {
+        self.image_count.div_ceil(self.config.batch)
+    }
+
+    /// The model as trained so far.
+    pub fn model(&self) -> &Model {
+        &self.model
+    }
+
+    /// Ends training and keeps the model.
+    pub fn into_model(self) -> Model {
+        self.model
+    }
+
+    /// How the model is trained.
+    pub fn config(&self) -> &TrainingConfig {
+        &self.config
+    }
+
+    /// The step size of the next step: the configured one, under its schedule
+    /// and warm-up.
+    pub fn learning_rate(&self) -> f64 {
+        let step_in_epoch = self.counters.position as usize / self.config.batch;
+        self.config
+            .learning_rate_at(self.counters.epoch, step_in_epoch, self.steps_in_epoch())
+    }
+
+    /// Changes the step size that schedule and warm-up multiply.
+    ///
+    /// # Errors
+    /// A step size that is negative or not finite.
+    pub fn set_learning_rate(&mut self, learning_rate: f64) -> Result<(), ConfigurationError> {
+        let config = TrainingConfig {
+            learning_rate,
+            ..self.config.clone()
+        };
+        config.validate()?;
+        self.config = config;
+        Ok(())
+    }
+
+    /// The threads training runs on: `install` evaluation here to use the
+    /// same ones.
+    pub fn pool(&self) -> &ThreadPool {
+        &self.pool
+    }
+
+    /// Replaces everything that training changes.
+    pub(crate) fn restore(&mut self, model: Model, moments: Moments<f32>, counters: Counters) {
+        self.model = model;
+        self.moments = moments;
+        self.counters = counters;
+        self.ordered = false;
+    }
+
+    fn step_in_pool(&mut self, pool: &ThreadPool) -> Result<Progress, Diverged> {
+        self.order_images();
+        let first = self.counters.position as usize;
+        let rows = self.config.batch.min(self.image_count - first);
+        let objective = &self.config.objective;
+        let width = objective.noise_width(self.model.spec());
+        // Batches may be asked for that no data set fills.
+        let deviates = [objective.samples, width]
+            .iter()
+            .fold(self.config.batch as u64, |product, &factor| {
+                product.wrapping_mul(factor as u64)
+            });
+        let batch = IndexedBatch {
+            pixels: batch_pixels(self.images.pixels(), &self.config, &self.counters),
+            indices: &self.order[first..first + rows],
+            noise: stream(self.config.seed, Purpose::Noise, 0),
+            noise_offset: self.counters.step.wrapping_mul(deviates),
+        };
+        let beta = objective.beta_at(self.counters.step, self.steps_in_epoch());
+        self.workspace.set_beta(beta);
+        let step = self.counters.step + 1;
+        let learning_rate = self.learning_rate();
+        let adam = self
+            .config
+            .adam
+            .step(learning_rate, step)
+            .with_weight_decay(learning_rate, self.config.weight_decay);
+        let sums = self
+            .workspace
+            .forward_backward(pool, self.model.parameters(), &batch);
+        if !sums.is_finite() {
+            let tensor = self.workspace.first_non_finite(self.model.parameters());
+            return Err(Diverged {
+                epoch: self.counters.epoch + 1,
+                step,
+                tensor,
+            });
+        }
+        let parameters = self.model.parameters_mut();
+        if let Some(clipped) = &mut self.clipped {
+            let moments = &mut self.moments;
+            let norm = self
+                .workspace
+                .clipped_adam(pool, parameters, moments, &adam, clipped);
+            if !norm.is_finite() {
+                let tensor = clipped.gradient.first_non_finite().unwrap_or("norm");
+                return Err(Diverged {
+                    epoch: self.counters.epoch + 1,
+                    step,
+                    tensor: format!("{tensor} (gradient)"),
+                });
+            }
+        } else {
+            self.workspace
+                .adam(pool, parameters, &mut self.moments, &adam);
+        }
+        self.counters.step = step;
+        self.counters.position += rows as u64;
+        self.counters.sums.add(&sums);
+        Ok(Progress {
+            epoch: self.counters.epoch + 1,
+            step_in_epoch: (self.counters.position as usize).div_ceil(self.config.batch),
+            steps_in_epoch: self.steps_in_epoch(),
+            step,
+            losses: sums.means(),
+        })
+    }
+
+    /// Puts the images in the order of the epoch in progress: a function of
+    /// seed and epoch alone.
+    fn order_images(&mut self) {
+        if !self.ordered {
+            order_images(&mut self.order, &self.config, self.counters.epoch);
+            self.ordered = true;
+        }
+    }
+
+    fn finish_epoch(&mut self, elapsed: Duration) -> Result<EpochLosses, Diverged> {
+        // A last step can leave the finite numbers without any loss to show it.
+        if let Some(tensor) = self.model.parameters().first_non_finite() {
+            return Err(Diverged {
+                epoch: self.counters.epoch + 1,
+                step: self.counters.step,
+                tensor: tensor.to_owned(),
+            });
+        }
+        let Losses {
+            loss,
+            reconstruction,
+            kl,
+        } = self.counters.sums.means();
+        self.counters = Counters {
+            epoch: self.counters.epoch + 1,
+            step: self.counters.step,
+            ..Counters::default()
+        };
+        self.ordered = false;
+        Ok(EpochLosses {
+            loss,
+            reconstruction,
+            kl,
+            seconds: elapsed.as_secs_f64(),
+        })
+    }
+}
+
+/// How many rows of `inputs` pixels there are.
+pub(crate) fn count_images(pixels: usize, inputs: usize) -> Result<usize, TrainerError> {
+    let count = pixels / inputs;
+    let fits = pixels.is_multiple_of(inputs) && u32::try_from(count).is_ok();
+    if count == 0 || !fits {
+        return Err(TrainerError::Images {
+            found: pixels,
+            inputs,
+        });
+    }
+    Ok(count)
+}
+
+/// Refuses values that the likelihood says nothing of.
+fn check_values(images: Images<'_>, likelihood: Likelihood) -> Result<(), TrainerError> {
+    let (at, expected) = if likelihood.is_of_unit_interval() {
+        (images.first_outside_unit(), "values between 0 and 1")
+    } else {
+        (images.first_non_finite(), "finite values")
+    };
+    let Some((image, pixel)) = at else {
+        return Ok(());
+    };
+    let mut values = vec![0.0; images.ncols()];
+    images.read_row(image, &mut values);
+    Err(TrainerError::Value {
+        image,
+        pixel,
+        found: values[pixel],
+        likelihood,
+        expected,
+    })
+}
+
+/// What a step sees of the images: themselves, or the draw its treatment says.
+pub(crate) fn batch_pixels<'a>(
+    pixels: PixelRows<'a>,
+    config: &TrainingConfig,
+    counters: &Counters,
+) -> BatchPixels<'a> {
+    let draw = config
+        .treatment
+        .draw(config.seed, counters.epoch, counters.step);
+    match (pixels, draw) {
+        (PixelRows::Bytes(bytes), Some(draw)) => BatchPixels::Drawn(bytes, draw),
+        // A treatment that draws is refused of values.
+        (pixels, _) => BatchPixels::AsStored(pixels),
+    }
+}
+
+/// The order of the images in an epoch: a function of seed and epoch alone.
+pub(crate) fn order_images(order: &mut [u32], config: &TrainingConfig, epoch: u64) {
+    for (index, image) in order.iter_mut().enumerate() {
+        *image = index as u32;
+    }
+    if config.shuffle {
+        let mut rng = stream(config.seed, Purpose::Shuffling, epoch).rng(0);
+        order.shuffle(&mut rng);
+    }
+}
