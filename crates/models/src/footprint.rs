@@ -65,10 +65,10 @@ impl TrainingFootprint {
         let batch = Batch {
             spec,
             layout: &layout,
-            samples: objective.samples,
+            objective,
         };
         let of_batch = match config.gradients {
-            Gradients::Tape => batch.on_the_tape(objective, capacity, threads),
+            Gradients::Tape => batch.on_the_tape(capacity, threads),
             Gradients::Hand if takes_halves(spec, objective, &layout, threads) => {
                 batch.in_halves(capacity)
             }
@@ -151,12 +151,12 @@ pub fn parameter_bytes(spec: &ModelSpec) -> u64 {
 struct Batch<'a> {
     spec: &'a ModelSpec,
     layout: &'a Layout,
-    samples: usize,
+    objective: &'a Objective,
 }
 
 impl Batch<'_> {
     fn codes(&self, rows: usize) -> f64 {
-        rows as f64 * self.samples as f64
+        rows as f64 * self.objective.samples as f64
     }
 
     /// The outputs of all layers when `rows` images go through them.
@@ -192,7 +192,12 @@ impl Batch<'_> {
             }
         };
         let noise = codes * architecture.noise_width() as f64;
-        1.5 * images * padded(self.layout.inputs()) + of_latent + noise + 5.0 * codes
+        let copies = if self.objective.corruption > 0.0 {
+            2.5
+        } else {
+            1.5
+        };
+        copies * images * padded(self.layout.inputs()) + of_latent + noise + 5.0 * codes
     }
 
     fn scratch(&self, rows: usize) -> f64 {
@@ -222,8 +227,8 @@ impl Batch<'_> {
     /// A value and a gradient of what is recorded: the outputs of the layers,
     /// and as many arrays of pixels and of codes as likelihood and latent
     /// program have steps. Free bits have a single tape for the batch.
-    fn on_the_tape(&self, objective: &Objective, capacity: usize, threads: usize) -> f64 {
-        let blocks = if objective.is_of_batch() {
+    fn on_the_tape(&self, capacity: usize, threads: usize) -> f64 {
+        let blocks = if self.objective.is_of_batch() {
             1
         } else {
             threads.min(capacity)
@@ -240,7 +245,7 @@ impl Batch<'_> {
                 GaussianSigma::Fixed(_) | GaussianSigma::Scalar => 16.0 * inputs as f64,
             },
         };
-        let targets = if self.samples > 1 {
+        let targets = if self.objective.samples > 1 {
             2.0 * padded(inputs)
         } else {
             0.0

@@ -3,8 +3,8 @@
 mod reference;
 
 use models::{
-    Activation, GradientWorkspace, Gradients, ModelKind, ModelSpec, Objective, Parameters,
-    PosteriorScale, ValueBatch,
+    Activation, CorruptedBatch, GradientWorkspace, Gradients, ModelKind, ModelSpec, Objective,
+    Parameters, PosteriorScale, ValueBatch,
 };
 use rayon::prelude::*;
 use reference::{Problem, largest_magnitude, largest_relative_error, spec};
@@ -34,22 +34,23 @@ fn every_objective(kind: ModelKind) -> Vec<(PosteriorScale, Objective)> {
         ..free_bits
     };
     let (variance, sigma) = (PosteriorScale::LogVariance, PosteriorScale::LogSigma);
-    match kind {
-        ModelKind::Ae => vec![(variance, Objective::ELBO)],
-        ModelKind::AeL2 => vec![(variance, Objective::ELBO), (variance, weighted)],
-        ModelKind::Vae => vec![
-            (variance, Objective::ELBO),
-            (sigma, Objective::ELBO),
-            (variance, weighted),
-            (sigma, several),
-            (variance, several),
-            (variance, free_bits),
-            (sigma, free_bits_of_several),
-            (variance, Objective::iwae(1)),
-            (variance, Objective::iwae(5)),
-            (sigma, Objective::iwae(3)),
-        ],
+    if !kind.is_variational() {
+        let mut objectives = vec![(variance, Objective::ELBO)];
+        objectives.extend(kind.penalty_name().map(|_| (variance, weighted)));
+        return objectives;
     }
+    vec![
+        (variance, Objective::ELBO),
+        (sigma, Objective::ELBO),
+        (variance, weighted),
+        (sigma, several),
+        (variance, several),
+        (variance, free_bits),
+        (sigma, free_bits_of_several),
+        (variance, Objective::iwae(1)),
+        (variance, Objective::iwae(5)),
+        (sigma, Objective::iwae(3)),
+    ]
 }
 
 /// The likelihoods besides the Bernoulli.
@@ -96,6 +97,17 @@ fn every_case() -> Vec<(ModelSpec, Objective)> {
             spec.likelihood = likelihood.parse().unwrap();
             cases.push((spec, objective));
         }
+    }
+    let corrupted = Objective {
+        corruption: 0.4,
+        ..Objective::ELBO
+    };
+    for (kind, architecture, activation) in [
+        (ModelKind::Ae, "21-18-3", Activation::Relu),
+        (ModelKind::Ae, "21-18-7-2", Activation::Tanh),
+        (ModelKind::Vae, "21-18-3", Activation::Tanh),
+    ] {
+        cases.push((spec(kind, architecture, activation), corrupted));
     }
     cases
 }
@@ -264,7 +276,7 @@ fn padding_has_no_gradient_and_a_smaller_batch_leaves_nothing_behind() {
     let mut gradient = Parameters::zeros(problem.layout.clone());
     let few = ValueBatch {
         rows: 3,
-        ..problem.batch()
+        ..problem.batch().batch
     };
     pool.install(|| {
         workspace.forward_backward(&pool, &problem.parameters, &problem.batch());
@@ -292,11 +304,13 @@ fn single_precision_follows_double() {
         let (_, expected) = problem.gradient(Gradients::Hand, 1);
         let pixels: Vec<f32> = problem.pixels.iter().map(|&x| x as f32).collect();
         let noise: Vec<f32> = problem.noise.iter().map(|&x| x as f32).collect();
+        let kept: Vec<f32> = problem.kept.iter().map(|&x| x as f32).collect();
         let batch = ValueBatch {
             rows: problem.rows,
             pixels: &pixels,
             noise: &noise,
         };
+        let batch = CorruptedBatch { batch, kept: &kept };
         let pool = ThreadPool::new(1).unwrap();
         let mut workspace = GradientWorkspace::<f32>::new(
             &problem.spec,

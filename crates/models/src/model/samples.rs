@@ -229,6 +229,7 @@ fn batch<'a>(
         indices,
         noise,
         noise_offset: 0,
+        corruption: (noise, 0),
     }
 }
 

@@ -16,7 +16,7 @@ use free_bits::FreeBits;
 
 use crate::named::named;
 use crate::network::pass::Networks;
-use crate::spec::{ModelKind, ModelSpec};
+use crate::spec::ModelSpec;
 use crate::step::block::Block;
 use crate::step::program::{Latent, Recorder};
 use crate::training::configuration::ConfigurationError;
@@ -71,6 +71,10 @@ pub struct Objective {
     pub beta_warm_up_epochs: usize,
     /// λ: nats of KL per latent dimension that cost nothing.
     pub free_bits: f64,
+    /// Share of the values that the input of the encoder loses, while the
+    /// reconstruction is that of the whole input.
+    #[serde(default)]
+    pub corruption: f64,
 }
 
 impl Objective {
@@ -81,6 +85,7 @@ impl Objective {
         beta: 1.0,
         beta_warm_up_epochs: 0,
         free_bits: 0.0,
+        corruption: 0.0,
     };
 
     /// The importance-weighted bound with `samples` samples.
@@ -115,6 +120,10 @@ impl Objective {
             if !(value.is_finite() && value >= 0.0) {
                 return refuse(option, value.to_string(), "finite and not negative");
             }
+        }
+        if !(0.0..1.0).contains(&self.corruption) {
+            let expected = "at least 0 and below 1";
+            return refuse("corruption", self.corruption.to_string(), expected);
         }
         let unsuitable =
             |what: String, reason| Err(ConfigurationError::Objective { what, kind, reason });
@@ -166,16 +175,17 @@ impl Objective {
             samples => format!(" (mean of {samples} samples)"),
         };
         let summed = format!("reconstruction{of_samples} summed over {pixels} pixels");
-        match (self.bound, spec.kind) {
+        match (self.bound, spec.kind.penalty_name()) {
             (Bound::Iwae, _) => format!(
                 "importance-weighted bound of {} samples, log p(x|z) summed over {pixels} pixels: effective beta = 1 per image",
                 self.samples
             ),
-            (Bound::Elbo, ModelKind::Ae) => format!("no KL term; {summed}"),
-            (Bound::Elbo, kind) => {
-                let term = match kind {
-                    ModelKind::AeL2 => "weight of the penalty",
-                    ModelKind::Ae | ModelKind::Vae => "KL weight",
+            (Bound::Elbo, None) => format!("no KL term; {summed}"),
+            (Bound::Elbo, Some(_)) => {
+                let term = if spec.kind.is_variational() {
+                    "KL weight"
+                } else {
+                    "weight of the penalty"
                 };
                 let mut text = format!(
                     "{term} {beta} against {summed}: effective beta = {beta} per image",
@@ -278,7 +288,12 @@ impl fmt::Display for Objective {
             f,
             "{}, samples {}, beta {}, warm-up {} epochs, free bits {}",
             self.bound, self.samples, self.beta, self.beta_warm_up_epochs, self.free_bits
-        )
+        )?;
+        // States from before there was any do not name it.
+        if self.corruption > 0.0 {
+            write!(f, ", corruption {}", self.corruption)?;
+        }
+        Ok(())
     }
 }
 
@@ -291,7 +306,7 @@ impl Default for Objective {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::spec::{Likelihood, PosteriorScale};
+    use crate::spec::{Likelihood, ModelKind, PosteriorScale};
 
     fn spec(kind: ModelKind) -> ModelSpec {
         ModelSpec {

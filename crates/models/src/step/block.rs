@@ -34,6 +34,9 @@ pub(crate) struct Block<T: Float> {
     decoded: usize,
     noise_width: usize,
     pixels: AlignedBuffer<T>,
+    /// What the encoder takes in the place of the pixels, if that has lost some.
+    corrupted: AlignedBuffer<T>,
+    corruption: f64,
     support: Support,
     noise: Vec<T>,
     latent: Box<dyn LatentPass<T>>,
@@ -93,6 +96,11 @@ impl<T: Float> Block<T> {
             inputs,
             decoded,
             noise_width,
+            corrupted: AlignedBuffer::zeroed(match objective.corruption {
+                0.0 => 0,
+                _ => pixels.len(),
+            }),
+            corruption: objective.corruption,
             pixels,
             support,
             noise: vec![T::ZERO; rows.codes() * noise_width],
@@ -134,8 +142,14 @@ impl<T: Float> Block<T> {
             return;
         }
         let pixels = Panels::new(images.len(), self.inputs);
-        let x = &mut self.pixels[..pixels.len()];
-        batch.pack_pixels(images, pixels, x);
+        let mut x = &mut self.pixels[..pixels.len()];
+        batch.pack_pixels(images.clone(), pixels, x);
+        if self.corruption > 0.0 {
+            let corrupted = &mut self.corrupted[..pixels.len()];
+            corrupted.copy_from_slice(x);
+            batch.corrupt(images, self.corruption, pixels, corrupted);
+            x = corrupted;
+        }
         self.support.scan(pixels, x);
         networks.forward(Role::Encoder, self.source(Role::Encoder));
     }
@@ -265,7 +279,11 @@ impl<T: Float> Block<T> {
         match network {
             Role::Encoder => Source {
                 rows,
-                values: &self.pixels,
+                values: if self.corruption > 0.0 {
+                    &self.corrupted
+                } else {
+                    &self.pixels
+                },
                 support: Some(&self.support),
             },
             _ => Source::dense(rows, self.latent.source(network)),

@@ -289,6 +289,16 @@ impl Program {
             x
         };
 
+        let corruption = self.objective.corruption;
+        let input = if corruption > 0.0 {
+            tape.sparse_constant_panels(count, inputs, |panels| {
+                batch.pack_pixels(images.clone(), pixels, panels);
+                batch.corrupt(images.clone(), corruption, pixels, panels);
+            })
+        } else {
+            x
+        };
+
         block.outputs.clear();
         let mut recorder = Recorder {
             tape,
@@ -299,7 +309,7 @@ impl Program {
             batch,
             outputs: &mut block.outputs,
         };
-        let head = recorder.network(Role::Encoder, x)?;
+        let head = recorder.network(Role::Encoder, input)?;
         let latent = program(&self.spec).record(&mut recorder, head)?;
         let of_batch = self
             .objective

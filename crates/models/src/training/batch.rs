@@ -5,7 +5,7 @@ use std::ops::Range;
 use tensor_ops::Float;
 use tensor_ops::binarise::pack_drawn_indexed;
 use tensor_ops::panels::Panels;
-use tensor_ops::random::{Stream, fill_normal};
+use tensor_ops::random::{Stream, fill_normal, fill_uniform};
 
 use crate::images::PixelRows;
 
@@ -21,6 +21,12 @@ pub trait BatchSource<T>: Sync {
 
     /// Writes ε of `rows`, row-major `[rows, latent]`.
     fn fill_noise(&self, rows: Range<usize>, latent: usize, noise: &mut [T]);
+
+    /// Loses a share of the values of `rows`, which stand in panels: sets them
+    /// to 0 (Vincent et al. 2008, *Extracting and composing robust features with
+    /// denoising autoencoders*: masking noise). Of a batch that corrupts nothing
+    /// they stay as they are.
+    fn corrupt(&self, _rows: Range<usize>, _share: f64, _shape: Panels, _panels: &mut [T]) {}
 }
 
 /// Where the pixels of an [`IndexedBatch`] come from: a whole data set,
@@ -45,6 +51,9 @@ pub struct IndexedBatch<'a> {
     pub noise: Stream,
     /// Position in the stream of the first row's first deviate.
     pub noise_offset: u64,
+    /// The stream that chooses which values a corrupted input loses, and the
+    /// position of the first row's first deviate.
+    pub corruption: (Stream, u64),
 }
 
 impl BatchSource<f32> for IndexedBatch<'_> {
@@ -65,6 +74,23 @@ impl BatchSource<f32> for IndexedBatch<'_> {
     fn fill_noise(&self, rows: Range<usize>, latent: usize, noise: &mut [f32]) {
         let offset = self.noise_offset + (rows.start * latent) as u64;
         fill_normal(noise, self.noise, offset);
+    }
+
+    fn corrupt(&self, rows: Range<usize>, share: f64, shape: Panels, panels: &mut [f32]) {
+        let (stream, offset) = self.corruption;
+        let mut deviates = [0.0; 256];
+        for row in 0..shape.rows {
+            let first = offset + ((rows.start + row) * shape.cols) as u64;
+            for column in (0..shape.cols).step_by(deviates.len()) {
+                let deviates = &mut deviates[..(shape.cols - column).min(256)];
+                fill_uniform(deviates, stream, first + column as u64);
+                for (at, &deviate) in deviates.iter().enumerate() {
+                    if f64::from(deviate) < share {
+                        panels[shape.index(row, column + at)] = 0.0;
+                    }
+                }
+            }
+        }
     }
 }
 
@@ -95,5 +121,73 @@ impl<T: Float> BatchSource<T> for ValueBatch<'_, T> {
 
     fn fill_noise(&self, rows: Range<usize>, latent: usize, noise: &mut [T]) {
         noise.copy_from_slice(&self.noise[rows.start * latent..rows.end * latent]);
+    }
+}
+
+/// A batch of given values, some of which its input has lost.
+#[derive(Clone, Copy, Debug)]
+pub struct CorruptedBatch<'a, T> {
+    /// The batch without any loss.
+    pub batch: ValueBatch<'a, T>,
+    /// 1 where a value is kept and 0 where it is lost, row-major
+    /// `[rows, inputs]`; whatever share of them is asked for.
+    pub kept: &'a [T],
+}
+
+impl<T: Float> BatchSource<T> for CorruptedBatch<'_, T> {
+    fn rows(&self) -> usize {
+        self.batch.rows()
+    }
+
+    fn pack_pixels(&self, rows: Range<usize>, shape: Panels, panels: &mut [T]) {
+        self.batch.pack_pixels(rows, shape, panels);
+    }
+
+    fn fill_noise(&self, rows: Range<usize>, latent: usize, noise: &mut [T]) {
+        self.batch.fill_noise(rows, latent, noise);
+    }
+
+    fn corrupt(&self, rows: Range<usize>, _share: f64, shape: Panels, panels: &mut [T]) {
+        let kept = &self.kept[rows.start * shape.cols..rows.end * shape.cols];
+        for (row, kept) in kept.chunks_exact(shape.cols).enumerate() {
+            for (column, &kept) in kept.iter().enumerate() {
+                panels[shape.index(row, column)] *= kept;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_of_the_values_is_lost_wherever_a_row_stands() {
+        let bytes = vec![255; 40 * 300];
+        let indices: Vec<u32> = (0..40).collect();
+        let batch = IndexedBatch {
+            pixels: BatchPixels::AsStored(PixelRows::Bytes(&bytes)),
+            indices: &indices,
+            noise: Stream::new(1, 1),
+            noise_offset: 0,
+            corruption: (Stream::new(1, 2), 17),
+        };
+        let corrupted = |rows: Range<usize>, share| {
+            let shape = Panels::new(rows.len(), 300);
+            let mut panels = vec![0.0; shape.len()];
+            batch.pack_pixels(rows.clone(), shape, &mut panels);
+            batch.corrupt(rows, share, shape, &mut panels);
+            let mut values = vec![0.0; shape.rows * shape.cols];
+            shape.unpack_row_major(&panels, &mut values);
+            values
+        };
+        let whole = corrupted(0..40, 0.3);
+        let lost = whole.iter().filter(|&&value| value == 0.0).count() as f64 / 12_000.0;
+        // Six standard errors of a share of 12,000.
+        assert!((lost - 0.3).abs() < 0.026, "{lost}");
+        assert!(whole.iter().all(|&value| value == 0.0 || value == 1.0));
+        assert_eq!(corrupted(13..29, 0.3), whole[13 * 300..29 * 300]);
+        assert_ne!(whole[..300], whole[300..600]);
+        assert!(corrupted(0..40, 0.0).iter().all(|&value| value == 1.0));
     }
 }

@@ -25,6 +25,9 @@ pub enum Purpose {
     Binarisation,
     /// The Bernoulli draw of the images a model is evaluated on; index 0.
     EvaluationBinarisation,
+    /// Which values of a corrupted input are lost; index 0, and the uniform
+    /// deviates of image i of step s begin at (s·batch + i)·inputs.
+    Corruption,
 }
 
 /// The stream of a purpose under a run's seed. Indices below 2⁴⁸ give
@@ -44,6 +47,7 @@ pub fn stream(seed: u64, purpose: Purpose, index: u64) -> Stream {
         Purpose::Sampling => 4,
         Purpose::Binarisation => 5,
         Purpose::EvaluationBinarisation => 6,
+        Purpose::Corruption => 7,
     };
     Stream::new(seed, (purpose << 48) | (index & ((1 << 48) - 1)))
 }

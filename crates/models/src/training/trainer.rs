@@ -318,16 +318,22 @@ impl Trainer {
         let objective = &self.config.objective;
         let width = objective.noise_width(self.model.spec());
         // Batches may be asked for that no data set fills.
-        let deviates = [objective.samples, width]
-            .iter()
-            .fold(self.config.batch as u64, |product, &factor| {
-                product.wrapping_mul(factor as u64)
-            });
+        let of_step = |factors: &[usize]| {
+            let factors = factors.iter().map(|&factor| factor as u64);
+            let of_image = factors.fold(1_u64, u64::wrapping_mul);
+            let images = self.counters.step.wrapping_mul(self.config.batch as u64);
+            images.wrapping_mul(of_image)
+        };
+        let corruption = stream(self.config.seed, Purpose::Corruption, 0);
         let batch = IndexedBatch {
             pixels: batch_pixels(self.images.pixels(), &self.config, &self.counters),
             indices: &self.order[first..first + rows],
             noise: stream(self.config.seed, Purpose::Noise, 0),
-            noise_offset: self.counters.step.wrapping_mul(deviates),
+            noise_offset: of_step(&[objective.samples, width]),
+            corruption: (
+                corruption,
+                of_step(&[self.model.spec().architecture.inputs]),
+            ),
         };
         let beta = objective.beta_at(self.counters.step, self.steps_in_epoch());
         self.workspace.set_beta(beta);

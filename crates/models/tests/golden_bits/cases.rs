@@ -93,6 +93,15 @@ const OPTIONS: &[ModelOption] = &[
         spec.posterior_scale = PosteriorScale::LogSigma;
         training.objective = elbo(1, 1.0, 0, 0.3);
     }),
+    ("corruption", |_, training| {
+        training.objective.corruption = 0.3
+    }),
+    ("corruption, iwae k=3", |_, training| {
+        training.objective = Objective {
+            corruption: 0.3,
+            ..Objective::iwae(3)
+        };
+    }),
     ("clipping", |_, training| training.clip_norm = Some(1.0)),
     ("weight decay", |_, training| training.weight_decay = 0.1),
     ("other constants of Adam", |_, training| {

@@ -8,13 +8,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use models::{
-    Activation, Bound, GaussianMean, GaussianSigma, GradientWorkspace, Gradients, Layout,
-    Likelihood, LossSums, ModelKind, ModelSpec, NamedTensor, Objective, Parameters, PosteriorScale,
-    ValueBatch,
+    Activation, Bound, CorruptedBatch, GaussianMean, GaussianSigma, GradientWorkspace, Gradients,
+    Layout, Likelihood, LossSums, ModelKind, ModelSpec, NamedTensor, Objective, Parameters,
+    PosteriorScale, ValueBatch,
 };
 use rand::Rng;
 use tensor_ops::parallel::ThreadPool;
-use tensor_ops::random::{Stream, fill_normal};
+use tensor_ops::random::{Stream, fill_normal, fill_uniform};
 
 pub(crate) fn spec(kind: ModelKind, architecture: &str, activation: Activation) -> ModelSpec {
     let mut spec = ModelSpec {
@@ -37,6 +37,8 @@ pub(crate) struct Problem {
     pub(crate) rows: usize,
     pub(crate) pixels: Vec<f64>,
     pub(crate) noise: Vec<f64>,
+    /// 1 where the input keeps a pixel.
+    pub(crate) kept: Vec<f64>,
 }
 
 impl Problem {
@@ -85,6 +87,11 @@ impl Problem {
             .collect();
         let mut noise = vec![0.0; rows * objective.samples * spec.architecture.latent];
         fill_normal(&mut noise, Stream::new(seed, 2), 0);
+        let mut kept = vec![0.0; rows * layout.inputs()];
+        fill_uniform(&mut kept, Stream::new(seed, 3), 0);
+        for kept in &mut kept {
+            *kept = f64::from(u8::from(*kept >= objective.corruption));
+        }
         Self {
             spec,
             objective,
@@ -93,14 +100,19 @@ impl Problem {
             rows,
             pixels,
             noise,
+            kept,
         }
     }
 
-    pub(crate) fn batch(&self) -> ValueBatch<'_, f64> {
-        ValueBatch {
+    pub(crate) fn batch(&self) -> CorruptedBatch<'_, f64> {
+        let batch = ValueBatch {
             rows: self.rows,
             pixels: &self.pixels,
             noise: &self.noise,
+        };
+        CorruptedBatch {
+            batch,
+            kept: &self.kept,
         }
     }
 
@@ -146,7 +158,9 @@ impl Problem {
         let samples = self.objective.samples;
         let mut kl_of_batch = vec![0.0; latent];
         for (i, x) in self.pixels.chunks_exact(self.layout.inputs()).enumerate() {
-            let posterior = self.encode(tensors, x, &mut evaluation);
+            let kept = &self.kept[i * x.len()..][..x.len()];
+            let input: Vec<f64> = x.iter().zip(kept).map(|(x, kept)| x * kept).collect();
+            let posterior = self.encode(tensors, &input, &mut evaluation);
             let (mut losses, mut log_weights) = (Vec::new(), Vec::new());
             for s in 0..samples {
                 let epsilon = &self.noise[(i * samples + s) * latent..][..latent];
@@ -221,7 +235,7 @@ impl Problem {
                     log_variance: Some(log_sigma.iter().map(|s| 2.0 * s).collect()),
                 }
             }
-            (ModelKind::Ae | ModelKind::AeL2, _) => Posterior {
+            _ => Posterior {
                 mu: linear(tensors, "code", &h),
                 log_variance: None,
             },

@@ -45,6 +45,7 @@ impl Configuration {
             beta: settings.beta,
             beta_warm_up_epochs: settings.beta_warm_up_epochs,
             free_bits: settings.free_bits,
+            corruption: 0.0,
         };
         objective
             .validate(&self.model_spec()?)
