@@ -51,7 +51,8 @@ impl Default for EvaluationOptions {
 /// Loss terms with the code at the posterior's mean.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct AtMean {
-    /// −log p(x|z = μ), nats per image.
+    /// −log p(x|z = μ), nats per image; of two stochastic layers at the mean of
+    /// the lower one.
     pub reconstruction: f64,
     /// The KL term, which does not depend on the sample: as
     /// [`Evaluation::kl`].
@@ -132,8 +133,12 @@ pub fn evaluate<'a>(
     let kind = model.spec().kind;
     let codes = model.encode(images);
     require_finite("the array of codes", &codes.mean.view())?;
-    let at_mean = mean_reconstruction(model, codes.mean.view(), images)?;
     let of_lower = model.spec().architecture.lower.is_some();
+    let at_mean = if of_lower {
+        mean_of_losses(model.losses_at_mean(images))?
+    } else {
+        mean_reconstruction(model, codes.mean.view(), images)?
+    };
     let (reconstruction, kl_per_dimension, kl) = if of_lower {
         let (reconstruction, kl) = sampled_losses(model, images, options.seed, 0)?;
         (reconstruction, None, Some(kl))
@@ -290,7 +295,10 @@ fn mean_reconstruction(
     codes: ArrayView2<'_, f32>,
     images: Images<'_>,
 ) -> Result<f64> {
-    let losses = model.reconstruction_losses(codes, images);
+    mean_of_losses(model.reconstruction_losses(codes, images))
+}
+
+fn mean_of_losses(losses: Vec<f32>) -> Result<f64> {
     require_all_finite(
         "the list of reconstruction losses",
         losses.iter().map(|loss| loss.is_finite()),

@@ -79,8 +79,7 @@ impl Picture for Reconstructions {
         let mut decoded = Vec::new();
         for run in runs {
             let seen = run.seen(&chosen)?;
-            let codes = run.model.encode(seen.images()).mean;
-            let losses = run.model.reconstruction_losses(codes.view(), seen.images());
+            let losses = run.model.losses_at_mean(seen.images());
             let inputs = run.brightness(values(seen.images()));
             // Runs of one treatment share their inputs.
             if rows.iter().all(|(_, row)| *row != inputs) {
@@ -91,7 +90,7 @@ impl Picture for Reconstructions {
                 };
                 rows.push((head.into(), inputs.clone()));
             }
-            let reconstruction = run.decoded(codes.view());
+            let reconstruction = run.brightness(run.model.reconstruct(seen.images()));
             rows.push((run.title(), reconstruction.clone()));
             decoded.push((rows.len() - 1, (&inputs - &reconstruction).mapv(f32::abs)));
             data.push(json!({

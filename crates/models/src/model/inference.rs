@@ -48,6 +48,9 @@ pub(crate) fn decoders(spec: &ModelSpec) -> &'static [Role] {
     }
 }
 
+/// From the image to the stochastic layer next to it, and back.
+const RECONSTRUCTING: &[Role] = &[Role::Encoder, Role::Decoder];
+
 /// Buffers of one thread that takes blocks of rows through some networks.
 struct RowPass<'a> {
     roles: &'static [Role],
@@ -125,12 +128,59 @@ impl Model {
         })
     }
 
-    /// Encodes images and decodes their means: mean images `[n, inputs]`.
+    /// Encodes images and decodes the means of the stochastic layer next to
+    /// them, or their codes: mean images `[n, inputs]`. Of two stochastic layers
+    /// those are decoded from the lower one.
     ///
     /// # Panics
     /// If the images have not as many pixels as the model has inputs.
     pub fn reconstruct<'a>(&self, images: impl Into<Images<'a>>) -> Array2<f32> {
-        self.decode(self.encode(images).mean.view())
+        let images = images.into().row_major();
+        let inputs = self.spec().architecture.inputs;
+        self.check_columns("reconstruct", images.dim(), inputs);
+        let likelihood = self.spec().likelihood;
+        self.map_rows(
+            images.dim().0,
+            inputs,
+            RECONSTRUCTING,
+            |first, rows, pass, out| {
+                let shape = Panels::new(rows, inputs);
+                images
+                    .pixels()
+                    .pack(first, shape, &mut pass.input[..shape.len()]);
+                shape.unpack_row_major(&pass.run(rows)[..shape.len()], out);
+                likelihood.means_in_place(out);
+            },
+        )
+    }
+
+    /// −log p(x|z) in nats of each image [reconstructed](Self::reconstruct): at
+    /// the mean of the stochastic layer next to the image, or at its code.
+    ///
+    /// # Panics
+    /// As [`reconstruct`](Self::reconstruct).
+    pub fn losses_at_mean<'a>(&self, images: impl Into<Images<'a>>) -> Vec<f32> {
+        let images = images.into().row_major();
+        let inputs = self.spec().architecture.inputs;
+        self.check_columns("losses_at_mean", images.dim(), inputs);
+        let mut likelihood = PixelLikelihood::new(self.spec());
+        likelihood.read(self.parameters());
+        let losses = self.map_rows(
+            images.dim().0,
+            1,
+            RECONSTRUCTING,
+            |first, rows, pass, out| {
+                let shape = Panels::new(rows, inputs);
+                images
+                    .pixels()
+                    .pack(first, shape, &mut pass.input[..shape.len()]);
+                pass.run(rows);
+                let rows = SampledRows { shape, samples: 1 };
+                let targets = &pass.input[..shape.len()];
+                pass.networks.losses(&likelihood, rows, targets, out);
+            },
+        );
+        losses.into_raw_vec_and_offset().0
     }
 
     /// −log p(x|z) of each image under its code, in nats, without ever

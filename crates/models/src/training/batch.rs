@@ -78,14 +78,14 @@ impl BatchSource<f32> for IndexedBatch<'_> {
 
     fn corrupt(&self, rows: Range<usize>, share: f64, shape: Panels, panels: &mut [f32]) {
         let (stream, offset) = self.corruption;
-        let mut deviates = [0.0; 256];
+        let mut deviates = [0.0_f64; 256];
         for row in 0..shape.rows {
             let first = offset + ((rows.start + row) * shape.cols) as u64;
             for column in (0..shape.cols).step_by(deviates.len()) {
                 let deviates = &mut deviates[..(shape.cols - column).min(256)];
                 fill_uniform(deviates, stream, first + column as u64);
                 for (at, &deviate) in deviates.iter().enumerate() {
-                    if f64::from(deviate) < share {
+                    if deviate < share {
                         panels[shape.index(row, column + at)] = 0.0;
                     }
                 }

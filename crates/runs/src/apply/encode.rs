@@ -108,7 +108,7 @@ pub fn encode(
     data.for_each(interrupt, |chunk| {
         let input = trained.input(chunk.images());
         let codes = trained.encode(&input);
-        let losses = trained.losses(codes.mean.view(), &input);
+        let losses = trained.losses(&input);
         let sides = match &chunk.sides {
             Some(sides) => Cow::Borrowed(&sides[..]),
             None => Cow::Owned(vec![parts[chunk.part].0; losses.len()]),

@@ -61,7 +61,8 @@ pub struct Reconstructed {
     pub data_treatment: DataTreatment,
 }
 
-/// Encodes rows and decodes their codes (the means, for a VAE) into mean rows.
+/// Encodes rows and decodes their codes (the means, for a VAE; of two stochastic
+/// layers those of the lower one) into mean rows.
 ///
 /// Written are a montage of pairs, the row above (as the network saw it: after
 /// the treatment) and its reconstruction below; a folder with a PNG of each
@@ -242,7 +243,7 @@ impl Work<'_> {
 
     fn reconstructions(&self, chunk: &RowChunk) -> Array2<f32> {
         let input = self.trained.input(chunk.images());
-        self.trained.decode(self.trained.encode(&input).mean.view())
+        self.trained.reconstruct(&input)
     }
 }
 

@@ -168,15 +168,23 @@ impl TrainedModel {
         self.install(|| self.model.encode(input.images()))
     }
 
-    /// −log p(x|z) of each row under its code, in nats; of a standardised
-    /// model, of the standardised values.
-    pub(super) fn losses(&self, codes: ArrayView2<'_, f32>, input: &Input<'_>) -> Vec<f32> {
-        self.install(|| self.model.reconstruction_losses(codes, input.images()))
+    /// −log p(x|z) of each row at its mean, in nats; of a standardised model, of
+    /// the standardised values.
+    pub(super) fn losses(&self, input: &Input<'_>) -> Vec<f32> {
+        self.install(|| self.model.losses_at_mean(input.images()))
     }
 
     /// Mean rows `[n, inputs]` of codes, in the units of the data.
     pub(super) fn decode(&self, codes: ArrayView2<'_, f32>) -> Array2<f32> {
-        let mut rows = self.install(|| self.model.decode(codes));
+        self.in_units(self.install(|| self.model.decode(codes)))
+    }
+
+    /// Rows as the model gives them back, in the units of the data.
+    pub(super) fn reconstruct(&self, input: &Input<'_>) -> Array2<f32> {
+        self.in_units(self.install(|| self.model.reconstruct(input.images())))
+    }
+
+    fn in_units(&self, mut rows: Array2<f32>) -> Array2<f32> {
         if let Some(standardisation) = self.model.standardisation() {
             self.for_each_row(&mut rows, |_, row| standardisation.invert(row));
         }
