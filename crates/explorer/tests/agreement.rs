@@ -14,23 +14,10 @@ use evaluation::geodesic::geodesic;
 use evaluation::knn::NearestNeighbours;
 use evaluation::stretch::DecoderNetwork;
 use explorer::{Explorer, distances};
-use models::Model;
+use models::{Likelihood, Model};
 use ndarray::Array2;
 use serde_json::{Value, json};
 use small_page::{Payload, SIDE, contents, images, model, text};
-
-const LIKELIHOODS: [&str; 10] = [
-    "bernoulli",
-    "continuous-bernoulli",
-    "gaussian/0.5",
-    "gaussian/scalar",
-    "gaussian/per-pixel",
-    "gaussian/decoder",
-    "gaussian-identity/0.5",
-    "gaussian-identity/scalar",
-    "gaussian-identity/per-pixel",
-    "gaussian-identity/decoder",
-];
 
 /// With no hidden layer, one, two and three.
 const ARCHITECTURES: [&str; 4] = ["36-2", "36-24-2", "36-24-12-3", "36-24-12-8-2"];
@@ -57,12 +44,13 @@ fn page_tests() -> PathBuf {
 
 fn every_model() -> Vec<Model> {
     let mut models = Vec::new();
-    for likelihood in LIKELIHOODS {
+    for likelihood in Likelihood::with_every_sigma(0.5) {
+        let likelihood = likelihood.to_string();
         for activation in ["relu", "tanh"] {
             for architecture in ARCHITECTURES {
                 let kind = KINDS[models.len() % KINDS.len()];
                 let seed = models.len() as u64;
-                models.push(model(kind, architecture, likelihood, activation, seed));
+                models.push(model(kind, architecture, &likelihood, activation, seed));
             }
         }
     }

@@ -9,10 +9,11 @@
 
 use tensor_ops::panels::LANES;
 
+use crate::likelihood;
 use crate::model::inference::{BLOCK_ROWS, decoders, encoders};
 use crate::network::layout::{Layout, Network, Role};
 use crate::objective::Objective;
-use crate::spec::{GaussianSigma, Likelihood, ModelSpec};
+use crate::spec::ModelSpec;
 use crate::step::panel_groups::PANELS_AT_ONCE;
 use crate::step::row_blocks::images_of_block;
 use crate::step::{panel_ownership, takes_halves};
@@ -173,10 +174,14 @@ impl Batch<'_> {
         networks.map(of_network).sum()
     }
 
-    /// The outputs of the decoder's last layer.
+    /// The outputs that share their place with their gradient: those of the
+    /// decoder's last layer. A learned σ has a gradient alone.
     fn last_outputs(&self, rows: usize) -> f64 {
         let last = self.layout.network(Role::Decoder).end - 1;
-        self.codes(rows) * padded(self.layout.layers()[last].outputs)
+        let scale = self.layout.network(Role::Scale);
+        let layers = self.layout.layers()[scale].iter();
+        let of_last = padded(self.layout.layers()[last].outputs);
+        self.codes(rows) * layers.fold(of_last, |sum, layer| sum + padded(layer.outputs))
     }
 
     /// What every block has of its own: pixels, ε, codes and their gradients.
@@ -236,15 +241,7 @@ impl Batch<'_> {
         let rows = capacity.div_ceil(blocks);
         let (images, codes) = (rows as f64, self.codes(rows));
         let (inputs, latent) = (self.layout.inputs(), self.spec.architecture.latent);
-        let of_pixels = match self.spec.likelihood {
-            Likelihood::Bernoulli => padded(inputs),
-            Likelihood::ContinuousBernoulli => 9.0 * inputs as f64,
-            Likelihood::Gaussian { sigma, .. } => match sigma {
-                GaussianSigma::Decoder => 24.0 * inputs as f64,
-                GaussianSigma::PerPixel => 22.0 * inputs as f64,
-                GaussianSigma::Fixed(_) | GaussianSigma::Scalar => 16.0 * inputs as f64,
-            },
-        };
+        let of_pixels = likelihood::program::values(self.spec.likelihood, inputs);
         let targets = if self.objective.samples > 1 {
             2.0 * padded(inputs)
         } else {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use allocation_meter::Meter;
 use models::footprint::{TrainingFootprint, pass_bytes};
 use models::{
-    DataTreatment, Gradients, Images, Initialisation, Model, ModelKind, ModelSpec, Objective,
-    Trainer, TrainingConfig,
+    DataTreatment, Gradients, Images, Initialisation, Likelihood, Model, ModelKind, ModelSpec,
+    Objective, Trainer, TrainingConfig,
 };
 use ndarray::{Array2, ArrayView2};
 
@@ -45,18 +45,13 @@ fn what_is_told_is_what_is_taken() {
             ..Objective::ELBO
         },
     ];
-    let likelihoods = [
-        "bernoulli",
-        "continuous-bernoulli",
-        "gaussian/0.1",
-        "gaussian/per-pixel",
-        "gaussian-identity/decoder",
-    ];
+    let likelihoods = Likelihood::with_every_sigma(0.1).into_iter();
+    let likelihoods: Vec<_> = likelihoods.map(|one| one.to_string()).collect();
     for architecture in ["784-512-2", "784-200-200-50", "784-2", "784-16-300"] {
         for gradients in [Gradients::Hand, Gradients::Tape] {
             for threads in [1, 2, 3] {
                 for objective in objectives {
-                    for likelihood in likelihoods {
+                    for likelihood in &likelihoods {
                         let spec = spec(ModelKind::Vae, architecture, likelihood);
                         let config = TrainingConfig {
                             batch: 60,

@@ -12,8 +12,8 @@ use crate::linear::forward::Forward;
 use crate::linear::input_gradient::{Completion, Contraction, InputGradient};
 use crate::linear::weight_gradient::WeightGradient;
 use crate::loss::continuous_bernoulli::{ContinuousBernoulli, Moments};
-use crate::loss::gaussian::{PerColumn, PerElement};
 use crate::loss::kernel::Bce;
+use crate::loss::location_scale::{PerColumn, PerElement};
 use crate::loss::rows::{self, RowLosses};
 use crate::panels::rows::PackRows;
 use crate::panels::support::Scan;
@@ -82,10 +82,10 @@ kernels! {
     continuous_bernoulli_rows: RowLosses<'_, Self, ContinuousBernoulli>;
     /// See [`crate::loss::continuous_bernoulli::means_in_place`].
     continuous_bernoulli_moments: Moments<'_, Self>;
-    /// See [`crate::loss::gaussian::per_column`].
-    gaussian_per_column: RowLosses<'_, Self, PerColumn<'_, Self>>;
-    /// See [`crate::loss::gaussian::per_element`].
-    gaussian_per_element: RowLosses<'_, Self, PerElement<'_, Self>>;
+    /// See [`crate::loss::location_scale::per_column`].
+    located_per_column: RowLosses<'_, Self, PerColumn<'_, Self>>;
+    /// See [`crate::loss::location_scale::per_element`].
+    located_per_element: RowLosses<'_, Self, PerElement<'_, Self>>;
     /// See [`crate::adam::update`].
     adam: adam::kernel::Update<'_, Self>;
     /// See [`crate::adam::flush`].

@@ -13,7 +13,7 @@ use crate::images::standardisation::Standardisation;
 use crate::network::initialisation::Initialisation;
 use crate::network::layout::Layout;
 use crate::network::parameters::{NamedTensor, Parameters, TensorError};
-use crate::spec::{ModelKind, ModelSpec, PosteriorScale, SpecError};
+use crate::spec::{Likelihood, ModelKind, ModelSpec, PosteriorScale, SpecError};
 
 /// What the metadata entry `format` of a model file begins with, and of one of
 /// two stochastic layers from when those were a model apart.
@@ -265,11 +265,7 @@ impl Checkpoint {
                 "architecture",
                 "widths joined by hyphens, as in 784-256-2",
             )?,
-            likelihood: self.entry(
-                path,
-                "likelihood",
-                "bernoulli, continuous-bernoulli, or gaussian or gaussian-identity with a sigma, as in gaussian/scalar",
-            )?,
+            likelihood: self.entry(path, "likelihood", &Likelihood::expected())?,
             posterior_scale: if said("posterior_scale") {
                 self.entry(path, "posterior_scale", "log-variance or log-sigma")?
             } else {

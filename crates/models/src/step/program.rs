@@ -18,10 +18,11 @@ use tensor_ops::parallel::ThreadPool;
 use super::panel_groups::{LayerGradients, fused_step, stored_step};
 use super::{ImageLosses, block_rows};
 use crate::latent::program;
+use crate::likelihood::program::losses as pixel_losses;
 use crate::network::layout::{Layout, Role};
 use crate::network::parameters::Parameters;
 use crate::objective::{BatchValue, Bound, Objective};
-use crate::spec::{GaussianMean, GaussianSigma, Likelihood, ModelSpec};
+use crate::spec::ModelSpec;
 use crate::training::batch::BatchSource;
 use crate::training::optimiser::OptimiserStep;
 
@@ -316,7 +317,9 @@ impl Program {
             .record_batch_penalty(&mut recorder, &latent)?;
         let code = recorder.tape.to_panels(latent.codes)?;
         let outputs = recorder.network_in_panels(Role::Decoder, code)?;
-        let losses = self.losses(tape, outputs, targets, count * samples)?;
+        let rows = count * samples;
+        let (likelihood, layout) = (self.spec.likelihood, &self.layout);
+        let losses = pixel_losses(likelihood, layout, rows, tape, [outputs, targets])?;
         let losses = tape.reshape(losses, &[count, samples])?;
         let reconstruction = tape.mean_axes(losses, &[1])?;
 
@@ -360,73 +363,6 @@ impl Program {
         let weighted = tape.scale(penalty, beta)?;
         let loss = tape.add(reconstruction, weighted)?;
         tape.sum(loss)
-    }
-
-    /// −log p(x|z) of every code, from the decoder's outputs.
-    fn losses<T: Float>(
-        &self,
-        tape: &mut Tape<'_, T>,
-        outputs: Var,
-        targets: Var,
-        rows: usize,
-    ) -> Result<Var, Error> {
-        let (mean, sigma) = match self.spec.likelihood {
-            Likelihood::Bernoulli => return tape.bce_with_logits_panels(outputs, targets),
-            Likelihood::ContinuousBernoulli => {
-                let (logits, targets) = (tape.from_panels(outputs)?, tape.from_panels(targets)?);
-                let partition = tape.continuous_bernoulli_log_partition(logits)?;
-                let product = tape.mul(logits, targets)?;
-                let losses = tape.sub(partition, product)?;
-                return tape.sum_axes(losses, &[1]);
-            }
-            Likelihood::Gaussian { mean, sigma } => (mean, sigma),
-        };
-        let inputs = self.layout.inputs();
-        let (outputs, targets) = (tape.from_panels(outputs)?, tape.from_panels(targets)?);
-        let (means, log_sigma) = match sigma {
-            GaussianSigma::Decoder => {
-                let first = inputs.next_multiple_of(LANES);
-                (
-                    tape.slice(outputs, 1, 0..inputs)?,
-                    tape.slice(outputs, 1, first..first + inputs)?,
-                )
-            }
-            GaussianSigma::Fixed(sigma) => (outputs, tape.scalar(T::from_f64(sigma.ln()))),
-            GaussianSigma::Scalar | GaussianSigma::PerPixel => {
-                (outputs, self.learned_log_sigma(tape, rows)?)
-            }
-        };
-        let means = match mean {
-            GaussianMean::Identity => means,
-            GaussianMean::Sigmoid => tape.sigmoid(means)?,
-        };
-        // ½ d²·e^(−2 ln σ) + ln σ + ½ ln 2π
-        let difference = tape.sub(means, targets)?;
-        let square = tape.square(difference)?;
-        let precision = tape.scale(log_sigma, T::from_f64(-2.0))?;
-        let precision = tape.exp(precision)?;
-        let square = tape.mul(square, precision)?;
-        let square = tape.scale(square, T::from_f64(0.5))?;
-        let losses = tape.add(square, log_sigma)?;
-        let half_log_tau = 0.5 * std::f64::consts::TAU.ln();
-        let losses = tape.offset(losses, T::from_f64(half_log_tau))?;
-        tape.sum_axes(losses, &[1])
-    }
-
-    /// The learned ln σ for every row, `[rows, 1]` or `[rows, inputs]`: a layer
-    /// without inputs gives its bias, and has its gradient summed over the
-    /// rows in the same order as any other.
-    fn learned_log_sigma<T: Float>(
-        &self,
-        tape: &mut Tape<'_, T>,
-        rows: usize,
-    ) -> Result<Var, Error> {
-        let layer = &self.layout.layers()[self.layout.network(Role::Scale).start];
-        let nothing = tape.constant_panels(rows, 0, |_| {});
-        let weight = tape.bound_panels(layer.weight.clone(), 0, layer.outputs)?;
-        let bias = tape.bound_panels(layer.bias.clone(), 1, layer.outputs)?;
-        let log_sigma = tape.linear_panels(nothing, weight, bias, layer.activation)?;
-        tape.from_panels(log_sigma)
     }
 }
 

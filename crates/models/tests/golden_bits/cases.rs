@@ -38,19 +38,6 @@ impl Case {
     }
 }
 
-const LIKELIHOODS: [&str; 10] = [
-    "bernoulli",
-    "continuous-bernoulli",
-    "gaussian/0.25",
-    "gaussian/scalar",
-    "gaussian/per-pixel",
-    "gaussian/decoder",
-    "gaussian-identity/0.25",
-    "gaussian-identity/scalar",
-    "gaussian-identity/per-pixel",
-    "gaussian-identity/decoder",
-];
-
 /// Those that a model cannot have are left out for it.
 const OBJECTIVES: [(&str, Objective); 6] = [
     ("elbo", Objective::ELBO),
@@ -201,8 +188,9 @@ pub(crate) fn all() -> Vec<Case> {
     let mut cases = Vec::new();
     for kind in ModelKind::ALL {
         for (name, objective) in OBJECTIVES {
-            for likelihood in LIKELIHOODS {
-                let mut case = one_layer(format!("{kind}, {name}, {likelihood}"), kind, likelihood);
+            for likelihood in Likelihood::with_every_sigma(0.25) {
+                let of_pixels = likelihood.to_string();
+                let mut case = one_layer(format!("{kind}, {name}, {likelihood}"), kind, &of_pixels);
                 case.training.objective = objective;
                 if objective.validate(&case.spec).is_ok() {
                     cases.push(case);

@@ -8,9 +8,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use models::{
-    Activation, Bound, CorruptedBatch, GaussianMean, GaussianSigma, GradientWorkspace, Gradients,
-    Layout, Likelihood, LossSums, ModelKind, ModelSpec, NamedTensor, Objective, Parameters,
-    PosteriorScale, ValueBatch,
+    Activation, Bound, CorruptedBatch, GaussianSigma, GradientWorkspace, Gradients, Layout,
+    Likelihood, LossSums, ModelKind, ModelSpec, NamedTensor, Objective, Parameters, PosteriorScale,
+    ValueBatch,
 };
 use rand::Rng;
 use tensor_ops::parallel::ThreadPool;
@@ -261,7 +261,15 @@ impl Problem {
         let outputs = linear(tensors, &format!("decoder.{}", 2 * hidden), &h);
         let learned = tensors.get("likelihood.log_sigma");
         let loss = (0..x.len())
-            .map(|pixel| self.pixel_loss(pixel, &outputs, learned, x[pixel]))
+            .map(|pixel| {
+                self.pixel_loss(
+                    pixel,
+                    &outputs,
+                    learned,
+                    x[pixel],
+                    &mut evaluation.kink_distance,
+                )
+            })
             .sum();
         evaluation.logits.extend(outputs);
         loss
@@ -274,24 +282,35 @@ impl Problem {
         outputs: &[f64],
         learned: Option<&NamedTensor<f64>>,
         x: f64,
+        kink_distance: &mut f64,
     ) -> f64 {
         let a = outputs[pixel];
-        let (mean, sigma) = match self.spec.likelihood {
-            Likelihood::Bernoulli => return a.max(0.0) + (-a.abs()).exp().ln_1p() - a * x,
-            Likelihood::ContinuousBernoulli => return (a.exp_m1() / a).ln() - a * x,
-            Likelihood::Gaussian { mean, sigma } => (mean, sigma),
+        let likelihood = self.spec.likelihood;
+        let sigma = match (likelihood.scale_source(), learned) {
+            (None, _) if likelihood == Likelihood::Bernoulli => {
+                return a.max(0.0) + (-a.abs()).exp().ln_1p() - a * x;
+            }
+            (None, _) => return (a.exp_m1() / a).ln() - a * x,
+            (Some(GaussianSigma::Fixed(sigma)), _) => sigma,
+            (Some(GaussianSigma::Decoder), _) => outputs[self.layout.inputs() + pixel].exp(),
+            (Some(GaussianSigma::Scalar), learned) => learned.unwrap().values[0].exp(),
+            (Some(GaussianSigma::PerPixel), learned) => learned.unwrap().values[pixel].exp(),
         };
-        let mean = match mean {
-            GaussianMean::Identity => a,
-            GaussianMean::Sigmoid => 1.0 / (1.0 + (-a).exp()),
+        let mean = if likelihood.name().ends_with("-identity") {
+            a
+        } else {
+            1.0 / (1.0 + (-a).exp())
         };
-        let sigma = match (sigma, learned) {
-            (GaussianSigma::Fixed(sigma), _) => sigma,
-            (GaussianSigma::Decoder, _) => outputs[self.layout.inputs() + pixel].exp(),
-            (GaussianSigma::Scalar, learned) => learned.unwrap().values[0].exp(),
-            (GaussianSigma::PerPixel, learned) => learned.unwrap().values[pixel].exp(),
-        };
-        0.5 * ((x - mean) / sigma).powi(2) + (sigma * std::f64::consts::TAU.sqrt()).ln()
+        if likelihood.name().starts_with("gaussian") {
+            return 0.5 * ((x - mean) / sigma).powi(2)
+                + (sigma * std::f64::consts::TAU.sqrt()).ln();
+        }
+        let loss = |mean| likelihood.loss_of_mean(mean, sigma.ln(), x).unwrap();
+        // The slope beside the mean is none where the density is smooth.
+        if loss(x + 1e-6) - loss(x) > 1e-9 {
+            *kink_distance = kink_distance.min((x - mean).abs());
+        }
+        loss(mean)
     }
 
     fn nonlinear(&self, a: Vec<f64>, evaluation: &mut Evaluation) -> Vec<f64> {
@@ -378,8 +397,8 @@ pub(crate) struct Evaluation {
     pub(crate) kl_by_dimension: Vec<f64>,
     /// What is minimised.
     pub(crate) loss: f64,
-    /// The smallest |pre-activation| of any hidden unit, and the smallest
-    /// distance of a dimension's KL from the free bits.
+    /// The smallest |pre-activation| of any hidden unit, distance of a
+    /// dimension's KL from the free bits, and |x − m| of a density pointed at m.
     pub(crate) kink_distance: f64,
 }
 

@@ -143,16 +143,16 @@ section! {
         /// The nonlinearity behind every hidden layer.
         activation: String = "relu".into() => Name(names::<Activation>),
             flag: Some("activation"), takes: "A", called: &["act", "nonlinearity"];
-        /// The distribution of a value given the code; the mean of `gaussian` is the sigmoid of
-        /// the decoder's output, of `gaussian-identity` the output itself.
+        /// The distribution of a value given the code; the mean is the sigmoid of the decoder's
+        /// output, or the output itself where the name ends in `-identity`.
         likelihood: String = "bernoulli".into() => Name(names::<Likelihood>),
             flag: Some("likelihood"), takes: "P",
             meanings: &[
                 ("bce", "bernoulli"), ("cb", "continuous-bernoulli"),
                 ("mse", "gaussian"), ("l2", "gaussian"), ("normal", "gaussian"),
             ];
-        /// A Gaussian's standard deviation: a number, or learned: one for all pixels (`scalar`),
-        /// one for each (`per-pixel`), or computed by the decoder (`decoder`).
+        /// The standard deviation of a Gaussian or the like: a number, or learned: one for all
+        /// pixels (`scalar`), one for each (`per-pixel`), or computed by the decoder (`decoder`).
         sigma: String = "scalar".into() => NameOrPositive(|| GaussianSigma::NAMES.into()),
             flag: Some("sigma"), takes: "S", called: &["std"], meanings: &[("learned", "scalar")];
         /// What the encoder computes besides μ.

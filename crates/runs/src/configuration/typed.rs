@@ -142,21 +142,20 @@ impl Configuration {
             ..
         } = &self.model;
         let likelihood: Likelihood = ModelConfiguration::likelihood.named(name)?;
-        let Likelihood::Gaussian { mean, .. } = likelihood else {
-            if *sigma != ModelConfiguration::default().sigma {
-                return Err(Error::Configuration(format!(
-                    "model.sigma is '{sigma}', but only a Gaussian has one; set model.likelihood to 'gaussian' or 'gaussian-identity'"
-                )));
-            }
-            return Ok(likelihood);
-        };
-        let sigma = sigma.parse().map_err(|_| {
+        let is_given = *sigma != ModelConfiguration::default().sigma;
+        if is_given && likelihood.scale_source().is_none() {
+            let names = names::list(Likelihood::names_with_sigma());
+            return Err(Error::Configuration(format!(
+                "model.sigma is '{sigma}', but only a Gaussian or the like has one; set model.likelihood to {names}"
+            )));
+        }
+        let given = sigma.parse().map_err(|_| {
             let names = names::list(ModelConfiguration::sigma.names());
             Error::Configuration(format!(
                 "model.sigma is '{sigma}', but must be a positive number, {names}"
             ))
         })?;
-        Ok(Likelihood::Gaussian { mean, sigma })
+        Ok(likelihood.with_sigma(given).unwrap_or(likelihood))
     }
 
     /// How the weights start.

@@ -1,8 +1,8 @@
 //! Negative log-likelihoods of rows of pixels.
 //!
 //! The Bernoulli cross-entropy with logits is here, the
-//! [continuous Bernoulli](continuous_bernoulli) and the [Gaussian](gaussian)
-//! in modules of their own. All take rows that share their targets, as the
+//! [continuous Bernoulli](continuous_bernoulli) and the densities of a mean and
+//! a standard deviation ([`location_scale`]) in modules of their own. All take rows that share their targets, as the
 //! samples of one image do ([`SampledRows`]).
 //!
 //! For a logit x and a target t in \[0, 1\], −log p(t | x) = softplus(x) − x·t
@@ -12,8 +12,8 @@
 //! overflows for x < −88.7 in f32; this one never does.
 
 pub mod continuous_bernoulli;
-pub mod gaussian;
 pub(crate) mod kernel;
+pub mod location_scale;
 pub(crate) mod rows;
 
 use kernel::{Bce, Logits};

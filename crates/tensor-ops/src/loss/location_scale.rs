@@ -1,12 +1,13 @@
-//! Gaussian loss: −ln N(x; m, σ²) of every pixel.
+//! Losses of pixels with a mean m and a standard deviation σ.
 //!
-//! With d = m − x, −ln N = ½ d²/σ² + ln σ + ½ ln 2π, and the derivatives are
-//! d/σ² by m and 1 − d²/σ² by ln σ. The mean m is the decoder's output a, or
-//! σ(a) with dm/da = m·(1 − m).
+//! With d = m − x, −ln p = c·|d|ᵖ/σᵖ + ln σ + a constant, where p, c and the
+//! constant are the [`Family`]'s. With g the derivative of c·|d|ᵖ/σᵖ by m, that
+//! of −ln p by ln σ is 1 − d·g, and d·g is p times the term itself. The mean is
+//! the decoder's output a, or σ(a) with dm/da = m·(1 − m).
 //!
 //! The functions leave out the terms that do not depend on the outputs: the
-//! caller adds ½ ln 2π for every pixel, and ln σ where it is the same for all
-//! rows.
+//! caller adds the constant for every pixel, and ln σ where it is the same for
+//! all rows.
 
 use std::fmt;
 
@@ -36,6 +37,97 @@ impl fmt::Display for Mean {
     }
 }
 
+/// The density of (x − m)/σ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Family {
+    /// −ln p = ½ d²/σ² + ln σ + ½ ln 2π.
+    Gaussian,
+}
+
+impl Family {
+    /// Every one.
+    pub const ALL: [Family; 1] = [Family::Gaussian];
+
+    /// p, the power of |d|/σ, which is the Fisher information about ln σ too.
+    pub fn degree(self) -> f64 {
+        match self {
+            Family::Gaussian => 2.0,
+        }
+    }
+
+    /// c, what |d|ᵖ/σᵖ is multiplied with.
+    pub fn factor(self) -> f64 {
+        match self {
+            Family::Gaussian => 0.5,
+        }
+    }
+
+    /// What −ln p has besides in nats.
+    pub fn constant(self) -> f64 {
+        match self {
+            Family::Gaussian => 0.5 * std::f64::consts::TAU.ln(),
+        }
+    }
+
+    /// The Fisher information about m, times σ².
+    pub fn information(self) -> f64 {
+        match self {
+            Family::Gaussian => 1.0,
+        }
+    }
+
+    /// The derivative of c·|d|ᵖ/σᵖ by d of a line, given 1/σᵖ.
+    #[inline(always)]
+    fn slopes<T: Float>(self, residuals: &[T; LANES], weights: &[T; LANES]) -> [T; LANES] {
+        let mut slopes = [T::ZERO; LANES];
+        match self {
+            Family::Gaussian => {
+                for lane in 0..LANES {
+                    slopes[lane] = residuals[lane] * weights[lane];
+                }
+            }
+        }
+        slopes
+    }
+}
+
+/// A family with how its mean comes from the decoder's output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Density {
+    /// The density of (x − m)/σ.
+    pub family: Family,
+    /// m.
+    pub mean: Mean,
+}
+
+impl Density {
+    /// c·|d|ᵖ/σᵖ of a line to `terms`, given 1/σᵖ; `outputs` become its
+    /// gradient. Returns p times the terms.
+    #[inline(always)]
+    fn line<T: Float, L: Line<T>>(
+        self,
+        weights: &[T; LANES],
+        outputs: &mut [T; LANES],
+        targets: &[T; LANES],
+        terms: &mut [T; LANES],
+    ) -> [T; LANES] {
+        let share = T::from_f64(1.0 / self.family.degree());
+        let slopes = means_and_slopes::<T, L>(self.mean, outputs);
+        let mut residuals = *outputs;
+        for (residual, target) in residuals.iter_mut().zip(targets) {
+            *residual -= *target;
+        }
+        let by_mean = self.family.slopes(&residuals, weights);
+        let mut powers = [T::ZERO; LANES];
+        for lane in 0..LANES {
+            powers[lane] = residuals[lane] * by_mean[lane];
+            terms[lane] = share * powers[lane];
+            outputs[lane] = by_mean[lane] * slopes[lane];
+        }
+        powers
+    }
+}
+
 /// m and dm/da of a line: `outputs` becomes m.
 #[inline(always)]
 fn means_and_slopes<T: Float, L: Line<T>>(mean: Mean, outputs: &mut [T; LANES]) -> [T; LANES] {
@@ -50,20 +142,20 @@ fn means_and_slopes<T: Float, L: Line<T>>(mean: Mean, outputs: &mut [T; LANES]) 
     slopes
 }
 
-/// 1 − d²/σ² of a line, given its d²/σ²; padding becomes zero.
+/// 1 − d·g of a line, given its d·g; padding becomes zero.
 #[inline(always)]
-fn write_log_sigma_gradient<T: Float>(at: LineAt, squares: [T; LANES], gradient: &mut [T]) {
+fn write_log_sigma_gradient<T: Float>(at: LineAt, powers: [T; LANES], gradient: &mut [T]) {
     let gradient = &mut gradient.as_chunks_mut::<LANES>().0[at.line];
-    for (gradient, square) in gradient.iter_mut().zip(squares) {
-        *gradient = T::ONE - square;
+    for (gradient, power) in gradient.iter_mut().zip(powers) {
+        *gradient = T::ONE - power;
     }
     gradient[at.width..].fill(T::ZERO);
 }
 
 /// Kernel with a σ for every column.
 pub struct PerColumn<'a, T> {
-    mean: Mean,
-    inverse_variance: &'a [T],
+    density: Density,
+    weights: &'a [T],
     /// Where the gradient by ln σ goes.
     log_sigma_gradient: Option<&'a mut [T]>,
 }
@@ -77,26 +169,17 @@ impl<T: Float> PixelLoss<T> for PerColumn<'_, T> {
         targets: &[T; LANES],
         terms: &mut [T; LANES],
     ) {
-        let half = T::from_f64(0.5);
-        let precision = &self.inverse_variance.as_chunks::<LANES>().0[at.panel];
-        let slopes = means_and_slopes::<T, L>(self.mean, outputs);
-        let mut squares = [T::ZERO; LANES];
-        for lane in 0..LANES {
-            let d = outputs[lane] - targets[lane];
-            let by_mean = d * precision[lane];
-            squares[lane] = d * by_mean;
-            terms[lane] = half * squares[lane];
-            outputs[lane] = by_mean * slopes[lane];
-        }
+        let weights = &self.weights.as_chunks::<LANES>().0[at.panel];
+        let powers = self.density.line::<T, L>(weights, outputs, targets, terms);
         if let Some(gradient) = &mut self.log_sigma_gradient {
-            write_log_sigma_gradient(at, squares, gradient);
+            write_log_sigma_gradient(at, powers, gradient);
         }
     }
 }
 
 /// Kernel with a ln σ for every element.
 pub struct PerElement<'a, T> {
-    mean: Mean,
+    density: Density,
     log_sigma: Logits<'a, T>,
 }
 
@@ -109,51 +192,54 @@ impl<T: Float> PixelLoss<T> for PerElement<'_, T> {
         targets: &[T; LANES],
         terms: &mut [T; LANES],
     ) {
-        let (half, two) = (T::from_f64(0.5), T::from_f64(2.0));
+        let degree = T::from_f64(self.density.family.degree());
         let log_sigma = self.log_sigma.values().as_chunks::<LANES>().0[at.line];
-        let slopes = means_and_slopes::<T, L>(self.mean, outputs);
-        let mut squares = [T::ZERO; LANES];
-        for lane in 0..LANES {
-            let precision = T::fast_exp::<L>(-(two * log_sigma[lane]));
-            let d = outputs[lane] - targets[lane];
-            let by_mean = d * precision;
-            squares[lane] = d * by_mean;
-            terms[lane] = half * squares[lane] + log_sigma[lane];
-            outputs[lane] = by_mean * slopes[lane];
+        let mut weights = log_sigma;
+        for weight in &mut weights {
+            *weight = T::fast_exp::<L>(-(degree * *weight));
+        }
+        let powers = self.density.line::<T, L>(&weights, outputs, targets, terms);
+        for (term, log_sigma) in terms.iter_mut().zip(log_sigma) {
+            *term += log_sigma;
         }
         if let Logits::Replace(gradient) = &mut self.log_sigma {
-            write_log_sigma_gradient(at, squares, gradient);
+            write_log_sigma_gradient(at, powers, gradient);
         }
     }
 }
 
 /// Loss and gradient with a σ for every column: `outputs` becomes the gradient
-/// by the outputs, `row_loss[r]` ½ Σ_columns d²/σ² of row r.
+/// by the outputs, `row_loss[r]` c·Σ_columns |d|ᵖ/σᵖ of row r.
 ///
-/// `inverse_variance` is 1/σ² by column, padded to whole panels.
-/// `log_sigma_gradient`, of the outputs' layout, becomes the gradient
-/// 1 − d²/σ² by each ln σ, if that is wanted.
+/// `weights` are 1/σᵖ by column, padded to whole panels. `log_sigma_gradient`,
+/// of the outputs' layout, becomes the gradient 1 − d·g by each ln σ, if that
+/// is wanted.
 ///
 /// # Panics
 /// If a slice has another length than the rows need.
 pub fn per_column<T: Float>(
     rows: SampledRows,
-    mean: Mean,
-    inverse_variance: &[T],
+    density: Density,
+    weights: &[T],
     outputs: &mut [T],
     log_sigma_gradient: Option<&mut [T]>,
     targets: &[T],
     row_loss: &mut [T],
 ) {
-    rows.check("loss::gaussian::per_column", outputs, targets, row_loss);
+    rows.check(
+        "loss::location_scale::per_column",
+        outputs,
+        targets,
+        row_loss,
+    );
     let wanted = log_sigma_gradient.as_ref().map(|gradient| gradient.len());
     assert!(
         wanted.is_none_or(|len| len == rows.shape.len()),
-        "loss::gaussian::per_column: log_sigma_gradient has {wanted:?} elements for {rows:?}",
+        "loss::location_scale::per_column: log_sigma_gradient has {wanted:?} elements for {rows:?}",
     );
     let pixel = PerColumn {
-        mean,
-        inverse_variance,
+        density,
+        weights,
         log_sigma_gradient,
     };
     run_per_column(rows, pixel, Logits::Replace(outputs), targets, row_loss);
@@ -165,17 +251,17 @@ pub fn per_column<T: Float>(
 /// If a slice has another length than the rows need.
 pub fn per_column_loss<T: Float>(
     rows: SampledRows,
-    mean: Mean,
-    inverse_variance: &[T],
+    density: Density,
+    weights: &[T],
     outputs: &[T],
     targets: &[T],
     row_loss: &mut [T],
 ) {
-    let operation = "loss::gaussian::per_column_loss";
+    let operation = "loss::location_scale::per_column_loss";
     rows.check(operation, outputs, targets, row_loss);
     let pixel = PerColumn {
-        mean,
-        inverse_variance,
+        density,
+        weights,
         log_sigma_gradient: None,
     };
     run_per_column(rows, pixel, Logits::Keep(outputs), targets, row_loss);
@@ -183,21 +269,26 @@ pub fn per_column_loss<T: Float>(
 
 /// Loss and gradients with a ln σ for every element: `outputs` and `log_sigma`,
 /// of the same layout, become the gradients by each, `row_loss[r]`
-/// Σ_columns (½ d²/σ² + ln σ) of row r.
+/// Σ_columns (c·|d|ᵖ/σᵖ + ln σ) of row r.
 ///
 /// # Panics
 /// If a slice has another length than the rows need.
 pub fn per_element<T: Float>(
     rows: SampledRows,
-    mean: Mean,
+    density: Density,
     outputs: &mut [T],
     log_sigma: &mut [T],
     targets: &[T],
     row_loss: &mut [T],
 ) {
-    rows.check("loss::gaussian::per_element", outputs, targets, row_loss);
+    rows.check(
+        "loss::location_scale::per_element",
+        outputs,
+        targets,
+        row_loss,
+    );
     let log_sigma = Logits::Replace(log_sigma);
-    let pixel = PerElement { mean, log_sigma };
+    let pixel = PerElement { density, log_sigma };
     run_per_element(rows, pixel, Logits::Replace(outputs), targets, row_loss);
 }
 
@@ -208,16 +299,16 @@ pub fn per_element<T: Float>(
 /// If a slice has another length than the rows need.
 pub fn per_element_loss<T: Float>(
     rows: SampledRows,
-    mean: Mean,
+    density: Density,
     outputs: &[T],
     log_sigma: &[T],
     targets: &[T],
     row_loss: &mut [T],
 ) {
-    let operation = "loss::gaussian::per_element_loss";
+    let operation = "loss::location_scale::per_element_loss";
     rows.check(operation, outputs, targets, row_loss);
     let log_sigma = Logits::Keep(log_sigma);
-    let pixel = PerElement { mean, log_sigma };
+    let pixel = PerElement { density, log_sigma };
     run_per_element(rows, pixel, Logits::Keep(outputs), targets, row_loss);
 }
 
@@ -229,11 +320,11 @@ fn run_per_column<T: Float>(
     row_loss: &mut [T],
 ) {
     assert!(
-        pixel.inverse_variance.len() == rows.shape.padded_cols(),
-        "loss::gaussian: {} inverse variances for {rows:?}",
-        pixel.inverse_variance.len()
+        pixel.weights.len() == rows.shape.padded_cols(),
+        "loss::location_scale: {} weights for {rows:?}",
+        pixel.weights.len()
     );
-    T::gaussian_per_column(
+    T::located_per_column(
         Available::current(),
         RowLosses {
             rows,
@@ -255,9 +346,9 @@ fn run_per_element<T: Float>(
     let len = pixel.log_sigma.values().len();
     assert!(
         len == rows.shape.len(),
-        "loss::gaussian: {len} values of log_sigma for {rows:?}"
+        "loss::location_scale: {len} values of log_sigma for {rows:?}"
     );
-    T::gaussian_per_element(
+    T::located_per_element(
         Available::current(),
         RowLosses {
             rows,
@@ -306,27 +397,37 @@ mod tests {
         }
     }
 
-    /// (½ d²/σ², by the output, by ln σ) of one element.
-    fn expected(mean: Mean, a: f64, log_sigma: f64, x: f64) -> (f64, f64, f64) {
+    fn densities() -> impl Iterator<Item = Density> {
+        Family::ALL
+            .into_iter()
+            .flat_map(|family| [Mean::Identity, Mean::Sigmoid].map(|mean| Density { family, mean }))
+    }
+
+    /// (c·|d|ᵖ/σᵖ, by the output, by ln σ) of one element.
+    fn expected(density: Density, a: f64, log_sigma: f64, x: f64) -> (f64, f64, f64) {
         let sigmoid = 1.0 / (1.0 + (-a).exp());
-        let (m, slope) = match mean {
+        let (m, slope) = match density.mean {
             Mean::Identity => (a, 1.0),
             Mean::Sigmoid => (sigmoid, sigmoid * (1.0 - sigmoid)),
         };
-        let variance = (2.0 * log_sigma).exp();
-        let square = (m - x).powi(2) / variance;
-        (0.5 * square, (m - x) / variance * slope, 1.0 - square)
+        let (d, sigma) = (m - x, log_sigma.exp());
+        match density.family {
+            Family::Gaussian => {
+                let square = d.powi(2) / sigma.powi(2);
+                (0.5 * square, d / sigma.powi(2) * slope, 1.0 - square)
+            }
+        }
     }
 
     #[test]
     fn a_sigma_for_every_element() {
-        for mean in [Mean::Identity, Mean::Sigmoid] {
+        for density in densities() {
             let case = case();
             let (mut outputs, mut log_sigma) = (case.outputs.clone(), case.log_sigma.clone());
             let (mut loss, mut alone) = ([0.0; 10], [0.0; 10]);
             per_element_loss(
                 ROWS,
-                mean,
+                density,
                 &case.outputs,
                 &case.log_sigma,
                 &case.targets,
@@ -334,7 +435,7 @@ mod tests {
             );
             per_element(
                 ROWS,
-                mean,
+                density,
                 &mut outputs,
                 &mut log_sigma,
                 &case.targets,
@@ -347,7 +448,7 @@ mod tests {
                     let at = ROWS.shape.index(row, col);
                     let x = case.targets[ROWS.targets().index(row / 2, col)];
                     let s = case.log_sigma[at];
-                    let (half, by_output, by_sigma) = expected(mean, case.outputs[at], s, x);
+                    let (half, by_output, by_sigma) = expected(density, case.outputs[at], s, x);
                     sum += half + s;
                     assert!((outputs[at] - by_output).abs() < 1e-12 * (1.0 + by_output.abs()));
                     assert!((log_sigma[at] - by_sigma).abs() < 1e-12 * (1.0 + by_sigma.abs()));
@@ -363,19 +464,19 @@ mod tests {
 
     #[test]
     fn a_sigma_for_every_column() {
-        for mean in [Mean::Identity, Mean::Sigmoid] {
+        for density in densities() {
             let case = case();
             let by_column: Vec<f64> = (0..21).map(|col| 0.1 * f64::from(col) - 1.0).collect();
             let mut precision = vec![0.0; 32];
             for (precision, s) in precision.iter_mut().zip(&by_column) {
-                *precision = (-2.0 * s).exp();
+                *precision = (-density.family.degree() * s).exp();
             }
             let (mut outputs, mut gradient) =
                 (case.outputs.clone(), vec![f64::NAN; ROWS.shape.len()]);
             let (mut loss, mut alone) = ([0.0; 10], [0.0; 10]);
             per_column_loss(
                 ROWS,
-                mean,
+                density,
                 &precision,
                 &case.outputs,
                 &case.targets,
@@ -383,7 +484,7 @@ mod tests {
             );
             per_column(
                 ROWS,
-                mean,
+                density,
                 &precision,
                 &mut outputs,
                 Some(&mut gradient),
@@ -396,7 +497,7 @@ mod tests {
                 for (col, &s) in by_column.iter().enumerate() {
                     let at = ROWS.shape.index(row, col);
                     let x = case.targets[ROWS.targets().index(row / 2, col)];
-                    let (half, by_output, by_sigma) = expected(mean, case.outputs[at], s, x);
+                    let (half, by_output, by_sigma) = expected(density, case.outputs[at], s, x);
                     sum += half;
                     assert!((outputs[at] - by_output).abs() < 1e-12 * (1.0 + by_output.abs()));
                     assert!((gradient[at] - by_sigma).abs() < 1e-12 * (1.0 + by_sigma.abs()));

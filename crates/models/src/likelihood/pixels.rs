@@ -1,0 +1,148 @@
+//! −log p(x|z) of the decoder's outputs under every likelihood, and its
+//! gradients.
+
+use tensor_ops::loss::{self, SampledRows, continuous_bernoulli, location_scale};
+use tensor_ops::panels::Panels;
+use tensor_ops::vector;
+use tensor_ops::{AlignedBuffer, Float};
+
+use super::{Form, GaussianSigma, Likelihood};
+use crate::network::layout::Role;
+use crate::network::parameters::Parameters;
+use crate::spec::ModelSpec;
+
+/// A likelihood with the parameters it has outside the decoder.
+#[derive(Debug)]
+pub(crate) struct PixelLikelihood<T> {
+    likelihood: Likelihood,
+    inputs: usize,
+    /// 1/σᵖ by pixel, where σ does not come from the decoder.
+    weights: AlignedBuffer<T>,
+    /// What the loss of every row has besides c·Σ |d|ᵖ/σᵖ (+ Σ ln σ).
+    constant: T,
+}
+
+impl<T: Float> PixelLikelihood<T> {
+    /// The likelihood of a model; [`read`](Self::read) brings its parameters.
+    pub(crate) fn new(spec: &ModelSpec) -> Self {
+        let inputs = spec.architecture.inputs;
+        let shared = match spec.likelihood.scale_source() {
+            None | Some(GaussianSigma::Decoder) => 0,
+            Some(_) => Panels::new(1, inputs).len(),
+        };
+        Self {
+            likelihood: spec.likelihood,
+            inputs,
+            weights: AlignedBuffer::zeroed(shared),
+            constant: T::ZERO,
+        }
+    }
+
+    /// Takes σ from the parameters, as it is in this step.
+    pub(crate) fn read(&mut self, parameters: &Parameters<T>) {
+        let Form::LocationScale(density, sigma) = self.likelihood.form() else {
+            return;
+        };
+        let mut scale = parameters.layout().network(Role::Scale);
+        let learned = scale.next().map(|layer| parameters.bias(layer));
+        let log_sigma = |pixel: usize| match (sigma, learned) {
+            (GaussianSigma::Fixed(sigma), _) => T::from_f64(sigma.ln()),
+            (GaussianSigma::Scalar, Some(values)) => values[0],
+            (_, Some(values)) => values[pixel],
+            (_, None) => T::ZERO,
+        };
+        let mut total = density.family.constant() * self.inputs as f64;
+        let power = T::from_f64(-density.family.degree());
+        if !self.weights.is_empty() {
+            for pixel in 0..self.inputs {
+                let log_sigma = log_sigma(pixel);
+                total += log_sigma.to_f64();
+                self.weights[pixel] = power * log_sigma;
+            }
+            vector::exp_in_place(&mut self.weights[..self.inputs]);
+        }
+        self.constant = T::from_f64(total);
+    }
+
+    /// −log p(x|z) of every row in nats; `outputs` become its gradient by the
+    /// outputs.
+    ///
+    /// `log_sigma_gradient` receives the gradient by every row's ln σ where σ
+    /// is learned outside the decoder. One ln σ for all pixels gets the sum
+    /// over them, pixels − p·(c·Σ |d|ᵖ/σᵖ).
+    pub(crate) fn losses_and_gradients(
+        &self,
+        rows: SampledRows,
+        outputs: &mut [T],
+        log_sigma_gradient: &mut [T],
+        targets: &[T],
+        row_loss: &mut [T],
+    ) {
+        match self.likelihood.form() {
+            Form::Bernoulli => loss::bernoulli(rows, outputs, targets, row_loss),
+            Form::ContinuousBernoulli => {
+                continuous_bernoulli::with_logits(rows, outputs, targets, row_loss);
+            }
+            Form::LocationScale(density, sigma) => {
+                if sigma == GaussianSigma::Decoder {
+                    let (means, log_sigma) = outputs.split_at_mut(rows.shape.len());
+                    let log_sigma = &mut log_sigma[..rows.shape.len()];
+                    location_scale::per_element(rows, density, means, log_sigma, targets, row_loss);
+                } else {
+                    let by_pixel =
+                        (sigma == GaussianSigma::PerPixel).then_some(&mut *log_sigma_gradient);
+                    let weights = &self.weights;
+                    location_scale::per_column(
+                        rows, density, weights, outputs, by_pixel, targets, row_loss,
+                    );
+                }
+                if sigma == GaussianSigma::Scalar {
+                    let pixels = T::from_usize(self.inputs);
+                    let degree = T::from_f64(density.family.degree());
+                    let panels = Panels::new(rows.shape.rows, 1);
+                    for (row, &powers) in row_loss.iter().enumerate() {
+                        log_sigma_gradient[panels.index(row, 0)] = pixels - degree * powers;
+                    }
+                }
+                self.add_constant(row_loss);
+            }
+        }
+    }
+
+    /// −log p(x|z) of every row in nats, alone.
+    pub(crate) fn losses(
+        &self,
+        rows: SampledRows,
+        outputs: &[T],
+        targets: &[T],
+        row_loss: &mut [T],
+    ) {
+        match self.likelihood.form() {
+            Form::Bernoulli => loss::bernoulli_loss(rows, outputs, targets, row_loss),
+            Form::ContinuousBernoulli => {
+                continuous_bernoulli::with_logits_loss(rows, outputs, targets, row_loss);
+            }
+            Form::LocationScale(density, sigma) => {
+                if sigma == GaussianSigma::Decoder {
+                    let (means, log_sigma) = outputs.split_at(rows.shape.len());
+                    let log_sigma = &log_sigma[..rows.shape.len()];
+                    location_scale::per_element_loss(
+                        rows, density, means, log_sigma, targets, row_loss,
+                    );
+                } else {
+                    let weights = &self.weights;
+                    location_scale::per_column_loss(
+                        rows, density, weights, outputs, targets, row_loss,
+                    );
+                }
+                self.add_constant(row_loss);
+            }
+        }
+    }
+
+    fn add_constant(&self, row_loss: &mut [T]) {
+        for loss in row_loss {
+            *loss += self.constant;
+        }
+    }
+}
