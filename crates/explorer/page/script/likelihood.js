@@ -45,19 +45,26 @@ function continuousBernoulliLoss(a, x) {
 
 const bernoulliLoss = (a, x) => (Math.max(a, 0) - a * x) + Math.log1p(Math.exp(-Math.abs(a)));
 
+// −ln p without ln σ of the densities with a mean m and a σ, from (m − x)/σ.
+const DENSITIES = {
+  gaussian: (r) => 0.5 * r * r + 0.5 * Math.log(2 * Math.PI),
+  laplace: (r) => Math.SQRT2 * Math.abs(r) + 0.5 * Math.LN2,
+};
+
+// Whether the decoder's outputs are the means.
+const isIdentity = ({ name }) => name.endsWith('-identity');
+
 // E[x] of the decoder's outputs, written to `to` and returned.
 function likelihoodMeans(likelihood, outputs, to) {
-  const mean = {
-    bernoulli: logistic, gaussian: logistic, 'continuous-bernoulli': continuousBernoulliMean,
-  }[likelihood.name];
-  if (mean) for (let k = 0; k < to.length; k++) to[k] = mean(outputs[k]);
-  else for (let k = 0; k < to.length; k++) to[k] = outputs[k];
+  const mean = likelihood.name === 'continuous-bernoulli' ? continuousBernoulliMean : logistic;
+  if (isIdentity(likelihood)) for (let k = 0; k < to.length; k++) to[k] = outputs[k];
+  else for (let k = 0; k < to.length; k++) to[k] = mean(outputs[k]);
   return to;
 }
 
 // d E[x] / d output.
 function likelihoodSlopes(likelihood, outputs, to) {
-  if (likelihood.name === 'gaussian-identity') return to.fill(1);
+  if (isIdentity(likelihood)) return to.fill(1);
   if (likelihood.name === 'continuous-bernoulli') {
     for (let k = 0; k < to.length; k++) to[k] = continuousBernoulliVariance(outputs[k]);
     return to;
@@ -79,20 +86,21 @@ function reconstructionLoss(model, z, x) {
   } else if (name === 'continuous-bernoulli') {
     for (let k = 0; k < model.values; k++) sum += continuousBernoulliLoss(outputs[k], x[k]);
   } else {
-    sum = gaussianLoss(model, outputs, x);
+    sum = densityLoss(model, outputs, x);
   }
   return sum;
 }
 
-// Σ ½ (m − x)²/σ² + ln σ + ½ ln 2π.
-function gaussianLoss({ likelihood, values }, outputs, x) {
+// Σ of a density's −ln p, ln σ included.
+function densityLoss({ likelihood, values }, outputs, x) {
   const { log_sigma: given } = likelihood;
-  const isSigmoid = likelihood.name === 'gaussian';
-  let sum = 0.5 * Math.log(2 * Math.PI) * values;
+  const isMean = isIdentity(likelihood);
+  const density = DENSITIES[likelihood.name.replace('-identity', '')];
+  let sum = 0;
   for (let k = 0; k < values; k++) {
     const logSigma = likelihood.sigma === 'decoder' ? outputs[values + k] : given[given.length === 1 ? 0 : k];
-    const difference = (isSigmoid ? logistic(outputs[k]) : outputs[k]) - x[k];
-    sum += 0.5 * difference * difference * Math.exp(-2 * logSigma) + logSigma;
+    const difference = (isMean ? outputs[k] : logistic(outputs[k])) - x[k];
+    sum += density(difference * Math.exp(-logSigma)) + logSigma;
   }
   return sum;
 }

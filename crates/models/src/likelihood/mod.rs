@@ -53,6 +53,13 @@ pub enum Likelihood {
         /// Where the standard deviation comes from.
         sigma: GaussianSigma,
     },
+    /// Laplace pixels, whose loss is the distance |x − m| and not its square.
+    Laplace {
+        /// How the mean comes from the decoder's output.
+        mean: GaussianMean,
+        /// Where the standard deviation comes from, √2 of the scale of |x − m|.
+        sigma: GaussianSigma,
+    },
 }
 
 /// Where a pixel's standard deviation σ comes from.
@@ -80,16 +87,23 @@ pub(crate) enum Form {
 
 impl Likelihood {
     /// Every likelihood, with one learned σ if it has one.
-    pub const ALL: [Likelihood; 4] = [
+    pub const ALL: [Likelihood; 6] = [
         Likelihood::Bernoulli,
         Likelihood::ContinuousBernoulli,
         Likelihood::gaussian(Sigmoid),
         Likelihood::gaussian(Identity),
+        Likelihood::laplace(Sigmoid),
+        Likelihood::laplace(Identity),
     ];
 
     const fn gaussian(mean: GaussianMean) -> Self {
         let sigma = GaussianSigma::Scalar;
         Likelihood::Gaussian { mean, sigma }
+    }
+
+    const fn laplace(mean: GaussianMean) -> Self {
+        let sigma = GaussianSigma::Scalar;
+        Likelihood::Laplace { mean, sigma }
     }
 
     /// The name used on the command line and in files, without σ.
@@ -99,6 +113,8 @@ impl Likelihood {
             Likelihood::ContinuousBernoulli => "continuous-bernoulli",
             Likelihood::Gaussian { mean: Sigmoid, .. } => "gaussian",
             Likelihood::Gaussian { mean: Identity, .. } => "gaussian-identity",
+            Likelihood::Laplace { mean: Sigmoid, .. } => "laplace",
+            Likelihood::Laplace { mean: Identity, .. } => "laplace-identity",
         }
     }
 
@@ -109,6 +125,7 @@ impl Likelihood {
             Likelihood::Bernoulli => Form::Bernoulli,
             Likelihood::ContinuousBernoulli => Form::ContinuousBernoulli,
             Likelihood::Gaussian { mean, sigma } => located(Family::Gaussian, mean, sigma),
+            Likelihood::Laplace { mean, sigma } => located(Family::Laplace, mean, sigma),
         }
     }
 
@@ -133,6 +150,7 @@ impl Likelihood {
         match self {
             Likelihood::Bernoulli | Likelihood::ContinuousBernoulli => None,
             Likelihood::Gaussian { mean, .. } => Some(Likelihood::Gaussian { mean, sigma }),
+            Likelihood::Laplace { mean, .. } => Some(Likelihood::Laplace { mean, sigma }),
         }
     }
 
@@ -379,7 +397,8 @@ impl Likelihood {
     ///
     /// It is dm/da of the exponential families with natural parameter a, the
     /// Bernoulli and the continuous Bernoulli (both have dm/da = Var\[x\]), and
-    /// that about m, as of a Gaussian 1/σ², times (dm/da)² of the others.
+    /// that about m, 1/σ² of a Gaussian and 2/σ² of a Laplace, times (dm/da)²
+    /// of the others.
     pub fn information_about_output(self, output: f64, log_sigma: f64) -> f64 {
         let slope = self.slope_of_mean(output);
         match self.density() {
@@ -390,7 +409,7 @@ impl Likelihood {
         }
     }
 
-    /// The Fisher information about ln σ: 2 of a Gaussian, nothing without σ.
+    /// The Fisher information about ln σ: 2 of a Gaussian, 1 of a Laplace, nothing without σ.
     pub fn information_about_log_sigma(self) -> f64 {
         self.density()
             .map_or(0.0, |density| density.family.degree())

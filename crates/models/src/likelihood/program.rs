@@ -63,6 +63,13 @@ pub(crate) fn losses<T: Float>(
 fn power<T: Float>(family: Family, tape: &mut Tape<'_, T>, d: Var) -> Result<Var, Error> {
     match family {
         Family::Gaussian => tape.square(d),
+        // max(d, 0) + max(−d, 0), whose derivative at 0 is 0.
+        Family::Laplace => {
+            let above = tape.relu(d)?;
+            let negative = tape.neg(d)?;
+            let below = tape.relu(negative)?;
+            tape.add(above, below)
+        }
     }
 }
 
@@ -70,6 +77,7 @@ fn power<T: Float>(family: Family, tape: &mut Tape<'_, T>, d: Var) -> Result<Var
 pub(crate) fn values(likelihood: Likelihood, inputs: usize) -> f64 {
     let of_power = |family| match family {
         Family::Gaussian => 2.0,
+        Family::Laplace => 8.0,
     };
     let arrays = match likelihood.form() {
         Form::Bernoulli => return inputs.next_multiple_of(LANES) as f64,

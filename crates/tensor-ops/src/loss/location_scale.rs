@@ -9,6 +9,7 @@
 //! caller adds the constant for every pixel, and ln σ where it is the same for
 //! all rows.
 
+use std::f64::consts::{LN_2, SQRT_2, TAU};
 use std::fmt;
 
 use crate::Float;
@@ -42,16 +43,19 @@ impl fmt::Display for Mean {
 pub enum Family {
     /// −ln p = ½ d²/σ² + ln σ + ½ ln 2π.
     Gaussian,
+    /// −ln p = √2·|d|/σ + ln σ + ½ ln 2: of the scale σ/√2.
+    Laplace,
 }
 
 impl Family {
     /// Every one.
-    pub const ALL: [Family; 1] = [Family::Gaussian];
+    pub const ALL: [Family; 2] = [Family::Gaussian, Family::Laplace];
 
     /// p, the power of |d|/σ, which is the Fisher information about ln σ too.
     pub fn degree(self) -> f64 {
         match self {
             Family::Gaussian => 2.0,
+            Family::Laplace => 1.0,
         }
     }
 
@@ -59,13 +63,15 @@ impl Family {
     pub fn factor(self) -> f64 {
         match self {
             Family::Gaussian => 0.5,
+            Family::Laplace => SQRT_2,
         }
     }
 
     /// What −ln p has besides in nats.
     pub fn constant(self) -> f64 {
         match self {
-            Family::Gaussian => 0.5 * std::f64::consts::TAU.ln(),
+            Family::Gaussian => 0.5 * TAU.ln(),
+            Family::Laplace => 0.5 * LN_2,
         }
     }
 
@@ -73,6 +79,7 @@ impl Family {
     pub fn information(self) -> f64 {
         match self {
             Family::Gaussian => 1.0,
+            Family::Laplace => 2.0,
         }
     }
 
@@ -84,6 +91,20 @@ impl Family {
             Family::Gaussian => {
                 for lane in 0..LANES {
                     slopes[lane] = residuals[lane] * weights[lane];
+                }
+            }
+            Family::Laplace => {
+                let factor = T::from_f64(SQRT_2);
+                for lane in 0..LANES {
+                    let weight = factor * weights[lane];
+                    // None at the kink itself.
+                    slopes[lane] = if residuals[lane] > T::ZERO {
+                        weight
+                    } else if residuals[lane] < T::ZERO {
+                        -weight
+                    } else {
+                        T::ZERO
+                    };
                 }
             }
         }
@@ -415,6 +436,14 @@ mod tests {
             Family::Gaussian => {
                 let square = d.powi(2) / sigma.powi(2);
                 (0.5 * square, d / sigma.powi(2) * slope, 1.0 - square)
+            }
+            Family::Laplace => {
+                let distance = SQRT_2 * d.abs() / sigma;
+                (
+                    distance,
+                    SQRT_2 * d.signum() / sigma * slope,
+                    1.0 - distance,
+                )
             }
         }
     }
