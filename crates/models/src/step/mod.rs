@@ -141,8 +141,8 @@ pub(crate) fn takes_halves(
 /// ae-l2:  ∂L_i/∂z = g + z        ae:  ∂L_i/∂z = g
 /// ```
 ///
-/// Weights of the KL, several samples and log σ in the place of log σ² are
-/// derived in `latent.rs`, importance weights in `importance.rs`.
+/// Weights of the KL, several samples, log σ in the place of log σ² and
+/// importance weights are derived at the models in `latent`.
 ///
 /// No image's δ depends on another image — free bits apart, which choose the
 /// weights of the KL by the batch — so the factor 1/B enters once, in
