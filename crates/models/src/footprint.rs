@@ -57,7 +57,8 @@ impl TrainingFootprint {
     /// every few images. On two threads that own half the panels each
     /// (`panel_halves.rs`) there is one block of all rows for each, but layers
     /// once, and the partial sums of two of them. The tape has a value and a
-    /// gradient for every number that it records instead.
+    /// gradient for every number that it records instead. A penalty of the batch
+    /// says itself what it takes.
     #[must_use]
     pub fn of(spec: &ModelSpec, config: &TrainingConfig, images: usize, image_bytes: u64) -> Self {
         let layout = Layout::new(spec);
@@ -78,7 +79,8 @@ impl TrainingFootprint {
                 capacity.div_ceil(rows) as f64 * batch.block(rows)
             }
         };
-        let of_batch = of_batch + group_values(&layout, threads);
+        let of_penalty = objective.batch_penalty_values(spec, config.gradients, capacity);
+        let of_batch = of_batch + of_penalty + group_values(&layout, threads);
         Self::new(&layout, config, of_batch).with_images(config, images, image_bytes)
     }
 
@@ -196,7 +198,7 @@ impl Batch<'_> {
                 images * lower + codes * (4.0 * lower + 3.0 * latent)
             }
         };
-        let noise = codes * architecture.noise_width() as f64;
+        let noise = codes * self.objective.noise_width(self.spec) as f64;
         let copies = if self.objective.corruption > 0.0 {
             2.5
         } else {
@@ -231,7 +233,7 @@ impl Batch<'_> {
 
     /// A value and a gradient of what is recorded: the outputs of the layers,
     /// and as many arrays of pixels and of codes as likelihood and latent
-    /// program have steps. Free bits have a single tape for the batch.
+    /// program have steps. A penalty of the batch has a single tape for it.
     fn on_the_tape(&self, capacity: usize, threads: usize) -> f64 {
         let blocks = if self.objective.is_of_batch() {
             1
@@ -248,6 +250,7 @@ impl Batch<'_> {
             0.0
         };
         let (of_codes, of_images) = match &self.spec.architecture.lower {
+            None if !self.spec.kind.is_variational() => (2.0 * padded(latent), 4.0 * latent as f64),
             None => (
                 6.0 * latent as f64 + 2.0 * padded(latent),
                 26.0 * latent as f64,

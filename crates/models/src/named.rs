@@ -38,3 +38,11 @@ macro_rules! named {
 }
 
 pub(crate) use named;
+
+/// Names as a message lists them: `ae, vae or ae-l2`.
+pub(crate) fn listed<const N: usize>(names: [&str; N]) -> String {
+    match names.as_slice() {
+        [names @ .., last] if !names.is_empty() => format!("{} or {last}", names.join(", ")),
+        names => names.concat(),
+    }
+}

@@ -4,8 +4,8 @@ use std::sync::{Arc, Barrier};
 
 use allocation_meter::Meter;
 use models::{
-    DataTreatment, Gradients, Initialisation, Model, ModelKind, ModelSpec, Objective, Schedule,
-    SharedImages, Trainer, TrainingConfig,
+    Bound, DataTreatment, Gradients, Initialisation, Model, ModelKind, ModelSpec, Objective,
+    Schedule, SharedImages, Trainer, TrainingConfig,
 };
 use tensor_ops::parallel::ThreadPool;
 
@@ -93,6 +93,18 @@ fn steps_after_the_first_allocate_nothing() {
         };
         trainers.push(trainer(values.clone(), config, "gaussian-identity/scalar"));
     }
+    for ((gradients, threads), objective) in cases.into_iter().flat_map(of_every_bound) {
+        let config = TrainingConfig {
+            gradients,
+            threads,
+            objective,
+            ..values_config.clone()
+        };
+        let spec = spec(ModelKind::Ae, "784-64-20-2", "bernoulli");
+        if objective.validate(&spec).is_ok() {
+            trainers.push(trainer_of(spec, images.clone(), config));
+        }
+    }
     let of_two_layers = [(Objective::ELBO, 1), (Objective::iwae(5), 2)];
     let mut of_two_layers = of_two_layers.map(|(objective, threads)| {
         let config = TrainingConfig {
@@ -101,7 +113,8 @@ fn steps_after_the_first_allocate_nothing() {
             clip_norm: None,
             ..elaborate.clone()
         };
-        trainer_of("784-64-20/20-12-3", images.clone(), config, "bernoulli")
+        let spec = spec(ModelKind::Vae, "784-64-20/20-12-3", "bernoulli");
+        trainer_of(spec, images.clone(), config)
     });
     let pools = trainers.iter().map(Trainer::pool);
     pools
@@ -158,21 +171,31 @@ fn assert_none_allocated(counts: &[usize], steps: usize, what: &str) {
 }
 
 fn trainer(images: impl Into<SharedImages>, config: TrainingConfig, likelihood: &str) -> Trainer {
-    trainer_of("784-64-20-2", images, config, likelihood)
+    let spec = spec(ModelKind::Vae, "784-64-20-2", likelihood);
+    trainer_of(spec, images, config)
 }
 
-fn trainer_of(
-    architecture: &str,
-    images: impl Into<SharedImages>,
-    config: TrainingConfig,
-    likelihood: &str,
-) -> Trainer {
-    let spec = ModelSpec {
-        kind: ModelKind::Vae,
+/// A case with every bound.
+fn of_every_bound<C: Copy>(case: C) -> [(C, Objective); Bound::ALL.len()] {
+    Bound::ALL.map(|bound| {
+        let objective = Objective {
+            bound,
+            ..Objective::ELBO
+        };
+        (case, objective)
+    })
+}
+
+fn spec(kind: ModelKind, architecture: &str, likelihood: &str) -> ModelSpec {
+    ModelSpec {
+        kind,
         architecture: architecture.parse().unwrap(),
         likelihood: likelihood.parse().unwrap(),
         posterior_scale: Default::default(),
-    };
+    }
+}
+
+fn trainer_of(spec: ModelSpec, images: impl Into<SharedImages>, config: TrainingConfig) -> Trainer {
     let model = Model::new(spec, Initialisation::PyTorchUniform, 1).unwrap();
     Trainer::new(model, config, images).unwrap()
 }

@@ -250,7 +250,7 @@ fn a_wrong_model_file_is_named_with_what_was_expected() {
         (
             "\"vae\"",
             "\"vea\"",
-            "metadata \"kind\" is \"vea\"; expected ae, vae or ae-l2",
+            "metadata \"kind\" is \"vea\"; expected ae, vae",
         ),
         (
             "20-17-3",

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use allocation_meter::Meter;
 use models::footprint::{TrainingFootprint, pass_bytes};
 use models::{
-    DataTreatment, Gradients, Images, Initialisation, Likelihood, Model, ModelKind, ModelSpec,
-    Objective, Trainer, TrainingConfig,
+    Bound, DataTreatment, Gradients, Images, Initialisation, Likelihood, Model, ModelKind,
+    ModelSpec, Objective, Trainer, TrainingConfig,
 };
 use ndarray::{Array2, ArrayView2};
 
@@ -89,6 +89,20 @@ fn what_is_told_is_what_is_taken() {
             }
         }
     }
+    for (kind, bound) in kinds_and_bounds() {
+        for architecture in ["784-64-2", "784-16-300"] {
+            for (gradients, threads) in [(Gradients::Hand, 2), (Gradients::Tape, 1)] {
+                let config = TrainingConfig {
+                    batch: 100,
+                    threads,
+                    gradients,
+                    objective: of_bound(bound),
+                    ..plain.clone()
+                };
+                trained(spec(kind, architecture, "bernoulli"), config, &images);
+            }
+        }
+    }
     for (objective, threads) in [
         (Objective::ELBO, 1),
         (Objective::iwae(50), 2),
@@ -123,6 +137,23 @@ fn what_is_told_is_what_is_taken() {
             pass(&spec(kind, architecture, "bernoulli"), threads, &images);
         }
     }
+}
+
+fn of_bound(bound: Bound) -> Objective {
+    Objective {
+        bound,
+        ..Objective::ELBO
+    }
+}
+
+/// Every bound with every model that it fits.
+fn kinds_and_bounds() -> impl Iterator<Item = (ModelKind, Bound)> {
+    let of_kind = |kind| Bound::ALL.into_iter().map(move |bound| (kind, bound));
+    let all = ModelKind::ALL.into_iter().flat_map(of_kind);
+    all.filter(|&(kind, bound)| {
+        let spec = spec(kind, "784-2", "bernoulli");
+        of_bound(bound).validate(&spec).is_ok()
+    })
 }
 
 fn spec(kind: ModelKind, architecture: &str, likelihood: &str) -> ModelSpec {

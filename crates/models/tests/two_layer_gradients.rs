@@ -155,12 +155,11 @@ impl Problem {
             log_weight = tape.add(log_weight, density).unwrap();
         }
         let log_weights = tape.reshape(log_weight, &[IMAGES, samples]).unwrap();
-        let bounds = match self.objective.bound {
-            Bound::Elbo => tape.mean_axes(log_weights, &[1]).unwrap(),
-            Bound::Iwae => {
-                let sum = tape.logsumexp(log_weights, 1).unwrap();
-                tape.offset(sum, -(samples as f64).ln()).unwrap()
-            }
+        let bounds = if self.objective.bound == Bound::Iwae {
+            let sum = tape.logsumexp(log_weights, 1).unwrap();
+            tape.offset(sum, -(samples as f64).ln()).unwrap()
+        } else {
+            tape.mean_axes(log_weights, &[1]).unwrap()
         };
         let mean = tape.mean(bounds).unwrap();
         let loss = tape.neg(mean).unwrap();

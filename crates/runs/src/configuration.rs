@@ -367,7 +367,7 @@ mod tests {
             ("model.hidden=[0]", "at least 1"),
             ("model.activation=gelu", "'relu' or 'tanh'"),
             ("training.gradients=magic", "'hand' or 'tape'"),
-            ("training.objective=vi", "'elbo' or 'iwae'"),
+            ("training.objective=vi", "'iwae'"),
             ("model.likelihood=poisson", "'continuous-bernoulli'"),
             ("model.sigma=0.1", "only a Gaussian"),
             ("training.samples=0", "samples is 0"),

@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use autodiff::{Error, Tape, Var};
 use tensor_ops::Float;
+use tensor_ops::parallel::ThreadPool;
 
 use super::{BatchPenalty, BatchValue, Objective};
 use crate::network::pass::Networks;
@@ -37,14 +38,14 @@ impl<T: Float> BatchPenalty<T> for FreeBits {
         self.sums.fill(0.0);
     }
 
-    fn collect(&mut self, block: &Block<T>, networks: &dyn Networks<T>) {
+    fn collect(&mut self, block: &Block<T>, networks: &dyn Networks<T>, _noise: &[T]) {
         let latent = block.latent();
         latent.add_penalty_by_dimension(block.rows(), networks, &mut self.sums);
     }
 
     /// The weight is 0 in every dimension that is free: there the derivative by
     /// the KL of any image is.
-    fn finish(&mut self, weights: &mut [T]) -> BatchValue {
+    fn finish(&mut self, _pool: &ThreadPool, weights: &mut [T]) -> BatchValue {
         let mut penalty = 0.0;
         for (sum, weight) in self.sums.iter().zip(weights) {
             let kl = sum / self.images as f64;

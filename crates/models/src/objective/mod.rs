@@ -11,6 +11,7 @@ use autodiff::Var;
 
 use serde::{Deserialize, Serialize};
 use tensor_ops::Float;
+use tensor_ops::parallel::ThreadPool;
 
 use free_bits::FreeBits;
 
@@ -19,7 +20,7 @@ use crate::network::pass::Networks;
 use crate::spec::ModelSpec;
 use crate::step::block::Block;
 use crate::step::program::{Latent, Recorder};
-use crate::training::configuration::ConfigurationError;
+use crate::training::configuration::{ConfigurationError, Gradients};
 
 /// The most samples of z per image: beyond it a typing error is far likelier
 /// than an objective.
@@ -223,13 +224,14 @@ pub(crate) trait BatchPenalty<T: Float>: fmt::Debug + Send + Sync {
     /// Begins a batch of so many images.
     fn begin(&mut self, images: usize);
 
-    /// Takes what a block has computed of its images, in their order.
-    fn collect(&mut self, block: &Block<T>, networks: &dyn Networks<T>);
+    /// Takes what a block has computed of its images, in their order, and the
+    /// deviates that were drawn for them, row-major.
+    fn collect(&mut self, block: &Block<T>, networks: &dyn Networks<T>, noise: &[T]);
 
     /// The penalty of the batch, before β; `weights`, which are β for the
     /// penalty of each latent dimension, change where they are others in the
-    /// gradient.
-    fn finish(&mut self, weights: &mut [T]) -> BatchValue;
+    /// gradient. The threads of `pool` are free.
+    fn finish(&mut self, pool: &ThreadPool, weights: &mut [T]) -> BatchValue;
 
     /// The gradient of `images` · β · penalty by the codes of some images,
     /// row-major; empty where the penalty is no function of the codes alone.
@@ -246,10 +248,12 @@ pub(crate) struct BatchValue {
     pub(crate) is_all: bool,
 }
 
-/// The penalty of an objective that is one of the batch.
+/// The penalty of an objective that is one of the batch, for batches of up to
+/// `capacity` images.
 pub(crate) fn batch_penalty<T: Float>(
     objective: &Objective,
     spec: &ModelSpec,
+    _capacity: usize,
 ) -> Option<Box<dyn BatchPenalty<T>>> {
     let free_bits = FreeBits::of(objective, spec.architecture.latent);
     free_bits.map(|penalty| Box::new(penalty) as Box<dyn BatchPenalty<T>>)
@@ -264,6 +268,21 @@ impl Objective {
     /// Whether the penalty is one of the whole batch.
     pub(crate) fn is_of_batch(&self) -> bool {
         self.free_bits > 0.0
+    }
+
+    /// Values of the network that such a penalty takes room for, whatever the
+    /// number of threads, besides what a batch takes without it.
+    pub(crate) fn batch_penalty_values(
+        &self,
+        spec: &ModelSpec,
+        _gradients: Gradients,
+        _capacity: usize,
+    ) -> f64 {
+        if self.free_bits > 0.0 {
+            2.0 * spec.architecture.latent as f64
+        } else {
+            0.0
+        }
     }
 
     /// Records such a penalty.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::SpecError;
-use crate::named::named;
+use crate::named::{listed, named};
 
 /// Which autoencoder: what is sampled and what is penalised.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -28,8 +28,7 @@ named! {
 impl ModelKind {
     /// All names, as a message lists them: `ae, vae or ae-l2`.
     pub(crate) fn names() -> String {
-        let [names @ .., last] = ModelKind::ALL.map(ModelKind::name);
-        format!("{} or {last}", names.join(", "))
+        listed(ModelKind::ALL.map(ModelKind::name))
     }
 
     /// Whether q(z|x) is a distribution that is sampled from.
@@ -54,6 +53,14 @@ impl ModelKind {
             ModelKind::Ae => None,
             ModelKind::Vae => Some("KL"),
             ModelKind::AeL2 => Some("½‖z‖²"),
+        }
+    }
+
+    /// Share of the values that its input loses while it is trained, unless it
+    /// is told another; 0 of a kind whose input loses none.
+    pub fn corruption(self) -> f64 {
+        match self {
+            ModelKind::Ae | ModelKind::Vae | ModelKind::AeL2 => 0.0,
         }
     }
 

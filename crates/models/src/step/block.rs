@@ -290,6 +290,11 @@ impl<T: Float> Block<T> {
         }
     }
 
+    /// The deviates of the codes in hand, row-major `[codes, width]`.
+    pub(crate) fn noise(&self) -> &[T] {
+        &self.noise[..self.rows.codes() * self.noise_width]
+    }
+
     /// The codes, what they cost, and their posteriors.
     pub(crate) fn latent(&self) -> &dyn LatentPass<T> {
         self.latent.as_ref()

@@ -39,7 +39,8 @@ pub struct LossSums {
     /// Σ −log p(x|z), for each image the mean over its samples.
     pub reconstruction: f64,
     /// Σ KL(q(z|x) ‖ p(z)) of a VAE, Σ ½‖z‖² of `ae-l2`, 0 of `ae`; before β
-    /// and free bits.
+    /// and free bits. A penalty of the batch that stands in their place counts
+    /// once for every image.
     pub kl: f64,
     /// Σ of what is minimised, see [`Objective`].
     pub loss: f64,
@@ -144,8 +145,9 @@ pub(crate) fn takes_halves(
 /// Weights of the KL, several samples, log σ in the place of log σ² and
 /// importance weights are derived at the models in `latent`.
 ///
-/// No image's δ depends on another image — free bits apart, which choose the
-/// weights of the KL by the batch — so the factor 1/B enters once, in
+/// No image's δ depends on another image — penalties of the batch apart, such as
+/// free bits, which choose the weights of the KL by the batch — so the factor 1/B
+/// enters once, in
 /// ∂L/∂W = 1/B Σ_i h_iᵀ δ_i.
 ///
 /// # Two parallel regions
@@ -158,9 +160,9 @@ pub(crate) fn takes_halves(
 /// threads; each thread contracts over the rows of all blocks in ascending
 /// order and stores, or feeds to Adam, what it has while it is in cache.
 /// Every element of every product is one chain in ascending order, so the
-/// bits depend on neither the blocks nor the number of threads. Free bits cut
-/// the first region in two, between which the KL of the batch is summed in
-/// the order of the images.
+/// bits depend on neither the blocks nor the number of threads. A penalty of the
+/// batch cuts the first region in two, between which it is summed in the order
+/// of the images.
 ///
 /// With [`Gradients::Tape`] the first region records the same objective on
 /// one tape per block and lets the tape find the δ; the second is the same.

@@ -123,8 +123,8 @@ impl<T: Float> Recorder<'_, '_, T> {
 
 impl<T: Float> TapeBlocks<T> {
     /// A tape for every thread, for batches of up to `capacity` images; a single
-    /// one for the whole batch with free bits, whose penalty is a function of
-    /// the batch and no sum over its images.
+    /// one for the whole batch where the penalty is a function of the batch and
+    /// no sum over its images.
     pub(crate) fn new(
         spec: &ModelSpec,
         objective: &Objective,

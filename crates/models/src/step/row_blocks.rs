@@ -58,7 +58,7 @@ impl<T: Float> RowBlocks<T> {
         let latent = spec.architecture.latent;
         Self {
             blocks: (0..capacity.div_ceil(images)).map(block).collect(),
-            batch_penalty: batch_penalty(objective, spec),
+            batch_penalty: batch_penalty(objective, spec, capacity),
             penalty_weights: vec![T::ONE; latent],
             layout,
         }
@@ -96,9 +96,10 @@ impl<T: Float> RowBlocks<T> {
         });
         penalty.begin(batch.rows());
         for (block, activations) in &mut self.blocks {
-            penalty.collect(block, &RowNetworks::new(parameters, activations));
+            let networks = RowNetworks::new(parameters, activations);
+            penalty.collect(block, &networks, block.noise());
         }
-        let value = penalty.finish(&mut self.penalty_weights);
+        let value = penalty.finish(pool, &mut self.penalty_weights);
         let (penalty, weights) = (&*penalty, &self.penalty_weights);
         pool.for_each(&mut self.blocks, |index, (block, activations)| {
             let mut networks = RowNetworks::new(parameters, activations);

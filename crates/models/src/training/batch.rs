@@ -102,8 +102,8 @@ pub struct ValueBatch<'a, T> {
     pub rows: usize,
     /// Pixels in [0, 1], row-major `[rows, inputs]`.
     pub pixels: &'a [T],
-    /// ε, row-major `[rows, latent]`; unused, and may be empty, for a
-    /// deterministic model.
+    /// ε, row-major `[rows, latent]`; unused, and may be empty, where neither
+    /// model nor objective draws anything.
     pub noise: &'a [T],
 }
 

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::named::named;
-use crate::objective::Objective;
+use crate::named::{listed, named};
+use crate::objective::{Bound, Objective};
 use crate::spec::ModelKind;
 use crate::training::data_treatment::DataTreatment;
 use crate::training::schedule::Schedule;
@@ -207,7 +207,7 @@ pub enum ConfigurationError {
     )]
     TreatmentOfValues(DataTreatment),
     /// Not the name of a bound.
-    #[error("the objective is {0:?}; expected elbo or iwae")]
+    #[error("the objective is {0:?}; expected {names}", names = listed(Bound::ALL.map(Bound::name)))]
     Bound(String),
     /// An objective the model has not what it needs for.
     #[error("{what} does not fit the model {kind}: {reason}")]

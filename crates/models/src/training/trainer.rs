@@ -25,7 +25,8 @@ pub struct EpochLosses {
     pub loss: f64,
     /// −log p(x|z), the mean over the samples.
     pub reconstruction: f64,
-    /// KL of a VAE, ½‖z‖² of `ae-l2`, before β and free bits.
+    /// KL of a VAE, ½‖z‖² of `ae-l2`, or what the objective has in their place;
+    /// before β and free bits.
     pub kl: f64,
     /// Wall-clock seconds of the epoch's steps.
     pub seconds: f64,

@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use models::{
-    Activation, AdamConstants, DataTreatment, Gradients, Initialisation, Likelihood, ModelKind,
-    ModelSpec, Objective, PosteriorScale, Schedule, TrainingConfig,
+    Activation, AdamConstants, Bound, DataTreatment, Gradients, Initialisation, Likelihood,
+    ModelKind, ModelSpec, Objective, PosteriorScale, Schedule, TrainingConfig,
 };
 
 /// Steps that every case is trained for: three epochs and two steps, so that
@@ -47,6 +47,19 @@ const OBJECTIVES: [(&str, Objective); 6] = [
     ("elbo beta warm-up", elbo(1, 2.0, 2, 0.0)),
     ("elbo k=3 beta warm-up free bits", elbo(3, 0.5, 2, 0.3)),
 ];
+
+/// [`OBJECTIVES`], and every bound of which there is none, by its name.
+fn objectives() -> impl Iterator<Item = (&'static str, Objective)> {
+    let is_new = |bound: &Bound| OBJECTIVES.iter().all(|(_, one)| one.bound != *bound);
+    let others = Bound::ALL.into_iter().filter(is_new).map(|bound| {
+        let plain = Objective {
+            bound,
+            ..Objective::ELBO
+        };
+        (bound.name(), plain)
+    });
+    OBJECTIVES.into_iter().chain(others)
+}
 
 const fn elbo(samples: usize, beta: f64, beta_warm_up_epochs: usize, free_bits: f64) -> Objective {
     Objective {
@@ -187,11 +200,14 @@ fn likelihood(text: &str) -> Likelihood {
 pub(crate) fn all() -> Vec<Case> {
     let mut cases = Vec::new();
     for kind in ModelKind::ALL {
-        for (name, objective) in OBJECTIVES {
+        for (name, objective) in objectives() {
             for likelihood in Likelihood::with_every_sigma(0.25) {
                 let of_pixels = likelihood.to_string();
                 let mut case = one_layer(format!("{kind}, {name}, {likelihood}"), kind, &of_pixels);
-                case.training.objective = objective;
+                case.training.objective = Objective {
+                    corruption: kind.corruption(),
+                    ..objective
+                };
                 if objective.validate(&case.spec).is_ok() {
                     cases.push(case);
                 }

@@ -170,14 +170,14 @@ section! {
 section! {
     /// The optimisation.
     TrainingConfiguration of "training", "The training" {
-        /// What is raised: the ELBO or the importance-weighted bound.
+        /// What is minimised; the README says what each is.
         objective: String = "elbo".into() => Name(names::<Bound>),
             flag: Some("objective"), takes: "O", called: &["loss"],
             meanings: &[("importance-weighted", "iwae"), ("vae", "elbo")];
         /// Samples of z per image.
         samples: usize = 1 => Whole(1, MAXIMUM_SAMPLES as i64),
             flag: Some("samples"), takes: "K", called: &["k"];
-        /// Weight of the KL in the ELBO.
+        /// Weight of the KL, or of what the objective has in its place.
         beta: f64 = 1.0 => NOT_NEGATIVE,
             flag: Some("beta"), takes: "X",
             flag_aliases: &["kl-weight"], called: &["kl-weight", "kld-weight"];

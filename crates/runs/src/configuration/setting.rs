@@ -306,6 +306,14 @@ mod tests {
                 match key {
                     "model.sigma" => items.push(item(gaussian)),
                     "training.schedule" => items.push(item("training.schedule_epochs=1")),
+                    "training.objective" => {
+                        let models = ["vae", "ae"].map(|kind| format!("model.kind={kind}"));
+                        let fits = |model: &&String| {
+                            let items = [item(&format!("{key}={name}")), item(model)];
+                            Configuration::resolve(None, None, &items).is_ok()
+                        };
+                        items.extend(models.iter().find(fits).map(|model| item(model)));
+                    }
                     _ => {}
                 }
                 Configuration::resolve(None, None, &items)

@@ -111,27 +111,22 @@ impl<T: Float> LatentPass<T> for Vae<T> {
     ) {
         let shape = self.shape.of(rows);
         let (sigma, code) = (&self.sigma, &self.code);
-        networks.differentiate(
-            Role::Encoder,
-            rows.images,
-            &mut |head, gradient| match factors.bound {
-                Bound::Elbo => {
-                    elbo_gradient(
-                        shape,
-                        factors.penalty,
-                        head,
-                        noise,
-                        sigma,
-                        by_code,
-                        gradient,
-                    );
-                }
-                Bound::Iwae => {
-                    let weights = factors.samples;
-                    importance_gradient(shape, weights, noise, sigma, code, by_code, gradient);
-                }
-            },
-        );
+        networks.differentiate(Role::Encoder, rows.images, &mut |head, gradient| {
+            if factors.bound == Bound::Iwae {
+                let weights = factors.samples;
+                importance_gradient(shape, weights, noise, sigma, code, by_code, gradient);
+            } else {
+                elbo_gradient(
+                    shape,
+                    factors.penalty,
+                    head,
+                    noise,
+                    sigma,
+                    by_code,
+                    gradient,
+                );
+            }
+        });
     }
 
     fn posterior_means(
