@@ -1,6 +1,7 @@
 //! What is minimised: the bound on log p(x), its samples, and the weight of
 //! the KL.
 
+mod discrepancy;
 mod free_bits;
 pub(crate) mod importance;
 
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use tensor_ops::Float;
 use tensor_ops::parallel::ThreadPool;
 
+use discrepancy::Discrepancy;
 use free_bits::FreeBits;
 
 use crate::named::named;
@@ -26,7 +28,7 @@ use crate::training::configuration::{ConfigurationError, Gradients};
 /// than an objective.
 pub const MAXIMUM_SAMPLES: usize = 1 << 16;
 
-/// Which lower bound of log p(x) is raised.
+/// Which lower bound of log p(x) is raised, or what takes its place.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Bound {
@@ -37,12 +39,17 @@ pub enum Bound {
     /// log (1/k) Σ_s p(x, z_s) / q(z_s|x) (Burda, Grosse & Salakhutdinov 2016,
     /// arXiv 1509.00519, eq. 8).
     Iwae,
+    /// No bound: the reconstruction of a deterministic autoencoder and the
+    /// maximum mean discrepancy between the codes of a batch and draws of the
+    /// prior (Tolstikhin et al. 2018, arXiv 1711.01558).
+    Wae,
 }
 
 named! {
     Bound, ConfigurationError, ConfigurationError::Bound,
     Elbo => "elbo",
     Iwae => "iwae",
+    Wae => "wae",
 }
 
 /// The function of a batch that training minimises.
@@ -57,7 +64,15 @@ named! {
 /// arXiv 1606.04934, appendix C.8) and β weighs the KL (Higgins et al. 2017).
 /// With λ = 0 the sum is the mean KL. For `ae-l2` the KL is its penalty
 /// ½‖z‖², for `ae` there is none. The importance-weighted bound has neither
-/// β nor λ: its KL is no term of its own.
+/// β nor λ: its KL is no term of its own. The Wasserstein autoencoder is the
+/// model `ae` with
+///
+/// ```text
+/// L = mean reconstruction + β · MMD²(codes of the batch, as many draws of N(0, I))
+/// ```
+///
+/// where MMD² is an unbiased estimate within each sample (see `discrepancy.rs`),
+/// and 0 for a batch of one image.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Objective {
@@ -65,7 +80,7 @@ pub struct Objective {
     pub bound: Bound,
     /// Samples of z per image, k.
     pub samples: usize,
-    /// Weight of the KL.
+    /// Weight of the KL, or of MMD².
     pub beta: f64,
     /// Epochs over which the weight rises linearly from 0 to `beta`, a little
     /// with every step; 0 for none.
@@ -103,8 +118,8 @@ impl Objective {
     /// # Errors
     /// The first value out of range, with the range; importance weights,
     /// several samples or free bits without a posterior to sample from; β
-    /// where there is nothing for it to weigh; β or free bits of two stochastic
-    /// layers.
+    /// where there is nothing for it to weigh; a discrepancy of codes that are
+    /// sampled or penalised already; β or free bits of two stochastic layers.
     pub fn validate(&self, spec: &ModelSpec) -> Result<(), ConfigurationError> {
         let kind = spec.kind;
         let refuse = |option, found: String, expected| {
@@ -129,6 +144,24 @@ impl Objective {
         let unsuitable =
             |what: String, reason| Err(ConfigurationError::Objective { what, kind, reason });
         let weighs_kl = self.beta != 1.0 || self.beta_warm_up_epochs > 0;
+        if self.bound == Bound::Wae {
+            if kind.is_variational() || kind.penalty_name().is_some() {
+                return unsuitable(
+                    "the objective wae".to_owned(),
+                    "it compares codes that are neither sampled nor penalised with the prior; expected the model ae",
+                );
+            }
+            if self.samples > 1 || self.free_bits > 0.0 {
+                return unsuitable(
+                    format!(
+                        "the objective wae with {} samples and free bits {}",
+                        self.samples, self.free_bits
+                    ),
+                    "an image has one code and no KL; expected 1 sample and no free bits",
+                );
+            }
+            return Ok(());
+        }
         if !kind.is_variational() {
             let no_posterior = "it samples no z; expected the model vae";
             if self.bound == Bound::Iwae {
@@ -181,6 +214,14 @@ impl Objective {
                 "importance-weighted bound of {} samples, log p(x|z) summed over {pixels} pixels: effective beta = 1 per image",
                 self.samples
             ),
+            (Bound::Wae, _) => format!(
+                "MMD² between the codes of a batch and as many draws of N(0, I), weight {} against \
+                 {summed}{}; MMD² is at most {}, so that a weight of the order of the \
+                 reconstruction (hundreds) matters",
+                self.beta,
+                self.warm_up_statement(),
+                discrepancy::MAXIMUM
+            ),
             (Bound::Elbo, None) => format!("no KL term; {summed}"),
             (Bound::Elbo, Some(_)) => {
                 let term = if spec.kind.is_variational() {
@@ -192,9 +233,7 @@ impl Objective {
                     "{term} {beta} against {summed}: effective beta = {beta} per image",
                     beta = self.beta
                 );
-                if self.beta_warm_up_epochs > 0 {
-                    text += &format!(", reached from 0 after {} epochs", self.beta_warm_up_epochs);
-                }
+                text += &self.warm_up_statement();
                 if self.free_bits > 0.0 {
                     text += &format!(
                         "; {} nats of KL per latent dimension are free",
@@ -203,6 +242,13 @@ impl Objective {
                 }
                 text
             }
+        }
+    }
+
+    fn warm_up_statement(&self) -> String {
+        match self.beta_warm_up_epochs {
+            0 => String::new(),
+            epochs => format!(", reached from 0 after {epochs} epochs"),
         }
     }
 
@@ -253,21 +299,28 @@ pub(crate) struct BatchValue {
 pub(crate) fn batch_penalty<T: Float>(
     objective: &Objective,
     spec: &ModelSpec,
-    _capacity: usize,
+    capacity: usize,
 ) -> Option<Box<dyn BatchPenalty<T>>> {
-    let free_bits = FreeBits::of(objective, spec.architecture.latent);
+    let latent = spec.architecture.latent;
+    if objective.bound == Bound::Wae {
+        return Some(Box::new(Discrepancy::new(latent, capacity)));
+    }
+    let free_bits = FreeBits::of(objective, latent);
     free_bits.map(|penalty| Box::new(penalty) as Box<dyn BatchPenalty<T>>)
 }
 
 impl Objective {
     /// Deviates of one sample that an objective takes of a model.
     pub(crate) fn noise_width(&self, spec: &ModelSpec) -> usize {
-        spec.noise_width()
+        match self.bound {
+            Bound::Wae => spec.architecture.latent,
+            Bound::Elbo | Bound::Iwae => spec.noise_width(),
+        }
     }
 
     /// Whether the penalty is one of the whole batch.
     pub(crate) fn is_of_batch(&self) -> bool {
-        self.free_bits > 0.0
+        self.free_bits > 0.0 || self.bound == Bound::Wae
     }
 
     /// Values of the network that such a penalty takes room for, whatever the
@@ -275,11 +328,14 @@ impl Objective {
     pub(crate) fn batch_penalty_values(
         &self,
         spec: &ModelSpec,
-        _gradients: Gradients,
-        _capacity: usize,
+        gradients: Gradients,
+        capacity: usize,
     ) -> f64 {
-        if self.free_bits > 0.0 {
-            2.0 * spec.architecture.latent as f64
+        let latent = spec.architecture.latent;
+        if self.bound == Bound::Wae {
+            discrepancy::values(gradients, latent, capacity)
+        } else if self.free_bits > 0.0 {
+            2.0 * latent as f64
         } else {
             0.0
         }
@@ -292,6 +348,7 @@ impl Objective {
         latent: &Latent,
     ) -> Result<Option<Var>, autodiff::Error> {
         match latent.penalty {
+            _ if self.bound == Bound::Wae => discrepancy::record(recorder, latent).map(Some),
             Some(by_dimension) if self.free_bits > 0.0 => {
                 free_bits::record(recorder.tape, by_dimension, self.free_bits).map(Some)
             }
@@ -373,6 +430,26 @@ mod tests {
             beta: 0.5,
             ..Objective::iwae(5)
         };
+        let wae = Objective {
+            bound: Bound::Wae,
+            beta: 500.0,
+            beta_warm_up_epochs: 3,
+            ..Objective::ELBO
+        };
+        assert_eq!(wae.validate(&spec(ModelKind::Ae)), Ok(()));
+        for kind in [ModelKind::AeL2, ModelKind::Vae] {
+            let message = wae.validate(&spec(kind)).unwrap_err().to_string();
+            assert!(message.contains("expected the model ae"), "{message}");
+        }
+        for (samples, free_bits) in [(2, 0.0), (1, 0.5)] {
+            let wae = Objective {
+                samples,
+                free_bits,
+                ..wae
+            };
+            let message = wae.validate(&spec(ModelKind::Ae)).unwrap_err().to_string();
+            assert!(message.contains("expected 1 sample"), "{message}");
+        }
         let message = weighted.validate(&spec(vae)).unwrap_err().to_string();
         assert!(message.contains("no KL term"), "{message}");
     }
@@ -404,6 +481,18 @@ mod tests {
         );
         let ae = Objective::ELBO.statement(&spec(ModelKind::Ae));
         assert!(ae.starts_with("no KL term"), "{ae}");
+        let wae = Objective {
+            bound: Bound::Wae,
+            beta: 500.0,
+            beta_warm_up_epochs: 3,
+            ..Objective::ELBO
+        };
+        assert_eq!(
+            wae.statement(&spec(ModelKind::Ae)),
+            "MMD² between the codes of a batch and as many draws of N(0, I), weight 500 against \
+             reconstruction summed over 784 pixels, reached from 0 after 3 epochs; MMD² is at most \
+             14, so that a weight of the order of the reconstruction (hundreds) matters"
+        );
     }
 
     #[test]

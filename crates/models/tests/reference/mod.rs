@@ -204,6 +204,11 @@ impl Problem {
                 mean(&evaluation.reconstruction) + beta * penalty
             }
             Bound::Iwae => -mean(&evaluation.bound),
+            Bound::Wae => {
+                let discrepancy = mmd_squared(&evaluation.codes, &self.noise, latent);
+                evaluation.kl.fill(discrepancy);
+                mean(&evaluation.reconstruction) + beta * discrepancy
+            }
         };
         evaluation.kl_by_dimension = kl_of_batch;
         evaluation
@@ -327,6 +332,34 @@ impl Problem {
             })
             .collect()
     }
+}
+
+/// MMD² between codes and as many draws, `[n, latent]`: Σ_{i≠j} within each, all
+/// pairs between them.
+fn mmd_squared(codes: &[f64], draws: &[f64], latent: usize) -> f64 {
+    let n = codes.len() / latent;
+    let kernel = |a: &[f64], b: &[f64]| -> f64 {
+        let squared: f64 = a.iter().zip(b).map(|(a, b)| (a - b).powi(2)).sum();
+        let scales = [0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0];
+        let of_scale = |s: f64| 1.0 / (1.0 + squared / (2.0 * latent as f64 * s));
+        scales.map(of_scale).iter().sum()
+    };
+    let mut sum = 0.0;
+    for i in 0..n {
+        for j in 0..n {
+            let [(z_i, p_i), (z_j, p_j)] = [i, j].map(|at| {
+                (
+                    &codes[at * latent..][..latent],
+                    &draws[at * latent..][..latent],
+                )
+            });
+            if i != j {
+                sum += (kernel(z_i, z_j) + kernel(p_i, p_j)) / (n * (n - 1)) as f64;
+            }
+            sum -= 2.0 * kernel(z_i, p_j) / (n * n) as f64;
+        }
+    }
+    if n < 2 { 0.0 } else { sum }
 }
 
 fn linear(tensors: &BTreeMap<String, NamedTensor<f64>>, name: &str, x: &[f64]) -> Vec<f64> {
