@@ -16,6 +16,10 @@ pub enum ModelKind {
     /// The ablation between the two: z = c(x) as in [`ModelKind::Ae`], with
     /// the quadratic part ½‖z‖² of the KL kept.
     AeL2,
+    /// Deterministic autoencoder whose input loses values that it has to give
+    /// back (Vincent et al. 2008, *Extracting and composing robust features with
+    /// denoising autoencoders*).
+    Denoising,
 }
 
 named! {
@@ -23,10 +27,11 @@ named! {
     Ae => "ae",
     Vae => "vae",
     AeL2 => "ae-l2",
+    Denoising => "denoising",
 }
 
 impl ModelKind {
-    /// All names, as a message lists them: `ae, vae or ae-l2`.
+    /// All names, as a message lists them: `ae, vae, ae-l2 or denoising`.
     pub(crate) fn names() -> String {
         listed(ModelKind::ALL.map(ModelKind::name))
     }
@@ -44,13 +49,14 @@ impl ModelKind {
             ModelKind::Ae => "AE",
             ModelKind::Vae => "VAE",
             ModelKind::AeL2 => "AE-L2",
+            ModelKind::Denoising => "DAE",
         }
     }
 
     /// What its loss has besides the reconstruction, if anything.
     pub fn penalty_name(self) -> Option<&'static str> {
         match self {
-            ModelKind::Ae => None,
+            ModelKind::Ae | ModelKind::Denoising => None,
             ModelKind::Vae => Some("KL"),
             ModelKind::AeL2 => Some("½‖z‖²"),
         }
@@ -61,6 +67,7 @@ impl ModelKind {
     pub fn corruption(self) -> f64 {
         match self {
             ModelKind::Ae | ModelKind::Vae | ModelKind::AeL2 => 0.0,
+            ModelKind::Denoising => 0.25,
         }
     }
 
@@ -68,7 +75,7 @@ impl ModelKind {
     /// for a kind without one and for one whose penalty is the KL of a posterior.
     pub fn penalty_of_coordinate(self) -> Option<fn(f64) -> f64> {
         match self {
-            ModelKind::Ae | ModelKind::Vae => None,
+            ModelKind::Ae | ModelKind::Vae | ModelKind::Denoising => None,
             ModelKind::AeL2 => Some(|z| 0.5 * z.powi(2)),
         }
     }

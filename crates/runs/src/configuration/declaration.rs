@@ -110,7 +110,8 @@ section! {
 section! {
     /// The network and its likelihood.
     ModelConfiguration of "model", "The model" {
-        /// Which autoencoder; `ae-l2` samples nothing and keeps the quadratic penalty.
+        /// Which autoencoder; `ae-l2` samples nothing and keeps the quadratic penalty, `denoising`
+        /// loses a part of its input.
         kind: String = "vae".into() => Name(names::<ModelKind>),
             flag: Some("model"), takes: "M",
             flag_aliases: &["kind", "model-type"], called: &["model-type"],
@@ -140,6 +141,11 @@ section! {
         /// the lower one mirrors them.
         upper_hidden: Vec<usize> = Vec::new() => Widths(MAXIMUM_WIDTH),
             flag: Some("upper-hidden"), takes: "WIDTHS", is_always_written: false;
+        /// Share of the values of a denoising model's input that are set to 0 while it is trained;
+        /// the reconstruction is that of the whole input.
+        corruption: f64 = ModelKind::Denoising.corruption() => Number(Excluded(0.0), Excluded(1.0)),
+            flag: Some("corruption"), takes: "X",
+            called: &["masking", "noise"], is_always_written: false;
         /// The nonlinearity behind every hidden layer.
         activation: String = "relu".into() => Name(names::<Activation>),
             flag: Some("activation"), takes: "A", called: &["act", "nonlinearity"];

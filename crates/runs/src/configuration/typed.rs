@@ -45,12 +45,26 @@ impl Configuration {
             beta: settings.beta,
             beta_warm_up_epochs: settings.beta_warm_up_epochs,
             free_bits: settings.free_bits,
-            corruption: 0.0,
+            corruption: self.corruption()?,
         };
         objective
             .validate(&self.model_spec()?)
             .map_err(|error| Error::Configuration(format!("[training]: {error}")))?;
         Ok(objective)
+    }
+
+    /// The share of the input that is lost in training.
+    fn corruption(&self) -> Result<f64, Error> {
+        let (kind, corruption) = (self.model_spec()?.kind, self.model.corruption);
+        if kind.corruption() > 0.0 {
+            return Ok(corruption);
+        }
+        if corruption != ModelConfiguration::default().corruption {
+            return Err(Error::Configuration(format!(
+                "model.corruption is {corruption}, but the model {kind} loses nothing of its input; set model.kind to 'denoising'"
+            )));
+        }
+        Ok(0.0)
     }
 
     /// How the model is trained, on `threads` threads.
