@@ -76,9 +76,17 @@ impl Training {
             .into_iter()
             .filter(|&kind| shown.iter().any(|run| run.model.spec().kind == kind));
         let of_kinds: String = kinds.map(|kind| self.of_kind(kind)).collect();
+        let has_batch_penalty = shown
+            .iter()
+            .any(|run| run.configuration.training.objective == "wae");
         let caption = format!(
-            "Losses by epoch{of_kinds}.{} Training values are means over the epoch while the \
+            "Losses by epoch{of_kinds}{}.{} Training values are means over the epoch while the \
              weights change; test values are taken after it{}; {}.{left_out}",
+            if has_batch_penalty {
+                "; with the objective wae, training values have the MMD² of the batch too"
+            } else {
+                ""
+            },
             if panels > 1 {
                 " Each panel has its own range."
             } else {

@@ -148,7 +148,7 @@ impl Objective {
             if kind.is_variational() || kind.penalty_name().is_some() {
                 return unsuitable(
                     "the objective wae".to_owned(),
-                    "it compares codes that are neither sampled nor penalised with the prior; expected the model ae",
+                    "it compares codes that are neither sampled nor penalised with the prior; expected a model of such codes, like ae",
                 );
             }
             if self.samples > 1 || self.free_bits > 0.0 {
@@ -203,6 +203,15 @@ impl Objective {
     /// commonest mistake in published code, and shows as an effective β of
     /// hundreds or thousandths.
     pub fn statement(&self, spec: &ModelSpec) -> String {
+        let lost = if self.corruption > 0.0 {
+            format!("; a share of {} of the input was lost", self.corruption)
+        } else {
+            String::new()
+        };
+        self.weights(spec) + &lost
+    }
+
+    fn weights(&self, spec: &ModelSpec) -> String {
         let pixels = spec.architecture.inputs;
         let of_samples = match self.samples {
             1 => String::new(),
@@ -217,7 +226,7 @@ impl Objective {
             (Bound::Wae, _) => format!(
                 "MMD² between the codes of a batch and as many draws of N(0, I), weight {} against \
                  {summed}{}; MMD² is at most {}, so that a weight of the order of the \
-                 reconstruction (hundreds) matters",
+                 reconstruction (hundreds) matters; the loss of whole sets leaves it out",
                 self.beta,
                 self.warm_up_statement(),
                 discrepancy::MAXIMUM
@@ -439,7 +448,10 @@ mod tests {
         assert_eq!(wae.validate(&spec(ModelKind::Ae)), Ok(()));
         for kind in [ModelKind::AeL2, ModelKind::Vae] {
             let message = wae.validate(&spec(kind)).unwrap_err().to_string();
-            assert!(message.contains("expected the model ae"), "{message}");
+            assert!(
+                message.contains("neither sampled nor penalised"),
+                "{message}"
+            );
         }
         for (samples, free_bits) in [(2, 0.0), (1, 0.5)] {
             let wae = Objective {
@@ -481,6 +493,14 @@ mod tests {
         );
         let ae = Objective::ELBO.statement(&spec(ModelKind::Ae));
         assert!(ae.starts_with("no KL term"), "{ae}");
+        let denoising = Objective {
+            corruption: 0.25,
+            ..Objective::ELBO
+        };
+        assert_eq!(
+            denoising.statement(&spec(ModelKind::Denoising)),
+            "no KL term; reconstruction summed over 784 pixels; a share of 0.25 of the input was lost"
+        );
         let wae = Objective {
             bound: Bound::Wae,
             beta: 500.0,
@@ -491,7 +511,8 @@ mod tests {
             wae.statement(&spec(ModelKind::Ae)),
             "MMD² between the codes of a batch and as many draws of N(0, I), weight 500 against \
              reconstruction summed over 784 pixels, reached from 0 after 3 epochs; MMD² is at most \
-             14, so that a weight of the order of the reconstruction (hundreds) matters"
+             14, so that a weight of the order of the reconstruction (hundreds) matters; the loss \
+             of whole sets leaves it out"
         );
     }
 
