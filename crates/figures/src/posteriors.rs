@@ -62,12 +62,8 @@ impl Posteriors {
     /// posteriors have no standard deviations of their own.
     pub fn of(drawing: &Drawing<'_>, run: &TrainedRun, axes: Axes) -> Result<Self, Error> {
         let codes = run.codes(&drawing.dataset.test)?;
+        let log_variance = run.log_variances(&codes)?;
         let plane = Plane::of(&codes, axes)?;
-        let Some(log_variance) = codes.log_variance else {
-            return Err(Error::Undefined(
-                "the codes of an autoencoder are points, not distributions".into(),
-            ));
-        };
         let Some(variables) = plane.variables() else {
             return Err(Error::Undefined(
                 "posteriors are shown over two latent variables, not over principal directions"

@@ -232,6 +232,30 @@ impl TrainedRun {
         self.model.spec().kind.is_variational()
     }
 
+    /// Whether there are two stochastic layers: codes are those of the upper one,
+    /// given the lower one at its mean.
+    #[must_use]
+    pub fn has_lower_layer(&self) -> bool {
+        self.model.spec().architecture.lower.is_some()
+    }
+
+    /// The log variances of the posteriors of codes, which are normal
+    /// distributions.
+    ///
+    /// # Errors
+    /// [`Error::Undefined`] for an autoencoder, and for two stochastic layers,
+    /// whose q(z|x) is a mixture over the lower one.
+    pub fn log_variances<'a>(&self, codes: &'a Codes) -> Result<&'a Array2<f32>, Error> {
+        let undefined = |reason: &str| Err(Error::Undefined(reason.into()));
+        match &codes.log_variance {
+            None => undefined("the codes of an autoencoder are points, not distributions"),
+            Some(_) if self.has_lower_layer() => {
+                undefined("the posterior of two stochastic layers is no normal distribution")
+            }
+            Some(log_variances) => Ok(log_variances),
+        }
+    }
+
     /// The last epoch's metrics.
     #[must_use]
     pub fn last(&self) -> Option<&EpochMetrics> {

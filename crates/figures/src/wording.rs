@@ -118,9 +118,7 @@ pub fn test_origin(dataset: &Dataset) -> String {
 
 /// `seed 0, 10 epochs`: what a figure of one run shows.
 pub fn seed_and_epochs(run: &TrainedRun) -> String {
-    let epochs = run.metrics.len();
-    let unit = if epochs == 1 { "epoch" } else { "epochs" };
-    format!("seed {}, {epochs} {unit}", run.configuration.training.seed)
+    seeds_and_epochs(&[run])
 }
 
 /// `seeds 0 (VAE 784-2) and 3 (AE 784-2), 10 epochs`: what a figure of several
@@ -133,7 +131,12 @@ pub fn seeds_and_epochs(runs: &[&TrainedRun]) -> String {
         _ => "0".into(),
     };
     let unit = if range == "1" { "epoch" } else { "epochs" };
-    format!("{}, {range} {unit}", seeds_of(runs))
+    let of_two = if runs.iter().any(|run| run.has_lower_layer()) {
+        "; of two stochastic layers z is the upper one, given the lower at its mean"
+    } else {
+        ""
+    };
+    format!("{}, {range} {unit}{of_two}", seeds_of(runs))
 }
 
 /// `seed 0`, or `seeds 0 (VAE 784-2) and 3 (AE 784-2)` where models are shown with

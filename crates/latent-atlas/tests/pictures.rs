@@ -80,6 +80,42 @@ fn two_runs_stand_side_by_side_and_say_what_differs() {
 }
 
 #[test]
+fn two_stochastic_layers_are_drawn_with_what_is_true_of_them() {
+    let root = tempfile::tempdir().expect("a temporary folder");
+    let folder = root.path();
+    train(
+        folder,
+        "run",
+        &["--lower-latent", "5", "--upper-hidden", "4"],
+    );
+    let mut command = program(folder);
+    command.args(["figures", "run", "--out", "drawn"]);
+    command.args(["--figure", "architecture", "--figure", "units"]);
+    command.args(["--figure", "explained", "--figure", "posteriors"]);
+    command.args(["--figure", "aggregate-posterior"]);
+    document(&mut command);
+    let read = |name: &str| fs::read_to_string(folder.join("drawn").join(name)).expect(name);
+    let numbers: Value = serde_json::from_str(&read("architecture.json")).expect("JSON");
+    let layers: Vec<u64> = numbers["data"][0]["layers"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|layer| layer[1].as_u64().expect("a width"))
+        .collect();
+    assert_eq!(
+        layers,
+        [784, 8, 10, 5, 4, 4, 2, 4, 10, 5, 8, 784],
+        "{numbers}"
+    );
+    let page = read("index.html");
+    assert!(page.contains("the posterior of two stochastic layers is no normal distribution"));
+    assert!(page.contains("z is the upper one, given the lower at its mean"));
+    for absent in ["explained.png", "posteriors.png", "aggregate-posterior.png"] {
+        assert!(!folder.join("drawn").join(absent).exists(), "{absent}");
+    }
+}
+
+#[test]
 fn everything_about_a_run_includes_its_explorer() {
     let root = tempfile::tempdir().expect("a temporary folder");
     let folder = root.path();

@@ -29,24 +29,40 @@ fn layers(run: &TrainedRun) -> Vec<NetworkLayer> {
     };
     let spec = run.model.spec();
     let architecture = &spec.architecture;
-    let hidden = &architecture.hidden;
+    let hidden = |widths: &[usize], colour| -> Vec<NetworkLayer> {
+        let widths = widths.iter();
+        widths
+            .map(|&width| layer("hidden", width, colour))
+            .collect()
+    };
+    let mirrored = |widths: &[usize]| widths.iter().rev().copied().collect::<Vec<usize>>();
+    let scale = match spec.posterior_scale {
+        PosteriorScale::LogVariance => "μ, log σ²",
+        PosteriorScale::LogSigma => "μ, log σ",
+    };
+    let distribution = |width: usize, colour| NetworkLayer {
+        words: format!("2 × {}", count(width)),
+        ..layer(scale, 2 * width, colour)
+    };
     let mut layers = vec![layer("input", architecture.inputs, Rgb::GREY)];
-    layers.extend(hidden.iter().map(|&width| layer("hidden", width, encoder)));
-    let mut name = "z";
-    if run.is_variational() {
-        let scale = match spec.posterior_scale {
-            PosteriorScale::LogVariance => "μ, log σ²",
-            PosteriorScale::LogSigma => "μ, log σ",
-        };
-        layers.push(NetworkLayer {
-            words: format!("2 × {}", count(architecture.latent)),
-            ..layer(scale, 2 * architecture.latent, encoder)
-        });
-        name = "z = μ + σε";
+    layers.extend(hidden(&architecture.hidden, encoder));
+    if let Some(lower) = &architecture.lower {
+        layers.push(distribution(lower.latent, encoder));
+        layers.push(layer("h = μ + σε", lower.latent, code));
+        layers.extend(hidden(&lower.upper_hidden, encoder));
     }
-    layers.push(layer(name, architecture.latent, code));
-    let back = hidden.iter().rev();
-    layers.extend(back.map(|&width| layer("hidden", width, decoder)));
+    if run.is_variational() {
+        layers.push(distribution(architecture.latent, encoder));
+        layers.push(layer("z = μ + σε", architecture.latent, code));
+    } else {
+        layers.push(layer("z", architecture.latent, code));
+    }
+    if let Some(lower) = &architecture.lower {
+        layers.extend(hidden(&mirrored(&lower.upper_hidden), decoder));
+        layers.push(distribution(lower.latent, decoder));
+        layers.push(layer("h", lower.latent, code));
+    }
+    layers.extend(hidden(&mirrored(&architecture.hidden), decoder));
     layers.push(layer("decoded", architecture.inputs, Rgb::GREY));
     layers
 }
@@ -86,10 +102,17 @@ impl Picture for Architecture {
         } else {
             ""
         };
+        let of_two = if runs.iter().any(|run| run.has_lower_layer()) {
+            " h is the lower of two stochastic layers: in training that of the encoder goes on to \
+             the image, and the decoder's p(h|z) is its prior; a figure that decodes z takes the \
+             prior's mean."
+        } else {
+            ""
+        };
         let caption = format!(
             "The layers of {}, left to right: encoder (blue), code (yellow), decoder (red). A \
              box's height goes with the logarithm of its width, which stands below it; every value \
-             of a layer is computed from all of the layer before.{sampled}",
+             of a layer is computed from all of the layer before.{sampled}{of_two}",
             if drawn.len() == 1 {
                 "the model"
             } else {

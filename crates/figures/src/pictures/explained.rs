@@ -1,7 +1,6 @@
 //! Which codes explain an image: its likelihood around its posterior.
 
-use models::Codes;
-use ndarray::{Array1, Array2};
+use ndarray::{Array1, Array2, ArrayView1};
 use runs::Error;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -50,15 +49,17 @@ struct Around {
 }
 
 impl Around {
-    fn of(codes: &Codes, row: usize, variables: [usize; 2]) -> Option<Self> {
-        let log_variance = codes.log_variance.as_ref()?;
-        let code = codes.mean.row(row).to_owned();
-        Some(Self {
-            mean: variables.map(|at| f64::from(code[at])),
-            deviation: variables.map(|at| f64::from(0.5 * log_variance[[row, at]]).exp()),
-            code,
+    fn of(
+        mean: ArrayView1<'_, f32>,
+        log_variance: ArrayView1<'_, f32>,
+        variables: [usize; 2],
+    ) -> Self {
+        Self {
+            mean: variables.map(|at| f64::from(mean[at])),
+            deviation: variables.map(|at| f64::from(0.5 * log_variance[at]).exp()),
+            code: mean.to_owned(),
             variables,
-        })
+        }
     }
 
     /// The code with its two variables at each of `points`.
@@ -122,17 +123,16 @@ impl Picture for Explained {
         };
         let (found, left_out) = of_each(runs, |run| {
             let codes = run.codes(&dataset.test)?;
+            let log_variances = run.log_variances(&codes)?;
             let plane = Plane::of(&codes, self.axes)?;
             let variables = plane.variables().ok_or_else(|| {
                 Error::Undefined("it shows two latent variables, not principal directions".into())
             })?;
-            let images = choice.images.iter();
-            let around = images.map(|&image| Around::of(&codes, image, variables));
-            let around: Option<Vec<Around>> = around.collect();
-            let around = around.ok_or_else(|| {
-                Error::Undefined("the codes of an autoencoder are points, not distributions".into())
-            })?;
-            Ok((plane, around))
+            let around = choice.images.iter().map(|&image| {
+                let [mean, log_variance] = [&codes.mean, log_variances].map(|all| all.row(image));
+                Around::of(mean, log_variance, variables)
+            });
+            Ok((plane, around.collect::<Vec<Around>>()))
         })?;
         let (mut plots, mut data, mut planes) = (Vec::<Plot>::new(), Vec::new(), Vec::new());
         let (mut shown, mut sentences) = (Vec::new(), Vec::new());
@@ -240,11 +240,8 @@ mod tests {
 
     #[test]
     fn codes_move_in_two_variables_about_the_image() {
-        let codes = Codes {
-            mean: array![[0.0, 0.0, 0.0], [1.0, 2.0, 3.0]],
-            log_variance: Some(array![[0.0, 0.0, 0.0], [0.0, 2.0 * 2f32.ln(), 9.0]]),
-        };
-        let around = Around::of(&codes, 1, [1, 0]).unwrap();
+        let (mean, log_variance) = (array![1.0, 2.0, 3.0], array![0.0, 2.0 * 2f32.ln(), 9.0]);
+        let around = Around::of(mean.view(), log_variance.view(), [1, 0]);
         assert_eq!(around.mean, [2.0, 1.0]);
         assert!((around.deviation[0] - 2.0).abs() < 1e-6 && around.deviation[1] == 1.0);
         assert_eq!(around.codes(&[[7.0, 8.0]]), array![[8.0, 7.0, 3.0]]);
@@ -252,10 +249,5 @@ mod tests {
             let away = ((x - 2.0) / 2.0).powi(2) + (y - 1.0).powi(2);
             assert!((away - 1.0).abs() < 1e-6, "{away}");
         }
-        let points = Codes {
-            log_variance: None,
-            ..codes
-        };
-        assert!(Around::of(&points, 0, [0, 1]).is_none());
     }
 }

@@ -166,12 +166,12 @@ pub(super) fn aggregate(drawing: &Drawing<'_>, run: &TrainedRun) -> Result<Aggre
         "1: test posteriors, 121 cells over −4 … 4",
         || {
             let codes = run.encode(images(&drawing.dataset.test));
-            let Some(log_variance) = codes.log_variance else {
-                return Err(Error::Configuration(format!(
-                    "{} has no posteriors, but the study 'lab' needs those of a VAE",
+            let log_variance = run.log_variances(&codes).map_err(|reason| {
+                Error::Configuration(format!(
+                    "the study 'lab' needs normal posteriors of {}, but {reason}",
                     run.title()
-                )));
-            };
+                ))
+            })?;
             let (means, log_variance) = (codes.mean.view(), log_variance.view());
             let density = aggregate_mass(means, log_variance, DENSITY_LATTICE)?.density();
             let radii: Vec<f64> = (0..=40).map(|step| f64::from(step) * 0.1).collect();
