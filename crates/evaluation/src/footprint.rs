@@ -17,12 +17,11 @@ use crate::rates::MOST_CODES;
 #[must_use]
 pub fn evaluation_bytes(spec: &ModelSpec, rows: usize, threads: usize) -> u64 {
     let pass = pass_bytes(spec, rows, threads);
+    if !spec.kind.is_variational() {
+        return pass;
+    }
     let latent = spec.architecture.latent as f64;
     let number = size_of::<f32>() as f64 * rows as f64 * latent;
-    if !spec.kind.is_variational() {
-        // The codes are decoded as they are: without noise and without a draw.
-        return pass.saturating_sub((2.0 * number) as u64);
-    }
     let mixture = 7.0 * number;
     let measured = 2.0 * size_of::<f64>() as f64 * rows.min(MOST_CODES) as f64 * (latent + 1.0);
     // A conversion to integers saturates.

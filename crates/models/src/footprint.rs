@@ -116,11 +116,11 @@ impl TrainingFootprint {
     }
 }
 
-/// Bytes of encoding `rows` rows, drawing a code for each and decoding it, as a
-/// pass over the test images does, one after the other: 128 rows through the
-/// encoder on every thread with its output for all, two numbers for each latent
-/// variable of a row (μ, log σ²; one without σ); then four (ε and z; three) with
-/// 128 rows through the decoder.
+/// Bytes of encoding `rows` rows, drawing a code for each of a variational model
+/// and decoding it, as a pass over the test images does, one after the other: 128
+/// rows through the encoder on every thread with its output for all, two numbers
+/// for each latent variable of a row (μ, log σ²; the code alone of an autoencoder);
+/// then four (ε and z; still the code alone) with 128 rows through the decoder.
 #[must_use]
 pub fn pass_bytes(spec: &ModelSpec, rows: usize, threads: usize) -> u64 {
     let layout = Layout::new(spec);
@@ -137,7 +137,7 @@ pub fn pass_bytes(spec: &ModelSpec, rows: usize, threads: usize) -> u64 {
     let (of_head, of_codes) = if spec.kind.is_variational() {
         (2.0, 4.0)
     } else {
-        (1.0, 3.0)
+        (1.0, 1.0)
     };
     let encoding = of_head * codes + blocks(encoders(spec));
     let decoding = of_codes * codes + blocks(decoders(spec));

@@ -207,6 +207,9 @@ fn pass(spec: &ModelSpec, threads: usize, images: &Arc<[u8]>) {
     let (_, taken) = METER.peak_during(|| {
         pool.install(|| {
             let codes = model.encode(Images::Bytes(rows));
+            if !spec.kind.is_variational() {
+                return model.reconstruction_losses(codes.mean.view(), Images::Bytes(rows));
+            }
             let noise = Array2::zeros(codes.mean.raw_dim());
             let z = codes.sample(noise.view());
             model.reconstruction_losses(z.view(), Images::Bytes(rows))
