@@ -38,16 +38,18 @@ pub enum EvaluationError {
 /// `Result` with [`EvaluationError`].
 pub type Result<T> = std::result::Result<T, EvaluationError>;
 
-/// What holds, or the sentence of what was found and expected instead.
+/// What `holds`; otherwise a sentence of what was found and expected.
 pub(crate) fn require(
     holds: bool,
     what: &str,
     found: impl Display,
     expected: impl Display,
 ) -> Result<()> {
-    let sentence = || format!("{what} is {found}, expected {expected}");
-    let refused = || EvaluationError::Invalid(sentence());
-    holds.then_some(()).ok_or_else(refused)
+    if holds {
+        return Ok(());
+    }
+    let sentence = format!("{what} is {found}, expected {expected}");
+    Err(EvaluationError::Invalid(sentence))
 }
 
 /// As many rows as a statistic needs.
@@ -60,7 +62,7 @@ pub(crate) fn require_rows(what: &str, found: usize, needed: usize) -> Result<()
     )))
 }
 
-/// Two arrays of one shape, or of the same images.
+/// [`require`] of an array that is to fit the others.
 pub(crate) fn require_shape(
     holds: bool,
     what: &str,
@@ -101,8 +103,8 @@ pub(crate) fn require_labels(
     require_shape(beyond.is_none(), what, found, expected)
 }
 
-/// A finite array of at least `rows` rows and, where that is given, of as many
-/// columns; in any case of one.
+/// An array of finite values, at least `rows` rows and as many columns as are
+/// given; of any number of columns but none otherwise.
 pub(crate) fn require_array(
     what: &str,
     array: &ArrayView2<'_, f32>,
@@ -118,6 +120,8 @@ pub(crate) fn require_array(
     require_finite(what, array)
 }
 
+/// An array of finite values; an error names the first row, along axis 0, that
+/// holds another.
 pub(crate) fn require_finite<T: Float, D: RemoveAxis>(
     what: &str,
     array: &ArrayView<'_, T, D>,

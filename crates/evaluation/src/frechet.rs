@@ -23,7 +23,7 @@ impl FeatureMoments {
     /// Moments of features [n, D], summed in fixed groups of rows.
     ///
     /// # Errors
-    /// Fewer than two rows, or a value that is not finite.
+    /// Fewer than two rows, no column, or a value that is not finite.
     pub fn new(features: ArrayView2<'_, f32>) -> Result<Self> {
         require_array("the array of features", &features, 2, None)?;
         let (n, d) = features.dim();

@@ -50,7 +50,7 @@ impl NearestNeighbours {
     /// Builds the tree over points [n, L].
     ///
     /// # Errors
-    /// No points, or one that is not finite.
+    /// No points or none of any dimension, or one that is not finite.
     pub fn new(points: ArrayView2<'_, f32>) -> Result<Self> {
         require_array("the array of reference codes", &points, 1, None)?;
         let mut indices: Vec<u32> = (0..points.nrows() as u32).collect();
@@ -166,8 +166,8 @@ pub struct NeighbourAccuracy {
 /// pixel space beside it.
 ///
 /// # Errors
-/// Arrays and labels that do not fit, codes that are not finite, no codes, or a
-/// k of 0 or above n.
+/// Arrays and labels that do not fit, codes that are not finite or of no
+/// dimension, no codes, or a k of 0 or above n.
 pub fn knn_accuracy(
     reference: ArrayView2<'_, f32>,
     reference_labels: &[u32],
@@ -214,7 +214,7 @@ pub fn knn_accuracy(
 }
 
 /// Keeps the k smallest (distance, index) in ascending order.
-pub(crate) fn insert(found: &mut Vec<Neighbour>, k: usize, candidate: Neighbour) {
+fn insert(found: &mut Vec<Neighbour>, k: usize, candidate: Neighbour) {
     let before = |a: &Neighbour, b: &Neighbour| {
         (a.squared_distance, a.index) < (b.squared_distance, b.index)
     };

@@ -90,11 +90,10 @@ pub fn class_map(
 ) -> Result<ClassMap> {
     let what = "the array of class probabilities";
     require_tiles(what, &probabilities, shape)?;
-    let (least, is_share) = (minimum_share, (0.0..=1.0).contains(&minimum_share));
     require(
-        is_share,
+        (0.0..=1.0).contains(&minimum_share),
         "the minimum share of a kind",
-        least,
+        minimum_share,
         "a number from 0 to 1",
     )?;
     let class_count = probabilities.ncols();

@@ -44,13 +44,12 @@ pub struct Prdc {
 /// Precision and recall depend strongly on n and D, so compare samples of one
 /// size in one feature space, and give the values of two real sets the feature
 /// network was not trained on (two halves of the test images) as the reference.
-/// Distances are computed in f64 about the
-/// mean of the real points, ‖a‖² + ‖b‖² − 2ab, in blocks of rows: memory grows
-/// with n, not n².
+/// Distances are computed in f64 about the mean of the real points,
+/// ‖a‖² + ‖b‖² − 2ab, in blocks of rows: memory grows with n, not n².
 ///
 /// # Errors
-/// No more than k points in a set, different widths, k = 0, or a value that is
-/// not finite.
+/// No more than k points in a set, different widths or none, k = 0, or a value
+/// that is not finite.
 pub fn prdc(real: ArrayView2<'_, f32>, samples: ArrayView2<'_, f32>, k: usize) -> Result<Prdc> {
     require(
         k > 0,

@@ -35,8 +35,8 @@ pub struct RoundTrip {
 /// arbitrary: divide by the standard deviation of the codes before comparing.
 ///
 /// # Errors
-/// No codes, codes that do not return in the same shape, or values that are not
-/// finite.
+/// No codes or none of any dimension, codes that do not return in the same
+/// shape, or values that are not finite.
 pub fn round_trip(
     codes: ArrayView2<'_, f32>,
     decode: impl FnOnce(ArrayView2<'_, f32>) -> Array2<f32>,

@@ -54,8 +54,8 @@ pub fn t_interval(values: &[f64], level: f64) -> Result<Interval> {
         n: values.len(),
         mean,
         standard_deviation: is_interval.then(|| variance.sqrt()),
-        lower: is_interval.then(|| mean - half),
-        upper: is_interval.then(|| mean + half),
+        lower: is_interval.then_some(mean - half),
+        upper: is_interval.then_some(mean + half),
     })
 }
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use durable_files::seal;
-use models::{MAXIMUM_WIDTH, NamedTensor};
+use models::MAXIMUM_WIDTH;
 use safetensors::tensor::{Dtype, SafeTensorError, SafeTensors, TensorView, serialize};
 use serde::{Deserialize, Serialize};
 
@@ -53,14 +53,9 @@ impl Classifier {
         };
         let metadata = serde_json::to_string(&metadata).map_err(|e| failed(e.to_string()))?;
         let mut tensors = Vec::new();
-        for NamedTensor {
-            name,
-            shape,
-            values,
-        } in self.network.named_tensors()
-        {
-            let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
-            tensors.push((name, shape, bytes));
+        for tensor in self.network.named_tensors() {
+            let bytes = tensor.values.iter().flat_map(|v| v.to_le_bytes());
+            tensors.push((tensor.name, tensor.shape, bytes.collect::<Vec<u8>>()));
         }
         let views = tensors.iter().map(|(name, shape, bytes)| {
             Ok((name, TensorView::new(Dtype::F32, shape.clone(), bytes)?))
@@ -121,8 +116,8 @@ impl Classifier {
                     tensor.shape()
                 )));
             }
-            let (quadruples, _) = tensor.data().as_chunks::<4>();
-            let numbers = quadruples.iter().copied().map(f32::from_le_bytes);
+            let (quadruples, _) = tensor.data().as_chunks();
+            let numbers = quadruples.iter().map(|bytes| f32::from_le_bytes(*bytes));
             let numbers: Vec<f32> = numbers.collect();
             if !numbers.iter().all(|v| v.is_finite()) {
                 return Err(wrong(format!("holds a NaN or infinity in {name}")));

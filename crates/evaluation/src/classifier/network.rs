@@ -94,12 +94,9 @@ impl Network {
 
     /// Buffers for blocks of up to `rows` rows.
     pub(super) fn buffers(&self, rows: usize) -> Buffers {
-        let panels = self
-            .widths()
-            .into_iter()
-            .map(|cols| Panels::new(rows, cols));
-        panels
-            .map(|panels| AlignedBuffer::zeroed(panels.len()))
+        let widths = self.widths().into_iter();
+        widths
+            .map(|cols| AlignedBuffer::zeroed(Panels::new(rows, cols).len()))
             .collect()
     }
 
