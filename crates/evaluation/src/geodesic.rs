@@ -1,7 +1,5 @@
 //! Shortest paths between codes in the decoder's own metric.
 
-use std::ops::Range;
-
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, s};
 
 use crate::error::{Result, require, require_length};
@@ -135,25 +133,20 @@ impl Place {
         let inner = self.codes.nrows() - 2;
         let mut matrix = Array2::zeros((inner * latent, inner * latent));
         let mut slope = Array1::zeros(inner * latent);
+        let at = |i: usize| i * latent..(i + 1) * latent;
         for i in 0..inner {
-            let block = i * latent..(i + 1) * latent;
             let own = &self.jacobians[i + 1];
-            let mut set =
-                |rows: &Range<usize>, columns: &Range<usize>, block: ArrayView2<'_, f64>| {
-                    let mut at = matrix.slice_mut(s![rows.clone(), columns.clone()]);
-                    at.assign(&block);
-                };
-            set(&block, &block, (own.dot(&own.t()) * 2.0).view());
+            let twice = own.dot(&own.t()) * 2.0;
+            matrix.slice_mut(s![at(i), at(i)]).assign(&twice);
             if i + 1 < inner {
-                let next = (i + 1) * latent..(i + 2) * latent;
                 let across = -own.dot(&self.jacobians[i + 2].t());
-                set(&block, &next, across.view());
-                set(&next, &block, across.t());
+                matrix.slice_mut(s![at(i), at(i + 1)]).assign(&across);
+                matrix.slice_mut(s![at(i + 1), at(i)]).assign(&across.t());
             }
             let image = |row: usize| self.images.row(row);
             // r_{i−1} − r_i.
             let bend = &image(i + 1) * 2.0 - image(i) - image(i + 2);
-            slope.slice_mut(s![block]).assign(&own.dot(&bend));
+            slope.slice_mut(s![at(i)]).assign(&own.dot(&bend));
         }
         (matrix, slope)
     }
