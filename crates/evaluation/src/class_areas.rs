@@ -1,6 +1,6 @@
 //! How much of the latent plane each class takes.
 
-use ndarray::{Array2, ArrayView2, Axis};
+use ndarray::{Array2, ArrayView2};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -82,7 +82,8 @@ fn highest_density_area(points: &[[f64; 2]], level: f64) -> f64 {
     for point in points {
         counts[cell_of(point)] += 1.0;
     }
-    let density = smooth(&smooth(&counts, Axis(1), &y.kernel), Axis(0), &x.kernel);
+    let along_y = smooth(counts.view(), &y.kernel);
+    let density = smooth(along_y.t(), &x.kernel).reversed_axes();
     let at_codes = sorted(points.iter().map(|point| density[cell_of(point)]));
     let threshold = sorted_quantile(&at_codes, 1.0 - level);
     let cells = density.iter().filter(|d| **d >= threshold).count();
@@ -123,11 +124,11 @@ impl Binning {
     }
 }
 
-/// Convolves along an axis with a symmetric kernel given by its right half.
-fn smooth(counts: &Array2<f64>, axis: Axis, kernel: &[f64]) -> Array2<f64> {
+/// Convolves every row with a symmetric kernel given by its right half.
+fn smooth(counts: ArrayView2<'_, f64>, kernel: &[f64]) -> Array2<f64> {
     let mut out = Array2::<f64>::zeros(counts.raw_dim());
-    for (lane, mut smoothed) in counts.lanes(axis).into_iter().zip(out.lanes_mut(axis)) {
-        for (i, &count) in lane.iter().enumerate().filter(|(_, c)| **c > 0.0) {
+    for (row, mut smoothed) in counts.rows().into_iter().zip(out.rows_mut()) {
+        for (i, &count) in row.iter().enumerate().filter(|(_, c)| **c > 0.0) {
             for (k, weight) in kernel.iter().enumerate() {
                 if i + k < CELLS {
                     smoothed[i + k] += weight * count;

@@ -108,9 +108,9 @@ impl NearestNeighbours {
     ) {
         match node {
             Node::Leaf(range) => {
-                let points = self.points.chunks_exact(self.dimensions);
-                let points = points.skip(range.start).zip(&self.indices[range.clone()]);
-                for (point, &index) in points {
+                let points = &self.points[range.start * self.dimensions..];
+                let points = points.chunks_exact(self.dimensions);
+                for (point, &index) in points.zip(&self.indices[range.clone()]) {
                     let differences = query.iter().zip(point).map(|(a, b)| a - b);
                     let candidate = Neighbour {
                         squared_distance: differences.map(|d| d * d).sum(),

@@ -2,7 +2,7 @@
 
 use std::f64::consts::TAU;
 
-use ndarray::{Array1, Array2, ArrayView2, array};
+use ndarray::{Array1, ArrayView2, array};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -59,7 +59,7 @@ pub fn posterior_overlap(
     let at_radius = |&radius: &f64| {
         // At the origin all directions are one point.
         let used = if radius == 0.0 { 1 } else { directions };
-        let at = |direction: &Array1<f64>| posteriors.overlap_at(&(radius * direction));
+        let at = |direction: &Array1<f64>| posteriors.overlap_at(&(radius * direction).to_vec());
         let points: Vec<[f64; 3]> = unit[..used].par_iter().map(at).collect();
         let sum = |of: usize| points.iter().map(|point| point[of]).sum::<f64>();
         let [covering, effective, density] = [0, 1, 2].map(|of| sum(of) / used as f64);
@@ -95,8 +95,8 @@ fn unit_directions(dimensions: usize, count: usize, seed: u64) -> Vec<Array1<f64
 
 /// Posteriors in the form a density needs: μ, σ⁻² and Σ log σ².
 struct Posteriors {
-    means: Array2<f64>,
-    precisions: Array2<f64>,
+    means: Vec<f64>,
+    precisions: Vec<f64>,
     log_determinants: Vec<f64>,
     /// Squared radius of the 95 % ellipsoid.
     ellipsoid: f64,
@@ -107,8 +107,8 @@ impl Posteriors {
         let log_variances = log_variances.mapv(f64::from);
         let rows = log_variances.rows().into_iter();
         Self {
-            means: means.mapv(f64::from),
-            precisions: log_variances.mapv(|l| (-l).exp()),
+            means: means.iter().map(|&m| f64::from(m)).collect(),
+            precisions: log_variances.iter().map(|l| (-l).exp()).collect(),
             log_determinants: rows.map(|row| row.iter().sum()).collect(),
             ellipsoid: chi_square_quantile(0.95, means.ncols() as f64),
         }
@@ -118,12 +118,15 @@ impl Posteriors {
     ///
     /// With weights w = e^d/s, d = ln density − its maximum and s = Σ e^d, the
     /// entropy −Σ w ln w is ln s − Σ d e^d/s; terms below d = −40 add nothing.
-    fn overlap_at(&self, z: &Array1<f64>) -> [f64; 3] {
+    fn overlap_at(&self, z: &[f64]) -> [f64; 3] {
         let mut covering = 0.0;
-        let mut log_densities = Vec::with_capacity(self.means.nrows());
-        let rows = self.means.rows().into_iter().zip(self.precisions.rows());
+        let mut log_densities = Vec::with_capacity(self.log_determinants.len());
+        let (means, precisions) = (&self.means, &self.precisions);
+        let rows = means
+            .chunks_exact(z.len())
+            .zip(precisions.chunks_exact(z.len()));
         for ((mean, precision), log_determinant) in rows.zip(&self.log_determinants) {
-            let coordinates = mean.into_iter().zip(precision).zip(z);
+            let coordinates = mean.iter().zip(precision).zip(z);
             let distance: f64 = coordinates.map(|((m, p), z)| (z - m) * (z - m) * p).sum();
             covering += f64::from(u8::from(distance <= self.ellipsoid));
             log_densities.push(-0.5 * (distance + log_determinant));

@@ -165,9 +165,15 @@ impl Points {
     /// Squared distance of every point to its k-th nearest other point.
     fn radii(&self, k: usize) -> Vec<f64> {
         self.map_distances(self, |row, distances| {
-            let mut others = distances.to_vec();
-            others.swap_remove(row);
-            *others.select_nth_unstable_by(k - 1, f64::total_cmp).1
+            let mut nearest = vec![f64::INFINITY; k];
+            for (j, &distance) in distances.iter().enumerate() {
+                if j != row && distance < nearest[k - 1] {
+                    let place = nearest.partition_point(|d| *d <= distance);
+                    nearest.insert(place, distance);
+                    nearest.pop();
+                }
+            }
+            nearest[k - 1]
         })
     }
 }
