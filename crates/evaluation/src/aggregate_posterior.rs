@@ -1,16 +1,16 @@
 //! The aggregate posterior q(z) = (1/N) Σ q(z|x_i) of a 2-D model on a lattice,
 //! held against the prior.
 
-use ndarray::{Array2, ArrayView2};
+use std::f64::consts::SQRT_2;
+use std::ops::Range;
+
+use ndarray::{Array1, Array2, ArrayView2, s};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::blocks::blocks;
 use crate::distributions::{chi_square_quantile, erfc, erfcx};
-use crate::error::{
-    EvaluationError, Result, require_columns, require_dimensions, require_finite, require_rows,
-    require_shape, require_variances,
-};
+use crate::error::{Result, require, require_array, require_posteriors};
 
 /// A square lattice of cells centred on the origin of the latent plane.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -96,21 +96,25 @@ pub fn aggregate_mass(
     log_variances: ArrayView2<'_, f32>,
     lattice: Lattice,
 ) -> Result<AggregateMass> {
-    require_columns("the array of posterior means", &means, 2)?;
-    require_posteriors(&means, &log_variances)?;
-    require_variances(&log_variances, LARGEST_LOG_VARIANCE_OF_DENSITIES)?;
-    if lattice.cells == 0 || !lattice.half_width.is_finite() || lattice.half_width <= 0.0 {
-        return Err(EvaluationError::Parameter {
-            what: "the lattice",
-            found: format!("{lattice:?}"),
-            expected: "at least one cell and a positive half width",
-        });
-    }
+    require_array("the array of posterior means", &means, 1, Some(2))?;
+    require_posteriors(&means, &log_variances, LARGEST_LOG_VARIANCE_OF_DENSITIES)?;
+    require(
+        lattice.cells > 0 && lattice.half_width.is_finite() && lattice.half_width > 0.0,
+        "the lattice",
+        format_args!("{lattice:?}"),
+        "at least one cell and a positive half width",
+    )?;
     let n = means.nrows();
+    let axes = |image: usize| {
+        [0, 1].map(|axis| {
+            let sigma = (0.5 * f64::from(log_variances[[image, axis]])).exp();
+            (f64::from(means[[image, axis]]), sigma)
+        })
+    };
     let groups = blocks(n, n.div_ceil(GROUPS).max(1));
     let partial: Vec<(Array2<f64>, f64)> = groups
         .par_iter()
-        .map(|group| linear_mass(&means, &log_variances, lattice, group.clone()))
+        .map(|group| linear_mass(group.clone().map(axes), lattice))
         .collect();
     let mut mass = Array2::<f64>::zeros((lattice.cells, lattice.cells));
     let mut outside = 0.0;
@@ -121,24 +125,17 @@ pub fn aggregate_mass(
     drop(partial);
     mass /= n as f64;
     let mut ln_mass = mass.mapv(f64::ln);
-    let underflown: Vec<bool> = mass
-        .rows()
-        .into_iter()
-        .map(|row| row.iter().any(|&m| m < UNDERFLOW))
-        .collect();
-    if underflown.iter().any(|&u| u) {
-        let largest: Vec<Vec<f32>> = groups
+    let rows = mass.rows().into_iter();
+    let underflown: Vec<bool> = rows.map(|row| row.iter().any(|&m| m < UNDERFLOW)).collect();
+    if underflown.contains(&true) {
+        let largest: Vec<Array2<f32>> = groups
             .par_iter()
-            .map(|group| {
-                largest_ln_mass(&means, &log_variances, lattice, group.clone(), &underflown)
-            })
+            .map(|group| largest_ln_mass(group.clone().map(axes), lattice, &underflown))
             .collect();
-        for (cell, (ln, &m)) in ln_mass.iter_mut().zip(&mass).enumerate() {
+        for ((cell, ln), &m) in ln_mass.indexed_iter_mut().zip(&mass) {
             if m < UNDERFLOW {
-                let best = largest
-                    .iter()
-                    .map(|l| l[cell])
-                    .fold(f32::NEG_INFINITY, f32::max);
+                let of_groups = largest.iter().map(|largest| largest[cell]);
+                let best = of_groups.fold(f32::NEG_INFINITY, f32::max);
                 *ln = f64::from(best) - (n as f64).ln();
             }
         }
@@ -208,7 +205,7 @@ impl AggregateMass {
                 found.mass_outside_prior += q;
             }
         }
-        let tail = erfc(self.lattice.half_width / std::f64::consts::SQRT_2);
+        let tail = erfc(self.lattice.half_width / SQRT_2);
         let p_outside = 2.0 * tail - tail * tail;
         found.total_variation += 0.5 * (self.outside - p_outside).abs();
         if self.outside > 0.0 && p_outside > 0.0 {
@@ -218,22 +215,6 @@ impl AggregateMass {
         found.kl_to_prior = Some(kl_to_prior).filter(|kl| kl.is_finite());
         found
     }
-}
-
-pub(crate) fn require_posteriors(
-    means: &ArrayView2<'_, f32>,
-    log_variances: &ArrayView2<'_, f32>,
-) -> Result<()> {
-    require_rows("the array of posterior means", means.nrows(), 1)?;
-    require_shape(
-        "the array of log variances",
-        log_variances.dim(),
-        means.dim(),
-    )?;
-    require_dimensions(means)?;
-    require_finite("the array of posterior means", means)?;
-    require_finite("the array of log variances", log_variances)?;
-    require_variances(log_variances, LARGEST_LOG_VARIANCE)
 }
 
 /// Beyond it σ² or its reciprocal is no finite number of f64.
@@ -248,29 +229,20 @@ const UNDERFLOW: f64 = 1e-280;
 const SMALLEST_AXIS_MASS: f64 = 1e-150;
 const GROUPS: usize = 16;
 
-fn linear_mass(
-    means: &ArrayView2<'_, f32>,
-    log_variances: &ArrayView2<'_, f32>,
-    lattice: Lattice,
-    group: std::ops::Range<usize>,
-) -> (Array2<f64>, f64) {
+/// μ and σ of a posterior along both axes.
+type Axes = [(f64, f64); 2];
+
+/// Sum of the masses of posteriors in every cell, and of those beyond.
+fn linear_mass(posteriors: impl Iterator<Item = Axes>, lattice: Lattice) -> (Array2<f64>, f64) {
     let mut mass = Array2::<f64>::zeros((lattice.cells, lattice.cells));
     let mut outside = 0.0;
-    for i in group {
-        let [(xs, x_from, x_out), (ys, y_from, y_out)] = [0, 1].map(|axis| {
-            let mu = f64::from(means[[i, axis]]);
-            let sigma = (0.5 * f64::from(log_variances[[i, axis]])).exp();
-            axis_mass(lattice, mu, sigma)
-        });
+    for axes in posteriors {
+        let [(xs, x_from, x_out), (ys, y_from, y_out)] =
+            axes.map(|(mu, sigma)| axis_mass(lattice, mu, sigma));
         outside += x_out + y_out - x_out * y_out;
-        for (row, y) in ys.iter().enumerate() {
-            let mut cells = mass.row_mut(y_from + row);
-            let Some(cells) = cells.as_slice_mut() else {
-                continue;
-            };
-            for (cell, x) in cells[x_from..x_from + xs.len()].iter_mut().zip(&xs) {
-                *cell += x * y;
-            }
+        let mut reached = mass.slice_mut(s![y_from.., x_from..x_from + xs.len()]);
+        for (mut cells, y) in reached.rows_mut().into_iter().zip(ys) {
+            cells.zip_mut_with(&xs, |cell, x| *cell += x * y);
         }
     }
     (mass, outside)
@@ -278,89 +250,91 @@ fn linear_mass(
 
 /// Masses of N(μ, σ²) in the cells where they count, the first such cell, and
 /// the mass beyond the lattice.
-fn axis_mass(lattice: Lattice, mu: f64, sigma: f64) -> (Vec<f64>, usize, f64) {
+fn axis_mass(lattice: Lattice, mu: f64, sigma: f64) -> (Array1<f64>, usize, f64) {
     // ½ erfc(26.5/√2) is 5e-155.
     let reach = 26.5 * sigma;
     let cell = |z: f64| {
         (((z + lattice.half_width) / lattice.step()).floor().max(0.0) as usize).min(lattice.cells)
     };
     let (from, to) = (cell(mu - reach), (cell(mu + reach) + 1).min(lattice.cells));
-    let tail = |index: usize| {
-        let t = (lattice.edge(index) - mu) / sigma;
-        (t, 0.5 * erfc(t.abs() / std::f64::consts::SQRT_2))
-    };
-    let mut masses = Vec::with_capacity(to.saturating_sub(from));
-    let mut lower = tail(from);
-    for index in from..to {
-        let upper = tail(index + 1);
-        // Subtract on the side where the tails are small.
-        let mass = match (lower.0 >= 0.0, upper.0 <= 0.0) {
-            (true, _) => lower.1 - upper.1,
-            (_, true) => upper.1 - lower.1,
-            _ => 1.0 - lower.1 - upper.1,
-        };
-        masses.push(if mass < SMALLEST_AXIS_MASS { 0.0 } else { mass });
-        lower = upper;
-    }
-    let beyond = |t: f64| 0.5 * erfc(t / std::f64::consts::SQRT_2);
+    let beside = |near: Edge, far: Edge| near.tail - far.tail;
+    let around = |lower: Edge, upper: Edge| 1.0 - lower.tail - upper.tail;
+    let mut masses = of_cells(lattice, from..to, mu, sigma, erfc, beside, around);
+    masses.mapv_inplace(|mass| if mass < SMALLEST_AXIS_MASS { 0.0 } else { mass });
+    let beyond = |t: f64| 0.5 * erfc(t / SQRT_2);
     let outside =
         beyond((lattice.half_width - mu) / sigma) + beyond((lattice.half_width + mu) / sigma);
     (masses, from, outside)
 }
 
 /// ln of the mass of N(μ, σ²) in every cell of an axis, finite however far out.
-fn ln_interval_masses(lattice: Lattice, mu: f64, sigma: f64) -> Vec<f64> {
-    // (distance t in σ, ½ erfcx(|t|/√2)): the tail is exp(−t²/2) times the latter.
-    let scaled = |index: usize| {
-        let t = (lattice.edge(index) - mu) / sigma;
-        (t, 0.5 * erfcx(t.abs() / std::f64::consts::SQRT_2))
+fn ln_interval_masses(lattice: Lattice, mu: f64, sigma: f64) -> Array1<f64> {
+    // A tail is exp(−t²/2) times the scaled one.
+    let beside = |near: Edge, far: Edge| {
+        let ratio = (0.5 * (near.t * near.t - far.t * far.t)).exp();
+        -0.5 * near.t * near.t + (near.tail - far.tail * ratio).ln()
     };
-    let mut lower = scaled(0);
-    (0..lattice.cells)
-        .map(|index| {
-            let upper = scaled(index + 1);
-            let between = |near: (f64, f64), far: (f64, f64)| {
-                let ratio = (0.5 * (near.0 * near.0 - far.0 * far.0)).exp();
-                -0.5 * near.0 * near.0 + (near.1 - far.1 * ratio).ln()
-            };
-            let ln = match (lower.0 >= 0.0, upper.0 <= 0.0) {
-                (true, _) => between(lower, upper),
-                (_, true) => between(upper, lower),
-                _ => {
-                    let tails = lower.1 * (-0.5 * lower.0 * lower.0).exp()
-                        + upper.1 * (-0.5 * upper.0 * upper.0).exp();
-                    (-tails).ln_1p()
-                }
-            };
-            lower = upper;
-            ln
-        })
-        .collect()
+    let tail = |edge: Edge| edge.tail * (-0.5 * edge.t * edge.t).exp();
+    let around = |lower: Edge, upper: Edge| (-(tail(lower) + tail(upper))).ln_1p();
+    of_cells(lattice, 0..lattice.cells, mu, sigma, erfcx, beside, around)
 }
 
-/// Largest ln mass that a single posterior of the group has in each cell, for
-/// the marked rows. f32 resolves 4e-5 at −640 and halves the time.
-fn largest_ln_mass(
-    means: &ArrayView2<'_, f32>,
-    log_variances: &ArrayView2<'_, f32>,
+/// The edge of a cell: its distance t from μ in σ, and ½ of a tail function at
+/// |t|/√2.
+#[derive(Clone, Copy)]
+struct Edge {
+    t: f64,
+    tail: f64,
+}
+
+/// A function of N(μ, σ²) in some cells of an axis, from the tails beyond both
+/// edges of a cell: of one that lies `beside` μ, where it is a difference of
+/// small tails, those beyond the nearer and the farther edge; of the one `around`
+/// μ, those beyond the lower and the upper.
+fn of_cells(
     lattice: Lattice,
-    group: std::ops::Range<usize>,
+    cells: Range<usize>,
+    mu: f64,
+    sigma: f64,
+    tail: impl Fn(f64) -> f64,
+    beside: impl Fn(Edge, Edge) -> f64,
+    around: impl Fn(Edge, Edge) -> f64,
+) -> Array1<f64> {
+    let edge = |index: usize| {
+        let t = (lattice.edge(index) - mu) / sigma;
+        let tail = 0.5 * tail(t.abs() / SQRT_2);
+        Edge { t, tail }
+    };
+    let mut lower = edge(cells.start);
+    let of_cell = |index: usize| {
+        let (below, upper) = (lower, edge(index + 1));
+        lower = upper;
+        match (below.t >= 0.0, upper.t <= 0.0) {
+            (true, _) => beside(below, upper),
+            (_, true) => beside(upper, below),
+            _ => around(below, upper),
+        }
+    };
+    cells.map(of_cell).collect()
+}
+
+/// Largest ln mass that a single posterior has in each cell, for the marked
+/// rows. f32 resolves 4e-5 at −640 and halves the time.
+fn largest_ln_mass(
+    posteriors: impl Iterator<Item = Axes>,
+    lattice: Lattice,
     rows: &[bool],
-) -> Vec<f32> {
-    let mut largest = vec![f32::NEG_INFINITY; lattice.cells * lattice.cells];
-    for i in group {
-        let [xs, ys] = [0, 1].map(|axis| {
-            let mu = f64::from(means[[i, axis]]);
-            let sigma = (0.5 * f64::from(log_variances[[i, axis]])).exp();
-            let masses = ln_interval_masses(lattice, mu, sigma);
-            masses.into_iter().map(|ln| ln as f32).collect::<Vec<_>>()
-        });
-        let lines = largest.chunks_exact_mut(lattice.cells).zip(&ys).zip(rows);
-        for ((cells, y), _) in lines.filter(|(_, marked)| **marked) {
-            for (cell, x) in cells.iter_mut().zip(&xs) {
+) -> Array2<f32> {
+    let mut largest = Array2::from_elem((lattice.cells, lattice.cells), f32::NEG_INFINITY);
+    for axes in posteriors {
+        let [xs, ys] =
+            axes.map(|(mu, sigma)| ln_interval_masses(lattice, mu, sigma).mapv(|ln| ln as f32));
+        let lines = largest.rows_mut().into_iter().zip(ys).zip(rows);
+        for ((mut cells, y), _) in lines.filter(|(_, marked)| **marked) {
+            cells.zip_mut_with(&xs, |cell, x| {
                 let ln = x + y;
                 *cell = if ln > *cell { ln } else { *cell };
-            }
+            });
         }
     }
     largest

@@ -4,11 +4,8 @@ use ndarray::{Array2, ArrayView2};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::error::{
-    EvaluationError, Result, require_columns, require_finite, require_length, require_rows,
-};
-use crate::map::{LatticeShape, require_classes};
-use crate::statistics::{sorted, sorted_quantile};
+use crate::error::{Result, require_array, require_labels};
+use crate::statistics::{mean_and_variance, require_level, sorted, sorted_quantile};
 
 /// Area of every class in the latent plane.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -48,18 +45,9 @@ pub fn class_areas(
     class_count: usize,
     level: f64,
 ) -> Result<ClassAreas> {
-    require_columns("the array of codes", &codes, 2)?;
-    require_rows("the array of codes", codes.nrows(), 1)?;
-    require_finite("the array of codes", &codes)?;
-    require_length("the list of labels", labels.len(), codes.nrows())?;
-    require_classes(labels, class_count)?;
-    if !(level > 0.0 && level < 1.0) {
-        return Err(EvaluationError::Parameter {
-            what: "the level of the highest-density region",
-            found: level.to_string(),
-            expected: "a number between 0 and 1, such as 0.9",
-        });
-    }
+    require_array("the array of codes", &codes, 1, Some(2))?;
+    require_labels("the list of labels", labels, codes.nrows(), class_count)?;
+    require_level("the level of the highest-density region", level)?;
     let mut by_class = vec![Vec::new(); class_count];
     for (code, &label) in codes.rows().into_iter().zip(labels) {
         by_class[label as usize].push([f64::from(code[0]), f64::from(code[1])]);
@@ -69,104 +57,75 @@ pub fn class_areas(
         .map(|points| (points.len() >= 20).then(|| highest_density_area(points, level)))
         .collect();
     let known: Vec<f64> = areas.iter().flatten().copied().collect();
-    let (ratio, relative_spread) = spread_of(&known);
+    let are_several = known.len() > 1;
+    let largest = known.iter().copied().fold(f64::MIN, f64::max);
+    let smallest = known.iter().copied().fold(f64::MAX, f64::min);
+    let (mean, variance) = mean_and_variance(&known);
     Ok(ClassAreas {
         level,
         areas,
-        ratio,
-        relative_spread,
+        ratio: (are_several && smallest > 0.0).then(|| largest / smallest),
+        relative_spread: (are_several && mean > 0.0).then(|| variance.sqrt() / mean),
     })
-}
-
-/// Area in which each class holds the majority on a decoded lattice, in units
-/// of tiles times `tile_area`.
-///
-/// A second definition of "the area of a class", from what the decoder draws
-/// instead of where codes lie; it depends on the window drawn.
-///
-/// # Errors
-/// A list that does not fit the lattice, or a class out of range.
-pub fn lattice_areas(
-    classes: &[u32],
-    shape: LatticeShape,
-    class_count: usize,
-    tile_area: f64,
-) -> Result<Vec<f64>> {
-    require_length("the list of classes", classes.len(), shape.len())?;
-    require_classes(classes, class_count)?;
-    let mut areas = vec![0.0; class_count];
-    for &class in classes {
-        areas[class as usize] += tile_area;
-    }
-    Ok(areas)
-}
-
-fn spread_of(areas: &[f64]) -> (Option<f64>, Option<f64>) {
-    if areas.len() < 2 {
-        return (None, None);
-    }
-    let largest = areas.iter().copied().fold(f64::MIN, f64::max);
-    let smallest = areas.iter().copied().fold(f64::MAX, f64::min);
-    let (mean, variance) = crate::statistics::mean_and_variance(areas);
-    (
-        (smallest > 0.0).then(|| largest / smallest),
-        (mean > 0.0).then(|| variance.sqrt() / mean),
-    )
 }
 
 const CELLS: usize = 256;
 
+/// 0 of codes that are all on a line along an axis, or on a point.
 fn highest_density_area(points: &[[f64; 2]], level: f64) -> f64 {
-    let n = points.len() as f64;
-    let mut origin = [0.0; 2];
-    let mut step = [0.0; 2];
-    let mut kernels: [Vec<f64>; 2] = [Vec::new(), Vec::new()];
-    for axis in 0..2 {
-        let values = sorted(points.iter().map(|p| p[axis]));
-        let (_, variance) = crate::statistics::mean_and_variance(&values);
-        let quartiles = sorted_quantile(&values, 0.75) - sorted_quantile(&values, 0.25);
-        let mut scale = variance.sqrt().min(quartiles / 1.349);
-        if scale <= 0.0 {
-            scale = variance.sqrt();
-        }
-        if scale <= 0.0 {
-            return 0.0; // all codes on a line or a point
-        }
-        let bandwidth = scale * n.powf(-1.0 / 6.0);
-        let (low, high) = (
-            values[0] - 3.0 * bandwidth,
-            values[values.len() - 1] + 3.0 * bandwidth,
-        );
-        origin[axis] = low;
-        step[axis] = (high - low) / CELLS as f64;
-        // Only proportions of the density matter, so the kernel's norm is left out.
-        let reach = (4.0 * bandwidth / step[axis]).ceil() as usize;
-        kernels[axis] = (0..=reach)
-            .map(|k| (-0.5 * (k as f64 * step[axis] / bandwidth).powi(2)).exp())
-            .collect();
-    }
-    let cell_of = |p: &[f64; 2]| {
-        let index = |axis: usize| (((p[axis] - origin[axis]) / step[axis]) as usize).min(CELLS - 1);
-        [index(0), index(1)]
+    let axes = [0, 1].map(|axis| Binning::of(sorted(points.iter().map(|point| point[axis]))));
+    let [Some(x), Some(y)] = axes else {
+        return 0.0;
     };
+    let cell_of = |point: &[f64; 2]| [x.cell_of(point[0]), y.cell_of(point[1])];
     let mut counts = Array2::<f64>::zeros((CELLS, CELLS));
     for point in points {
         counts[cell_of(point)] += 1.0;
     }
-    let density = smooth(
-        &smooth(&counts, &kernels[1]).reversed_axes().to_owned(),
-        &kernels[0],
-    )
-    .reversed_axes()
-    .to_owned();
-    let at_codes = sorted(points.iter().map(|p| density[cell_of(p)]));
+    let along_y = smooth(counts.view(), &y.kernel);
+    let density = smooth(along_y.t(), &x.kernel).reversed_axes();
+    let at_codes = sorted(points.iter().map(|point| density[cell_of(point)]));
     let threshold = sorted_quantile(&at_codes, 1.0 - level);
     let cells = density.iter().filter(|d| **d >= threshold).count();
-    cells as f64 * step[0] * step[1]
+    cells as f64 * x.step * y.step
+}
+
+/// The cells of one axis.
+struct Binning {
+    low: f64,
+    step: f64,
+    /// Right half of the kernel, by cell.
+    kernel: Vec<f64>,
+}
+
+impl Binning {
+    /// Cells for sorted values; none where they do not differ.
+    fn of(values: Vec<f64>) -> Option<Self> {
+        let quartiles = sorted_quantile(&values, 0.75) - sorted_quantile(&values, 0.25);
+        let deviation = mean_and_variance(&values).1.sqrt();
+        let robust = deviation.min(quartiles / 1.349);
+        let scale = if robust > 0.0 { robust } else { deviation };
+        if scale <= 0.0 {
+            return None;
+        }
+        let bandwidth = scale * (values.len() as f64).powf(-1.0 / 6.0);
+        let low = values[0] - 3.0 * bandwidth;
+        let high = values[values.len() - 1] + 3.0 * bandwidth;
+        let step = (high - low) / CELLS as f64;
+        // Only proportions of the density matter, so the kernel's norm is left out.
+        let weight = |k: usize| (-0.5 * (k as f64 * step / bandwidth).powi(2)).exp();
+        let reach = (4.0 * bandwidth / step).ceil() as usize;
+        let kernel = (0..=reach).map(weight).collect();
+        Some(Self { low, step, kernel })
+    }
+
+    fn cell_of(&self, value: f64) -> usize {
+        (((value - self.low) / self.step) as usize).min(CELLS - 1)
+    }
 }
 
 /// Convolves every row with a symmetric kernel given by its right half.
-fn smooth(counts: &Array2<f64>, kernel: &[f64]) -> Array2<f64> {
+fn smooth(counts: ArrayView2<'_, f64>, kernel: &[f64]) -> Array2<f64> {
     let mut out = Array2::<f64>::zeros(counts.raw_dim());
     for (row, mut smoothed) in counts.rows().into_iter().zip(out.rows_mut()) {
         for (i, &count) in row.iter().enumerate().filter(|(_, c)| **c > 0.0) {
@@ -225,16 +184,5 @@ mod tests {
         assert!(found.ratio.unwrap() < 1.3, "{found:?}");
         assert!(class_areas(codes.view(), &labels, 9, 0.9).is_err());
         assert!(class_areas(codes.view(), &labels[1..], 10, 0.9).is_err());
-    }
-
-    #[test]
-    fn lattice_areas_count_tiles() {
-        let shape = LatticeShape {
-            rows: 2,
-            columns: 2,
-        };
-        let areas = lattice_areas(&[0, 1, 1, 1], shape, 3, 0.16).unwrap();
-        assert!((areas[1] - 0.48).abs() < 1e-12);
-        assert_eq!(areas[2], 0.0);
     }
 }

@@ -8,7 +8,7 @@ use ndarray::{Array1, Array2, ArrayView1, ArrayView2};
 use serde::{Deserialize, Serialize};
 
 use crate::distributions::chi_square_quantile;
-use crate::error::{Result, require_dimensions, require_finite, require_rows};
+use crate::error::{Result, require_array};
 use crate::statistics::{sorted, sorted_quantile};
 use crate::symmetric::SymmetricEigen;
 
@@ -51,9 +51,7 @@ pub struct CodeExtent {
 /// # Errors
 /// Fewer than two codes, or one that is not finite.
 pub fn code_extent(codes: ArrayView2<'_, f32>) -> Result<CodeExtent> {
-    require_rows("the array of codes", codes.nrows(), 2)?;
-    require_dimensions(&codes)?;
-    require_finite("the array of codes", &codes)?;
+    require_array("the array of codes", &codes, 2, None)?;
     let n = codes.nrows();
     let ball = chi_square_quantile(0.95, codes.ncols() as f64);
     let (mut outside_map, mut outside_prior) = (0usize, 0usize);
@@ -65,20 +63,21 @@ pub fn code_extent(codes: ArrayView2<'_, f32>) -> Result<CodeExtent> {
         outside_map += usize::from(code.iter().any(|z| z.abs() > 4.0));
         outside_prior += usize::from(squared > ball);
     }
-    let sorted = sorted_axes(&codes);
+    let axes = codes.columns().into_iter();
+    let sorted: Vec<Vec<f64>> = axes
+        .map(|axis| sorted(axis.iter().map(|&z| f64::from(z))))
+        .collect();
     let centroid: Vec<f64> = mean_of_codes(&codes).to_vec();
     let displacement: f64 = centroid.iter().map(|c| c * c).sum();
-    let standard_deviation = sorted
-        .iter()
-        .zip(&centroid)
-        .map(|(axis, mean)| {
-            (axis.iter().map(|z| (z - mean).powi(2)).sum::<f64>() / n as f64).sqrt()
-        })
-        .collect();
+    let variance =
+        |axis: &[f64], mean: f64| axis.iter().map(|z| (z - mean).powi(2)).sum::<f64>() / n as f64;
+    let about_means = sorted.iter().zip(&centroid);
     let quantile = |q| sorted.iter().map(|axis| sorted_quantile(axis, q)).collect();
     Ok(CodeExtent {
         n,
-        standard_deviation,
+        standard_deviation: about_means
+            .map(|(axis, &mean)| variance(axis, mean).sqrt())
+            .collect(),
         minimum: sorted.iter().map(|axis| axis[0]).collect(),
         maximum: sorted.iter().map(|axis| axis[n - 1]).collect(),
         lower_quantile: quantile(0.005),
@@ -133,45 +132,34 @@ pub struct AxisSymmetry {
 /// # Errors
 /// Fewer than two codes, or one that is not finite.
 pub fn axis_symmetry(codes: ArrayView2<'_, f32>) -> Result<Vec<AxisSymmetry>> {
-    require_rows("the array of codes", codes.nrows(), 2)?;
-    require_dimensions(&codes)?;
-    require_finite("the array of codes", &codes)?;
+    require_array("the array of codes", &codes, 2, None)?;
     let n = codes.nrows() as f64;
     let band = 2.0 * (40.0_f64.ln() / (2.0 * n)).sqrt();
-    Ok(codes
-        .columns()
-        .into_iter()
-        .map(|axis| {
-            let mut values: Vec<f64> = axis.iter().map(|&z| f64::from(z)).collect();
-            let (mean, variance) = mean_and_variance_of_axis(axis);
-            values.sort_by(|a, b| b.abs().total_cmp(&a.abs()));
-            let (mut walk, mut farthest) = (0.0f64, 0.0f64);
-            let mut i = 0;
-            while i < values.len() {
-                // Codes at one |z| step together: their order means nothing.
-                let magnitude = values[i].abs();
-                while i < values.len() && values[i].abs() == magnitude {
-                    if magnitude > 0.0 {
-                        walk += values[i].signum();
-                    }
-                    i += 1;
-                }
-                farthest = farthest.max(walk.abs());
-            }
-            let asymmetry = farthest / n;
-            let positive = values.iter().filter(|z| **z > 0.0).count() as f64;
-            let at_zero = values.iter().filter(|z| **z == 0.0).count() as f64;
-            AxisSymmetry {
-                asymmetry,
-                null_95: 2.241_402_728 / n.sqrt(),
-                p_value: brownian_excursion_tail(asymmetry * n.sqrt()),
-                lower: (asymmetry - band).max(0.0),
-                upper: (asymmetry + band).min(1.0),
-                positive_share: (positive + 0.5 * at_zero) / n,
-                standardised_mean: (variance > 0.0).then(|| mean / variance.sqrt()),
-            }
-        })
-        .collect())
+    let symmetry = |axis: ArrayView1<'_, f32>| {
+        let mut values = axis.to_vec();
+        let (mean, variance) = mean_and_variance_of_axis(axis);
+        values.sort_by(|a, b| b.abs().total_cmp(&a.abs()));
+        let sign = |z: &f32| f64::from(i8::from(*z > 0.0) - i8::from(*z < 0.0));
+        let (mut walk, mut farthest) = (0.0f64, 0.0f64);
+        // Codes at one |z| step together: their order means nothing.
+        for together in values.chunk_by(|a, b| a.abs() == b.abs()) {
+            walk += together.iter().map(sign).sum::<f64>();
+            farthest = farthest.max(walk.abs());
+        }
+        let asymmetry = farthest / n;
+        let positive = values.iter().filter(|z| **z > 0.0).count() as f64;
+        let at_zero = values.iter().filter(|z| **z == 0.0).count() as f64;
+        AxisSymmetry {
+            asymmetry,
+            null_95: 2.241_402_728 / n.sqrt(),
+            p_value: brownian_excursion_tail(asymmetry * n.sqrt()),
+            lower: (asymmetry - band).max(0.0),
+            upper: (asymmetry + band).min(1.0),
+            positive_share: (positive + 0.5 * at_zero) / n,
+            standardised_mean: (variance > 0.0).then(|| mean / variance.sqrt()),
+        }
+    };
+    Ok(codes.columns().into_iter().map(symmetry).collect())
 }
 
 /// Mean of codes [n, L] in f64.
@@ -199,27 +187,19 @@ pub fn variance_of_codes(codes: ArrayView2<'_, f32>) -> Vec<f64> {
 
 /// Covariance of codes [n, L] in f64, n in the denominator.
 pub(crate) fn covariance_of_codes(codes: &ArrayView2<'_, f32>) -> Array2<f64> {
-    let mean = mean_of_codes(codes);
-    let dimensions = codes.ncols();
-    let mut covariance = Array2::<f64>::zeros((dimensions, dimensions));
-    let mut centred = vec![0.0; dimensions];
+    scatter(codes, &mean_of_codes(codes)) / codes.nrows() as f64
+}
+
+/// Σ (z − m)(z − m)ᵀ over codes [n, L], in their order: [L, L].
+pub(crate) fn scatter(codes: &ArrayView2<'_, f32>, mean: &Array1<f64>) -> Array2<f64> {
+    let mut sum = Array2::<f64>::zeros((mean.len(), mean.len()));
     for code in codes.rows() {
-        for (c, (&z, m)) in centred.iter_mut().zip(code.iter().zip(&mean)) {
-            *c = f64::from(z) - m;
-        }
-        for (i, ci) in centred.iter().enumerate() {
-            for (j, cj) in centred.iter().enumerate().skip(i) {
-                covariance[[i, j]] += ci * cj;
-            }
+        let centred = code.mapv(f64::from) - mean;
+        for (mut line, &own) in sum.rows_mut().into_iter().zip(&centred) {
+            line.zip_mut_with(&centred, |total, other| *total += own * other);
         }
     }
-    for i in 0..dimensions {
-        for j in i..dimensions {
-            covariance[[i, j]] /= codes.nrows() as f64;
-            covariance[[j, i]] = covariance[[i, j]];
-        }
-    }
-    covariance
+    sum
 }
 
 /// Codes moved to mean 0 and covariance I by the symmetric inverse square root
@@ -232,28 +212,16 @@ pub(crate) fn covariance_of_codes(codes: &ArrayView2<'_, f32>) -> Array2<f64> {
 /// Fewer codes than dimensions + 1, a code that is not finite, or a collapsed
 /// dimension.
 pub fn whiten(codes: ArrayView2<'_, f32>) -> Result<Array2<f32>> {
-    require_dimensions(&codes)?;
-    require_rows("the array of codes", codes.nrows(), codes.ncols() + 1)?;
-    require_finite("the array of codes", &codes)?;
+    require_array("the array of codes", &codes, codes.ncols() + 1, None)?;
     let mean = mean_of_codes(&codes);
     let transform =
         SymmetricEigen::new(covariance_of_codes(&codes).view()).inverse_square_root("the codes")?;
     let mut whitened = Array2::zeros(codes.raw_dim());
     for (code, mut out) in codes.rows().into_iter().zip(whitened.rows_mut()) {
-        let centred: Array1<f64> = code
-            .iter()
-            .zip(&mean)
-            .map(|(&z, m)| f64::from(z) - m)
-            .collect();
+        let centred = code.mapv(f64::from) - &mean;
         out.assign(&transform.dot(&centred).mapv(|z| z as f32));
     }
     Ok(whitened)
-}
-
-fn sorted_axes(codes: &ArrayView2<'_, f32>) -> Vec<Vec<f64>> {
-    let axes = codes.columns().into_iter();
-    axes.map(|axis| sorted(axis.iter().map(|&z| f64::from(z))))
-        .collect()
 }
 
 /// P(max |B(t)|, 0 ≤ t ≤ 1, exceeds b) = 1 − 4/π Σ (−1)^k/(2k+1)

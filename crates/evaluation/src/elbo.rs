@@ -3,13 +3,14 @@
 pub use models::DataTreatment;
 use models::streams::{Purpose, stream};
 use models::{Codes, Images, Model, ModelKind};
-use ndarray::{Array2, ArrayView1, ArrayView2};
+use ndarray::{Array2, ArrayView1, ArrayView2, aview1};
 use serde::{Deserialize, Serialize};
 
+use crate::aggregate_posterior::LARGEST_LOG_VARIANCE;
 use crate::codes::{mean_of_codes, variance_of_codes};
 use crate::draws::normals_of;
 use crate::entropy_floor::entropy_floor;
-use crate::error::{Result, require_all_finite, require_finite, require_images};
+use crate::error::{Result, require_finite, require_images, require_posteriors};
 use crate::sampled::posterior_means;
 use crate::variance_law::variance_law;
 
@@ -153,27 +154,25 @@ pub fn evaluate<'a>(
         let kl = kl_per_dimension.as_ref().map(|terms| terms.iter().sum());
         (reconstruction, kl_per_dimension, kl)
     };
-    let active = |variances: &[f64]| {
-        let active = variances.iter().filter(|v| **v > ACTIVE_VARIANCE);
-        active.count()
+    let count_above = |values: &[f64], least: f64| values.iter().filter(|v| **v > least).count();
+    let means = of_lower.then(|| posterior_means(model, images, options.seed));
+    let means = means.transpose()?.unwrap_or_default();
+    let of_means = |means: &Array2<f32>| {
+        let mean = mean_of_codes(&means.view()).to_vec();
+        (mean, variance_of_codes(means.view()), None)
     };
-    let means = if of_lower {
-        posterior_means(model, images, options.seed)?
-    } else {
-        Vec::new()
-    };
-    let (moments, active_units_of_lower) = match &means[..] {
-        [lower, upper] => {
-            let variances = variance_of_codes(lower.view());
-            (CodeMoments::of_means(upper), Some(active(&variances)))
+    let (mean_of_mu, variance_of_mu, variance_law) = match (&means[..], &codes.log_variance) {
+        ([_, upper], _) => of_means(upper),
+        (_, None) => of_means(&codes.mean),
+        (_, Some(log_variance)) => {
+            let law = variance_law(codes.mean.view(), log_variance.view())?;
+            (law.mean_of_mu, law.variance_of_mu, Some(law.total))
         }
-        _ => (CodeMoments::of(&codes)?, None),
     };
-    let floor = if model.spec().likelihood.is_density() {
-        None
-    } else {
-        Some(entropy_floor(images)?)
-    };
+    let lower = means.first().map(|lower| variance_of_codes(lower.view()));
+    let has_floor = !model.spec().likelihood.is_density();
+    let floor = has_floor.then(|| entropy_floor(images)).transpose()?;
+    let terms = kl_per_dimension.as_ref();
     Ok(Evaluation {
         split: options.split.clone(),
         n: images.nrows(),
@@ -189,15 +188,13 @@ pub fn evaluate<'a>(
             reconstruction: at_mean,
             kl,
         },
-        active_units: active(&moments.variance),
-        active_units_of_lower,
-        active_units_by_kl: kl_per_dimension
-            .as_ref()
-            .map(|terms| terms.iter().filter(|kl| **kl > ACTIVE_KL).count()),
+        active_units: count_above(&variance_of_mu, ACTIVE_VARIANCE),
+        active_units_of_lower: lower.map(|lower| count_above(&lower, ACTIVE_VARIANCE)),
+        active_units_by_kl: terms.map(|terms| count_above(terms, ACTIVE_KL)),
         kl_per_dimension,
-        mean_of_mu: moments.mean,
-        variance_of_mu: moments.variance,
-        variance_law: moments.total,
+        mean_of_mu,
+        variance_of_mu,
+        variance_law,
         entropy_floor: floor,
         excess_over_floor: floor.map(|floor| reconstruction - floor),
     })
@@ -258,20 +255,16 @@ pub fn kl_per_dimension(
     means: ArrayView2<'_, f32>,
     log_variances: ArrayView2<'_, f32>,
 ) -> Result<Vec<f64>> {
-    crate::aggregate_posterior::require_posteriors(&means, &log_variances)?;
+    require_posteriors(&means, &log_variances, LARGEST_LOG_VARIANCE)?;
     let n = means.nrows() as f64;
-    Ok(means
-        .columns()
-        .into_iter()
-        .zip(log_variances.columns())
+    // exp(l) − 1 without cancellation where σ is near 1.
+    let kl = |m: f64, l: f64| 0.5 * (m * m + l.exp_m1() - l);
+    let axes = means.columns().into_iter().zip(log_variances.columns());
+    Ok(axes
         .map(|(mu, log_variance)| {
-            mu.iter()
-                .zip(log_variance)
-                .map(|(&m, &l)| {
-                    let (m, l) = (f64::from(m), f64::from(l));
-                    // exp(l) − 1 without cancellation where σ is near 1.
-                    0.5 * (m * m + l.exp_m1() - l)
-                })
+            let posteriors = mu.iter().zip(log_variance);
+            posteriors
+                .map(|(&m, &l)| kl(m.into(), l.into()))
                 .sum::<f64>()
                 / n
         })
@@ -299,39 +292,8 @@ fn mean_reconstruction(
 }
 
 fn mean_of_losses(losses: Vec<f32>) -> Result<f64> {
-    require_all_finite(
-        "the list of reconstruction losses",
-        losses.iter().map(|loss| loss.is_finite()),
-    )?;
+    require_finite("the list of reconstruction losses", &aview1(&losses))?;
     Ok(losses.iter().map(|&loss| f64::from(loss)).sum::<f64>() / losses.len() as f64)
-}
-
-struct CodeMoments {
-    mean: Vec<f64>,
-    variance: Vec<f64>,
-    total: Option<Vec<f64>>,
-}
-
-impl CodeMoments {
-    fn of(codes: &Codes) -> Result<Self> {
-        let Some(log_variance) = &codes.log_variance else {
-            return Ok(Self::of_means(&codes.mean));
-        };
-        let law = variance_law(codes.mean.view(), log_variance.view())?;
-        Ok(Self {
-            mean: law.mean_of_mu,
-            variance: law.variance_of_mu,
-            total: Some(law.total),
-        })
-    }
-
-    fn of_means(means: &Array2<f32>) -> Self {
-        Self {
-            mean: mean_of_codes(&means.view()).to_vec(),
-            variance: variance_of_codes(means.view()),
-            total: None,
-        }
-    }
 }
 
 #[cfg(test)]

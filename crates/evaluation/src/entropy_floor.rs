@@ -2,7 +2,7 @@
 
 use models::{Images, Likelihood};
 
-use crate::error::{Result, require_pixels, require_rows};
+use crate::error::{Result, require_pixels};
 
 /// Σ over pixels of the binary entropy −t ln t − (1−t) ln(1−t) of grey values
 /// t = byte/255, mean over images, in nats: the reconstruction term of a decoder
@@ -26,7 +26,6 @@ use crate::error::{Result, require_pixels, require_rows};
 /// ```
 pub fn entropy_floor<'a>(images: impl Into<Images<'a>>) -> Result<f64> {
     let images = images.into();
-    require_rows("the array of images", images.nrows(), 1)?;
     require_pixels(images, Likelihood::Bernoulli)?;
     let sum: f64 = match images {
         Images::Bytes(bytes) => {
@@ -34,15 +33,12 @@ pub fn entropy_floor<'a>(images: impl Into<Images<'a>>) -> Result<f64> {
             for &byte in bytes {
                 counts[usize::from(byte)] += 1;
             }
-            let levels = counts.iter().enumerate();
-            levels
-                .map(|(level, &count)| count as f64 * binary_entropy(level as f64 / 255.0))
-                .sum()
+            let of_level = |(level, &count): (usize, &u64)| {
+                count as f64 * binary_entropy(level as f64 / 255.0)
+            };
+            counts.iter().enumerate().map(of_level).sum()
         }
-        Images::Values(values) => values
-            .iter()
-            .map(|&value| binary_entropy(f64::from(value)))
-            .sum(),
+        Images::Values(values) => values.iter().map(|&t| binary_entropy(t.into())).sum(),
     };
     Ok(sum / images.nrows() as f64)
 }

@@ -1,100 +1,30 @@
 //! What can be wrong with the arrays and files a measurement is given.
 
-use std::fmt::Debug;
+use std::fmt::{Debug, Display};
 use std::path::PathBuf;
 
 use models::{Images, Likelihood, ModelSpec};
-use ndarray::ArrayView2;
+use ndarray::{ArrayView, ArrayView2, RemoveAxis};
+use tensor_ops::Float;
 use thiserror::Error;
 
 /// Why a number could not be computed.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum EvaluationError {
-    /// Two arrays do not belong together, or one has the wrong shape.
-    #[error("{what} is {found}, expected {expected}; pass arrays that describe the same images")]
-    Shape {
-        /// The array at fault.
-        what: &'static str,
-        /// Its shape or length.
-        found: String,
-        /// The shape or length the measurement needs.
-        expected: String,
-    },
-    /// A statistic needs more rows than it was given.
-    #[error("{what} holds {found} rows, at least {needed} are needed; measure on more of them")]
-    TooFew {
-        /// The array at fault.
-        what: &'static str,
-        /// Rows present.
-        found: usize,
-        /// Rows needed.
-        needed: usize,
-    },
-    /// A value is NaN or infinite.
-    #[error(
-        "{what} holds a NaN or infinite value in row {row}, expected finite numbers; a model that made it has diverged"
-    )]
-    NotFinite {
-        /// The array at fault.
-        what: &'static str,
-        /// First row holding such a value.
-        row: usize,
-    },
-    /// A posterior so narrow or so wide that densities leave the range of
-    /// numbers.
-    #[error(
-        "log σ² of posterior {row} is {found}, expected between -{limit} and {limit}; the model that made it has diverged or its posterior has shrunk to a point"
-    )]
-    Variance {
-        /// The posterior.
-        row: usize,
-        /// Its first log σ² out of range.
-        found: f32,
-        /// The largest magnitude.
-        limit: f32,
-    },
-    /// A pixel the likelihood gives no probability or density.
-    #[error(
-        "pixel {pixel} of image {row} is {found}, expected {expected} under the likelihood {likelihood}"
-    )]
-    Pixel {
-        /// The image.
-        row: usize,
-        /// The pixel.
-        pixel: usize,
-        /// Its value.
-        found: f32,
-        /// The likelihood.
-        likelihood: Likelihood,
-        /// The values it is one of.
-        expected: &'static str,
-    },
-    /// A parameter of the measurement lies outside its range.
-    #[error("{what} is {found}, expected {expected}")]
-    Parameter {
-        /// The parameter.
-        what: &'static str,
-        /// Its value.
-        found: String,
-        /// Its range.
-        expected: &'static str,
-    },
+    /// An array or a parameter that the measurement has no value for: a sentence
+    /// of what it is and what was expected.
+    #[error("{0}")]
+    Invalid(String),
+    /// Numbers that a model gives when it has diverged: not finite, or of
+    /// posteriors whose densities leave the range of numbers.
+    #[error("{0}")]
+    Diverged(String),
     /// A measurement of q(z|x) on a model that has none.
     #[error(
         "the model has no posterior q(z|x), which a likelihood bound and its rate are measured with; expected a model of kind vae"
     )]
     NotVariational,
-    /// A matrix that must be positive definite is not.
-    #[error(
-        "the covariance of {what} is singular (smallest eigenvalue {smallest:e}), expected full rank; a dimension has collapsed, so leave it out"
-    )]
-    Singular {
-        /// What the covariance was taken of.
-        what: &'static str,
-        /// The offending eigenvalue.
-        smallest: f64,
-    },
     /// A classifier file could not be read or written.
     #[error("{path}: {problem}")]
     ClassifierFile {
@@ -108,43 +38,156 @@ pub enum EvaluationError {
 /// `Result` with [`EvaluationError`].
 pub type Result<T> = std::result::Result<T, EvaluationError>;
 
-pub(crate) fn require_rows(what: &'static str, found: usize, needed: usize) -> Result<()> {
-    if found < needed {
-        return Err(EvaluationError::TooFew {
-            what,
-            found,
-            needed,
-        });
+/// What `holds`; otherwise a sentence of what was found and expected.
+pub(crate) fn require(
+    holds: bool,
+    what: &str,
+    found: impl Display,
+    expected: impl Display,
+) -> Result<()> {
+    if holds {
+        return Ok(());
     }
-    Ok(())
+    let sentence = format!("{what} is {found}, expected {expected}");
+    Err(EvaluationError::Invalid(sentence))
+}
+
+/// As many rows as a statistic needs.
+pub(crate) fn require_rows(what: &str, found: usize, needed: usize) -> Result<()> {
+    if found >= needed {
+        return Ok(());
+    }
+    Err(EvaluationError::Invalid(format!(
+        "{what} holds {found} rows, at least {needed} are needed; measure on more of them"
+    )))
+}
+
+/// [`require`] of an array that is to fit the others.
+pub(crate) fn require_shape(
+    holds: bool,
+    what: &str,
+    found: impl Display,
+    expected: impl Display,
+) -> Result<()> {
+    let hint = "pass arrays that describe the same images";
+    require(holds, what, found, format_args!("{expected}; {hint}"))
+}
+
+/// One entry for each of the `expected` others.
+pub(crate) fn require_length(what: &str, found: usize, expected: usize) -> Result<()> {
+    require_shape(
+        found == expected,
+        what,
+        format_args!("{found} long"),
+        expected,
+    )
+}
+
+/// Two arrays of the same shape.
+pub(crate) fn require_alike<S: PartialEq + Debug>(what: &str, found: S, expected: S) -> Result<()> {
+    let shapes = (format!("{found:?}"), format!("{expected:?}"));
+    require_shape(found == expected, what, shapes.0, shapes.1)
+}
+
+/// A class below `class_count` for each of `rows` others.
+pub(crate) fn require_labels(
+    what: &str,
+    labels: &[u32],
+    rows: usize,
+    class_count: usize,
+) -> Result<()> {
+    require_length(what, labels.len(), rows)?;
+    let beyond = labels.iter().find(|&&label| label as usize >= class_count);
+    let found = format!("holding class {}", beyond.unwrap_or(&0));
+    let expected = format_args!("classes below {class_count}");
+    require_shape(beyond.is_none(), what, found, expected)
+}
+
+/// An array of finite values, at least `rows` rows and as many columns as are
+/// given; of any number of columns but none otherwise.
+pub(crate) fn require_array(
+    what: &str,
+    array: &ArrayView2<'_, f32>,
+    rows: usize,
+    columns: Option<usize>,
+) -> Result<()> {
+    let (n, width) = array.dim();
+    let expected = columns.unwrap_or(width);
+    let (found, wanted) = (format!("[{n}, {width}]"), format!("[n, {expected}]"));
+    require_shape(width == expected, what, found, wanted)?;
+    require_rows(what, n, rows)?;
+    require_rows("the list of dimensions of the codes", width, 1)?;
+    require_finite(what, array)
+}
+
+/// An array of finite values; an error names the first row, along axis 0, that
+/// holds another.
+pub(crate) fn require_finite<T: Float, D: RemoveAxis>(
+    what: &str,
+    array: &ArrayView<'_, T, D>,
+) -> Result<()> {
+    let rows = array.outer_iter();
+    require_finite_rows(what, rows.map(|row| row.iter().all(|v| v.is_finite())))
+}
+
+/// Rows of which each says that it is finite.
+pub(crate) fn require_finite_rows(
+    what: &str,
+    is_finite: impl IntoIterator<Item = bool>,
+) -> Result<()> {
+    let broken = is_finite.into_iter().position(|is_finite| !is_finite);
+    broken.map_or(Ok(()), |row| Err(not_finite(what, row)))
+}
+
+fn not_finite(what: &str, row: usize) -> EvaluationError {
+    EvaluationError::Diverged(format!(
+        "{what} holds a NaN or infinite value in row {row}, expected finite numbers; a model that made it has diverged"
+    ))
+}
+
+/// Means and log σ² [n, L] of posteriors, log σ² of a magnitude of at most
+/// `limit`.
+pub(crate) fn require_posteriors(
+    means: &ArrayView2<'_, f32>,
+    log_variances: &ArrayView2<'_, f32>,
+    limit: f32,
+) -> Result<()> {
+    let what = "the array of log variances";
+    require_alike(what, log_variances.dim(), means.dim())?;
+    require_array("the array of posterior means", means, 1, None)?;
+    require_finite(what, log_variances)?;
+    require_variances(log_variances, limit)
+}
+
+/// Log variances of a magnitude of at most `limit`.
+pub(crate) fn require_variances(log_variances: &ArrayView2<'_, f32>, limit: f32) -> Result<()> {
+    let mut values = log_variances.indexed_iter();
+    let Some(((row, _), found)) = values.find(|(_, value)| value.abs() > limit) else {
+        return Ok(());
+    };
+    Err(EvaluationError::Diverged(format!(
+        "log σ² of posterior {row} is {found}, expected between -{limit} and {limit}; the model that made it has diverged or its posterior has shrunk to a point"
+    )))
 }
 
 /// Images that a model of this specification can be measured on.
 pub(crate) fn require_images(images: Images<'_>, spec: &ModelSpec) -> Result<()> {
-    require_rows("the array of images", images.nrows(), 1)?;
-    require_width(images.dim(), spec.architecture.inputs, "model")?;
+    require_width(images, spec.architecture.inputs, "model")?;
     require_pixels(images, spec.likelihood)
 }
 
 /// Images [n, pixels] as wide as those that a model, or what else it is called,
 /// was trained on.
-pub(crate) fn require_width(
-    (rows, width): (usize, usize),
-    expected: usize,
-    trained: &str,
-) -> Result<()> {
-    if width != expected {
-        return Err(EvaluationError::Shape {
-            what: "the array of images",
-            found: format!("[{rows}, {width}]"),
-            expected: format!("[n, {expected}], as the {trained} was trained on"),
-        });
-    }
-    Ok(())
+pub(crate) fn require_width(images: Images<'_>, expected: usize, trained: &str) -> Result<()> {
+    let (rows, width) = images.dim();
+    let found = format!("[{rows}, {width}]");
+    let wanted = format!("[n, {expected}], as the {trained} was trained on");
+    require_shape(width == expected, "the array of images", found, wanted)
 }
 
-/// Pixels that the likelihood is one of.
+/// At least one image, of pixels that the likelihood is one of.
 pub(crate) fn require_pixels(images: Images<'_>, likelihood: Likelihood) -> Result<()> {
+    require_rows("the array of images", images.nrows(), 1)?;
     let (at, expected) = if likelihood.is_of_unit_interval() {
         (images.first_outside_unit(), "a number between 0 and 1")
     } else {
@@ -155,98 +198,16 @@ pub(crate) fn require_pixels(images: Images<'_>, likelihood: Likelihood) -> Resu
     };
     let mut values = vec![0.0; images.ncols()];
     images.read_row(row, &mut values);
-    Err(EvaluationError::Pixel {
-        row,
-        pixel,
-        found: values[pixel],
-        likelihood,
-        expected,
-    })
-}
-
-pub(crate) fn require_length(what: &'static str, found: usize, expected: usize) -> Result<()> {
-    if found != expected {
-        return Err(EvaluationError::Shape {
-            what,
-            found: format!("{found} long"),
-            expected: expected.to_string(),
-        });
-    }
-    Ok(())
-}
-
-/// Two arrays of one shape.
-pub(crate) fn require_shape<S: PartialEq + Debug>(
-    what: &'static str,
-    found: S,
-    expected: S,
-) -> Result<()> {
-    if found != expected {
-        return Err(EvaluationError::Shape {
-            what,
-            found: format!("{found:?}"),
-            expected: format!("{expected:?}"),
-        });
-    }
-    Ok(())
-}
-
-pub(crate) fn require_columns(
-    what: &'static str,
-    array: &ArrayView2<'_, f32>,
-    expected: usize,
-) -> Result<()> {
-    if array.ncols() != expected {
-        return Err(EvaluationError::Shape {
-            what,
-            found: format!("[{}, {}]", array.nrows(), array.ncols()),
-            expected: format!("[n, {expected}]"),
-        });
-    }
-    Ok(())
-}
-
-/// Codes of at least one dimension.
-pub(crate) fn require_dimensions(array: &ArrayView2<'_, f32>) -> Result<()> {
-    require_rows("the list of dimensions of the codes", array.ncols(), 1)
-}
-
-/// Log variances of a magnitude of at most `limit`.
-pub(crate) fn require_variances(log_variances: &ArrayView2<'_, f32>, limit: f32) -> Result<()> {
-    for (row, values) in log_variances.rows().into_iter().enumerate() {
-        if let Some(&found) = values.iter().find(|value| value.abs() > limit) {
-            return Err(EvaluationError::Variance { row, found, limit });
-        }
-    }
-    Ok(())
+    Err(EvaluationError::Invalid(format!(
+        "pixel {pixel} of image {row} is {}, expected {expected} under the likelihood {likelihood}",
+        values[pixel]
+    )))
 }
 
 /// [`require_finite`] of images.
 pub(crate) fn require_finite_images(images: Images<'_>) -> Result<()> {
-    match images.first_non_finite() {
-        Some((row, _)) => Err(EvaluationError::NotFinite {
-            what: "the array of images",
-            row,
-        }),
-        None => Ok(()),
-    }
-}
-
-pub(crate) fn require_finite(what: &'static str, array: &ArrayView2<'_, f32>) -> Result<()> {
-    let rows = array.rows().into_iter();
-    require_all_finite(
-        what,
-        rows.map(|row| row.iter().all(|value| value.is_finite())),
-    )
-}
-
-/// Rows of which each says that it is finite.
-pub(crate) fn require_all_finite(
-    what: &'static str,
-    is_finite: impl IntoIterator<Item = bool>,
-) -> Result<()> {
-    match is_finite.into_iter().position(|is_finite| !is_finite) {
-        Some(row) => Err(EvaluationError::NotFinite { what, row }),
-        None => Ok(()),
-    }
+    let broken = images.first_non_finite();
+    broken.map_or(Ok(()), |(row, _)| {
+        Err(not_finite("the array of images", row))
+    })
 }

@@ -1,13 +1,11 @@
 //! Fréchet distance between two samples in feature space.
 
-use ndarray::{Array1, Array2, ArrayView2};
+use ndarray::{Array1, Array2, ArrayView2, s};
 use rayon::prelude::*;
 
 use crate::blocks::blocks;
-use crate::codes::mean_of_codes;
-use crate::error::{
-    EvaluationError, Result, require_columns, require_finite, require_length, require_rows,
-};
+use crate::codes::{mean_of_codes, scatter};
+use crate::error::{Result, require_array, require_length, require_rows};
 use crate::symmetric::SymmetricEigen;
 
 /// Mean and covariance of features, in f64.
@@ -25,31 +23,14 @@ impl FeatureMoments {
     /// Moments of features [n, D], summed in fixed groups of rows.
     ///
     /// # Errors
-    /// Fewer than two rows, or a value that is not finite.
+    /// Fewer than two rows, no column, or a value that is not finite.
     pub fn new(features: ArrayView2<'_, f32>) -> Result<Self> {
-        require_rows("the array of features", features.nrows(), 2)?;
-        require_finite("the array of features", &features)?;
+        require_array("the array of features", &features, 2, None)?;
         let (n, d) = features.dim();
         let mean = mean_of_codes(&features);
         let partial: Vec<Array2<f64>> = blocks(n, 512)
             .into_par_iter()
-            .map(|block| {
-                let mut sum = Array2::<f64>::zeros((d, d));
-                let mut centred = vec![0.0; d];
-                for row in block {
-                    for (c, (&f, m)) in centred.iter_mut().zip(features.row(row).iter().zip(&mean))
-                    {
-                        *c = f64::from(f) - m;
-                    }
-                    for (i, mut line) in sum.rows_mut().into_iter().enumerate() {
-                        let ci = centred[i];
-                        for (total, cj) in line.iter_mut().zip(&centred) {
-                            *total += ci * cj;
-                        }
-                    }
-                }
-                sum
-            })
+            .map(|rows| scatter(&features.slice(s![rows, ..]), &mean))
             .collect();
         let mut covariance = Array2::<f64>::zeros((d, d));
         for part in &partial {
@@ -81,19 +62,14 @@ impl FeatureMoments {
 /// # Errors
 /// Moments of different widths.
 pub fn frechet_distance(first: &FeatureMoments, second: &FeatureMoments) -> Result<f64> {
-    require_length(
-        "the second mean of features",
-        second.mean.len(),
-        first.mean.len(),
-    )?;
+    let widths = (second.mean.len(), first.mean.len());
+    require_length("the second mean of features", widths.0, widths.1)?;
     let displacement: f64 = (&first.mean - &second.mean).iter().map(|d| d * d).sum();
     let root = SymmetricEigen::new(first.covariance.view()).square_root();
     let product = root.dot(&second.covariance).dot(&root);
-    let trace_of_root: f64 = SymmetricEigen::new(product.view())
-        .values
-        .iter()
-        .map(|value| value.max(0.0).sqrt())
-        .sum();
+    let eigenvalues = SymmetricEigen::new(product.view()).values;
+    let roots = eigenvalues.iter().map(|value| value.max(0.0).sqrt());
+    let trace_of_root: f64 = roots.sum();
     let traces = first.covariance.diag().sum() + second.covariance.diag().sum();
     // Rounding can leave a trifle below zero for equal moments.
     Ok((displacement + traces - 2.0 * trace_of_root).max(0.0))
@@ -105,15 +81,17 @@ pub fn frechet_distance(first: &FeatureMoments, second: &FeatureMoments) -> Resu
 /// As [`FeatureMoments::new`] and [`frechet_distance`]; also no more rows than
 /// features, which leaves a covariance without full rank.
 pub fn frechet_distance_of(first: ArrayView2<'_, f32>, second: ArrayView2<'_, f32>) -> Result<f64> {
-    require_columns("the second array of features", &second, first.ncols())?;
+    require_length(
+        "the second array of features",
+        second.ncols(),
+        first.ncols(),
+    )?;
     for features in [&first, &second] {
-        if features.nrows() <= features.ncols() {
-            return Err(EvaluationError::TooFew {
-                what: "the array of features",
-                found: features.nrows(),
-                needed: features.ncols() + 1,
-            });
-        }
+        require_rows(
+            "the array of features",
+            features.nrows(),
+            features.ncols() + 1,
+        )?;
     }
     frechet_distance(&FeatureMoments::new(first)?, &FeatureMoments::new(second)?)
 }

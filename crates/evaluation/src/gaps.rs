@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::codes::{covariance_of_codes, mean_of_codes};
 use crate::draws::standard_normals;
-use crate::error::{EvaluationError, Result, require_columns, require_finite, require_rows};
+use crate::error::{Result, require, require_array, require_rows};
 use crate::symmetric::SymmetricEigen;
 
 /// How much of the region spanned by the codes is empty, with what chance alone
@@ -48,24 +48,20 @@ pub struct Gaps {
 /// Codes that are not 2-D, not finite, fewer than 10 or on a line; `cells` = 0;
 /// `trim` outside [0, 0.5].
 pub fn gaps(codes: ArrayView2<'_, f32>, cells: usize, trim: f64, seed: u64) -> Result<Gaps> {
-    require_columns("the array of codes", &codes, 2)?;
-    require_rows("the array of codes", codes.nrows(), 10)?;
-    require_finite("the array of codes", &codes)?;
-    if cells == 0 || !(0.0..=0.5).contains(&trim) {
-        return Err(EvaluationError::Parameter {
-            what: "the pair (cells, trim) of the gap measurement",
-            found: format!("({cells}, {trim})"),
-            expected: "at least one cell and a trim from 0 to 0.5",
-        });
-    }
+    require_array("the array of codes", &codes, 10, Some(2))?;
+    require(
+        cells > 0 && (0.0..=0.5).contains(&trim),
+        "the pair (cells, trim) of the gap measurement",
+        format_args!("({cells}, {trim})"),
+        "at least one cell and a trim from 0 to 0.5",
+    )?;
     let measured = empty_cells(codes, cells, trim)?;
     let covariance = SymmetricEigen::new(covariance_of_codes(&codes).view());
     let root = covariance.square_root();
     let mut reference = standard_normals(seed, codes.nrows(), 2);
     for mut code in reference.rows_mut() {
-        let (x, y) = (f64::from(code[0]), f64::from(code[1]));
-        code[0] = (root[[0, 0]] * x + root[[0, 1]] * y) as f32;
-        code[1] = (root[[1, 0]] * x + root[[1, 1]] * y) as f32;
+        let [x, y] = product(&root, [f64::from(code[0]), f64::from(code[1])]);
+        (code[0], code[1]) = (x as f32, y as f32);
     }
     let normal = empty_cells(reference.view(), cells, trim)?;
     let per_cell = codes.nrows() as f64 * (1.0 - trim) / measured.region_cells as f64;
@@ -74,9 +70,9 @@ pub fn gaps(codes: ArrayView2<'_, f32>, cells: usize, trim: f64, seed: u64) -> R
         cells,
         region_cells: measured.region_cells,
         region_area: measured.area,
-        empty_share: measured.empty as f64 / measured.region_cells as f64,
+        empty_share: measured.empty_share,
         uniform_reference: (-per_cell).exp(),
-        normal_reference: normal.empty as f64 / normal.region_cells as f64,
+        normal_reference: normal.empty_share,
     })
 }
 
@@ -91,7 +87,8 @@ pub fn convex_hull(points: &[[f64; 2]]) -> Vec<[f64; 2]> {
     let chain = |points: &mut dyn Iterator<Item = &[f64; 2]>| {
         let mut hull: Vec<[f64; 2]> = Vec::new();
         for &point in points {
-            while hull.len() >= 2 && turn(hull[hull.len() - 2], hull[hull.len() - 1], point) <= 0.0
+            while let [.., a, b] = hull[..]
+                && turn(a, b, point) <= 0.0
             {
                 hull.pop();
             }
@@ -107,7 +104,7 @@ pub fn convex_hull(points: &[[f64; 2]]) -> Vec<[f64; 2]> {
 
 struct EmptyCells {
     region_cells: usize,
-    empty: usize,
+    empty_share: f64,
     area: f64,
 }
 
@@ -115,13 +112,9 @@ fn empty_cells(codes: ArrayView2<'_, f32>, cells: usize, trim: f64) -> Result<Em
     let kept = central_codes(&codes, trim)?;
     let hull = convex_hull(&kept);
     require_rows("the convex hull of the central codes", hull.len(), 3)?;
-    let area = 0.5
-        * (0..hull.len())
-            .map(|i| {
-                let (a, b) = (hull[i], hull[(i + 1) % hull.len()]);
-                a[0] * b[1] - a[1] * b[0]
-            })
-            .sum::<f64>();
+    let corners = || hull.iter().copied();
+    let edges = || corners().zip(corners().cycle().skip(1));
+    let twice_the_area: f64 = edges().map(|(a, b)| a[0] * b[1] - a[1] * b[0]).sum();
     let low = [0, 1].map(|axis| hull.iter().map(|p| p[axis]).fold(f64::MAX, f64::min));
     let high = [0, 1].map(|axis| hull.iter().map(|p| p[axis]).fold(f64::MIN, f64::max));
     let step = [0, 1].map(|axis| (high[axis] - low[axis]) / cells as f64);
@@ -137,18 +130,16 @@ fn empty_cells(codes: ArrayView2<'_, f32>, cells: usize, trim: f64) -> Result<Em
             low[0] + (i as f64 + 0.5) * step[0],
             low[1] + (j as f64 + 0.5) * step[1],
         ];
-        let inside =
-            (0..hull.len()).all(|k| turn(hull[k], hull[(k + 1) % hull.len()], centre) >= 0.0);
-        if inside {
+        if edges().all(|(a, b)| turn(a, b, centre) >= 0.0) {
             region_cells += 1;
-            empty += usize::from(!full);
+            empty += u32::from(!full);
         }
     }
     require_rows("the region of the codes, in cells,", region_cells, 1)?;
     Ok(EmptyCells {
         region_cells,
-        empty,
-        area,
+        empty_share: f64::from(empty) / region_cells as f64,
+        area: 0.5 * twice_the_area,
     })
 }
 
@@ -156,21 +147,19 @@ fn central_codes(codes: &ArrayView2<'_, f32>, trim: f64) -> Result<Vec<[f64; 2]>
     let mean = mean_of_codes(codes);
     let whitening =
         SymmetricEigen::new(covariance_of_codes(codes).view()).inverse_square_root("the codes")?;
-    let mut points: Vec<(f64, [f64; 2])> = codes
-        .rows()
-        .into_iter()
-        .map(|code| {
-            let point = [f64::from(code[0]), f64::from(code[1])];
-            let (x, y) = (point[0] - mean[0], point[1] - mean[1]);
-            let distance = (0..2)
-                .map(|i| (whitening[[i, 0]] * x + whitening[[i, 1]] * y).powi(2))
-                .sum();
-            (distance, point)
-        })
-        .collect();
+    let points = codes.rows().into_iter().map(|code| {
+        let point = [f64::from(code[0]), f64::from(code[1])];
+        let [x, y] = product(&whitening, [point[0] - mean[0], point[1] - mean[1]]);
+        (x.powi(2) + y.powi(2), point)
+    });
+    let mut points: Vec<(f64, [f64; 2])> = points.collect();
     points.sort_by(|a, b| a.0.total_cmp(&b.0));
     let kept = (points.len() as f64 * (1.0 - trim)).round() as usize;
     Ok(points[..kept].iter().map(|(_, point)| *point).collect())
+}
+
+fn product(matrix: &Array2<f64>, [x, y]: [f64; 2]) -> [f64; 2] {
+    [0, 1].map(|row| matrix[[row, 0]] * x + matrix[[row, 1]] * y)
 }
 
 fn turn(a: [f64; 2], b: [f64; 2], c: [f64; 2]) -> f64 {

@@ -2,7 +2,7 @@
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, s};
 
-use crate::error::{EvaluationError, Result, require_length};
+use crate::error::{Result, require, require_length};
 use crate::stretch::DecoderNetwork;
 
 /// A path between two codes.
@@ -55,13 +55,7 @@ pub fn geodesic(
     segments: usize,
 ) -> Result<Geodesic> {
     require_length("the code at the end of a path", to.len(), from.len())?;
-    if segments < 2 {
-        return Err(EvaluationError::Parameter {
-            what: "segments of a path",
-            found: segments.to_string(),
-            expected: "at least 2",
-        });
-    }
+    require(segments > 1, "segments of a path", segments, "at least 2")?;
     let straight = Array2::from_shape_fn((segments + 1, from.len()), |(row, j)| {
         let share = row as f64 / segments as f64;
         from[j] + share * (to[j] - from[j])
@@ -80,10 +74,10 @@ pub fn geodesic(
                 continue;
             };
             let mut codes = at.codes.clone();
-            let steps = step.into_shape_with_order((segments - 1, latent));
-            let steps = steps.expect("a step for each inner code");
-            let mut inner = codes.slice_mut(s![1..segments, ..]);
-            inner -= &steps;
+            let inner = codes.slice_mut(s![1..segments, ..]);
+            for (code, step) in inner.into_iter().zip(step) {
+                *code -= step;
+            }
             let next = Place::of(decoder, codes)?;
             if next.energy < at.energy {
                 saved = 1.0 - next.energy / at.energy;
@@ -97,14 +91,10 @@ pub fn geodesic(
             break;
         }
     }
-    let shortest = at.path();
+    // Constant speed has least energy, not always least length.
+    let shorter = Some(at.path()).filter(|path| path.length <= straight.length);
     Ok(Geodesic {
-        // Constant speed has least energy, not always least length.
-        shortest: if shortest.length <= straight.length {
-            shortest
-        } else {
-            straight.clone()
-        },
+        shortest: shorter.unwrap_or_else(|| straight.clone()),
         straight,
     })
 }
@@ -143,26 +133,20 @@ impl Place {
         let inner = self.codes.nrows() - 2;
         let mut matrix = Array2::zeros((inner * latent, inner * latent));
         let mut slope = Array1::zeros(inner * latent);
+        let at = |i: usize| i * latent..(i + 1) * latent;
         for i in 0..inner {
-            let block = i * latent..(i + 1) * latent;
             let own = &self.jacobians[i + 1];
-            matrix
-                .slice_mut(s![block.clone(), block.clone()])
-                .assign(&(own.dot(&own.t()) * 2.0));
+            let twice = own.dot(&own.t()) * 2.0;
+            matrix.slice_mut(s![at(i), at(i)]).assign(&twice);
             if i + 1 < inner {
-                let next = (i + 1) * latent..(i + 2) * latent;
                 let across = -own.dot(&self.jacobians[i + 2].t());
-                matrix
-                    .slice_mut(s![block.clone(), next.clone()])
-                    .assign(&across);
-                matrix
-                    .slice_mut(s![next, block.clone()])
-                    .assign(&across.t());
+                matrix.slice_mut(s![at(i), at(i + 1)]).assign(&across);
+                matrix.slice_mut(s![at(i + 1), at(i)]).assign(&across.t());
             }
             let image = |row: usize| self.images.row(row);
             // r_{i−1} − r_i.
             let bend = &image(i + 1) * 2.0 - image(i) - image(i + 2);
-            slope.slice_mut(s![block]).assign(&own.dot(&bend));
+            slope.slice_mut(s![at(i)]).assign(&own.dot(&bend));
         }
         (matrix, slope)
     }
@@ -216,9 +200,8 @@ fn solved(
         x[i] = (x[i] - sum) / lower[[i, i]];
     }
     for i in (0..n).rev() {
-        let sum: f64 = (i + 1..n.min(i + band + 1))
-            .map(|k| lower[[k, i]] * x[k])
-            .sum();
+        let above = i + 1..n.min(i + band + 1);
+        let sum: f64 = above.map(|k| lower[[k, i]] * x[k]).sum();
         x[i] = (x[i] - sum) / lower[[i, i]];
     }
     Some(x)

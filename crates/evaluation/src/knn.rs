@@ -1,12 +1,12 @@
 //! Nearest neighbours of codes, and how well they tell classes apart.
 
+use std::ops::Range;
+
 use ndarray::ArrayView2;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::error::{
-    EvaluationError, Result, require_columns, require_finite, require_length, require_rows,
-};
+use crate::error::{Result, require, require_array, require_length};
 
 /// A k-d tree over points [n, L]: exact nearest neighbours, fast for the few
 /// dimensions codes have, correct for any.
@@ -17,11 +17,11 @@ use crate::error::{
 #[derive(Debug, Clone)]
 pub struct NearestNeighbours {
     dimensions: usize,
-    /// Coordinates, permuted so that every node owns a contiguous range.
+    /// Coordinates, permuted so that every leaf owns a contiguous range.
     points: Vec<f64>,
     /// Original index of each permuted point.
     indices: Vec<u32>,
-    nodes: Vec<Node>,
+    root: Node,
 }
 
 /// A neighbour found.
@@ -35,15 +35,12 @@ pub struct Neighbour {
 
 #[derive(Debug, Clone)]
 enum Node {
-    Leaf {
-        start: usize,
-        end: usize,
-    },
+    Leaf(Range<usize>),
     Split {
         axis: usize,
         value: f64,
-        left: usize,
-        right: usize,
+        /// Below `value`, and not below it.
+        halves: Box<[Node; 2]>,
     },
 }
 
@@ -53,27 +50,17 @@ impl NearestNeighbours {
     /// Builds the tree over points [n, L].
     ///
     /// # Errors
-    /// No points, or one that is not finite.
+    /// No points or none of any dimension, or one that is not finite.
     pub fn new(points: ArrayView2<'_, f32>) -> Result<Self> {
-        require_rows("the array of reference codes", points.nrows(), 1)?;
-        require_finite("the array of reference codes", &points)?;
-        let dimensions = points.ncols();
-        let coordinates: Vec<f64> = points.iter().map(|&v| f64::from(v)).collect();
+        require_array("the array of reference codes", &points, 1, None)?;
         let mut indices: Vec<u32> = (0..points.nrows() as u32).collect();
-        let mut nodes = Vec::new();
-        build(&coordinates, dimensions, &mut indices, 0, &mut nodes);
-        let permuted = indices
-            .iter()
-            .flat_map(|&i| {
-                let from = i as usize * dimensions;
-                coordinates[from..from + dimensions].iter().copied()
-            })
-            .collect();
+        let root = build(&points, &mut indices, 0);
+        let permuted = indices.iter().flat_map(|&index| points.row(index as usize));
         Ok(Self {
-            dimensions,
-            points: permuted,
+            dimensions: points.ncols(),
+            points: permuted.map(|&v| f64::from(v)).collect(),
             indices,
-            nodes,
+            root,
         })
     }
 
@@ -103,7 +90,7 @@ impl NearestNeighbours {
         let mut found = Vec::with_capacity(k + 1);
         if k > 0 {
             let mut offsets = vec![0.0; self.dimensions];
-            self.descend(0, query, k, 0.0, &mut offsets, &mut found);
+            self.descend(&self.root, query, k, 0.0, &mut offsets, &mut found);
         }
         found
     }
@@ -112,44 +99,34 @@ impl NearestNeighbours {
     /// over axes of `offsets`.
     fn descend(
         &self,
-        node: usize,
+        node: &Node,
         query: &[f64],
         k: usize,
         gap: f64,
         offsets: &mut [f64],
         found: &mut Vec<Neighbour>,
     ) {
-        match self.nodes[node] {
-            Node::Leaf { start, end } => {
-                for position in start..end {
-                    let point = &self.points[position * self.dimensions..][..self.dimensions];
-                    let squared_distance = query
-                        .iter()
-                        .zip(point)
-                        .map(|(a, b)| (a - b) * (a - b))
-                        .sum();
-                    insert(
-                        found,
-                        k,
-                        Neighbour {
-                            squared_distance,
-                            index: self.indices[position] as usize,
-                        },
-                    );
+        match node {
+            Node::Leaf(range) => {
+                let points = &self.points[range.start * self.dimensions..];
+                let points = points.chunks_exact(self.dimensions);
+                for (point, &index) in points.zip(&self.indices[range.clone()]) {
+                    let differences = query.iter().zip(point).map(|(a, b)| a - b);
+                    let candidate = Neighbour {
+                        squared_distance: differences.map(|d| d * d).sum(),
+                        index: index as usize,
+                    };
+                    insert(found, k, candidate);
                 }
             }
-            Node::Split {
+            &Node::Split {
                 axis,
                 value,
-                left,
-                right,
+                ref halves,
             } => {
                 let offset = query[axis] - value;
-                let (near, far) = if offset < 0.0 {
-                    (left, right)
-                } else {
-                    (right, left)
-                };
+                let is_upper = usize::from(offset >= 0.0);
+                let (near, far) = (&halves[is_upper], &halves[1 - is_upper]);
                 self.descend(near, query, k, gap, offsets, found);
                 let previous = offsets[axis];
                 let far_gap = gap - previous + offset * offset;
@@ -189,8 +166,8 @@ pub struct NeighbourAccuracy {
 /// pixel space beside it.
 ///
 /// # Errors
-/// Arrays and labels that do not fit, codes that are not finite, no codes, or a
-/// k of 0 or above n.
+/// Arrays and labels that do not fit, codes that are not finite or of no
+/// dimension, no codes, or a k of 0 or above n.
 pub fn knn_accuracy(
     reference: ArrayView2<'_, f32>,
     reference_labels: &[u32],
@@ -198,25 +175,18 @@ pub fn knn_accuracy(
     query_labels: &[u32],
     ks: &[usize],
 ) -> Result<Vec<NeighbourAccuracy>> {
-    require_length(
-        "the list of reference labels",
-        reference_labels.len(),
-        reference.nrows(),
-    )?;
-    require_length(
-        "the list of query labels",
-        query_labels.len(),
-        queries.nrows(),
-    )?;
-    require_rows("the array of query codes", queries.nrows(), 1)?;
-    require_columns("the array of query codes", &queries, reference.ncols())?;
-    require_finite("the array of query codes", &queries)?;
-    if let Some(k) = ks.iter().find(|&&k| k == 0 || k > reference.nrows()) {
-        return Err(EvaluationError::Parameter {
-            what: "k of the nearest neighbours",
-            found: k.to_string(),
-            expected: "at least 1 and at most the number of reference codes",
-        });
+    for (what, labels, codes) in [
+        ("the list of reference labels", reference_labels, &reference),
+        ("the list of query labels", query_labels, &queries),
+    ] {
+        require_length(what, labels.len(), codes.nrows())?;
+    }
+    let columns = Some(reference.ncols());
+    require_array("the array of query codes", &queries, 1, columns)?;
+    for &k in ks {
+        let expected = "at least 1 and at most the number of reference codes";
+        let fits = (1..=reference.nrows()).contains(&k);
+        require(fits, "k of the nearest neighbours", k, expected)?;
     }
     let largest = ks.iter().copied().max().unwrap_or(0);
     let tree = NearestNeighbours::new(reference)?;
@@ -225,33 +195,26 @@ pub fn knn_accuracy(
         .with_min_len(64)
         .map(|row| {
             let query: Vec<f64> = queries.row(row).iter().map(|&v| f64::from(v)).collect();
-            let classes: Vec<u32> = tree
-                .nearest(&query, largest)
-                .iter()
-                .map(|neighbour| reference_labels[neighbour.index])
-                .collect();
-            ks.iter()
-                .map(|&k| vote(&classes[..k]) == Some(query_labels[row]))
-                .collect()
+            let nearest = tree.nearest(&query, largest).into_iter();
+            let classes: Vec<u32> = nearest.map(|found| reference_labels[found.index]).collect();
+            let is_own = |&k: &usize| vote(&classes[..k]) == Some(query_labels[row]);
+            ks.iter().map(is_own).collect()
         })
         .collect();
     let n = queries.nrows() as f64;
-    Ok(ks
-        .iter()
-        .enumerate()
-        .map(|(i, &k)| {
-            let accuracy = correct.iter().filter(|row| row[i]).count() as f64 / n;
-            NeighbourAccuracy {
-                k,
-                accuracy,
-                standard_error: (accuracy * (1.0 - accuracy) / n).sqrt(),
-            }
-        })
-        .collect())
+    let accuracy_of = |(i, &k): (usize, &usize)| {
+        let accuracy = correct.iter().filter(|row| row[i]).count() as f64 / n;
+        NeighbourAccuracy {
+            k,
+            accuracy,
+            standard_error: (accuracy * (1.0 - accuracy) / n).sqrt(),
+        }
+    };
+    Ok(ks.iter().enumerate().map(accuracy_of).collect())
 }
 
 /// Keeps the k smallest (distance, index) in ascending order.
-pub(crate) fn insert(found: &mut Vec<Neighbour>, k: usize, candidate: Neighbour) {
+fn insert(found: &mut Vec<Neighbour>, k: usize, candidate: Neighbour) {
     let before = |a: &Neighbour, b: &Neighbour| {
         (a.squared_distance, a.index) < (b.squared_distance, b.index)
     };
@@ -275,53 +238,35 @@ fn vote(nearest_first: &[u32]) -> Option<u32> {
 }
 
 /// Builds the node over `indices`, whose first element is point `start` of the
-/// permutation; returns its number.
-fn build(
-    points: &[f64],
-    dimensions: usize,
-    indices: &mut [u32],
-    start: usize,
-    nodes: &mut Vec<Node>,
-) -> usize {
-    let number = nodes.len();
-    nodes.push(Node::Leaf {
-        start,
-        end: start + indices.len(),
-    });
-    if indices.len() <= LEAF {
-        return number;
-    }
-    let at = |index: u32, axis: usize| points[index as usize * dimensions + axis];
-    let mut widest = (0, 0.0);
-    for axis in 0..dimensions {
-        let (low, high) = indices
-            .iter()
-            .fold((f64::MAX, f64::MIN), |(low, high), &i| {
-                (low.min(at(i, axis)), high.max(at(i, axis)))
-            });
-        if high - low > widest.1 {
-            widest = (axis, high - low);
-        }
-    }
-    let (axis, width) = widest;
-    if width == 0.0 {
-        return number; // all points equal: nothing separates them
-    }
+/// permutation.
+fn build(points: &ArrayView2<'_, f32>, indices: &mut [u32], start: usize) -> Node {
+    let at = |index: u32, axis: usize| f64::from(points[[index as usize, axis]]);
+    let width = |axis: usize| {
+        let values = indices.iter().map(|&index| at(index, axis));
+        values.clone().fold(f64::MIN, f64::max) - values.fold(f64::MAX, f64::min)
+    };
+    let widths = (0..points.ncols()).map(|axis| (width(axis), axis));
+    let widest = widths.max_by(|a, b| a.0.total_cmp(&b.0));
+    // Equal points are a leaf of any size: nothing separates them.
+    let widest = widest.filter(|&(width, _)| width > 0.0 && indices.len() > LEAF);
+    let Some((_, axis)) = widest else {
+        return Node::Leaf(start..start + indices.len());
+    };
     let middle = indices.len() / 2;
     indices.select_nth_unstable_by(middle, |&a, &b| {
         at(a, axis).total_cmp(&at(b, axis)).then(a.cmp(&b))
     });
     let value = at(indices[middle], axis);
     let (lower, upper) = indices.split_at_mut(middle);
-    let left = build(points, dimensions, lower, start, nodes);
-    let right = build(points, dimensions, upper, start + middle, nodes);
-    nodes[number] = Node::Split {
+    let upper_start = start + middle;
+    Node::Split {
         axis,
         value,
-        left,
-        right,
-    };
-    number
+        halves: Box::new([
+            build(points, lower, start),
+            build(points, upper, upper_start),
+        ]),
+    }
 }
 
 #[cfg(test)]

@@ -12,11 +12,11 @@
 //! of the data set, and is over-confident about decoded images that resemble
 //! none. Put q(z)/p(z) beside the confidence before reading it as quality.
 
-use ndarray::{ArrayView2, s};
+use ndarray::{ArrayView2, Axis};
 use serde::{Deserialize, Serialize};
 
 use crate::classifier::likeliest;
-use crate::error::{EvaluationError, Result, require_finite, require_length, require_rows};
+use crate::error::{Result, require, require_finite, require_labels, require_rows, require_shape};
 
 /// Rows and columns of a lattice of decoded images.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,7 +48,9 @@ pub struct ClassMap {
     pub classes: Vec<u32>,
     /// Its probability.
     pub confidence: Vec<f32>,
-    /// Share of tiles of each class; sums to 1.
+    /// Share of tiles of each class; sums to 1. Times the area of the window
+    /// drawn it is a second definition of "the area of a class", from what the
+    /// decoder draws instead of where codes lie.
     pub class_share: Vec<f64>,
     /// Share a class needs to count as a kind of object on the map.
     pub minimum_share: f64,
@@ -86,26 +88,20 @@ pub fn class_map(
     shape: LatticeShape,
     minimum_share: f64,
 ) -> Result<ClassMap> {
-    require_tiles("the array of class probabilities", &probabilities, shape)?;
-    if !(0.0..=1.0).contains(&minimum_share) {
-        return Err(EvaluationError::Parameter {
-            what: "the minimum share of a kind",
-            found: minimum_share.to_string(),
-            expected: "a number from 0 to 1",
-        });
-    }
+    let what = "the array of class probabilities";
+    require_tiles(what, &probabilities, shape)?;
+    require(
+        (0.0..=1.0).contains(&minimum_share),
+        "the minimum share of a kind",
+        minimum_share,
+        "a number from 0 to 1",
+    )?;
     let class_count = probabilities.ncols();
-    if class_count == 0 {
-        return Err(EvaluationError::Shape {
-            what: "the array of class probabilities",
-            found: format!("{class_count} classes wide"),
-            expected: "at least one class".to_owned(),
-        });
-    }
+    let width = format_args!("{class_count} classes wide");
+    require_shape(class_count > 0, what, width, "at least one class")?;
     let n = shape.len() as f64;
     let mut classes = Vec::with_capacity(shape.len());
     let mut confidence = Vec::with_capacity(shape.len());
-    let mut counts = vec![0usize; class_count];
     let mut marginal = vec![0.0f64; class_count];
     let mut conditional_entropy = 0.0;
     for row in probabilities.rows() {
@@ -114,19 +110,17 @@ pub fn class_map(
             *share += f64::from(p) / n;
         }
         conditional_entropy += entropy_bits(row.iter().map(|&p| f64::from(p))) / n;
-        counts[best] += 1;
         classes.push(best as u32);
         confidence.push(row[best]);
     }
+    let counts = class_counts(&classes, class_count);
     let class_share: Vec<f64> = counts.iter().map(|&c| c as f64 / n).collect();
+    let shown = class_share.iter().copied().filter(|share| *share > 0.0);
     // E KL(p(y|x) ‖ p(y)) = H(y) − E H(y|x), with p(y) the mean answer.
     let information = entropy_bits(marginal.iter().copied()) - conditional_entropy;
     Ok(ClassMap {
         shape,
-        kinds: class_share
-            .iter()
-            .filter(|&&share| share > 0.0 && share >= minimum_share)
-            .count(),
+        kinds: shown.filter(|share| *share >= minimum_share).count(),
         minimum_share,
         class_entropy: entropy_bits(class_share.iter().copied()),
         conditional_entropy,
@@ -150,34 +144,22 @@ pub fn connected_regions(
     shape: LatticeShape,
     class_count: usize,
 ) -> Result<Vec<usize>> {
-    require_length("the list of classes", classes.len(), shape.len())?;
-    require_classes(classes, class_count)?;
-    let mut regions = vec![0usize; class_count];
-    let mut seen = vec![false; classes.len()];
-    let mut pending = Vec::new();
-    for start in 0..classes.len() {
-        if seen[start] {
-            continue;
+    require_labels("the list of classes", classes, shape.len(), class_count)?;
+    let mut regions = class_counts(classes, class_count);
+    // Every tile is a region until it is joined to a neighbour's: a forest of
+    // disjoint sets, each named by the tile at its root.
+    let mut parents: Vec<usize> = (0..classes.len()).collect();
+    let root = |parents: &mut [usize], mut tile: usize| {
+        while parents[tile] != tile {
+            parents[tile] = parents[parents[tile]];
+            tile = parents[tile];
         }
-        let class = classes[start];
-        regions[class as usize] += 1;
-        seen[start] = true;
-        pending.push(start);
-        while let Some(tile) = pending.pop() {
-            let (row, column) = (tile / shape.columns, tile % shape.columns);
-            let neighbours = [
-                (row > 0).then(|| tile - shape.columns),
-                (row + 1 < shape.rows).then(|| tile + shape.columns),
-                (column > 0).then(|| tile - 1),
-                (column + 1 < shape.columns).then(|| tile + 1),
-            ];
-            for next in neighbours.into_iter().flatten() {
-                if !seen[next] && classes[next] == class {
-                    seen[next] = true;
-                    pending.push(next);
-                }
-            }
-        }
+        tile
+    };
+    for (a, b) in neighbour_pairs(shape).filter(|&(a, b)| classes[a] == classes[b]) {
+        let roots = (root(&mut parents, a), root(&mut parents, b));
+        regions[classes[a] as usize] -= usize::from(roots.0 != roots.1);
+        parents[roots.1] = roots.0;
     }
     Ok(regions)
 }
@@ -214,7 +196,7 @@ pub fn neighbour_change(
     shape: LatticeShape,
 ) -> Result<NeighbourChange> {
     require_tiles("the array of decoded images", &images, shape)?;
-    patch_change(images, shape, (0, 0), shape)
+    change_of(images, shape)
 }
 
 /// Change between neighbouring tiles of the patch of `side` × `side` tiles in
@@ -229,19 +211,15 @@ pub fn centre_change(
     side: usize,
 ) -> Result<NeighbourChange> {
     require_tiles("the array of decoded images", &images, shape)?;
-    if side > shape.rows.min(shape.columns) {
-        return Err(EvaluationError::Parameter {
-            what: "the side of the centre patch",
-            found: side.to_string(),
-            expected: "at most the lattice's smaller side",
-        });
-    }
-    let corner = ((shape.rows - side) / 2, (shape.columns - side) / 2);
-    let patch = LatticeShape {
-        rows: side,
-        columns: side,
-    };
-    patch_change(images, shape, corner, patch)
+    let fits = side <= shape.rows.min(shape.columns);
+    let expected = "at most the lattice's smaller side";
+    require(fits, "the side of the centre patch", side, expected)?;
+    let (top, left) = ((shape.rows - side) / 2, (shape.columns - side) / 2);
+    let rows = top..top + side;
+    let tiles = rows.flat_map(|row| (0..side).map(move |i| row * shape.columns + left + i));
+    let patch = images.select(Axis(0), &tiles.collect::<Vec<usize>>());
+    let (rows, columns) = (side, side);
+    change_of(patch.view(), LatticeShape { rows, columns })
 }
 
 /// Mean distance of each tile to its neighbours, in the lattice's order: the
@@ -261,68 +239,40 @@ pub fn change_field(images: ArrayView2<'_, f32>, shape: LatticeShape) -> Result<
             sums[tile].1 += 1;
         }
     }
-    Ok(sums
-        .into_iter()
-        .map(|(sum, count)| sum / count as f64)
-        .collect())
+    let means = sums.into_iter().map(|(sum, count)| sum / count as f64);
+    Ok(means.collect())
 }
 
 /// Entropy in bits of a distribution that sums to one.
 pub(crate) fn entropy_bits(probabilities: impl Iterator<Item = f64>) -> f64 {
-    let sum: f64 = probabilities
-        .filter(|p| *p > 0.0)
-        .map(|p| p * p.log2())
-        .sum();
+    let positive = probabilities.filter(|p| *p > 0.0);
+    let sum: f64 = positive.map(|p| p * p.log2()).sum();
     // −0 and rounding below zero both print badly.
     (-sum).max(0.0)
 }
 
-pub(crate) fn require_classes(classes: &[u32], class_count: usize) -> Result<()> {
-    match classes.iter().find(|&&c| c as usize >= class_count) {
-        Some(class) => Err(EvaluationError::Shape {
-            what: "the list of classes",
-            found: format!("holding class {class}"),
-            expected: format!("classes below {class_count}"),
-        }),
-        None => Ok(()),
+/// Number of tiles of each class.
+fn class_counts(classes: &[u32], class_count: usize) -> Vec<usize> {
+    let mut counts = vec![0; class_count];
+    for &class in classes {
+        counts[class as usize] += 1;
     }
+    counts
 }
 
-fn patch_change(
-    images: ArrayView2<'_, f32>,
-    shape: LatticeShape,
-    corner: (usize, usize),
-    patch: LatticeShape,
-) -> Result<NeighbourChange> {
-    let mut change = NeighbourChange {
-        pairs: 0,
-        mean_distance: 0.0,
-        largest_distance: 0.0,
-        mean_absolute_change: 0.0,
-        largest_absolute_change: 0.0,
-    };
-    let place = |tile: usize| {
-        let (row, column) = (tile / patch.columns, tile % patch.columns);
-        (corner.0 + row) * shape.columns + corner.1 + column
-    };
-    for (a, b) in neighbour_pairs(patch) {
-        let (distance, absolute) = image_difference(&images, place(a), place(b));
-        change.pairs += 1;
-        change.mean_distance += distance;
-        change.mean_absolute_change += absolute;
-        change.largest_distance = change.largest_distance.max(distance);
-        change.largest_absolute_change = change.largest_absolute_change.max(absolute);
-    }
-    if change.pairs == 0 {
-        return Err(EvaluationError::TooFew {
-            what: "the lattice",
-            found: patch.len(),
-            needed: 2,
-        });
-    }
-    change.mean_distance /= change.pairs as f64;
-    change.mean_absolute_change /= change.pairs as f64;
-    Ok(change)
+fn change_of(images: ArrayView2<'_, f32>, shape: LatticeShape) -> Result<NeighbourChange> {
+    require_rows("the lattice", shape.len(), 2)?;
+    let changes = neighbour_pairs(shape).map(|(a, b)| image_difference(&images, a, b));
+    let (distances, absolute): (Vec<f64>, Vec<f64>) = changes.unzip();
+    let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
+    let largest = |values: &[f64]| values.iter().copied().fold(0.0, f64::max);
+    Ok(NeighbourChange {
+        pairs: distances.len(),
+        mean_distance: mean(&distances),
+        largest_distance: largest(&distances),
+        mean_absolute_change: mean(&absolute),
+        largest_absolute_change: largest(&absolute),
+    })
 }
 
 fn neighbour_pairs(shape: LatticeShape) -> impl Iterator<Item = (usize, usize)> {
@@ -336,7 +286,7 @@ fn neighbour_pairs(shape: LatticeShape) -> impl Iterator<Item = (usize, usize)> 
 
 fn image_difference(images: &ArrayView2<'_, f32>, a: usize, b: usize) -> (f64, f64) {
     let (mut squares, mut absolute) = (0.0f64, 0.0f64);
-    for (x, y) in images.slice(s![a, ..]).iter().zip(images.slice(s![b, ..])) {
+    for (x, y) in images.row(a).iter().zip(images.row(b)) {
         let difference = f64::from(*x) - f64::from(*y);
         squares += difference * difference;
         absolute += difference.abs();
@@ -345,29 +295,16 @@ fn image_difference(images: &ArrayView2<'_, f32>, a: usize, b: usize) -> (f64, f
 }
 
 fn boundary_share(classes: &[u32], shape: LatticeShape) -> Option<f64> {
-    let (mut pairs, mut differing) = (0usize, 0usize);
-    for (a, b) in neighbour_pairs(shape) {
-        pairs += 1;
-        differing += usize::from(classes[a] != classes[b]);
-    }
-    (pairs > 0).then(|| differing as f64 / pairs as f64)
+    let pairs = neighbour_pairs(shape).count();
+    let differing = neighbour_pairs(shape).filter(|&(a, b)| classes[a] != classes[b]);
+    (pairs > 0).then(|| differing.count() as f64 / pairs as f64)
 }
 
-fn require_tiles(
-    what: &'static str,
-    array: &ArrayView2<'_, f32>,
-    shape: LatticeShape,
-) -> Result<()> {
-    if array.nrows() != shape.len() || shape.is_empty() {
-        return Err(EvaluationError::Shape {
-            what,
-            found: format!("[{}, {}]", array.nrows(), array.ncols()),
-            expected: format!(
-                "one row for each of the {} × {} tiles",
-                shape.rows, shape.columns
-            ),
-        });
-    }
+fn require_tiles(what: &str, array: &ArrayView2<'_, f32>, shape: LatticeShape) -> Result<()> {
+    let (n, LatticeShape { rows, columns }) = (array.nrows(), shape);
+    let found = format!("[{n}, {}]", array.ncols());
+    let expected = format!("one row for each of the {rows} × {columns} tiles");
+    require_shape(n == shape.len() && n > 0, what, found, expected)?;
     require_finite(what, array)
 }
 
@@ -402,6 +339,18 @@ mod tests {
         assert_eq!(map.regions, vec![2, 2, 1, 0, 0]);
         // Of 17 pairs, 7 join equal classes.
         assert!((map.boundary_share.unwrap() - 10.0 / 17.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn the_shares_of_classes_count_tiles() {
+        let shape = LatticeShape {
+            rows: 2,
+            columns: 2,
+        };
+        let map = class_map(one_hot(&[0, 1, 1, 1], 3).view(), shape, 0.0).unwrap();
+        let areas: Vec<f64> = map.class_share.iter().map(|share| 0.64 * share).collect();
+        assert!((areas[1] - 0.48).abs() < 1e-12);
+        assert_eq!(areas[2], 0.0);
     }
 
     #[test]

@@ -1,12 +1,12 @@
 //! Maximum mean discrepancy between two samples.
 
-use ndarray::{ArrayView2, Axis, concatenate};
+use ndarray::{ArrayView2, Axis};
 use rand::seq::SliceRandom;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::draws::{permutation_rng, standard_normals};
-use crate::error::{Result, require_columns, require_dimensions, require_finite, require_rows};
+use crate::error::{Result, require_array, require_length};
 use crate::statistics::{sorted, sorted_quantile};
 
 /// Scales of the kernel, in units of 2L.
@@ -44,21 +44,13 @@ pub struct Discrepancy {
 /// Fewer than two rows in a sample, different widths, or values that are not
 /// finite.
 pub fn mmd_squared(x: ArrayView2<'_, f32>, y: ArrayView2<'_, f32>) -> Result<f64> {
-    require_rows("the first sample", x.nrows(), 2)?;
-    require_rows("the second sample", y.nrows(), 2)?;
-    require_columns("the second sample", &y, x.ncols())?;
-    require_dimensions(&x)?;
-    require_finite("the first sample", &x)?;
-    require_finite("the second sample", &y)?;
+    require_array("the first sample", &x, 2, None)?;
+    require_array("the second sample", &y, 2, Some(x.ncols()))?;
     let (n, m) = (x.nrows() as f64, y.nrows() as f64);
     let (x, y) = (axis_major(&x), axis_major(&y));
-    let within_x = kernel_sum(&x, &x, true);
-    let within_y = kernel_sum(&y, &y, true);
+    let within = |x: &[Vec<f64>], n: f64| 2.0 * kernel_sum(x, x, true) / (n * (n - 1.0));
     let between = kernel_sum(&x, &y, false);
-    Ok(
-        2.0 * within_x / (n * (n - 1.0)) + 2.0 * within_y / (m * (m - 1.0))
-            - 2.0 * between / (n * m),
-    )
+    Ok(within(&x, n) + within(&y, m) - 2.0 * between / (n * m))
 }
 
 /// MMD² between codes [n, L] and n draws of the prior N(0, I), with the null
@@ -107,17 +99,13 @@ pub fn mmd_permutation_test(
     permutations: usize,
     seed: u64,
 ) -> Result<Discrepancy> {
-    crate::error::require_length("the second sample", y.nrows(), x.nrows())?;
+    require_length("the second sample", y.nrows(), x.nrows())?;
     let observed = mmd_squared(x, y)?;
     let n = x.nrows();
-    // Widths were compared by mmd_squared; the views are standard or not alike.
-    let pooled =
-        concatenate(Axis(0), &[x, y]).map_err(|error| crate::error::EvaluationError::Shape {
-            what: "the second sample",
-            found: error.to_string(),
-            expected: format!("[{n}, {}]", x.ncols()),
-        })?;
-    let rows = axis_major(&pooled.view());
+    let mut rows = axis_major(&x);
+    for (pooled, second) in rows.iter_mut().zip(axis_major(&y)) {
+        pooled.extend(second);
+    }
     let total = 2 * n;
     let kernels: Vec<Vec<f64>> = (0..total)
         .into_par_iter()
@@ -136,12 +124,10 @@ pub fn mmd_permutation_test(
             order.shuffle(&mut permutation_rng(seed, permutation as u64));
             let mut sign = vec![-1.0; total];
             order[..n].iter().for_each(|&i| sign[i] = 1.0);
+            let signed = |row: &[f64]| row.iter().zip(&sign).map(|(k, sj)| k * sj).sum::<f64>();
+            let rows = kernels.iter().zip(&sign);
             // s = within₁ + within₂ − 2·between, all = within₁ + within₂ + 2·between.
-            let s: f64 = kernels
-                .iter()
-                .zip(&sign)
-                .map(|(row, si)| si * row.iter().zip(&sign).map(|(k, sj)| k * sj).sum::<f64>())
-                .sum();
+            let s: f64 = rows.map(|(row, si)| si * signed(row)).sum();
             let (within, between) = (0.5 * (all + s), 0.25 * (all - s));
             let n = n as f64;
             within / (n * (n - 1.0)) - 2.0 * between / (n * n)
@@ -162,10 +148,8 @@ fn discrepancy(mmd: f64, null: Vec<f64>, n: usize) -> Discrepancy {
 
 /// Coordinates by axis: the inner loop then runs over rows without a stride.
 fn axis_major(sample: &ArrayView2<'_, f32>) -> Vec<Vec<f64>> {
-    sample
-        .columns()
-        .into_iter()
-        .map(|axis| axis.iter().map(|&v| f64::from(v)).collect())
+    let axes = sample.columns().into_iter();
+    axes.map(|axis| axis.iter().map(|&v| f64::from(v)).collect())
         .collect()
 }
 

@@ -1,13 +1,15 @@
 //! How many posteriors meet at a code, by distance from the origin.
 
-use ndarray::ArrayView2;
+use std::f64::consts::TAU;
+
+use ndarray::{Array1, ArrayView2, array};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::aggregate_posterior::{LARGEST_LOG_VARIANCE_OF_DENSITIES, require_posteriors};
+use crate::aggregate_posterior::LARGEST_LOG_VARIANCE_OF_DENSITIES;
 use crate::distributions::chi_square_quantile;
 use crate::draws::standard_normals;
-use crate::error::{EvaluationError, Result, require_variances};
+use crate::error::{Result, require, require_posteriors};
 
 /// Overlap of posteriors at one distance from the origin.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -45,73 +47,54 @@ pub fn posterior_overlap(
     directions: usize,
     seed: u64,
 ) -> Result<Vec<Overlap>> {
-    require_posteriors(&means, &log_variances)?;
-    require_variances(&log_variances, LARGEST_LOG_VARIANCE_OF_DENSITIES)?;
-    if directions == 0 || radii.iter().any(|r| !r.is_finite() || *r < 0.0) {
-        return Err(EvaluationError::Parameter {
-            what: "the list of radii and directions",
-            found: format!("{radii:?} in {directions} directions"),
-            expected: "non-negative radii and at least one direction",
-        });
-    }
+    require_posteriors(&means, &log_variances, LARGEST_LOG_VARIANCE_OF_DENSITIES)?;
+    require(
+        directions > 0 && radii.iter().all(|r| r.is_finite() && *r >= 0.0),
+        "the list of radii and directions",
+        format_args!("{radii:?} in {directions} directions"),
+        "non-negative radii and at least one direction",
+    )?;
     let unit = unit_directions(means.ncols(), directions, seed);
     let posteriors = Posteriors::new(&means, &log_variances);
-    Ok(radii
-        .iter()
-        .map(|&radius| {
-            // At the origin all directions are one point.
-            let used = if radius == 0.0 { &unit[..1] } else { &unit[..] };
-            let points: Vec<(f64, f64, f64)> = used
-                .par_iter()
-                .map(|direction| {
-                    let z: Vec<f64> = direction.iter().map(|u| radius * u).collect();
-                    posteriors.overlap_at(&z)
-                })
-                .collect();
-            let n = points.len() as f64;
-            Overlap {
-                radius,
-                covering: points.iter().map(|p| p.0).sum::<f64>() / n,
-                effective: points.iter().map(|p| p.1).sum::<f64>() / n,
-                density: Some(points.iter().map(|p| p.2).sum::<f64>() / n)
-                    .filter(|density| density.is_finite()),
-            }
-        })
-        .collect())
+    let at_radius = |&radius: &f64| {
+        // At the origin all directions are one point.
+        let used = if radius == 0.0 { 1 } else { directions };
+        let at = |direction: &Array1<f64>| posteriors.overlap_at(&(radius * direction).to_vec());
+        let points: Vec<[f64; 3]> = unit[..used].par_iter().map(at).collect();
+        let sum = |of: usize| points.iter().map(|point| point[of]).sum::<f64>();
+        let [covering, effective, density] = [0, 1, 2].map(|of| sum(of) / used as f64);
+        Overlap {
+            radius,
+            covering,
+            effective,
+            density: Some(density).filter(|density| density.is_finite()),
+        }
+    };
+    Ok(radii.iter().map(at_radius).collect())
 }
 
-fn unit_directions(dimensions: usize, count: usize, seed: u64) -> Vec<Vec<f64>> {
+fn unit_directions(dimensions: usize, count: usize, seed: u64) -> Vec<Array1<f64>> {
     if dimensions == 2 {
-        return (0..count)
-            .map(|i| {
-                let angle = std::f64::consts::TAU * i as f64 / count as f64;
-                vec![angle.cos(), angle.sin()]
-            })
+        let angles = (0..count).map(|i| TAU * i as f64 / count as f64);
+        return angles
+            .map(|angle| array![angle.cos(), angle.sin()])
             .collect();
     }
-    standard_normals(seed, count, dimensions)
-        .rows()
-        .into_iter()
-        .map(|row| {
-            let length = row
-                .iter()
-                .map(|&v| f64::from(v).powi(2))
-                .sum::<f64>()
-                .sqrt();
-            if length == 0.0 {
-                // A direction that chance has left out: the first axis.
-                return (0..dimensions)
-                    .map(|axis| f64::from(u8::from(axis == 0)))
-                    .collect();
-            }
-            row.iter().map(|&v| f64::from(v) / length).collect()
-        })
-        .collect()
+    let normals = standard_normals(seed, count, dimensions).mapv(f64::from);
+    let unit = |mut direction: Array1<f64>| {
+        if direction.iter().all(|v| *v == 0.0) {
+            // A direction that chance has left out: the first axis.
+            direction[0] = 1.0;
+        }
+        let length = direction.iter().map(|v| v.powi(2)).sum::<f64>().sqrt();
+        direction / length
+    };
+    let rows = normals.rows().into_iter();
+    rows.map(|row| unit(row.to_owned())).collect()
 }
 
 /// Posteriors in the form a density needs: μ, σ⁻² and Σ log σ².
 struct Posteriors {
-    latent: usize,
     means: Vec<f64>,
     precisions: Vec<f64>,
     log_determinants: Vec<f64>,
@@ -121,49 +104,34 @@ struct Posteriors {
 
 impl Posteriors {
     fn new(means: &ArrayView2<'_, f32>, log_variances: &ArrayView2<'_, f32>) -> Self {
+        let log_variances = log_variances.mapv(f64::from);
+        let rows = log_variances.rows().into_iter();
         Self {
-            latent: means.ncols(),
             means: means.iter().map(|&m| f64::from(m)).collect(),
-            precisions: log_variances
-                .iter()
-                .map(|&l| (-f64::from(l)).exp())
-                .collect(),
-            log_determinants: log_variances
-                .rows()
-                .into_iter()
-                .map(|row| row.iter().map(|&l| f64::from(l)).sum())
-                .collect(),
+            precisions: log_variances.iter().map(|l| (-l).exp()).collect(),
+            log_determinants: rows.map(|row| row.iter().sum()).collect(),
             ellipsoid: chi_square_quantile(0.95, means.ncols() as f64),
         }
     }
 
-    /// (covering, effective, density) at z.
+    /// Covering, effective number and density at z.
     ///
     /// With weights w = e^d/s, d = ln density − its maximum and s = Σ e^d, the
     /// entropy −Σ w ln w is ln s − Σ d e^d/s; terms below d = −40 add nothing.
-    fn overlap_at(&self, z: &[f64]) -> (f64, f64, f64) {
+    fn overlap_at(&self, z: &[f64]) -> [f64; 3] {
         let mut covering = 0.0;
-        let rows = self.means.chunks_exact(self.latent);
-        let log_densities: Vec<f64> = rows
-            .zip(self.precisions.chunks_exact(self.latent))
-            .zip(&self.log_determinants)
-            .map(|((mean, precision), log_determinant)| {
-                let distance: f64 = mean
-                    .iter()
-                    .zip(precision)
-                    .zip(z)
-                    .map(|((m, p), z)| (z - m) * (z - m) * p)
-                    .sum();
-                if distance <= self.ellipsoid {
-                    covering += 1.0;
-                }
-                -0.5 * (distance + log_determinant)
-            })
-            .collect();
-        let largest = log_densities
-            .iter()
-            .copied()
-            .fold(f64::NEG_INFINITY, f64::max);
+        let mut log_densities = Vec::with_capacity(self.log_determinants.len());
+        let (means, precisions) = (&self.means, &self.precisions);
+        let rows = means
+            .chunks_exact(z.len())
+            .zip(precisions.chunks_exact(z.len()));
+        for ((mean, precision), log_determinant) in rows.zip(&self.log_determinants) {
+            let coordinates = mean.iter().zip(precision).zip(z);
+            let distance: f64 = coordinates.map(|((m, p), z)| (z - m) * (z - m) * p).sum();
+            covering += f64::from(u8::from(distance <= self.ellipsoid));
+            log_densities.push(-0.5 * (distance + log_determinant));
+        }
+        let largest = tensor_ops::reduce::max(&log_densities);
         let (mut sum, mut moment) = (0.0, 0.0);
         for log_density in &log_densities {
             let d = log_density - largest;
@@ -174,9 +142,9 @@ impl Posteriors {
             }
         }
         let entropy = sum.ln() - moment / sum;
-        let norm = 0.5 * z.len() as f64 * std::f64::consts::TAU.ln();
+        let norm = 0.5 * z.len() as f64 * TAU.ln();
         let density = (largest - norm).exp() * sum / log_densities.len() as f64;
-        (covering, entropy.exp(), density)
+        [covering, entropy.exp(), density]
     }
 }
 
@@ -195,7 +163,7 @@ mod tests {
         let covering: Vec<f64> = found.iter().map(|o| o.covering).collect();
         assert_eq!(covering, vec![8.0, 8.0, 0.0]);
         assert!(found.iter().all(|o| (o.effective - 8.0).abs() < 1e-9));
-        assert!((found[0].density.unwrap() - 1.0 / std::f64::consts::TAU).abs() < 1e-12);
+        assert!((found[0].density.unwrap() - 1.0 / TAU).abs() < 1e-12);
     }
 
     #[test]

@@ -1,12 +1,17 @@
 //! Precision, recall, density and coverage of generated samples in feature
 //! space.
 
-use ndarray::{Array2, ArrayView2, s};
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+use ndarray::{Array1, Array2, ArrayView2, s};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use tensor_ops::gemm::{GemmScratch, GemmShape, Output, nt};
 
-use crate::error::{EvaluationError, Result, require_columns, require_finite, require_rows};
+use crate::blocks::blocks;
+use crate::codes::mean_of_codes;
+use crate::error::{Result, require, require_array};
 
 /// Fidelity and diversity of samples, by nearest neighbours.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -39,74 +44,55 @@ pub struct Prdc {
 /// Precision and recall depend strongly on n and D, so compare samples of one
 /// size in one feature space, and give the values of two real sets the feature
 /// network was not trained on (two halves of the test images) as the reference.
-/// Distances are computed in f64 about the
-/// mean of the real points, ‖a‖² + ‖b‖² − 2ab, in blocks of rows: memory grows
-/// with n, not n².
+/// Distances are computed in f64 about the mean of the real points,
+/// ‖a‖² + ‖b‖² − 2ab, in blocks of rows: memory grows with n, not n².
 ///
 /// # Errors
-/// No more than k points in a set, different widths, k = 0, or a value that is
-/// not finite.
+/// No more than k points in a set, different widths or none, k = 0, or a value
+/// that is not finite.
 pub fn prdc(real: ArrayView2<'_, f32>, samples: ArrayView2<'_, f32>, k: usize) -> Result<Prdc> {
-    if k == 0 {
-        return Err(EvaluationError::Parameter {
-            what: "k of the nearest neighbours",
-            found: "0".to_owned(),
-            expected: "at least 1, usually 5",
-        });
-    }
-    require_rows("the array of real features", real.nrows(), k + 1)?;
-    require_rows("the array of sample features", samples.nrows(), k + 1)?;
-    require_columns("the array of sample features", &samples, real.ncols())?;
-    require_finite("the array of real features", &real)?;
-    require_finite("the array of sample features", &samples)?;
-    let centre = crate::codes::mean_of_codes(&real);
+    require(
+        k > 0,
+        "k of the nearest neighbours",
+        k,
+        "at least 1, usually 5",
+    )?;
+    require_array("the array of real features", &real, k + 1, None)?;
+    let columns = Some(real.ncols());
+    require_array("the array of sample features", &samples, k + 1, columns)?;
+    let centre = mean_of_codes(&real);
     let real = Points::new(&real, &centre);
     let samples = Points::new(&samples, &centre);
     let real_radii = real.radii(k);
     let sample_radii = samples.radii(k);
 
-    // One pass over blocks of samples against all real points.
-    let blocks: Vec<Block> = samples
-        .block_starts()
-        .into_par_iter()
-        .map_init(GemmScratch::new, |scratch, start| {
-            let distances = samples.block_distances(start, &real, scratch);
-            let mut block = Block {
-                inside_real: 0,
-                memberships: 0,
-                real_recalled: vec![false; real.len()],
-                real_covered: vec![false; real.len()],
-            };
-            for (row, line) in distances.chunks_exact(real.len()).enumerate() {
-                let mut balls = 0usize;
-                for (j, &distance) in line.iter().enumerate() {
-                    if distance < real_radii[j] {
-                        balls += 1;
-                        block.real_covered[j] = true;
-                    }
-                    if distance < sample_radii[start + row] {
-                        block.real_recalled[j] = true;
-                    }
-                }
-                block.memberships += balls;
-                block.inside_real += usize::from(balls > 0);
+    // Any order of the samples sets the same flags.
+    let flags = || -> Vec<AtomicBool> { real_radii.iter().map(|_| false.into()).collect() };
+    let (recalled, covered) = (flags(), flags());
+    let balls: Vec<usize> = samples.map_distances(&real, |row, distances| {
+        let mut balls = 0;
+        for (j, &distance) in distances.iter().enumerate() {
+            if distance < real_radii[j] {
+                balls += 1;
+                covered[j].store(true, Relaxed);
             }
-            block
-        })
-        .collect();
-    let any = |select: &dyn Fn(&Block) -> &Vec<bool>| {
-        (0..real.len())
-            .filter(|&j| blocks.iter().any(|block| select(block)[j]))
-            .count() as f64
-            / real.len() as f64
+            if distance < sample_radii[row] {
+                recalled[j].store(true, Relaxed);
+            }
+        }
+        balls
+    });
+    let share = |flags: &[AtomicBool]| {
+        let set = flags.iter().filter(|flag| flag.load(Relaxed));
+        set.count() as f64 / flags.len() as f64
     };
-    let m = samples.len() as f64;
+    let m = balls.len() as f64;
     Ok(Prdc {
         k,
-        precision: blocks.iter().map(|b| b.inside_real).sum::<usize>() as f64 / m,
-        recall: any(&|block| &block.real_recalled),
-        density: blocks.iter().map(|b| b.memberships).sum::<usize>() as f64 / (k as f64 * m),
-        coverage: any(&|block| &block.real_covered),
+        precision: balls.iter().filter(|balls| **balls > 0).count() as f64 / m,
+        recall: share(&recalled),
+        density: balls.iter().sum::<usize>() as f64 / (k as f64 * m),
+        coverage: share(&covered),
     })
 }
 
@@ -123,95 +109,72 @@ pub fn expected_coverage(n: usize, m: usize, k: usize) -> Option<f64> {
     Some(1.0 - missed.product::<f64>())
 }
 
-struct Block {
-    inside_real: usize,
-    memberships: usize,
-    real_recalled: Vec<bool>,
-    real_covered: Vec<bool>,
-}
-
 struct Points {
     coordinates: Array2<f64>,
     squared_norms: Vec<f64>,
 }
 
+/// Rows whose distances to all others are in memory at a time.
 const BLOCK: usize = 128;
 
 impl Points {
-    fn new(features: &ArrayView2<'_, f32>, centre: &ndarray::Array1<f64>) -> Self {
+    fn new(features: &ArrayView2<'_, f32>, centre: &Array1<f64>) -> Self {
         let coordinates = features.mapv(f64::from) - centre;
-        let squared_norms = coordinates
-            .rows()
-            .into_iter()
-            .map(|row| row.iter().map(|v| v * v).sum())
-            .collect();
+        let rows = coordinates.rows().into_iter();
         Self {
+            squared_norms: rows.map(|row| row.iter().map(|v| v * v).sum()).collect(),
             coordinates: coordinates.as_standard_layout().to_owned(),
-            squared_norms,
         }
     }
 
-    fn len(&self) -> usize {
-        self.squared_norms.len()
-    }
-
-    fn block_starts(&self) -> Vec<usize> {
-        (0..self.len()).step_by(BLOCK).collect()
-    }
-
-    /// Squared distances of the block of rows from `start` to all `others`,
-    /// row-major.
-    fn block_distances(
+    /// What `of_row` makes of each row and its squared distances to all
+    /// `others`.
+    fn map_distances<T: Send>(
         &self,
-        start: usize,
         others: &Self,
-        scratch: &mut GemmScratch<f64>,
-    ) -> Vec<f64> {
-        let end = (start + BLOCK).min(self.len());
-        let block = self.coordinates.slice(s![start..end, ..]);
-        let shape = GemmShape {
-            m: end - start,
-            k: block.ncols(),
-            n: others.len(),
-        };
-        let mut products = vec![0.0; shape.m * shape.n];
-        if let (Some(a), Some(b)) = (block.as_slice(), others.coordinates.as_slice()) {
-            nt(shape, a, b, Output::Overwrite, &mut products, scratch);
-        }
-        for (row, line) in products.chunks_exact_mut(shape.n).enumerate() {
-            let own = self.squared_norms[start + row];
-            for (product, other) in line.iter_mut().zip(&others.squared_norms) {
-                *product = (own + other - 2.0 * *product).max(0.0);
+        of_row: impl Fn(usize, &[f64]) -> T + Sync,
+    ) -> Vec<T> {
+        let of_block = |scratch: &mut GemmScratch<f64>, rows: Range<usize>| -> Vec<T> {
+            let block = self.coordinates.slice(s![rows.clone(), ..]);
+            let shape = GemmShape {
+                m: block.nrows(),
+                k: block.ncols(),
+                n: others.squared_norms.len(),
+            };
+            let mut distances = vec![0.0; shape.m * shape.n];
+            if let (Some(a), Some(b)) = (block.as_slice(), others.coordinates.as_slice()) {
+                nt(shape, a, b, Output::Overwrite, &mut distances, scratch);
             }
-        }
-        products
+            let lines = rows.zip(distances.chunks_exact_mut(shape.n));
+            let of_line = |(row, line): (usize, &mut [f64])| {
+                let own = self.squared_norms[row];
+                for (distance, other) in line.iter_mut().zip(&others.squared_norms) {
+                    *distance = (own + other - 2.0 * *distance).max(0.0);
+                }
+                of_row(row, line)
+            };
+            lines.map(of_line).collect()
+        };
+        blocks(self.squared_norms.len(), BLOCK)
+            .into_par_iter()
+            .map_init(GemmScratch::new, of_block)
+            .flatten_iter()
+            .collect()
     }
 
     /// Squared distance of every point to its k-th nearest other point.
     fn radii(&self, k: usize) -> Vec<f64> {
-        self.block_starts()
-            .into_par_iter()
-            .map_init(GemmScratch::new, |scratch, start| {
-                let distances = self.block_distances(start, self, scratch);
-                let radii: Vec<f64> = distances
-                    .chunks_exact(self.len())
-                    .enumerate()
-                    .map(|(row, line)| {
-                        let mut nearest = vec![f64::INFINITY; k];
-                        for (j, &distance) in line.iter().enumerate() {
-                            if j != start + row && distance < nearest[k - 1] {
-                                let place = nearest.partition_point(|d| *d <= distance);
-                                nearest.insert(place, distance);
-                                nearest.pop();
-                            }
-                        }
-                        nearest[k - 1]
-                    })
-                    .collect();
-                radii
-            })
-            .flatten_iter()
-            .collect()
+        self.map_distances(self, |row, distances| {
+            let mut nearest = vec![f64::INFINITY; k];
+            for (j, &distance) in distances.iter().enumerate() {
+                if j != row && distance < nearest[k - 1] {
+                    let place = nearest.partition_point(|d| *d <= distance);
+                    nearest.insert(place, distance);
+                    nearest.pop();
+                }
+            }
+            nearest[k - 1]
+        })
     }
 }
 

@@ -1,16 +1,18 @@
 //! What the KL term is made of: information about the image, correlation
 //! between dimensions, and distance of each dimension from the prior.
 
+use std::ops::Range;
+
 use models::Codes;
-use ndarray::Array2;
+use ndarray::{Array2, ArrayView1};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use tensor_ops::{reduce, vector};
 
-use crate::aggregate_posterior::{LARGEST_LOG_VARIANCE_OF_DENSITIES, require_posteriors};
+use crate::aggregate_posterior::LARGEST_LOG_VARIANCE_OF_DENSITIES;
 use crate::blocks::blocks;
 use crate::elbo::{kl_per_dimension, sample_codes};
-use crate::error::{EvaluationError, Result, require_variances};
+use crate::error::{EvaluationError, Result, require_posteriors};
 
 /// Most codes that q(z) is evaluated at; all posteriors enter q(z) itself.
 pub const MOST_CODES: usize = 10_000;
@@ -75,17 +77,18 @@ pub fn rate_decomposition(codes: &Codes, seed: u64) -> Result<RateDecomposition>
     let Some(log_variance) = &codes.log_variance else {
         return Err(EvaluationError::NotVariational);
     };
-    require_posteriors(&codes.mean.view(), &log_variance.view())?;
-    require_variances(&log_variance.view(), LARGEST_LOG_VARIANCE_OF_DENSITIES)?;
-    let kl = kl_per_dimension(codes.mean.view(), log_variance.view())?;
+    let (mean, log_variance) = (codes.mean.view(), log_variance.view());
+    require_posteriors(&mean, &log_variance, LARGEST_LOG_VARIANCE_OF_DENSITIES)?;
+    let kl = kl_per_dimension(mean, log_variance)?;
     let (n, latent) = codes.mean.dim();
     let count = n.min(MOST_CODES);
     let z = sample_codes(codes, seed);
-    let mixture = Mixture::new(&codes.mean, log_variance);
+    let axes = mean.columns().into_iter().zip(log_variance.columns());
+    let mixture: Vec<Posteriors> = axes.map(|(mu, l)| Posteriors::new(mu, l)).collect();
     let images: Vec<usize> = (0..count).map(|i| i * n / count).collect();
     let informations: Vec<f64> = images
         .par_chunks(CODES_TOGETHER)
-        .flat_map_iter(|images| mixture.informations(images, &z))
+        .flat_map_iter(|images| informations(&mixture, images, &z))
         .collect();
     let mut means = vec![0.0; latent + 1];
     for code in informations.chunks_exact(latent + 1) {
@@ -93,23 +96,19 @@ pub fn rate_decomposition(codes: &Codes, seed: u64) -> Result<RateDecomposition>
             *mean += value / count as f64;
         }
     }
-    let joint = informations
-        .chunks_exact(latent + 1)
-        .map(|code| code[latent]);
+    let joint = informations.iter().skip(latent).step_by(latent + 1);
     let information = means[latent];
     let squares: f64 = joint.map(|value| (value - information).powi(2)).sum();
+    let standard_error = (squares / count as f64 / count as f64).sqrt();
     let cap = (n as f64).ln();
-    let marginals: Vec<f64> = kl.iter().zip(&means).map(|(kl, i)| kl - i).collect();
-    let marginal_kl = kl.iter().sum::<f64>() - information;
     Ok(RateDecomposition {
         mutual_information: information,
-        mutual_information_standard_error: (count > 1)
-            .then(|| (squares / count as f64 / count as f64).sqrt()),
+        mutual_information_standard_error: (count > 1).then_some(standard_error),
         mutual_information_cap: cap,
         mutual_information_saturated: cap - information < SATURATION,
-        marginal_kl,
+        marginal_kl: kl.iter().sum::<f64>() - information,
         total_correlation: means[..latent].iter().sum::<f64>() - information,
-        marginal_kl_per_dimension: marginals,
+        marginal_kl_per_dimension: kl.iter().zip(&means).map(|(kl, i)| kl - i).collect(),
         rate_codes: count,
     })
 }
@@ -121,101 +120,76 @@ const CODES_TOGETHER: usize = 16;
 /// nearest to the core for all codes of a pass.
 const POSTERIORS_TOGETHER: usize = 256;
 
-/// The posteriors by dimension, [latent, n] each:
+/// All posteriors in one dimension:
 /// log q(z|x_n) + ½ log 2π = offset − half_precision · (z − mean)².
-struct Mixture {
-    mean: Array2<f32>,
-    half_precision: Array2<f32>,
-    offset: Array2<f32>,
+struct Posteriors {
+    mean: Vec<f32>,
+    half_precision: Vec<f32>,
+    offset: Vec<f32>,
 }
 
-impl Mixture {
-    fn new(mean: &Array2<f32>, log_variance: &Array2<f32>) -> Self {
-        let by_dimension = |array: &Array2<f32>| array.t().as_standard_layout().into_owned();
-        let log_variance = by_dimension(log_variance);
+impl Posteriors {
+    fn new(mean: ArrayView1<'_, f32>, log_variance: ArrayView1<'_, f32>) -> Self {
         Self {
-            mean: by_dimension(mean),
-            half_precision: log_variance.mapv(|l| 0.5 * (-l).exp()),
-            offset: log_variance.mapv(|l| -0.5 * l),
+            mean: mean.to_vec(),
+            half_precision: log_variance.iter().map(|l| 0.5 * (-l).exp()).collect(),
+            offset: log_variance.iter().map(|l| -0.5 * l).collect(),
         }
     }
 
-    /// log q(z|x_i) − log q(z) of the codes of `images`: for each its
-    /// dimensions, then all of them together.
-    fn informations(&self, images: &[usize], z: &Array2<f32>) -> Vec<f64> {
-        let (latent, n) = self.mean.dim();
-        let mut sums = vec![MixtureSum::EMPTY; images.len() * (latent + 1)];
-        let mut density = [0.0_f32; POSTERIORS_TOGETHER];
-        let mut joint = vec![[0.0_f32; POSTERIORS_TOGETHER]; images.len()];
-        for block in blocks(n, POSTERIORS_TOGETHER) {
-            joint.iter_mut().for_each(|joint| joint.fill(0.0));
-            for dimension in 0..latent {
-                let posteriors = self.dimension(dimension, block.clone());
-                for ((&image, sums), joint) in images
-                    .iter()
-                    .zip(sums.chunks_exact_mut(latent + 1))
-                    .zip(&mut joint)
-                {
-                    let density = &mut density[..block.len()];
-                    posteriors.log_densities(z[[image, dimension]], density);
-                    for (joint, density) in joint.iter_mut().zip(&*density) {
-                        *joint += density;
-                    }
-                    sums[dimension].absorb(density);
-                }
-            }
-            for (sums, joint) in sums.chunks_exact_mut(latent + 1).zip(&mut joint) {
-                sums[latent].absorb(&mut joint[..block.len()]);
-            }
-        }
-        let log_n = (n as f64).ln();
-        let mut informations = Vec::with_capacity(sums.len());
-        for (&image, sums) in images.iter().zip(sums.chunks_exact(latent + 1)) {
-            let mut all = 0.0_f32;
-            for (dimension, sum) in sums[..latent].iter().enumerate() {
-                let mut own = [0.0];
-                self.dimension(dimension, image..image + 1)
-                    .log_densities(z[[image, dimension]], &mut own);
-                // In the order and precision of the joint densities above, so
-                // that a code far from all other posteriors gives log N.
-                all += own[0];
-                informations.push(f64::from(own[0]) - (sum.log() - log_n));
-            }
-            informations.push(f64::from(all) - (sums[latent].log() - log_n));
-        }
-        informations
-    }
-
-    fn dimension(&self, dimension: usize, block: std::ops::Range<usize>) -> Posteriors<'_> {
-        let n = self.mean.ncols();
-        let range = dimension * n + block.start..dimension * n + block.end;
-        // `new` gave all three standard layout.
-        fn part(array: &Array2<f32>, range: std::ops::Range<usize>) -> &[f32] {
-            &array.as_slice().unwrap_or(&[])[range]
-        }
-        Posteriors {
-            mean: part(&self.mean, range.clone()),
-            half_precision: part(&self.half_precision, range.clone()),
-            offset: part(&self.offset, range),
-        }
-    }
-}
-
-/// One dimension of a block of posteriors.
-struct Posteriors<'a> {
-    mean: &'a [f32],
-    half_precision: &'a [f32],
-    offset: &'a [f32],
-}
-
-impl Posteriors<'_> {
-    fn log_densities(&self, z: f32, out: &mut [f32]) {
-        let parameters = self.mean.iter().zip(self.half_precision).zip(self.offset);
+    /// At z, of those in a range.
+    fn log_densities(&self, z: f32, range: Range<usize>, out: &mut [f32]) {
+        let (mean, half_precision) = (
+            &self.mean[range.clone()],
+            &self.half_precision[range.clone()],
+        );
+        let parameters = mean.iter().zip(half_precision).zip(&self.offset[range]);
         for (out, ((mean, half_precision), offset)) in out.iter_mut().zip(parameters) {
             let distance = z - mean;
             *out = offset - half_precision * distance * distance;
         }
     }
+}
+
+/// log q(z|x_i) − log q(z) of the codes of `images`: for each its dimensions,
+/// then all of them together.
+fn informations(mixture: &[Posteriors], images: &[usize], z: &Array2<f32>) -> Vec<f64> {
+    let (n, latent) = z.dim();
+    let mut sums = vec![MixtureSum::EMPTY; images.len() * (latent + 1)];
+    let mut density = [0.0_f32; POSTERIORS_TOGETHER];
+    let mut joint = vec![[0.0_f32; POSTERIORS_TOGETHER]; images.len()];
+    for block in blocks(n, POSTERIORS_TOGETHER) {
+        joint.iter_mut().for_each(|joint| joint.fill(0.0));
+        let density = &mut density[..block.len()];
+        for (dimension, posteriors) in mixture.iter().enumerate() {
+            let sums = sums.chunks_exact_mut(latent + 1);
+            for ((&image, sums), joint) in images.iter().zip(sums).zip(&mut joint) {
+                posteriors.log_densities(z[[image, dimension]], block.clone(), density);
+                for (joint, density) in joint.iter_mut().zip(&*density) {
+                    *joint += density;
+                }
+                sums[dimension].absorb(density);
+            }
+        }
+        for (sums, joint) in sums.chunks_exact_mut(latent + 1).zip(&mut joint) {
+            sums[latent].absorb(&mut joint[..block.len()]);
+        }
+    }
+    let log_n = (n as f64).ln();
+    let mut informations = Vec::with_capacity(sums.len());
+    for (&image, sums) in images.iter().zip(sums.chunks_exact(latent + 1)) {
+        let mut all = 0.0_f32;
+        for (dimension, posteriors) in mixture.iter().enumerate() {
+            let mut own = [0.0];
+            posteriors.log_densities(z[[image, dimension]], image..image + 1, &mut own);
+            // In the order and precision of the joint densities above, so
+            // that a code far from all other posteriors gives log N.
+            all += own[0];
+            informations.push(f64::from(own[0]) - (sums[dimension].log() - log_n));
+        }
+        informations.push(f64::from(all) - (sums[latent].log() - log_n));
+    }
+    informations
 }
 
 /// Σ of terms given by their logarithms, scaled by the largest so far.

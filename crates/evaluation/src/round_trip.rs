@@ -3,7 +3,7 @@
 use ndarray::{Array2, ArrayView2};
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Result, require_finite, require_rows, require_shape};
+use crate::error::{Result, require_alike, require_array, require_finite};
 use crate::statistics::{sorted, sorted_quantile};
 
 /// How far codes return from where they left.
@@ -35,8 +35,8 @@ pub struct RoundTrip {
 /// arbitrary: divide by the standard deviation of the codes before comparing.
 ///
 /// # Errors
-/// No codes, codes that do not return in the same shape, or values that are not
-/// finite.
+/// No codes or none of any dimension, codes that do not return in the same
+/// shape, or values that are not finite.
 pub fn round_trip(
     codes: ArrayView2<'_, f32>,
     decode: impl FnOnce(ArrayView2<'_, f32>) -> Array2<f32>,
@@ -54,27 +54,22 @@ pub fn compare_round_trip(
     codes: ArrayView2<'_, f32>,
     returned: ArrayView2<'_, f32>,
 ) -> Result<RoundTrip> {
-    require_rows("the array of codes", codes.nrows(), 1)?;
-    require_shape("the array of returned codes", returned.dim(), codes.dim())?;
-    require_finite("the array of codes", &codes)?;
+    require_array("the array of codes", &codes, 1, None)?;
+    require_alike("the array of returned codes", returned.dim(), codes.dim())?;
     require_finite("the array of returned codes", &returned)?;
     let (mut weighted, mut weights) = (0.0, 0.0);
-    let distances: Vec<f64> = codes
-        .rows()
-        .into_iter()
-        .zip(returned.rows())
-        .map(|(left, back)| {
-            let (mut squared, mut norm) = (0.0, 0.0);
-            for (&z, &b) in left.iter().zip(back) {
-                squared += (f64::from(b) - f64::from(z)).powi(2);
-                norm += f64::from(z).powi(2);
-            }
-            let weight = (-0.5 * norm).exp();
-            weighted += weight * squared.sqrt();
-            weights += weight;
-            squared.sqrt()
-        })
-        .collect();
+    let mut distances = Vec::with_capacity(codes.nrows());
+    for (left, back) in codes.rows().into_iter().zip(returned.rows()) {
+        let (mut squared, mut norm) = (0.0, 0.0);
+        for (&z, &b) in left.iter().zip(back) {
+            squared += (f64::from(b) - f64::from(z)).powi(2);
+            norm += f64::from(z).powi(2);
+        }
+        let weight = f64::exp(-0.5 * norm);
+        weighted += weight * f64::sqrt(squared);
+        weights += weight;
+        distances.push(squared.sqrt());
+    }
     let sorted = sorted(distances.iter().copied());
     let n = distances.len() as f64;
     let mean = distances.iter().sum::<f64>() / n;

@@ -1,11 +1,11 @@
 //! Whether codes of any dimension fill a sphere as the prior does.
 
-use ndarray::{Array2, ArrayView2};
+use ndarray::{Array1, Array2, ArrayView2};
 use serde::{Deserialize, Serialize};
 
 use crate::codes::{covariance_of_codes, mean_of_codes};
 use crate::distributions::{chi_cdf, chi_square_cdf};
-use crate::error::{Result, require_dimensions, require_finite, require_rows};
+use crate::error::{Result, require_array};
 use crate::statistics::sorted;
 use crate::symmetric::SymmetricEigen;
 
@@ -61,9 +61,7 @@ pub struct Sphericity {
 /// Fewer than L + 2 codes, or one that is not finite.
 pub fn sphericity(codes: ArrayView2<'_, f32>) -> Result<Sphericity> {
     let dimensions = codes.ncols();
-    require_dimensions(&codes)?;
-    require_rows("the array of codes", codes.nrows(), dimensions + 2)?;
-    require_finite("the array of codes", &codes)?;
+    require_array("the array of codes", &codes, dimensions + 2, None)?;
     let n = codes.nrows() as f64;
     let l = dimensions as f64;
     let mean = mean_of_codes(&codes);
@@ -72,32 +70,23 @@ pub fn sphericity(codes: ArrayView2<'_, f32>) -> Result<Sphericity> {
     let mean_variance = values.iter().sum::<f64>() / l;
     let largest = values.last().copied().unwrap_or(0.0);
 
+    let length = |code: &Array1<f64>| code.iter().map(|z| z.powi(2)).sum::<f64>().sqrt();
     let mut raw_radii = Vec::with_capacity(codes.nrows());
     let mut radii = Vec::with_capacity(codes.nrows());
-    let mut direction_sum = vec![0.0; dimensions];
+    let mut direction_sum = Array1::<f64>::zeros(dimensions);
     let mut direction_moment = Array2::<f64>::zeros((dimensions, dimensions));
     let mut directed = 0.0;
     for code in codes.rows() {
-        let centred: Vec<f64> = code
-            .iter()
-            .zip(&mean)
-            .map(|(&z, m)| f64::from(z) - m)
-            .collect();
-        let radius = centred.iter().map(|c| c * c).sum::<f64>().sqrt();
-        raw_radii.push(
-            code.iter()
-                .map(|&z| f64::from(z).powi(2))
-                .sum::<f64>()
-                .sqrt(),
-        );
+        let code = code.mapv(f64::from);
+        raw_radii.push(length(&code));
+        let centred = code - &mean;
+        let radius = length(&centred);
         radii.push(radius / mean_variance.sqrt());
         if radius > 0.0 {
             directed += 1.0;
-            for i in 0..dimensions {
-                direction_sum[i] += centred[i] / radius;
-                for j in 0..dimensions {
-                    direction_moment[[i, j]] += centred[i] * centred[j] / (radius * radius);
-                }
+            direction_sum.zip_mut_with(&centred, |sum, c| *sum += c / radius);
+            for ((i, j), moment) in direction_moment.indexed_iter_mut() {
+                *moment += centred[i] * centred[j] / (radius * radius);
             }
         }
     }
@@ -134,14 +123,12 @@ pub fn sphericity(codes: ArrayView2<'_, f32>) -> Result<Sphericity> {
 
 fn distance_to_chi(radii: Vec<f64>, dimensions: f64) -> f64 {
     let n = radii.len() as f64;
-    sorted(radii)
-        .iter()
-        .enumerate()
-        .map(|(i, &radius)| {
-            let expected = chi_cdf(radius, dimensions);
-            (expected - i as f64 / n).max((i + 1) as f64 / n - expected)
-        })
-        .fold(0.0, f64::max)
+    let steps = sorted(radii).into_iter().enumerate();
+    let distances = steps.map(|(i, radius)| {
+        let expected = chi_cdf(radius, dimensions);
+        (expected - i as f64 / n).max((i + 1) as f64 / n - expected)
+    });
+    distances.fold(0.0, f64::max)
 }
 
 #[cfg(test)]

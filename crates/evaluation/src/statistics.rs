@@ -7,10 +7,11 @@
 //! that, the F test of two spreads does not, so it stands beside the
 //! Brown–Forsythe test, which does.
 
+use ndarray::aview1;
 use serde::{Deserialize, Serialize};
 
 use crate::distributions::{fisher_cdf, fisher_quantile, student_cdf, student_quantile};
-use crate::error::{EvaluationError, Result, require_all_finite, require_length, require_rows};
+use crate::error::{Result, require, require_finite, require_length, require_rows};
 
 /// A mean over seeds with its two-sided interval.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -42,33 +43,19 @@ pub struct Interval {
 /// # Ok::<(), evaluation::EvaluationError>(())
 /// ```
 pub fn t_interval(values: &[f64], level: f64) -> Result<Interval> {
-    require_rows("the list of values per seed", values.len(), 1)?;
-    require_level(level)?;
-    require_finite_values(values)?;
-    let n = values.len();
+    let n = require_values("the list of values per seed", values, 1)?;
+    require_level(CONFIDENCE, level)?;
     let (mean, variance) = mean_and_variance(values);
-    if !variance.is_finite() {
-        return Err(EvaluationError::NotFinite {
-            what: "the list of squares of values per seed",
-            row: 0,
-        });
-    }
-    if n == 1 {
-        return Ok(Interval {
-            n,
-            mean,
-            standard_deviation: None,
-            lower: None,
-            upper: None,
-        });
-    }
-    let half = student_quantile(0.5 + 0.5 * level, (n - 1) as f64) * (variance / n as f64).sqrt();
+    let what = "the list of squares of values per seed";
+    require_finite(what, &aview1(&[variance]))?;
+    let half = student_quantile(0.5 + 0.5 * level, n - 1.0) * (variance / n).sqrt();
+    let is_interval = values.len() > 1;
     Ok(Interval {
-        n,
+        n: values.len(),
         mean,
-        standard_deviation: Some(variance.sqrt()),
-        lower: Some(mean - half),
-        upper: Some(mean + half),
+        standard_deviation: is_interval.then(|| variance.sqrt()),
+        lower: is_interval.then_some(mean - half),
+        upper: is_interval.then_some(mean + half),
     })
 }
 
@@ -89,14 +76,9 @@ pub fn t_interval(values: &[f64], level: f64) -> Result<Interval> {
 /// ```
 pub fn proportion_interval(successes: usize, trials: usize, level: f64) -> Result<Interval> {
     require_rows("the list of trials", trials, 1)?;
-    require_level(level)?;
-    if successes > trials {
-        return Err(EvaluationError::Parameter {
-            what: "the number of successes",
-            found: successes.to_string(),
-            expected: "no more than trials",
-        });
-    }
+    require_level(CONFIDENCE, level)?;
+    let (what, expected) = ("the number of successes", "no more than trials");
+    require(successes <= trials, what, successes, expected)?;
     let (k, n) = (successes as f64, trials as f64);
     let tail = 0.5 * (1.0 - level);
     let lower = if successes == 0 {
@@ -143,17 +125,12 @@ pub fn paired_difference(first: &[f64], second: &[f64], level: f64) -> Result<Pa
     require_length("the second list of values", second.len(), first.len())?;
     let differences: Vec<f64> = first.iter().zip(second).map(|(a, b)| a - b).collect();
     let difference = t_interval(&differences, level)?;
-    let p_value = difference
-        .standard_deviation
-        .filter(|sd| *sd > 0.0)
-        .map(|sd| {
-            let n = difference.n as f64;
-            let t = difference.mean.abs() / (sd / n.sqrt());
-            2.0 * student_cdf(-t, n - 1.0)
-        });
+    let spread = difference.standard_deviation.filter(|sd| *sd > 0.0);
+    let n = difference.n as f64;
+    let t = spread.map(|sd| difference.mean.abs() / (sd / n.sqrt()));
     Ok(PairedDifference {
         difference,
-        p_value,
+        p_value: t.map(|t| 2.0 * student_cdf(-t, n - 1.0)),
         first_larger: differences.iter().filter(|d| **d > 0.0).count(),
     })
 }
@@ -185,22 +162,18 @@ pub struct SpreadComparison {
 /// Fewer than two values in a list, values that are not finite, or no spread
 /// in the second list, which nothing can be compared with.
 pub fn spread_comparison(first: &[f64], second: &[f64], level: f64) -> Result<SpreadComparison> {
-    require_rows("the first list of values", first.len(), 2)?;
-    require_rows("the second list of values", second.len(), 2)?;
-    require_level(level)?;
-    require_finite_values(first)?;
-    require_finite_values(second)?;
+    let n1 = require_values("the first list of values", first, 2)? - 1.0;
+    let n2 = require_values("the second list of values", second, 2)? - 1.0;
+    require_level(CONFIDENCE, level)?;
     let (_, first_variance) = mean_and_variance(first);
     let (_, second_variance) = mean_and_variance(second);
     let f = first_variance / second_variance;
-    if !f.is_finite() {
-        return Err(EvaluationError::Parameter {
-            what: "the variance of the second list of values",
-            found: format!("{second_variance:e} beside {first_variance:e} of the first"),
-            expected: "more than zero, and both within the range of numbers; equal values are of one seed counted twice",
-        });
-    }
-    let (n1, n2) = ((first.len() - 1) as f64, (second.len() - 1) as f64);
+    require(
+        f.is_finite(),
+        "the variance of the second list of values",
+        format_args!("{second_variance:e} beside {first_variance:e} of the first"),
+        "more than zero, and both within the range of numbers; equal values are of one seed counted twice",
+    )?;
     let below = fisher_cdf(f.min(1e12), n1, n2);
     Ok(SpreadComparison {
         ratio: f.sqrt(),
@@ -273,14 +246,8 @@ pub(crate) fn mean_and_variance(values: &[f64]) -> (f64, f64) {
     let n = values.len() as f64;
     let mean = values.iter().sum::<f64>() / n;
     let squares: f64 = values.iter().map(|v| (v - mean).powi(2)).sum();
-    (
-        mean,
-        if values.len() > 1 {
-            squares / (n - 1.0)
-        } else {
-            0.0
-        },
-    )
+    // Of one value, whose square is 0.
+    (mean, squares / f64::max(n - 1.0, 1.0))
 }
 
 /// Values in ascending order, as [`sorted_quantile`] wants them.
@@ -324,22 +291,19 @@ fn brown_forsythe(first: &[f64], second: &[f64]) -> f64 {
     1.0 - fisher_cdf(between / within, 1.0, n1 + n2 - 2.0)
 }
 
-fn require_level(level: f64) -> Result<()> {
-    if level > 0.0 && level < 1.0 {
-        return Ok(());
-    }
-    Err(EvaluationError::Parameter {
-        what: "the confidence level",
-        found: level.to_string(),
-        expected: "a number between 0 and 1, such as 0.95",
-    })
+const CONFIDENCE: &str = "the confidence level";
+
+/// A share of what an interval or a region holds.
+pub(crate) fn require_level(what: &str, level: f64) -> Result<()> {
+    let expected = "a number between 0 and 1, such as 0.95";
+    require(level > 0.0 && level < 1.0, what, level, expected)
 }
 
-fn require_finite_values(values: &[f64]) -> Result<()> {
-    require_all_finite(
-        "the list of values per seed",
-        values.iter().map(|v| v.is_finite()),
-    )
+/// The number of values of a list of at least `needed` finite ones.
+fn require_values(what: &str, values: &[f64], needed: usize) -> Result<f64> {
+    require_rows(what, values.len(), needed)?;
+    require_finite(what, &aview1(values))?;
+    Ok(values.len() as f64)
 }
 
 #[cfg(test)]

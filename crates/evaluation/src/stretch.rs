@@ -1,6 +1,8 @@
 //! Local stretch of a decoder: how much area of image space a piece of latent
 //! space is mapped to.
 
+use std::ops::Range;
+
 use models::{Activation, Likelihood, Model};
 use ndarray::{Array1, Array2, Array3, ArrayView1, ArrayView2, Axis, s};
 use rayon::prelude::*;
@@ -8,9 +10,7 @@ use serde::{Deserialize, Serialize};
 use tensor_ops::gemm::{GemmScratch, GemmShape, Output, nn};
 
 use crate::blocks::blocks;
-use crate::error::{
-    Result, require_all_finite, require_columns, require_finite, require_length, require_rows,
-};
+use crate::error::{Result, require_finite, require_finite_rows, require_length, require_rows};
 use crate::symmetric::SymmetricEigen;
 
 /// A linear layer y = act(x·W + b) in f64.
@@ -70,22 +70,17 @@ impl DecoderNetwork {
     /// No layers, or layers that do not fit onto each other.
     pub fn new(layers: Vec<DenseLayer>) -> Result<Self> {
         require_rows("the list of decoder layers", layers.len(), 1)?;
-        for (i, layer) in layers.iter().enumerate() {
-            require_length(
-                "the bias of a decoder layer",
-                layer.bias.len(),
-                layer.weight.ncols(),
-            )?;
-            if i > 0 {
-                let below = layers[i - 1].weight.ncols();
-                require_length("the input of a decoder layer", layer.weight.nrows(), below)?;
-            }
+        let mut below = layers[0].weight.nrows();
+        for layer in &layers {
+            let (inputs, outputs) = layer.weight.dim();
+            require_length("the bias of a decoder layer", layer.bias.len(), outputs)?;
+            require_length("the input of a decoder layer", inputs, below)?;
+            below = outputs;
         }
-        let pixels = layers.last().map_or(0, |layer| layer.weight.ncols());
         Ok(Self {
             layers,
             likelihood: Likelihood::Bernoulli,
-            pixels,
+            pixels: below,
             log_sigma: Vec::new(),
         })
     }
@@ -103,9 +98,8 @@ impl DecoderNetwork {
             bias: layer.bias.mapv(f64::from),
             activation: layer.activation,
         });
-        let layers = layers.collect();
         Self {
-            layers,
+            layers: layers.collect(),
             likelihood: model.spec().likelihood,
             pixels,
             log_sigma,
@@ -149,9 +143,7 @@ impl DecoderNetwork {
     pub fn jacobian(&self, codes: ArrayView2<'_, f64>) -> Result<(Array2<f64>, Array3<f64>)> {
         let (n, latent) = codes.dim();
         require_length("the width of the array of codes", latent, self.latent())?;
-        let rows = codes.rows().into_iter();
-        let is_finite = rows.map(|code| code.iter().all(|z| z.is_finite()));
-        require_all_finite("the array of codes", is_finite)?;
+        require_finite("the array of codes", &codes)?;
         // Rows of one code: its value, then its L tangents.
         let stride = latent + 1;
         let mut state = Array2::<f64>::zeros((n * stride, latent));
@@ -215,26 +207,27 @@ impl DecoderNetwork {
     /// diverged decoder, or a volume of so many dimensions that f64 cannot hold
     /// it.
     pub fn stretch(&self, codes: ArrayView2<'_, f32>, metric: ImageMetric) -> Result<Vec<Stretch>> {
-        require_columns("the array of codes", &codes, self.latent())?;
+        require_length(
+            "the width of the array of codes",
+            codes.ncols(),
+            self.latent(),
+        )?;
         require_finite("the array of codes", &codes)?;
-        let blocks: Result<Vec<Vec<Stretch>>> = blocks(codes.nrows(), 64)
-            .into_par_iter()
-            .map(|rows| {
-                let block = codes.slice(s![rows, ..]).mapv(f64::from);
-                let (outputs, jacobian) = self.jacobian(block.view())?;
-                Ok(jacobian
-                    .outer_iter()
-                    .zip(outputs.rows())
-                    .map(|(tangents, outputs)| {
-                        let weights = self.weights(outputs, metric);
-                        stretch_of_metric(&pulled_back(tangents, &weights))
-                    })
-                    .collect())
-            })
-            .collect();
-        let stretches: Vec<Stretch> = blocks?.into_iter().flatten().collect();
-        let is_finite = |at: &Stretch| [at.volume, at.largest].iter().all(|v| v.is_finite());
-        require_all_finite("the list of stretches", stretches.iter().map(is_finite))?;
+        let of_block = |rows: Range<usize>| {
+            let block = codes.slice(s![rows, ..]).mapv(f64::from);
+            let (outputs, jacobian) = self.jacobian(block.view())?;
+            let codes = jacobian.outer_iter().zip(outputs.rows());
+            let stretches = codes.map(|(tangents, outputs)| {
+                let weights = self.weights(outputs, metric);
+                stretch_of_metric(&pulled_back(tangents, &weights))
+            });
+            Ok(stretches.collect())
+        };
+        let blocks = blocks(codes.nrows(), 64).into_par_iter();
+        let stretches: Vec<Vec<Stretch>> = blocks.map(of_block).collect::<Result<_>>()?;
+        let stretches = stretches.concat();
+        let is_finite = |at: &Stretch| at.volume.is_finite() && at.largest.is_finite();
+        require_finite_rows("the list of stretches", stretches.iter().map(is_finite))?;
         Ok(stretches)
     }
 
@@ -246,29 +239,21 @@ impl DecoderNetwork {
         // What lies between the pixels and their ln σ is padding.
         let log_sigma = outputs.slice(s![outputs.len() - self.pixels..]);
         let scale_comes_from_decoder = outputs.len() > self.pixels;
-        Array1::from_shape_fn(outputs.len(), |k| {
-            if k >= self.pixels {
-                let is_log_sigma = k >= outputs.len() - self.pixels;
-                let counts = metric == ImageMetric::FisherRao && is_log_sigma;
-                return if counts {
-                    self.likelihood.information_about_log_sigma()
-                } else {
-                    0.0
-                };
+        let likelihood = &self.likelihood;
+        Array1::from_shape_fn(outputs.len(), |k| match metric {
+            ImageMetric::FisherRao if k >= self.pixels.max(outputs.len() - self.pixels) => {
+                likelihood.information_about_log_sigma()
             }
-            match metric {
-                ImageMetric::Outputs => 1.0,
-                ImageMetric::MeanImages => self.likelihood.slope_of_mean(outputs[k]).powi(2),
-                ImageMetric::FisherRao => {
-                    let log_sigma = if scale_comes_from_decoder {
-                        log_sigma[k]
-                    } else {
-                        // What has no σ does not ask for it.
-                        self.log_sigma.get(k).copied().unwrap_or_default()
-                    };
-                    self.likelihood
-                        .information_about_output(outputs[k], log_sigma)
-                }
+            _ if k >= self.pixels => 0.0,
+            ImageMetric::Outputs => 1.0,
+            ImageMetric::MeanImages => likelihood.slope_of_mean(outputs[k]).powi(2),
+            ImageMetric::FisherRao if scale_comes_from_decoder => {
+                likelihood.information_about_output(outputs[k], log_sigma[k])
+            }
+            ImageMetric::FisherRao => {
+                // What has no σ does not ask for it.
+                let log_sigma = self.log_sigma.get(k).copied().unwrap_or_default();
+                likelihood.information_about_output(outputs[k], log_sigma)
             }
         })
     }

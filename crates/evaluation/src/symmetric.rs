@@ -2,7 +2,7 @@
 
 use ndarray::{Array1, Array2, ArrayView2};
 
-use crate::error::{EvaluationError, Result};
+use crate::error::{Result, require};
 
 /// A = V diag(λ) Vᵀ with λ ascending and the eigenvectors in the columns of V.
 #[derive(Debug, Clone)]
@@ -28,30 +28,23 @@ impl SymmetricEigen {
     /// If the matrix is not square.
     pub fn new(matrix: ArrayView2<'_, f64>) -> Self {
         let n = matrix.nrows();
-        assert_eq!(
-            n,
-            matrix.ncols(),
-            "symmetric eigendecomposition: matrix is [{n}, {}], expected square",
-            matrix.ncols()
+        assert!(
+            matrix.is_square(),
+            "symmetric eigendecomposition: matrix is {:?}, expected square",
+            matrix.dim()
         );
         let mut a = Array2::from_shape_fn((n, n), |(i, j)| 0.5 * (matrix[[i, j]] + matrix[[j, i]]));
         // Rows of `v` are the eigenvectors while rotating: contiguous updates.
         let mut v = Array2::<f64>::eye(n);
         let scale: f64 = a.iter().map(|x| x * x).sum::<f64>().sqrt();
         for _sweep in 0..60 {
-            let mut off_diagonal = 0.0;
-            for i in 0..n {
-                for j in i + 1..n {
-                    off_diagonal += a[[i, j]] * a[[i, j]];
-                }
-            }
-            if off_diagonal.sqrt() <= 1e-15 * scale || scale == 0.0 {
+            let above_diagonal = (0..n).flat_map(|p| (p + 1..n).map(move |q| (p, q)));
+            let squares = above_diagonal.clone().map(|at| a[at] * a[at]);
+            if squares.sum::<f64>().sqrt() <= 1e-15 * scale || scale == 0.0 {
                 break;
             }
-            for p in 0..n {
-                for q in p + 1..n {
-                    rotate(&mut a, &mut v, p, q);
-                }
+            for (p, q) in above_diagonal {
+                rotate(&mut a, &mut v, p, q);
             }
         }
         let mut order: Vec<usize> = (0..n).collect();
@@ -81,13 +74,15 @@ impl SymmetricEigen {
     ///
     /// # Errors
     /// The smallest eigenvalue is below 1e-12 of the largest.
-    pub fn inverse_square_root(&self, what: &'static str) -> Result<Array2<f64>> {
+    pub fn inverse_square_root(&self, what: &str) -> Result<Array2<f64>> {
         let largest = self.values.last().copied().unwrap_or(0.0);
         let smallest = self.values.first().copied().unwrap_or(0.0);
-        // Negated so that NaN is an error too.
-        if !(smallest > 1e-12 * largest && largest > 0.0) {
-            return Err(EvaluationError::Singular { what, smallest });
-        }
+        require(
+            smallest > 1e-12 * largest && largest > 0.0,
+            &format!("the covariance of {what}"),
+            format_args!("singular (smallest eigenvalue {smallest:e})"),
+            "full rank; a dimension has collapsed, so leave it out",
+        )?;
         Ok(self.map(|value| 1.0 / value.sqrt()))
     }
 }
@@ -102,23 +97,16 @@ fn rotate(a: &mut Array2<f64>, v: &mut Array2<f64>, p: usize, q: usize) {
     let t = theta.signum() / (theta.abs() + (theta * theta + 1.0).sqrt());
     let c = 1.0 / (t * t + 1.0).sqrt();
     let s = t * c;
+    let turned = |x: f64, y: f64| (c * x - s * y, s * x + c * y);
     for k in 0..n {
-        let (x, y) = (a[[p, k]], a[[q, k]]);
-        a[[p, k]] = c * x - s * y;
-        a[[q, k]] = s * x + c * y;
+        (a[[p, k]], a[[q, k]]) = turned(a[[p, k]], a[[q, k]]);
+        (v[[p, k]], v[[q, k]]) = turned(v[[p, k]], v[[q, k]]);
     }
     for k in 0..n {
-        let (x, y) = (a[[k, p]], a[[k, q]]);
-        a[[k, p]] = c * x - s * y;
-        a[[k, q]] = s * x + c * y;
+        (a[[k, p]], a[[k, q]]) = turned(a[[k, p]], a[[k, q]]);
     }
     a[[p, q]] = 0.0;
     a[[q, p]] = 0.0;
-    for k in 0..n {
-        let (x, y) = (v[[p, k]], v[[q, k]]);
-        v[[p, k]] = c * x - s * y;
-        v[[q, k]] = s * x + c * y;
-    }
 }
 
 #[cfg(test)]

@@ -1,10 +1,12 @@
 //! How the posteriors of tracked images move and shrink while training.
 
-use ndarray::{ArrayView1, ArrayView2, ArrayView3, Axis};
+use ndarray::{Array1, ArrayView1, ArrayView2, ArrayView3, Axis};
 use serde::{Deserialize, Serialize};
 
 use crate::aggregate_posterior::LARGEST_LOG_VARIANCE;
-use crate::error::{Result, require_all_finite, require_rows, require_shape, require_variances};
+use crate::error::{
+    Result, require_alike, require_finite, require_length, require_rows, require_variances,
+};
 
 /// Radius √(σ₁σ₂) of a 2-D posterior, in general the geometric mean of the
 /// standard deviations: the radius of the ball with the volume of the 1σ
@@ -22,11 +24,8 @@ pub fn posterior_radius(log_variance: ArrayView1<'_, f32>) -> f64 {
 
 /// Geometric-mean radius of each posterior, from log σ² [n, L].
 pub fn posterior_radii(log_variance: ArrayView2<'_, f32>) -> Vec<f64> {
-    log_variance
-        .rows()
-        .into_iter()
-        .map(posterior_radius)
-        .collect()
+    let posteriors = log_variance.rows().into_iter();
+    posteriors.map(posterior_radius).collect()
 }
 
 /// What one moment of the training says about the tracked images.
@@ -76,22 +75,12 @@ pub fn trajectories(
     let (moments, images, _) = means.dim();
     require_rows("the list of recorded moments", epochs.len(), 1)?;
     require_rows("the array of tracked means", images, 1)?;
-    crate::error::require_length("the array of tracked means", moments, epochs.len())?;
+    require_length("the array of tracked means", moments, epochs.len())?;
+    require_finite("the array of tracked means", &means)?;
     if let Some(log_variances) = &log_variances {
         let what = "the array of tracked log variances";
-        require_shape(what, log_variances.dim(), means.dim())?;
-    }
-    for (what, array) in [
-        ("the array of tracked means", Some(&means)),
-        ("the array of tracked log variances", log_variances.as_ref()),
-    ] {
-        if let Some(array) = array {
-            let moments = array.axis_iter(Axis(0));
-            let is_finite = moments.map(|values| values.iter().all(|v| v.is_finite()));
-            require_all_finite(what, is_finite)?;
-        }
-    }
-    if let Some(log_variances) = &log_variances {
+        require_alike(what, log_variances.dim(), means.dim())?;
+        require_finite(what, log_variances)?;
         for moment in log_variances.outer_iter() {
             require_variances(&moment, LARGEST_LOG_VARIANCE)?;
         }
@@ -99,58 +88,45 @@ pub fn trajectories(
     let n = images as f64;
     let mut path_lengths = vec![0.0; images];
     let mut steps = Vec::with_capacity(moments);
+    let at = |moment: usize| means.index_axis(Axis(0), moment);
+    let origin = Array1::zeros(means.dim().2);
     for (moment, &epoch) in epochs.iter().enumerate() {
-        let here = means.index_axis(Axis(0), moment);
+        let (here, before) = (at(moment), at(moment.saturating_sub(1)));
         let mut movement = 0.0;
-        if moment > 0 {
-            let before = means.index_axis(Axis(0), moment - 1);
-            for (image, length) in path_lengths.iter_mut().enumerate() {
-                let step = distance(before.row(image), here.row(image));
-                *length += step;
-                movement += step / n;
-            }
+        for (image, length) in path_lengths.iter_mut().enumerate() {
+            let step = distance(before.row(image), here.row(image));
+            *length += step;
+            movement += step / n;
         }
-        let radii = log_variances
-            .as_ref()
-            .map(|log_variances| posterior_radii(log_variances.index_axis(Axis(0), moment)));
+        let log_variances = log_variances.as_ref();
+        let radii = log_variances.map(|l| posterior_radii(l.index_axis(Axis(0), moment)));
+        let from_origin = here
+            .rows()
+            .into_iter()
+            .map(|mu| distance(mu, origin.view()));
         steps.push(TrajectoryStep {
             epoch,
             mean_radius: radii.as_ref().map(|r| r.iter().sum::<f64>() / n),
             largest_radius: radii.map(|r| r.into_iter().fold(0.0, f64::max)),
             mean_movement: movement,
             mean_path_length: path_lengths.iter().sum::<f64>() / n,
-            mean_distance_from_origin: here
-                .rows()
-                .into_iter()
-                .map(|mu| mu.iter().map(|&m| f64::from(m).powi(2)).sum::<f64>().sqrt())
-                .sum::<f64>()
-                / n,
+            mean_distance_from_origin: from_origin.sum::<f64>() / n,
         });
     }
-    let (first, last) = (
-        means.index_axis(Axis(0), 0),
-        means.index_axis(Axis(0), moments - 1),
-    );
-    let straightness = path_lengths
-        .iter()
-        .enumerate()
-        .map(|(image, &length)| {
-            (length > 0.0).then(|| distance(first.row(image), last.row(image)) / length)
-        })
-        .collect();
+    let chord = |image: usize| distance(at(0).row(image), at(moments - 1).row(image));
+    let paths = path_lengths.iter().enumerate();
     Ok(Trajectories {
         steps,
+        straightness: paths
+            .map(|(image, &length)| (length > 0.0).then(|| chord(image) / length))
+            .collect(),
         path_lengths,
-        straightness,
     })
 }
 
 fn distance(a: ArrayView1<'_, f32>, b: ArrayView1<'_, f32>) -> f64 {
-    a.iter()
-        .zip(b)
-        .map(|(&x, &y)| (f64::from(x) - f64::from(y)).powi(2))
-        .sum::<f64>()
-        .sqrt()
+    let differences = a.iter().zip(b).map(|(&x, &y)| f64::from(x) - f64::from(y));
+    differences.map(|d| d.powi(2)).sum::<f64>().sqrt()
 }
 
 #[cfg(test)]

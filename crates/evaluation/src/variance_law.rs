@@ -3,9 +3,9 @@
 use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
 
-use crate::aggregate_posterior::require_posteriors;
+use crate::aggregate_posterior::LARGEST_LOG_VARIANCE;
 use crate::codes::mean_and_variance_of_axis;
-use crate::error::Result;
+use crate::error::{Result, require_posteriors};
 
 /// The variance law and its parts, per latent dimension.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -35,27 +35,21 @@ pub fn variance_law(
     means: ArrayView2<'_, f32>,
     log_variances: ArrayView2<'_, f32>,
 ) -> Result<VarianceLaw> {
-    require_posteriors(&means, &log_variances)?;
+    require_posteriors(&means, &log_variances, LARGEST_LOG_VARIANCE)?;
     let n = means.nrows() as f64;
-    let mut law = VarianceLaw {
-        mean_of_mu: Vec::new(),
-        variance_of_mu: Vec::new(),
-        mean_variance: Vec::new(),
-        total: Vec::new(),
-    };
-    for (mu, log_variance) in means.columns().into_iter().zip(log_variances.columns()) {
-        let (mean, variance) = mean_and_variance_of_axis(mu);
-        let sigma = log_variance
-            .iter()
-            .map(|&l| f64::from(l).exp())
-            .sum::<f64>()
-            / n;
-        law.mean_of_mu.push(mean);
-        law.variance_of_mu.push(variance);
-        law.mean_variance.push(sigma);
-        law.total.push(variance + sigma);
-    }
-    Ok(law)
+    let axes = means.columns().into_iter();
+    let (mean_of_mu, variance_of_mu): (Vec<f64>, Vec<f64>) =
+        axes.map(mean_and_variance_of_axis).unzip();
+    let axes = log_variances.columns().into_iter();
+    let variances = axes.map(|axis| axis.iter().map(|&l| f64::from(l).exp()).sum::<f64>() / n);
+    let mean_variance: Vec<f64> = variances.collect();
+    let both = variance_of_mu.iter().zip(&mean_variance);
+    Ok(VarianceLaw {
+        total: both.map(|(of_mu, mean)| of_mu + mean).collect(),
+        mean_of_mu,
+        variance_of_mu,
+        mean_variance,
+    })
 }
 
 #[cfg(test)]

@@ -156,15 +156,13 @@ impl Drawing<'_> {
 #[cfg(test)]
 mod tests {
     use evaluation::EvaluationError;
+    use evaluation::gaps::gaps;
+    use ndarray::Array2;
 
     use super::*;
 
     fn too_few() -> EvaluationError {
-        EvaluationError::TooFew {
-            what: "the array of codes",
-            found: 5,
-            needed: 10,
-        }
+        gaps(Array2::zeros((5, 2)).view(), 4, 0.0, 1).unwrap_err()
     }
 
     #[test]

@@ -4,13 +4,12 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use durable_files::seal;
-use models::{AlignedBuffer, MAXIMUM_WIDTH};
-use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
+use models::MAXIMUM_WIDTH;
+use safetensors::tensor::{Dtype, SafeTensorError, SafeTensors, TensorView, serialize};
 use serde::{Deserialize, Serialize};
-use tensor_ops::panels::Panels;
 
 use super::Classifier;
-use super::network::Network;
+use super::network::{Network, tensor_slots};
 use crate::error::{EvaluationError, Result};
 
 /// The only key of the file's metadata: safetensors keeps metadata in a hash
@@ -53,32 +52,18 @@ impl Classifier {
             sha256: seal::OPEN.to_owned(),
         };
         let metadata = serde_json::to_string(&metadata).map_err(|e| failed(e.to_string()))?;
-        let tensors: Vec<(String, Vec<usize>, Vec<u8>)> = self
-            .network
-            .named_tensors()
-            .into_iter()
-            .map(|(name, shape, values)| {
-                (
-                    name,
-                    shape,
-                    values.iter().flat_map(|v| v.to_le_bytes()).collect(),
-                )
-            })
-            .collect();
-        let views: std::result::Result<Vec<_>, _> = tensors
-            .iter()
-            .map(|(name, shape, bytes)| {
-                TensorView::new(Dtype::F32, shape.clone(), bytes).map(|view| (name, view))
-            })
-            .collect();
-        let mut bytes = views
-            .and_then(|views| {
-                serialize(
-                    views,
-                    Some(HashMap::from([(METADATA_KEY.to_owned(), metadata)])),
-                )
-            })
-            .map_err(|e| failed(e.to_string()))?;
+        let mut tensors = Vec::new();
+        for tensor in self.network.named_tensors() {
+            let bytes = tensor.values.iter().flat_map(|v| v.to_le_bytes());
+            tensors.push((tensor.name, tensor.shape, bytes.collect::<Vec<u8>>()));
+        }
+        let views = tensors.iter().map(|(name, shape, bytes)| {
+            Ok((name, TensorView::new(Dtype::F32, shape.clone(), bytes)?))
+        });
+        let views: std::result::Result<Vec<_>, SafeTensorError> = views.collect();
+        let entries = HashMap::from([(METADATA_KEY.to_owned(), metadata)]);
+        let bytes = views.and_then(|views| serialize(views, Some(entries)));
+        let mut bytes = bytes.map_err(|e| failed(e.to_string()))?;
         let whole = 0..bytes.len();
         seal::close_within(&mut bytes, whole, SEAL);
         durable_files::write(path, &bytes).map_err(|error| failed(error.to_string()))
@@ -118,19 +103,7 @@ impl Classifier {
         let tensors = SafeTensors::deserialize(&bytes)
             .map_err(|e| wrong(format!("is a damaged safetensors file ({e})")))?;
         // Shapes are compared before anything of the stated widths is allocated.
-        let expected: Vec<(String, Vec<usize>)> = widths
-            .windows(2)
-            .enumerate()
-            .flat_map(|(index, pair)| {
-                [
-                    (
-                        format!("classifier.{}.weight", 2 * index),
-                        vec![pair[1], pair[0]],
-                    ),
-                    (format!("classifier.{}.bias", 2 * index), vec![pair[1]]),
-                ]
-            })
-            .collect();
+        let expected = tensor_slots(widths);
         let mut values = Vec::with_capacity(expected.len());
         for (name, shape) in &expected {
             let tensor = tensors
@@ -143,11 +116,9 @@ impl Classifier {
                     tensor.shape()
                 )));
             }
-            let numbers: Vec<f32> = tensor
-                .data()
-                .chunks_exact(4)
-                .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
-                .collect();
+            let (quadruples, _) = tensor.data().as_chunks();
+            let numbers = quadruples.iter().map(|bytes| f32::from_le_bytes(*bytes));
+            let numbers: Vec<f32> = numbers.collect();
             if !numbers.iter().all(|v| v.is_finite()) {
                 return Err(wrong(format!("holds a NaN or infinity in {name}")));
             }
@@ -155,14 +126,8 @@ impl Classifier {
         }
         let mut network = Network::new(widths, 0);
         for (layer, pair) in network.layers.iter_mut().zip(values.chunks_exact(2)) {
-            let panels = Panels {
-                rows: layer.inputs,
-                cols: layer.outputs,
-            };
-            panels.pack_transposed(&pair[0], &mut layer.weight);
-            let mut bias = AlignedBuffer::zeroed(layer.bias.len());
-            bias[..layer.outputs].copy_from_slice(&pair[1]);
-            layer.bias = bias;
+            layer.panels().pack_transposed(&pair[0], &mut layer.weight);
+            layer.bias[..layer.outputs].copy_from_slice(&pair[1]);
         }
         Ok(Self {
             network,

@@ -21,10 +21,10 @@ use ndarray::{Array2, ArrayView1};
 use rayon::prelude::*;
 
 use crate::error::{
-    EvaluationError, Result, require_finite_images, require_length, require_rows, require_width,
+    Result, require, require_finite_images, require_labels, require_length, require_rows,
+    require_width,
 };
-use crate::map::require_classes;
-use network::Network;
+use network::{BLOCK, Network};
 
 /// How a classifier is trained.
 #[derive(Debug, Clone, PartialEq)]
@@ -80,32 +80,21 @@ impl Classifier {
         options: &ClassifierOptions,
     ) -> Result<Self> {
         let images = images.into();
-        require_rows("the array of images", images.nrows(), 1)?;
-        require_length("the list of labels", labels.len(), images.nrows())?;
-        require_classes(labels, class_count)?;
+        let (n, pixels) = images.dim();
+        require_rows("the array of images", n, 1)?;
+        require_labels("the list of labels", labels, n, class_count)?;
         require_finite_images(images)?;
-        let valid = !options.hidden.is_empty()
-            && options.hidden.iter().all(|&width| width > 0)
-            && options.epochs > 0
-            && options.batch > 0
-            && options.learning_rate > 0.0
-            && options.learning_rate.is_finite()
-            && images.ncols() > 0
-            && options
-                .hidden
-                .iter()
-                .chain([&class_count, &images.ncols()])
-                .all(|&width| width <= MAXIMUM_WIDTH);
-        if !valid {
-            return Err(EvaluationError::Parameter {
-                what: "an option of the classifier",
-                found: format!(
-                    "{options:?} of {} pixels and {class_count} classes",
-                    images.ncols()
-                ),
-                expected: "at least one hidden layer, positive numbers throughout, and pixels, classes and hidden units of at most 65536",
-            });
-        }
+        let mut widths = options.hidden.iter().chain([&class_count, &pixels]);
+        let has_steps = options.epochs > 0 && options.batch > 0;
+        let moves = options.learning_rate > 0.0 && options.learning_rate.is_finite();
+        let is_layered =
+            !options.hidden.is_empty() && widths.all(|width| (1..=MAXIMUM_WIDTH).contains(width));
+        require(
+            has_steps && moves && is_layered,
+            "an option of the classifier",
+            format_args!("{options:?} of {pixels} pixels and {class_count} classes"),
+            "at least one hidden layer, positive numbers throughout, and pixels, classes and hidden units of at most 65536",
+        )?;
         Ok(Self {
             network: training::train(images, labels, class_count, options),
             test_accuracy: None,
@@ -155,12 +144,8 @@ impl Classifier {
 
     /// Widths from image to classes, as in 784-256-64-10.
     pub fn architecture(&self) -> String {
-        let widths: Vec<String> = self
-            .network
-            .widths()
-            .iter()
-            .map(ToString::to_string)
-            .collect();
+        let widths = self.network.widths().into_iter();
+        let widths: Vec<String> = widths.map(|width| width.to_string()).collect();
         widths.join("-")
     }
 
@@ -168,8 +153,8 @@ impl Classifier {
     /// little-endian bytes in PyTorch's layout): names the feature space.
     pub fn fingerprint(&self) -> String {
         let mut hash = 0xcbf2_9ce4_8422_2325_u64;
-        for (_, _, values) in self.network.named_tensors() {
-            for byte in values.iter().flat_map(|value| value.to_le_bytes()) {
+        for tensor in self.network.named_tensors() {
+            for byte in tensor.values.iter().flat_map(|value| value.to_le_bytes()) {
                 hash = (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
             }
         }
@@ -181,7 +166,7 @@ impl Classifier {
     /// # Errors
     /// Images of another size, or values that are not finite.
     pub fn probabilities<'a>(&self, images: impl Into<Images<'a>>) -> Result<Array2<f32>> {
-        self.run(images.into(), true)
+        self.run(images.into(), self.network.layers.len())
     }
 
     /// Penultimate activations of images [n, pixels]: [n, features].
@@ -189,7 +174,7 @@ impl Classifier {
     /// # Errors
     /// Images of another size, or values that are not finite.
     pub fn features<'a>(&self, images: impl Into<Images<'a>>) -> Result<Array2<f32>> {
-        self.run(images.into(), false)
+        self.run(images.into(), self.network.layers.len() - 1)
     }
 
     /// Most probable class of each image.
@@ -198,43 +183,25 @@ impl Classifier {
     /// Images of another size, or values that are not finite.
     pub fn classify<'a>(&self, images: impl Into<Images<'a>>) -> Result<Vec<u32>> {
         let probabilities = self.probabilities(images)?;
-        Ok(probabilities
-            .rows()
-            .into_iter()
-            .map(|row| likeliest(row) as u32)
-            .collect())
+        let rows = probabilities.rows().into_iter();
+        Ok(rows.map(|row| likeliest(row) as u32).collect())
     }
 
-    fn run(&self, images: Images<'_>, to_probabilities: bool) -> Result<Array2<f32>> {
-        let n = images.nrows();
-        require_width(images.dim(), self.pixels(), "classifier")?;
+    /// What comes out of the first `layers` layers.
+    fn run(&self, images: Images<'_>, layers: usize) -> Result<Array2<f32>> {
+        require_width(images, self.pixels(), "classifier")?;
         require_finite_images(images)?;
         let row_major = images.row_major();
-        let images = row_major.pixels();
-        let columns = if to_probabilities {
-            self.class_count()
-        } else {
-            self.feature_count()
-        };
-        let mut result = Array2::zeros((n, columns));
+        let pixels = row_major.pixels();
+        let columns = self.network.layers[layers - 1].outputs;
+        let mut result = Array2::zeros((images.nrows(), columns));
         if let Some(values) = result.as_slice_mut() {
-            values
-                .par_chunks_mut(network::BLOCK * columns)
-                .enumerate()
-                .for_each_init(
-                    || self.network.buffers(network::BLOCK),
-                    |buffers, (block, out)| {
-                        let rows = out.len() / columns;
-                        self.network.infer(
-                            images,
-                            block * network::BLOCK,
-                            rows,
-                            to_probabilities,
-                            buffers,
-                            out,
-                        );
-                    },
-                );
+            let blocks = values.par_chunks_mut(BLOCK * columns).enumerate();
+            let buffers = || self.network.buffers(BLOCK);
+            blocks.for_each_init(buffers, |buffers, (block, out)| {
+                let first = block * BLOCK;
+                self.network.infer(pixels, first, layers, buffers, out);
+            });
         }
         Ok(result)
     }
@@ -242,14 +209,13 @@ impl Classifier {
 
 /// The first of the classes with the largest probability.
 pub(crate) fn likeliest(probabilities: ArrayView1<'_, f32>) -> usize {
-    let classes = probabilities.iter().enumerate();
-    classes.fold(0, |best, (class, p)| {
+    let mut best = 0;
+    for (class, p) in probabilities.iter().enumerate() {
         if *p > probabilities[best] {
-            class
-        } else {
-            best
+            best = class;
         }
-    })
+    }
+    best
 }
 
 #[cfg(test)]

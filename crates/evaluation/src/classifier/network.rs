@@ -1,8 +1,8 @@
 //! The weights of a classifier and its forward pass.
 
-use models::{Activation, AlignedBuffer, PixelRows};
+use models::{Activation, AlignedBuffer, NamedTensor, PixelRows};
 use tensor_ops::linear::{LinearShape, forward};
-use tensor_ops::panels::{LANES, Panels};
+use tensor_ops::panels::Panels;
 use tensor_ops::random::{Stream, fill_uniform};
 
 /// Rows inferred at a time.
@@ -29,10 +29,7 @@ pub(super) type Buffers = Vec<AlignedBuffer<f32>>;
 
 impl Layer {
     pub(super) fn panels(&self) -> Panels {
-        Panels {
-            rows: self.inputs,
-            cols: self.outputs,
-        }
+        Panels::new(self.inputs, self.outputs)
     }
 
     pub(super) fn shape(&self, rows: usize) -> LinearShape {
@@ -49,40 +46,32 @@ impl Network {
     /// U(−√(6/inputs), √(6/inputs)) (He et al. 2015), biases zero.
     pub(super) fn new(widths: &[usize], seed: u64) -> Self {
         let last = widths.len() - 2;
-        let layers = widths
-            .windows(2)
-            .enumerate()
-            .map(|(index, pair)| {
-                let (inputs, outputs) = (pair[0], pair[1]);
-                let panels = Panels {
-                    rows: inputs,
-                    cols: outputs,
-                };
-                let mut values = vec![0.0f32; inputs * outputs];
-                fill_uniform(
-                    &mut values,
-                    Stream::new(seed, CLASSIFIER_STREAM + index as u64),
-                    0,
-                );
-                let bound = (6.0 / inputs as f32).sqrt();
-                values
-                    .iter_mut()
-                    .for_each(|v| *v = bound * (2.0 * *v - 1.0));
-                let mut weight = AlignedBuffer::zeroed(panels.len());
-                panels.pack_row_major(&values, &mut weight);
-                Layer {
-                    inputs,
-                    outputs,
-                    activation: if index == last {
-                        Activation::Identity
-                    } else {
-                        Activation::Relu
-                    },
-                    weight,
-                    bias: AlignedBuffer::zeroed(panels.panel_count() * LANES),
-                }
-            })
-            .collect();
+        let layer = |(index, pair): (usize, &[usize])| {
+            let (inputs, outputs) = (pair[0], pair[1]);
+            let panels = Panels::new(inputs, outputs);
+            let mut values = vec![0.0f32; inputs * outputs];
+            let stream = Stream::new(seed, CLASSIFIER_STREAM + index as u64);
+            fill_uniform(&mut values, stream, 0);
+            let bound = (6.0 / inputs as f32).sqrt();
+            for value in &mut values {
+                *value = bound * (2.0 * *value - 1.0);
+            }
+            let mut weight = AlignedBuffer::zeroed(panels.len());
+            panels.pack_row_major(&values, &mut weight);
+            let is_last = index == last;
+            Layer {
+                inputs,
+                outputs,
+                activation: if is_last {
+                    Activation::Identity
+                } else {
+                    Activation::Relu
+                },
+                weight,
+                bias: AlignedBuffer::zeroed(panels.padded_cols()),
+            }
+        };
+        let layers = widths.windows(2).enumerate().map(layer).collect();
         Self { layers }
     }
 
@@ -105,9 +94,9 @@ impl Network {
 
     /// Buffers for blocks of up to `rows` rows.
     pub(super) fn buffers(&self, rows: usize) -> Buffers {
-        self.widths()
-            .into_iter()
-            .map(|cols| AlignedBuffer::zeroed(Panels { rows, cols }.len()))
+        let widths = self.widths().into_iter();
+        widths
+            .map(|cols| AlignedBuffer::zeroed(Panels::new(rows, cols).len()))
             .collect()
     }
 
@@ -127,65 +116,59 @@ impl Network {
         }
     }
 
-    /// Probabilities or features of rows `first..first + rows`, row-major.
+    /// What comes out of the first `layers` layers, row-major, for as many rows
+    /// from `first` on as `out` holds; probabilities if these are all layers.
     pub(super) fn infer(
         &self,
         images: PixelRows<'_>,
         first: usize,
-        rows: usize,
-        to_probabilities: bool,
+        layers: usize,
         buffers: &mut Buffers,
         out: &mut [f32],
     ) {
-        let input = Panels {
-            rows,
-            cols: self.inputs(),
-        };
+        let columns = self.layers[layers - 1].outputs;
+        let rows = out.len() / columns;
+        let (input, output) = (Panels::new(rows, self.inputs()), Panels::new(rows, columns));
         images.pack(first, input, &mut buffers[0][..input.len()]);
-        let layers = if to_probabilities {
-            self.layers.len()
-        } else {
-            self.layers.len() - 1
-        };
         self.forward(layers, rows, buffers);
-        let cols = if to_probabilities {
-            self.outputs()
-        } else {
-            self.features()
-        };
-        let output = Panels { rows, cols };
         output.unpack_row_major(&buffers[layers][..output.len()], out);
-        if to_probabilities {
-            out.chunks_exact_mut(cols).for_each(|row| {
-                softmax(row);
-            });
+        if layers == self.layers.len() {
+            out.chunks_exact_mut(columns).for_each(softmax);
         }
     }
 
     /// Tensors in PyTorch's names, shapes and layout.
-    pub(super) fn named_tensors(&self) -> Vec<(String, Vec<usize>, Vec<f32>)> {
-        let mut tensors = Vec::new();
-        for (index, layer) in self.layers.iter().enumerate() {
+    pub(super) fn named_tensors(&self) -> Vec<NamedTensor<f32>> {
+        let values = self.layers.iter().flat_map(|layer| {
             let mut weight = vec![0.0; layer.inputs * layer.outputs];
             layer.panels().unpack_transposed(&layer.weight, &mut weight);
-            let shape = vec![layer.outputs, layer.inputs];
-            tensors.push((format!("classifier.{}.weight", 2 * index), shape, weight));
-            let bias = layer.bias[..layer.outputs].to_vec();
-            tensors.push((
-                format!("classifier.{}.bias", 2 * index),
-                vec![layer.outputs],
-                bias,
-            ));
-        }
-        tensors
+            [weight, layer.bias[..layer.outputs].to_vec()]
+        });
+        let slots = tensor_slots(&self.widths()).into_iter().zip(values);
+        let tensor = |((name, shape), values)| NamedTensor {
+            name,
+            shape,
+            values,
+        };
+        slots.map(tensor).collect()
     }
+}
+
+/// Names and shapes of the tensors of a network of these widths, in order.
+pub(super) fn tensor_slots(widths: &[usize]) -> Vec<(String, Vec<usize>)> {
+    let of_layer = |(index, pair): (usize, &[usize])| {
+        let name = |of: &str| format!("classifier.{}.{of}", 2 * index);
+        let (weight, bias) = (vec![pair[1], pair[0]], vec![pair[1]]);
+        [(name("weight"), weight), (name("bias"), bias)]
+    };
+    widths.windows(2).enumerate().flat_map(of_layer).collect()
 }
 
 /// Streams of the classifier's initial weights; apart from those of models.
 const CLASSIFIER_STREAM: u64 = 0x636c_6173_7300;
 
-/// Softmax of one row in place; returns log Σ exp of the logits.
-pub(super) fn softmax(row: &mut [f32]) -> f32 {
+/// Softmax of one row in place.
+pub(super) fn softmax(row: &mut [f32]) {
     let largest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let mut sum = 0.0;
     for value in row.iter_mut() {
@@ -193,5 +176,4 @@ pub(super) fn softmax(row: &mut [f32]) -> f32 {
         sum += *value;
     }
     row.iter_mut().for_each(|value| *value /= sum);
-    largest + sum.ln()
 }

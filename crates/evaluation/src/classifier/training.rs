@@ -3,9 +3,9 @@
 use models::{AlignedBuffer, Images, PixelRows};
 use rand::seq::SliceRandom;
 use rayon::prelude::*;
-use tensor_ops::adam::{AdamConstants, AdamStep, update};
-use tensor_ops::linear::{LinearScratch, RowBlock, input_gradient, weight_gradient};
-use tensor_ops::panels::{LANES, Panels};
+use tensor_ops::adam::{AdamConstants, AdamStep, Parameters};
+use tensor_ops::linear::{LinearScratch, RowBlock, input_gradient, weight_gradient_adam};
+use tensor_ops::panels::LANES;
 
 use super::ClassifierOptions;
 use super::network::{Buffers, Network, softmax};
@@ -27,10 +27,10 @@ struct Task {
     scratch: LinearScratch<f32>,
 }
 
-/// First and second moments and the gradient of one layer.
+/// First and second moments of one layer's parameters.
 struct Moments {
-    weight: [AlignedBuffer<f32>; 3],
-    bias: [AlignedBuffer<f32>; 3],
+    weight: [AlignedBuffer<f32>; 2],
+    bias: [AlignedBuffer<f32>; 2],
 }
 
 /// Trains a network; inputs have been checked.
@@ -43,37 +43,28 @@ pub(super) fn train(
     let (n, pixels) = images.dim();
     let row_major = images.row_major();
     let images = row_major.pixels();
-    let widths: Vec<usize> = [pixels]
-        .into_iter()
-        .chain(options.hidden.iter().copied())
-        .chain([class_count])
-        .collect();
+    let widths = [&[pixels], &options.hidden[..], &[class_count]].concat();
     let mut network = Network::new(&widths, options.seed);
-    let mut moments: Vec<Moments> = network
-        .layers
-        .iter()
-        .map(|layer| Moments {
-            weight: std::array::from_fn(|_| AlignedBuffer::zeroed(layer.weight.len())),
-            bias: std::array::from_fn(|_| AlignedBuffer::zeroed(layer.bias.len())),
-        })
-        .collect();
+    let zeros = |of: &AlignedBuffer<f32>| [0, 1].map(|_| AlignedBuffer::zeroed(of.len()));
+    let layers = network.layers.iter().map(|layer| Moments {
+        weight: zeros(&layer.weight),
+        bias: zeros(&layer.bias),
+    });
+    let mut moments: Vec<Moments> = layers.collect();
     let batch = options.batch.min(n);
-    let mut tasks: Vec<Task> = (0..batch.div_ceil(TASK_ROWS))
-        .map(|_| Task {
-            rows: 0,
-            activations: network.buffers(TASK_ROWS),
-            gradients: network.buffers(TASK_ROWS),
-            scratch: LinearScratch::new(),
-        })
-        .collect();
+    let task = |_| Task {
+        rows: 0,
+        activations: network.buffers(TASK_ROWS),
+        gradients: network.buffers(TASK_ROWS),
+        scratch: LinearScratch::new(),
+    };
+    let mut tasks: Vec<Task> = (0..batch.div_ceil(TASK_ROWS)).map(task).collect();
     let total_steps = (options.epochs * n.div_ceil(batch)) as f64;
     let mut order: Vec<u32> = (0..n as u32).collect();
     let mut step = 0u64;
     for epoch in 0..options.epochs {
-        order.shuffle(&mut permutation_rng(
-            options.seed,
-            0x0100_0000 + epoch as u64,
-        ));
+        let mut rng = permutation_rng(options.seed, 0x0100_0000 + epoch as u64);
+        order.shuffle(&mut rng);
         for indices in order.chunks(batch) {
             let used = indices.len().div_ceil(TASK_ROWS);
             tasks[..used]
@@ -105,31 +96,17 @@ fn differentiate(
 ) {
     let rows = indices.len();
     task.rows = rows;
-    let input = Panels {
-        rows,
-        cols: network.inputs(),
-    };
-    images.pack_indexed(indices, input, &mut task.activations[0][..input.len()]);
-    network.forward(network.layers.len(), rows, &mut task.activations);
-    let last = network.layers.len();
-    let output = Panels {
-        rows,
-        cols: network.outputs(),
-    };
-    let logits = &task.activations[last][..output.len()];
-    let gradient = &mut task.gradients[last][..output.len()];
-    gradient.fill(0.0);
-    let mut line = vec![0.0; output.cols];
-    for (row, &image) in indices.iter().enumerate() {
-        for (class, value) in line.iter_mut().enumerate() {
-            *value = logits[output.index(row, class)];
-        }
-        softmax(&mut line);
+    let (first, last) = (network.layers[0].shape(rows).x(), network.layers.len());
+    images.pack_indexed(indices, first, &mut task.activations[0][..first.len()]);
+    network.forward(last, rows, &mut task.activations);
+    let output = network.layers[last - 1].shape(rows).y();
+    let mut lines = vec![0.0; rows * output.cols];
+    output.unpack_row_major(&task.activations[last][..output.len()], &mut lines);
+    for (line, &image) in lines.chunks_exact_mut(output.cols).zip(indices) {
+        softmax(line);
         line[labels[image as usize] as usize] -= 1.0;
-        for (class, &value) in line.iter().enumerate() {
-            gradient[output.index(row, class)] = value;
-        }
     }
+    output.pack_row_major(&lines, &mut task.gradients[last][..output.len()]);
     for index in (1..last).rev() {
         let layer = &network.layers[index];
         let shape = layer.shape(rows);
@@ -156,53 +133,38 @@ fn apply(
 ) {
     for (index, (layer, moments)) in network.layers.iter_mut().zip(moments).enumerate() {
         let (inputs, outputs, panels) = (layer.inputs, layer.outputs, layer.panels());
-        let blocks: Vec<RowBlock<'_, f32>> = tasks
-            .iter()
-            .map(|task| {
-                let x = Panels {
-                    rows: task.rows,
-                    cols: inputs,
-                }
-                .len();
-                let dy = Panels {
-                    rows: task.rows,
-                    cols: outputs,
-                }
-                .len();
-                RowBlock {
-                    rows: task.rows,
-                    x: &task.activations[index][..x],
-                    dy: &task.gradients[index + 1][..dy],
-                    support: None,
-                }
-            })
-            .collect();
-        let group = TASK_PANELS * inputs * LANES;
-        let lanes = TASK_PANELS * LANES;
-        let [m, v, g] = &mut moments.weight;
-        let [bias_m, bias_v, bias_g] = &mut moments.bias;
-        let weights = layer
-            .weight
-            .par_chunks_mut(group)
-            .zip(m.par_chunks_mut(group));
-        let weights = weights
-            .zip(v.par_chunks_mut(group))
-            .zip(g.par_chunks_mut(group));
-        let biases = layer
-            .bias
-            .par_chunks_mut(lanes)
-            .zip(bias_m.par_chunks_mut(lanes));
-        let biases = biases
-            .zip(bias_v.par_chunks_mut(lanes))
-            .zip(bias_g.par_chunks_mut(lanes));
-        weights.zip(biases).enumerate().for_each(
-            |(part, ((((p, m), v), g), (((bp, bm), bv), bg)))| {
-                let first = part * TASK_PANELS;
-                let range = first..(first + TASK_PANELS).min(panels.panel_count());
-                weight_gradient(inputs, outputs, range, &blocks, scale, g, bg);
-                update(p, m, v, g, adam);
-                update(bp, bm, bv, bg, adam);
-            },
+        let blocks = tasks.iter().map(|task| {
+            let shape = layer.shape(task.rows);
+            RowBlock {
+                rows: task.rows,
+                x: &task.activations[index][..shape.x().len()],
+                dy: &task.gradients[index + 1][..shape.y().len()],
+                support: None,
+            }
+        });
+        let blocks: Vec<RowBlock<'_, f32>> = blocks.collect();
+        let weights = parts(
+            &mut layer.weight,
+            &mut moments.weight,
+            TASK_PANELS * panels.panel_len(),
         );
+        let biases = parts(&mut layer.bias, &mut moments.bias, TASK_PANELS * LANES);
+        let parts = weights.zip(biases).enumerate();
+        parts.for_each(|(part, (weight, bias))| {
+            let first = part * TASK_PANELS;
+            let range = first..(first + TASK_PANELS).min(panels.panel_count());
+            weight_gradient_adam(inputs, outputs, range, &blocks, scale, weight, bias, adam);
+        });
     }
+}
+
+/// Parameters and their moments in parts of one length.
+fn parts<'a>(
+    values: &'a mut [f32],
+    [m, v]: &'a mut [AlignedBuffer<f32>; 2],
+    length: usize,
+) -> impl IndexedParallelIterator<Item = Parameters<'a, f32>> {
+    let moments = m.par_chunks_mut(length).zip(v.par_chunks_mut(length));
+    let parts = values.par_chunks_mut(length).zip(moments);
+    parts.map(|(values, (m, v))| Parameters { values, m, v })
 }

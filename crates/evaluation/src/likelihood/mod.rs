@@ -16,7 +16,7 @@ use models::{Images, ImportanceSampler, Model};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::error::{EvaluationError, Result, require_all_finite, require_images};
+use crate::error::{EvaluationError, Result, require_finite_rows, require_images};
 use crate::statistics::{sorted, sorted_quantile};
 
 pub use weights::{BoundCurve, Bounds, CURVE};
@@ -135,22 +135,15 @@ pub fn likelihood_bounds<'a>(
 
 fn summarise(bounds: &[Bounds]) -> Result<LikelihoodBounds> {
     let is_finite = |bounds: &Bounds| bounds.log_likelihood.values().all(|l| l.is_finite());
-    require_all_finite(
-        "the list of importance weights",
-        bounds.iter().map(is_finite),
-    )?;
-    let sizes = bounds[0].log_likelihood.keys();
-    let nll = sizes
-        .map(|&size| {
-            let values = bounds.iter().map(move |b| -b.log_likelihood[&size]);
-            (size, Estimate::of(values))
-        })
-        .collect();
+    let are_finite = bounds.iter().map(is_finite);
+    require_finite_rows("the list of importance weights", are_finite)?;
+    let sizes = bounds[0].log_likelihood.keys().copied();
+    let nll = |size: usize| Estimate::of(bounds.iter().map(move |b| -b.log_likelihood[&size]));
     let effective = bounds.iter().map(|b| b.effective_sample_size);
     let mean = effective.clone().sum::<f64>() / bounds.len() as f64;
     let effective = sorted(effective);
     Ok(LikelihoodBounds {
-        nll,
+        nll: sizes.map(|size| (size, nll(size))).collect(),
         effective_sample_size: EffectiveSampleSize {
             mean,
             median: sorted_quantile(&effective, 0.5),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::error::{EvaluationError, Result};
+use crate::error::{Result, require};
 
 /// Sample counts at which the bound is reported on the way to the largest.
 pub const CURVE: [usize; 5] = [1, 10, 100, 1000, 5000];
@@ -29,16 +29,11 @@ impl LogSum {
             self.sum = self.sum * shrink + 1.0;
             self.squares = self.squares * shrink * shrink + 1.0;
             self.largest = log_weight;
-        } else if log_weight > f64::NEG_INFINITY {
+        } else if log_weight != f64::NEG_INFINITY {
+            // Of NaN, all sums are NaN from here on.
             let weight = (log_weight - self.largest).exp();
             self.sum += weight;
             self.squares += weight * weight;
-        } else if log_weight.is_nan() {
-            *self = Self {
-                largest: f64::NAN,
-                sum: f64::NAN,
-                squares: f64::NAN,
-            };
         }
     }
 
@@ -113,24 +108,18 @@ impl BoundCurve {
     /// # Errors
     /// `samples` is 0.
     pub fn new(samples: usize) -> Result<Self> {
-        if samples == 0 {
-            return Err(EvaluationError::Parameter {
-                what: "the number of importance samples",
-                found: "0".into(),
-                expected: "at least 1",
-            });
-        }
+        let what = "the number of importance samples";
+        require(samples > 0, what, samples, "at least 1")?;
         let sizes = CURVE.into_iter().filter(|&size| size < samples);
+        let groups = |size| Groups {
+            size,
+            current: LogSum::EMPTY,
+            filled: 0,
+            log_means: 0.0,
+            complete: 0,
+        };
         Ok(Self {
-            groups: sizes
-                .map(|size| Groups {
-                    size,
-                    current: LogSum::EMPTY,
-                    filled: 0,
-                    log_means: 0.0,
-                    complete: 0,
-                })
-                .collect(),
+            groups: sizes.map(groups).collect(),
             all: LogSum::EMPTY,
             samples,
             seen: 0,
@@ -165,10 +154,8 @@ impl BoundCurve {
             self.seen,
             self.samples
         );
-        let groups = self
-            .groups
-            .iter()
-            .map(|groups| (groups.size, groups.log_means / groups.complete as f64));
+        let groups = self.groups.iter();
+        let groups = groups.map(|groups| (groups.size, groups.log_means / groups.complete as f64));
         let all = self.all.log() - (self.samples as f64).ln();
         Bounds {
             log_likelihood: groups.chain([(self.samples, all)]).collect(),

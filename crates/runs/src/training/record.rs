@@ -211,9 +211,7 @@ pub(crate) fn or_divergence(
     step: u64,
 ) -> Result<Result<EpochMetrics, String>, Error> {
     match measured {
-        Err(Error::Evaluation(
-            error @ (EvaluationError::NotFinite { .. } | EvaluationError::Variance { .. }),
-        )) => Ok(Err(format!(
+        Err(Error::Evaluation(error @ EvaluationError::Diverged(_))) => Ok(Err(format!(
             "training diverged, as the test pass after epoch {epoch}, step {step} shows: {error}"
         ))),
         measured => measured.map(Ok),
