@@ -29,21 +29,20 @@ use models::SpecError;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::error::Error;
+use crate::error::{Error, unreadable};
 use crate::presets;
 use crate::run_data::short_name;
 
 pub use declaration::{
-    DataConfiguration, ModelConfiguration, ReadingConfiguration, TrackingConfiguration,
+    DataConfiguration, ModelConfiguration, ReadingConfiguration, SETTINGS, TrackingConfiguration,
     TrainingConfiguration,
 };
 pub use layers::Override;
 pub use page::settings_page;
 pub use schema::schema;
-pub use setting::{Kind, Names, Setting, declared};
+pub use setting::{Kind, Names, Setting};
 
-use layers::{merge, nested, set};
-use setting::Values;
+use layers::{Values, flat, merge, put};
 
 /// The shape of the rows of runs that do not write it down: all runs of
 /// versions before there were others.
@@ -75,9 +74,13 @@ impl Configuration {
         file: Option<&Path>,
         overrides: &[Override],
     ) -> Result<Self, Error> {
-        let origin = file.map(|path| path.display().to_string());
-        let file = file.map(read_table).transpose()?;
-        Self::of_layers(preset, file.zip(origin.as_deref()), overrides)
+        let read = |path: &Path| {
+            let text = input_files::read_to_string(path).map_err(unreadable(path))?;
+            Ok::<_, Error>((text, path.display().to_string()))
+        };
+        let file = file.map(read).transpose()?;
+        let file = file.as_ref().map(|(text, origin)| (&text[..], &origin[..]));
+        Self::of_layers(preset, file, overrides)
     }
 
     /// The settings of a text that [`to_toml`](Self::to_toml) gave; `origin` is
@@ -86,20 +89,21 @@ impl Configuration {
     /// # Errors
     /// When it is something else.
     pub(crate) fn of_text(text: &str, origin: &str) -> Result<Self, Error> {
-        Self::of_layers(None, Some((parse(text, origin)?, origin)), &[])
+        Self::of_layers(None, Some((text, origin)), &[])
     }
 
     /// The same of a file that has been read, with its name.
     fn of_layers(
         preset: Option<&str>,
-        file: Option<(toml::Table, &str)>,
+        file: Option<(&str, &str)>,
         overrides: &[Override],
     ) -> Result<Self, Error> {
         let mut values = Self::default().values()?;
         if let Some(name) = preset {
             merge(&mut values, presets::find(name)?, &format!("preset {name}"))?;
         }
-        if let Some((mut layer, origin)) = file {
+        if let Some((text, origin)) = file {
+            let mut layer = parse(text, origin)?;
             former::settle(&mut layer, origin)?;
             merge(&mut values, layer, origin)?;
         }
@@ -110,11 +114,13 @@ impl Configuration {
 
     fn of_values(mut values: Values, overrides: &[Override]) -> Result<Self, Error> {
         for item in overrides {
-            set(&mut values, item)?;
+            put(&mut values, &item.key, item.value.clone(), &item.origin)?;
         }
         widths::settle(&mut values)?;
-        let configuration = nested(values).try_into();
-        configuration.map_err(|error: toml::de::Error| {
+        let lines = values
+            .iter()
+            .map(|(key, value)| format!("{key} = {value}\n"));
+        toml::from_str(&lines.collect::<String>()).map_err(|error| {
             Error::Configuration(format!(
                 "the configuration has a value of the wrong type: {}",
                 error.message()
@@ -122,16 +128,10 @@ impl Configuration {
         })
     }
 
-    /// Every setting with its value, those that are not written while they have
-    /// their default included.
+    /// Every setting with its value, but for those that are not written while
+    /// they have their default.
     fn values(&self) -> Result<Values, Error> {
-        Ok([
-            self.data.values()?,
-            self.model.values()?,
-            self.training.values()?,
-            self.tracking.values()?,
-        ]
-        .concat())
+        Ok(flat(toml::Table::try_from(self).map_err(internal)?, ""))
     }
 
     /// What one row of the data is.
@@ -172,8 +172,10 @@ impl Configuration {
         self.model_spec()?;
         self.objective()?;
         self.data.reading.reading()?;
-        for (setting, value) in self.values()? {
-            setting.check(&value)?;
+        let values = self.values()?;
+        for setting in SETTINGS {
+            let value = values.get(setting.key);
+            value.map_or(Ok(()), |value| setting.check(value))?;
         }
         if let Err(error @ SpecError::Deterministic(_)) = self.model_spec()?.validate() {
             return Err(Error::Configuration(format!("[model]: {error}")));
@@ -232,11 +234,12 @@ impl Configuration {
     /// how and where that content was read, which its fingerprint stands for.
     #[must_use]
     pub fn identity(&self) -> Self {
-        let mut identity = self.clone();
-        identity.data.forget_what_decides_nothing();
-        identity.model.forget_what_decides_nothing();
-        identity.training.forget_what_decides_nothing();
-        identity.tracking.forget_what_decides_nothing();
+        let decides = |key: &str| Setting::find(key).is_some_and(|setting| setting.decides);
+        let deciding = self.values().and_then(|mut values| {
+            values.retain(|key, _| decides(key));
+            Self::of_values(values, &[])
+        });
+        let mut identity = deciding.expect("a configuration is plain data");
         // A name of the registry has neither; a path has one of them once it
         // is anchored.
         if identity.data.dataset.contains(['/', '\\', ':']) {
@@ -293,14 +296,6 @@ fn parse(text: &str, origin: &str) -> Result<toml::Table, Error> {
             error.message()
         ))
     })
-}
-
-fn read_table(path: &Path) -> Result<toml::Table, Error> {
-    let text = input_files::read_to_string(path).map_err(|source| Error::Read {
-        path: path.into(),
-        source,
-    })?;
-    parse(&text, &path.display().to_string())
 }
 
 fn internal(error: impl std::fmt::Display) -> Error {

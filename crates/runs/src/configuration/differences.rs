@@ -1,19 +1,17 @@
 //! Every setting by its name, and how two runs differ in them.
 
 use super::Configuration;
-use super::layers::flat;
 
 impl Configuration {
     /// Every setting by the name that `--set` takes, with its value.
     #[must_use]
     pub fn settings(&self) -> Vec<(String, String)> {
-        let table = toml::Table::try_from(self).unwrap_or_default();
+        let values = self.values().unwrap_or_default().into_iter();
         let text = |value| match value {
             toml::Value::String(text) => text,
             value => value.to_string(),
         };
-        let settings = flat(table, "").into_iter();
-        settings.map(|(name, value)| (name, text(value))).collect()
+        values.map(|(name, value)| (name, text(value))).collect()
     }
 
     /// Settings of `self` that another run's differ in, as `training.batch is 64

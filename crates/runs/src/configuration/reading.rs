@@ -68,16 +68,17 @@ impl ReadingConfiguration {
 }
 
 fn colour_of(text: &str) -> Option<[u8; 3]> {
-    match text {
-        "black" => return Some([0; 3]),
-        "white" => return Some([255; 3]),
-        _ => {}
-    }
-    let digits = text.strip_prefix('#').filter(|digits| {
-        digits.len() == 6 && digits.bytes().all(|digit| digit.is_ascii_hexdigit())
-    })?;
-    let byte = |at: usize| u8::from_str_radix(&digits[at..at + 2], 16).ok();
-    Some([byte(0)?, byte(2)?, byte(4)?])
+    let digits = match text {
+        "black" => "000000",
+        "white" => "ffffff",
+        text => text.strip_prefix('#')?,
+    };
+    let is_hexadecimal = digits.len() == 6 && digits.bytes().all(|one| one.is_ascii_hexdigit());
+    let number = u32::from_str_radix(digits, 16)
+        .ok()
+        .filter(|_| is_hexadecimal)?;
+    let [_, colour @ ..] = number.to_be_bytes();
+    Some(colour)
 }
 
 #[cfg(test)]

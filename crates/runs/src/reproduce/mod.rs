@@ -212,20 +212,19 @@ impl Workshop<'_> {
         preset: &str,
         settings: &[(&str, String)],
     ) -> Result<Configuration, Error> {
-        let quoted = toml::Value::String(self.request.dataset.clone()).to_string();
+        let quoted = toml::Value::from(self.request.dataset.as_str()).to_string();
         let common = [
             ("data.dataset", quoted),
             ("training.seed", self.request.seed.to_string()),
         ];
-        let overrides: Vec<Override> = common
-            .iter()
-            .chain(settings)
-            .map(|(key, value)| Override {
-                key: (*key).into(),
-                value: value.clone(),
+        let overrides = common.iter().chain(settings).map(|(key, value)| {
+            let set = Override::parse(&format!("{key}={value}"))?;
+            Ok(Override {
                 origin: "the recipe".into(),
+                ..set
             })
-            .collect();
+        });
+        let overrides = overrides.collect::<Result<Vec<_>, Error>>()?;
         Configuration::resolve(Some(preset), None, &overrides)
     }
 
