@@ -158,7 +158,9 @@ fn a_switch_is_turned_either_way() {
 fn a_resumed_run_takes_no_other_settings() {
     let folder = folder();
     for setting in SETTINGS {
-        let Some(flag) = setting.flags.first() else { continue };
+        let Some(flag) = setting.flags.first() else {
+            continue;
+        };
         let message = refused(
             &folder,
             &["train", "--resume", "run", &format!("--{}=1", flag)],

@@ -24,10 +24,9 @@ mod widths;
 
 use std::path::Path;
 
-use datasets::{Dataset, Shape};
+use datasets::{Dataset, Shape, sha256_hex};
 use models::SpecError;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use crate::error::{Error, unreadable};
 use crate::presets;
@@ -74,13 +73,16 @@ impl Configuration {
         file: Option<&Path>,
         overrides: &[Override],
     ) -> Result<Self, Error> {
-        let read = |path: &Path| {
+        let mut values = Self::default().values()?;
+        if let Some(name) = preset {
+            merge(&mut values, presets::find(name)?, &format!("preset {name}"))?;
+        }
+        if let Some(path) = file {
             let text = input_files::read_to_string(path).map_err(unreadable(path))?;
-            Ok::<_, Error>((text, path.display().to_string()))
-        };
-        let file = file.map(read).transpose()?;
-        let file = file.as_ref().map(|(text, origin)| (&text[..], &origin[..]));
-        Self::of_layers(preset, file, overrides)
+            let origin = path.display().to_string();
+            merge(&mut values, parse(&text, &origin)?, &origin)?;
+        }
+        Self::of_values(values, overrides)?.validated()
     }
 
     /// The settings of a text that [`to_toml`](Self::to_toml) gave; `origin` is
@@ -89,27 +91,9 @@ impl Configuration {
     /// # Errors
     /// When it is something else.
     pub(crate) fn of_text(text: &str, origin: &str) -> Result<Self, Error> {
-        Self::of_layers(None, Some((text, origin)), &[])
-    }
-
-    /// The same of a file that has been read, with its name.
-    fn of_layers(
-        preset: Option<&str>,
-        file: Option<(&str, &str)>,
-        overrides: &[Override],
-    ) -> Result<Self, Error> {
         let mut values = Self::default().values()?;
-        if let Some(name) = preset {
-            merge(&mut values, presets::find(name)?, &format!("preset {name}"))?;
-        }
-        if let Some((text, origin)) = file {
-            let mut layer = parse(text, origin)?;
-            former::settle(&mut layer, origin)?;
-            merge(&mut values, layer, origin)?;
-        }
-        let configuration = Self::of_values(values, overrides)?;
-        configuration.validate()?;
-        Ok(configuration)
+        merge(&mut values, parse(text, origin)?, origin)?;
+        Self::of_values(values, &[])?.validated()
     }
 
     fn of_values(mut values: Values, overrides: &[Override]) -> Result<Self, Error> {
@@ -163,19 +147,17 @@ impl Configuration {
         Ok(self)
     }
 
-    /// Checks every value against its range.
+    /// The same where every value is in its range.
     ///
     /// # Errors
     /// One sentence naming the key, what was found and what is expected.
-    pub fn validate(&self) -> Result<(), Error> {
+    fn validated(self) -> Result<Self, Error> {
         // First what the types behind the settings refuse in words of their own.
         self.model_spec()?;
         self.objective()?;
         self.data.reading.reading()?;
-        let values = self.values()?;
-        for setting in SETTINGS {
-            let value = values.get(setting.key);
-            value.map_or(Ok(()), |value| setting.check(value))?;
+        for (key, value) in &self.values()? {
+            Setting::find(key).map_or(Ok(()), |setting| setting.check(value))?;
         }
         if let Err(error @ SpecError::Deterministic(_)) = self.model_spec()?.validate() {
             return Err(Error::Configuration(format!("[model]: {error}")));
@@ -200,7 +182,7 @@ impl Configuration {
         }
         self.output_bias_is_train_mean()?;
         self.training_config(1)?;
-        Ok(())
+        Ok(self)
     }
 
     /// Whether this is the course of `shorter` with more epochs: a run of
@@ -270,18 +252,16 @@ pub(crate) const RESULT_FORMAT: &str = "latent-atlas results 2";
 
 /// SHA-256 of a description of a run, its data and [`RESULT_FORMAT`].
 fn digest(description: &impl Serialize, dataset_fingerprint: &str) -> String {
-    let mut hasher = Sha256::new();
     // serde_json writes struct fields in declaration order and floats in their
     // shortest form, which makes this text canonical.
-    hasher.update(serde_json::to_vec(description).expect("a configuration is plain data"));
-    hasher.update(dataset_fingerprint.as_bytes());
-    hasher.update(RESULT_FORMAT.as_bytes());
-    let hash = hasher.finalize();
-    hash.iter().map(|byte| format!("{byte:02x}")).collect()
+    let text = serde_json::to_vec(description).expect("a configuration is plain data");
+    let data = dataset_fingerprint.as_bytes();
+    sha256_hex(&[&text, data, RESULT_FORMAT.as_bytes()].concat())
 }
 
+/// The layer that `text` is, whatever version wrote it.
 fn parse(text: &str, origin: &str) -> Result<toml::Table, Error> {
-    text.parse().map_err(|error: toml::de::Error| {
+    let layer = text.parse().map_err(|error: toml::de::Error| {
         let place = error.span().map_or_else(String::new, |span| {
             let line = text[..span.start].matches('\n').count() + 1;
             format!(" in line {line}")
@@ -295,7 +275,8 @@ fn parse(text: &str, origin: &str) -> Result<toml::Table, Error> {
             "{origin} is not valid TOML{place}: {}{limit}",
             error.message()
         ))
-    })
+    })?;
+    former::settle(layer, origin)
 }
 
 fn internal(error: impl std::fmt::Display) -> Error {

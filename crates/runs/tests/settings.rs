@@ -151,7 +151,7 @@ fn what_the_program_refuses_is_not() {
 #[test]
 fn the_schema_holds_every_setting_with_its_default() {
     let schema = schema();
-    let mut flags = Vec::new();
+    let mut flags: Vec<&str> = Vec::new();
     for setting in SETTINGS {
         let mut place = &schema;
         for part in setting.key.split('.') {

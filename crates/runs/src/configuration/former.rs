@@ -16,7 +16,7 @@ const SECTION: &str = "two_layers";
 
 /// What such a run was known by. The widths are absent of runs that did not
 /// write them down.
-#[derive(Serialize)]
+#[derive(Clone, Serialize)]
 pub(super) struct TwoLayers {
     pub(super) lower: Configuration,
     pub(super) upper: Option<String>,
@@ -26,9 +26,9 @@ pub(super) struct TwoLayers {
 ///
 /// # Errors
 /// A section that is damaged.
-pub(super) fn settle(table: &mut toml::Table, origin: &str) -> Result<(), Error> {
+pub(super) fn settle(mut table: toml::Table, origin: &str) -> Result<toml::Table, Error> {
     let Some(section) = table.remove(SECTION) else {
-        return Ok(());
+        return Ok(table);
     };
     let keys = section.as_table().filter(|keys| keys.len() == 1);
     let upper = keys.and_then(|keys| keys.get("upper")?.as_str());
@@ -40,7 +40,7 @@ pub(super) fn settle(table: &mut toml::Table, origin: &str) -> Result<(), Error>
         model.insert("lower_latent".into(), lower.into());
         model.insert("upper_hidden".into(), hidden.to_vec().into());
         model.insert("latent".into(), latent.into());
-        return Ok(());
+        return Ok(table);
     }
     Err(Error::Configuration(format!(
         "the section {SECTION} of {origin} is damaged; expected the one key 'upper' with widths from model.latent on, such as \"100-100-100-50\""
@@ -57,13 +57,16 @@ impl Configuration {
         named.data.dataset.clone_from(&self.data.dataset);
         let mut digests = vec![digest(&named, dataset_fingerprint)];
         if let Some((lower, upper)) = self.former_halves() {
-            let mut two = TwoLayers {
-                lower: lower.identity(),
+            let lower = lower.identity();
+            let written = TwoLayers {
+                lower,
                 upper: Some(upper),
             };
-            digests.push(digest(&two, dataset_fingerprint));
-            two.upper = None;
-            digests.push(digest(&two, dataset_fingerprint));
+            let unwritten = TwoLayers {
+                upper: None,
+                ..written.clone()
+            };
+            digests.extend([written, unwritten].map(|run| digest(&run, dataset_fingerprint)));
         }
         digests
     }

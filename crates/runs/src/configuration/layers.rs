@@ -85,9 +85,5 @@ pub(super) fn parse_value(text: &str) -> toml::Value {
     if begins_with_a_point && let Ok(number) = text.parse() {
         return toml::Value::Float(number);
     }
-    format!("value = {text}")
-        .parse::<Table>()
-        .ok()
-        .and_then(|mut table| table.remove("value"))
-        .unwrap_or_else(|| toml::Value::String(text.into()))
+    text.parse().unwrap_or_else(|_| text.into())
 }

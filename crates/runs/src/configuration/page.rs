@@ -11,24 +11,19 @@ pub fn settings_page() -> String {
     let mut page = String::from(INTRODUCTION);
     let mut heading = "";
     for setting in SETTINGS {
-        if setting.heading != heading {
+        if let Some((section, _)) = setting.key.rsplit_once('.')
+            && setting.heading != heading
+        {
             heading = setting.heading;
-            let section = setting
-                .key
-                .rsplit_once('.')
-                .map_or("", |(section, _)| section);
             let _ = write!(
                 page,
                 "\n## {heading}: `[{section}]`\n\n\
                  | key | flag | default | what it can be | what it does |\n|---|---|---|---|---|\n"
             );
         }
-        let quoted = |text: &str| {
-            if text.is_empty() {
-                "".into()
-            } else {
-                format!("`{text}`")
-            }
+        let quoted = |text: &str| match text {
+            "" => String::new(),
+            text => format!("`{text}`"),
         };
         let flags = setting.flags.iter().map(|flag| format!("`--{flag}`"));
         let row = [

@@ -23,11 +23,6 @@ impl ReadingConfiguration {
     /// # Errors
     /// One sentence naming the key, what was found and what is expected.
     pub fn reading(&self) -> Result<Reading, Error> {
-        let wrong = |key: &str, found: &str, expected: &str| {
-            Err(Error::Configuration(format!(
-                "data.reading.{key} is '{found}', but must be {expected}"
-            )))
-        };
         let shape = match self.shape.as_str() {
             "" => None,
             text => Some(text.parse::<Shape>()?),
@@ -40,16 +35,16 @@ impl ReadingConfiguration {
                     width,
                     channels: 1,
                 }) => Some((height, width)),
-                _ => return wrong("resize", text, "a height and a width, such as 32x32"),
+                _ => {
+                    let expected = "a height and a width, such as 32x32";
+                    return Err(Self::resize.refuse(text, expected));
+                }
             },
         };
-        let Some(background) = colour_of(&self.background) else {
-            return wrong(
-                "background",
-                &self.background,
-                "'black', 'white' or six hexadecimal digits such as '#ffcc00'",
-            );
-        };
+        let background = colour_of(&self.background).ok_or_else(|| {
+            let expected = "'black', 'white' or six hexadecimal digits such as '#ffcc00'";
+            Self::background.refuse(&self.background, expected)
+        })?;
         let reading = Reading {
             test_share: self.test_share,
             shape,

@@ -205,11 +205,12 @@ impl Setting {
     pub(super) fn unknown_name(&self, found: &str) -> Error {
         let hint = names::nearest(found, self.names(), self.meanings)
             .map_or_else(String::new, |name| format!("; did you mean '{name}'?"));
-        Error::Configuration(format!(
-            "{} is '{found}', but must be {}{hint}",
-            self.key,
-            names::list(self.names())
-        ))
+        self.refuse(found, &format!("{}{hint}", names::list(self.names())))
+    }
+
+    /// That it cannot be `found`.
+    pub(super) fn refuse(&self, found: &str, expected: &str) -> Error {
+        Error::Configuration(format!("{} is '{found}', but must be {expected}", self.key))
     }
 }
 

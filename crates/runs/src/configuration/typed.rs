@@ -159,9 +159,7 @@ impl Configuration {
         }
         let given = sigma.parse().map_err(|_| {
             let names = names::list(ModelConfiguration::sigma.names());
-            Error::Configuration(format!(
-                "model.sigma is '{sigma}', but must be a positive number, {names}"
-            ))
+            ModelConfiguration::sigma.refuse(sigma, &format!("a positive number, {names}"))
         })?;
         Ok(likelihood.with_sigma(given).unwrap_or(likelihood))
     }

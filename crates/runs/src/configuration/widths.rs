@@ -128,11 +128,11 @@ fn hidden(
         }))
     };
     if widths.is_empty() {
-        return Err(Error::Configuration(format!(
-            "{} is '{text}', but must be the widths of hidden layers, such as --{flag} 256,32,8, or --{flag} none",
-            setting.key,
-            flag = setting.flags[0]
-        )));
+        let flag = setting.flags[0];
+        return Err(setting.refuse(
+            text,
+            &format!("the widths of hidden layers, such as --{flag} 256,32,8, or --{flag} none"),
+        ));
     }
     // Lists with commas are widths whatever they are; architectures are written
     // with dashes.
