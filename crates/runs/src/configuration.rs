@@ -216,12 +216,9 @@ impl Configuration {
     /// how and where that content was read, which its fingerprint stands for.
     #[must_use]
     pub fn identity(&self) -> Self {
-        let decides = |key: &str| Setting::find(key).is_some_and(|setting| setting.decides);
-        let deciding = self.values().and_then(|mut values| {
-            values.retain(|key, _| decides(key));
-            Self::of_values(values, &[])
-        });
-        let mut identity = deciding.expect("a configuration is plain data");
+        let mut values = self.values().expect(PLAIN);
+        values.retain(|key, _| Setting::find(key).is_some_and(|setting| setting.decides));
+        let mut identity = Self::of_values(values, &[]).expect(PLAIN);
         // A name of the registry has neither; a path has one of them once it
         // is anchored.
         if identity.data.dataset.contains(['/', '\\', ':']) {
@@ -250,11 +247,14 @@ impl Configuration {
 /// so that older finished runs are not taken for current ones.
 pub(crate) const RESULT_FORMAT: &str = "latent-atlas results 2";
 
+/// Why it can be written.
+const PLAIN: &str = "a configuration is plain data";
+
 /// SHA-256 of a description of a run, its data and [`RESULT_FORMAT`].
 fn digest(description: &impl Serialize, dataset_fingerprint: &str) -> String {
     // serde_json writes struct fields in declaration order and floats in their
     // shortest form, which makes this text canonical.
-    let text = serde_json::to_vec(description).expect("a configuration is plain data");
+    let text = serde_json::to_vec(description).expect(PLAIN);
     let data = dataset_fingerprint.as_bytes();
     sha256_hex(&[&text, data, RESULT_FORMAT.as_bytes()].concat())
 }
@@ -266,14 +266,12 @@ fn parse(text: &str, origin: &str) -> Result<toml::Table, Error> {
             let line = text[..span.start].matches('\n').count() + 1;
             format!(" in line {line}")
         });
-        let limit = if error.message().contains("too large") {
-            format!("; its whole numbers are at most {}", i64::MAX)
-        } else {
-            String::new()
-        };
+        let is_large = error.message().contains("too large");
+        let limit = is_large.then(|| format!("; its whole numbers are at most {}", i64::MAX));
         Error::Configuration(format!(
-            "{origin} is not valid TOML{place}: {}{limit}",
-            error.message()
+            "{origin} is not valid TOML{place}: {}{}",
+            error.message(),
+            limit.unwrap_or_default()
         ))
     })?;
     former::settle(layer, origin)

@@ -16,7 +16,7 @@ const SECTION: &str = "two_layers";
 
 /// What such a run was known by. The widths are absent of runs that did not
 /// write them down.
-#[derive(Clone, Serialize)]
+#[derive(Serialize)]
 pub(super) struct TwoLayers {
     pub(super) lower: Configuration,
     pub(super) upper: Option<String>,
@@ -58,15 +58,10 @@ impl Configuration {
         let mut digests = vec![digest(&named, dataset_fingerprint)];
         if let Some((lower, upper)) = self.former_halves() {
             let lower = lower.identity();
-            let written = TwoLayers {
-                lower,
-                upper: Some(upper),
-            };
-            let unwritten = TwoLayers {
-                upper: None,
-                ..written.clone()
-            };
-            digests.extend([written, unwritten].map(|run| digest(&run, dataset_fingerprint)));
+            for upper in [Some(upper), None] {
+                let lower = lower.clone();
+                digests.push(digest(&TwoLayers { lower, upper }, dataset_fingerprint));
+            }
         }
         digests
     }

@@ -1,6 +1,6 @@
 //! Putting one layer of a configuration over another, key by key.
 
-use toml::Table;
+use toml::{Table, Value};
 
 use super::setting::unknown_key;
 use super::{SETTINGS, Setting};
@@ -15,7 +15,7 @@ pub struct Override {
     /// Dotted key, such as `training.batch`.
     pub key: String,
     /// The value.
-    pub value: toml::Value,
+    pub value: Value,
     /// How the user wrote it, for messages: `--batch` or `--set training.batch`.
     pub origin: String,
 }
@@ -49,19 +49,14 @@ pub(super) fn merge(values: &mut Values, layer: Table, origin: &str) -> Result<(
 /// Every key of a table, dotted, with its value; an empty table is one.
 pub(super) fn flat(table: Table, prefix: &str) -> Values {
     let keys = table.into_iter().flat_map(|(name, value)| match value {
-        toml::Value::Table(inner) if !inner.is_empty() => flat(inner, &format!("{prefix}{name}.")),
+        Value::Table(inner) if !inner.is_empty() => flat(inner, &format!("{prefix}{name}.")),
         value => Table::from_iter([(format!("{prefix}{name}"), value)]),
     });
     keys.collect()
 }
 
 /// Puts one value in place of another.
-pub(super) fn put(
-    values: &mut Values,
-    key: &str,
-    value: toml::Value,
-    origin: &str,
-) -> Result<(), Error> {
+pub(super) fn put(values: &mut Values, key: &str, value: Value, origin: &str) -> Result<(), Error> {
     if let Some(setting) = Setting::find(key) {
         values.insert(key.into(), setting.fit(value, origin)?);
         return Ok(());
@@ -79,11 +74,11 @@ pub(super) fn put(
 }
 
 /// TOML where it parses as a value, otherwise the text itself.
-pub(super) fn parse_value(text: &str) -> toml::Value {
+pub(super) fn parse_value(text: &str) -> Value {
     // `.01` is a number to everybody but TOML.
     let begins_with_a_point = text.trim_start_matches(['+', '-']).starts_with('.');
     if begins_with_a_point && let Ok(number) = text.parse() {
-        return toml::Value::Float(number);
+        return Value::Float(number);
     }
     text.parse().unwrap_or_else(|_| text.into())
 }

@@ -23,10 +23,7 @@ impl ReadingConfiguration {
     /// # Errors
     /// One sentence naming the key, what was found and what is expected.
     pub fn reading(&self) -> Result<Reading, Error> {
-        let shape = match self.shape.as_str() {
-            "" => None,
-            text => Some(text.parse::<Shape>()?),
-        };
+        let shape = Some(&self.shape).filter(|text| !text.is_empty());
         let resize = match self.resize.as_str() {
             "" | "none" => None,
             text => match text.parse::<Shape>().ok() {
@@ -47,7 +44,7 @@ impl ReadingConfiguration {
         })?;
         let reading = Reading {
             test_share: self.test_share,
-            shape,
+            shape: shape.map(|text| text.parse()).transpose()?,
             resize,
             colour: Self::colour.named(&self.colour)?,
             background,

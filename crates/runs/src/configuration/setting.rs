@@ -62,6 +62,9 @@ pub enum Kind {
 /// The names of a type, in its order.
 pub type Names = fn() -> Vec<&'static str>;
 
+/// What TOML has whole numbers for, beside those below 0.
+const WHOLE: &str = "a non-negative whole number of at most 9223372036854775807";
+
 impl Setting {
     /// One that decides a result, is always written, and has no flag.
     pub(super) const fn of(kind: Kind) -> Self {
@@ -143,10 +146,7 @@ impl Setting {
             // A text for now, read when all layers are in place.
             | (Kind::Widths(_), value @ (Array(_) | String(_))) => return Ok(value),
             (Kind::Number(..), Integer(integer)) => return Ok(Float(integer as f64)),
-            (Kind::Whole(..), value) => (
-                "a non-negative whole number of at most 9223372036854775807",
-                value,
-            ),
+            (Kind::Whole(..), value) => (WHOLE, value),
             (Kind::Number(..), value) => ("a number", value),
             (Kind::Switch, value) => ("true or false", value),
             (_, String(text)) => return Ok(String(self.spelled(text))),

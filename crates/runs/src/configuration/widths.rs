@@ -12,6 +12,13 @@ const UPPER_HIDDEN: Setting = ModelConfiguration::upper_hidden;
 const LATENT: Setting = ModelConfiguration::latent;
 const LOWER_LATENT: Setting = ModelConfiguration::lower_latent;
 
+/// How many inputs the layers are behind and how many latent variables before,
+/// where that is known.
+type Ends = (Option<i64>, Option<i64>);
+
+/// What settings of layers are set to.
+type Layers = Vec<(Setting, toml::Value)>;
+
 /// Replaces texts that widths were set to by the widths they mean, when all
 /// layers are in place.
 ///
@@ -21,40 +28,33 @@ pub(super) fn settle(values: &mut Values) -> Result<(), Error> {
     let number = |setting: Setting| values.get(setting.key)?.as_integer();
     let (inputs, latent) = (inputs(values), number(LATENT));
     let lower = number(LOWER_LATENT).filter(|&lower| lower > 0);
-    for (setting, from, to) in [
-        (HIDDEN, inputs, lower.or(latent)),
-        (UPPER_HIDDEN, lower, latent),
+    for (setting, ends) in [
+        (HIDDEN, (inputs, lower.or(latent))),
+        (UPPER_HIDDEN, (lower, latent)),
     ] {
         let Some(toml::Value::String(text)) = values.get(setting.key) else {
             continue;
         };
         let layers = match text.split_once('/').filter(|_| setting.key == HIDDEN.key) {
-            Some((lower, upper)) => two_layers(lower, upper, inputs, latent)?.into(),
-            None => vec![(setting, hidden(setting, text, from, to)?.into())],
+            Some((lower, upper)) => two_layers(lower, upper, (inputs, latent))?,
+            None => vec![(setting, hidden(setting, text, ends)?.into())],
         };
-        values.extend(
-            layers
-                .into_iter()
-                .map(|(setting, value)| (setting.key.into(), value)),
-        );
+        for (setting, value) in layers {
+            values.insert(setting.key.into(), value);
+        }
     }
     Ok(())
 }
 
 /// The settings of a whole architecture of two stochastic layers.
-fn two_layers(
-    lower: &str,
-    upper: &str,
-    inputs: Option<i64>,
-    latent: Option<i64>,
-) -> Result<[(Setting, toml::Value); 3], Error> {
+fn two_layers(lower: &str, upper: &str, (inputs, latent): Ends) -> Result<Layers, Error> {
     if let ([first, hidden @ .., middle], [from, upper_hidden @ .., last]) =
         (&dashed(lower)[..], &dashed(upper)[..])
         && middle == from
         && inputs.is_none_or(|inputs| inputs == *first)
         && latent == Some(*last)
     {
-        return Ok([
+        return Ok(vec![
             (HIDDEN, hidden.to_vec().into()),
             (LOWER_LATENT, (*middle).into()),
             (UPPER_HIDDEN, upper_hidden.to_vec().into()),
@@ -104,12 +104,7 @@ fn numbers<'a>(parts: impl Iterator<Item = &'a str>) -> Vec<i64> {
 }
 
 /// The widths of the hidden layers.
-fn hidden(
-    setting: Setting,
-    text: &str,
-    inputs: Option<i64>,
-    latent: Option<i64>,
-) -> Result<Vec<i64>, Error> {
+fn hidden(setting: Setting, text: &str, ends: Ends) -> Result<Vec<i64>, Error> {
     let bare = text.trim().trim_start_matches('[').trim_end_matches(']');
     let bare = bare.trim();
     if bare.eq_ignore_ascii_case("none") {
@@ -139,10 +134,10 @@ fn hidden(
     if let [first, hidden @ .., last] = &widths[..]
         && is_dashed
     {
-        match (inputs == Some(*first), latent == Some(*last)) {
+        match (ends.0 == Some(*first), ends.1 == Some(*last)) {
             (true, true) => return Ok(hidden.to_vec()),
-            (begins, ends) if begins == ends || setting.key == UPPER_HIDDEN.key => {}
-            _ => return Err(ambiguous(text, &widths, inputs, latent)),
+            (starts, stops) if starts == stops || setting.key == UPPER_HIDDEN.key => {}
+            _ => return Err(ambiguous(text, &widths, ends)),
         }
     }
     Ok(widths)
@@ -150,7 +145,7 @@ fn hidden(
 
 /// That a text looks like an architecture of another data set or with another
 /// number of latent variables.
-fn ambiguous(text: &str, widths: &[i64], inputs: Option<i64>, latent: Option<i64>) -> Error {
+fn ambiguous(text: &str, widths: &[i64], (inputs, latent): Ends) -> Error {
     let joined = |widths: &[i64]| match widths {
         [] => "none".into(),
         widths => format!("{widths:?}").replace(['[', ']', ' '], ""),

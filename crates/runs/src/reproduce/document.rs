@@ -21,20 +21,13 @@ pub fn write(out: &Path, document: &Path) -> Result<(), Error> {
     );
     for reproduction in Reproduction::ALL {
         let folder = out.join(reproduction.name);
-        let _ = write!(
-            text,
-            "\n## {}\n\n{}.\n\n",
-            reproduction.name,
-            about(reproduction)
-        );
+        let (name, about) = (reproduction.name, about(reproduction));
+        let _ = write!(text, "\n## {name}\n\n{about}.\n\n");
         if reproduction.is_of_likelihoods() {
             for (layers, heading) in [(1, ONE_LAYER), (2, TWO_LAYERS)] {
                 let mut rows: Vec<LikelihoodRow> = read_all(&folder)?;
                 rows.retain(|row| row.layers == layers);
                 let _ = write!(text, "{heading}.\n\n{}", table(rows));
-                if layers == 1 {
-                    text.push('\n');
-                }
             }
         } else {
             text.push_str(&table::<LossRow>(read_all(&folder)?));
@@ -62,7 +55,7 @@ fn about(reproduction: &Reproduction) -> String {
 const ONE_LAYER: &str = "One stochastic layer, 784-200-200-50.\n\
      Of k = 1, the READMEs of two independent reproductions have 87.75 (`nbip/IWAE`) and 87.78\n\
      (`xqding/Importance_Weighted_Autoencoders`)";
-const TWO_LAYERS: &str = "Two stochastic layers, 784-200-200-100 below 100-100-100-50; active units of the lower\n\
+const TWO_LAYERS: &str = "\nTwo stochastic layers, 784-200-200-100 below 100-100-100-50; active units of the lower\n\
      and the upper. For k = 1, 5 and 50 the README of an independent reproduction\n\
      (`xqding/Importance_Weighted_Autoencoders`) has 88.39, 84.69 and 83.29";
 

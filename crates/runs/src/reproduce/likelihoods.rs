@@ -234,10 +234,9 @@ fn measure(
         location: request.lookup.clone().into(),
     };
     let report = report::write(&evaluated, download, observer.as_ref())?.0;
-    let Some(bounds) = report.likelihood else {
-        unreachable!("a likelihood was asked for");
-    };
+    let bounds = report.likelihood.expect("a likelihood was asked for");
     let largest = bounds.nll.values().next_back();
+    let nll = bounds.nll.iter();
     let published = published(request.layers, k);
     let evaluation = report.evaluation;
     let lower = evaluation.active_units_of_lower;
@@ -247,9 +246,7 @@ fn measure(
         epochs: done.clone().count(),
         steps,
         standard_error: largest.and_then(|estimate| estimate.standard_error),
-        nll: bounds
-            .nll
-            .iter()
+        nll: nll
             .map(|(&samples, estimate)| (samples, estimate.value))
             .collect(),
         active_units: evaluation.active_units + lower.unwrap_or(0),

@@ -49,19 +49,16 @@ const NOTEBOOKS: &str = "notebooks with 200 and 392 hidden units, an independent
 impl Reproduction {
     /// All of them, in the order of the help.
     pub const ALL: &'static [Self] = &[
-        // Burda et al. 2016.
         Self {
             name: IWAE_TABLE_1,
             about: "Burda et al. 2016, Table 1: −log p(x) of binarised MNIST, one or two stochastic layers, k samples in training",
             losses: &[],
         },
-        // The VAE among PyTorch's examples.
         Self {
             name: "pytorch-example",
             about: "PyTorch's VAE example, 784-400-20: test loss on grey MNIST after 10 epochs",
             losses: &[(10, 105.2, 106.2, "three logs of the example, 105.56–105.77")],
         },
-        // The two-dimensional VAE of the Keras notebooks.
         Self {
             name: "keras-2d",
             about: "the two-dimensional VAE of the Keras notebooks, 784-256-2: test loss on grey MNIST after 10 and 30 epochs",
@@ -216,11 +213,9 @@ impl Workshop<'_> {
             ("training.seed", self.request.seed.to_string()),
         ];
         let overrides = common.iter().chain(settings).map(|(key, value)| {
-            let set = Override::parse(&format!("{key}={value}"))?;
-            Ok(Override {
-                origin: "the recipe".into(),
-                ..set
-            })
+            let mut set = Override::parse(&format!("{key}={value}"))?;
+            set.origin = "the recipe".into();
+            Ok(set)
         });
         let overrides = overrides.collect::<Result<Vec<_>, Error>>()?;
         Configuration::resolve(Some(preset), None, &overrides)
@@ -273,18 +268,13 @@ impl Workshop<'_> {
 
 /// That `folder` holds the run of `found`, from which `asked` cannot go on.
 fn another_run(folder: &RunFolder, asked: &Configuration, found: &Configuration) -> Error {
-    let why = if found.extends(asked) {
-        format!(
-            "a run of {} epochs, more than the {} asked for",
-            found.training.epochs, asked.training.epochs
-        )
-    } else {
-        "a run with other settings".into()
+    let (longer, epochs) = (found.training.epochs, asked.training.epochs);
+    let why = match found.extends(asked) {
+        true => format!("a run of {longer} epochs, more than the {epochs} asked for"),
+        false => "a run with other settings".into(),
     };
-    Error::RunFolder(format!(
-        "{} holds {why}; choose another --out",
-        folder.path().display()
-    ))
+    let folder = folder.path().display();
+    Error::RunFolder(format!("{folder} holds {why}; choose another --out"))
 }
 
 /// Writes the result file of a row.
