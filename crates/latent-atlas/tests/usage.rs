@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use assert_cmd::Command;
-use runs::configuration::declared;
+use runs::configuration::SETTINGS;
 use tempfile::TempDir;
 
 fn program(folder: &TempDir) -> Command {
@@ -157,8 +157,10 @@ fn a_switch_is_turned_either_way() {
 #[test]
 fn a_resumed_run_takes_no_other_settings() {
     let folder = folder();
-    for setting in declared() {
-        let Some(flag) = setting.flag else { continue };
+    for setting in SETTINGS {
+        let Some(flag) = setting.flags.first() else {
+            continue;
+        };
         let message = refused(
             &folder,
             &["train", "--resume", "run", &format!("--{}=1", flag)],

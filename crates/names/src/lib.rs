@@ -21,6 +21,26 @@ pub fn find<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> Option
     known.into_iter().find(|name| spelling(name) == typed)
 }
 
+/// The one of `all` whose name is written like `typed` but for case, `-`, `_`
+/// and spaces.
+///
+/// # Errors
+/// The sentence that there is none of this `kind`, with the [`hint`].
+pub fn choose<'a, T>(
+    kind: &str,
+    typed: &str,
+    all: &'a [T],
+    name: impl Fn(&'a T) -> &'a str,
+) -> Result<&'a T, String> {
+    let known = || all.iter().map(&name);
+    let found = find(typed, known());
+    let chosen = all.iter().find(|one| Some(name(one)) == found);
+    chosen.ok_or_else(|| {
+        let hint = hint(typed, known(), &[]);
+        format!("there is no {kind} '{typed}'; {hint}")
+    })
+}
+
 /// The known name that `typed` is probably meant to be.
 ///
 /// `meanings` are pairs of another word and the known name it stands for. A

@@ -24,26 +24,24 @@ mod widths;
 
 use std::path::Path;
 
-use datasets::{Dataset, Shape};
+use datasets::{Dataset, Shape, sha256_hex};
 use models::SpecError;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
-use crate::error::Error;
+use crate::error::{Error, unreadable};
 use crate::presets;
 use crate::run_data::short_name;
 
 pub use declaration::{
-    DataConfiguration, ModelConfiguration, ReadingConfiguration, TrackingConfiguration,
+    DataConfiguration, ModelConfiguration, ReadingConfiguration, SETTINGS, TrackingConfiguration,
     TrainingConfiguration,
 };
 pub use layers::Override;
 pub use page::settings_page;
 pub use schema::schema;
-pub use setting::{Kind, Names, Setting, declared};
+pub use setting::{Kind, Names, Setting};
 
-use layers::{merge, nested, set};
-use setting::Values;
+use layers::{Values, flat, merge, put};
 
 /// The shape of the rows of runs that do not write it down: all runs of
 /// versions before there were others.
@@ -75,9 +73,16 @@ impl Configuration {
         file: Option<&Path>,
         overrides: &[Override],
     ) -> Result<Self, Error> {
-        let origin = file.map(|path| path.display().to_string());
-        let file = file.map(read_table).transpose()?;
-        Self::of_layers(preset, file.zip(origin.as_deref()), overrides)
+        let mut values = Self::default().values()?;
+        if let Some(name) = preset {
+            merge(&mut values, presets::find(name)?, &format!("preset {name}"))?;
+        }
+        if let Some(path) = file {
+            let text = input_files::read_to_string(path).map_err(unreadable(path))?;
+            let origin = path.display().to_string();
+            merge(&mut values, parse(&text, &origin)?, &origin)?;
+        }
+        Self::of_values(values, overrides)?.validated()
     }
 
     /// The settings of a text that [`to_toml`](Self::to_toml) gave; `origin` is
@@ -86,35 +91,20 @@ impl Configuration {
     /// # Errors
     /// When it is something else.
     pub(crate) fn of_text(text: &str, origin: &str) -> Result<Self, Error> {
-        Self::of_layers(None, Some((parse(text, origin)?, origin)), &[])
-    }
-
-    /// The same of a file that has been read, with its name.
-    fn of_layers(
-        preset: Option<&str>,
-        file: Option<(toml::Table, &str)>,
-        overrides: &[Override],
-    ) -> Result<Self, Error> {
         let mut values = Self::default().values()?;
-        if let Some(name) = preset {
-            merge(&mut values, presets::find(name)?, &format!("preset {name}"))?;
-        }
-        if let Some((mut layer, origin)) = file {
-            former::settle(&mut layer, origin)?;
-            merge(&mut values, layer, origin)?;
-        }
-        let configuration = Self::of_values(values, overrides)?;
-        configuration.validate()?;
-        Ok(configuration)
+        merge(&mut values, parse(text, origin)?, origin)?;
+        Self::of_values(values, &[])?.validated()
     }
 
     fn of_values(mut values: Values, overrides: &[Override]) -> Result<Self, Error> {
         for item in overrides {
-            set(&mut values, item)?;
+            put(&mut values, &item.key, item.value.clone(), &item.origin)?;
         }
         widths::settle(&mut values)?;
-        let configuration = nested(values).try_into();
-        configuration.map_err(|error: toml::de::Error| {
+        let lines = values
+            .iter()
+            .map(|(key, value)| format!("{key} = {value}\n"));
+        toml::from_str(&lines.collect::<String>()).map_err(|error| {
             Error::Configuration(format!(
                 "the configuration has a value of the wrong type: {}",
                 error.message()
@@ -122,16 +112,10 @@ impl Configuration {
         })
     }
 
-    /// Every setting with its value, those that are not written while they have
-    /// their default included.
+    /// Every setting with its value, but for those that are not written while
+    /// they have their default.
     fn values(&self) -> Result<Values, Error> {
-        Ok([
-            self.data.values()?,
-            self.model.values()?,
-            self.training.values()?,
-            self.tracking.values()?,
-        ]
-        .concat())
+        Ok(flat(toml::Table::try_from(self).map_err(internal)?, ""))
     }
 
     /// What one row of the data is.
@@ -163,17 +147,17 @@ impl Configuration {
         Ok(self)
     }
 
-    /// Checks every value against its range.
+    /// The same where every value is in its range.
     ///
     /// # Errors
     /// One sentence naming the key, what was found and what is expected.
-    pub fn validate(&self) -> Result<(), Error> {
+    fn validated(self) -> Result<Self, Error> {
         // First what the types behind the settings refuse in words of their own.
         self.model_spec()?;
         self.objective()?;
         self.data.reading.reading()?;
-        for (setting, value) in self.values()? {
-            setting.check(&value)?;
+        for (key, value) in &self.values()? {
+            Setting::find(key).map_or(Ok(()), |setting| setting.check(value))?;
         }
         if let Err(error @ SpecError::Deterministic(_)) = self.model_spec()?.validate() {
             return Err(Error::Configuration(format!("[model]: {error}")));
@@ -198,7 +182,7 @@ impl Configuration {
         }
         self.output_bias_is_train_mean()?;
         self.training_config(1)?;
-        Ok(())
+        Ok(self)
     }
 
     /// Whether this is the course of `shorter` with more epochs: a run of
@@ -232,11 +216,9 @@ impl Configuration {
     /// how and where that content was read, which its fingerprint stands for.
     #[must_use]
     pub fn identity(&self) -> Self {
-        let mut identity = self.clone();
-        identity.data.forget_what_decides_nothing();
-        identity.model.forget_what_decides_nothing();
-        identity.training.forget_what_decides_nothing();
-        identity.tracking.forget_what_decides_nothing();
+        let mut values = self.values().expect(PLAIN);
+        values.retain(|key, _| Setting::find(key).is_some_and(|setting| setting.decides));
+        let mut identity = Self::of_values(values, &[]).expect(PLAIN);
         // A name of the registry has neither; a path has one of them once it
         // is anchored.
         if identity.data.dataset.contains(['/', '\\', ':']) {
@@ -265,42 +247,34 @@ impl Configuration {
 /// so that older finished runs are not taken for current ones.
 pub(crate) const RESULT_FORMAT: &str = "latent-atlas results 2";
 
+/// Why it can be written.
+const PLAIN: &str = "a configuration is plain data";
+
 /// SHA-256 of a description of a run, its data and [`RESULT_FORMAT`].
 fn digest(description: &impl Serialize, dataset_fingerprint: &str) -> String {
-    let mut hasher = Sha256::new();
     // serde_json writes struct fields in declaration order and floats in their
     // shortest form, which makes this text canonical.
-    hasher.update(serde_json::to_vec(description).expect("a configuration is plain data"));
-    hasher.update(dataset_fingerprint.as_bytes());
-    hasher.update(RESULT_FORMAT.as_bytes());
-    let hash = hasher.finalize();
-    hash.iter().map(|byte| format!("{byte:02x}")).collect()
+    let text = serde_json::to_vec(description).expect(PLAIN);
+    let data = dataset_fingerprint.as_bytes();
+    sha256_hex(&[&text, data, RESULT_FORMAT.as_bytes()].concat())
 }
 
+/// The layer that `text` is, whatever version wrote it.
 fn parse(text: &str, origin: &str) -> Result<toml::Table, Error> {
-    text.parse().map_err(|error: toml::de::Error| {
+    let layer = text.parse().map_err(|error: toml::de::Error| {
         let place = error.span().map_or_else(String::new, |span| {
             let line = text[..span.start].matches('\n').count() + 1;
             format!(" in line {line}")
         });
-        let limit = if error.message().contains("too large") {
-            format!("; its whole numbers are at most {}", i64::MAX)
-        } else {
-            String::new()
-        };
+        let is_large = error.message().contains("too large");
+        let limit = is_large.then(|| format!("; its whole numbers are at most {}", i64::MAX));
         Error::Configuration(format!(
-            "{origin} is not valid TOML{place}: {}{limit}",
-            error.message()
+            "{origin} is not valid TOML{place}: {}{}",
+            error.message(),
+            limit.unwrap_or_default()
         ))
-    })
-}
-
-fn read_table(path: &Path) -> Result<toml::Table, Error> {
-    let text = input_files::read_to_string(path).map_err(|source| Error::Read {
-        path: path.into(),
-        source,
     })?;
-    parse(&text, &path.display().to_string())
+    former::settle(layer, origin)
 }
 
 fn internal(error: impl std::fmt::Display) -> Error {

@@ -1,7 +1,7 @@
 //! One error type for everything a command can run into, and the exit code
 //! each kind maps to.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use input_files::on_one_line;
 
@@ -108,4 +108,10 @@ impl Error {
             _ => 2,
         }
     }
+}
+
+/// That `path` could not be read, of why.
+pub(crate) fn unreadable(path: &Path) -> impl FnOnce(std::io::Error) -> Error {
+    let path = path.to_owned();
+    |source| Error::Read { path, source }
 }

@@ -79,13 +79,8 @@ pub(crate) const TWO_LAYERS: &str = "iwae-table1-2l";
 /// # Errors
 /// When there is no such preset; the message names the nearest one.
 pub fn find(name: &str) -> Result<toml::Table, Error> {
-    let known = || PRESETS.iter().map(|preset| preset.name);
-    let preset = names::find(name, known())
-        .and_then(|name| PRESETS.iter().find(|preset| preset.name == name))
-        .ok_or_else(|| {
-            let hint = names::hint(name, known(), &[]);
-            Error::Configuration(format!("there is no preset '{name}'; {hint}"))
-        })?;
+    let preset = names::choose("preset", name, PRESETS, |preset| preset.name)
+        .map_err(Error::Configuration)?;
     Ok(preset
         .layer
         .parse()

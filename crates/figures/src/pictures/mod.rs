@@ -184,13 +184,7 @@ impl Kind {
 /// # Errors
 /// An unknown name; the message says which is meant.
 pub fn kind(name: &str) -> Result<&'static Kind, Error> {
-    let known = || KIT.iter().map(|kind| kind.name);
-    let found = names::find(name, known());
-    let kind = KIT.iter().find(|kind| Some(kind.name) == found);
-    kind.ok_or_else(|| {
-        let hint = names::hint(name, known(), &[]);
-        Error::Configuration(format!("there is no figure '{name}'; {hint}"))
-    })
+    names::choose("figure", name, KIT, |kind| kind.name).map_err(Error::Configuration)
 }
 
 fn read<P: Picture>(options: &toml::Table) -> Result<P, Error> {

@@ -81,7 +81,7 @@ pub struct Reproduce {
 fn after_help() -> String {
     let mut text = String::from("Results:\n");
     for one in Reproduction::ALL {
-        text.push_str(&format!("  {:<16} {}\n", one.name(), one.about()));
+        text.push_str(&format!("  {:<16} {}\n", one.name, one.about));
     }
     text.push_str(
         "\nA signal stops training after a checkpoint (exit code 75); the same command goes on.\n\
@@ -127,11 +127,7 @@ impl Reproduce {
             document::write(&self.out, path)?;
             output.note(&format!("wrote {}", path.display()));
         }
-        let text = format!(
-            "{}\n\n{}",
-            request.reproduction.about(),
-            rows.table().text()
-        );
+        let text = format!("{}\n\n{}", request.reproduction.about, rows.table().text());
         output.result(&json!({ "rows": rows }), &text)
     }
 }

@@ -1,7 +1,7 @@
 //! The flags of settings, as `runs::configuration` declares them.
 
 use clap::{Arg, ArgMatches, Args, Command, Error, FromArgMatches};
-use runs::configuration::{Kind, Override, ReadingConfiguration, Setting, declared};
+use runs::configuration::{Kind, Override, ReadingConfiguration, SETTINGS, Setting};
 
 /// The flags of `train`: of every setting that has one. Those that say what a
 /// run is do not go with `--resume`, which knows it.
@@ -16,9 +16,10 @@ pub(crate) struct SettingOptions<const TRAINS: bool>(Vec<(&'static Setting, Stri
 
 impl<const TRAINS: bool> SettingOptions<TRAINS> {
     fn flags() -> impl Iterator<Item = (&'static Setting, &'static str)> {
-        declared()
+        SETTINGS
+            .iter()
             .filter(|setting| TRAINS || setting.key.starts_with("data.reading."))
-            .filter_map(|setting| Some((setting, setting.flag?)))
+            .filter_map(|setting| Some((setting, *setting.flags.first()?)))
     }
 
     /// What the flag of a setting was given.
@@ -80,7 +81,7 @@ impl<const TRAINS: bool> FromArgMatches for SettingOptions<TRAINS> {
 fn argument(setting: &'static Setting, flag: &'static str) -> Arg {
     let argument = Arg::new(flag)
         .long(flag)
-        .aliases(setting.flag_aliases)
+        .aliases(&setting.flags[1..])
         .value_name(setting.takes)
         .help_heading(setting.heading);
     match setting.kind {

@@ -5,7 +5,7 @@ use std::path::Path;
 use models::Model;
 use serde::Serialize;
 
-use super::{Configuration, digest};
+use super::{Configuration, digest, widths};
 use crate::error::Error;
 use crate::presets;
 
@@ -26,32 +26,25 @@ pub(super) struct TwoLayers {
 ///
 /// # Errors
 /// A section that is damaged.
-pub(super) fn settle(table: &mut toml::Table, origin: &str) -> Result<(), Error> {
+pub(super) fn settle(mut table: toml::Table, origin: &str) -> Result<toml::Table, Error> {
     let Some(section) = table.remove(SECTION) else {
-        return Ok(());
+        return Ok(table);
     };
     let keys = section.as_table().filter(|keys| keys.len() == 1);
     let upper = keys.and_then(|keys| keys.get("upper")?.as_str());
     let model = table.get_mut("model").and_then(toml::Value::as_table_mut);
-    if let (Some(widths), Some(model)) = (upper.and_then(widths), model)
-        && let [lower, hidden @ .., latent] = &widths[..]
-        && model.get("latent") == Some(lower)
+    if let (Some(upper), Some(model)) = (upper, model)
+        && let [lower, ref hidden @ .., latent] = widths::dashed(upper)[..]
+        && model.get("latent") == Some(&lower.into())
     {
-        model.insert("lower_latent".into(), lower.clone());
+        model.insert("lower_latent".into(), lower.into());
         model.insert("upper_hidden".into(), hidden.to_vec().into());
-        model.insert("latent".into(), latent.clone());
-        return Ok(());
+        model.insert("latent".into(), latent.into());
+        return Ok(table);
     }
     Err(Error::Configuration(format!(
         "the section {SECTION} of {origin} is damaged; expected the one key 'upper' with widths from model.latent on, such as \"100-100-100-50\""
     )))
-}
-
-fn widths(text: &str) -> Option<Vec<toml::Value>> {
-    let widths = text.split('-').map(|width| width.parse().ok());
-    widths
-        .map(|width| width.map(toml::Value::Integer))
-        .collect()
 }
 
 impl Configuration {
@@ -65,10 +58,10 @@ impl Configuration {
         let mut digests = vec![digest(&named, dataset_fingerprint)];
         if let Some((lower, upper)) = self.former_halves() {
             let lower = lower.identity();
-            digests.extend([Some(upper), None].map(|upper| {
+            for upper in [Some(upper), None] {
                 let lower = lower.clone();
-                digest(&TwoLayers { lower, upper }, dataset_fingerprint)
-            }));
+                digests.push(digest(&TwoLayers { lower, upper }, dataset_fingerprint));
+            }
         }
         digests
     }
@@ -95,7 +88,7 @@ impl Configuration {
 
     /// The settings with the upper layer that runs of Table 1 did not write
     /// down, where the weights in `model` have one.
-    pub(crate) fn with_unwritten_layer(self, model: &Path) -> Self {
+    pub(crate) fn with_unwritten_layer(mut self, model: &Path) -> Self {
         let Ok(whole) = Self::resolve(Some(presets::TWO_LAYERS), None, &[]) else {
             return self;
         };
@@ -103,13 +96,9 @@ impl Configuration {
         let has_upper =
             || Model::load(model).is_ok_and(|model| model.spec().architecture.lower.is_some());
         if lower.as_ref() == Some(&self.model) && has_upper() {
-            Self {
-                model: whole.model,
-                ..self
-            }
-        } else {
-            self
+            self.model = whole.model;
         }
+        self
     }
 }
 

@@ -11,9 +11,9 @@ use super::Setting;
 use crate::error::Error;
 
 /// What a setting can name.
-pub(super) trait Named: Copy {
+pub(super) trait Named: Copy + 'static {
     /// Every value.
-    fn all() -> Vec<Self>;
+    const ALL: &'static [Self];
 
     /// What it is called on the command line and in files.
     fn name(self) -> &'static str;
@@ -21,7 +21,15 @@ pub(super) trait Named: Copy {
 
 /// The names of a type, in its order.
 pub(super) fn names<T: Named>() -> Vec<&'static str> {
-    T::all().into_iter().map(T::name).collect()
+    T::ALL.iter().map(|value| value.name()).collect()
+}
+
+/// The names of what stands behind a hidden layer, which is none without a
+/// nonlinearity.
+pub(super) fn nonlinearities() -> Vec<&'static str> {
+    let all = names::<Activation>().into_iter();
+    all.filter(|&name| name != Activation::Identity.name())
+        .collect()
 }
 
 impl Setting {
@@ -30,18 +38,15 @@ impl Setting {
     /// # Errors
     /// An unknown name, with the one that is meant.
     pub(super) fn named<T: Named>(&self, text: &str) -> Result<T, Error> {
-        let mut all = T::all().into_iter();
-        all.find(|value| value.name() == text)
-            .ok_or_else(|| self.unknown_name(text))
+        let named = T::ALL.iter().find(|value| value.name() == text);
+        named.copied().ok_or_else(|| self.unknown_name(text))
     }
 }
 
 macro_rules! named {
-    ($($type:ident of $values:expr;)+) => {$(
+    ($($type:ident)+) => {$(
         impl Named for $type {
-            fn all() -> Vec<Self> {
-                $values
-            }
+            const ALL: &'static [Self] = &Self::ALL;
 
             fn name(self) -> &'static str {
                 self.name()
@@ -51,16 +56,6 @@ macro_rules! named {
 }
 
 named! {
-    // A hidden layer without a nonlinearity is none.
-    Activation of Self::ALL.into_iter().filter(|&one| one != Self::Identity).collect();
-    Bound of Self::ALL.into();
-    Colour of Self::ALL.into();
-    DataTreatment of Self::ALL.into();
-    Gradients of Self::ALL.into();
-    Initialisation of Self::ALL.into();
-    LabelColumn of Self::ALL.into();
-    Likelihood of Self::ALL.into();
-    ModelKind of Self::ALL.into();
-    PosteriorScale of Self::ALL.into();
-    Schedule of Self::ALL.into();
+    Activation Bound Colour DataTreatment Gradients Initialisation LabelColumn Likelihood
+    ModelKind PosteriorScale Schedule
 }

@@ -1,36 +1,35 @@
 //! The page of all settings, `docs/SETTINGS.md`.
 
 use std::fmt::Write as _;
-use std::ops::Bound;
 
-use super::setting::{Kind, Setting, between, declared};
+use super::setting::between;
+use super::{Kind, SETTINGS, Setting};
 
 /// The page of all settings as Markdown, a table for each section.
 #[must_use]
 pub fn settings_page() -> String {
     let mut page = String::from(INTRODUCTION);
     let mut heading = "";
-    for setting in declared() {
-        if setting.heading != heading {
+    for setting in SETTINGS {
+        if let Some((section, _)) = setting.key.rsplit_once('.')
+            && setting.heading != heading
+        {
             heading = setting.heading;
-            let (section, _) = setting.section_and_name();
             let _ = write!(
                 page,
                 "\n## {heading}: `[{section}]`\n\n\
                  | key | flag | default | what it can be | what it does |\n|---|---|---|---|---|\n"
             );
         }
-        let default = match setting.default() {
-            default if default.is_empty() => default,
-            default => format!("`{default}`"),
+        let quoted = |text: &str| match text {
+            "" => String::new(),
+            text => format!("`{text}`"),
         };
+        let flags = setting.flags.iter().map(|flag| format!("`--{flag}`"));
         let row = [
-            format!("`{}`", setting.key),
-            setting.flag.map_or_else(String::new, |flag| {
-                let names = [&[flag], setting.flag_aliases].concat();
-                format!("`--{}`", names.join("`, `--"))
-            }),
-            default,
+            quoted(setting.key),
+            flags.collect::<Vec<_>>().join(", "),
+            quoted(&setting.default()),
             possible(setting),
             setting.help().into(),
         ];
@@ -64,9 +63,8 @@ fn possible(setting: &Setting) -> String {
         Kind::Whole(0, i64::MAX) => "a whole number".into(),
         Kind::Whole(least, i64::MAX) => format!("a whole number of at least {least}"),
         Kind::Whole(least, most) => format!("a whole number between {least} and {most}"),
-        Kind::Number(Bound::Unbounded, Bound::Unbounded) => "a number".into(),
-        Kind::Number(from, to) => {
-            let must = between(from, to).replacen("lie in", "a number in", 1);
+        Kind::Number(from, below) => {
+            let must = between(from, below).replacen("lie in", "a number in", 1);
             must.trim_start_matches("be ").replace(" finite", "")
         }
         Kind::Switch => "`true`, `false`".into(),

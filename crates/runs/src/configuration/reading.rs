@@ -23,15 +23,7 @@ impl ReadingConfiguration {
     /// # Errors
     /// One sentence naming the key, what was found and what is expected.
     pub fn reading(&self) -> Result<Reading, Error> {
-        let wrong = |key: &str, found: &str, expected: &str| {
-            Err(Error::Configuration(format!(
-                "data.reading.{key} is '{found}', but must be {expected}"
-            )))
-        };
-        let shape = match self.shape.as_str() {
-            "" => None,
-            text => Some(text.parse::<Shape>()?),
-        };
+        let shape = Some(&self.shape).filter(|text| !text.is_empty());
         let resize = match self.resize.as_str() {
             "" | "none" => None,
             text => match text.parse::<Shape>().ok() {
@@ -40,19 +32,19 @@ impl ReadingConfiguration {
                     width,
                     channels: 1,
                 }) => Some((height, width)),
-                _ => return wrong("resize", text, "a height and a width, such as 32x32"),
+                _ => {
+                    let expected = "a height and a width, such as 32x32";
+                    return Err(Self::resize.refuse(text, expected));
+                }
             },
         };
-        let Some(background) = colour_of(&self.background) else {
-            return wrong(
-                "background",
-                &self.background,
-                "'black', 'white' or six hexadecimal digits such as '#ffcc00'",
-            );
-        };
+        let background = colour_of(&self.background).ok_or_else(|| {
+            let expected = "'black', 'white' or six hexadecimal digits such as '#ffcc00'";
+            Self::background.refuse(&self.background, expected)
+        })?;
         let reading = Reading {
             test_share: self.test_share,
-            shape,
+            shape: shape.map(|text| text.parse()).transpose()?,
             resize,
             colour: Self::colour.named(&self.colour)?,
             background,
@@ -68,16 +60,17 @@ impl ReadingConfiguration {
 }
 
 fn colour_of(text: &str) -> Option<[u8; 3]> {
-    match text {
-        "black" => return Some([0; 3]),
-        "white" => return Some([255; 3]),
-        _ => {}
-    }
-    let digits = text.strip_prefix('#').filter(|digits| {
-        digits.len() == 6 && digits.bytes().all(|digit| digit.is_ascii_hexdigit())
-    })?;
-    let byte = |at: usize| u8::from_str_radix(&digits[at..at + 2], 16).ok();
-    Some([byte(0)?, byte(2)?, byte(4)?])
+    let digits = match text {
+        "black" => "000000",
+        "white" => "ffffff",
+        text => text.strip_prefix('#')?,
+    };
+    let is_hexadecimal = digits.len() == 6 && digits.bytes().all(|one| one.is_ascii_hexdigit());
+    let number = u32::from_str_radix(digits, 16)
+        .ok()
+        .filter(|_| is_hexadecimal)?;
+    let [_, colour @ ..] = number.to_be_bytes();
+    Some(colour)
 }
 
 #[cfg(test)]

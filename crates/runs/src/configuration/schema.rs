@@ -4,7 +4,7 @@ use std::ops::Bound;
 
 use serde_json::{Value, json};
 
-use super::setting::{Kind, Setting, defaults};
+use super::{Kind, SETTINGS, Setting};
 
 /// The schema of `config.toml` (JSON Schema, draft 2020-12): every setting with
 /// what it does, what it can be and its default.
@@ -17,7 +17,7 @@ pub fn schema() -> Value {
         "title": "config.toml",
         "description": "The settings of a run of Latent Atlas",
     });
-    for (setting, default) in defaults() {
+    for setting in SETTINGS {
         let mut place = &mut root;
         for part in setting.key.split('.') {
             place["type"] = json!("object");
@@ -26,7 +26,7 @@ pub fn schema() -> Value {
         }
         *place = possible(setting);
         place["description"] = json!(setting.help());
-        place["default"] = json!(default);
+        place["default"] = json!((setting.default)());
     }
     root
 }
@@ -37,17 +37,15 @@ fn possible(setting: &Setting) -> Value {
         Kind::Whole(least, most) => {
             json!({"type": "integer", "minimum": least, "maximum": most})
         }
-        Kind::Number(from, to) => {
+        Kind::Number(from, below) => {
             let mut number = json!({"type": "number"});
-            for (bound, included, excluded) in [
-                (from, "minimum", "exclusiveMinimum"),
-                (to, "maximum", "exclusiveMaximum"),
-            ] {
-                match bound {
-                    Bound::Included(value) => number[included] = json!(value),
-                    Bound::Excluded(value) => number[excluded] = json!(value),
-                    Bound::Unbounded => {}
-                }
+            match from {
+                Bound::Included(least) => number["minimum"] = json!(least),
+                Bound::Excluded(least) => number["exclusiveMinimum"] = json!(least),
+                Bound::Unbounded => {}
+            }
+            if below.is_finite() {
+                number["exclusiveMaximum"] = json!(below);
             }
             number
         }

@@ -2,16 +2,11 @@
 //! takes, what is said of the others, and how it is found by other names.
 
 use std::ops::{Bound, RangeBounds as _};
-use std::sync::LazyLock;
 
 use datasets::Source;
-use serde::Serialize;
 
-use super::{Configuration, Override, internal, widths};
+use super::{Override, SETTINGS, layers, widths};
 use crate::error::Error;
-
-/// Settings with their values, in the order of `config.toml`.
-pub(super) type Values = Vec<(&'static Setting, toml::Value)>;
 
 /// A setting of `config.toml` as it is declared.
 #[derive(Clone, Copy, Debug)]
@@ -22,15 +17,16 @@ pub struct Setting {
     pub heading: &'static str,
     /// What it can be.
     pub kind: Kind,
-    /// The flag that sets it, if there is one, without its dashes.
-    pub flag: Option<&'static str>,
+    /// The flag that sets it, if there is one, and its other names, without
+    /// their dashes.
+    pub flags: &'static [&'static str],
     /// What stands for its value behind the flag.
     pub takes: &'static str,
-    /// Other names of the flag.
-    pub flag_aliases: &'static [&'static str],
     /// Whether its flag goes with the resuming of a run.
     pub is_for_resuming: bool,
     pub(super) help: &'static str,
+    /// Its value where nothing sets it.
+    pub(super) default: fn() -> toml::Value,
     /// What it is called elsewhere.
     pub(super) called: &'static [&'static str],
     /// Other words for its names, and the name each stands for.
@@ -46,8 +42,9 @@ pub struct Setting {
 pub enum Kind {
     /// A whole number from the first to the last.
     Whole(i64, i64),
-    /// A number between two, finite unless there are no bounds.
-    Number(Bound<f64>, Bound<f64>),
+    /// A number that the first bounds from below, and that is less than the
+    /// second, so that it is finite; any number where the first is no bound.
+    Number(Bound<f64>, f64),
     /// `true` or `false`.
     Switch,
     /// One of these names.
@@ -65,23 +62,8 @@ pub enum Kind {
 /// The names of a type, in its order.
 pub type Names = fn() -> Vec<&'static str>;
 
-/// Every setting, in the order of `config.toml`.
-pub fn declared() -> impl Iterator<Item = &'static Setting> {
-    defaults().iter().map(|(setting, _)| *setting)
-}
-
-/// Every setting with its default.
-pub(super) fn defaults() -> &'static Values {
-    static DEFAULTS: LazyLock<Values> = LazyLock::new(|| {
-        let values = Configuration::default().values();
-        values.expect("defaults are plain data")
-    });
-    &DEFAULTS
-}
-
-pub(super) fn value_of(value: &impl Serialize) -> Result<toml::Value, Error> {
-    toml::Value::try_from(value).map_err(internal)
-}
+/// What TOML has whole numbers for, beside those below 0.
+const WHOLE: &str = "a non-negative whole number of at most 9223372036854775807";
 
 impl Setting {
     /// One that decides a result, is always written, and has no flag.
@@ -90,11 +72,11 @@ impl Setting {
             key: "",
             heading: "",
             kind,
-            flag: None,
+            flags: &[],
             takes: "",
-            flag_aliases: &[],
             is_for_resuming: false,
             help: "",
+            default: || "".into(),
             called: &[],
             meanings: &[],
             decides: true,
@@ -105,19 +87,13 @@ impl Setting {
     /// The setting of this key.
     #[must_use]
     pub fn find(key: &str) -> Option<&'static Self> {
-        declared().find(|setting| setting.key == key)
+        SETTINGS.iter().find(|setting| setting.key == key)
     }
 
     /// What it does, in a sentence or two.
     #[must_use]
     pub fn help(&self) -> &'static str {
         self.help.trim_start()
-    }
-
-    /// `training` and `batch` of `training.batch`.
-    pub(super) fn section_and_name(&self) -> (&'static str, &'static str) {
-        let parts = self.key.rsplit_once('.');
-        parts.expect("every setting is declared in a section")
     }
 
     /// The names it can be, if it takes names.
@@ -132,35 +108,26 @@ impl Setting {
     /// The default as people write it; empty where nothing is written for it.
     #[must_use]
     pub fn default(&self) -> String {
-        let mut defaults = defaults().iter();
-        match defaults.find(|(setting, _)| setting.key == self.key) {
-            Some((_, toml::Value::String(text))) => text.clone(),
-            Some((_, toml::Value::Array(widths))) => {
-                let widths: Vec<String> = widths.iter().map(ToString::to_string).collect();
-                widths.join(",")
-            }
+        match (self.default)() {
+            toml::Value::String(text) => text,
             // 1 rather than 1.0, and 1e-8 rather than all its zeros.
-            Some((_, toml::Value::Float(number))) => {
-                format!("{number:?}").trim_end_matches(".0").into()
-            }
-            Some((_, value)) => value.to_string(),
-            None => String::new(),
+            toml::Value::Float(number) => format!("{number:?}").trim_end_matches(".0").into(),
+            // Widths without the brackets around them.
+            value => value.to_string().replace(['[', ']', ' '], ""),
         }
     }
 
     /// The layer of what its flag was given.
     #[must_use]
     pub fn given(&self, text: &str) -> Override {
-        // A TOML basic string, so that a value such as `3` stays a text.
-        let quoted = || text.replace('\\', "\\\\").replace('"', "\\\"");
-        let value = match self.kind {
-            Kind::Whole(..) | Kind::Number(..) | Kind::Switch => text.to_owned(),
-            _ => format!("\"{}\"", quoted()),
-        };
         Override {
             key: self.key.into(),
-            value,
-            origin: format!("--{}", self.flag.unwrap_or(self.key)),
+            value: match self.kind {
+                Kind::Whole(..) | Kind::Number(..) | Kind::Switch => layers::parse_value(text),
+                // A value such as `3` stays a text.
+                _ => text.into(),
+            },
+            origin: format!("--{}", self.flags.first().unwrap_or(&self.key)),
         }
     }
 
@@ -179,20 +146,15 @@ impl Setting {
             // A text for now, read when all layers are in place.
             | (Kind::Widths(_), value @ (Array(_) | String(_))) => return Ok(value),
             (Kind::Number(..), Integer(integer)) => return Ok(Float(integer as f64)),
-            // Some architectures are dates to TOML.
-            (Kind::Widths(_), Datetime(date)) => return Ok(String(date.to_string())),
-            (Kind::Widths(_), Integer(width)) => return Ok(String(width.to_string())),
-            (Kind::Whole(..), value) => (
-                "a non-negative whole number of at most 9223372036854775807",
-                value,
-            ),
+            (Kind::Whole(..), value) => (WHOLE, value),
             (Kind::Number(..), value) => ("a number", value),
             (Kind::Switch, value) => ("true or false", value),
-            (Kind::Widths(_), value) => {
-                ("a list of whole numbers, such as [256, 32, 8]", value)
-            }
             (_, String(text)) => return Ok(String(self.spelled(text))),
-            (_, value @ (Integer(_) | Float(_))) => return Ok(String(value.to_string())),
+            // Some architectures are dates to TOML.
+            (Kind::Widths(_), value @ Datetime(_)) | (_, value @ (Integer(_) | Float(_))) => {
+                return Ok(String(value.to_string()));
+            }
+            (Kind::Widths(_), value) => ("a list of whole numbers, such as [256, 32, 8]", value),
             (_, value) => ("a text", value),
         };
         Err(Error::Configuration(format!(
@@ -225,13 +187,15 @@ impl Setting {
             (Kind::Whole(_, most), Integer(found)) if *found > most => {
                 format!("{found}, but must be at most {most}")
             }
-            (Kind::Number(from, to), Float(found)) if !is_between(*found, from, to) => {
-                format!("{found}, but must {}", between(from, to))
+            (Kind::Number(from, below), Float(found))
+                if from != Bound::Unbounded && !(from, Bound::Excluded(below)).contains(found) =>
+            {
+                format!("{found}, but must {}", between(from, below))
             }
             (Kind::Name(names), String(found)) if !names().contains(&found.as_str()) => {
                 return Err(self.unknown_name(found));
             }
-            (Kind::Widths(widest), Array(found)) => return widths::check(self.key, found, widest),
+            (Kind::Widths(widest), Array(found)) => return widths::check(self, found, widest),
             _ => return Ok(()),
         };
         Err(Error::Configuration(format!("{} is {refused}", self.key)))
@@ -239,55 +203,42 @@ impl Setting {
 
     /// That it has no name `found`.
     pub(super) fn unknown_name(&self, found: &str) -> Error {
-        let hint = match names::nearest(found, self.names(), self.meanings) {
-            Some(name) => format!("; did you mean '{name}'?"),
-            None => String::new(),
-        };
-        Error::Configuration(format!(
-            "{} is '{found}', but must be {}{hint}",
-            self.key,
-            names::list(self.names())
-        ))
+        let hint = names::nearest(found, self.names(), self.meanings)
+            .map_or_else(String::new, |name| format!("; did you mean '{name}'?"));
+        self.refuse(found, &format!("{}{hint}", names::list(self.names())))
+    }
+
+    /// That it cannot be `found`.
+    pub(super) fn refuse(&self, found: &str, expected: &str) -> Error {
+        Error::Configuration(format!("{} is '{found}', but must be {expected}", self.key))
     }
 }
 
 /// That nothing is set by `key`, with the setting that is meant.
 pub(super) fn unknown_key(key: &str, origin: &str) -> Error {
-    let meanings = |setting: &'static Setting| {
-        let called = setting.called.iter();
-        called.map(move |word| (*word, setting.key))
-    };
-    let meanings: Vec<_> = declared().flat_map(meanings).collect();
-    let hint = names::hint(key, declared().map(|setting| setting.key), &meanings);
+    let words = SETTINGS.iter().map(|setting| (setting.called, setting.key));
+    let meanings: Vec<_> = words
+        .flat_map(|(called, key)| called.iter().map(move |&word| (word, key)))
+        .collect();
+    let hint = names::hint(key, SETTINGS.iter().map(|setting| setting.key), &meanings);
     Error::Configuration(format!("{origin} has the unknown key '{key}'; {hint}"))
 }
 
-fn is_between(number: f64, from: Bound<f64>, to: Bound<f64>) -> bool {
-    let has_bounds = (from, to) != (Bound::Unbounded, Bound::Unbounded);
-    (from, to).contains(&number) && (number.is_finite() || !has_bounds)
-}
-
 /// What a number between these must.
-pub(super) fn between(from: Bound<f64>, to: Bound<f64>) -> String {
-    let (opening, least) = match from {
-        Bound::Included(least) => ('[', least),
-        Bound::Excluded(least) => ('(', least),
-        Bound::Unbounded => ('(', f64::NEG_INFINITY),
-    };
-    let (most, closing) = match to {
-        Bound::Included(most) => (most, ']'),
-        Bound::Excluded(most) => (most, ')'),
-        Bound::Unbounded if opening == '[' => {
-            return format!("be a finite number of at least {least}");
-        }
-        Bound::Unbounded if least == 0.0 => return "be a positive finite number".into(),
-        Bound::Unbounded => (f64::INFINITY, ')'),
-    };
-    format!("lie in {opening}{least}, {most}{closing}")
+pub(super) fn between(from: Bound<f64>, below: f64) -> String {
+    match from {
+        Bound::Included(least) if below.is_finite() => format!("lie in [{least}, {below})"),
+        Bound::Excluded(least) if below.is_finite() => format!("lie in ({least}, {below})"),
+        Bound::Included(least) => format!("be a finite number of at least {least}"),
+        Bound::Excluded(0.0) => "be a positive finite number".into(),
+        Bound::Excluded(least) => format!("be a finite number of more than {least}"),
+        Bound::Unbounded => "be a number".into(),
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::Configuration;
     use super::*;
 
     fn resolve(text: &str) -> Result<Configuration, Error> {
@@ -298,7 +249,7 @@ mod tests {
     #[test]
     fn every_name_is_accepted_and_every_other_word_stands_for_one() {
         let gaussian = "model.likelihood=gaussian";
-        for setting in declared() {
+        for setting in SETTINGS {
             let key = setting.key;
             for name in setting.names() {
                 let item = |text: &str| Override::parse(text).expect("has an equals sign");
@@ -374,7 +325,7 @@ mod tests {
     #[test]
     fn unknown_names_are_told_what_is_meant() {
         for (text, hint) in [
-            ("model.kind=gan", "'ae', 'vae' or 'ae-l2'"),
+            ("model.kind=gan", "'ae', 'vae', 'ae-l2' or 'denoising'"),
             ("model.kind=autoencoder", "did you mean 'ae'?"),
             ("model.likelihood=BCE", "did you mean 'bernoulli'?"),
             ("model.activation=tahn", "did you mean 'tanh'?"),
@@ -391,8 +342,9 @@ mod tests {
 
     #[test]
     fn every_default_is_what_the_setting_can_be() {
-        for (setting, value) in defaults() {
-            assert!(setting.check(value).is_ok(), "{}", setting.key);
+        for setting in SETTINGS {
+            let value = (setting.default)();
+            assert!(setting.check(&value).is_ok(), "{}", setting.key);
             let names = setting.names();
             let default = setting.default();
             assert!(names.is_empty() || names.contains(&default.as_str()));

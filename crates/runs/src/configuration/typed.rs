@@ -49,7 +49,7 @@ impl Configuration {
         };
         objective
             .validate(&self.model_spec()?)
-            .map_err(|error| Error::Configuration(format!("[training]: {error}")))?;
+            .map_err(in_training)?;
         Ok(objective)
     }
 
@@ -93,26 +93,23 @@ impl Configuration {
             weight_decay: settings.weight_decay,
             clip_norm: Some(settings.clip_norm).filter(|&norm| norm > 0.0),
         };
-        config
-            .validate()
-            .map_err(|error| Error::Configuration(format!("[training]: {error}")))?;
+        config.validate().map_err(in_training)?;
         Ok(config)
     }
 
     pub(super) fn schedule(&self) -> Result<Schedule, Error> {
         let settings = &self.training;
+        let (epochs, factor) = (settings.schedule_epochs, settings.schedule_factor);
         Ok(
             match TrainingConfiguration::schedule.named(&settings.schedule)? {
-                Schedule::Step { .. } => Schedule::Step {
-                    epochs: settings.schedule_epochs,
-                    factor: settings.schedule_factor,
-                },
+                Schedule::Step { .. } => Schedule::Step { epochs, factor },
                 Schedule::Cosine { .. } => Schedule::Cosine {
-                    epochs: match settings.schedule_epochs {
-                        0 => settings.epochs as u64,
-                        epochs => epochs,
+                    epochs: if epochs == 0 {
+                        settings.epochs as u64
+                    } else {
+                        epochs
                     },
-                    last: settings.schedule_factor,
+                    last: factor,
                 },
                 without_constants => without_constants,
             },
@@ -150,12 +147,9 @@ impl Configuration {
     /// # Errors
     /// An unknown name, a σ that is none, or a σ for a likelihood without.
     pub fn likelihood(&self) -> Result<Likelihood, Error> {
-        let ModelConfiguration {
-            likelihood: name,
-            sigma,
-            ..
-        } = &self.model;
-        let likelihood: Likelihood = ModelConfiguration::likelihood.named(name)?;
+        let sigma = &self.model.sigma;
+        let likelihood: Likelihood =
+            ModelConfiguration::likelihood.named(&self.model.likelihood)?;
         let is_given = *sigma != ModelConfiguration::default().sigma;
         if is_given && likelihood.scale_source().is_none() {
             let names = names::list(Likelihood::names_with_sigma());
@@ -165,9 +159,7 @@ impl Configuration {
         }
         let given = sigma.parse().map_err(|_| {
             let names = names::list(ModelConfiguration::sigma.names());
-            Error::Configuration(format!(
-                "model.sigma is '{sigma}', but must be a positive number, {names}"
-            ))
+            ModelConfiguration::sigma.refuse(sigma, &format!("a positive number, {names}"))
         })?;
         Ok(likelihood.with_sigma(given).unwrap_or(likelihood))
     }
@@ -179,4 +171,8 @@ impl Configuration {
     pub fn initialisation(&self) -> Result<Initialisation, Error> {
         ModelConfiguration::initialisation.named(&self.model.initialisation)
     }
+}
+
+fn in_training(error: impl std::fmt::Display) -> Error {
+    Error::Configuration(format!("[training]: {error}"))
 }

@@ -3,13 +3,21 @@
 
 use datasets::{Shape, Source};
 
-use super::setting::Values;
+use super::layers::Values;
+use super::{ModelConfiguration, Setting};
 use crate::error::Error;
 
-const HIDDEN: &str = "model.hidden";
-const UPPER_HIDDEN: &str = "model.upper_hidden";
-const LATENT: &str = "model.latent";
-const LOWER_LATENT: &str = "model.lower_latent";
+const HIDDEN: Setting = ModelConfiguration::hidden;
+const UPPER_HIDDEN: Setting = ModelConfiguration::upper_hidden;
+const LATENT: Setting = ModelConfiguration::latent;
+const LOWER_LATENT: Setting = ModelConfiguration::lower_latent;
+
+/// How many inputs the layers are behind and how many latent variables before,
+/// where that is known.
+type Ends = (Option<i64>, Option<i64>);
+
+/// What settings of layers are set to.
+type Layers = Vec<(Setting, toml::Value)>;
 
 /// Replaces texts that widths were set to by the widths they mean, when all
 /// layers are in place.
@@ -17,48 +25,46 @@ const LOWER_LATENT: &str = "model.lower_latent";
 /// # Errors
 /// One sentence with what to type instead.
 pub(super) fn settle(values: &mut Values) -> Result<(), Error> {
-    if let Some(toml::Value::String(text)) = value(values, HIDDEN)
-        && let Some((lower, upper)) = text.clone().split_once('/')
-    {
-        return settle_two_layers(values, lower, upper);
-    }
-    let latent = number(values, LATENT);
-    let lower = number(values, LOWER_LATENT).filter(|&lower| lower > 0);
-    let inputs = inputs(values);
-    for (key, from, to) in [
-        (HIDDEN, inputs, lower.or(latent)),
-        (UPPER_HIDDEN, lower, latent),
+    let number = |setting: Setting| values.get(setting.key)?.as_integer();
+    let (inputs, latent) = (inputs(values), number(LATENT));
+    let lower = number(LOWER_LATENT).filter(|&lower| lower > 0);
+    for (setting, ends) in [
+        (HIDDEN, (inputs, lower.or(latent))),
+        (UPPER_HIDDEN, (lower, latent)),
     ] {
-        if let Some(toml::Value::String(text)) = value(values, key) {
-            let widths = hidden(key, text, from, to)?;
-            set(values, key, list(&widths));
+        let Some(toml::Value::String(text)) = values.get(setting.key) else {
+            continue;
+        };
+        let layers = match text.split_once('/').filter(|_| setting.key == HIDDEN.key) {
+            Some((lower, upper)) => two_layers(lower, upper, (inputs, latent))?,
+            None => vec![(setting, hidden(setting, text, ends)?.into())],
+        };
+        for (setting, value) in layers {
+            values.insert(setting.key.into(), value);
         }
     }
     Ok(())
 }
 
-/// The same of a whole architecture of two stochastic layers.
-fn settle_two_layers(values: &mut Values, lower: &str, upper: &str) -> Result<(), Error> {
-    let numbers = |text: &str| {
-        let numbers = text.split('-').map(|number| number.trim().parse().ok());
-        numbers.collect::<Option<Vec<i64>>>().unwrap_or_default()
-    };
-    let (known, latent) = (inputs(values), number(values, LATENT));
+/// The settings of a whole architecture of two stochastic layers.
+fn two_layers(lower: &str, upper: &str, (inputs, latent): Ends) -> Result<Layers, Error> {
     if let ([first, hidden @ .., middle], [from, upper_hidden @ .., last]) =
-        (&numbers(lower)[..], &numbers(upper)[..])
+        (&dashed(lower)[..], &dashed(upper)[..])
         && middle == from
-        && known.is_none_or(|known| known == *first)
+        && inputs.is_none_or(|inputs| inputs == *first)
         && latent == Some(*last)
     {
-        set(values, HIDDEN, list(hidden));
-        set(values, LOWER_LATENT, (*middle).into());
-        set(values, UPPER_HIDDEN, list(upper_hidden));
-        return Ok(());
+        return Ok(vec![
+            (HIDDEN, hidden.to_vec().into()),
+            (LOWER_LATENT, (*middle).into()),
+            (UPPER_HIDDEN, upper_hidden.to_vec().into()),
+        ]);
     }
     let of_model = |number: Option<i64>| number.map_or("unknown".into(), |it| it.to_string());
     Err(Error::Configuration(format!(
-        "{HIDDEN} is '{lower}/{upper}', but the inputs are {} and the latent variables {}; expected widths from those inputs to a lower stochastic layer, and from that one to those latent variables, as in --hidden 784-200-100/100-64-50 --latent 50",
-        of_model(known),
+        "{} is '{lower}/{upper}', but the inputs are {} and the latent variables {}; expected widths from those inputs to a lower stochastic layer, and from that one to those latent variables, as in --hidden 784-200-100/100-64-50 --latent 50",
+        HIDDEN.key,
+        of_model(inputs),
         of_model(latent)
     )))
 }
@@ -67,119 +73,82 @@ fn settle_two_layers(values: &mut Values, lower: &str, upper: &str) -> Result<()
 ///
 /// # Errors
 /// One sentence with the width that is none.
-pub(super) fn check(key: &str, widths: &[toml::Value], widest: usize) -> Result<(), Error> {
+pub(super) fn check(setting: &Setting, widths: &[toml::Value], widest: usize) -> Result<(), Error> {
     let mut widths = widths.iter().filter_map(toml::Value::as_integer);
     match widths.find(|&width| width < 1 || width > widest as i64) {
         None => Ok(()),
         Some(width) => Err(Error::Configuration(format!(
-            "{key} contains a layer of width {width}, but every width must be at least 1 and at most {widest}; for no hidden layer use --{} none",
-            flag(key)
+            "{} contains a layer of width {width}, but every width must be at least 1 and at most {widest}; for no hidden layer use --{} none",
+            setting.key, setting.flags[0]
         ))),
     }
 }
 
-/// The flag of a setting of widths.
-fn flag(key: &str) -> &'static str {
-    if key == UPPER_HIDDEN {
-        "upper-hidden"
-    } else {
-        "hidden"
-    }
-}
-
-fn list(widths: &[i64]) -> toml::Value {
-    let widths: Vec<_> = widths.iter().copied().map(toml::Value::Integer).collect();
-    widths.into()
-}
-
-fn set(values: &mut Values, key: &str, to: toml::Value) {
-    let mut slots = values.iter_mut();
-    if let Some((_, slot)) = slots.find(|(setting, _)| setting.key == key) {
-        *slot = to;
-    }
-}
-
-fn number(values: &Values, key: &str) -> Option<i64> {
-    value(values, key).and_then(toml::Value::as_integer)
-}
-
-fn value<'a>(values: &'a Values, key: &str) -> Option<&'a toml::Value> {
-    let mut values = values.iter();
-    let (_, value) = values.find(|(setting, _)| setting.key == key)?;
-    Some(value)
-}
-
 /// The length of a row, where it is known before the data are read.
 fn inputs(values: &Values) -> Option<i64> {
-    let text = |key| value(values, key).and_then(toml::Value::as_str);
+    let text = |key| values.get(key).and_then(toml::Value::as_str);
     let kept = text("data.shape").and_then(|shape| shape.parse().ok());
     let known = || text("data.dataset")?.parse::<Source>().ok()?.known_shape();
     i64::try_from(kept.or_else(known).map(Shape::len)?).ok()
 }
 
+/// The widths in `100-64-50`; none where one of them is no number.
+pub(super) fn dashed(text: &str) -> Vec<i64> {
+    numbers(text.split('-'))
+}
+
+fn numbers<'a>(parts: impl Iterator<Item = &'a str>) -> Vec<i64> {
+    let number = |part: &str| part.trim().parse().ok().filter(|&width: &i64| width >= 0);
+    let numbers: Option<Vec<i64>> = parts.map(number).collect();
+    numbers.unwrap_or_default()
+}
+
 /// The widths of the hidden layers.
-fn hidden(
-    key: &str,
-    text: &str,
-    inputs: Option<i64>,
-    latent: Option<i64>,
-) -> Result<Vec<i64>, Error> {
-    let bare = text
-        .trim()
-        .trim_start_matches('[')
-        .trim_end_matches(']')
-        .trim();
+fn hidden(setting: Setting, text: &str, ends: Ends) -> Result<Vec<i64>, Error> {
+    let bare = text.trim().trim_start_matches('[').trim_end_matches(']');
+    let bare = bare.trim();
     if bare.eq_ignore_ascii_case("none") {
         return Ok(Vec::new());
     }
     let is_dashed = !bare.contains(',') && bare.contains('-');
-    let parts: Vec<&str> = if is_dashed {
-        bare.split('-').map(str::trim).collect()
+    let widths = if is_dashed {
+        dashed(bare)
     } else {
         // Spaces may stand for commas and beside them, and one may end the list;
         // nothing between two commas is no width.
         let list = bare.strip_suffix(',').unwrap_or(bare);
-        let parts = list.split(',').flat_map(|part| {
+        numbers(list.split(',').flat_map(|part| {
             let words: Vec<&str> = part.split_whitespace().collect();
             if words.is_empty() { vec![""] } else { words }
-        });
-        parts.collect()
+        }))
     };
-    let number = |part: &&str| part.parse().ok().filter(|&width: &i64| width >= 0);
-    let widths: Option<Vec<i64>> = parts.iter().map(number).collect();
-    let Some(widths) = widths.filter(|widths| !widths.is_empty()) else {
-        return Err(Error::Configuration(format!(
-            "{key} is '{text}', but must be the widths of hidden layers, such as --{flag} 256,32,8, or --{flag} none",
-            flag = flag(key)
-        )));
-    };
+    if widths.is_empty() {
+        let flag = setting.flags[0];
+        return Err(setting.refuse(
+            text,
+            &format!("the widths of hidden layers, such as --{flag} 256,32,8, or --{flag} none"),
+        ));
+    }
     // Lists with commas are widths whatever they are; architectures are written
     // with dashes.
-    match &widths[..] {
-        [first, hidden @ .., last] if is_dashed => {
-            let begins = inputs == Some(*first);
-            let ends = latent == Some(*last);
-            match (begins, ends) {
-                (true, true) => Ok(hidden.to_vec()),
-                (false, false) => Ok(widths),
-                _ if key == UPPER_HIDDEN => Ok(widths),
-                _ => Err(ambiguous(text, &widths, inputs, latent)),
-            }
+    if let [first, hidden @ .., last] = &widths[..]
+        && is_dashed
+    {
+        match (ends.0 == Some(*first), ends.1 == Some(*last)) {
+            (true, true) => return Ok(hidden.to_vec()),
+            (starts, stops) if starts == stops || setting.key == UPPER_HIDDEN.key => {}
+            _ => return Err(ambiguous(text, &widths, ends)),
         }
-        _ => Ok(widths),
     }
+    Ok(widths)
 }
 
 /// That a text looks like an architecture of another data set or with another
 /// number of latent variables.
-fn ambiguous(text: &str, widths: &[i64], inputs: Option<i64>, latent: Option<i64>) -> Error {
-    let joined = |widths: &[i64]| {
-        let texts: Vec<String> = widths.iter().map(ToString::to_string).collect();
-        if texts.is_empty() {
-            "none".into()
-        } else {
-            texts.join(",")
-        }
+fn ambiguous(text: &str, widths: &[i64], (inputs, latent): Ends) -> Error {
+    let joined = |widths: &[i64]| match widths {
+        [] => "none".into(),
+        widths => format!("{widths:?}").replace(['[', ']', ' '], ""),
     };
     let last = widths[widths.len() - 1];
     let found = match (inputs, latent) {
@@ -193,7 +162,8 @@ fn ambiguous(text: &str, widths: &[i64], inputs: Option<i64>, latent: Option<i64
     let begins = inputs == Some(widths[0]) || (inputs.is_none() && widths.len() > 2);
     let inner = &widths[usize::from(begins)..widths.len() - 1];
     Error::Configuration(format!(
-        "{HIDDEN} is '{text}', which may be a whole architecture, but {found}; type --hidden {} --latent {last} for that architecture, or --hidden {} for {} hidden layers",
+        "{} is '{text}', which may be a whole architecture, but {found}; type --hidden {} --latent {last} for that architecture, or --hidden {} for {} hidden layers",
+        HIDDEN.key,
         joined(inner),
         joined(widths),
         widths.len()

@@ -3,11 +3,9 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use serde::Deserialize;
-
-use super::{LikelihoodRow, LossRow, Reproduction, Rows, read_row};
+use super::{LikelihoodRow, LossRow, Reproduction, Row, Table, read_row};
 use crate::atomic_file;
-use crate::error::Error;
+use crate::error::{Error, unreadable};
 
 /// Writes the document of all result files below `out`, the folder of the
 /// reproductions.
@@ -22,89 +20,65 @@ pub fn write(out: &Path, document: &Path) -> Result<(), Error> {
          nats per image.\n",
     );
     for reproduction in Reproduction::ALL {
-        let folder = out.join(reproduction.name());
-        let _ = write!(text, "\n## {reproduction}\n\n{}.\n\n", about(reproduction));
-        if reproduction == Reproduction::IwaeTable1 {
+        let folder = out.join(reproduction.name);
+        let (name, about) = (reproduction.name, about(reproduction));
+        let _ = write!(text, "\n## {name}\n\n{about}.\n\n");
+        if reproduction.is_of_likelihoods() {
             for (layers, heading) in [(1, ONE_LAYER), (2, TWO_LAYERS)] {
-                let _ = write!(text, "{heading}.\n\n");
-                push_table(&mut text, &Rows::Likelihoods(likelihoods(&folder, layers)?));
-                if layers == 1 {
-                    text.push('\n');
-                }
+                let mut rows: Vec<LikelihoodRow> = read_all(&folder)?;
+                rows.retain(|row| row.layers == layers);
+                let _ = write!(text, "{heading}.\n\n{}", table(rows));
             }
         } else {
-            let mut rows: Vec<LossRow> = read_all(&folder)?;
-            rows.sort_by_key(|row| (row.epochs, row.seed));
-            push_table(&mut text, &Rows::Losses(rows));
+            text.push_str(&table::<LossRow>(read_all(&folder)?));
         }
     }
     atomic_file::write(document, text.as_bytes())
 }
 
-fn about(reproduction: Reproduction) -> String {
-    let about = reproduction.about();
-    let mut letters = about.chars();
+fn about(reproduction: &Reproduction) -> String {
+    let mut letters = reproduction.about.chars();
     let first = letters.next().map(|letter| letter.to_uppercase());
     let sentence: String = first.into_iter().flatten().chain(letters).collect();
-    match reproduction {
-        Reproduction::IwaeTable1 => format!(
-            "{sentence}.\nThe recipe: tanh, Glorot, shuffled, binarised per minibatch, batch 20,\n\
-             Adam (0.9, 0.999, 1e-4) on the mean gradient, 3ⁱ epochs at 1e-3·10^(−i/7), i = 0 … 7. Test\n\
-             images are binarised once. −log p(x) is bounded by importance sampling, ± its standard\n\
-             error over images; the published rows are of 3280 epochs, all test images, K = 5000"
-        ),
-        _ => sentence,
+    if !reproduction.is_of_likelihoods() {
+        return sentence;
     }
+    format!(
+        "{sentence}.\nThe recipe: tanh, Glorot, shuffled, binarised per minibatch, batch 20,\n\
+         Adam (0.9, 0.999, 1e-4) on the mean gradient, 3ⁱ epochs at 1e-3·10^(−i/7), i = 0 … 7. Test\n\
+         images are binarised once. −log p(x) is bounded by importance sampling, ± its standard\n\
+         error over images; the published rows are of 3280 epochs, all test images, K = 5000"
+    )
 }
 
 /// What the two tables of the IWAE's rows are of.
 const ONE_LAYER: &str = "One stochastic layer, 784-200-200-50.\n\
      Of k = 1, the READMEs of two independent reproductions have 87.75 (`nbip/IWAE`) and 87.78\n\
      (`xqding/Importance_Weighted_Autoencoders`)";
-const TWO_LAYERS: &str = "Two stochastic layers, 784-200-200-100 below 100-100-100-50; active units of the lower\n\
+const TWO_LAYERS: &str = "\nTwo stochastic layers, 784-200-200-100 below 100-100-100-50; active units of the lower\n\
      and the upper. For k = 1, 5 and 50 the README of an independent reproduction\n\
      (`xqding/Importance_Weighted_Autoencoders`) has 88.39, 84.69 and 83.29";
 
-fn push_table(text: &mut String, rows: &Rows) {
-    let table = rows.table();
-    if table.rows.is_empty() {
-        text.push_str("Not run yet.\n");
-    } else {
-        text.push_str(&table.markdown());
+/// The rows in their order.
+fn table<R: Row>(mut rows: Vec<R>) -> String {
+    if rows.is_empty() {
+        return "Not run yet.\n".into();
     }
+    rows.sort_by_key(R::place);
+    Table::of(&rows).markdown()
 }
 
-/// The stored rows of the IWAE's table with so many layers, in the order of
-/// their numbers.
-fn likelihoods(folder: &Path, layers: usize) -> Result<Vec<LikelihoodRow>, Error> {
-    let mut rows: Vec<LikelihoodRow> = read_all(folder)?;
-    rows.retain(|row| row.layers == layers);
-    rows.sort_by_key(|row| (row.k, row.epochs, row.images, row.seed));
-    Ok(rows)
-}
-
-fn read_all<R: for<'a> Deserialize<'a>>(folder: &Path) -> Result<Vec<R>, Error> {
+/// The stored rows of a reproduction.
+fn read_all<R: Row>(folder: &Path) -> Result<Vec<R>, Error> {
     let entries = match std::fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(source) => {
-            return Err(Error::Read {
-                path: folder.into(),
-                source,
-            });
-        }
+        Err(error) => return Err(unreadable(folder)(error)),
     };
-    let mut rows = Vec::new();
-    for entry in entries.flatten() {
-        let path = entry.path();
-        if path
-            .extension()
-            .is_some_and(|extension| extension == "json")
-        {
-            rows.extend(read_row(&path)?);
-        }
-    }
-    Ok(rows)
+    let paths = entries.flatten().map(|entry| entry.path());
+    let results = paths.filter(|path| path.extension().is_some_and(|ending| ending == "json"));
+    let rows = results.map(|path| read_row(&path));
+    rows.filter_map(Result::transpose).collect()
 }
 
 #[cfg(test)]

@@ -9,15 +9,15 @@
 //! decay, sum or mean of the gradient, shuffling); this is the text's, with
 //! the code's output bias.
 
-use std::collections::BTreeMap;
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use datasets::Progress;
 use models::{DataTreatment, Model, iwae_epochs};
 use serde::{Deserialize, Serialize};
 
-use super::{Reproduction, Table, Workshop, read_row, write_row};
-use crate::configuration::RESULT_FORMAT;
+use super::{IWAE_TABLE_1, Row, Workshop, read_row, write_row};
+use crate::configuration::{Configuration, RESULT_FORMAT};
 use crate::error::Error;
 use crate::presets;
 use crate::report::{self, SplitName};
@@ -106,42 +106,33 @@ pub(super) fn rows(
     download: &mut dyn FnMut(Progress<'_>),
 ) -> Result<Vec<LikelihoodRow>, Error> {
     let request = workshop.request;
+    let refuse = |message| Err(Error::Configuration(message));
     if !(1..=STAGES).contains(&request.stages) {
-        return Err(Error::Configuration(format!(
-            "--stages is {}, but must lie between 1 and {STAGES}",
-            request.stages
-        )));
+        let stages = request.stages;
+        return refuse(format!(
+            "--stages is {stages}, but must lie between 1 and {STAGES}"
+        ));
     }
     if request.nll_samples == 0 {
-        return Err(Error::Configuration(
-            "--nll-samples is 0, but must be at least 1".into(),
-        ));
+        return refuse("--nll-samples is 0, but must be at least 1".into());
     }
     let available = workshop.dataset.test.len();
     let images = request.subset.unwrap_or(available);
-    if images == 0 || images > available {
-        return Err(Error::Configuration(format!(
+    if !(1..=available).contains(&images) {
+        return refuse(format!(
             "--subset is {images}, but must lie between 1 and the {available} test images of {}",
             workshop.dataset.name
-        )));
+        ));
     }
-    let repeated = |(at, k): (usize, &usize)| request.samples[..at].contains(k);
-    if let Some((_, k)) = request
-        .samples
-        .iter()
-        .enumerate()
-        .find(|&one| repeated(one))
-    {
-        return Err(Error::Configuration(format!(
+    let mut known = BTreeSet::new();
+    if let Some(k) = request.samples.iter().find(|&k| !known.insert(k)) {
+        return refuse(format!(
             "--k has {k} twice, but makes one row of each number"
-        )));
+        ));
     }
     // A mistake in any of them is found before the first is trained.
-    let configurations = request
-        .samples
-        .iter()
-        .map(|&k| configuration(workshop, k))
-        .collect::<Result<Vec<_>, _>>()?;
+    let configurations = request.samples.iter().map(|&k| configuration(workshop, k));
+    let configurations = configurations.collect::<Result<Vec<_>, _>>()?;
     let mut rows = Vec::new();
     for (&k, configuration) in request.samples.iter().zip(&configurations) {
         let name = match request.layers {
@@ -149,12 +140,10 @@ pub(super) fn rows(
             layers => format!("{layers} layers, k = {k}"),
         };
         let folder = RunFolder::at(workshop.folder.join(run_name(workshop, k)));
-        let trained = request.trains.then_some(configuration.training.epochs);
-        if let Some(row) = trained
-            .map(|epochs| read_row(&row_path(workshop, k, epochs, images)))
-            .transpose()?
-            .flatten()
-            .filter(|row| is_of(row, workshop))
+        let epochs = configuration.training.epochs;
+        if request.trains
+            && let Some(row) = read_row(&row_path(workshop, k, epochs, images))?
+            && is_of(&row, workshop)
         {
             rows.push(row);
             continue;
@@ -177,10 +166,7 @@ pub(super) fn rows(
     Ok(rows)
 }
 
-fn configuration(
-    workshop: &Workshop<'_>,
-    k: usize,
-) -> Result<crate::configuration::Configuration, Error> {
+fn configuration(workshop: &Workshop<'_>, k: usize) -> Result<Configuration, Error> {
     let epochs = iwae_epochs(workshop.request.stages).to_string();
     let mut settings = vec![("training.epochs", epochs)];
     if k != 1 {
@@ -188,7 +174,7 @@ fn configuration(
         settings.push(("training.samples", k.to_string()));
     }
     let preset = match workshop.request.layers {
-        1 => Reproduction::IwaeTable1.name(),
+        1 => IWAE_TABLE_1,
         _ => presets::TWO_LAYERS,
     };
     workshop.configuration(preset, &settings)
@@ -202,11 +188,10 @@ fn run_name(workshop: &Workshop<'_>, k: usize) -> String {
     }
 }
 
-fn row_path(workshop: &Workshop<'_>, k: usize, epochs: usize, images: usize) -> std::path::PathBuf {
-    workshop.folder.join(format!(
-        "{}-{epochs}-epochs-{images}-images.json",
-        run_name(workshop, k)
-    ))
+fn row_path(workshop: &Workshop<'_>, k: usize, epochs: usize, images: usize) -> PathBuf {
+    let run = run_name(workshop, k);
+    let name = format!("{run}-{epochs}-epochs-{images}-images.json");
+    workshop.folder.join(name)
 }
 
 /// Whether a stored row answers this request; its file name has the rest.
@@ -226,8 +211,15 @@ fn measure(
     download: &mut dyn FnMut(Progress<'_>),
 ) -> Result<LikelihoodRow, Error> {
     let request = workshop.request;
-    let metadata = Model::load_with_metadata(&folder.model())?.1;
-    let steps = steps_of(&folder.model(), &metadata)?;
+    let (_, metadata) = Model::load_with_metadata(&folder.model())?;
+    // Optimiser steps behind the weights.
+    let steps = metadata.get("step").and_then(|steps| steps.parse().ok());
+    let steps = steps.ok_or_else(|| {
+        Error::RunFolder(format!(
+            "{} does not say how many steps its weights have had; continue the run for a step, or choose another --out",
+            folder.model().display()
+        ))
+    })?;
     let metrics = folder.read_metrics()?;
     let done = metrics.iter().take_while(|line| line.step <= steps);
     let observer = workshop.observer.measuring(name);
@@ -242,10 +234,9 @@ fn measure(
         location: request.lookup.clone().into(),
     };
     let report = report::write(&evaluated, download, observer.as_ref())?.0;
-    let Some(bounds) = report.likelihood else {
-        unreachable!("a likelihood was asked for");
-    };
+    let bounds = report.likelihood.expect("a likelihood was asked for");
     let largest = bounds.nll.values().next_back();
+    let nll = bounds.nll.iter();
     let published = published(request.layers, k);
     let evaluation = report.evaluation;
     let lower = evaluation.active_units_of_lower;
@@ -255,9 +246,7 @@ fn measure(
         epochs: done.clone().count(),
         steps,
         standard_error: largest.and_then(|estimate| estimate.standard_error),
-        nll: bounds
-            .nll
-            .iter()
+        nll: nll
             .map(|(&samples, estimate)| (samples, estimate.value))
             .collect(),
         active_units: evaluation.active_units + lower.unwrap_or(0),
@@ -272,19 +261,6 @@ fn measure(
         training_seconds: done.map(|line| line.seconds).sum(),
         result_format: RESULT_FORMAT.to_owned(),
     })
-}
-
-/// Optimiser steps behind the weights in a run's model file.
-fn steps_of(path: &Path, metadata: &BTreeMap<String, String>) -> Result<u64, Error> {
-    metadata
-        .get("step")
-        .and_then(|step| step.parse().ok())
-        .ok_or_else(|| {
-            Error::RunFolder(format!(
-                "{} does not say how many steps its weights have had; continue the run for a step, or choose another --out",
-                path.display()
-            ))
-        })
 }
 
 /// Table 1.
@@ -312,63 +288,64 @@ fn published(layers: usize, k: usize) -> Option<PublishedLikelihood> {
     })
 }
 
+/// `84.78 (25)`, or `82.90 (26+7)` of two layers.
+fn with_units(nll: f64, units: usize, by_layer: Option<[usize; 2]>) -> String {
+    format!("{nll:.2} ({})", active(units, by_layer))
+}
+
 /// `21`, or `16+5` of two layers.
-fn units(total: usize, by_layer: Option<[usize; 2]>) -> String {
+fn active(units: usize, by_layer: Option<[usize; 2]>) -> String {
     by_layer.map_or_else(
-        || total.to_string(),
+        || units.to_string(),
         |[lower, upper]| format!("{lower}+{upper}"),
     )
 }
 
-pub(super) fn table(rows: &[LikelihoodRow]) -> Table {
-    let cells = |row: &LikelihoodRow| {
-        let (samples, nll) = row
-            .nll
-            .iter()
-            .next_back()
-            .map_or((0, f64::NAN), |(&samples, &nll)| (samples, nll));
-        let published = |of: fn(&PublishedLikelihood) -> (f64, String)| {
-            row.published.as_ref().map_or_else(
-                || "–".to_owned(),
-                |published| {
-                    let (nll, units) = of(published);
-                    format!("{nll:.2} ({units})")
-                },
-            )
+impl Row for LikelihoodRow {
+    const COLUMNS: &'static [&'static str] = &[
+        "k",
+        "epochs",
+        "−log p(x)",
+        "active",
+        "−ELBO",
+        "test images",
+        "published IWAE (active)",
+        "published VAE (active)",
+    ];
+
+    fn cells(&self) -> Vec<String> {
+        let largest = self.nll.last_key_value();
+        let (samples, nll) = largest.map_or((0, f64::NAN), |(&samples, &nll)| (samples, nll));
+        let error = self.standard_error.map(|error| format!(" ± {error:.2}"));
+        let version = match self.result_format == RESULT_FORMAT {
+            true => "",
+            false => ", measured by another version",
         };
-        let version = if row.result_format == RESULT_FORMAT {
-            ""
-        } else {
-            ", measured by another version"
-        };
+        let published = self.published.as_ref();
+        let [iwae, vae] = published.map_or(["–".into(), "–".into()], |of| {
+            [
+                with_units(of.nll, of.active_units, of.active_units_by_layer),
+                with_units(
+                    of.vae_nll,
+                    of.vae_active_units,
+                    of.vae_active_units_by_layer,
+                ),
+            ]
+        });
         vec![
-            row.k.to_string(),
-            format!("{} of {}{version}", row.epochs, iwae_epochs(STAGES)),
-            row.standard_error.map_or_else(
-                || format!("{nll:.2} (K = {samples})"),
-                |error| format!("{nll:.2} ± {error:.2} (K = {samples})"),
-            ),
-            units(row.active_units, row.active_units_by_layer),
-            format!("{:.2}", row.negative_elbo),
-            format!("{} of {}, seed {}", row.images, row.dataset, row.seed),
-            published(|row| (row.nll, units(row.active_units, row.active_units_by_layer))),
-            published(|row| {
-                let units = units(row.vae_active_units, row.vae_active_units_by_layer);
-                (row.vae_nll, units)
-            }),
+            self.k.to_string(),
+            format!("{} of {}{version}", self.epochs, iwae_epochs(STAGES)),
+            format!("{nll:.2}{} (K = {samples})", error.unwrap_or_default()),
+            active(self.active_units, self.active_units_by_layer),
+            format!("{:.2}", self.negative_elbo),
+            format!("{} of {}, seed {}", self.images, self.dataset, self.seed),
+            iwae,
+            vae,
         ]
-    };
-    Table {
-        columns: vec![
-            "k",
-            "epochs",
-            "−log p(x)",
-            "active",
-            "−ELBO",
-            "test images",
-            "published IWAE (active)",
-            "published VAE (active)",
-        ],
-        rows: rows.iter().map(cells).collect(),
+    }
+
+    fn place(&self) -> [u64; 4] {
+        let [k, epochs, images] = [self.k, self.epochs, self.images].map(|number| number as u64);
+        [k, epochs, images, self.seed]
     }
 }

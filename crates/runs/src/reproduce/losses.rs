@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Reproduction, Table, Workshop, write_row};
+use super::{Row, Workshop, write_row};
 use crate::error::Error;
 use crate::run_folder::{Losses, RunFolder};
 
@@ -35,22 +35,21 @@ pub struct LossRow {
 }
 
 /// A row per epoch that has a published number.
-pub(super) fn rows(
-    workshop: &Workshop<'_>,
-    reproduction: Reproduction,
-) -> Result<Vec<LossRow>, Error> {
-    let request = workshop.request;
-    let configuration = workshop.configuration(reproduction.name(), &[])?;
+pub(super) fn rows(workshop: &Workshop<'_>) -> Result<Vec<LossRow>, Error> {
+    let (request, reproduction) = (workshop.request, workshop.request.reproduction);
+    let configuration = workshop.configuration(reproduction.name, &[])?;
     let folder = RunFolder::at(workshop.folder.join(format!("seed{}", request.seed)));
     if request.trains {
-        workshop.train(reproduction.name(), &configuration, &folder)?;
+        workshop.train(reproduction.name, &configuration, &folder)?;
     }
     let metrics = folder.read_metrics()?;
     let mut rows = Vec::new();
-    for (epochs, published) in published(reproduction) {
+    for &(epochs, low, high, source) in reproduction.losses {
         let Some(line) = metrics.iter().find(|line| line.epoch == epochs) else {
             continue;
         };
+        let source = source.to_owned();
+        let published = PublishedLoss { low, high, source };
         let row = LossRow {
             epochs,
             test: line.test,
@@ -66,65 +65,30 @@ pub(super) fn rows(
     Ok(rows)
 }
 
-fn published(reproduction: Reproduction) -> Vec<(usize, PublishedLoss)> {
-    let numbers: &[(usize, f64, f64, &str)] = match reproduction {
-        Reproduction::PyTorchExample => {
-            &[(10, 105.2, 106.2, "three logs of the example, 105.56–105.77")]
-        }
-        Reproduction::Keras2d => &[
-            (
-                10,
-                155.4,
-                157.5,
-                "notebooks with 200 and 392 hidden units, an independent JAX run",
-            ),
-            (
-                30,
-                150.9,
-                153.0,
-                "notebooks with 200 and 392 hidden units, an independent JAX run",
-            ),
-        ],
-        Reproduction::IwaeTable1 => &[],
-    };
-    let entry = |&(epochs, low, high, source): &(usize, f64, f64, &str)| {
-        let source = source.to_owned();
-        (epochs, PublishedLoss { low, high, source })
-    };
-    numbers.iter().map(entry).collect()
-}
+impl Row for LossRow {
+    const COLUMNS: &'static [&'static str] = &[
+        "epochs",
+        "test loss",
+        "reconstruction + KL",
+        "data",
+        "elsewhere",
+    ];
 
-pub(super) fn table(rows: &[LossRow]) -> Table {
-    let cells = |row: &LossRow| {
-        let Losses {
-            loss,
-            reconstruction,
-            kl,
-        } = row.test;
+    fn cells(&self) -> Vec<String> {
+        let published = self.published.as_ref().map_or_else(
+            || "–".to_owned(),
+            |PublishedLoss { low, high, source }| format!("{low:.1}–{high:.1} ({source})"),
+        );
         vec![
-            row.epochs.to_string(),
-            format!("{loss:.2}"),
-            format!("{reconstruction:.2} + {kl:.2}"),
-            format!("{}, seed {}", row.dataset, row.seed),
-            row.published.as_ref().map_or_else(
-                || "–".to_owned(),
-                |published| {
-                    format!(
-                        "{:.1}–{:.1} ({})",
-                        published.low, published.high, published.source
-                    )
-                },
-            ),
+            self.epochs.to_string(),
+            format!("{:.2}", self.test.loss),
+            format!("{:.2} + {:.2}", self.test.reconstruction, self.test.kl),
+            format!("{}, seed {}", self.dataset, self.seed),
+            published,
         ]
-    };
-    Table {
-        columns: vec![
-            "epochs",
-            "test loss",
-            "reconstruction + KL",
-            "data",
-            "elsewhere",
-        ],
-        rows: rows.iter().map(cells).collect(),
+    }
+
+    fn place(&self) -> [u64; 4] {
+        [self.epochs as u64, self.seed, 0, 0]
     }
 }

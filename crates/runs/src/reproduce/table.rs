@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use super::Row;
+
 /// Column names and rows of cells, as many in each.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Table {
@@ -12,31 +14,26 @@ pub struct Table {
 }
 
 impl Table {
+    pub(super) fn of<R: Row>(rows: &[R]) -> Self {
+        Self {
+            columns: R::COLUMNS.to_vec(),
+            rows: rows.iter().map(R::cells).collect(),
+        }
+    }
+
     /// Columns aligned by spaces; the last one is not padded.
     #[must_use]
     pub fn text(&self) -> String {
         let names = self.columns.iter().map(|&name| name.to_owned()).collect();
-        let lines: Vec<&Vec<String>> = std::iter::once(&names).chain(&self.rows).collect();
-        let width = |column: usize| {
-            lines
-                .iter()
-                .filter_map(|line| line.get(column))
-                .map(|cell| cell.chars().count())
-                .max()
-                .unwrap_or(0)
-        };
-        let mut text = String::new();
-        for line in &lines {
-            for (column, cell) in line.iter().enumerate() {
-                if column + 1 == line.len() {
-                    let _ = writeln!(text, "{cell}");
-                } else {
-                    let padding = width(column) - cell.chars().count() + 2;
-                    let _ = write!(text, "{cell}{:padding$}", "");
-                }
+        let mut lines: Vec<Vec<String>> = std::iter::once(names).chain(self.rows.clone()).collect();
+        for column in 1..self.columns.len() {
+            let widths = lines.iter().map(|line| line[column - 1].chars().count());
+            let width = widths.max().unwrap_or(0);
+            for line in &mut lines {
+                line[column - 1] = format!("{:width$}  ", line[column - 1]);
             }
         }
-        text
+        lines.iter().map(|line| line.concat() + "\n").collect()
     }
 
     /// A Markdown table.

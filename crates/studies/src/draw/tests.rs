@@ -86,11 +86,7 @@ fn drawn(request: &Request, watch: &Watch) -> Result<Outcome, Error> {
 
 /// A run of one epoch at a given step size.
 fn planned(dataset: &Dataset, key: &'static str, seed: u64, learning_rate: &str) -> PlannedRun {
-    let set = |key: &str, value: &str| Override {
-        key: key.into(),
-        value: value.into(),
-        origin: "test".into(),
-    };
+    let set = |key: &str, value: &str| Override::parse(&format!("{key}={value}")).unwrap();
     let overrides = [
         set("model.hidden", "[16]"),
         set("training.epochs", "1"),

@@ -52,13 +52,7 @@ impl Measure {
 /// # Errors
 /// An unknown name, with the nearest known one.
 pub fn measure(name: &str) -> Result<&'static Measure, Error> {
-    let known = || MEASURES.iter().map(|measure| measure.name);
-    let found = names::find(name, known());
-    let measure = MEASURES.iter().find(|known| Some(known.name) == found);
-    measure.ok_or_else(|| {
-        let hint = names::hint(name, known(), &[]);
-        Error::Configuration(format!("there is no measure '{name}'; {hint}"))
-    })
+    names::choose("measure", name, MEASURES, |measure| measure.name).map_err(Error::Configuration)
 }
 
 /// Every measure, by subject.

@@ -36,7 +36,7 @@ impl Model {
             .chain(&settings)
             .map(|(key, value)| Override {
                 key: key.clone(),
-                value: value.to_string(),
+                value: value.clone(),
                 origin: format!("the setting {key}"),
             })
             .collect();
