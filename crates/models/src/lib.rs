@@ -47,7 +47,7 @@ mod training;
 /// Arrays at the border of this crate.
 pub use ndarray;
 
-pub use files::checkpoint::{Attachments, CheckpointError, read_attachments};
+pub use files::checkpoint::{Attachments, CheckpointError, ContentsError, read_attachments};
 pub use images::shared_images::{SharedImages, SharedPixels};
 pub use images::standardisation::{Standardisation, StandardisationError};
 pub use images::{Images, PixelRows, RowMajorImages};
