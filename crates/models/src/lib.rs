@@ -65,7 +65,7 @@ pub use spec::{
 };
 pub use step::{GradientWorkspace, LossSums, Losses};
 pub use tensor_ops::AlignedBuffer;
-pub use training::batch::{BatchPixels, BatchSource, CorruptedBatch, IndexedBatch, ValueBatch};
+pub use training::batch::{BatchPixels, BatchSource, IndexedBatch};
 pub use training::clipping::ClippedGradient;
 pub use training::configuration::{
     AdamConstants, ConfigurationError, Gradients, MAXIMUM_THREADS, TrainingConfig,
