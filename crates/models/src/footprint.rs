@@ -81,30 +81,15 @@ impl TrainingFootprint {
         };
         let of_penalty = objective.batch_penalty_values(spec, config.gradients, capacity);
         let of_batch = of_batch + of_penalty + group_values(&layout, threads);
-        Self::new(&layout, config, of_batch).with_images(config, images, image_bytes)
-    }
-
-    fn new(layout: &Layout, config: &TrainingConfig, batch: f64) -> Self {
         let values = layout.len() as f64;
         let kept = if config.clip_norm.is_some() { 4.0 } else { 3.0 };
+        let order = (images as u64).saturating_mul(size_of::<u32>() as u64);
+        let has_copy = config.treatment.copies_images();
         Self {
             parameters: bytes(kept * values),
-            batch: bytes(batch),
-            images: 0,
+            batch: bytes(of_batch),
+            images: order.saturating_add(if has_copy { image_bytes } else { 0 }),
             checkpoint: bytes(6.0 * values),
-        }
-    }
-
-    fn with_images(self, config: &TrainingConfig, images: usize, image_bytes: u64) -> Self {
-        let order = (images as u64).saturating_mul(size_of::<u32>() as u64);
-        let copy = if config.treatment.copies_images() {
-            image_bytes
-        } else {
-            0
-        };
-        Self {
-            images: order.saturating_add(copy),
-            ..self
         }
     }
 
@@ -134,20 +119,14 @@ pub fn pass_bytes(spec: &ModelSpec, rows: usize, threads: usize) -> u64 {
         block_rows * (input + widths.sum::<f64>())
     };
     let codes = rows as f64 * latent as f64;
-    let (of_head, of_codes) = if spec.kind.is_variational() {
-        (2.0, 4.0)
+    let (of_head, of_draw) = if spec.kind.is_variational() {
+        (2.0, 2.0)
     } else {
-        (1.0, 1.0)
+        (1.0, 0.0)
     };
     let encoding = of_head * codes + blocks(encoders(spec));
-    let decoding = of_codes * codes + blocks(decoders(spec));
+    let decoding = (of_head + of_draw) * codes + blocks(decoders(spec));
     bytes(encoding.max(decoding))
-}
-
-/// Bytes of the parameters of a model alone.
-#[must_use]
-pub fn parameter_bytes(spec: &ModelSpec) -> u64 {
-    bytes(Layout::new(spec).len() as f64)
 }
 
 /// A batch on its way through a model.
@@ -199,11 +178,8 @@ impl Batch<'_> {
             }
         };
         let noise = codes * self.objective.noise_width(self.spec) as f64;
-        let copies = if self.objective.corruption > 0.0 {
-            2.5
-        } else {
-            1.5
-        };
+        let is_corrupted = self.objective.corruption > 0.0;
+        let copies = if is_corrupted { 2.5 } else { 1.5 };
         copies * images * padded(self.layout.inputs()) + of_latent + noise + 5.0 * codes
     }
 
@@ -235,11 +211,8 @@ impl Batch<'_> {
     /// and as many arrays of pixels and of codes as likelihood and latent
     /// program have steps. A penalty of the batch has a single tape for it.
     fn on_the_tape(&self, capacity: usize, threads: usize) -> f64 {
-        let blocks = if self.objective.is_of_batch() {
-            1
-        } else {
-            threads.min(capacity)
-        };
+        let is_one = self.objective.is_of_batch();
+        let blocks = if is_one { 1 } else { threads.min(capacity) };
         let rows = capacity.div_ceil(blocks);
         let (images, codes) = (rows as f64, self.codes(rows));
         let (inputs, latent) = (self.layout.inputs(), self.spec.architecture.latent);

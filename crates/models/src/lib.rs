@@ -47,7 +47,7 @@ mod training;
 /// Arrays at the border of this crate.
 pub use ndarray;
 
-pub use files::checkpoint::{Attachments, CheckpointError, read_attachments};
+pub use files::checkpoint::{Attachments, CheckpointError, ContentsError, read_attachments};
 pub use images::shared_images::{SharedImages, SharedPixels};
 pub use images::standardisation::{Standardisation, StandardisationError};
 pub use images::{Images, PixelRows, RowMajorImages};
@@ -65,7 +65,7 @@ pub use spec::{
 };
 pub use step::{GradientWorkspace, LossSums, Losses};
 pub use tensor_ops::AlignedBuffer;
-pub use training::batch::{BatchPixels, BatchSource, CorruptedBatch, IndexedBatch, ValueBatch};
+pub use training::batch::{BatchPixels, BatchSource, IndexedBatch};
 pub use training::clipping::ClippedGradient;
 pub use training::configuration::{
     AdamConstants, ConfigurationError, Gradients, MAXIMUM_THREADS, TrainingConfig,

@@ -8,10 +8,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use models::{
-    AdamConstants, CorruptedBatch, GradientWorkspace, Gradients, Layout, Model, ModelKind,
-    ModelSpec, Moments, NamedTensor, Objective, Parameters, PosteriorScale, ValueBatch,
+    AdamConstants, GradientWorkspace, Gradients, Layout, Model, ModelKind, ModelSpec, Moments,
+    NamedTensor, Objective, Parameters, PosteriorScale,
 };
 use ndarray::ArrayView2;
+use reference::batch::ValueBatch;
 use reference::{largest_magnitude, spec};
 use safetensors::{Dtype, SafeTensors};
 use tensor_ops::Float;
@@ -177,9 +178,6 @@ impl Fixture {
                 rows: batch,
                 pixels: &pixels,
                 noise: &noise,
-            };
-            let source = CorruptedBatch {
-                batch: source,
                 kept: &kept,
             };
             let losses = pool
@@ -235,9 +233,6 @@ impl Fixture {
             rows: batch,
             pixels: &pixels,
             noise: &noise,
-        };
-        let source = CorruptedBatch {
-            batch: source,
             kept: &kept,
         };
         let mut workspace = GradientWorkspace::<T>::new(

@@ -1,12 +1,16 @@
 //! Two stochastic layers: the hand-derived gradient against the tape and
 //! finite differences.
 
+#[path = "reference/batch.rs"]
+mod batch;
+
 use std::collections::BTreeMap;
 
 use autodiff::{Tape, Var};
+use batch::ValueBatch;
 use models::{
     Activation, Bound, GradientWorkspace, Gradients, Initialisation, Likelihood, LossSums, Model,
-    ModelKind, ModelSpec, Objective, Parameters, ValueBatch,
+    ModelKind, ModelSpec, Objective, Parameters,
 };
 use ndarray::{Array2, ArrayView, ArrayView2};
 use tensor_ops::parallel::ThreadPool;
@@ -69,6 +73,7 @@ impl Problem {
             rows: IMAGES,
             pixels: &self.pixels,
             noise: &self.noise,
+            kept: &[],
         };
         let mut gradient = Parameters::zeros(layout);
         let sums = pool.install(|| {

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 use durable_files::seal;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
@@ -65,11 +66,22 @@ pub enum CheckpointError {
         /// What tells.
         source: seal::Damaged,
     },
-    /// A metadata entry is missing or has no meaning here.
-    #[error("{}: metadata {key:?} is {found}; expected {expected}", path.display())]
-    Metadata {
+    /// A file that is whole, of other contents than were expected.
+    #[error("{}: {source}", path.display())]
+    Contents {
         /// The file.
         path: PathBuf,
+        /// What is wrong with them.
+        source: ContentsError,
+    },
+}
+
+/// What a file holds that does not fit whoever reads it.
+#[derive(Debug, Error)]
+pub enum ContentsError {
+    /// A metadata entry is missing or has no meaning here.
+    #[error("metadata {key:?} is {found}; expected {expected}")]
+    Metadata {
         /// The entry.
         key: String,
         /// Its value, or "missing".
@@ -78,29 +90,24 @@ pub enum CheckpointError {
         expected: String,
     },
     /// The metadata describes no model.
-    #[error("{}: {source}", path.display())]
-    Spec {
-        /// The file.
-        path: PathBuf,
-        /// Which part.
-        source: SpecError,
-    },
+    #[error(transparent)]
+    Spec(#[from] SpecError),
     /// Means and deviations that nothing can be standardised by.
-    #[error("{}: {source}", path.display())]
-    Standardisation {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with them.
-        source: StandardisationError,
-    },
+    #[error(transparent)]
+    Standardisation(#[from] StandardisationError),
     /// A tensor does not fit the model.
-    #[error("{}: {source}", path.display())]
-    Tensor {
-        /// The file.
-        path: PathBuf,
-        /// Which tensor, and how.
-        source: TensorError,
-    },
+    #[error(transparent)]
+    Tensor(#[from] TensorError),
+}
+
+impl ContentsError {
+    pub(crate) fn metadata(key: &str, found: impl Into<String>, expected: &str) -> Self {
+        Self::Metadata {
+            key: key.to_owned(),
+            found: found.into(),
+            expected: expected.to_owned(),
+        }
+    }
 }
 
 /// What whoever trains keeps in the file of the state, by name: it is replaced
@@ -112,7 +119,7 @@ pub type Attachments = BTreeMap<String, Vec<u8>>;
 /// # Errors
 /// The file cannot be read, is no such file, or has changed.
 pub fn read_attachments(path: &Path) -> Result<Attachments, CheckpointError> {
-    Checkpoint::read(path)?.take_attachments(path)
+    Checkpoint::read(path, |mut state| state.take_attachments())
 }
 
 /// What the names of their tensors begin with.
@@ -122,106 +129,93 @@ const ATTACHED: &str = "attached.";
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Checkpoint {
     pub(crate) metadata: BTreeMap<String, String>,
-    pub(crate) tensors: BTreeMap<String, StoredTensor>,
+    tensors: BTreeMap<String, StoredTensor>,
 }
 
 /// A tensor as stored: little-endian bytes.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct StoredTensor {
-    pub(crate) dtype: Dtype,
-    pub(crate) shape: Vec<usize>,
-    pub(crate) bytes: Vec<u8>,
+struct StoredTensor {
+    dtype: Dtype,
+    shape: Vec<usize>,
+    bytes: Vec<u8>,
 }
 
-impl StoredTensor {
-    pub(crate) fn from_f32(shape: Vec<usize>, values: &[f32]) -> Self {
-        let bytes = values
-            .iter()
-            .flat_map(|value| value.to_le_bytes())
-            .collect();
-        Self {
-            dtype: Dtype::F32,
-            shape,
-            bytes,
-        }
-    }
+/// Numbers that a tensor can be of.
+pub(crate) trait Element: Sized {
+    const DTYPE: Dtype;
+    fn to_bytes(values: &[Self]) -> Vec<u8>;
+    fn from_bytes(bytes: &[u8]) -> Vec<Self>;
+}
 
-    pub(crate) fn from_f64(values: &[f64]) -> Self {
-        let bytes = values
-            .iter()
-            .flat_map(|value| value.to_le_bytes())
-            .collect();
-        Self {
-            dtype: Dtype::F64,
-            shape: vec![values.len()],
-            bytes,
-        }
-    }
+macro_rules! elements {
+    ($($type:ty => $dtype:ident,)+) => {$(
+        impl Element for $type {
+            const DTYPE: Dtype = Dtype::$dtype;
 
-    pub(crate) fn from_bytes(bytes: Vec<u8>) -> Self {
-        Self {
-            dtype: Dtype::U8,
-            shape: vec![bytes.len()],
-            bytes,
-        }
-    }
+            fn to_bytes(values: &[Self]) -> Vec<u8> {
+                values.iter().flat_map(|value| value.to_le_bytes()).collect()
+            }
 
-    pub(crate) fn from_u64(values: &[u64]) -> Self {
-        let bytes = values
-            .iter()
-            .flat_map(|value| value.to_le_bytes())
-            .collect();
-        Self {
-            dtype: Dtype::U64,
-            shape: vec![values.len()],
-            bytes,
+            fn from_bytes(bytes: &[u8]) -> Vec<Self> {
+                let values = bytes.as_chunks().0.iter();
+                values.map(|bytes| Self::from_le_bytes(*bytes)).collect()
+            }
         }
-    }
+    )+};
+}
+
+elements! {
+    u8 => U8,
+    u64 => U64,
+    f32 => F32,
+    f64 => F64,
 }
 
 impl Checkpoint {
     /// Writes the file, whole or not at all.
     pub(crate) fn write(&self, path: &Path) -> Result<(), CheckpointError> {
-        let bytes = self.to_bytes().map_err(|reason| CheckpointError::Write {
-            path: path.to_owned(),
-            source: io::Error::other(reason),
-        })?;
-        durable_files::write(path, &bytes).map_err(|source| CheckpointError::Write {
-            path: path.to_owned(),
-            source,
-        })
+        let bytes = self.to_bytes().map_err(io::Error::other);
+        bytes
+            .and_then(|bytes| durable_files::write(path, &bytes))
+            .map_err(|source| CheckpointError::Write {
+                path: path.to_owned(),
+                source,
+            })
     }
 
-    /// Reads and parses a whole file.
-    pub(crate) fn read(path: &Path) -> Result<Self, CheckpointError> {
+    /// Reads and parses a whole file, and hands it to `take`.
+    pub(crate) fn read<R>(
+        path: &Path,
+        take: impl FnOnce(Self) -> Result<R, ContentsError>,
+    ) -> Result<R, CheckpointError> {
+        let owned = || path.to_owned();
         let bytes = input_files::read(path).map_err(|source| CheckpointError::Read {
-            path: path.to_owned(),
+            path: owned(),
             source,
         })?;
         let mut checkpoint =
             Self::from_bytes(&bytes).map_err(|reason| CheckpointError::Format {
-                path: path.to_owned(),
+                path: owned(),
                 reason: input_files::on_one_line(reason),
             })?;
+        let format = checkpoint.metadata.get("format");
+        let of_sealed = format.is_some_and(|format| !format.ends_with(UNSEALED));
         let is_sealed = seal::check_within(&bytes, header(&bytes), SEAL);
-        let of_sealed = checkpoint
-            .metadata
-            .get("format")
-            .is_some_and(|format| !format.ends_with(UNSEALED));
-        let damaged = match is_sealed {
-            Err(damaged) => Some(damaged),
-            // An entry that seals has changed into another one.
-            Ok(false) if of_sealed => Some(seal::Damaged),
-            Ok(_) => None,
-        };
-        if let Some(source) = damaged {
-            return Err(CheckpointError::Damaged {
-                path: path.to_owned(),
+        is_sealed
+            .and_then(|is_sealed| {
+                // An entry that seals has changed into another one.
+                let is_whole = is_sealed || !of_sealed;
+                is_whole.then_some(()).ok_or(seal::Damaged)
+            })
+            .map_err(|source| CheckpointError::Damaged {
+                path: owned(),
                 source,
-            });
-        }
+            })?;
         checkpoint.metadata.remove(SEAL_KEY);
-        Ok(checkpoint)
+        take(checkpoint).map_err(|source| CheckpointError::Contents {
+            path: owned(),
+            source,
+        })
     }
 
     fn to_bytes(&self) -> Result<Vec<u8>, String> {
@@ -273,186 +267,137 @@ impl Checkpoint {
     }
 
     /// A metadata entry, parsed.
-    pub(crate) fn entry<V: std::str::FromStr>(
-        &self,
-        path: &Path,
-        key: &str,
-        expected: &str,
-    ) -> Result<V, CheckpointError> {
+    pub(crate) fn entry<V: FromStr>(&self, key: &str, expected: &str) -> Result<V, ContentsError> {
         let found = self.metadata.get(key);
-        found
-            .and_then(|text| text.parse().ok())
-            .ok_or_else(|| CheckpointError::Metadata {
-                path: path.to_owned(),
-                key: key.to_owned(),
-                found: found.map_or("missing".to_owned(), |text| format!("{text:?}")),
-                expected: expected.to_owned(),
-            })
-    }
-
-    /// Checks the metadata entry `format`: which of those files are called,
-    /// without the version, the usual name first.
-    pub(crate) fn require_format<const N: usize>(
-        &self,
-        path: &Path,
-        names: [&str; N],
-    ) -> Result<usize, CheckpointError> {
-        let expected = sealed(names[0]);
-        let found: String = self.entry(path, "format", &expected)?;
-        let is_called = |name: &str| found == sealed(name) || found == format!("{name}{UNSEALED}");
-        let position = names.into_iter().position(is_called);
-        position.ok_or_else(|| CheckpointError::Metadata {
-            path: path.to_owned(),
-            key: "format".to_owned(),
-            found: format!("{found:?}"),
-            expected: format!("{expected:?}"),
+        let value = found.and_then(|text| text.parse().ok());
+        value.ok_or_else(|| {
+            let found = found.map_or("missing".to_owned(), |text| format!("{text:?}"));
+            ContentsError::metadata(key, found, expected)
         })
     }
 
+    /// Checks the metadata entry `format`, and gives which of two names it has,
+    /// without the version; the first is the usual one.
+    pub(crate) fn require_format(&self, names: [&str; 2]) -> Result<usize, ContentsError> {
+        let expected = sealed(names[0]);
+        let found: String = self.entry("format", &expected)?;
+        let is_called = |name: &str| found == sealed(name) || found == format!("{name}{UNSEALED}");
+        let position = names.into_iter().position(is_called);
+        position.ok_or_else(|| {
+            ContentsError::metadata("format", format!("{found:?}"), &format!("{expected:?}"))
+        })
+    }
+
+    /// Adds a tensor.
+    pub(crate) fn put<E: Element>(&mut self, name: String, shape: Vec<usize>, values: &[E]) {
+        let tensor = StoredTensor {
+            dtype: E::DTYPE,
+            shape,
+            bytes: E::to_bytes(values),
+        };
+        self.tensors.insert(name, tensor);
+    }
+
+    /// Adds a vector.
+    pub(crate) fn put_vector<E: Element>(&mut self, name: impl Into<String>, values: &[E]) {
+        self.put(name.into(), vec![values.len()], values);
+    }
+
     /// Takes the tensors whose name starts with `prefix`, prefix removed.
-    pub(crate) fn take_f32(
+    pub(crate) fn take_all<E: Element>(
         &mut self,
-        path: &Path,
         prefix: &str,
-    ) -> Result<Vec<NamedTensor<f32>>, CheckpointError> {
-        let names: Vec<String> = self
-            .tensors
-            .keys()
-            .filter(|name| name.starts_with(prefix))
-            .cloned()
-            .collect();
-        names
-            .into_iter()
-            .map(|name| {
-                let tensor = self.take(path, &name, Dtype::F32)?;
-                let values = tensor
-                    .bytes
-                    .as_chunks()
-                    .0
-                    .iter()
-                    .map(|bytes| f32::from_le_bytes(*bytes))
-                    .collect();
+    ) -> Result<Vec<NamedTensor<E>>, ContentsError> {
+        let of_prefix = |name: &String, _: &mut _| name.starts_with(prefix);
+        let taken = self.tensors.extract_if(.., of_prefix);
+        taken
+            .map(|(name, tensor)| {
                 Ok(NamedTensor {
+                    values: tensor.values(&name)?,
                     name: name[prefix.len()..].to_owned(),
                     shape: tensor.shape,
-                    values,
                 })
             })
             .collect()
     }
 
-    /// Takes a vector of `u64` of the given length.
-    pub(crate) fn take_u64<const N: usize>(
+    /// Takes a vector of the given length.
+    pub(crate) fn take_vector<E: Element>(
         &mut self,
-        path: &Path,
         name: &str,
-    ) -> Result<[u64; N], CheckpointError> {
-        let tensor = self.take(path, name, Dtype::U64)?;
-        let values: Vec<u64> = tensor
-            .bytes
-            .as_chunks()
-            .0
-            .iter()
-            .map(|bytes| u64::from_le_bytes(*bytes))
-            .collect();
-        values
-            .try_into()
-            .map_err(|_| wrong_length::<N>(path, name, tensor.shape))
+        len: usize,
+    ) -> Result<Vec<E>, ContentsError> {
+        let (name, expected) = (name.to_owned(), vec![len]);
+        let Some(tensor) = self.tensors.remove(&name) else {
+            return Err(TensorError::Missing { name, expected }.into());
+        };
+        let values = tensor.values(&name)?;
+        if tensor.shape != expected {
+            let found = tensor.shape;
+            return Err(TensorError::Shape {
+                name,
+                found,
+                expected,
+            }
+            .into());
+        }
+        Ok(values)
     }
 
-    /// Takes a vector of `f64` of the given length.
-    pub(crate) fn take_f64<const N: usize>(
+    /// Takes a vector of as many numbers as are asked for.
+    pub(crate) fn take_array<E: Element, const N: usize>(
         &mut self,
-        path: &Path,
         name: &str,
-    ) -> Result<[f64; N], CheckpointError> {
-        let tensor = self.take(path, name, Dtype::F64)?;
-        let values: Vec<f64> = tensor
-            .bytes
-            .as_chunks()
-            .0
-            .iter()
-            .map(|bytes| f64::from_le_bytes(*bytes))
-            .collect();
-        values
-            .try_into()
-            .map_err(|_| wrong_length::<N>(path, name, tensor.shape))
+    ) -> Result<[E; N], ContentsError> {
+        match self.take_vector(name, N)?.try_into() {
+            Ok(values) => Ok(values),
+            Err(_) => unreachable!("a vector has the length it was taken with"),
+        }
+    }
+
+    /// The names of the tensors left that start with `prefix`.
+    pub(crate) fn names(&self, prefix: &str) -> Vec<String> {
+        let names = self.tensors.keys();
+        names
+            .filter(|name| name.starts_with(prefix))
+            .cloned()
+            .collect()
     }
 
     /// Adds what belongs to whoever keeps the file.
     pub(crate) fn put_attachments(&mut self, attachments: &Attachments) {
-        let named = attachments.iter().map(|(name, bytes)| {
-            let tensor = StoredTensor::from_bytes(bytes.clone());
-            (format!("{ATTACHED}{name}"), tensor)
-        });
-        self.tensors.extend(named);
+        for (name, bytes) in attachments {
+            self.put_vector(format!("{ATTACHED}{name}"), bytes);
+        }
     }
 
     /// Takes it back.
-    pub(crate) fn take_attachments(&mut self, path: &Path) -> Result<Attachments, CheckpointError> {
-        let names: Vec<String> = self
-            .tensors
-            .keys()
-            .filter_map(|name| name.strip_prefix(ATTACHED))
-            .map(ToOwned::to_owned)
-            .collect();
-        names
-            .into_iter()
-            .map(|name| {
-                let tensor = self.take(path, &format!("{ATTACHED}{name}"), Dtype::U8)?;
-                Ok((name, tensor.bytes))
-            })
-            .collect()
+    pub(crate) fn take_attachments(&mut self) -> Result<Attachments, ContentsError> {
+        let taken = self.take_all(ATTACHED)?.into_iter();
+        Ok(taken.map(|tensor| (tensor.name, tensor.values)).collect())
     }
 
     /// Refuses tensors that nothing took.
-    pub(crate) fn finish(self, path: &Path) -> Result<(), CheckpointError> {
+    pub(crate) fn finish(self) -> Result<(), ContentsError> {
         match self.tensors.into_keys().next() {
-            Some(name) => Err(tensor_error(path, TensorError::Unexpected(name))),
+            Some(name) => Err(TensorError::Unexpected(name).into()),
             None => Ok(()),
         }
     }
+}
 
-    fn take(
-        &mut self,
-        path: &Path,
-        name: &str,
-        dtype: Dtype,
-    ) -> Result<StoredTensor, CheckpointError> {
-        let missing = || TensorError::Missing {
-            name: name.to_owned(),
-            expected: Vec::new(),
-        };
-        let tensor = self
-            .tensors
-            .remove(name)
-            .ok_or_else(|| tensor_error(path, missing()))?;
-        if tensor.dtype == dtype {
-            return Ok(tensor);
+impl StoredTensor {
+    /// Its values, of the tensor called `name`.
+    fn values<E: Element>(&self, name: &str) -> Result<Vec<E>, TensorError> {
+        if self.dtype == E::DTYPE {
+            return Ok(E::from_bytes(&self.bytes));
         }
-        Err(CheckpointError::Format {
-            path: path.to_owned(),
-            reason: format!("tensor {name} holds {}, expected {dtype}", tensor.dtype),
+        Err(TensorError::Type {
+            name: name.to_owned(),
+            found: self.dtype.to_string(),
+            expected: E::DTYPE.to_string(),
         })
     }
-}
-
-pub(crate) fn tensor_error(path: &Path, source: TensorError) -> CheckpointError {
-    CheckpointError::Tensor {
-        path: path.to_owned(),
-        source,
-    }
-}
-
-fn wrong_length<const N: usize>(path: &Path, name: &str, found: Vec<usize>) -> CheckpointError {
-    tensor_error(
-        path,
-        TensorError::Shape {
-            name: name.to_owned(),
-            found,
-            expected: vec![N],
-        },
-    )
 }
 
 /// The metadata entry `format` of files called `name`.

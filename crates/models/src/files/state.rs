@@ -1,18 +1,12 @@
 //! `state.safetensors`: everything needed to go on training.
 
-use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
 
-use crate::files::checkpoint::{Attachments, Checkpoint, CheckpointError, StoredTensor};
-use crate::images::standardisation::Standardisation;
+use crate::files::checkpoint::{Attachments, Checkpoint, CheckpointError, ContentsError};
 use crate::model::{DataDescription, Model};
-use crate::network::layout::Layout;
-use crate::network::parameters::Parameters;
 use crate::objective::Objective;
 use crate::spec::{Architecture, ModelSpec};
 use crate::step::LossSums;
-use crate::training::configuration::TrainingConfig;
 use crate::training::optimiser::Moments;
 use crate::training::trainer::{Counters, Trainer};
 
@@ -37,16 +31,24 @@ impl Trainer {
         path: &Path,
         attachments: &Attachments,
     ) -> Result<(), CheckpointError> {
-        let mut state = Checkpoint {
-            metadata: stream_settings(&self.config, self.image_count),
-            tensors: BTreeMap::new(),
-        };
+        let mut state = Checkpoint::default();
+        state.metadata.extend(self.stream_settings());
         state.describe(FORMATS[0], self.model.spec());
         state.put_data(self.model.data());
-        state
-            .metadata
-            .insert("objective".to_owned(), self.config.objective.to_string());
-        state.put_training(self.model.parameters(), &self.moments, &self.counters);
+        let objective = self.config.objective.to_string();
+        state.metadata.insert("objective".to_owned(), objective);
+        state.put_parameters("parameters.", self.model.parameters());
+        state.put_parameters("adam.first_moment.", &self.moments.first);
+        state.put_parameters("adam.second_moment.", &self.moments.second);
+        let Counters {
+            epoch,
+            step,
+            position,
+            sums,
+        } = self.counters;
+        state.put_vector("counters", &[epoch, step, position, sums.images]);
+        state.put_vector("epoch_sums", &[sums.reconstruction, sums.kl]);
+        state.put_vector("epoch_loss", &[sums.loss]);
         state.put_attachments(attachments);
         state.write(path)
     }
@@ -62,197 +64,118 @@ impl Trainer {
     /// treatment or number of images differ: those decide what the coming steps
     /// see. The trainer is then as it was.
     pub fn load_state(&mut self, path: &Path) -> Result<Attachments, CheckpointError> {
-        let mut state = Checkpoint::read(path)?;
-        let attachments = state.take_attachments(path)?;
-        let spec = state.spec(path, FORMATS)?;
-        let data = state.take_data(path, &spec)?;
-        let mismatch = |key: &str, found: String, expected: String| {
-            Err(CheckpointError::Metadata {
-                path: path.to_owned(),
-                key: key.to_owned(),
-                found,
-                expected,
-            })
-        };
-        let describe = |spec: &ModelSpec| {
-            let Architecture { activation, .. } = spec.architecture;
-            [
-                ("kind", spec.kind.to_string()),
-                ("likelihood", spec.likelihood.to_string()),
-                (
-                    "architecture",
-                    format!("{} {activation}", spec.architecture),
-                ),
-                ("posterior_scale", spec.posterior_scale.to_string()),
-            ]
-        };
+        Checkpoint::read(path, |state| self.take_state(state))
+    }
+
+    fn take_state(&mut self, mut state: Checkpoint) -> Result<Attachments, ContentsError> {
+        let attachments = state.take_attachments()?;
+        let spec = state.spec(FORMATS)?;
+        let data = state.take_data(&spec)?;
         let own = describe(self.model.spec());
         for ((key, found), (_, expected)) in describe(&spec).into_iter().zip(own) {
-            if found != expected {
-                return mismatch(key, found, expected);
-            }
+            require(key, &found, &expected)?;
         }
-        let objective = self.config.objective.to_string();
         let found = state.metadata.get("objective").cloned();
         // States from when there was one objective do not name it.
         let found = found.unwrap_or_else(|| Objective::ELBO.to_string());
-        if found != objective {
-            return mismatch("objective", found, objective);
-        }
+        require("objective", &found, &self.config.objective.to_string())?;
         let of_model = self.model.data();
-        if let (Some(found), Some(expected)) = (&data.shape, &of_model.shape)
-            && found != expected
-        {
-            return mismatch("shape", found.clone(), expected.clone());
+        if let (Some(found), Some(expected)) = (&data.shape, &of_model.shape) {
+            require("shape", found, expected)?;
         }
         if data.standardisation != of_model.standardisation {
-            let describe = |standardisation: &Option<Standardisation>| match standardisation {
-                None => "of data that are not standardised".to_owned(),
-                Some(_) => "of data standardised by other means and deviations".to_owned(),
+            let found = match &data.standardisation {
+                None => "of data that are not standardised",
+                Some(_) => "of data standardised by other means and deviations",
             };
             let expected = match &of_model.standardisation {
                 None => "data that are not standardised",
                 Some(_) => "the means and deviations of the run's training data",
             };
-            let found = describe(&data.standardisation);
-            return mismatch("standardisation", found, expected.to_owned());
+            return Err(ContentsError::metadata("standardisation", found, expected));
         }
         let data = DataDescription {
             shape: data.shape.or_else(|| of_model.shape.clone()),
             standardisation: data.standardisation,
         };
-        let (parameters, moments, counters) = state.take_training(
-            path,
-            self.model.parameters().layout(),
-            &self.config,
-            self.image_count,
-        )?;
+        for (key, expected) in self.stream_settings() {
+            let found = state.metadata.get(&key).map_or("missing", String::as_str);
+            require(&key, found, &expected)?;
+        }
+        let layout = self.model.parameters().layout();
+        let parameters = state.take_parameters("parameters.", layout)?;
+        let moments = Moments {
+            first: state.take_parameters("adam.first_moment.", layout)?,
+            second: state.take_parameters("adam.second_moment.", layout)?,
+        };
+        let counters = state.take_counters(self.image_count as u64, self.config.batch as u64)?;
+        state.finish()?;
         let model = Model::from_parameters(spec, parameters).with_data(data);
         self.restore(model, moments, counters);
         Ok(attachments)
     }
+
+    /// What decides the images and the noise of every step.
+    fn stream_settings(&self) -> [(String, String); 5] {
+        [
+            ("seed", self.config.seed.to_string()),
+            ("batch", self.config.batch.to_string()),
+            ("shuffle", self.config.shuffle.to_string()),
+            ("images", self.image_count.to_string()),
+            ("treatment", self.config.treatment.to_string()),
+        ]
+        .map(|(key, value)| (key.to_owned(), value))
+    }
 }
 
 impl Checkpoint {
-    /// Adds all of the state of training.
-    pub(crate) fn put_training(
-        &mut self,
-        parameters: &Parameters<f32>,
-        moments: &Moments<f32>,
-        counters: &Counters,
-    ) {
-        self.put_parameters("parameters.", parameters);
-        self.put_parameters("adam.first_moment.", &moments.first);
-        self.put_parameters("adam.second_moment.", &moments.second);
-        let Counters {
-            epoch,
-            step,
-            position,
-            sums,
-        } = *counters;
-        self.tensors.insert(
-            "counters".to_owned(),
-            StoredTensor::from_u64(&[epoch, step, position, sums.images]),
-        );
-        self.tensors.insert(
-            "epoch_sums".to_owned(),
-            StoredTensor::from_f64(&[sums.reconstruction, sums.kl]),
-        );
-        self.tensors.insert(
-            "epoch_loss".to_owned(),
-            StoredTensor::from_f64(&[sums.loss]),
-        );
-    }
-
-    /// Takes all of the state of training that [`put_training`](Self::put_training)
-    /// has added, of a run with these streams, and checks that nothing is left.
-    pub(crate) fn take_training(
-        mut self,
-        path: &Path,
-        layout: &Arc<Layout>,
-        config: &TrainingConfig,
-        image_count: usize,
-    ) -> Result<(Parameters<f32>, Moments<f32>, Counters), CheckpointError> {
-        for (key, expected) in stream_settings(config, image_count) {
-            self.require_entry(path, &key, &expected)?;
-        }
-        let parameters = self.take_parameters(path, "parameters.", layout)?;
-        let moments = Moments {
-            first: self.take_parameters(path, "adam.first_moment.", layout)?,
-            second: self.take_parameters(path, "adam.second_moment.", layout)?,
-        };
-        let [epoch, step, position, images] = self.take_u64(path, "counters")?;
-        let [reconstruction, kl] = self.take_f64(path, "epoch_sums")?;
+    /// Takes how far training is, in batches of `batch` of `count` images.
+    fn take_counters(&mut self, count: u64, batch: u64) -> Result<Counters, ContentsError> {
+        let [epoch, step, position, images] = self.take_array("counters")?;
+        let [reconstruction, kl] = self.take_array("epoch_sums")?;
         // States from when there was one objective hold no loss of their own.
-        let loss = if self.tensors.contains_key("epoch_loss") {
-            let [loss] = self.take_f64(path, "epoch_loss")?;
-            loss
+        let [loss] = if self.names("epoch_loss").is_empty() {
+            [reconstruction + kl]
         } else {
-            reconstruction + kl
+            self.take_array("epoch_loss")?
         };
-        self.finish(path)?;
-        let (count, batch) = (image_count as u64, config.batch as u64);
-        let steps = epoch
-            .checked_mul(count.div_ceil(batch))
+        let steps = u64::checked_mul(epoch, count.div_ceil(batch))
             .and_then(|steps| steps.checked_add(position / batch));
         let is_reached = position < count && position.is_multiple_of(batch) && images == position;
         if !is_reached || steps != Some(step) || step > MOST_STEPS {
-            return Err(CheckpointError::Metadata {
-                path: path.to_owned(),
-                key: "counters".to_owned(),
-                found: format!("epoch {epoch}, step {step}, position {position}, {images} images"),
-                expected: format!("counters that batches of {batch} of {count} images reach"),
-            });
+            let found = format!("epoch {epoch}, step {step}, position {position}, {images} images");
+            let expected = format!("counters that batches of {batch} of {count} images reach");
+            return Err(ContentsError::metadata("counters", found, &expected));
         }
-        let sums = LossSums {
-            images,
-            reconstruction,
-            kl,
-            loss,
-        };
-        let counters = Counters {
+        Ok(Counters {
             epoch,
             step,
             position,
-            sums,
-        };
-        Ok((parameters, moments, counters))
-    }
-
-    /// Checks one metadata entry.
-    pub(crate) fn require_entry(
-        &self,
-        path: &Path,
-        key: &str,
-        expected: &str,
-    ) -> Result<(), CheckpointError> {
-        let found = self.metadata.get(key).map_or("missing", String::as_str);
-        if found == expected {
-            return Ok(());
-        }
-        Err(CheckpointError::Metadata {
-            path: path.to_owned(),
-            key: key.to_owned(),
-            found: found.to_owned(),
-            expected: expected.to_owned(),
+            sums: LossSums {
+                images,
+                reconstruction,
+                kl,
+                loss,
+            },
         })
     }
 }
 
-/// What decides the images and the noise of every step.
-pub(crate) fn stream_settings(
-    config: &TrainingConfig,
-    image_count: usize,
-) -> BTreeMap<String, String> {
-    let settings = [
-        ("seed", config.seed.to_string()),
-        ("batch", config.batch.to_string()),
-        ("shuffle", config.shuffle.to_string()),
-        ("images", image_count.to_string()),
-        ("treatment", config.treatment.to_string()),
-    ];
-    settings
-        .into_iter()
-        .map(|(key, value)| (key.to_owned(), value))
-        .collect()
+/// What a state is of, in the words of its metadata.
+fn describe(spec: &ModelSpec) -> [(&'static str, String); 4] {
+    let Architecture { activation, .. } = spec.architecture;
+    let architecture = format!("{} {activation}", spec.architecture);
+    [
+        ("kind", spec.kind.to_string()),
+        ("likelihood", spec.likelihood.to_string()),
+        ("architecture", architecture),
+        ("posterior_scale", spec.posterior_scale.to_string()),
+    ]
+}
+
+fn require(key: &str, found: &str, expected: &str) -> Result<(), ContentsError> {
+    if found == expected {
+        return Ok(());
+    }
+    Err(ContentsError::metadata(key, found, expected))
 }

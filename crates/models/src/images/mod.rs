@@ -45,11 +45,10 @@ pub enum PixelRows<'a> {
 /// [`Images`] whose rows lie one after the other in memory: those given if they
 /// do, a copy otherwise.
 #[derive(Clone, Debug)]
-pub struct RowMajorImages<'a>(Stored<'a>);
-
-#[derive(Clone, Debug)]
-enum Stored<'a> {
+pub enum RowMajorImages<'a> {
+    /// Bytes that stand for b / 255, `[n, inputs]`.
     Bytes(CowArray<'a, u8, Ix2>),
+    /// Values, `[n, inputs]`.
     Values(CowArray<'a, f32, Ix2>),
 }
 
@@ -145,41 +144,35 @@ impl<'a> Images<'a> {
 
     /// The same images with rows one after the other in memory.
     pub fn row_major(self) -> RowMajorImages<'a> {
-        RowMajorImages(match self {
-            Images::Bytes(bytes) => Stored::Bytes(standard(bytes)),
-            Images::Values(values) => Stored::Values(standard(values)),
-        })
+        match self {
+            Images::Bytes(bytes) => RowMajorImages::Bytes(standard(bytes)),
+            Images::Values(values) => RowMajorImages::Values(standard(values)),
+        }
     }
 
     fn first_value(&self, is_sought: impl Fn(f32) -> bool) -> Option<(usize, usize)> {
         let Images::Values(values) = self else {
             return None;
         };
-        values
-            .rows()
-            .into_iter()
-            .enumerate()
-            .find_map(|(row, values)| {
-                let column = values.iter().position(|&value| is_sought(value))?;
-                Some((row, column))
-            })
+        let at = values.iter().position(|&value| is_sought(value))?;
+        Some((at / values.ncols(), at % values.ncols()))
     }
 }
 
 impl RowMajorImages<'_> {
     /// (images, pixels per image).
     pub fn dim(&self) -> (usize, usize) {
-        match &self.0 {
-            Stored::Bytes(bytes) => bytes.dim(),
-            Stored::Values(values) => values.dim(),
+        match self {
+            RowMajorImages::Bytes(bytes) => bytes.dim(),
+            RowMajorImages::Values(values) => values.dim(),
         }
     }
 
     /// All pixels.
     pub fn pixels(&self) -> PixelRows<'_> {
-        match &self.0 {
-            Stored::Bytes(bytes) => PixelRows::Bytes(contiguous(bytes)),
-            Stored::Values(values) => PixelRows::Values(contiguous(values)),
+        match self {
+            RowMajorImages::Bytes(bytes) => PixelRows::Bytes(contiguous(bytes)),
+            RowMajorImages::Values(values) => PixelRows::Values(contiguous(values)),
         }
     }
 }

@@ -2,7 +2,7 @@
 //! mean and scale.
 
 use tensor_ops::panels::{LANES, Panels};
-use tensor_ops::{Float, vector};
+use tensor_ops::{AlignedBuffer, Float, vector};
 
 use super::BlockRows;
 use crate::network::layout::scale_column;
@@ -111,6 +111,32 @@ impl<T: Float> Noise<'_, T> {
         let first = row * self.stride + self.first + panel * LANES;
         line[..width].copy_from_slice(&self.values[first..first + width]);
         line
+    }
+}
+
+/// The posterior of a stochastic layer and its codes.
+#[derive(Debug)]
+pub(crate) struct GaussianLayer<T> {
+    pub(crate) shape: GaussianShape,
+    pub(crate) sigma: AlignedBuffer<T>,
+    pub(crate) code: AlignedBuffer<T>,
+}
+
+impl<T: Float> GaussianLayer<T> {
+    pub(crate) fn new(spec: &ModelSpec, latent: usize, rows: BlockRows) -> Self {
+        let shape = GaussianShape::new(spec, latent, rows);
+        Self {
+            shape,
+            sigma: AlignedBuffer::zeroed(shape.sigma().len()),
+            code: AlignedBuffer::zeroed(shape.code().len()),
+        }
+    }
+
+    /// Draws the codes of all rows from the heads of the network before.
+    pub(crate) fn sample(&mut self, rows: BlockRows, head: &[T], noise: Noise<'_, T>) {
+        let shape = self.shape.of(rows);
+        exponential_of_scale(shape, head, shape.log_sigma_factor, &mut self.sigma);
+        sample(shape, head, &self.sigma, noise, &mut self.code);
     }
 }
 

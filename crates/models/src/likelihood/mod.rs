@@ -384,14 +384,6 @@ impl Likelihood {
         }
     }
 
-    /// −log p(x|z) in nats, of a likelihood with a σ; `None` without.
-    pub fn loss_of_mean(self, mean: f64, log_sigma: f64, x: f64) -> Option<f64> {
-        let family = self.density()?.family;
-        let residual = (mean - x).abs() / log_sigma.exp();
-        let power = family.factor() * residual.powf(family.degree());
-        Some(power + log_sigma + family.constant())
-    }
-
     /// The Fisher information about a, for a pixel of the given ln σ, which
     /// counts only where the likelihood has a σ.
     ///

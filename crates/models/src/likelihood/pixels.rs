@@ -7,6 +7,7 @@ use tensor_ops::vector;
 use tensor_ops::{AlignedBuffer, Float};
 
 use super::{Form, GaussianSigma, Likelihood};
+use crate::model::Model;
 use crate::network::layout::Role;
 use crate::network::parameters::Parameters;
 use crate::spec::ModelSpec;
@@ -22,8 +23,17 @@ pub(crate) struct PixelLikelihood<T> {
     constant: T,
 }
 
+impl PixelLikelihood<f32> {
+    /// That of a model, with its parameters.
+    pub(crate) fn of(model: &Model) -> Self {
+        let mut likelihood = Self::new(model.spec());
+        likelihood.read(model.parameters());
+        likelihood
+    }
+}
+
 impl<T: Float> PixelLikelihood<T> {
-    /// The likelihood of a model; [`read`](Self::read) brings its parameters.
+    /// The likelihood of a specification; [`read`](Self::read) brings its parameters.
     pub(crate) fn new(spec: &ModelSpec) -> Self {
         let inputs = spec.architecture.inputs;
         let shared = match spec.likelihood.scale_source() {

@@ -9,13 +9,13 @@ use tensor_ops::loss::SampledRows;
 use tensor_ops::panels::Panels;
 use tensor_ops::{AlignedBuffer, vector};
 
-use crate::images::{Images, RowMajorImages, contiguous, standard};
+use crate::images::{Images, contiguous, standard};
 use crate::likelihood::PixelLikelihood;
 use crate::model::Model;
 use crate::network::layout::{Role, scale_column};
 use crate::network::pass::{Networks, Source};
 use crate::network::rows::{Activations, RowNetworks};
-use crate::spec::{ModelSpec, PosteriorScale};
+use crate::spec::{Architecture, ModelSpec, PosteriorScale};
 
 /// Rows taken through the networks at a time: large enough for the products
 /// to be efficient, small enough for a block's activations to stay in cache.
@@ -70,20 +70,12 @@ impl Model {
     /// # Panics
     /// If the images have not as many pixels as the model has inputs.
     pub fn encode<'a>(&self, images: impl Into<Images<'a>>) -> Codes {
-        let images = images.into().row_major();
-        let inputs = self.spec().architecture.inputs;
-        self.check_columns("encode", images.dim(), inputs);
         let roles = encoders(self.spec());
         let layout = self.parameters().layout();
         let last = layout.network(roles[roles.len() - 1]).end - 1;
         let width = layout.layers()[last].outputs;
-        let outputs = self.map_rows(images.dim().0, width, roles, |first, rows, pass, out| {
-            let pixels = Panels::new(rows, inputs);
-            images
-                .pixels()
-                .pack(first, pixels, &mut pass.input[..pixels.len()]);
-            let shape = Panels::new(rows, width);
-            shape.unpack_row_major(&pass.run(rows)[..shape.len()], out);
+        let outputs = self.map_images("encode", images, width, roles, |pixels, pass, out| {
+            pass.run_to(Panels::new(pixels.rows, width), out);
         });
         if !self.spec().kind.is_variational() {
             return Codes {
@@ -135,23 +127,13 @@ impl Model {
     /// # Panics
     /// If the images have not as many pixels as the model has inputs.
     pub fn reconstruct<'a>(&self, images: impl Into<Images<'a>>) -> Array2<f32> {
-        let images = images.into().row_major();
-        let inputs = self.spec().architecture.inputs;
-        self.check_columns("reconstruct", images.dim(), inputs);
+        let Architecture { inputs, .. } = self.spec().architecture;
         let likelihood = self.spec().likelihood;
-        self.map_rows(
-            images.dim().0,
-            inputs,
-            RECONSTRUCTING,
-            |first, rows, pass, out| {
-                let shape = Panels::new(rows, inputs);
-                images
-                    .pixels()
-                    .pack(first, shape, &mut pass.input[..shape.len()]);
-                shape.unpack_row_major(&pass.run(rows)[..shape.len()], out);
-                likelihood.means_in_place(out);
-            },
-        )
+        let roles = RECONSTRUCTING;
+        self.map_images("reconstruct", images, inputs, roles, |shape, pass, out| {
+            pass.run_to(shape, out);
+            likelihood.means_in_place(out);
+        })
     }
 
     /// −log p(x|z) in nats of each image [reconstructed](Self::reconstruct): at
@@ -160,26 +142,12 @@ impl Model {
     /// # Panics
     /// As [`reconstruct`](Self::reconstruct).
     pub fn losses_at_mean<'a>(&self, images: impl Into<Images<'a>>) -> Vec<f32> {
-        let images = images.into().row_major();
-        let inputs = self.spec().architecture.inputs;
-        self.check_columns("losses_at_mean", images.dim(), inputs);
-        let mut likelihood = PixelLikelihood::new(self.spec());
-        likelihood.read(self.parameters());
-        let losses = self.map_rows(
-            images.dim().0,
-            1,
-            RECONSTRUCTING,
-            |first, rows, pass, out| {
-                let shape = Panels::new(rows, inputs);
-                images
-                    .pixels()
-                    .pack(first, shape, &mut pass.input[..shape.len()]);
-                pass.run(rows);
-                let rows = SampledRows { shape, samples: 1 };
-                let targets = &pass.input[..shape.len()];
-                pass.networks.losses(&likelihood, rows, targets, out);
-            },
-        );
+        let likelihood = PixelLikelihood::of(self);
+        let roles = RECONSTRUCTING;
+        let losses = self.map_images("losses_at_mean", images, 1, roles, |shape, pass, out| {
+            pass.run(shape.rows);
+            pass.losses(&likelihood, shape, out);
+        });
         losses.into_raw_vec_and_offset().0
     }
 
@@ -193,8 +161,7 @@ impl Model {
         codes: ArrayView2<'_, f32>,
         images: impl Into<Images<'a>>,
     ) -> Vec<f32> {
-        let images = images.into().row_major();
-        self.losses_of_samples("reconstruction_losses", codes, &images, 1)
+        self.losses_of_samples("reconstruction_losses", codes, images.into(), 1)
     }
 
     /// log p(x|z) of each image under `samples` codes each, in nats: `codes`
@@ -213,8 +180,8 @@ impl Model {
         images: impl Into<Images<'a>>,
         samples: usize,
     ) -> Vec<f32> {
-        let images = images.into().row_major();
-        let mut losses = self.losses_of_samples("log_likelihoods", codes, &images, samples);
+        let images = images.into();
+        let mut losses = self.losses_of_samples("log_likelihoods", codes, images, samples);
         for loss in &mut losses {
             *loss = -*loss;
         }
@@ -225,32 +192,26 @@ impl Model {
         &self,
         operation: &str,
         codes: ArrayView2<'_, f32>,
-        images: &RowMajorImages<'_>,
+        images: Images<'_>,
         samples: usize,
     ) -> Vec<f32> {
-        let architecture = &self.spec().architecture;
-        self.check_columns(operation, images.dim(), architecture.inputs);
-        self.check_columns(operation, codes.dim(), architecture.latent);
+        let images = images.row_major();
+        let Architecture { inputs, .. } = self.spec().architecture;
+        self.check_columns(operation, images.dim(), inputs);
         let count = codes.nrows();
         assert!(
             count == images.dim().0 * samples,
             "{operation}: {count} codes for {} images of {samples} samples",
             images.dim().0
         );
-        let mut likelihood = PixelLikelihood::new(self.spec());
-        likelihood.read(self.parameters());
-        let codes = standard(codes);
-        let roles = decoders(self.spec());
-        let losses = self.map_rows(count, 1, roles, |first, rows, pass, out| {
-            pass.set_codes(contiguous(&codes), first, rows, architecture.latent);
+        let likelihood = PixelLikelihood::of(self);
+        let losses = self.map_codes(operation, codes, 1, |first, rows, pass, out| {
             pass.run(rows);
-            let shape = Panels::new(rows, architecture.inputs);
+            let shape = Panels::new(rows, inputs);
             let targets = &mut pass.input[..shape.len()];
-            images
-                .pixels()
-                .pack_repeated(first, samples, shape, targets);
-            let rows = SampledRows { shape, samples: 1 };
-            pass.networks.losses(&likelihood, rows, targets, out);
+            let pixels = images.pixels();
+            pixels.pack_repeated(first, samples, shape, targets);
+            pass.losses(&likelihood, shape, out);
         });
         losses.into_raw_vec_and_offset().0
     }
@@ -261,16 +222,51 @@ impl Model {
         codes: ArrayView2<'_, f32>,
         link: impl Fn(&mut [f32]) + Sync,
     ) -> Array2<f32> {
-        let architecture = &self.spec().architecture;
-        self.check_columns(operation, codes.dim(), architecture.latent);
-        let (count, inputs) = (codes.nrows(), architecture.inputs);
-        let codes = standard(codes);
-        let roles = decoders(self.spec());
-        self.map_rows(count, inputs, roles, |first, rows, pass, out| {
-            pass.set_codes(contiguous(&codes), first, rows, architecture.latent);
-            let shape = Panels::new(rows, inputs);
-            shape.unpack_row_major(&pass.run(rows)[..shape.len()], out);
+        let Architecture { inputs, .. } = self.spec().architecture;
+        self.map_codes(operation, codes, inputs, |_, rows, pass, out| {
+            pass.run_to(Panels::new(rows, inputs), out);
             link(out);
+        })
+    }
+
+    /// [`map_rows`](Self::map_rows) of images, whose pixels are in the input and
+    /// have the shape that `work` gets.
+    fn map_images<'a>(
+        &self,
+        operation: &str,
+        images: impl Into<Images<'a>>,
+        columns: usize,
+        roles: &'static [Role],
+        work: impl Fn(Panels, &mut RowPass<'_>, &mut [f32]) + Sync,
+    ) -> Array2<f32> {
+        let images = images.into().row_major();
+        let Architecture { inputs, .. } = self.spec().architecture;
+        self.check_columns(operation, images.dim(), inputs);
+        self.map_rows(images.dim().0, columns, roles, |first, rows, pass, out| {
+            let shape = Panels::new(rows, inputs);
+            let pixels = &mut pass.input[..shape.len()];
+            images.pixels().pack(first, shape, pixels);
+            work(shape, pass, out);
+        })
+    }
+
+    /// [`map_rows`](Self::map_rows) of codes, which are in the input.
+    fn map_codes(
+        &self,
+        operation: &str,
+        codes: ArrayView2<'_, f32>,
+        columns: usize,
+        work: impl Fn(usize, usize, &mut RowPass<'_>, &mut [f32]) + Sync,
+    ) -> Array2<f32> {
+        let Architecture { latent, .. } = self.spec().architecture;
+        self.check_columns(operation, codes.dim(), latent);
+        let (count, codes) = (codes.nrows(), standard(codes));
+        let roles = decoders(self.spec());
+        self.map_rows(count, columns, roles, |first, rows, pass, out| {
+            let shape = Panels::new(rows, latent);
+            let codes = &contiguous(&codes)[first * latent..(first + rows) * latent];
+            shape.pack_row_major(codes, &mut pass.input[..shape.len()]);
+            work(first, rows, pass, out);
         })
     }
 
@@ -322,13 +318,6 @@ impl Model {
 }
 
 impl RowPass<'_> {
-    /// Puts rows of codes where the first network reads them.
-    fn set_codes(&mut self, codes: &[f32], first: usize, rows: usize, latent: usize) {
-        let shape = Panels::new(rows, latent);
-        let range = first * latent..(first + rows) * latent;
-        shape.pack_row_major(&codes[range], &mut self.input[..shape.len()]);
-    }
-
     /// The output of the last network for the rows of the input, each network
     /// taking the means that the one before has computed.
     fn run(&mut self, rows: usize) -> &[f32] {
@@ -343,6 +332,18 @@ impl RowPass<'_> {
         }
         let last = self.roles[self.roles.len() - 1];
         self.networks.output(last)
+    }
+    /// The same, row-major.
+    fn run_to(&mut self, shape: Panels, out: &mut [f32]) {
+        shape.unpack_row_major(&self.run(shape.rows)[..shape.len()], out);
+    }
+
+    /// −log p(x|z) of every row of the last output, the pixels x being in the
+    /// input.
+    fn losses(&mut self, likelihood: &PixelLikelihood<f32>, shape: Panels, losses: &mut [f32]) {
+        let rows = SampledRows { shape, samples: 1 };
+        let targets = &self.input[..shape.len()];
+        self.networks.losses(likelihood, rows, targets, losses);
     }
 }
 

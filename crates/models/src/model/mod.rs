@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::files::checkpoint::{Checkpoint, CheckpointError, StoredTensor, sealed, tensor_error};
+use crate::files::checkpoint::{Checkpoint, CheckpointError, ContentsError, sealed};
 use crate::images::standardisation::Standardisation;
 use crate::network::initialisation::Initialisation;
 use crate::network::layout::Layout;
@@ -22,8 +22,10 @@ const FORMATS: [&str; 2] = ["latent-atlas model", "latent-atlas two-layer model"
 /// The metadata entry of the shape of the data.
 const SHAPE: &str = "shape";
 
-/// What the names of the standardisation's two tensors begin with.
+/// The tensors of the standardisation, and what their names begin with.
 const STANDARDISATION: &str = "standardisation.";
+const MEAN: &str = "standardisation.mean";
+const DEVIATION: &str = "standardisation.deviation";
 
 /// An autoencoder of any kind, in f32.
 ///
@@ -182,10 +184,8 @@ impl Model {
         path: &Path,
         metadata: &BTreeMap<String, String>,
     ) -> Result<(), CheckpointError> {
-        let mut checkpoint = Checkpoint {
-            metadata: metadata.clone(),
-            tensors: BTreeMap::new(),
-        };
+        let mut checkpoint = Checkpoint::default();
+        checkpoint.metadata.clone_from(metadata);
         checkpoint.describe(FORMATS[0], &self.spec);
         checkpoint.put_data(&self.data);
         checkpoint.put_parameters("", &self.parameters);
@@ -208,14 +208,15 @@ impl Model {
     pub fn load_with_metadata(
         path: &Path,
     ) -> Result<(Self, BTreeMap<String, String>), CheckpointError> {
-        let mut checkpoint = Checkpoint::read(path)?;
-        let spec = checkpoint.spec(path, FORMATS)?;
-        let data = checkpoint.take_data(path, &spec)?;
-        let parameters = checkpoint.take_parameters(path, "", &Arc::new(Layout::new(&spec)))?;
-        let metadata = std::mem::take(&mut checkpoint.metadata);
-        checkpoint.finish(path)?;
-        let model = Self::from_parameters(spec, parameters).with_data(data);
-        Ok((model, metadata))
+        Checkpoint::read(path, |mut file| {
+            let spec = file.spec(FORMATS)?;
+            let data = file.take_data(&spec)?;
+            let parameters = file.take_parameters("", &Arc::new(Layout::new(&spec)))?;
+            let metadata = std::mem::take(&mut file.metadata);
+            file.finish()?;
+            let model = Self::from_parameters(spec, parameters).with_data(data);
+            Ok((model, metadata))
+        })
     }
 }
 
@@ -246,37 +247,27 @@ impl Checkpoint {
 
     /// The specification of the model in a file of one of two formats, the
     /// second from when two stochastic layers were a model apart.
-    pub(crate) fn spec(
-        &self,
-        path: &Path,
-        formats: [&str; 2],
-    ) -> Result<ModelSpec, CheckpointError> {
-        let is_former = self.require_format(path, formats)? > 0;
+    pub(crate) fn spec(&self, formats: [&str; 2]) -> Result<ModelSpec, ContentsError> {
+        let is_former = self.require_format(formats)? > 0;
         // Files from before there was a choice do not say.
         let said = |key| self.metadata.contains_key(key);
+        let widths = "widths joined by hyphens, as in 784-256-2";
         let mut spec = ModelSpec {
             kind: if is_former {
                 ModelKind::Vae
             } else {
-                self.entry(path, "kind", &ModelKind::names())?
+                self.entry("kind", &ModelKind::names())?
             },
-            architecture: self.entry(
-                path,
-                "architecture",
-                "widths joined by hyphens, as in 784-256-2",
-            )?,
-            likelihood: self.entry(path, "likelihood", &Likelihood::expected())?,
+            architecture: self.entry("architecture", widths)?,
+            likelihood: self.entry("likelihood", &Likelihood::expected())?,
             posterior_scale: if said("posterior_scale") {
-                self.entry(path, "posterior_scale", "log-variance or log-sigma")?
+                self.entry("posterior_scale", "log-variance or log-sigma")?
             } else {
                 PosteriorScale::LogVariance
             },
         };
-        spec.architecture.activation = self.entry(path, "activation", "relu or tanh")?;
-        spec.validate().map_err(|source| CheckpointError::Spec {
-            path: path.to_owned(),
-            source,
-        })?;
+        spec.architecture.activation = self.entry("activation", "relu or tanh")?;
+        spec.validate()?;
         Ok(spec)
     }
 
@@ -286,107 +277,60 @@ impl Checkpoint {
             self.metadata.insert(SHAPE.to_owned(), shape.clone());
         }
         if let Some(standardisation) = &data.standardisation {
-            let parts = [
-                ("mean", standardisation.mean()),
-                ("deviation", standardisation.deviation()),
-            ];
-            for (name, values) in parts {
-                let stored = StoredTensor::from_f32(vec![values.len()], values);
-                self.tensors
-                    .insert(format!("{STANDARDISATION}{name}"), stored);
-            }
+            self.put_vector(MEAN, standardisation.mean());
+            self.put_vector(DEVIATION, standardisation.deviation());
         }
     }
 
     /// Takes shape and standardisation of the data, where the file has them.
-    pub(crate) fn take_data(
-        &mut self,
-        path: &Path,
-        spec: &ModelSpec,
-    ) -> Result<DataDescription, CheckpointError> {
+    pub(crate) fn take_data(&mut self, spec: &ModelSpec) -> Result<DataDescription, ContentsError> {
         let inputs = spec.architecture.inputs;
         let shape = self.metadata.get(SHAPE).cloned();
         if let Some(shape) = &shape
             && size_of_shape(shape) != Some(inputs)
         {
-            return Err(CheckpointError::Metadata {
-                path: path.to_owned(),
-                key: SHAPE.to_owned(),
-                found: format!("{shape:?}"),
-                expected: format!("sizes joined by x whose product is {inputs}"),
-            });
+            let expected = format!("sizes joined by x whose product is {inputs}");
+            return Err(ContentsError::metadata(
+                SHAPE,
+                format!("{shape:?}"),
+                &expected,
+            ));
         }
-        let tensors = self.take_f32(path, STANDARDISATION)?;
-        if tensors.is_empty() {
-            return Ok(DataDescription {
-                shape,
-                standardisation: None,
-            });
-        }
-        let (mut mean, mut deviation) = (None, None);
-        for NamedTensor {
-            name,
-            shape,
-            values,
-        } in tensors
+        let names = self.names(STANDARDISATION);
+        if let Some(other) = names
+            .iter()
+            .find(|name| ![MEAN, DEVIATION].contains(&name.as_str()))
         {
-            let target = match name.as_str() {
-                "mean" => &mut mean,
-                "deviation" => &mut deviation,
-                _ => {
-                    let name = format!("{STANDARDISATION}{name}");
-                    return Err(tensor_error(path, TensorError::Unexpected(name)));
-                }
-            };
-            if shape != [inputs] {
-                let error = TensorError::Shape {
-                    name: format!("{STANDARDISATION}{name}"),
-                    found: shape,
-                    expected: vec![inputs],
-                };
-                return Err(tensor_error(path, error));
-            }
-            *target = Some(values);
+            return Err(TensorError::Unexpected(other.clone()).into());
         }
-        let missing = |name: &str| {
-            let error = TensorError::Missing {
-                name: format!("{STANDARDISATION}{name}"),
-                expected: vec![inputs],
-            };
-            tensor_error(path, error)
+        let standardisation = if names.is_empty() {
+            None
+        } else {
+            let mean = self.take_vector(MEAN, inputs)?;
+            let deviation = self.take_vector(DEVIATION, inputs)?;
+            Some(Standardisation::new(mean, deviation)?)
         };
-        let mean = mean.ok_or_else(|| missing("mean"))?;
-        let deviation = deviation.ok_or_else(|| missing("deviation"))?;
-        let standardisation = Standardisation::new(mean, deviation).map_err(|source| {
-            CheckpointError::Standardisation {
-                path: path.to_owned(),
-                source,
-            }
-        })?;
         Ok(DataDescription {
             shape,
-            standardisation: Some(standardisation),
+            standardisation,
         })
     }
 
     /// Adds all tensors of a flat buffer under their names after `prefix`.
     pub(crate) fn put_parameters(&mut self, prefix: &str, parameters: &Parameters<f32>) {
         for tensor in parameters.named_tensors() {
-            let stored = StoredTensor::from_f32(tensor.shape, &tensor.values);
-            self.tensors
-                .insert(format!("{prefix}{}", tensor.name), stored);
+            let name = format!("{prefix}{}", tensor.name);
+            self.put(name, tensor.shape, &tensor.values);
         }
     }
 
     /// Takes all tensors whose name starts with `prefix` as a flat buffer.
     pub(crate) fn take_parameters(
         &mut self,
-        path: &Path,
         prefix: &str,
         layout: &Arc<Layout>,
-    ) -> Result<Parameters<f32>, CheckpointError> {
-        let tensors = self.take_f32(path, prefix)?;
-        Parameters::from_named_tensors(layout.clone(), tensors)
-            .map_err(|source| tensor_error(path, source))
+    ) -> Result<Parameters<f32>, ContentsError> {
+        let tensors = self.take_all(prefix)?;
+        Ok(Parameters::from_named_tensors(layout.clone(), tensors)?)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ndarray::Array1;
+use ndarray::{Array1, Axis};
 use ndarray_rand::RandomExt;
 use ndarray_rand::rand_distr::Uniform;
 use serde::{Deserialize, Serialize};
@@ -112,28 +112,17 @@ impl Model {
     }
 }
 
-/// The mean of every pixel over the images; bytes are summed as integers.
-fn pixel_means(images: Images<'_>) -> Vec<f64> {
+/// The mean of every pixel over the images; sums of bytes are exact.
+fn pixel_means(images: Images<'_>) -> Array1<f64> {
     let count = images.nrows() as f64;
     match images {
         Images::Bytes(bytes) => {
-            let mut sums = vec![0_u64; bytes.ncols()];
-            for image in bytes.rows() {
-                for (sum, &byte) in sums.iter_mut().zip(image) {
-                    *sum += u64::from(byte);
-                }
-            }
-            let whole = 255.0 * count;
-            sums.into_iter().map(|sum| sum as f64 / whole).collect()
+            let sums = bytes.fold_axis(Axis(0), 0.0, |sum, &byte| sum + f64::from(byte));
+            sums / (255.0 * count)
         }
         Images::Values(values) => {
-            let mut sums = vec![0.0_f64; values.ncols()];
-            for image in values.rows() {
-                for (sum, &value) in sums.iter_mut().zip(image) {
-                    *sum += f64::from(value);
-                }
-            }
-            sums.into_iter().map(|sum| sum / count).collect()
+            let sums = values.fold_axis(Axis(0), 0.0, |sum, &value| sum + f64::from(value));
+            sums / count
         }
     }
 }

@@ -59,10 +59,11 @@ impl<T: Float> Parameters<T> {
         // A file may state any widths: nothing of them is allocated before the
         // tensors have shown that they are there.
         for slot in layout.tensors() {
-            let tensor = given.get(&slot.name);
-            tensor
-                .ok_or_else(|| TensorError::missing(slot))?
-                .check(slot)?;
+            let missing = || TensorError::Missing {
+                name: slot.name.clone(),
+                expected: slot.shape.clone(),
+            };
+            given.get(&slot.name).ok_or_else(missing)?.check(slot)?;
         }
         let mut parameters = Self::zeros(layout.clone());
         for slot in layout.tensors() {
@@ -175,6 +176,16 @@ pub enum TensorError {
         .0.escape_debug()
     )]
     Unexpected(String),
+    /// A tensor of other numbers.
+    #[error("tensor {} holds {found}, expected {expected}", name.escape_debug())]
+    Type {
+        /// Its name.
+        name: String,
+        /// The type found, as in `F64`.
+        found: String,
+        /// The type the model has.
+        expected: String,
+    },
     /// A tensor of another shape.
     #[error("tensor {name} has shape {found:?}; expected {expected:?}")]
     Shape {
@@ -195,13 +206,4 @@ pub enum TensorError {
         /// The element.
         value: f64,
     },
-}
-
-impl TensorError {
-    fn missing(slot: &TensorSlot) -> Self {
-        TensorError::Missing {
-            name: slot.name.clone(),
-            expected: slot.shape.clone(),
-        }
-    }
 }

@@ -2,7 +2,6 @@
 //! step built on it.
 
 pub(crate) mod block;
-mod contraction;
 mod exchange;
 pub(crate) mod panel_groups;
 pub(crate) mod panel_halves;
@@ -10,6 +9,7 @@ pub(crate) mod panel_ownership;
 pub(crate) mod program;
 pub(crate) mod row_blocks;
 
+use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -18,10 +18,9 @@ use tensor_ops::parallel::ThreadPool;
 
 use crate::network::layout::Layout;
 use crate::network::parameters::Parameters;
-use crate::objective::Objective;
+use crate::objective::{BatchValue, Objective};
 use crate::spec::ModelSpec;
-use crate::step::contraction::Contracted;
-use crate::step::panel_groups::{AdamSink, GradientSink, MAXIMUM_RUNS, PanelGroups, StoreSink};
+use crate::step::panel_groups::{LayerGradients, MAXIMUM_RUNS, PanelGroups};
 use crate::step::panel_halves::PanelHalves;
 use crate::step::program::TapeBlocks;
 use crate::step::row_blocks::RowBlocks;
@@ -170,17 +169,31 @@ pub(crate) fn takes_halves(
 pub struct GradientWorkspace<T: Float> {
     layout: Arc<Layout>,
     capacity: usize,
-    engine: Engine<T>,
+    engine: Box<dyn Engine<T>>,
     groups: PanelGroups<T>,
     rows: usize,
     beta: f64,
 }
 
-#[derive(Debug)]
-enum Engine<T: Float> {
-    Hand(RowBlocks<T>),
-    Halves(PanelHalves<T>),
-    Tape(TapeBlocks<T>),
+/// A way through the first region, which leaves behind what the second takes
+/// the gradient from.
+pub(crate) trait Engine<T: Float>: LayerGradients<T> + fmt::Debug + Send {
+    /// Forward pass, losses and activation gradients of a batch, `beta` being
+    /// the weight of the penalty; that penalty, if it is one of the batch.
+    fn run(
+        &mut self,
+        pool: &ThreadPool,
+        parameters: &Parameters<T>,
+        batch: &dyn BatchSource<T>,
+        beta: f64,
+    ) -> Option<BatchValue>;
+
+    /// Gives the losses of every image, in order.
+    fn for_each_image(&self, each: &mut dyn FnMut(ImageLosses));
+
+    /// Index of the first layer, in forward order, whose output is not finite,
+    /// after a backward pass.
+    fn first_non_finite_output(&self) -> Option<usize>;
 }
 
 impl<T: Float> GradientWorkspace<T> {
@@ -201,20 +214,21 @@ impl<T: Float> GradientWorkspace<T> {
         assert!(valid.is_ok(), "GradientWorkspace::new: {valid:?}");
         let threads = threads.clamp(1, MAXIMUM_THREADS);
         let of_layout = layout.clone();
-        let engine = match gradients {
+        let split = || PanelGroups::split(&layout, threads);
+        let (engine, groups): (Box<dyn Engine<T>>, _) = match gradients {
             Gradients::Hand if takes_halves(spec, objective, &layout, threads) => {
-                Engine::Halves(PanelHalves::new(spec, objective, of_layout, capacity))
+                let halves = PanelHalves::new(spec, objective, of_layout, capacity);
+                let groups = PanelGroups::owned(&layout, halves.ownership());
+                (Box::new(halves), groups)
             }
-            Gradients::Hand => Engine::Hand(RowBlocks::new(
-                spec, objective, of_layout, capacity, threads,
-            )),
-            Gradients::Tape => Engine::Tape(TapeBlocks::new(
-                spec, objective, of_layout, capacity, threads,
-            )),
-        };
-        let groups = match &engine {
-            Engine::Halves(halves) => PanelGroups::owned(&layout, halves.ownership()),
-            Engine::Hand(_) | Engine::Tape(_) => PanelGroups::split(&layout, threads),
+            Gradients::Hand => {
+                let blocks = RowBlocks::new(spec, objective, of_layout, capacity, threads);
+                (Box::new(blocks), split())
+            }
+            Gradients::Tape => {
+                let blocks = TapeBlocks::new(spec, objective, of_layout, capacity, threads);
+                (Box::new(blocks), split())
+            }
         };
         Self {
             layout,
@@ -254,14 +268,7 @@ impl<T: Float> GradientWorkspace<T> {
             images: rows as u64,
             ..LossSums::default()
         };
-        let penalty = match &mut self.engine {
-            Engine::Hand(blocks) => blocks.run(pool, parameters, batch, self.beta),
-            Engine::Halves(halves) => {
-                halves.run(pool, parameters, batch, self.beta);
-                None
-            }
-            Engine::Tape(blocks) => blocks.run(pool, parameters, batch, self.beta),
-        };
+        let penalty = self.engine.run(pool, parameters, batch, self.beta);
         let mut of_images = None;
         self.engine.for_each_image(&mut |image: ImageLosses| {
             sums.reconstruction += image.reconstruction;
@@ -284,8 +291,9 @@ impl<T: Float> GradientWorkspace<T> {
     /// Second region, storing: the gradient of the mean loss of the batch
     /// last given to [`forward_backward`](Self::forward_backward).
     pub fn gradient(&mut self, pool: &ThreadPool, gradient: &mut Parameters<T>) {
-        let sink = StoreSink::new(&self.layout, gradient);
-        self.contract(pool, sink);
+        let scale = self.scale();
+        self.groups
+            .store(pool, self.engine.as_ref(), scale, gradient);
     }
 
     /// Second region, training: one Adam step along the same gradient.
@@ -296,8 +304,9 @@ impl<T: Float> GradientWorkspace<T> {
         moments: &mut Moments<T>,
         step: &OptimiserStep<T>,
     ) {
-        let sink = AdamSink::new(&self.layout, parameters, moments, step);
-        self.contract(pool, sink);
+        let (scale, engine) = (self.scale(), self.engine.as_ref());
+        self.groups
+            .step(pool, engine, scale, parameters, moments, step);
     }
 
     /// Second region, training with a clipped gradient: stores the gradient,
@@ -315,9 +324,8 @@ impl<T: Float> GradientWorkspace<T> {
         let norm = clipped.norm();
         if norm.is_finite() {
             let scale = T::from_f64(clipped.factor(norm));
-            let sink = AdamSink::new(&self.layout, parameters, moments, step);
-            let (groups, layout) = (&mut self.groups, self.layout.as_ref());
-            groups.run(pool, layout, &*clipped, scale, sink);
+            self.groups
+                .step(pool, &*clipped, scale, parameters, moments, step);
         }
         norm
     }
@@ -353,33 +361,9 @@ impl<T: Float> GradientWorkspace<T> {
         }
     }
 
-    /// Runs the second region into a sink.
-    fn contract(&mut self, pool: &ThreadPool, sink: impl GradientSink<T>) {
-        let scale = T::from_f64(1.0 / self.rows as f64);
-        let (groups, layout) = (&mut self.groups, self.layout.as_ref());
-        match &self.engine {
-            Engine::Hand(blocks) => groups.run(pool, layout, &Contracted(blocks), scale, sink),
-            Engine::Halves(halves) => groups.run(pool, layout, &Contracted(halves), scale, sink),
-            Engine::Tape(blocks) => groups.run(pool, layout, blocks, scale, sink),
-        }
-    }
-}
-
-impl<T: Float> Engine<T> {
-    fn first_non_finite_output(&self) -> Option<usize> {
-        match self {
-            Engine::Hand(blocks) => blocks.first_non_finite_output(),
-            Engine::Halves(halves) => halves.first_non_finite_output(),
-            Engine::Tape(blocks) => blocks.first_non_finite_output(),
-        }
-    }
-
-    fn for_each_image(&self, each: &mut dyn FnMut(ImageLosses)) {
-        match self {
-            Engine::Hand(blocks) => blocks.losses().for_each(each),
-            Engine::Halves(halves) => halves.losses().for_each(each),
-            Engine::Tape(blocks) => blocks.losses().for_each(each),
-        }
+    /// 1/B, the factor of every image in the mean loss.
+    fn scale(&self) -> T {
+        T::from_f64(1.0 / self.rows as f64)
     }
 }
 

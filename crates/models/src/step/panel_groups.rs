@@ -1,16 +1,18 @@
 //! The second region of a training step: weight gradients by groups of output
 //! panels, each consumed while it is still in cache.
 
+use std::array;
+use std::mem;
 use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tensor_ops::Float;
 use tensor_ops::adam::Parameters as PanelParameters;
-use tensor_ops::linear::{RowBlock, weight_gradient_adam};
+use tensor_ops::linear::{RowBlock, weight_gradient, weight_gradient_adam};
 use tensor_ops::panels::LANES;
 use tensor_ops::parallel::ThreadPool;
 
-use crate::network::layout::{Layout, LinearLayer};
+use crate::network::layout::Layout;
 use crate::network::parameters::Parameters;
 use crate::step::panel_ownership::{PanelOwnership, THREADS};
 use crate::training::configuration::MAXIMUM_THREADS;
@@ -62,8 +64,25 @@ struct GroupPart {
     panels: Range<usize>,
 }
 
+/// Elements of `N` flat buffers of one layout: of their weights and of their
+/// biases.
+type Elements<'a, T, const N: usize> = [[&'a mut [T]; N]; 2];
+
 /// Where the weight gradients come from.
 pub(crate) trait LayerGradients<T: Float>: Sync {
+    /// The layers.
+    fn layout(&self) -> &Layout;
+
+    /// Calls `work` with what the gradient of some output panels of a layer is
+    /// contracted from, ∂L/∂W = Σ hᵀδ, in ascending order of rows. Where it is
+    /// no such contraction `work` is not called, and the result is false.
+    fn with_row_blocks(
+        &self,
+        layer: usize,
+        panels: &Range<usize>,
+        work: &mut dyn FnMut(&[RowBlock<'_, T>]),
+    ) -> bool;
+
     /// `scale` times the gradient of some output panels of a layer, summed
     /// over all images; `dw` and `db` hold just those panels.
     fn layer_gradient(
@@ -73,104 +92,13 @@ pub(crate) trait LayerGradients<T: Float>: Sync {
         scale: T,
         dw: &mut [T],
         db: &mut [T],
-    );
-
-    /// One optimiser step of those panels along that gradient. `scratch` has
-    /// room for `dw` and `db`; whoever can keep the gradient in registers
-    /// leaves it alone.
-    fn layer_step(
-        &self,
-        layer: usize,
-        panels: Range<usize>,
-        scale: T,
-        target: [PanelParameters<'_, T>; 2],
-        step: &OptimiserStep<T>,
-        scratch: [&mut [T]; 2],
     ) {
-        stored_step(self, layer, panels, scale, target, step, scratch);
+        let linear = &self.layout().layers()[layer];
+        self.with_row_blocks(layer, &panels, &mut |blocks| {
+            let (inputs, outputs) = (linear.inputs, linear.outputs);
+            weight_gradient(inputs, outputs, panels.clone(), blocks, scale, dw, db);
+        });
     }
-}
-
-/// [`LayerGradients::layer_step`] by way of the stored gradient.
-pub(crate) fn stored_step<T: Float>(
-    gradients: &(impl LayerGradients<T> + ?Sized),
-    layer: usize,
-    panels: Range<usize>,
-    scale: T,
-    mut target: [PanelParameters<'_, T>; 2],
-    step: &OptimiserStep<T>,
-    [dw, db]: [&mut [T]; 2],
-) {
-    gradients.layer_gradient(layer, panels, scale, dw, db);
-    for (target, gradient) in target.iter_mut().zip([&*dw, &*db]) {
-        step.apply(target.values, target.m, target.v, gradient);
-    }
-}
-
-/// One optimiser step of some output panels of a layer, along the gradient
-/// contracted from the rows of `terms` in order; each tile of it is used while
-/// it is in registers.
-pub(crate) fn fused_step<T: Float>(
-    layer: &LinearLayer,
-    panels: Range<usize>,
-    terms: &[RowBlock<'_, T>],
-    scale: T,
-    mut target: [PanelParameters<'_, T>; 2],
-    step: &OptimiserStep<T>,
-) {
-    let [weight, bias] = target.each_mut().map(|part| PanelParameters {
-        values: &mut *part.values,
-        m: &mut *part.m,
-        v: &mut *part.v,
-    });
-    let (inputs, outputs, adam) = (layer.inputs, layer.outputs, step.adam());
-    weight_gradient_adam(inputs, outputs, panels, terms, scale, weight, bias, adam);
-    for part in &mut target {
-        step.flush(part.m, part.v);
-    }
-}
-
-/// Some output panels of a layer, and where their weights and biases are in a
-/// sink.
-pub(crate) struct Piece {
-    layer: usize,
-    panels: Range<usize>,
-    weights: Range<usize>,
-    biases: Range<usize>,
-}
-
-/// What is done with a piece of the gradient.
-///
-/// A sink covers a range of the weights and a range of the biases; pieces are
-/// addressed relative to those.
-pub(crate) trait GradientSink<T: Float>: Send + Sized {
-    /// Cuts off the first `weights` and `biases` elements.
-    fn split_at(self, weights: usize, biases: usize) -> (Self, Self);
-
-    /// Has the gradient of a piece computed and takes it. `scratch` has room
-    /// for it.
-    fn take(
-        &mut self,
-        piece: Piece,
-        scale: T,
-        gradients: &impl LayerGradients<T>,
-        scratch: [&mut [T]; 2],
-    );
-}
-
-/// Applies one step of Adam.
-pub(crate) struct AdamSink<'a, T> {
-    /// Parameters, first and second moments: their weights …
-    weights: [&'a mut [T]; 3],
-    /// … and their biases.
-    biases: [&'a mut [T]; 3],
-    step: &'a OptimiserStep<T>,
-}
-
-/// Stores the gradient.
-pub(crate) struct StoreSink<'a, T> {
-    weights: &'a mut [T],
-    biases: &'a mut [T],
 }
 
 impl<T: Float> PanelGroups<T> {
@@ -240,25 +168,55 @@ impl<T: Float> PanelGroups<T> {
         Self { groups, runs }
     }
 
-    /// Computes the whole gradient, `scale` times the sum over all images, in
-    /// parallel over the groups, and hands it to the sink piece by piece.
-    pub(crate) fn run<S: GradientSink<T>>(
+    /// Stores the whole gradient, `scale` times the sum over all images.
+    pub(crate) fn store(
         &mut self,
         pool: &ThreadPool,
-        layout: &Layout,
-        gradients: &impl LayerGradients<T>,
+        gradients: &(impl LayerGradients<T> + ?Sized),
         scale: T,
-        sink: S,
+        gradient: &mut Parameters<T>,
     ) {
-        let sinks: [Mutex<Option<S>>; MAXIMUM_RUNS] = [const { Mutex::new(None) }; MAXIMUM_RUNS];
-        let mut rest = sink;
-        for ([weights, biases], slot) in self.runs.iter().zip(&sinks) {
-            let (own, others) = rest.split_at(*weights, *biases);
-            rest = others;
-            *lock(slot) = Some(own);
+        self.run(pool, [gradient], |part, [[dw], [db]], _| {
+            gradients.layer_gradient(part.layer, part.panels, scale, dw, db);
+        });
+    }
+
+    /// Takes one step of Adam along the same gradient.
+    pub(crate) fn step(
+        &mut self,
+        pool: &ThreadPool,
+        gradients: &(impl LayerGradients<T> + ?Sized),
+        scale: T,
+        parameters: &mut Parameters<T>,
+        moments: &mut Moments<T>,
+        step: &OptimiserStep<T>,
+    ) {
+        let buffers = [parameters, &mut moments.first, &mut moments.second];
+        self.run(pool, buffers, |part, elements, scratch| {
+            step_panels(gradients, part, scale, elements, step, scratch);
+        });
+    }
+
+    /// Hands the elements of all buffers to `work`, some panels at a time and in
+    /// parallel over the groups, with room for a gradient by them.
+    fn run<const N: usize>(
+        &mut self,
+        pool: &ThreadPool,
+        buffers: [&mut Parameters<T>; N],
+        work: impl Fn(GroupPart, Elements<'_, T, N>, [&mut [T]; 2]) + Sync,
+    ) {
+        let layout = buffers[0].layout().clone();
+        let mut parts =
+            buffers.map(|buffer| buffer.as_mut_slice().split_at_mut(layout.weights_len()));
+        let weights = parts.each_mut().map(|(weights, _)| mem::take(weights));
+        let mut rest = [weights, parts.map(|(_, biases)| biases)];
+        let of_runs: [Mutex<Option<Elements<'_, T, N>>>; MAXIMUM_RUNS] =
+            [const { Mutex::new(None) }; MAXIMUM_RUNS];
+        for (lengths, slot) in self.runs.iter().zip(&of_runs) {
+            *lock(slot) = Some(take_first(&mut rest, *lengths));
         }
         pool.together(&mut self.groups, |_, group, _| {
-            group.run(layout, gradients, scale, &sinks);
+            group.run(&layout, &of_runs, &work);
         });
     }
 }
@@ -276,34 +234,27 @@ impl<T: Float> PanelGroup<T> {
         }
     }
 
-    fn run(
+    fn run<const N: usize>(
         &mut self,
         layout: &Layout,
-        gradients: &impl LayerGradients<T>,
-        scale: T,
-        sinks: &[Mutex<Option<impl GradientSink<T>>>],
+        of_runs: &[Mutex<Option<Elements<'_, T, N>>>],
+        work: &impl Fn(GroupPart, Elements<'_, T, N>, [&mut [T]; 2]),
     ) {
         for run in &self.runs {
-            let Some(mut sink) = lock(&sinks[run.place]).take() else {
+            let Some(mut rest) = lock(&of_runs[run.place]).take() else {
                 continue;
             };
-            let (mut weights, mut biases) = (0, 0);
-            for part in &run.parts {
-                let layer = &layout.layers()[part.layer];
-                let mut first = part.panels.start;
-                while first < part.panels.end {
-                    let panels = first..first + panels_at_once(part.panels.end - first);
+            for &GroupPart { layer, ref panels } in &run.parts {
+                let inputs = layout.layers()[layer].inputs;
+                let mut first = panels.start;
+                while first < panels.end {
+                    let panels = first..first + panels_at_once(panels.end - first);
                     first = panels.end;
-                    let dw = &mut self.weight_scratch[..panels.len() * layer.inputs * LANES];
-                    let db = &mut self.bias_scratch[..panels.len() * LANES];
-                    let piece = Piece {
-                        layer: part.layer,
-                        panels,
-                        weights: weights..weights + dw.len(),
-                        biases: biases..biases + db.len(),
-                    };
-                    (weights, biases) = (piece.weights.end, piece.biases.end);
-                    sink.take(piece, scale, gradients, [dw, db]);
+                    let lengths = [inputs, 1].map(|rows| panels.len() * rows * LANES);
+                    let dw = &mut self.weight_scratch[..lengths[0]];
+                    let db = &mut self.bias_scratch[..lengths[1]];
+                    let elements = take_first(&mut rest, lengths);
+                    work(GroupPart { layer, panels }, elements, [dw, db]);
                 }
             }
         }
@@ -345,108 +296,56 @@ fn panels_at_once(left: usize) -> usize {
     }
 }
 
+/// Cuts off the first elements, so many weights and so many biases.
+fn take_first<'a, T, const N: usize>(
+    rest: &mut Elements<'a, T, N>,
+    [weights, biases]: [usize; 2],
+) -> Elements<'a, T, N> {
+    array::from_fn(|part| {
+        rest[part].each_mut().map(|slice| {
+            let (first, others) = mem::take(slice).split_at_mut([weights, biases][part]);
+            *slice = others;
+            first
+        })
+    })
+}
+
+/// One optimiser step of some output panels of a layer along their gradient. One
+/// that is contracted from row blocks is used tile by tile while it is in
+/// registers; any other is stored in `scratch` before.
+fn step_panels<T: Float>(
+    gradients: &(impl LayerGradients<T> + ?Sized),
+    GroupPart { layer, panels }: GroupPart,
+    scale: T,
+    mut elements: Elements<'_, T, 3>,
+    step: &OptimiserStep<T>,
+    [dw, db]: [&mut [T]; 2],
+) {
+    let linear = &gradients.layout().layers()[layer];
+    for [values, ..] in &mut elements {
+        step.decay(values);
+    }
+    let is_contracted = gradients.with_row_blocks(layer, &panels, &mut |blocks| {
+        let (inputs, outputs, panels) = (linear.inputs, linear.outputs, panels.clone());
+        let parts = elements.each_mut();
+        let [weight, bias] = parts.map(|[values, m, v]| PanelParameters { values, m, v });
+        let adam = step.adam();
+        weight_gradient_adam(inputs, outputs, panels, blocks, scale, weight, bias, adam);
+    });
+    if !is_contracted {
+        gradients.layer_gradient(layer, panels, scale, dw, db);
+    }
+    for ([values, m, v], gradient) in elements.into_iter().zip([dw, db]) {
+        if is_contracted {
+            step.flush(m, v);
+        } else {
+            step.apply(values, m, v, gradient);
+        }
+    }
+}
+
 fn lock<S>(slot: &Mutex<S>) -> MutexGuard<'_, S> {
     slot.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl<'a, T: Float> AdamSink<'a, T> {
-    /// A sink over whole flat buffers.
-    pub(crate) fn new(
-        layout: &Layout,
-        parameters: &'a mut Parameters<T>,
-        moments: &'a mut Moments<T>,
-        step: &'a OptimiserStep<T>,
-    ) -> Self {
-        let [(p, pb), (m, mb), (v, vb)] = [parameters, &mut moments.first, &mut moments.second]
-            .map(|values| values.as_mut_slice().split_at_mut(layout.weights_len()));
-        Self {
-            weights: [p, m, v],
-            biases: [pb, mb, vb],
-            step,
-        }
-    }
-}
-
-impl<'a, T: Float> StoreSink<'a, T> {
-    /// A sink over a whole flat buffer.
-    pub(crate) fn new(layout: &Layout, gradient: &'a mut Parameters<T>) -> Self {
-        let gradient = gradient.as_mut_slice();
-        let (weights, biases) = gradient.split_at_mut(layout.weights_len());
-        Self { weights, biases }
-    }
-}
-
-impl<T: Float> GradientSink<T> for AdamSink<'_, T> {
-    fn split_at(self, weights: usize, biases: usize) -> (Self, Self) {
-        let [p, m, v] = self.weights.map(|values| values.split_at_mut(weights));
-        let [pb, mb, vb] = self.biases.map(|values| values.split_at_mut(biases));
-        let first = Self {
-            weights: [p.0, m.0, v.0],
-            biases: [pb.0, mb.0, vb.0],
-            step: self.step,
-        };
-        let second = Self {
-            weights: [p.1, m.1, v.1],
-            biases: [pb.1, mb.1, vb.1],
-            step: self.step,
-        };
-        (first, second)
-    }
-
-    fn take(
-        &mut self,
-        piece: Piece,
-        scale: T,
-        gradients: &impl LayerGradients<T>,
-        scratch: [&mut [T]; 2],
-    ) {
-        let mut target = [
-            panel_parameters(&mut self.weights, piece.weights),
-            panel_parameters(&mut self.biases, piece.biases),
-        ];
-        for part in &mut target {
-            self.step.decay(part.values);
-        }
-        gradients.layer_step(piece.layer, piece.panels, scale, target, self.step, scratch);
-    }
-}
-
-/// A range of parameters and both their moments.
-fn panel_parameters<'a, T>(
-    of: &'a mut [&mut [T]; 3],
-    range: Range<usize>,
-) -> PanelParameters<'a, T> {
-    let [values, m, v] = of.each_mut().map(|slice| &mut slice[range.clone()]);
-    PanelParameters { values, m, v }
-}
-
-impl<T: Float> GradientSink<T> for StoreSink<'_, T> {
-    fn split_at(self, weights: usize, biases: usize) -> (Self, Self) {
-        let (w0, w1) = self.weights.split_at_mut(weights);
-        let (b0, b1) = self.biases.split_at_mut(biases);
-        (
-            Self {
-                weights: w0,
-                biases: b0,
-            },
-            Self {
-                weights: w1,
-                biases: b1,
-            },
-        )
-    }
-
-    fn take(
-        &mut self,
-        piece: Piece,
-        scale: T,
-        gradients: &impl LayerGradients<T>,
-        _scratch: [&mut [T]; 2],
-    ) {
-        let dw = &mut self.weights[piece.weights];
-        let db = &mut self.biases[piece.biases];
-        gradients.layer_gradient(piece.layer, piece.panels, scale, dw, db);
-    }
 }
 
 #[cfg(test)]

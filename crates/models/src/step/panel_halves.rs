@@ -13,16 +13,16 @@ use tensor_ops::panels::{LANES, Panels};
 use tensor_ops::parallel::{Barrier, ThreadPool};
 use tensor_ops::{Activation, AlignedBuffer, Float};
 
-use super::ImageLosses;
 use super::block::Block;
-use super::contraction::Contraction;
 use super::exchange::Exchange;
+use super::panel_groups::LayerGradients;
 use super::panel_ownership::{PanelOwnership, THREADS};
+use super::{Engine, ImageLosses};
 use crate::likelihood::PixelLikelihood;
 use crate::network::layout::{Layout, LinearLayer, Role};
 use crate::network::parameters::Parameters;
 use crate::network::pass::{Networks, Source};
-use crate::objective::{Bound, Objective};
+use crate::objective::{BatchValue, Bound, Objective};
 use crate::spec::{Likelihood, ModelSpec};
 use crate::training::batch::BatchSource;
 
@@ -135,15 +135,16 @@ impl<T: Float> PanelHalves<T> {
     pub(crate) fn ownership(&self) -> &PanelOwnership {
         &self.ownership
     }
+}
 
-    /// Forward pass, losses and activation gradients of a batch.
-    pub(crate) fn run(
+impl<T: Float> Engine<T> for PanelHalves<T> {
+    fn run(
         &mut self,
         pool: &ThreadPool,
         parameters: &Parameters<T>,
-        batch: &impl BatchSource<T>,
+        batch: &dyn BatchSource<T>,
         beta: f64,
-    ) {
+    ) -> Option<BatchValue> {
         self.rows = batch.rows();
         self.penalty_weights.fill(T::from_f64(beta));
         let (rows, layout) = (self.rows, self.layout.as_ref());
@@ -165,26 +166,25 @@ impl<T: Float> PanelHalves<T> {
             block.forward(&mut networks, parameters, batch, 0..rows);
             block.backward(&mut networks, penalty_weights, &[]);
         });
+        None
     }
 
-    /// The losses of every image, in order.
-    pub(crate) fn losses(&self) -> impl Iterator<Item = ImageLosses> {
+    fn for_each_image(&self, each: &mut dyn FnMut(ImageLosses)) {
         let last = self.layout.layers().len() - 1;
         // The order in which the loss of a whole row adds its halves.
         let [first, second] =
             [0, 1].map(|half| &self.owners[self.ownership.thread_of(last, half)].block);
-        (0..self.rows).map(|row| {
+        for row in 0..self.rows {
             let (first, second) = (first.losses(row), second.losses(row));
             let [one, other] = [first, second].map(|half| T::from_f64(half.reconstruction));
-            ImageLosses {
+            each(ImageLosses {
                 reconstruction: (one + other).to_f64(),
                 ..first
-            }
-        })
+            });
+        }
     }
 
-    /// Index of the first layer, in forward order, whose output is not finite.
-    pub(crate) fn first_non_finite_output(&self) -> Option<usize> {
+    fn first_non_finite_output(&self) -> Option<usize> {
         let layers = self.layout.layers();
         (0..layers.len()).find(|&layer| {
             let len = layers[layer].shape(self.rows).y().len();
@@ -197,7 +197,7 @@ impl<T: Float> PanelHalves<T> {
     }
 }
 
-impl<T: Float> Contraction<T> for PanelHalves<T> {
+impl<T: Float> LayerGradients<T> for PanelHalves<T> {
     fn layout(&self) -> &Layout {
         &self.layout
     }
@@ -206,8 +206,8 @@ impl<T: Float> Contraction<T> for PanelHalves<T> {
         &self,
         layer: usize,
         panels: &Range<usize>,
-        work: impl FnOnce(&[RowBlock<'_, T>]),
-    ) {
+        work: &mut dyn FnMut(&[RowBlock<'_, T>]),
+    ) -> bool {
         let shape = self.layout.layers()[layer].shape(self.rows);
         let network = self.layout.network_of(layer);
         // Each thread reads its own copy of the pixels and of the codes.
@@ -228,6 +228,7 @@ impl<T: Float> Contraction<T> for PanelHalves<T> {
             dy: unsafe { self.shared.output_gradients[layer].first(shape.y().len()) },
             support,
         }]);
+        true
     }
 }
 

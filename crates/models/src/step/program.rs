@@ -11,12 +11,12 @@ use std::sync::Arc;
 
 use autodiff::{BlockTapes, Error, PanelLayer, Tape, Var};
 use tensor_ops::Float;
-use tensor_ops::adam::Parameters as PanelParameters;
+use tensor_ops::linear::RowBlock;
 use tensor_ops::panels::{LANES, Panels};
 use tensor_ops::parallel::ThreadPool;
 
-use super::panel_groups::{LayerGradients, fused_step, stored_step};
-use super::{ImageLosses, block_rows};
+use super::panel_groups::LayerGradients;
+use super::{Engine, ImageLosses, block_rows};
 use crate::latent::program;
 use crate::likelihood::program::losses as pixel_losses;
 use crate::network::layout::{Layout, Role};
@@ -24,7 +24,6 @@ use crate::network::parameters::Parameters;
 use crate::objective::{BatchValue, Bound, Objective};
 use crate::spec::ModelSpec;
 use crate::training::batch::BatchSource;
-use crate::training::optimiser::OptimiserStep;
 
 /// One tape per row block, each recording the model on its own images.
 #[derive(Debug)]
@@ -165,14 +164,15 @@ impl<T: Float> TapeBlocks<T> {
             blocks,
         }
     }
+}
 
-    /// Records the batch and differentiates it down to the layers' outputs; its
-    /// penalty if that is one of the batch.
-    pub(crate) fn run(
+impl<T: Float> Engine<T> for TapeBlocks<T> {
+    /// Records the batch and differentiates it down to the layers' outputs.
+    fn run(
         &mut self,
         pool: &ThreadPool,
         parameters: &Parameters<T>,
-        batch: &impl BatchSource<T>,
+        batch: &dyn BatchSource<T>,
         beta: f64,
     ) -> Option<BatchValue> {
         let (program, count) = (&self.program, self.blocks.len());
@@ -193,20 +193,19 @@ impl<T: Float> TapeBlocks<T> {
         })
     }
 
-    /// The losses of every image, in order.
-    pub(crate) fn losses(&self) -> impl Iterator<Item = ImageLosses> {
-        self.blocks.iter().flat_map(|(_, block)| {
-            let images = block.reconstruction.iter().enumerate();
-            images.map(|(image, reconstruction)| ImageLosses {
-                reconstruction: reconstruction.to_f64(),
-                penalty: block.penalty[image].to_f64(),
-                loss: block.losses.get(image).map(|loss| loss.to_f64()),
-            })
-        })
+    fn for_each_image(&self, each: &mut dyn FnMut(ImageLosses)) {
+        for (_, block) in self.blocks.iter() {
+            for (image, reconstruction) in block.reconstruction.iter().enumerate() {
+                each(ImageLosses {
+                    reconstruction: reconstruction.to_f64(),
+                    penalty: block.penalty[image].to_f64(),
+                    loss: block.losses.get(image).map(|loss| loss.to_f64()),
+                });
+            }
+        }
     }
 
-    /// Index of the first layer, in forward order, whose output is not finite.
-    pub(crate) fn first_non_finite_output(&self) -> Option<usize> {
+    fn first_non_finite_output(&self) -> Option<usize> {
         let offends = |tape: &Tape<'static, T>, output: Var| {
             tape.slice_of(output)
                 .is_ok_and(|values| values.iter().any(|value| !value.is_finite()))
@@ -222,6 +221,24 @@ impl<T: Float> TapeBlocks<T> {
 }
 
 impl<T: Float> LayerGradients<T> for TapeBlocks<T> {
+    fn layout(&self) -> &Layout {
+        &self.program.layout
+    }
+
+    fn with_row_blocks(
+        &self,
+        layer: usize,
+        _panels: &Range<usize>,
+        work: &mut dyn FnMut(&[RowBlock<'_, T>]),
+    ) -> bool {
+        let of_tape = &self.layers[layer];
+        let is_contracted = self.blocks.is_deferred(of_tape);
+        if is_contracted {
+            self.blocks.with_row_blocks(of_tape, work);
+        }
+        is_contracted
+    }
+
     fn layer_gradient(
         &self,
         layer: usize,
@@ -234,27 +251,6 @@ impl<T: Float> LayerGradients<T> for TapeBlocks<T> {
             self.blocks
                 .layer_gradient(&self.layers[layer], panels, scale, dw, db),
         );
-    }
-
-    /// The same, with Adam applied to each tile of the gradient while it is in
-    /// registers, as in the hand-derived step.
-    fn layer_step(
-        &self,
-        layer: usize,
-        panels: Range<usize>,
-        scale: T,
-        target: [PanelParameters<'_, T>; 2],
-        step: &OptimiserStep<T>,
-        scratch: [&mut [T]; 2],
-    ) {
-        let of_tape = &self.layers[layer];
-        if !self.blocks.is_deferred(of_tape) {
-            return stored_step(self, layer, panels, scale, target, step, scratch);
-        }
-        let linear = &self.program.layout.layers()[layer];
-        self.blocks.with_row_blocks(of_tape, |terms| {
-            fused_step(linear, panels, terms, scale, target, step);
-        });
     }
 }
 

@@ -10,8 +10,8 @@ use tensor_ops::panels::Panels;
 use tensor_ops::parallel::ThreadPool;
 
 use super::block::Block;
-use super::contraction::{Contraction, side_by_side};
-use super::{ImageLosses, block_rows};
+use super::panel_groups::LayerGradients;
+use super::{Engine, ImageLosses, block_rows};
 use crate::latent::BlockRows;
 use crate::network::layout::{Layout, Role};
 use crate::network::parameters::Parameters;
@@ -63,19 +63,18 @@ impl<T: Float> RowBlocks<T> {
             layout,
         }
     }
+}
 
-    /// Forward pass, losses and activation gradients of a batch, and its penalty
-    /// if that is one of the batch.
-    ///
-    /// Without such a penalty each block goes through by itself. With it the
-    /// gradient of one image depends on the whole batch: the blocks meet between
-    /// forward and backward pass, and what is penalised is collected image by
-    /// image, whatever the blocks.
-    pub(crate) fn run(
+impl<T: Float> Engine<T> for RowBlocks<T> {
+    /// Without a penalty of the batch each block goes through by itself. With it
+    /// the gradient of one image depends on the whole batch: the blocks meet
+    /// between forward and backward pass, and what is penalised is collected
+    /// image by image, whatever the blocks.
+    fn run(
         &mut self,
         pool: &ThreadPool,
         parameters: &Parameters<T>,
-        batch: &impl BatchSource<T>,
+        batch: &dyn BatchSource<T>,
         beta: f64,
     ) -> Option<BatchValue> {
         let count = self.blocks.len();
@@ -108,15 +107,13 @@ impl<T: Float> RowBlocks<T> {
         Some(value)
     }
 
-    /// The losses of every image, in order.
-    pub(crate) fn losses(&self) -> impl Iterator<Item = ImageLosses> {
-        let blocks = self.blocks.iter();
-        blocks.flat_map(|(block, _)| (0..block.rows().images).map(|image| block.losses(image)))
+    fn for_each_image(&self, each: &mut dyn FnMut(ImageLosses)) {
+        for (block, _) in &self.blocks {
+            (0..block.rows().images).for_each(|image| each(block.losses(image)));
+        }
     }
 
-    /// Index of the first layer, in forward order, whose output is not finite,
-    /// after a backward pass.
-    pub(crate) fn first_non_finite_output(&self) -> Option<usize> {
+    fn first_non_finite_output(&self) -> Option<usize> {
         let blocks = self.blocks.iter().filter(|(block, _)| !block.is_empty());
         let first = |(block, activations): &(Block<T>, Activations<T>)| {
             let last = self.layout.network(Role::Decoder).end - 1;
@@ -155,23 +152,34 @@ pub(crate) fn images_of_block(
         .max(capacity.div_ceil(MAXIMUM_THREADS))
 }
 
-impl<T: Float> Contraction<T> for RowBlocks<T> {
+impl<T: Float> LayerGradients<T> for RowBlocks<T> {
     fn layout(&self) -> &Layout {
         &self.layout
     }
 
+    /// Puts up to [`MAXIMUM_THREADS`] row blocks side by side, without
+    /// allocating.
     fn with_row_blocks(
         &self,
         layer: usize,
         _panels: &Range<usize>,
-        work: impl FnOnce(&[RowBlock<'_, T>]),
-    ) {
+        work: &mut dyn FnMut(&[RowBlock<'_, T>]),
+    ) -> bool {
         let network = self.layout.network_of(layer).role;
         let blocks = self.blocks.iter().filter(|(block, _)| !block.is_empty());
-        let terms = blocks.map(|(block, activations)| {
-            activations.gradient_terms(&self.layout, layer, block.source(network))
-        });
-        side_by_side(terms, work);
+        let mut room = [RowBlock {
+            rows: 0,
+            x: &[],
+            dy: &[],
+            support: None,
+        }; MAXIMUM_THREADS];
+        let mut count = 0;
+        for (block, activations) in blocks {
+            room[count] = activations.gradient_terms(&self.layout, layer, block.source(network));
+            count += 1;
+        }
+        work(&room[..count]);
+        true
     }
 }
 

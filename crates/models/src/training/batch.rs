@@ -2,7 +2,6 @@
 
 use std::ops::Range;
 
-use tensor_ops::Float;
 use tensor_ops::binarise::pack_drawn_indexed;
 use tensor_ops::panels::Panels;
 use tensor_ops::random::{Stream, fill_normal, fill_uniform};
@@ -89,69 +88,6 @@ impl BatchSource<f32> for IndexedBatch<'_> {
                         panels[shape.index(row, column + at)] = 0.0;
                     }
                 }
-            }
-        }
-    }
-}
-
-/// A batch of given values, for checks and for callers with images of their
-/// own.
-#[derive(Clone, Copy, Debug)]
-pub struct ValueBatch<'a, T> {
-    /// Images in the batch.
-    pub rows: usize,
-    /// Pixels in [0, 1], row-major `[rows, inputs]`.
-    pub pixels: &'a [T],
-    /// ε, row-major `[rows, latent]`; unused, and may be empty, where neither
-    /// model nor objective draws anything.
-    pub noise: &'a [T],
-}
-
-impl<T: Float> BatchSource<T> for ValueBatch<'_, T> {
-    fn rows(&self) -> usize {
-        self.rows
-    }
-
-    fn pack_pixels(&self, rows: Range<usize>, shape: Panels, panels: &mut [T]) {
-        shape.pack_row_major(
-            &self.pixels[rows.start * shape.cols..rows.end * shape.cols],
-            panels,
-        );
-    }
-
-    fn fill_noise(&self, rows: Range<usize>, latent: usize, noise: &mut [T]) {
-        noise.copy_from_slice(&self.noise[rows.start * latent..rows.end * latent]);
-    }
-}
-
-/// A batch of given values, some of which its input has lost.
-#[derive(Clone, Copy, Debug)]
-pub struct CorruptedBatch<'a, T> {
-    /// The batch without any loss.
-    pub batch: ValueBatch<'a, T>,
-    /// 1 where a value is kept and 0 where it is lost, row-major
-    /// `[rows, inputs]`; whatever share of them is asked for.
-    pub kept: &'a [T],
-}
-
-impl<T: Float> BatchSource<T> for CorruptedBatch<'_, T> {
-    fn rows(&self) -> usize {
-        self.batch.rows()
-    }
-
-    fn pack_pixels(&self, rows: Range<usize>, shape: Panels, panels: &mut [T]) {
-        self.batch.pack_pixels(rows, shape, panels);
-    }
-
-    fn fill_noise(&self, rows: Range<usize>, latent: usize, noise: &mut [T]) {
-        self.batch.fill_noise(rows, latent, noise);
-    }
-
-    fn corrupt(&self, rows: Range<usize>, _share: f64, shape: Panels, panels: &mut [T]) {
-        let kept = &self.kept[rows.start * shape.cols..rows.end * shape.cols];
-        for (row, kept) in kept.chunks_exact(shape.cols).enumerate() {
-            for (column, &kept) in kept.iter().enumerate() {
-                panels[shape.index(row, column)] *= kept;
             }
         }
     }

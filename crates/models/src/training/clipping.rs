@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use tensor_ops::Float;
+use tensor_ops::linear::RowBlock;
 use tensor_ops::panels::LANES;
 
 use crate::network::layout::Layout;
@@ -48,6 +49,19 @@ impl<T: Float> ClippedGradient<T> {
 }
 
 impl<T: Float> LayerGradients<T> for ClippedGradient<T> {
+    fn layout(&self) -> &Layout {
+        self.gradient.layout()
+    }
+
+    fn with_row_blocks(
+        &self,
+        _layer: usize,
+        _panels: &Range<usize>,
+        _work: &mut dyn FnMut(&[RowBlock<'_, T>]),
+    ) -> bool {
+        false
+    }
+
     fn layer_gradient(
         &self,
         layer: usize,

@@ -10,7 +10,7 @@ use thiserror::Error;
 use crate::images::shared_images::SharedImages;
 use crate::images::{Images, PixelRows};
 use crate::model::Model;
-use crate::spec::Likelihood;
+use crate::spec::{Architecture, Likelihood};
 use crate::step::{GradientWorkspace, LossSums, Losses};
 use crate::training::batch::{BatchPixels, IndexedBatch};
 use crate::training::clipping::ClippedGradient;
@@ -133,6 +133,16 @@ pub(crate) struct Counters {
     pub(crate) sums: LossSums,
 }
 
+impl Counters {
+    fn diverged(&self, step: u64, tensor: String) -> Diverged {
+        Diverged {
+            epoch: self.epoch + 1,
+            step,
+            tensor,
+        }
+    }
+}
+
 impl Trainer {
     /// Prepares training: checks the configuration, starts the threads and
     /// allocates everything the steps need. `images` are row-major.
@@ -191,17 +201,15 @@ impl Trainer {
         &mut self,
         progress: &mut (dyn FnMut(&Progress) + Send),
     ) -> Result<EpochLosses, Diverged> {
-        let pool = self.pool.clone();
-        pool.install(|| {
-            let started = Instant::now();
-            loop {
-                let report = self.step_in_pool(&pool)?;
-                progress(&report);
-                if report.step_in_epoch == report.steps_in_epoch {
-                    return self.finish_epoch(started.elapsed());
-                }
+        let mut go_on = |report: &Progress| {
+            progress(report);
+            true
+        };
+        loop {
+            if let Some(losses) = self.run_steps(usize::MAX, &mut go_on)? {
+                return Ok(losses);
             }
-        })
+        }
     }
 
     /// Takes up to `steps` steps, calling `go_on` after each; stops early when
@@ -317,24 +325,18 @@ impl Trainer {
         let first = self.counters.position as usize;
         let rows = self.config.batch.min(self.image_count - first);
         let objective = &self.config.objective;
+        let Architecture { inputs, .. } = self.model.spec().architecture;
         let width = objective.noise_width(self.model.spec());
         // Batches may be asked for that no data set fills.
-        let of_step = |factors: &[usize]| {
-            let factors = factors.iter().map(|&factor| factor as u64);
-            let of_image = factors.fold(1_u64, u64::wrapping_mul);
-            let images = self.counters.step.wrapping_mul(self.config.batch as u64);
-            images.wrapping_mul(of_image)
-        };
+        let first_image = self.counters.step.wrapping_mul(self.config.batch as u64);
+        let of_step = |width: u64| first_image.wrapping_mul(width);
         let corruption = stream(self.config.seed, Purpose::Corruption, 0);
         let batch = IndexedBatch {
             pixels: batch_pixels(self.images.pixels(), &self.config, &self.counters),
             indices: &self.order[first..first + rows],
             noise: stream(self.config.seed, Purpose::Noise, 0),
-            noise_offset: of_step(&[objective.samples, width]),
-            corruption: (
-                corruption,
-                of_step(&[self.model.spec().architecture.inputs]),
-            ),
+            noise_offset: of_step((objective.samples as u64).wrapping_mul(width as u64)),
+            corruption: (corruption, of_step(inputs as u64)),
         };
         let beta = objective.beta_at(self.counters.step, self.steps_in_epoch());
         self.workspace.set_beta(beta);
@@ -350,11 +352,7 @@ impl Trainer {
             .forward_backward(pool, self.model.parameters(), &batch);
         if !sums.is_finite() {
             let tensor = self.workspace.first_non_finite(self.model.parameters());
-            return Err(Diverged {
-                epoch: self.counters.epoch + 1,
-                step,
-                tensor,
-            });
+            return Err(self.counters.diverged(step, tensor));
         }
         let parameters = self.model.parameters_mut();
         if let Some(clipped) = &mut self.clipped {
@@ -364,11 +362,8 @@ impl Trainer {
                 .clipped_adam(pool, parameters, moments, &adam, clipped);
             if !norm.is_finite() {
                 let tensor = clipped.gradient.first_non_finite().unwrap_or("norm");
-                return Err(Diverged {
-                    epoch: self.counters.epoch + 1,
-                    step,
-                    tensor: format!("{tensor} (gradient)"),
-                });
+                let tensor = format!("{tensor} (gradient)");
+                return Err(self.counters.diverged(step, tensor));
             }
         } else {
             self.workspace
@@ -389,20 +384,24 @@ impl Trainer {
     /// Puts the images in the order of the epoch in progress: a function of
     /// seed and epoch alone.
     fn order_images(&mut self) {
-        if !self.ordered {
-            order_images(&mut self.order, &self.config, self.counters.epoch);
-            self.ordered = true;
+        if self.ordered {
+            return;
+        }
+        self.ordered = true;
+        self.order.clear();
+        self.order.extend(0..self.image_count as u32);
+        if self.config.shuffle {
+            let epoch = self.counters.epoch;
+            let mut rng = stream(self.config.seed, Purpose::Shuffling, epoch).rng(0);
+            self.order.shuffle(&mut rng);
         }
     }
 
     fn finish_epoch(&mut self, elapsed: Duration) -> Result<EpochLosses, Diverged> {
         // A last step can leave the finite numbers without any loss to show it.
         if let Some(tensor) = self.model.parameters().first_non_finite() {
-            return Err(Diverged {
-                epoch: self.counters.epoch + 1,
-                step: self.counters.step,
-                tensor: tensor.to_owned(),
-            });
+            let step = self.counters.step;
+            return Err(self.counters.diverged(step, tensor.to_owned()));
         }
         let Losses {
             loss,
@@ -425,7 +424,7 @@ impl Trainer {
 }
 
 /// How many rows of `inputs` pixels there are.
-pub(crate) fn count_images(pixels: usize, inputs: usize) -> Result<usize, TrainerError> {
+fn count_images(pixels: usize, inputs: usize) -> Result<usize, TrainerError> {
     let count = pixels / inputs;
     let fits = pixels.is_multiple_of(inputs) && u32::try_from(count).is_ok();
     if count == 0 || !fits {
@@ -459,7 +458,7 @@ fn check_values(images: Images<'_>, likelihood: Likelihood) -> Result<(), Traine
 }
 
 /// What a step sees of the images: themselves, or the draw its treatment says.
-pub(crate) fn batch_pixels<'a>(
+fn batch_pixels<'a>(
     pixels: PixelRows<'a>,
     config: &TrainingConfig,
     counters: &Counters,
@@ -471,16 +470,5 @@ pub(crate) fn batch_pixels<'a>(
         (PixelRows::Bytes(bytes), Some(draw)) => BatchPixels::Drawn(bytes, draw),
         // A treatment that draws is refused of values.
         (pixels, _) => BatchPixels::AsStored(pixels),
-    }
-}
-
-/// The order of the images in an epoch: a function of seed and epoch alone.
-pub(crate) fn order_images(order: &mut [u32], config: &TrainingConfig, epoch: u64) {
-    for (index, image) in order.iter_mut().enumerate() {
-        *image = index as u32;
-    }
-    if config.shuffle {
-        let mut rng = stream(config.seed, Purpose::Shuffling, epoch).rng(0);
-        order.shuffle(&mut rng);
     }
 }

@@ -4,13 +4,15 @@
 // Each test binary uses its own part of this module.
 #![allow(dead_code)]
 
+pub(crate) mod batch;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use self::batch::ValueBatch;
 use models::{
-    Activation, Bound, CorruptedBatch, GaussianSigma, GradientWorkspace, Gradients, Layout,
+    Activation, Bound, GaussianMean, GaussianSigma, GradientWorkspace, Gradients, Layout,
     Likelihood, LossSums, ModelKind, ModelSpec, NamedTensor, Objective, Parameters, PosteriorScale,
-    ValueBatch,
 };
 use rand::Rng;
 use tensor_ops::parallel::ThreadPool;
@@ -104,14 +106,11 @@ impl Problem {
         }
     }
 
-    pub(crate) fn batch(&self) -> CorruptedBatch<'_, f64> {
-        let batch = ValueBatch {
+    pub(crate) fn batch(&self) -> ValueBatch<'_, f64> {
+        ValueBatch {
             rows: self.rows,
             pixels: &self.pixels,
             noise: &self.noise,
-        };
-        CorruptedBatch {
-            batch,
             kept: &self.kept,
         }
     }
@@ -290,32 +289,29 @@ impl Problem {
         kink_distance: &mut f64,
     ) -> f64 {
         let a = outputs[pixel];
-        let likelihood = self.spec.likelihood;
-        let sigma = match (likelihood.scale_source(), learned) {
-            (None, _) if likelihood == Likelihood::Bernoulli => {
-                return a.max(0.0) + (-a.abs()).exp().ln_1p() - a * x;
+        let (mean, source) = match self.spec.likelihood {
+            Likelihood::Bernoulli => return a.max(0.0) + (-a.abs()).exp().ln_1p() - a * x,
+            Likelihood::ContinuousBernoulli => return (a.exp_m1() / a).ln() - a * x,
+            Likelihood::Gaussian { mean, sigma } | Likelihood::Laplace { mean, sigma } => {
+                (mean, sigma)
             }
-            (None, _) => return (a.exp_m1() / a).ln() - a * x,
-            (Some(GaussianSigma::Fixed(sigma)), _) => sigma,
-            (Some(GaussianSigma::Decoder), _) => outputs[self.layout.inputs() + pixel].exp(),
-            (Some(GaussianSigma::Scalar), learned) => learned.unwrap().values[0].exp(),
-            (Some(GaussianSigma::PerPixel), learned) => learned.unwrap().values[pixel].exp(),
         };
-        let mean = if likelihood.name().ends_with("-identity") {
-            a
-        } else {
-            1.0 / (1.0 + (-a).exp())
+        let sigma = match (source, learned) {
+            (GaussianSigma::Fixed(sigma), _) => sigma,
+            (GaussianSigma::Decoder, _) => outputs[self.layout.inputs() + pixel].exp(),
+            (GaussianSigma::Scalar, learned) => learned.unwrap().values[0].exp(),
+            (GaussianSigma::PerPixel, learned) => learned.unwrap().values[pixel].exp(),
         };
-        if likelihood.name().starts_with("gaussian") {
-            return 0.5 * ((x - mean) / sigma).powi(2)
-                + (sigma * std::f64::consts::TAU.sqrt()).ln();
+        let mean = match mean {
+            GaussianMean::Identity => a,
+            GaussianMean::Sigmoid => 1.0 / (1.0 + (-a).exp()),
+        };
+        let residual = (x - mean).abs() / sigma;
+        if matches!(self.spec.likelihood, Likelihood::Gaussian { .. }) {
+            return 0.5 * residual.powi(2) + (sigma * std::f64::consts::TAU.sqrt()).ln();
         }
-        let loss = |mean| likelihood.loss_of_mean(mean, sigma.ln(), x).unwrap();
-        // The slope beside the mean is none where the density is smooth.
-        if loss(x + 1e-6) - loss(x) > 1e-9 {
-            *kink_distance = kink_distance.min((x - mean).abs());
-        }
-        loss(mean)
+        *kink_distance = kink_distance.min((x - mean).abs());
+        std::f64::consts::SQRT_2 * residual + (sigma * std::f64::consts::SQRT_2).ln()
     }
 
     fn nonlinear(&self, a: Vec<f64>, evaluation: &mut Evaluation) -> Vec<f64> {

@@ -17,8 +17,8 @@ use tensor_ops::panels::LANES;
 use tensor_ops::{AlignedBuffer, Float};
 
 use super::gaussian::{
-    GaussianShape, Noise, add_density, add_negative_posterior, add_standard_density,
-    density_gradient, exponential_of_scale, sample, sample_gradient,
+    GaussianLayer, GaussianShape, Noise, add_density, add_negative_posterior, add_standard_density,
+    density_gradient, exponential_of_scale, sample_gradient,
 };
 use super::{BlockRows, Factors, LatentPass};
 use crate::network::layout::Role;
@@ -28,38 +28,13 @@ use crate::spec::ModelSpec;
 /// Both layers of a block, h₁ being the lower.
 #[derive(Debug)]
 pub(super) struct TwoLayers<T> {
-    lower: Layer<T>,
-    upper: Layer<T>,
+    lower: GaussianLayer<T>,
+    upper: GaussianLayer<T>,
     /// 1/s², then (h₁ − m)/s², then v times that.
     scaled: AlignedBuffer<T>,
     /// The gradient by h₁ through q(h₂|h₁), and by h₂.
     by_lower: AlignedBuffer<T>,
     by_upper: AlignedBuffer<T>,
-}
-
-/// The posterior of a stochastic layer and its codes.
-#[derive(Debug)]
-struct Layer<T> {
-    shape: GaussianShape,
-    sigma: AlignedBuffer<T>,
-    code: AlignedBuffer<T>,
-}
-
-impl<T: Float> Layer<T> {
-    fn new(spec: &ModelSpec, latent: usize, rows: BlockRows) -> Self {
-        let shape = GaussianShape::new(spec, latent, rows);
-        Self {
-            shape,
-            sigma: AlignedBuffer::zeroed(shape.sigma().len()),
-            code: AlignedBuffer::zeroed(shape.code().len()),
-        }
-    }
-
-    fn sample(&mut self, rows: BlockRows, head: &[T], noise: Noise<'_, T>) {
-        let shape = self.shape.of(rows);
-        exponential_of_scale(shape, head, shape.log_sigma_factor, &mut self.sigma);
-        sample(shape, head, &self.sigma, noise, &mut self.code);
-    }
 }
 
 /// The rows of the upper layer: each h₁ has one h₂.
@@ -73,8 +48,8 @@ fn of_codes(rows: BlockRows) -> BlockRows {
 impl<T: Float> TwoLayers<T> {
     pub(super) fn new(spec: &ModelSpec, rows: BlockRows) -> Self {
         let [lower, upper] = [spec.architecture.decoded(), spec.architecture.latent];
-        let lower = Layer::new(spec, lower, rows);
-        let upper = Layer::new(spec, upper, of_codes(rows));
+        let lower = GaussianLayer::new(spec, lower, rows);
+        let upper = GaussianLayer::new(spec, upper, of_codes(rows));
         let [by_lower, by_upper] = [&lower, &upper].map(|layer| layer.shape.code().len());
         Self {
             scaled: AlignedBuffer::zeroed(by_lower),

@@ -2,9 +2,9 @@
 
 pub(crate) mod program;
 
-use tensor_ops::{AlignedBuffer, Float};
+use tensor_ops::Float;
 
-use super::gaussian::{GaussianShape, Noise, exponential_of_scale, sample};
+use super::gaussian::{GaussianLayer, GaussianShape, Noise};
 use super::{BlockRows, Factors, LatentPass};
 use crate::network::layout::Role;
 use crate::network::pass::Networks;
@@ -14,21 +14,15 @@ use crate::spec::ModelSpec;
 /// q(z|x) = N(μ, diag σ²) and p(z) = N(0, I).
 #[derive(Debug)]
 pub(super) struct Vae<T> {
-    shape: GaussianShape,
-    sigma: AlignedBuffer<T>,
-    code: AlignedBuffer<T>,
+    posterior: GaussianLayer<T>,
     penalties: Vec<T>,
     images: usize,
 }
 
 impl<T: Float> Vae<T> {
     pub(super) fn new(spec: &ModelSpec, rows: BlockRows) -> Self {
-        let latent = spec.architecture.latent;
-        let shape = GaussianShape::new(spec, latent, rows);
         Self {
-            shape,
-            sigma: AlignedBuffer::zeroed(shape.sigma().len()),
-            code: AlignedBuffer::zeroed(shape.code().len()),
+            posterior: GaussianLayer::new(spec, spec.architecture.latent, rows),
             penalties: vec![T::ZERO; rows.images],
             images: 0,
         }
@@ -37,21 +31,21 @@ impl<T: Float> Vae<T> {
 
 impl<T: Float> LatentPass<T> for Vae<T> {
     fn sample(&mut self, rows: BlockRows, networks: &mut dyn Networks<T>, noise: &[T]) {
-        let shape = self.shape.of(rows);
         self.images = rows.images;
         let head = networks.output(Role::Encoder);
         let noise = Noise {
             values: noise,
-            stride: shape.latent,
+            stride: self.posterior.shape.latent,
             first: 0,
         };
-        exponential_of_scale(shape, head, shape.log_sigma_factor, &mut self.sigma);
-        sample(shape, head, &self.sigma, noise, &mut self.code);
-        closed_form_kl(shape, head, &self.sigma, &mut self.penalties[..rows.images]);
+        self.posterior.sample(rows, head, noise);
+        let shape = self.posterior.shape.of(rows);
+        let penalties = &mut self.penalties[..rows.images];
+        closed_form_kl(shape, head, &self.posterior.sigma, penalties);
     }
 
     fn source(&self, _network: Role) -> &[T] {
-        &self.code
+        &self.posterior.code
     }
 
     fn penalties(&self) -> Option<&[T]> {
@@ -67,7 +61,7 @@ impl<T: Float> LatentPass<T> for Vae<T> {
         noise: &[T],
         log_ratios: &mut [f64],
     ) {
-        let shape = self.shape.of(rows);
+        let shape = self.posterior.shape.of(rows);
         let head = networks.output(Role::Encoder);
         for (image, log_ratios) in log_ratios.chunks_exact_mut(rows.samples).enumerate() {
             let log_sigma: f64 = (0..shape.latent)
@@ -78,7 +72,7 @@ impl<T: Float> LatentPass<T> for Vae<T> {
                 let mut ratio = 0.0;
                 for j in 0..shape.latent {
                     let epsilon = noise[row * shape.latent + j].to_f64();
-                    let z = self.code[shape.code().index(row, j)].to_f64();
+                    let z = self.posterior.code[shape.code().index(row, j)].to_f64();
                     ratio += epsilon * epsilon - z * z;
                 }
                 *log_ratio = 0.5 * ratio + log_sigma;
@@ -92,11 +86,11 @@ impl<T: Float> LatentPass<T> for Vae<T> {
         networks: &dyn Networks<T>,
         sums: &mut [f64],
     ) {
-        let shape = self.shape.of(rows);
+        let shape = self.posterior.shape.of(rows);
         let head = networks.output(Role::Encoder);
         for image in 0..rows.images {
             for (j, sum) in sums.iter_mut().enumerate() {
-                *sum += 0.5 * kl_term(shape, head, &self.sigma, image, j).to_f64();
+                *sum += 0.5 * kl_term(shape, head, &self.posterior.sigma, image, j).to_f64();
             }
         }
     }
@@ -109,8 +103,8 @@ impl<T: Float> LatentPass<T> for Vae<T> {
         factors: Factors<'_, T>,
         by_code: &mut [T],
     ) {
-        let shape = self.shape.of(rows);
-        let (sigma, code) = (&self.sigma, &self.code);
+        let shape = self.posterior.shape.of(rows);
+        let GaussianLayer { sigma, code, .. } = &self.posterior;
         networks.differentiate(Role::Encoder, rows.images, &mut |head, gradient| {
             if factors.bound == Bound::Iwae {
                 let weights = factors.samples;
@@ -136,7 +130,7 @@ impl<T: Float> LatentPass<T> for Vae<T> {
         networks: &dyn Networks<T>,
         means: &mut [T],
     ) {
-        let shape = self.shape.of(rows).sigma();
+        let shape = self.posterior.shape.of(rows).sigma();
         shape.unpack_row_major(&networks.output(Role::Encoder)[..shape.len()], means);
     }
 }
@@ -307,10 +301,10 @@ mod tests {
         let rows = BlockRows { images, samples };
         let mut pass = Vae::<f64>::new(&spec(), rows);
         let head = [[0.3, -1.2, 2.0_f64.ln(), -1.0], [0.0, 0.0, 0.0, 0.0]];
-        let mut networks = Computed(vec![0.0; pass.shape.head().len()]);
-        let panels = pass.shape.head();
+        let mut networks = Computed(vec![0.0; pass.posterior.shape.head().len()]);
+        let panels = pass.posterior.shape.head();
         panels.pack_row_major(head.as_flattened(), &mut networks.0);
-        pass.code.fill(f64::NAN);
+        pass.posterior.code.fill(f64::NAN);
         pass.sample(rows, &mut networks, &[1.0, -2.0, 0.5, 0.25]);
         let penalties = pass.penalties().unwrap();
         let expected =

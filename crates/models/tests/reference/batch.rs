@@ -1,0 +1,49 @@
+//! A batch of given values.
+
+use std::ops::Range;
+
+use models::BatchSource;
+use tensor_ops::Float;
+use tensor_ops::panels::Panels;
+
+/// Images as values, some of which the input may have lost.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ValueBatch<'a, T> {
+    /// Images in the batch.
+    pub(crate) rows: usize,
+    /// Pixels, row-major `[rows, inputs]`.
+    pub(crate) pixels: &'a [T],
+    /// ε, row-major `[rows · samples, width]`; may be empty where neither model
+    /// nor objective draws anything.
+    pub(crate) noise: &'a [T],
+    /// 1 where the input keeps a value and 0 where it is lost, row-major
+    /// `[rows, inputs]`, whatever share is asked for; may be empty where none
+    /// is.
+    pub(crate) kept: &'a [T],
+}
+
+impl<T: Float> BatchSource<T> for ValueBatch<'_, T> {
+    fn rows(&self) -> usize {
+        self.rows
+    }
+
+    fn pack_pixels(&self, rows: Range<usize>, shape: Panels, panels: &mut [T]) {
+        shape.pack_row_major(
+            &self.pixels[rows.start * shape.cols..rows.end * shape.cols],
+            panels,
+        );
+    }
+
+    fn fill_noise(&self, rows: Range<usize>, latent: usize, noise: &mut [T]) {
+        noise.copy_from_slice(&self.noise[rows.start * latent..rows.end * latent]);
+    }
+
+    fn corrupt(&self, rows: Range<usize>, _share: f64, shape: Panels, panels: &mut [T]) {
+        let kept = &self.kept[rows.start * shape.cols..rows.end * shape.cols];
+        for (row, kept) in kept.chunks_exact(shape.cols).enumerate() {
+            for (column, &kept) in kept.iter().enumerate() {
+                panels[shape.index(row, column)] *= kept;
+            }
+        }
+    }
+}
