@@ -52,6 +52,13 @@ pub(super) const CHECKS: &[Check] = &[
             environment: &[("TENSOR_OPS_ISA", "scalar")],
         },
     },
+    Check {
+        name: "models-portable",
+        work: Work::Cargo {
+            arguments: &["test", "-p", "models", "--lib", "--locked"],
+            environment: &[("TENSOR_OPS_ISA", "scalar")],
+        },
+    },
 ];
 
 /// The cargo that runs this.

@@ -1,4 +1,5 @@
-//! Miri over the portable kernels and the threads that share memory.
+//! Miri over the portable kernels, the threads that share memory, and models with
+//! a few steps of each kind.
 
 use std::process::{Command, Stdio};
 
@@ -30,6 +31,8 @@ pub(super) fn miri(settings: &Settings) -> anyhow::Result<Report> {
             "--locked",
             "-p",
             "tensor-ops",
+            "-p",
+            "models",
             "--lib",
         ])
         .env("MIRIFLAGS", FLAGS)
@@ -41,7 +44,7 @@ pub(super) fn miri(settings: &Settings) -> anyhow::Result<Report> {
         .status()
         .context("cargo could not be started for Miri")?;
     if !status.success() {
-        bail!("Miri found a fault in tensor-ops ({status})");
+        bail!("Miri found a fault in tensor-ops or models ({status})");
     }
     Ok(Report {
         tried: 1,

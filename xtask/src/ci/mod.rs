@@ -21,7 +21,7 @@ use latent_atlas::Output;
 /// Run everything CI checks, cheapest first.
 #[derive(Debug, Args)]
 #[command(
-    after_long_help = "Examples:\n  cargo xtask ci\n  cargo xtask ci --from test\n  cargo xtask ci --full\n  cargo xtask ci --full --only kills --count 30 --seed 7"
+    after_long_help = "Examples:\n  cargo xtask ci\n  cargo xtask ci --from test\n  cargo xtask ci --miri\n  cargo xtask ci --full\n  cargo xtask ci --full --only kills --count 30 --seed 7"
 )]
 pub(crate) struct Ci {
     /// Start at this check, skipping those before it.
@@ -31,6 +31,10 @@ pub(crate) struct Ci {
     /// Run this check alone; may be repeated.
     #[arg(long, value_name = "CHECK")]
     only: Vec<String>,
+
+    /// Run Miri alone, as `--full --only miri` does.
+    #[arg(long, conflicts_with_all = ["from", "only", "full"])]
+    miri: bool,
 
     /// Also run what takes longer than a gate may: pages in a browser under the
     /// rules of accessibility, changed files for every reader, kills, power cuts,
@@ -81,7 +85,11 @@ pub(crate) struct Settings {
 
 impl Ci {
     pub(crate) fn run(&self, output: &Output) -> anyhow::Result<()> {
-        let longer = if self.full { LONGER_CHECKS } else { &[] };
+        let longer = if self.full || self.miri {
+            LONGER_CHECKS
+        } else {
+            &[]
+        };
         let checks: Vec<&Check> = cargo::CHECKS.iter().chain(longer).collect();
         let place = |option: &str, name: &str| {
             let found = checks.iter().position(|check| check.name == name);
@@ -100,7 +108,9 @@ impl Ci {
             Some(name) => place("--from", name)?,
         };
         let mut chosen: Vec<usize> = (start..checks.len()).collect();
-        if !self.only.is_empty() {
+        if self.miri {
+            chosen = vec![place("--miri", "miri")?];
+        } else if !self.only.is_empty() {
             let places = self.only.iter().map(|name| place("--only", name));
             chosen = places.collect::<Result<_, _>>()?;
         }

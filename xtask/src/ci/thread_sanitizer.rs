@@ -16,14 +16,18 @@ use super::Settings;
 
 const FLAGS: &str = "-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer";
 
-/// Tests that train the same on one and on several threads.
-const TESTS: [&str; 9] = [
+/// Tests that train the same on one and on several threads: of whole epochs, and
+/// of a few steps of every kind of model.
+const TESTS: [&str; 12] = [
     "test",
     "--locked",
     "-p",
     "models",
+    "--lib",
     "--test",
     "training",
+    "--test",
+    "two_layers",
     "--",
     "threads",
     "--test-threads=1",

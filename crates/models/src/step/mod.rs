@@ -8,6 +8,8 @@ pub(crate) mod panel_halves;
 pub(crate) mod panel_ownership;
 pub(crate) mod program;
 pub(crate) mod row_blocks;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::ops::Range;
