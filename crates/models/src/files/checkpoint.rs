@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use durable_files::seal;
+use safetensors::SafeTensorError;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use thiserror::Error;
 
@@ -174,13 +175,12 @@ elements! {
 impl Checkpoint {
     /// Writes the file, whole or not at all.
     pub(crate) fn write(&self, path: &Path) -> Result<(), CheckpointError> {
-        let bytes = self.to_bytes().map_err(io::Error::other);
-        bytes
-            .and_then(|bytes| durable_files::write(path, &bytes))
-            .map_err(|source| CheckpointError::Write {
-                path: path.to_owned(),
-                source,
-            })
+        let bytes = self.to_bytes();
+        let written = bytes.and_then(|bytes| durable_files::write(path, &bytes));
+        written.map_err(|source| CheckpointError::Write {
+            path: path.to_owned(),
+            source,
+        })
     }
 
     /// Reads and parses a whole file, and hands it to `take`.
@@ -212,28 +212,26 @@ impl Checkpoint {
                 source,
             })?;
         checkpoint.metadata.remove(SEAL_KEY);
+        // No need for room for both the file and what is made of it.
+        drop(bytes);
         take(checkpoint).map_err(|source| CheckpointError::Contents {
             path: owned(),
             source,
         })
     }
 
-    fn to_bytes(&self) -> Result<Vec<u8>, String> {
+    fn to_bytes(&self) -> io::Result<Vec<u8>> {
         let mut metadata = self.metadata.clone();
         metadata.insert(SEAL_KEY.to_owned(), seal::OPEN.to_owned());
-        let json = serde_json::to_string(&metadata).map_err(|error| error.to_string())?;
-        let views = self
-            .tensors
-            .iter()
-            .map(|(name, tensor)| {
-                let view = TensorView::new(tensor.dtype, tensor.shape.clone(), &tensor.bytes);
-                view.map(|view| (name.as_str(), view))
-                    .map_err(|error| error.to_string())
-            })
-            .collect::<Result<Vec<_>, _>>()?;
+        let json = serde_json::to_string(&metadata)?;
         let metadata = HashMap::from([(METADATA_KEY.to_owned(), json)]);
-        let mut bytes =
-            safetensors::serialize(views, Some(metadata)).map_err(|error| error.to_string())?;
+        let views = self.tensors.iter().map(|(name, tensor)| {
+            let view = TensorView::new(tensor.dtype, tensor.shape.clone(), &tensor.bytes)?;
+            Ok((name, view))
+        });
+        let views: Result<Vec<_>, SafeTensorError> = views.collect();
+        let bytes = views.and_then(|views| safetensors::serialize(views, Some(metadata)));
+        let mut bytes = bytes.map_err(io::Error::other)?;
         let header = header(&bytes);
         seal::close_within(&mut bytes, header, SEAL);
         Ok(bytes)

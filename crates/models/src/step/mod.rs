@@ -177,8 +177,9 @@ pub struct GradientWorkspace<T: Float> {
     beta: f64,
 }
 
-/// A way through the first region, which leaves behind what the second takes
-/// the gradient from.
+/// A way through the first region of a step, which leaves behind what the
+/// second contracts the gradient from: by row blocks, by halves of all panels,
+/// or on the tape.
 pub(crate) trait Engine<T: Float>: LayerGradients<T> + fmt::Debug + Send {
     /// Forward pass, losses and activation gradients of a batch, `beta` being
     /// the weight of the penalty; that penalty, if it is one of the batch.

@@ -299,11 +299,11 @@ fn panels_at_once(left: usize) -> usize {
 /// Cuts off the first elements, so many weights and so many biases.
 fn take_first<'a, T, const N: usize>(
     rest: &mut Elements<'a, T, N>,
-    [weights, biases]: [usize; 2],
+    lengths: [usize; 2],
 ) -> Elements<'a, T, N> {
     array::from_fn(|part| {
         rest[part].each_mut().map(|slice| {
-            let (first, others) = mem::take(slice).split_at_mut([weights, biases][part]);
+            let (first, others) = mem::take(slice).split_at_mut(lengths[part]);
             *slice = others;
             first
         })
@@ -312,7 +312,7 @@ fn take_first<'a, T, const N: usize>(
 
 /// One optimiser step of some output panels of a layer along their gradient. One
 /// that is contracted from row blocks is used tile by tile while it is in
-/// registers; any other is stored in `scratch` before.
+/// registers; any other is stored in `dw` and `db` before.
 fn step_panels<T: Float>(
     gradients: &(impl LayerGradients<T> + ?Sized),
     GroupPart { layer, panels }: GroupPart,

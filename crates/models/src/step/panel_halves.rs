@@ -251,6 +251,7 @@ impl<T> Shared<T> {
 /// after the barrier that follows their writing, while the next layer's go to
 /// the other pair. The pair is written again two layers on, after another
 /// barrier, which a thread reaches only when it has read what it needed.
+#[derive(Debug)]
 pub(crate) struct PanelNetworks<'a, T: Float> {
     rows: usize,
     layout: &'a Layout,
@@ -261,12 +262,6 @@ pub(crate) struct PanelNetworks<'a, T: Float> {
     barrier: &'a Barrier<'a>,
     by_output: &'a mut AlignedBuffer<T>,
     scratch: &'a mut LinearScratch<T>,
-}
-
-impl<T: Float> std::fmt::Debug for PanelNetworks<'_, T> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "PanelNetworks(thread {})", self.thread)
-    }
 }
 
 impl<T: Float> PanelNetworks<'_, T> {
