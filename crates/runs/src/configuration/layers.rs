@@ -34,7 +34,7 @@ impl Override {
         })?;
         Ok(Self {
             key: key.trim().into(),
-            value: parse_value(value.trim()),
+            value: parse_value(value),
             origin: format!("--set {}", key.trim()),
         })
     }
@@ -75,10 +75,32 @@ pub(super) fn put(values: &mut Values, key: &str, value: Value, origin: &str) ->
 
 /// TOML where it parses as a value, otherwise the text itself.
 pub(super) fn parse_value(text: &str) -> Value {
+    let text = text.trim();
     // `.01` is a number to everybody but TOML.
     let begins_with_a_point = text.trim_start_matches(['+', '-']).starts_with('.');
     if begins_with_a_point && let Ok(number) = text.parse() {
         return Value::Float(number);
     }
     text.parse().unwrap_or_else(|_| text.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_toml_is_a_text() {
+        for (text, value) in [
+            (" 7 ", Value::Integer(7)),
+            ("-.5", Value::Float(-0.5)),
+            ("true", Value::Boolean(true)),
+            ("[256, 32]", vec![256, 32].into()),
+            ("'3'", "3".into()),
+            ("", "".into()),
+            (" mnist ", "mnist".into()),
+            ("#ff8000", "#ff8000".into()),
+        ] {
+            assert_eq!(parse_value(text), value, "{text}");
+        }
+    }
 }
