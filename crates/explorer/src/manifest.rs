@@ -92,6 +92,16 @@ pub(crate) struct StoredLikelihood {
     pub(crate) name: &'static str,
     pub(crate) sigma: Option<&'static str>,
     pub(crate) log_sigma: Option<Section>,
+    /// Of a likelihood with a σ.
+    pub(crate) density: Option<StoredDensity>,
+}
+
+/// −ln p = factor·(|m − x|/σ)^degree + ln σ + constant.
+#[derive(Debug, Serialize)]
+pub(crate) struct StoredDensity {
+    pub(crate) degree: f64,
+    pub(crate) factor: f64,
+    pub(crate) constant: f64,
 }
 
 #[derive(Debug, Serialize)]

@@ -11,9 +11,9 @@ use crate::contents::{Contents, DataSet, Moments, PlaneKind, Run, Treatment, Wei
 use crate::distances::{quantiles, to_nearest_other};
 use crate::layers::Part;
 use crate::manifest::{
-    FORMAT, Manifest, StoredData, StoredEpoch, StoredLikelihood, StoredModel, StoredMoments,
-    StoredPosterior, StoredPrecision, StoredPrincipal, StoredShape, StoredStandardisation,
-    StoredThumbnails,
+    FORMAT, Manifest, StoredData, StoredDensity, StoredEpoch, StoredLikelihood, StoredModel,
+    StoredMoments, StoredPosterior, StoredPrecision, StoredPrincipal, StoredShape,
+    StoredStandardisation, StoredThumbnails,
 };
 use crate::precision::{Chosen, Precision, Probes};
 use crate::sections::{Section, Sections};
@@ -315,6 +315,11 @@ fn stored_likelihood(run: &Run<'_>, sections: &mut Sections) -> StoredLikelihood
         sigma: likelihood.scale_source().map(GaussianSigma::name),
         log_sigma: log_sigma
             .map(|log_sigma| sections.add(log_sigma.into_iter().map(|value| value as f32))),
+        density: likelihood.family().map(|family| StoredDensity {
+            degree: family.degree(),
+            factor: family.factor(),
+            constant: family.constant(),
+        }),
     }
 }
 

@@ -65,6 +65,7 @@ pub use spec::{
 };
 pub use step::{GradientWorkspace, LossSums, Losses};
 pub use tensor_ops::AlignedBuffer;
+pub use tensor_ops::loss::location_scale::Family;
 pub use training::batch::{BatchPixels, BatchSource, IndexedBatch};
 pub use training::clipping::ClippedGradient;
 pub use training::configuration::{

@@ -45,12 +45,6 @@ function continuousBernoulliLoss(a, x) {
 
 const bernoulliLoss = (a, x) => (Math.max(a, 0) - a * x) + Math.log1p(Math.exp(-Math.abs(a)));
 
-// −ln p without ln σ of the densities with a mean m and a σ, from (m − x)/σ.
-const DENSITIES = {
-  gaussian: (r) => 0.5 * r * r + 0.5 * Math.log(2 * Math.PI),
-  laplace: (r) => Math.SQRT2 * Math.abs(r) + 0.5 * Math.LN2,
-};
-
 // Whether the decoder's outputs are the means.
 const isIdentity = ({ name }) => name.endsWith('-identity');
 
@@ -91,16 +85,16 @@ function reconstructionLoss(model, z, x) {
   return sum;
 }
 
-// Σ of a density's −ln p, ln σ included.
+// Σ of a density's −ln p = factor·(|m − x|/σ)^degree + ln σ + constant.
 function densityLoss({ likelihood, values }, outputs, x) {
   const { log_sigma: given } = likelihood;
+  const { degree, factor, constant } = likelihood.density;
   const isMean = isIdentity(likelihood);
-  const density = DENSITIES[likelihood.name.replace('-identity', '')];
   let sum = 0;
   for (let k = 0; k < values; k++) {
     const logSigma = likelihood.sigma === 'decoder' ? outputs[values + k] : given[given.length === 1 ? 0 : k];
     const difference = (isMean ? outputs[k] : logistic(outputs[k])) - x[k];
-    sum += density(difference * Math.exp(-logSigma)) + logSigma;
+    sum += factor * (Math.abs(difference) * Math.exp(-logSigma)) ** degree + logSigma + constant;
   }
   return sum;
 }

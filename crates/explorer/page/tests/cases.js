@@ -31,7 +31,9 @@ function layersOf(widths, activation, next, scale = 1) {
 function plainModel({ inputs = 12, hidden = [9], latent = 2, activation = 'relu', images = 20, seed = 1, ...overrides }) {
   const next = numbersFrom(seed);
   const kind = overrides.kind || 'vae';
-  const likelihood = { name: 'bernoulli', sigma: null, log_sigma: null, ...overrides.likelihood };
+  const normal = { degree: 2, factor: 0.5, constant: 0.5 * Math.log(2 * Math.PI) };
+  const density = overrides.likelihood?.sigma ? normal : null;
+  const likelihood = { name: 'bernoulli', sigma: null, log_sigma: null, density, ...overrides.likelihood };
   const outputs = inputs * (likelihood.sigma === 'decoder' ? 2 : 1);
   const encoder = layersOf([inputs, ...hidden, latent * (kind === 'vae' ? 2 : 1)], activation, next);
   const head = encoder.pop();

@@ -62,6 +62,8 @@ const CASES = {
   'continuous Bernoulli': [{ name: 'continuous-bernoulli' },
     (a, x) => -Math.log(a / Math.expm1(a)) - a * x, (a) => 1 / (1 - Math.exp(-a)) - 1 / a],
   'fixed σ': [{ name: 'gaussian', sigma: 'fixed', log_sigma: [Math.log(0.1)] }, (a, x) => normalLoss(sigmoid(a), x, 0.1), sigmoid],
+  'a Laplace density': [{ name: 'laplace', sigma: 'fixed', log_sigma: [-1], density: { degree: 1, factor: Math.SQRT2, constant: 0.5 * Math.LN2 } },
+    (a, x) => Math.SQRT2 * Math.abs(sigmoid(a) - x) * Math.E + 0.5 * Math.LN2 - 1, sigmoid],
   'one σ': [{ name: 'gaussian-identity', sigma: 'scalar', log_sigma: [0.4] }, (a, x) => normalLoss(a, x, Math.exp(0.4)), (a) => a],
   'a σ of each value': [{ name: 'gaussian-identity', sigma: 'per-pixel', log_sigma: perPixel },
     (a, x, k) => normalLoss(a, x, Math.exp(perPixel[k])), (a) => a],

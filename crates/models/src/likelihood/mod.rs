@@ -137,6 +137,11 @@ impl Likelihood {
         }
     }
 
+    /// What −ln p is a function of |m − x|/σ in, of a likelihood with a σ.
+    pub fn family(self) -> Option<Family> {
+        self.density().map(|density| density.family)
+    }
+
     /// Where the scale σ of a pixel comes from, if it has one.
     pub fn scale_source(self) -> Option<GaussianSigma> {
         match self.form() {
