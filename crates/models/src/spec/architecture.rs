@@ -62,22 +62,19 @@ impl Architecture {
     /// A width of zero or above [`MAXIMUM_WIDTH`], or an activation that is
     /// not relu or tanh.
     pub fn validate(&self) -> Result<(), SpecError> {
-        let lower = self.lower.iter();
-        let widths = [self.inputs, self.latent]
-            .into_iter()
-            .chain(self.hidden.iter().copied())
-            .chain(lower.flat_map(|lower| {
-                [lower.latent]
-                    .into_iter()
-                    .chain(lower.upper_hidden.iter().copied())
-            }));
-        for width in widths {
-            if width == 0 || width > MAXIMUM_WIDTH {
-                return Err(SpecError::Width {
-                    architecture: self.to_string(),
-                    width,
-                });
-            }
+        let mut widths = vec![self.inputs, self.latent];
+        widths.extend(&self.hidden);
+        if let Some(lower) = &self.lower {
+            widths.push(lower.latent);
+            widths.extend(&lower.upper_hidden);
+        }
+        let range = 1..=MAXIMUM_WIDTH;
+        if let Some(width) = widths.into_iter().find(|width| !range.contains(width)) {
+            let architecture = self.to_string();
+            return Err(SpecError::Width {
+                architecture,
+                width,
+            });
         }
         if self.activation == Activation::Identity {
             return Err(SpecError::Activation(self.activation.name().to_owned()));
@@ -121,35 +118,31 @@ impl FromStr for Architecture {
 
     /// Reads `784-256-2`; the activation is relu and can be set afterwards.
     fn from_str(text: &str) -> Result<Self, SpecError> {
-        let architecture = match text.split_once('/') {
-            None => {
-                let (inputs, hidden, latent) =
-                    widths(text).ok_or_else(|| SpecError::Architecture(text.to_owned()))?;
-                Self {
-                    inputs,
-                    hidden,
-                    lower: None,
-                    latent,
-                    activation: Activation::Relu,
-                }
-            }
-            Some((below, above)) => {
-                let halves = widths(below).zip(widths(above));
-                let ((inputs, hidden, lower), (_, upper_hidden, latent)) = halves
-                    .filter(|((_, _, lower), (from, _, _))| lower == from)
-                    .ok_or_else(|| SpecError::TwoLayers(text.to_owned()))?;
-                Self {
-                    inputs,
-                    hidden,
-                    lower: Some(LowerLayer {
-                        latent: lower,
-                        upper_hidden,
-                    }),
-                    latent,
-                    activation: Activation::Relu,
-                }
-            }
+        let (below, above) = match text.split_once('/') {
+            Some((below, above)) => (below, Some(above)),
+            None => (text, None),
         };
+        let wrong = || match above {
+            Some(_) => SpecError::TwoLayers(text.to_owned()),
+            None => SpecError::Architecture(text.to_owned()),
+        };
+        let (inputs, hidden, latent) = widths(below).ok_or_else(wrong)?;
+        let mut architecture = Self {
+            inputs,
+            hidden,
+            lower: None,
+            latent,
+            activation: Activation::Relu,
+        };
+        if let Some(above) = above {
+            let halves = widths(above).filter(|(from, ..)| *from == latent);
+            let (_, upper_hidden, upper) = halves.ok_or_else(wrong)?;
+            architecture.latent = upper;
+            architecture.lower = Some(LowerLayer {
+                latent,
+                upper_hidden,
+            });
+        }
         architecture.validate()?;
         Ok(architecture)
     }

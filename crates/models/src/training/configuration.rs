@@ -1,5 +1,7 @@
 //! How a model is trained.
 
+use std::ops::RangeInclusive;
+
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -135,57 +137,46 @@ impl TrainingConfig {
     /// # Errors
     /// The first value out of range, with the range.
     pub fn validate(&self) -> Result<(), ConfigurationError> {
-        let out_of_range = |option, found: String, expected| {
-            Err(ConfigurationError::OutOfRange {
-                option,
-                found,
-                expected,
-            })
-        };
-        if self.batch == 0 {
-            return out_of_range("batch", self.batch.to_string(), "at least 1");
-        }
-        if self.threads == 0 || self.threads > MAXIMUM_THREADS {
-            return out_of_range("threads", self.threads.to_string(), "between 1 and 64");
-        }
-        if !(self.learning_rate.is_finite() && self.learning_rate >= 0.0) {
-            return out_of_range(
-                "learning rate",
-                self.learning_rate.to_string(),
-                "finite and not negative",
-            );
-        }
-        for (option, beta) in [
-            ("Adam beta1", self.adam.beta1),
-            ("Adam beta2", self.adam.beta2),
+        let not_negative = &(0.0..=f64::MAX, "finite and not negative");
+        let positive = &(f64::from_bits(1)..=f64::MAX, "finite and above 0");
+        let below_1 = &(0.0..=1_f64.next_down(), "at least 0 and below 1");
+        for (option, value, range) in [
+            ("batch", self.batch as f64, &AT_LEAST_1),
+            ("threads", self.threads as f64, &THREADS),
+            ("learning rate", self.learning_rate, not_negative),
+            ("Adam beta1", self.adam.beta1, below_1),
+            ("Adam beta2", self.adam.beta2, below_1),
+            ("Adam epsilon", self.adam.epsilon, positive),
+            ("warm-up epochs", self.warm_up_epochs, not_negative),
+            ("weight decay", self.weight_decay, not_negative),
+            ("clip norm", self.clip_norm.unwrap_or(1.0), positive),
         ] {
-            if !(0.0..1.0).contains(&beta) {
-                return out_of_range(option, beta.to_string(), "at least 0 and below 1");
-            }
-        }
-        if !(self.adam.epsilon.is_finite() && self.adam.epsilon > 0.0) {
-            return out_of_range(
-                "Adam epsilon",
-                self.adam.epsilon.to_string(),
-                "finite and above 0",
-            );
-        }
-        for (option, value) in [
-            ("warm-up epochs", self.warm_up_epochs),
-            ("weight decay", self.weight_decay),
-        ] {
-            if !(value.is_finite() && value >= 0.0) {
-                return out_of_range(option, value.to_string(), "finite and not negative");
-            }
-        }
-        if let Some(norm) = self
-            .clip_norm
-            .filter(|norm| !(norm.is_finite() && *norm > 0.0))
-        {
-            return out_of_range("clip norm", norm.to_string(), "finite and above 0");
+            require(option, value, range)?;
         }
         self.schedule.validate()
     }
+}
+
+/// Where a number has to lie, and how a message says so.
+pub(crate) type Range = (RangeInclusive<f64>, &'static str);
+
+pub(crate) const AT_LEAST_1: Range = (1.0..=f64::MAX, "at least 1");
+const THREADS: Range = (1.0..=MAXIMUM_THREADS as f64, "between 1 and 64");
+
+/// Refuses a `value` of `option` that does not lie in its range.
+pub(crate) fn require(
+    option: &'static str,
+    value: f64,
+    (range, expected): &Range,
+) -> Result<(), ConfigurationError> {
+    if range.contains(&value) {
+        return Ok(());
+    }
+    Err(ConfigurationError::OutOfRange {
+        option,
+        found: value.to_string(),
+        expected,
+    })
 }
 
 /// A value training cannot run with.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::training::configuration::ConfigurationError;
+use crate::training::configuration::{AT_LEAST_1, ConfigurationError, require};
 
 /// How the step size changes: a factor on the configured one, a function of
 /// how far training is and of nothing else, so that a resumed run goes on with
@@ -102,20 +102,8 @@ impl Schedule {
             Schedule::Step { epochs, factor } => (epochs, factor),
             Schedule::Cosine { epochs, last } => (epochs, last),
         };
-        let out_of_range = |option, found, expected| {
-            Err(ConfigurationError::OutOfRange {
-                option,
-                found,
-                expected,
-            })
-        };
-        if epochs == 0 {
-            return out_of_range("schedule epochs", epochs.to_string(), "at least 1");
-        }
-        if !(0.0..=1.0).contains(&factor) {
-            return out_of_range("schedule factor", factor.to_string(), "between 0 and 1");
-        }
-        Ok(())
+        require("schedule epochs", epochs as f64, &AT_LEAST_1)?;
+        require("schedule factor", factor, &(0.0..=1.0, "between 0 and 1"))
     }
 }
 
