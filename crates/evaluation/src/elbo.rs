@@ -3,7 +3,7 @@
 pub use models::DataTreatment;
 use models::streams::{Purpose, stream};
 use models::{Codes, Images, Model, ModelKind};
-use ndarray::{Array2, ArrayView1, ArrayView2, aview1};
+use ndarray::{Array2, ArrayView1, ArrayView2, CowArray, Ix2, aview1};
 use serde::{Deserialize, Serialize};
 
 use crate::aggregate_posterior::LARGEST_LOG_VARIANCE;
@@ -235,13 +235,16 @@ pub fn sampled_losses<'a>(
 /// depends on (seed, i) and the posterior alone. The codes themselves for
 /// models without σ.
 pub fn sample_codes(codes: &Codes, seed: u64) -> Array2<f32> {
-    draw_codes(codes, seed, EVALUATION_STREAM)
+    draw_codes(codes, seed, EVALUATION_STREAM).into_owned()
 }
 
-fn draw_codes(codes: &Codes, seed: u64, draw: u64) -> Array2<f32> {
+fn draw_codes(codes: &Codes, seed: u64, draw: u64) -> CowArray<'_, f32, Ix2> {
+    if codes.log_variance.is_none() {
+        return codes.mean.view().into();
+    }
     let (n, latent) = codes.mean.dim();
     let noise = normals_of(stream(seed, Purpose::Sampling, draw), n, latent);
-    codes.sample(noise.view())
+    codes.sample(noise.view()).into()
 }
 
 /// Mean over images of KL(N(μ_j, σ_j²) ‖ N(0, 1)) = ½(μ² + σ² − log σ² − 1)

@@ -114,9 +114,9 @@ pub(crate) fn require_array(
     let (n, width) = array.dim();
     let expected = columns.unwrap_or(width);
     let (found, wanted) = (format!("[{n}, {width}]"), format!("[n, {expected}]"));
-    require_shape(width == expected, what, found, wanted)?;
+    require_shape(width == expected, what, &found, wanted)?;
     require_rows(what, n, rows)?;
-    require_rows("the list of dimensions of the codes", width, 1)?;
+    require(width > 0, what, &found, "at least one column")?;
     require_finite(what, array)
 }
 

@@ -9,11 +9,11 @@ use crate::rates::MOST_CODES;
 /// [`rate_decomposition`](crate::rates::rate_decomposition) of `rows` rows on
 /// `threads` threads, one after the other.
 ///
-/// The first is a pass of all rows. The second holds seven numbers for each
+/// The first is a pass of all rows. The second holds six numbers for each
 /// latent variable of a row: μ and log σ², z, and of the mixture that z is
-/// measured against the mean, log σ², half the precision and the offset; and two
-/// doubles, one in the pieces of the threads and one joined, for each variable of
-/// the codes that are measured.
+/// measured against the mean, half the precision and the offset; and two doubles,
+/// one in the pieces of the threads and one joined, for each variable of the codes
+/// that are measured.
 #[must_use]
 pub fn evaluation_bytes(spec: &ModelSpec, rows: usize, threads: usize) -> u64 {
     let pass = pass_bytes(spec, rows, threads);
@@ -22,7 +22,7 @@ pub fn evaluation_bytes(spec: &ModelSpec, rows: usize, threads: usize) -> u64 {
     }
     let latent = spec.architecture.latent as f64;
     let number = size_of::<f32>() as f64 * rows as f64 * latent;
-    let mixture = 7.0 * number;
+    let mixture = 6.0 * number;
     let measured = 2.0 * size_of::<f64>() as f64 * rows.min(MOST_CODES) as f64 * (latent + 1.0);
     // A conversion to integers saturates.
     pass.max((mixture + measured) as u64)

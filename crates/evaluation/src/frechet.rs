@@ -5,7 +5,7 @@ use rayon::prelude::*;
 
 use crate::blocks::blocks;
 use crate::codes::{mean_of_codes, scatter};
-use crate::error::{Result, require_array, require_length, require_rows};
+use crate::error::{Result, require_array, require_length, require_rows, require_shape};
 use crate::symmetric::SymmetricEigen;
 
 /// Mean and covariance of features, in f64.
@@ -81,10 +81,12 @@ pub fn frechet_distance(first: &FeatureMoments, second: &FeatureMoments) -> Resu
 /// As [`FeatureMoments::new`] and [`frechet_distance`]; also no more rows than
 /// features, which leaves a covariance without full rank.
 pub fn frechet_distance_of(first: ArrayView2<'_, f32>, second: ArrayView2<'_, f32>) -> Result<f64> {
-    require_length(
+    let [(_, width), (rows, found)] = [first.dim(), second.dim()];
+    require_shape(
+        found == width,
         "the second array of features",
-        second.ncols(),
-        first.ncols(),
+        format_args!("[{rows}, {found}]"),
+        format_args!("[n, {width}]"),
     )?;
     for features in [&first, &second] {
         require_rows(

@@ -245,7 +245,8 @@ fn build(points: &ArrayView2<'_, f32>, indices: &mut [u32], start: usize) -> Nod
         let values = indices.iter().map(|&index| at(index, axis));
         values.clone().fold(f64::MIN, f64::max) - values.fold(f64::MAX, f64::min)
     };
-    let widths = (0..points.ncols()).map(|axis| (width(axis), axis));
+    // Of equally wide axes the first.
+    let widths = (0..points.ncols()).rev().map(|axis| (width(axis), axis));
     let widest = widths.max_by(|a, b| a.0.total_cmp(&b.0));
     // Equal points are a leaf of any size: nothing separates them.
     let widest = widest.filter(|&(width, _)| width > 0.0 && indices.len() > LEAF);

@@ -48,14 +48,15 @@ pub fn t_interval(values: &[f64], level: f64) -> Result<Interval> {
     let (mean, variance) = mean_and_variance(values);
     let what = "the list of squares of values per seed";
     require_finite(what, &aview1(&[variance]))?;
-    let half = student_quantile(0.5 + 0.5 * level, n - 1.0) * (variance / n).sqrt();
     let is_interval = values.len() > 1;
+    let half = || student_quantile(0.5 + 0.5 * level, n - 1.0) * (variance / n).sqrt();
+    let half = is_interval.then(half);
     Ok(Interval {
         n: values.len(),
         mean,
         standard_deviation: is_interval.then(|| variance.sqrt()),
-        lower: is_interval.then_some(mean - half),
-        upper: is_interval.then_some(mean + half),
+        lower: half.map(|half| mean - half),
+        upper: half.map(|half| mean + half),
     })
 }
 

@@ -19,6 +19,7 @@ fn what_is_told_is_what_is_taken() {
         for (kind, architecture, rows) in [
             (ModelKind::Vae, "100-40-300", 600),
             (ModelKind::Vae, "100-700-2", 600),
+            (ModelKind::Ae, "100-20-900", 600),
             (ModelKind::Ae, "100-20-900", 2000),
         ] {
             let images =
@@ -40,7 +41,7 @@ fn what_is_told_is_what_is_taken() {
             // A worker that wakes late finds nothing left and takes no memory, which
             // is not what is told: of a few evaluations the greatest counts.
             let mut taken = 0.0_f64;
-            for _ in 0..20 {
+            for _ in 0..50 {
                 let ((), peak) = METER.peak_during(|| {
                     pool.install(|| {
                         evaluate(&model, images.view(), &options).unwrap();

@@ -440,7 +440,10 @@ fn wrong_usage_is_one_sentence_and_exit_code_2() {
         (vec!["train", "--batch", "many"], "--batch"),
         (vec!["train", "--hidden", "256,x"], "--hidden"),
         (vec!["train", "--lr", "-1"], "learning_rate"),
-        (vec!["train", "--model", "gan"], "'ae', 'vae' or 'ae-l2'"),
+        (
+            vec!["train", "--model", "gan"],
+            "must be 'ae', 'vae', 'ae-l2'",
+        ),
         (vec!["train", "--samples", "0"], "samples is 0"),
         (vec!["train", "--beta", "-1"], "beta is -1"),
         (vec!["train", "--free-bits", "-1"], "free bits is -1"),

@@ -88,8 +88,9 @@ fn two_stochastic_layers_are_drawn_with_what_is_true_of_them() {
         "run",
         &["--lower-latent", "5", "--upper-hidden", "4"],
     );
+    train(folder, "points", &["--model", "ae"]);
     let mut command = program(folder);
-    command.args(["figures", "run", "--out", "drawn"]);
+    command.args(["figures", "run", "points", "--out", "drawn"]);
     command.args(["--figure", "architecture", "--figure", "units"]);
     command.args(["--figure", "explained", "--figure", "posteriors"]);
     command.args(["--figure", "aggregate-posterior"]);
@@ -109,6 +110,7 @@ fn two_stochastic_layers_are_drawn_with_what_is_true_of_them() {
     );
     let page = read("index.html");
     assert!(page.contains("the posterior of two stochastic layers is no normal distribution"));
+    assert!(page.contains("the codes of an autoencoder are points, not distributions"));
     assert!(page.contains("z is the upper one, given the lower at its mean"));
     for absent in ["explained.png", "posteriors.png", "aggregate-posterior.png"] {
         assert!(!folder.join("drawn").join(absent).exists(), "{absent}");

@@ -207,6 +207,9 @@ impl Configuration {
 
     /// SHA-256 of the settings together with the data they apply to: two runs
     /// with the same digest have the same result.
+    ///
+    /// # Panics
+    /// If a whole number is beyond i64, which no file and no flag can give.
     #[must_use]
     pub fn digest(&self, dataset_fingerprint: &str) -> String {
         digest(&self.identity(), dataset_fingerprint)
@@ -214,6 +217,9 @@ impl Configuration {
 
     /// The settings that decide a result beside the content of the data: not
     /// how and where that content was read, which its fingerprint stands for.
+    ///
+    /// # Panics
+    /// As [`digest`](Self::digest).
     #[must_use]
     pub fn identity(&self) -> Self {
         let mut values = self.values().expect(PLAIN);

@@ -94,7 +94,7 @@ function densityLoss({ likelihood, values }, outputs, x) {
   for (let k = 0; k < values; k++) {
     const logSigma = likelihood.sigma === 'decoder' ? outputs[values + k] : given[given.length === 1 ? 0 : k];
     const difference = (isMean ? outputs[k] : logistic(outputs[k])) - x[k];
-    sum += factor * (Math.abs(difference) * Math.exp(-logSigma)) ** degree + logSigma + constant;
+    sum += factor * (Math.abs(difference) * Math.exp(-logSigma)) ** degree + constant + logSigma;
   }
   return sum;
 }

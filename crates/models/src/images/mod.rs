@@ -47,8 +47,10 @@ pub enum PixelRows<'a> {
 #[derive(Clone, Debug)]
 pub enum RowMajorImages<'a> {
     /// Bytes that stand for b / 255, `[n, inputs]`.
+    #[non_exhaustive]
     Bytes(CowArray<'a, u8, Ix2>),
     /// Values, `[n, inputs]`.
+    #[non_exhaustive]
     Values(CowArray<'a, f32, Ix2>),
 }
 

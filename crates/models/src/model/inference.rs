@@ -333,6 +333,7 @@ impl RowPass<'_> {
         let last = self.roles[self.roles.len() - 1];
         self.networks.output(last)
     }
+
     /// The same, row-major.
     fn run_to(&mut self, shape: Panels, out: &mut [f32]) {
         shape.unpack_row_major(&self.run(shape.rows)[..shape.len()], out);

@@ -402,7 +402,8 @@ mod tests {
         let mut values = vec![0.0; 2 * 37 * latent];
         fill_normal(&mut values, Stream::new(1, 2), 0);
         let mut discrepancy = Discrepancy::new(latent, 37);
-        for images in [37, 2, 9, 16, 24, 37] {
+        let sizes = [37, 2, 9, 16, 24, 37];
+        for &images in &sizes[if cfg!(miri) { 1..3 } else { 0..6 }] {
             let (codes, draws) = values.split_at(values.len() / 2);
             let samples = [codes, draws].map(|sample| &sample[..images * latent]);
             let (value, gradient) = found(&mut discrepancy, samples, 1);

@@ -75,7 +75,8 @@ pub(crate) trait LayerGradients<T: Float>: Sync {
 
     /// Calls `work` with what the gradient of some output panels of a layer is
     /// contracted from, ∂L/∂W = Σ hᵀδ, in ascending order of rows. Where it is
-    /// no such contraction `work` is not called, and the result is false.
+    /// no such contraction `work` is not called, and the result is false; whose
+    /// result that is has a [`layer_gradient`](Self::layer_gradient) of its own.
     fn with_row_blocks(
         &self,
         layer: usize,
@@ -94,10 +95,11 @@ pub(crate) trait LayerGradients<T: Float>: Sync {
         db: &mut [T],
     ) {
         let linear = &self.layout().layers()[layer];
-        self.with_row_blocks(layer, &panels, &mut |blocks| {
+        let is_contracted = self.with_row_blocks(layer, &panels, &mut |blocks| {
             let (inputs, outputs) = (linear.inputs, linear.outputs);
             weight_gradient(inputs, outputs, panels.clone(), blocks, scale, dw, db);
         });
+        assert!(is_contracted, "layer {layer} has no rows to contract");
     }
 }
 

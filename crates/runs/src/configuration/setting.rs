@@ -151,10 +151,11 @@ impl Setting {
             (Kind::Switch, value) => ("true or false", value),
             (_, String(text)) => return Ok(String(self.spelled(text))),
             // Some architectures are dates to TOML.
-            (Kind::Widths(_), value @ Datetime(_)) | (_, value @ (Integer(_) | Float(_))) => {
+            (Kind::Widths(_), value @ (Datetime(_) | Integer(_))) => {
                 return Ok(String(value.to_string()));
             }
             (Kind::Widths(_), value) => ("a list of whole numbers, such as [256, 32, 8]", value),
+            (_, value @ (Integer(_) | Float(_))) => return Ok(String(value.to_string())),
             (_, value) => ("a text", value),
         };
         Err(Error::Configuration(format!(
@@ -238,6 +239,8 @@ pub(super) fn between(from: Bound<f64>, below: f64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use models::ModelKind;
+
     use super::super::Configuration;
     use super::*;
 
@@ -325,7 +328,6 @@ mod tests {
     #[test]
     fn unknown_names_are_told_what_is_meant() {
         for (text, hint) in [
-            ("model.kind=gan", "'ae', 'vae', 'ae-l2' or 'denoising'"),
             ("model.kind=autoencoder", "did you mean 'ae'?"),
             ("model.likelihood=BCE", "did you mean 'bernoulli'?"),
             ("model.activation=tahn", "did you mean 'tanh'?"),
@@ -337,6 +339,10 @@ mod tests {
         ] {
             let message = resolve(text).unwrap_err().to_string();
             assert!(message.ends_with(hint), "{message}");
+        }
+        let message = resolve("model.kind=gan").unwrap_err().to_string();
+        for kind in ModelKind::ALL {
+            assert!(message.contains(&format!("'{kind}'")), "{message}");
         }
     }
 
