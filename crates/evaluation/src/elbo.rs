@@ -186,7 +186,7 @@ pub fn evaluate<'a>(
             .map(|kl| -(reconstruction + kl)),
         at_mean: AtMean {
             reconstruction: at_mean,
-            kl,
+            kl: kl.filter(|_| !of_lower),
         },
         active_units: count_above(&variance_of_mu, ACTIVE_VARIANCE),
         active_units_of_lower: lower.map(|lower| count_above(&lower, ACTIVE_VARIANCE)),

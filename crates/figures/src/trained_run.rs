@@ -2,7 +2,7 @@
 
 use datasets::{Dataset, Shape, Split};
 use models::{Codes, Images, Model, ModelSpec};
-use ndarray::{Array2, ArrayView2};
+use ndarray::{Array2, ArrayView2, Axis};
 use runs::Error;
 use runs::configuration::Configuration;
 use runs::run_data::{images, kept_shape};
@@ -162,6 +162,20 @@ impl TrainedRun {
         let treatment = evaluated_treatment(&self.configuration, None)?;
         let rows = treated(treatment, images(split), self.configuration.data.test_seed)?;
         Ok(self.standardised(rows))
+    }
+
+    /// Some [`seen`](Self::seen) rows of a split: what is drawn of a row depends
+    /// on its place in the split.
+    ///
+    /// # Errors
+    /// A treatment that these rows cannot have.
+    pub fn seen_rows<'s>(&self, split: &Split, rows: &[usize]) -> Result<Treated<'s>, Error> {
+        let treatment = evaluated_treatment(&self.configuration, None)?;
+        let all = treated(treatment, images(split), self.configuration.data.test_seed)?;
+        Ok(self.standardised(match all.images() {
+            Images::Bytes(all) => Treated::Bytes(all.select(Axis(0), rows).into()),
+            Images::Values(all) => Treated::Values(all.select(Axis(0), rows).into()),
+        }))
     }
 
     /// Treated rows standardised, where its data were.

@@ -444,9 +444,12 @@ fn wrong_usage_is_one_sentence_and_exit_code_2() {
             vec!["train", "--model", "gan"],
             "must be 'ae', 'vae', 'ae-l2'",
         ),
-        (vec!["train", "--samples", "0"], "samples is 0"),
-        (vec!["train", "--beta", "-1"], "beta is -1"),
-        (vec!["train", "--free-bits", "-1"], "free bits is -1"),
+        (vec!["train", "--samples", "0"], "training.samples is 0"),
+        (vec!["train", "--beta", "-1"], "training.beta is -1"),
+        (
+            vec!["train", "--free-bits", "-1"],
+            "training.free_bits is -1",
+        ),
         (
             vec!["train", "--model", "ae", "--objective", "iwae"],
             "expected the model vae",

@@ -117,6 +117,49 @@ fn two_stochastic_layers_are_drawn_with_what_is_true_of_them() {
     }
 }
 
+/// What is drawn of an image depends on its place in the data set, and on nothing
+/// that stands beside it in a figure.
+#[test]
+fn a_figure_binarises_an_image_as_every_command_does() {
+    let root = tempfile::tempdir().expect("a temporary folder");
+    let folder = root.path();
+    train(folder, "run", &["--treatment", "binarised-once"]);
+    let mut command = program(folder);
+    document(command.args([
+        "encode",
+        "run",
+        "glyphs",
+        "--split",
+        "test",
+        "-o",
+        "codes.csv",
+    ]));
+    let codes = fs::read_to_string(folder.join("codes.csv")).expect("codes");
+    let losses: Vec<f64> = codes
+        .lines()
+        .skip(1)
+        .map(|line| line.rsplit(',').next().expect("a column"))
+        .map(|loss| loss.parse().expect("a number"))
+        .collect();
+    let mut command = program(folder);
+    command.args(["figures", "run", "--out", "drawn"]);
+    document(command.args(["--figure", "reconstructions"]));
+    let numbers = fs::read_to_string(folder.join("drawn/reconstructions.json")).expect("numbers");
+    let numbers: Value = serde_json::from_str(&numbers).expect("JSON");
+    let (data, model) = (&numbers["data"], &numbers["data"]["models"][0]);
+    let images = data["images"].as_array().expect("a list").iter();
+    let images = images.map(|image| image.as_u64().expect("a number") as usize);
+    let drawn = model["reconstruction_nats"].as_array().expect("a list");
+    assert_eq!(drawn.len(), 10);
+    for (image, drawn) in images.zip(drawn) {
+        let (drawn, encoded) = (drawn.as_f64().expect("nats"), losses[image]);
+        assert!(
+            (drawn - encoded).abs() < 1e-3,
+            "{image}: {drawn} and {encoded}"
+        );
+    }
+}
+
 #[test]
 fn everything_about_a_run_includes_its_explorer() {
     let root = tempfile::tempdir().expect("a temporary folder");

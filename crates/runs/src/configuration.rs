@@ -100,7 +100,7 @@ impl Configuration {
         for item in overrides {
             put(&mut values, &item.key, item.value.clone(), &item.origin)?;
         }
-        widths::settle(&mut values)?;
+        widths::settle(&mut values, overrides)?;
         let lines = values
             .iter()
             .map(|(key, value)| format!("{key} = {value}\n"));
@@ -350,14 +350,14 @@ mod tests {
             ("training.objective=vi", "'iwae'"),
             ("model.likelihood=poisson", "'continuous-bernoulli'"),
             ("model.sigma=0.1", "only a Gaussian"),
-            ("training.samples=0", "samples is 0"),
-            ("training.beta=-1", "beta is -1"),
-            ("training.free_bits=-0.5", "free bits is -0.5"),
+            ("training.samples=0", "training.samples is 0"),
+            ("training.beta=-1", "training.beta is -1"),
+            ("training.free_bits=-0.5", "training.free_bits is -0.5"),
             ("model.posterior_scale=sigma", "'log-sigma'"),
             ("data.treatment=binary", "'binarised-once'"),
             ("model.output_bias=mean", "'train-mean'"),
             ("training.schedule=linear", "'cosine'"),
-            ("training.schedule=step", "schedule epochs is 0"),
+            ("training.schedule=step", "training.schedule_epochs is 0"),
             ("training.weight_decay=-1", "at least 0"),
             ("training.patience=3", "data.validation"),
             ("model=3", "one of its keys"),

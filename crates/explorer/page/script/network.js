@@ -31,13 +31,14 @@ function decodeWithTangents(model, z, directions) {
   };
 }
 
-// μ and log σ² of what the encoder takes; null of a page without the encoder.
+// μ and log σ² of what the encoder takes, where the page has posteriors; null of
+// a page without the encoder.
 function encode(model, x) {
   if (!model.head) return null;
   const { outputs } = forwardPass(encoderLayers(model), x, []);
   const { latent } = model;
   const mean = Float32Array.from(outputs.subarray(0, latent));
-  if (model.head.outputs < 2 * latent) return { mean, logVariance: null };
+  if (!model.logVariance) return { mean, logVariance: null };
   const factor = model.posterior_scale === 'log-sigma' ? 2 : 1;
   const logVariance = Float32Array.from(outputs.subarray(latent, 2 * latent), (scale) => factor * scale);
   return { mean, logVariance };

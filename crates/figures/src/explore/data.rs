@@ -2,11 +2,9 @@
 
 use datasets::{Dataset, Shape, Split};
 use explorer::{DataSet, Thumbnails, balanced};
-use models::Images;
-use ndarray::Axis;
 use runs::Error;
 use runs::run_data::images;
-use runs::run_images::{Treated, evaluated_treatment, treated};
+use runs::run_images::{Treated, evaluated_treatment};
 
 use crate::TrainedRun;
 use crate::tiles::{bytes, tile_shape};
@@ -52,14 +50,7 @@ impl Shown {
         if !is_drawn {
             return run.seen(&self.split);
         }
-        // What is drawn of a row depends on its place among all.
-        let seed = run.configuration.data.test_seed;
-        let all = treated(treatment, images(&dataset.test), seed)?;
-        let chosen = match all.images() {
-            Images::Bytes(rows) => Treated::Bytes(rows.select(Axis(0), &self.index).into()),
-            Images::Values(rows) => Treated::Values(rows.select(Axis(0), &self.index).into()),
-        };
-        Ok(run.standardised(chosen))
+        run.seen_rows(&dataset.test, &self.index)
     }
 
     /// What the page says of them.

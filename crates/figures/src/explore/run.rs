@@ -27,8 +27,15 @@ pub(super) fn gathered<'a>(
     images: Images<'a>,
     dataset: &Dataset,
 ) -> Result<Gathered<'a>, Error> {
-    let codes = run.encode(images);
+    let mut codes = run.encode(images);
     require_finite(run, &codes)?;
+    let of_two = if run.has_lower_layer() {
+        // q(z|x) is a mixture over the lower layer: no ellipse and no bound is its own.
+        codes.log_variance = None;
+        "; z is the upper of two stochastic layers, encoded and decoded along the mean of the lower"
+    } else {
+        ""
+    };
     let principal = match codes.mean.dim() {
         (0..2, _) | (_, 0..2) => None,
         _ => Some(Plane::principal(codes.mean.view())?),
@@ -46,7 +53,7 @@ pub(super) fn gathered<'a>(
         key: run.key.clone(),
         title: run.title(),
         about: format!(
-            "{}, seed {}, likelihood {}",
+            "{}, seed {}, likelihood {}{of_two}",
             how_far(run)?,
             run.configuration.training.seed,
             run.model.spec().likelihood
@@ -154,7 +161,12 @@ fn moments(run: &TrainedRun, dataset: &Dataset) -> Result<Option<Moments>, Error
     let snapshots: Vec<&Snapshot> = kept.into_iter().map(|at| &tracked.snapshots[at]).collect();
     let log_variances: Option<Vec<&Array2<f32>>> = snapshots
         .iter()
-        .map(|snapshot| snapshot.log_variance.as_ref())
+        .map(|snapshot| {
+            snapshot
+                .log_variance
+                .as_ref()
+                .filter(|_| !run.has_lower_layer())
+        })
         .collect();
     Ok(Some(Moments {
         epochs: snapshots.iter().map(|snapshot| snapshot.epoch).collect(),

@@ -73,12 +73,11 @@ impl Picture for Reconstructions {
         file: &str,
     ) -> Result<Vec<Block>, Error> {
         let choice = self.choice(drawing)?;
-        let chosen = drawing.dataset.test.select(&choice.images);
         let mut rows: Vec<(String, Array2<f32>)> = Vec::new();
         let mut data = Vec::new();
         let mut decoded = Vec::new();
         for run in runs {
-            let seen = run.seen(&chosen)?;
+            let seen = run.seen_rows(&drawing.dataset.test, &choice.images)?;
             let losses = run.model.losses_at_mean(seen.images());
             let inputs = run.brightness(values(seen.images()));
             // Runs of one treatment share their inputs.
@@ -126,8 +125,17 @@ impl Picture for Reconstructions {
                 viz::number::decimal(scale, 1)
             ),
         };
+        let of_two = runs.iter().filter(|run| run.has_lower_layer()).count();
+        let decoded = match runs.len() - of_two {
+            0 => "the mean image of the mean of the lower stochastic layer",
+            one if one == runs.len() => "the mean image of the code z = μ",
+            _ => {
+                "the mean image of the code z = μ, or of two stochastic layers of the mean of the \
+                 lower"
+            }
+        };
         let caption = format!(
-            "Above: {}; below, for each model, the mean image of the code z = μ.{differences} {}.",
+            "Above: {}; below, for each model, {decoded}.{differences} {}.",
             choice.words,
             crate::wording::capitalised(&seeds_and_epochs(runs)),
         );

@@ -126,12 +126,17 @@ fn table(report: &Report) -> String {
     write_rates(&mut text, report);
     let _ = writeln!(
         text,
-        "\nactive units: {} of {} (variance of the mean over images above 0.01){}\n",
+        "\nactive units: {} of {} (variance of the mean over images above 0.01){}{}\n",
         evaluation.active_units,
         evaluation.variance_of_mu.len(),
         evaluation
             .active_units_by_kl
-            .map_or_else(String::new, |units| format!(", {units} by KL above 0.01"))
+            .map_or_else(String::new, |units| format!(", {units} by KL above 0.01")),
+        evaluation
+            .active_units_of_lower
+            .map_or_else(String::new, |units| format!(
+                ", and {units} of the lower layer"
+            ))
     );
     write_dimensions(&mut text, report);
     text

@@ -22,7 +22,7 @@ use crate::network::pass::Networks;
 use crate::spec::ModelSpec;
 use crate::step::block::Block;
 use crate::step::program::{Latent, Recorder};
-use crate::training::configuration::{ConfigurationError, Gradients};
+use crate::training::configuration::{AT_LEAST_1, ConfigurationError, Gradients, Limits};
 
 /// The most samples of z per image: beyond it a typing error is far likelier
 /// than an objective.
@@ -324,6 +324,18 @@ impl Objective {
         match self.bound {
             Bound::Wae => spec.architecture.latent,
             Bound::Elbo | Bound::Iwae => spec.noise_width(),
+        }
+    }
+
+    /// How many images a batch may have.
+    pub(crate) fn sizes_of_batches(&self) -> &'static Limits {
+        const OF_CODES: Limits = (
+            2.0..=f64::MAX,
+            "at least 2 for the objective wae, which compares the codes of a batch",
+        );
+        match self.bound {
+            Bound::Elbo | Bound::Iwae => &AT_LEAST_1,
+            Bound::Wae => &OF_CODES,
         }
     }
 

@@ -141,7 +141,11 @@ impl TrainingConfig {
         let positive = &(f64::from_bits(1)..=f64::MAX, "finite and above 0");
         let below_1 = &(0.0..=1_f64.next_down(), "at least 0 and below 1");
         for (option, value, range) in [
-            ("batch", self.batch as f64, &AT_LEAST_1),
+            (
+                "batch",
+                self.batch as f64,
+                self.objective.sizes_of_batches(),
+            ),
             ("threads", self.threads as f64, &THREADS),
             ("learning rate", self.learning_rate, not_negative),
             ("Adam beta1", self.adam.beta1, below_1),
@@ -158,16 +162,16 @@ impl TrainingConfig {
 }
 
 /// Where a number has to lie, and how a message says so.
-pub(crate) type Range = (RangeInclusive<f64>, &'static str);
+pub(crate) type Limits = (RangeInclusive<f64>, &'static str);
 
-pub(crate) const AT_LEAST_1: Range = (1.0..=f64::MAX, "at least 1");
-const THREADS: Range = (1.0..=MAXIMUM_THREADS as f64, "between 1 and 64");
+pub(crate) const AT_LEAST_1: Limits = (1.0..=f64::MAX, "at least 1");
+const THREADS: Limits = (1.0..=MAXIMUM_THREADS as f64, "between 1 and 64");
 
 /// Refuses a `value` of `option` that does not lie in its range.
 pub(crate) fn require(
     option: &'static str,
     value: f64,
-    (range, expected): &Range,
+    (range, expected): &Limits,
 ) -> Result<(), ConfigurationError> {
     if range.contains(&value) {
         return Ok(());
@@ -225,6 +229,7 @@ pub enum ConfigurationError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::objective::Bound;
 
     #[test]
     fn values_out_of_range_are_named() {
@@ -235,6 +240,8 @@ mod tests {
         };
         assert_eq!(TrainingConfig::standard(0).validate(), Ok(()));
         assert_eq!(refused(|c| c.batch = 0), "batch is 0; expected at least 1");
+        let of_one_code = refused(|c| (c.objective.bound, c.batch) = (Bound::Wae, 1));
+        assert!(of_one_code.starts_with("batch is 1; expected at least 2 for"));
         assert_eq!(
             refused(|c| c.threads = 65),
             "threads is 65; expected between 1 and 64"

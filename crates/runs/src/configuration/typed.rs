@@ -1,11 +1,13 @@
 //! What the settings mean: the types that training and evaluation take.
 
 use models::{
-    AdamConstants, Architecture, DataTreatment, Initialisation, Likelihood, LowerLayer, ModelSpec,
-    Objective, Schedule, TrainingConfig,
+    AdamConstants, Architecture, ConfigurationError, DataTreatment, Initialisation, Likelihood,
+    LowerLayer, ModelSpec, Objective, Schedule, TrainingConfig,
 };
 
-use super::{Configuration, DataConfiguration, ModelConfiguration, TrainingConfiguration};
+use super::{
+    Configuration, DataConfiguration, ModelConfiguration, SETTINGS, Setting, TrainingConfiguration,
+};
 use crate::error::Error;
 
 impl Configuration {
@@ -173,6 +175,20 @@ impl Configuration {
     }
 }
 
-fn in_training(error: impl std::fmt::Display) -> Error {
+/// What training refuses, with the key of the setting where it is one.
+fn in_training(error: ConfigurationError) -> Error {
+    if let ConfigurationError::OutOfRange {
+        option,
+        found,
+        expected,
+    } = &error
+    {
+        let name = option.trim_start_matches("Adam ").replace([' ', '-'], "_");
+        let is_named = |setting: &&Setting| setting.key.rsplit('.').next() == Some(&name);
+        if let Some(setting) = SETTINGS.iter().find(is_named) {
+            let key = setting.key;
+            return Error::Configuration(format!("{key} is {found}; expected {expected}"));
+        }
+    }
     Error::Configuration(format!("[training]: {error}"))
 }

@@ -4,7 +4,7 @@
 use datasets::{Shape, Source};
 
 use super::layers::Values;
-use super::{ModelConfiguration, Setting};
+use super::{ModelConfiguration, Override, Setting};
 use crate::error::Error;
 
 const HIDDEN: Setting = ModelConfiguration::hidden;
@@ -20,11 +20,11 @@ type Ends = (Option<i64>, Option<i64>);
 type Layers = Vec<(Setting, toml::Value)>;
 
 /// Replaces texts that widths were set to by the widths they mean, when all
-/// layers are in place.
+/// layers are in place; `overrides` are the last of them.
 ///
 /// # Errors
 /// One sentence with what to type instead.
-pub(super) fn settle(values: &mut Values) -> Result<(), Error> {
+pub(super) fn settle(values: &mut Values, overrides: &[Override]) -> Result<(), Error> {
     let number = |setting: Setting| values.get(setting.key)?.as_integer();
     let (inputs, latent) = (inputs(values), number(LATENT));
     let lower = number(LOWER_LATENT).filter(|&lower| lower > 0);
@@ -32,15 +32,24 @@ pub(super) fn settle(values: &mut Values) -> Result<(), Error> {
         (HIDDEN, (inputs, lower.or(latent))),
         (UPPER_HIDDEN, (lower, latent)),
     ] {
-        let Some(toml::Value::String(text)) = values.get(setting.key) else {
+        let Some(toml::Value::String(text)) = values.get(setting.key).cloned() else {
             continue;
         };
+        let text = text.as_str();
         let layers = match text.split_once('/').filter(|_| setting.key == HIDDEN.key) {
             Some((lower, upper)) => two_layers(lower, upper, (inputs, latent))?,
             None => vec![(setting, hidden(setting, text, ends)?.into())],
         };
-        for (setting, value) in layers {
-            values.insert(setting.key.into(), value);
+        for (set, value) in layers {
+            let other = overrides.iter().find(|item| item.key == set.key);
+            if let Some(other) = other.filter(|item| set.key != setting.key && item.value != value)
+            {
+                return Err(Error::Configuration(format!(
+                    "{} sets {} to {}, but {} is the whole architecture '{text}', which sets it to {value}; give one of the two",
+                    other.origin, set.key, other.value, setting.key
+                )));
+            }
+            values.insert(set.key.into(), value);
         }
     }
     Ok(())
@@ -305,6 +314,11 @@ mod tests {
                 "as in --hidden 784-200-100/100-64-50",
             ),
             (&["model.hidden=30-20-8/8-4-2"], "the inputs are 784"),
+            (
+                &["model.hidden=784-20-8/8-4-2", "model.lower_latent=9"],
+                "sets model.lower_latent to 9, but model.hidden is the whole architecture '784-20-8/8-4-2', which sets it to 8",
+            ),
+            (&["model.hidden=[16, 'a']"], "a list of whole numbers"),
             (
                 &["model.lower_latent=8", "model.upper_hidden=0"],
                 "--upper-hidden none",

@@ -85,8 +85,8 @@ fn discrepancy(drawing: &Drawing<'_>, run: &TrainedRun) -> Result<f64, Error> {
     let version = format!("2, {ROWS} codes, null {NULL:?}");
     let ratio: Option<f64> = drawing.measure(run, "dimensions-discrepancy", &version, || {
         let test = &drawing.dataset.test;
-        let some = test.select(&in_random_order(test.len(), ROWS));
-        let codes = run.codes(&some)?;
+        let some = run.seen_rows(test, &in_random_order(test.len(), ROWS))?;
+        let codes = run.encode(some.images());
         let sampled = match &codes.log_variance {
             None => codes.mean,
             Some(log_variance) => {
@@ -102,7 +102,7 @@ fn discrepancy(drawing: &Drawing<'_>, run: &TrainedRun) -> Result<f64, Error> {
             }
         };
         let (rows, draws) = NULL;
-        Ok(mmd_to_prior(sampled.view(), rows.min(some.len()), draws, 0)?.ratio)
+        Ok(mmd_to_prior(sampled.view(), rows.min(sampled.nrows()), draws, 0)?.ratio)
     })?;
     Ok(ratio.unwrap_or(f64::NAN))
 }
