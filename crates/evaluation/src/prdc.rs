@@ -69,15 +69,21 @@ pub fn prdc(real: ArrayView2<'_, f32>, samples: ArrayView2<'_, f32>, k: usize) -
     // Any order of the samples sets the same flags.
     let flags = || -> Vec<AtomicBool> { real_radii.iter().map(|_| false.into()).collect() };
     let (recalled, covered) = (flags(), flags());
+    // A line of flags that nobody writes stays in the caches of all threads.
+    let raise = |flag: &AtomicBool| {
+        if !flag.load(Relaxed) {
+            flag.store(true, Relaxed);
+        }
+    };
     let balls: Vec<usize> = samples.map_distances(&real, |row, distances| {
         let mut balls = 0;
         for (j, &distance) in distances.iter().enumerate() {
             if distance < real_radii[j] {
                 balls += 1;
-                covered[j].store(true, Relaxed);
+                raise(&covered[j]);
             }
             if distance < sample_radii[row] {
-                recalled[j].store(true, Relaxed);
+                raise(&recalled[j]);
             }
         }
         balls

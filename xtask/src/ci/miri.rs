@@ -1,5 +1,9 @@
 //! Miri over the portable kernels, the threads that share memory, and models with
 //! a few steps of each kind.
+//!
+//! Threads are not also run under loom: who waits and who wakes agree through
+//! sequentially consistent accesses, which loom takes for acquire and release, so
+//! that it would report wakes as lost that are not.
 
 use std::process::{Command, Stdio};
 
@@ -10,9 +14,11 @@ use super::Settings;
 
 /// What Miri takes for faults in rayon and crossbeam, which we do not answer
 /// for: the rules of stacked borrows, addresses kept as numbers, and threads
-/// that live as long as the process.
+/// that live as long as the process. Functions of `std` round as on a machine,
+/// not otherwise in every call, or no two runs would have the same bits.
 const FLAGS: &str = "-Zmiri-disable-isolation -Zmiri-tree-borrows \
-                     -Zmiri-permissive-provenance -Zmiri-ignore-leaks";
+                     -Zmiri-permissive-provenance -Zmiri-ignore-leaks \
+                     -Zmiri-deterministic-floats";
 
 pub(super) fn miri(settings: &Settings) -> anyhow::Result<Report> {
     let installed = Command::new("cargo")
