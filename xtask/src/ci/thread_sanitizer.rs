@@ -18,7 +18,7 @@ const FLAGS: &str = "-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer";
 
 /// Tests that train the same on one and on several threads: of whole epochs, and
 /// of a few steps of every kind of model.
-const TESTS: [&str; 12] = [
+const TESTS: [&str; 10] = [
     "test",
     "--locked",
     "-p",
@@ -26,8 +26,6 @@ const TESTS: [&str; 12] = [
     "--lib",
     "--test",
     "training",
-    "--test",
-    "two_layers",
     "--",
     "threads",
     "--test-threads=1",
