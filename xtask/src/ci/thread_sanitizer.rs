@@ -18,7 +18,7 @@ const FLAGS: &str = "-Zsanitizer=thread";
 
 /// Tests that train the same on one and on several threads: of whole epochs, and
 /// of a few steps of every kind of model.
-const TESTS: [&str; 10] = [
+const TESTS: [&str; 12] = [
     "test",
     "--locked",
     "-p",
@@ -26,6 +26,8 @@ const TESTS: [&str; 10] = [
     "--lib",
     "--test",
     "training",
+    "--test",
+    "two_layers",
     "--",
     "threads",
     "--test-threads=1",
