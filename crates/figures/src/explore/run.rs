@@ -27,11 +27,9 @@ pub(super) fn gathered<'a>(
     images: Images<'a>,
     dataset: &Dataset,
 ) -> Result<Gathered<'a>, Error> {
-    let mut codes = run.encode(images);
+    let codes = run.encode(images);
     require_finite(run, &codes)?;
     let of_two = if run.has_lower_layer() {
-        // q(z|x) is a mixture over the lower layer: no ellipse and no bound is its own.
-        codes.log_variance = None;
         "; z is the upper of two stochastic layers, encoded and decoded along the mean of the lower"
     } else {
         ""
@@ -81,9 +79,18 @@ pub(super) fn gathered<'a>(
                 test: losses(&epoch.test),
             })
             .collect(),
-        codes,
+        codes: Codes {
+            log_variance: of_posteriors(run, codes.log_variance),
+            mean: codes.mean,
+        },
     };
     Ok((gathered, plane))
+}
+
+/// Log variances where they are those of posteriors: of two stochastic layers
+/// q(z|x) is a mixture over the lower one, whose ellipses and bound are others.
+fn of_posteriors<T>(run: &TrainedRun, log_variances: Option<T>) -> Option<T> {
+    log_variances.filter(|_| !run.has_lower_layer())
 }
 
 fn require_finite(run: &TrainedRun, codes: &Codes) -> Result<(), Error> {
@@ -161,12 +168,7 @@ fn moments(run: &TrainedRun, dataset: &Dataset) -> Result<Option<Moments>, Error
     let snapshots: Vec<&Snapshot> = kept.into_iter().map(|at| &tracked.snapshots[at]).collect();
     let log_variances: Option<Vec<&Array2<f32>>> = snapshots
         .iter()
-        .map(|snapshot| {
-            snapshot
-                .log_variance
-                .as_ref()
-                .filter(|_| !run.has_lower_layer())
-        })
+        .map(|snapshot| of_posteriors(run, snapshot.log_variance.as_ref()))
         .collect();
     Ok(Some(Moments {
         epochs: snapshots.iter().map(|snapshot| snapshot.epoch).collect(),

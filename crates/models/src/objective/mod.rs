@@ -22,11 +22,15 @@ use crate::network::pass::Networks;
 use crate::spec::ModelSpec;
 use crate::step::block::Block;
 use crate::step::program::{Latent, Recorder};
-use crate::training::configuration::{AT_LEAST_1, ConfigurationError, Gradients, Limits};
+use crate::training::configuration::{
+    AT_LEAST_1, BELOW_1, ConfigurationError, Gradients, Limits, NOT_NEGATIVE, require,
+};
 
 /// The most samples of z per image: beyond it a typing error is far likelier
 /// than an objective.
 pub const MAXIMUM_SAMPLES: usize = 1 << 16;
+
+const SAMPLES: Limits = (1.0..=MAXIMUM_SAMPLES as f64, "between 1 and 65536");
 
 /// Which lower bound of log p(x) is raised, or what takes its place.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -122,25 +126,10 @@ impl Objective {
     /// sampled or penalised already; β or free bits of two stochastic layers.
     pub fn validate(&self, spec: &ModelSpec) -> Result<(), ConfigurationError> {
         let kind = spec.kind;
-        let refuse = |option, found: String, expected| {
-            Err(ConfigurationError::OutOfRange {
-                option,
-                found,
-                expected,
-            })
-        };
-        if self.samples == 0 || self.samples > MAXIMUM_SAMPLES {
-            return refuse("samples", self.samples.to_string(), "between 1 and 65536");
-        }
-        for (option, value) in [("beta", self.beta), ("free bits", self.free_bits)] {
-            if !(value.is_finite() && value >= 0.0) {
-                return refuse(option, value.to_string(), "finite and not negative");
-            }
-        }
-        if !(0.0..1.0).contains(&self.corruption) {
-            let expected = "at least 0 and below 1";
-            return refuse("corruption", self.corruption.to_string(), expected);
-        }
+        require("samples", self.samples as f64, &SAMPLES)?;
+        require("beta", self.beta, &NOT_NEGATIVE)?;
+        require("free bits", self.free_bits, &NOT_NEGATIVE)?;
+        require("corruption", self.corruption, &BELOW_1)?;
         let unsuitable =
             |what: String, reason| Err(ConfigurationError::Objective { what, kind, reason });
         let weighs_kl = self.beta != 1.0 || self.beta_warm_up_epochs > 0;

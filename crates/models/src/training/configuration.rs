@@ -137,9 +137,6 @@ impl TrainingConfig {
     /// # Errors
     /// The first value out of range, with the range.
     pub fn validate(&self) -> Result<(), ConfigurationError> {
-        let not_negative = &(0.0..=f64::MAX, "finite and not negative");
-        let positive = &(f64::from_bits(1)..=f64::MAX, "finite and above 0");
-        let below_1 = &(0.0..=1_f64.next_down(), "at least 0 and below 1");
         for (option, value, range) in [
             (
                 "batch",
@@ -147,13 +144,13 @@ impl TrainingConfig {
                 self.objective.sizes_of_batches(),
             ),
             ("threads", self.threads as f64, &THREADS),
-            ("learning rate", self.learning_rate, not_negative),
-            ("Adam beta1", self.adam.beta1, below_1),
-            ("Adam beta2", self.adam.beta2, below_1),
-            ("Adam epsilon", self.adam.epsilon, positive),
-            ("warm-up epochs", self.warm_up_epochs, not_negative),
-            ("weight decay", self.weight_decay, not_negative),
-            ("clip norm", self.clip_norm.unwrap_or(1.0), positive),
+            ("learning rate", self.learning_rate, &NOT_NEGATIVE),
+            ("Adam beta1", self.adam.beta1, &BELOW_1),
+            ("Adam beta2", self.adam.beta2, &BELOW_1),
+            ("Adam epsilon", self.adam.epsilon, &POSITIVE),
+            ("warm-up epochs", self.warm_up_epochs, &NOT_NEGATIVE),
+            ("weight decay", self.weight_decay, &NOT_NEGATIVE),
+            ("clip norm", self.clip_norm.unwrap_or(1.0), &POSITIVE),
         ] {
             require(option, value, range)?;
         }
@@ -165,6 +162,9 @@ impl TrainingConfig {
 pub(crate) type Limits = (RangeInclusive<f64>, &'static str);
 
 pub(crate) const AT_LEAST_1: Limits = (1.0..=f64::MAX, "at least 1");
+pub(crate) const NOT_NEGATIVE: Limits = (0.0..=f64::MAX, "finite and not negative");
+pub(crate) const BELOW_1: Limits = (0.0..=1_f64.next_down(), "at least 0 and below 1");
+const POSITIVE: Limits = (f64::from_bits(1)..=f64::MAX, "finite and above 0");
 const THREADS: Limits = (1.0..=MAXIMUM_THREADS as f64, "between 1 and 64");
 
 /// Refuses a `value` of `option` that does not lie in its range.
