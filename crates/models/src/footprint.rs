@@ -7,16 +7,16 @@
 //! bytes. The formulas are those of the buffers where they are allocated;
 //! `tests/footprint.rs` sets them against an allocator that counts.
 
-use tensor_ops::panels::LANES;
+use tensor_ops::panels::{LANES, Panels, Support};
 
 use crate::likelihood;
 use crate::model::inference::{BLOCK_ROWS, decoders, encoders};
 use crate::network::layout::{Layout, Network, Role};
+use crate::network::ownership::{MAXIMUM_OWNERS, maximum_branches};
 use crate::objective::Objective;
 use crate::spec::ModelSpec;
 use crate::step::panel_groups::PANELS_AT_ONCE;
-use crate::step::row_blocks::images_of_block;
-use crate::step::{panel_ownership, takes_halves};
+use crate::step::panel_owners::images_of_block;
 use crate::training::configuration::{Gradients, MAXIMUM_THREADS, TrainingConfig};
 
 /// Bytes of a value of the network.
@@ -48,15 +48,15 @@ impl TrainingFootprint {
     ///
     /// * of every layer its output and the gradient by it, which of the last
     ///   share a place;
-    /// * the pixels, and the places of those that are not zero, at most half a
-    ///   value each;
-    /// * ε; the codes, σ and the gradient by the codes; five numbers a code;
-    /// * the widest transposed gradient, of one layer at a time;
+    /// * the pixels, and the places of those that are not zero, about half a
+    ///   value each; ε;
+    /// * for each thread the codes, σ and the gradient by the codes; five numbers a
+    ///   code.
     ///
-    /// and there is a block for every thread or, of two stochastic layers, for
-    /// every few images. On two threads that own half the panels each
-    /// (`panel_halves.rs`) there is one block of all rows for each, but layers
-    /// once, and the partial sums of two of them. The tape has a value and a
+    /// A block has a few hundred rows at most, unless there were too many of them.
+    /// Besides, each thread has the widest transposed gradient of one layer at a
+    /// time, and several that share the panels have the partial sums of two
+    /// layers. The tape has a value and a
     /// gradient for every number that it records instead. A penalty of the batch
     /// says itself what it takes.
     #[must_use]
@@ -71,13 +71,7 @@ impl TrainingFootprint {
         };
         let of_batch = match config.gradients {
             Gradients::Tape => batch.on_the_tape(capacity, threads),
-            Gradients::Hand if takes_halves(spec, objective, &layout, threads) => {
-                batch.in_halves(capacity)
-            }
-            Gradients::Hand => {
-                let rows = images_of_block(spec, objective, capacity, threads);
-                capacity.div_ceil(rows) as f64 * batch.block(rows)
-            }
+            Gradients::Hand => batch.by_owners(capacity, threads),
         };
         let of_penalty = objective.batch_penalty_values(spec, config.gradients, capacity);
         let of_batch = of_batch + of_penalty + group_values(&layout, threads);
@@ -165,7 +159,17 @@ impl Batch<'_> {
         self.codes(rows) * layers.fold(of_last, |sum, layer| sum + padded(layer.outputs))
     }
 
-    /// What every block has of its own: pixels, ε, codes and their gradients.
+    /// What the threads share of the images of a block: pixels, where they are not
+    /// zero, and ε.
+    fn input(&self, rows: usize) -> f64 {
+        let pixels = Panels::new(rows, self.layout.inputs());
+        let is_corrupted = self.objective.corruption > 0.0;
+        let copies = if is_corrupted { 2.0 } else { 1.0 };
+        let noise = self.codes(rows) * self.objective.noise_width(self.spec) as f64;
+        copies * rows as f64 * padded(pixels.cols) + Support::bytes::<f32>(pixels) / VALUE + noise
+    }
+
+    /// What every thread has of a block for itself: codes and their gradients.
     fn of_codes(&self, rows: usize) -> f64 {
         let architecture = &self.spec.architecture;
         let (images, codes) = (rows as f64, self.codes(rows));
@@ -177,29 +181,45 @@ impl Batch<'_> {
                 images * lower + codes * (4.0 * lower + 3.0 * latent)
             }
         };
-        let noise = codes * self.objective.noise_width(self.spec) as f64;
-        let is_corrupted = self.objective.corruption > 0.0;
-        let copies = if is_corrupted { 2.5 } else { 1.5 };
-        copies * images * padded(self.layout.inputs()) + of_latent + noise + 5.0 * codes
+        of_latent + 5.0 * codes
     }
 
     fn scratch(&self, rows: usize) -> f64 {
         widest_output(self.layout) * padded_rows(self.codes(rows))
     }
 
-    /// One block of rows, taken through all layers by one thread.
-    fn block(&self, rows: usize) -> f64 {
+    /// All blocks of a batch, and what the threads that own the panels exchange
+    /// and have for themselves.
+    fn by_owners(&self, capacity: usize, threads: usize) -> f64 {
+        let threads = threads.min(MAXIMUM_OWNERS);
+        let rows = images_of_block(self.spec, self.objective, capacity);
+        let blocks = capacity.div_ceil(rows) as f64;
         let activations = 2.0 * self.outputs(rows) - self.last_outputs(rows);
-        activations + self.of_codes(rows) + self.scratch(rows)
+        let codes = padded_rows(self.codes(rows));
+        let partials = (2.0 * widest_input(self.layout) + LANES as f64) * codes;
+        let branches = maximum_branches(threads) as f64;
+        let of_thread = if threads > 1 {
+            self.head_rows(rows)
+        } else {
+            0.0
+        };
+        blocks * (activations + self.input(rows) + threads as f64 * self.of_codes(rows))
+            + branches * partials
+            + threads as f64 * (self.scratch(rows) + of_thread)
     }
 
-    /// Every weight matrix cut in two.
-    fn in_halves(&self, rows: usize) -> f64 {
-        let threads = panel_ownership::THREADS as f64;
-        let activations = 2.0 * self.outputs(rows) - self.last_outputs(rows);
-        let partials = 2.0 * threads * widest_input(self.layout) * padded_rows(rows as f64);
-        let own = self.of_codes(rows) + rows as f64 * self.head() + self.scratch(rows);
-        activations + partials + threads * own
+    /// The largest output of a network that is differentiated as a whole.
+    fn head_rows(&self, rows: usize) -> f64 {
+        let networks = self.layout.networks().iter();
+        let heads = networks.filter_map(|network| {
+            let last = padded(self.layout.layers()[network.layers.end - 1].outputs);
+            match network.role {
+                Role::Encoder => Some(rows as f64 * last),
+                Role::UpperEncoder | Role::Prior => Some(self.codes(rows) * last),
+                Role::Decoder | Role::Scale => None,
+            }
+        });
+        heads.fold(0.0, f64::max)
     }
 
     fn head(&self) -> f64 {

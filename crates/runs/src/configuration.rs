@@ -251,7 +251,7 @@ impl Configuration {
 
 /// Changes when a change of the code changes what a configuration results in,
 /// so that older finished runs are not taken for current ones.
-pub(crate) const RESULT_FORMAT: &str = "latent-atlas results 2";
+pub(crate) const RESULT_FORMAT: &str = "latent-atlas results 3";
 
 /// Why it can be written.
 const PLAIN: &str = "a configuration is plain data";

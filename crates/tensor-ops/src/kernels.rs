@@ -16,7 +16,7 @@ use crate::loss::kernel::Bce;
 use crate::loss::location_scale::{PerColumn, PerElement};
 use crate::loss::rows::{self, RowLosses};
 use crate::panels::rows::PackRows;
-use crate::panels::support::Scan;
+use crate::panels::support::{List, Mark};
 use crate::random::deviates::{Normal, Uniform};
 use crate::simd::{Lines, dispatch};
 use crate::vector::elementary::Elementary;
@@ -50,7 +50,7 @@ kernels! {
     forward: Forward<'_, Self>;
     /// See [`crate::linear::input_gradient`].
     input_gradient: InputGradient<'_, Self>;
-    /// See [`crate::linear::input_gradient_half`].
+    /// See [`crate::linear::input_gradient_branch`].
     contraction: Contraction<'_, Self>;
     /// See [`crate::linear::complete_input_gradient`].
     completion: Completion<'_, Self>;
@@ -72,8 +72,10 @@ kernels! {
     uniform: Uniform<'_, Self>;
     /// See [`crate::random::fill_normal`].
     normal: Normal<'_, Self>;
-    /// See [`crate::panels::Support::scan`].
-    scan: Scan<'_, Self>;
+    /// See [`crate::panels::Support::mark`].
+    mark: Mark<'_, Self>;
+    /// See [`crate::panels::Support::list`].
+    list: List<'_>;
     /// See [`crate::loss`].
     bce: Bce<'_, Self>;
     /// See [`crate::loss::bernoulli`].

@@ -9,7 +9,8 @@
 //!   layer products of [`linear`] never repack anything.
 //! * **One chain per element.** Every element of every product is a single
 //!   chain of (fused) multiply-adds in ascending contraction index, starting
-//!   from +0; bias and activation come last. The bits of a result therefore
+//!   from +0, or a fixed tree of eight ([`eighths`]); bias and activation come
+//!   last. The bits of a result therefore
 //!   do not depend on tiles, row blocks or threads, only on the
 //!   instruction-set path ([`isa`]).
 //! * **One source.** A kernel is written once, generically, and instantiated
@@ -23,6 +24,7 @@ pub mod activation;
 pub mod adam;
 mod aligned;
 pub mod binarise;
+pub mod eighths;
 mod float;
 pub mod gemm;
 pub mod isa;

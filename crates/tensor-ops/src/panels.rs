@@ -5,6 +5,8 @@
 //! other. The lanes of the last panel beyond `cols` are *padding* and are
 //! always zero. One row of a panel, a *line*, is 64 bytes of f32.
 
+use std::ops::Range;
+
 use crate::Float;
 use crate::isa::Available;
 use crate::kernels::Kernels;
@@ -173,11 +175,12 @@ impl Panels {
     /// If a slice has another length than the shape needs.
     pub fn pack_bytes(self, bytes: &[u8], panels: &mut [f32]) {
         self.check("pack_bytes", bytes.len(), panels.len());
-        let (images, indices) = (bytes, None);
+        let (images, indices, of) = (bytes, None, 0..self.panel_count());
         f32::pack_bytes(
             Available::current(),
             PackRows {
                 shape: self,
+                of,
                 images,
                 indices,
                 panels,
@@ -185,20 +188,33 @@ impl Panels {
         );
     }
 
-    /// Packs the rows `indices` of the row-major byte matrix `images`
-    /// (`cols` wide) as b / 255 rounded to nearest: a shuffled batch without
-    /// a copy of its bytes.
+    /// Packs the panels `of` of the rows `indices` of the row-major byte matrix
+    /// `images` (`cols` wide) as b / 255 rounded to nearest: a shuffled batch
+    /// without a copy of its bytes.
     ///
     /// # Panics
     /// If there are not `rows` indices, one is out of range, or `panels` has
-    /// another length than the shape needs.
-    pub fn pack_bytes_indexed(self, images: &[u8], indices: &[u32], panels: &mut [f32]) {
-        self.check_indices("pack_bytes_indexed", images.len(), indices, panels.len());
+    /// another length than those panels.
+    pub fn pack_bytes_indexed(
+        self,
+        images: &[u8],
+        indices: &[u32],
+        of: Range<usize>,
+        panels: &mut [f32],
+    ) {
+        self.check_indices(
+            "pack_bytes_indexed",
+            images.len(),
+            indices,
+            &of,
+            panels.len(),
+        );
         let indices = Some(indices);
         f32::pack_bytes(
             Available::current(),
             PackRows {
                 shape: self,
+                of,
                 images,
                 indices,
                 panels,
@@ -206,18 +222,31 @@ impl Panels {
         );
     }
 
-    /// Packs the rows `indices` of the row-major matrix of values `images`
-    /// (`cols` wide): a shuffled batch without a copy.
+    /// Packs the panels `of` of the rows `indices` of the row-major matrix of
+    /// values `images` (`cols` wide): a shuffled batch without a copy.
     ///
     /// # Panics
     /// As [`pack_bytes_indexed`](Self::pack_bytes_indexed).
-    pub fn pack_values_indexed(self, images: &[f32], indices: &[u32], panels: &mut [f32]) {
-        self.check_indices("pack_values_indexed", images.len(), indices, panels.len());
+    pub fn pack_values_indexed(
+        self,
+        images: &[f32],
+        indices: &[u32],
+        of: Range<usize>,
+        panels: &mut [f32],
+    ) {
+        self.check_indices(
+            "pack_values_indexed",
+            images.len(),
+            indices,
+            &of,
+            panels.len(),
+        );
         let indices = Some(indices);
         f32::pack_values(
             Available::current(),
             PackRows {
                 shape: self,
+                of,
                 images,
                 indices,
                 panels,
@@ -225,10 +254,20 @@ impl Panels {
         );
     }
 
-    fn check_indices(self, operation: &str, pixels: usize, indices: &[u32], panels: usize) {
+    /// Some panels of rows picked from so many pixels.
+    pub(crate) fn check_indices(
+        self,
+        operation: &str,
+        pixels: usize,
+        indices: &[u32],
+        of: &Range<usize>,
+        panels: usize,
+    ) {
         assert!(
-            indices.len() == self.rows && panels == self.len(),
-            "{operation}: {} indices and a buffer of {panels} for panels of {self:?}",
+            indices.len() == self.rows
+                && of.end <= self.panel_count()
+                && panels == of.len() * self.panel_len(),
+            "{operation}: {} indices and a buffer of {panels} for panels {of:?} of {self:?}",
             indices.len(),
         );
         let available = pixels / self.cols.max(1);

@@ -18,8 +18,19 @@ pub(crate) fn even_parts(total: usize, largest: usize) -> impl Iterator<Item = (
     })
 }
 
+/// Cuts `0..total` at the multiples of `largest`: yields (start, length). Parts
+/// of a multiple of another size lie inside those.
+#[inline(always)]
+pub(crate) fn aligned_parts(total: usize, largest: usize) -> impl Iterator<Item = (usize, usize)> {
+    let starts = (0..total).step_by(largest);
+    starts.map(move |start| (start, largest.min(total - start)))
+}
+
 /// A product that can compute one register tile of its result.
 pub(crate) trait Tiled<T, L: Line<T>> {
+    /// Most panels of a tile.
+    const PANELS: usize = L::TILE_PANELS;
+
     /// Computes and stores the tile of M rows from `row` and N panels from `panel`.
     ///
     /// # Safety
@@ -50,7 +61,7 @@ pub(crate) unsafe fn run_tiles<T, L: Line<T>, J: Tiled<T, L>>(
 }
 
 /// Runs the instance of the tile for `rows` × `panels`, at most
-/// `L::TILE_ROWS[panels - 1]` × 4.
+/// `L::TILE_ROWS[panels - 1]` × `J::PANELS`.
 ///
 /// # Safety
 /// As [`Tiled::tile`].
@@ -64,7 +75,7 @@ pub(crate) unsafe fn run_tile<T, L: Line<T>, J: Tiled<T, L>>(
         ($(($m:literal, $n:literal))*) => {
             match (rows, panels) {
                 $(
-                    ($m, $n) if const { $m <= L::TILE_ROWS[$n - 1] } => {
+                    ($m, $n) if const { $n <= J::PANELS && $m <= L::TILE_ROWS[$n - 1] } => {
                         // SAFETY: the caller's promise.
                         unsafe { job.tile::<$m, $n>(row, panel) }
                     }
@@ -81,7 +92,9 @@ pub(crate) unsafe fn run_tile<T, L: Line<T>, J: Tiled<T, L>>(
         12, 2
     )(1, 3)(2, 3)(3, 3)(4, 3)(5, 3)(6, 3)(7, 3)(8, 3)(1, 4)(
         2, 4
-    )(3, 4)(4, 4)(5, 4)(6, 4));
+    )(3, 4)(4, 4)(5, 4)(6, 4)(1, 5)(2, 5)(3, 5)(4, 5)(1, 6)(
+        2, 6
+    )(3, 6)(4, 6));
 }
 
 /// acc\[m\]\[n\] += Σ_k a(m, k) · b(k, n) for ascending k in `0..count`, with

@@ -97,7 +97,12 @@ fn differentiate(
     let rows = indices.len();
     task.rows = rows;
     let (first, last) = (network.layers[0].shape(rows).x(), network.layers.len());
-    images.pack_indexed(indices, first, &mut task.activations[0][..first.len()]);
+    images.pack_indexed(
+        indices,
+        first,
+        0..first.panel_count(),
+        &mut task.activations[0][..first.len()],
+    );
     network.forward(last, rows, &mut task.activations);
     let output = network.layers[last - 1].shape(rows).y();
     let mut lines = vec![0.0; rows * output.cols];

@@ -211,10 +211,16 @@ impl PixelRows<'_> {
     /// # Panics
     /// If there are not `shape.rows` indices, one is out of range, or `panels`
     /// has another length than the shape needs.
-    pub fn pack_indexed(&self, indices: &[u32], shape: Panels, panels: &mut [f32]) {
+    pub fn pack_indexed(
+        &self,
+        indices: &[u32],
+        shape: Panels,
+        of: Range<usize>,
+        panels: &mut [f32],
+    ) {
         match self {
-            PixelRows::Bytes(bytes) => shape.pack_bytes_indexed(bytes, indices, panels),
-            PixelRows::Values(values) => shape.pack_values_indexed(values, indices, panels),
+            PixelRows::Bytes(bytes) => shape.pack_bytes_indexed(bytes, indices, of, panels),
+            PixelRows::Values(values) => shape.pack_values_indexed(values, indices, of, panels),
         }
     }
 

@@ -17,7 +17,7 @@ use tensor_ops::vector;
 
 use self::GaussianMean::{Identity, Sigmoid};
 
-pub(crate) use pixels::PixelLikelihood;
+pub(crate) use pixels::{PixelLikelihood, PixelOutputs};
 
 use crate::model::Model;
 use crate::network::layout::Role;

@@ -1,7 +1,7 @@
 //! −log p(x|z) of the decoder's outputs under every likelihood, and its
 //! gradients.
 
-use tensor_ops::loss::{self, SampledRows, continuous_bernoulli, location_scale};
+use tensor_ops::loss::{self, RowSums, SampledRows, continuous_bernoulli, location_scale};
 use tensor_ops::panels::Panels;
 use tensor_ops::vector;
 use tensor_ops::{AlignedBuffer, Float};
@@ -11,6 +11,16 @@ use crate::model::Model;
 use crate::network::layout::Role;
 use crate::network::parameters::Parameters;
 use crate::spec::ModelSpec;
+
+/// The decoder's outputs for some pixels, which become their gradients.
+#[derive(Debug)]
+pub(crate) struct PixelOutputs<'a, T> {
+    /// What the means are made of: logits, or means themselves.
+    pub(crate) means: &'a mut [T],
+    /// ln σ of every pixel where the decoder computes it; room for the gradient by
+    /// it where every pixel has one outside the decoder; empty otherwise.
+    pub(crate) log_sigma: &'a mut [T],
+}
 
 /// A likelihood with the parameters it has outside the decoder.
 #[derive(Debug)]
@@ -74,49 +84,63 @@ impl<T: Float> PixelLikelihood<T> {
         self.constant = T::from_f64(total);
     }
 
-    /// −log p(x|z) of every row in nats; `outputs` become its gradient by the
-    /// outputs.
+    /// σ comes from the decoder, in panels of its own behind those of the means.
+    pub(crate) fn has_decoded_scale(&self) -> bool {
+        self.likelihood.scale_source() == Some(GaussianSigma::Decoder)
+    }
+
+    /// Every pixel has a learned σ outside the decoder.
+    pub(crate) fn has_pixel_scale(&self) -> bool {
+        self.likelihood.scale_source() == Some(GaussianSigma::PerPixel)
+    }
+
+    /// The part of −log p(x|z) that depends on the outputs, summed as `sums` says;
+    /// the outputs become its gradient.
     ///
-    /// `log_sigma_gradient` receives the gradient by every row's ln σ where σ
-    /// is learned outside the decoder. One ln σ for all pixels gets the sum
-    /// over them, pixels − p·(c·Σ |d|ᵖ/σᵖ).
+    /// `rows` has the pixels' whole shape; of the slices, those that are summed
+    /// over. [`complete`](Self::complete) makes losses of the sums.
     pub(crate) fn losses_and_gradients(
         &self,
         rows: SampledRows,
-        outputs: &mut [T],
-        log_sigma_gradient: &mut [T],
+        outputs: PixelOutputs<'_, T>,
         targets: &[T],
-        row_loss: &mut [T],
+        sums: RowSums<'_, T>,
     ) {
+        let PixelOutputs { means, log_sigma } = outputs;
         match self.likelihood.form() {
-            Form::Bernoulli => loss::bernoulli(rows, outputs, targets, row_loss),
+            Form::Bernoulli => loss::bernoulli(rows, means, targets, sums),
             Form::ContinuousBernoulli => {
-                continuous_bernoulli::with_logits(rows, outputs, targets, row_loss);
+                continuous_bernoulli::with_logits(rows, means, targets, sums);
+            }
+            Form::LocationScale(density, GaussianSigma::Decoder) => {
+                location_scale::per_element(rows, density, means, log_sigma, targets, sums);
             }
             Form::LocationScale(density, sigma) => {
-                if sigma == GaussianSigma::Decoder {
-                    let (means, log_sigma) = outputs.split_at_mut(rows.shape.len());
-                    let log_sigma = &mut log_sigma[..rows.shape.len()];
-                    location_scale::per_element(rows, density, means, log_sigma, targets, row_loss);
-                } else {
-                    let by_pixel =
-                        (sigma == GaussianSigma::PerPixel).then_some(&mut *log_sigma_gradient);
-                    let weights = &self.weights;
-                    location_scale::per_column(
-                        rows, density, weights, outputs, by_pixel, targets, row_loss,
-                    );
-                }
-                if sigma == GaussianSigma::Scalar {
-                    let pixels = T::from_usize(self.inputs);
-                    let degree = T::from_f64(density.family.degree());
-                    let panels = Panels::new(rows.shape.rows, 1);
-                    for (row, &powers) in row_loss.iter().enumerate() {
-                        log_sigma_gradient[panels.index(row, 0)] = pixels - degree * powers;
-                    }
-                }
-                self.add_constant(row_loss);
+                let by_pixel = (sigma == GaussianSigma::PerPixel).then_some(log_sigma);
+                let weights = &self.weights;
+                location_scale::per_column(rows, density, weights, means, by_pixel, targets, sums);
             }
         }
+    }
+
+    /// −log p(x|z) of every row in nats, from the sums over all pixels.
+    ///
+    /// `by_log_sigma`, if there is room, receives the gradient by every row's ln σ
+    /// where that is one for all pixels: the sum over them, pixels − p·(c·Σ
+    /// |d|ᵖ/σᵖ).
+    pub(crate) fn complete(&self, row_loss: &mut [T], by_log_sigma: &mut [T]) {
+        let Form::LocationScale(density, sigma) = self.likelihood.form() else {
+            return;
+        };
+        if sigma == GaussianSigma::Scalar && !by_log_sigma.is_empty() {
+            let pixels = T::from_usize(self.inputs);
+            let degree = T::from_f64(density.family.degree());
+            let panels = Panels::new(row_loss.len(), 1);
+            for (row, &powers) in row_loss.iter().enumerate() {
+                by_log_sigma[panels.index(row, 0)] = pixels - degree * powers;
+            }
+        }
+        self.add_constant(row_loss);
     }
 
     /// −log p(x|z) of every row in nats, alone.

@@ -12,9 +12,11 @@ use tensor_ops::{AlignedBuffer, vector};
 use crate::images::{Images, contiguous, standard};
 use crate::likelihood::PixelLikelihood;
 use crate::model::Model;
+use crate::network::activations::Activations;
 use crate::network::layout::{Role, scale_column};
+use crate::network::panels::{OwnBuffers, PanelNetworks};
 use crate::network::pass::{Networks, Source};
-use crate::network::rows::{Activations, RowNetworks};
+
 use crate::spec::{Architecture, ModelSpec, PosteriorScale};
 
 /// Rows taken through the networks at a time: large enough for the products
@@ -57,7 +59,7 @@ struct RowPass<'a> {
     input: &'a mut AlignedBuffer<f32>,
     /// The means that a network takes from the one before.
     means: &'a mut AlignedBuffer<f32>,
-    networks: RowNetworks<'a, f32>,
+    networks: PanelNetworks<'a, f32>,
 }
 
 impl Model {
@@ -291,16 +293,17 @@ impl Model {
         };
         let activations = || Activations::of_forward_pass(layout, rows_of);
         let widest = layout.inputs().max(self.spec().architecture.latent);
-        let buffers = || (panels(widest), panels(between), activations());
+        let own = OwnBuffers::of_forward_pass;
+        let buffers = || (panels(widest), panels(between), activations(), own());
         let mut result = Array2::zeros((count, columns));
         if let Some(values) = result.as_slice_mut() {
             let blocks = values.par_chunks_mut(block * columns).enumerate();
-            blocks.for_each_init(buffers, |(input, means, activations), (index, out)| {
+            blocks.for_each_init(buffers, |(input, means, activations, own), (index, out)| {
                 let mut pass = RowPass {
                     roles,
                     input,
                     means,
-                    networks: RowNetworks::new(self.parameters(), activations),
+                    networks: PanelNetworks::alone(self.parameters(), activations, own),
                 };
                 work(index * block, out.len() / columns, &mut pass, out);
             });

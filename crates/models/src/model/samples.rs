@@ -8,10 +8,12 @@ use tensor_ops::random::{Stream, fill_normal};
 use crate::images::{Images, RowMajorImages};
 use crate::latent::BlockRows;
 use crate::model::Model;
-use crate::network::rows::{Activations, RowNetworks};
+use crate::network::activations::Activations;
+use crate::network::panels::{OwnBuffers, PanelNetworks};
 use crate::objective::Objective;
 use crate::spec::ModelSpec;
 use crate::step::block::Block;
+use crate::step::input::Input;
 use crate::step::{LossSums, Losses};
 use crate::training::batch::{BatchPixels, IndexedBatch};
 
@@ -28,8 +30,8 @@ impl Model {
     /// # Panics
     /// If there are no images, or they have not the model's pixels.
     pub fn sampled_losses<'a>(&self, images: impl Into<Images<'a>>, noise: Stream) -> Losses {
-        let of_blocks = self.map_blocks(images.into(), noise, 1, |block, networks| {
-            block.decode(networks, self.parameters());
+        let of_blocks = self.map_blocks(images.into(), noise, 1, |block, input, networks| {
+            block.decode(input, networks, self.parameters());
             let images = 0..block.rows().images;
             images.map(|image| block.losses(image)).collect::<Vec<_>>()
         });
@@ -60,7 +62,7 @@ impl Model {
         let architecture = &self.spec().architecture;
         let mut widths = vec![architecture.decoded()];
         widths.extend(architecture.lower.as_ref().map(|_| architecture.latent));
-        let of_blocks = self.map_blocks(images, noise, samples, |block, networks| {
+        let of_blocks = self.map_blocks(images, noise, samples, |block, _, networks| {
             let rows = block.rows();
             let means = widths.iter().enumerate().map(|(layer, &width)| {
                 // Of the lowest layer every image has one mean, of others one
@@ -92,7 +94,7 @@ impl Model {
         images: Images<'_>,
         noise: Stream,
         samples: usize,
-        of: impl Fn(&mut Block<f32>, &mut RowNetworks<'_, f32>) -> R + Sync,
+        of: impl Fn(&mut Block<f32>, &Input<f32>, &mut PanelNetworks<'_, f32>) -> R + Sync,
     ) -> Vec<R> {
         check_images(self.spec(), images);
         let (count, images) = (images.nrows(), images.row_major());
@@ -104,12 +106,21 @@ impl Model {
             samples,
             ..Objective::ELBO
         };
-        let buffers = || buffers(self, &objective, at_once);
-        let of_block = |(block, activations): &mut (Block<f32>, Activations<f32>), start| {
-            let mut networks = RowNetworks::new(self.parameters(), activations);
-            block.encode(&mut networks, &batch, start..count.min(start + at_once));
-            block.sample_of(&mut networks, &batch, start * samples);
-            of(block, &mut networks)
+        let buffers = || Buffers::new(self, &objective, at_once);
+        let of_block = |buffers: &mut Buffers, start| {
+            let Buffers {
+                input,
+                block,
+                activations,
+                own,
+            } = buffers;
+            let rows = start..count.min(start + at_once);
+            input.begin(rows.len());
+            let mut networks = PanelNetworks::alone(self.parameters(), activations, own);
+            input.draw(&networks, &batch, start * samples..rows.end * samples);
+            block.encode(input, &mut networks, &batch, rows);
+            block.sample(input, &mut networks);
+            of(block, input, &mut networks)
         };
         starts.into_par_iter().map_init(buffers, of_block).collect()
     }
@@ -142,8 +153,7 @@ impl Model {
 #[derive(Debug)]
 pub struct ImportanceSampler<'a> {
     model: &'a Model,
-    block: Block<f32>,
-    activations: Activations<f32>,
+    buffers: Buffers,
     capacity: usize,
 }
 
@@ -158,12 +168,11 @@ impl<'a> ImportanceSampler<'a> {
             "ImportanceSampler::new: a model {} that samples no z",
             model.spec().kind
         );
-        let (block, activations) = buffers(model, &Objective::iwae(block), 1);
+        let buffers = Buffers::new(model, &Objective::iwae(block), 1);
         Self {
             model,
-            capacity: block.rows().samples,
-            block,
-            activations,
+            capacity: buffers.block.rows().samples,
+            buffers,
         }
     }
 
@@ -177,8 +186,15 @@ impl<'a> ImportanceSampler<'a> {
         check_images(self.model.spec(), image);
         let image = image.row_major();
         let batch = batch(&image, &[0], Stream::new(0, 0));
-        let mut networks = RowNetworks::new(self.model.parameters(), &mut self.activations);
-        self.block.encode(&mut networks, &batch, 0..1);
+        let Buffers {
+            input,
+            block,
+            activations,
+            own,
+        } = &mut self.buffers;
+        let mut networks = PanelNetworks::alone(self.model.parameters(), activations, own);
+        input.begin(1);
+        block.encode(input, &mut networks, &batch, 0..1);
     }
 
     /// log w in nats of as many samples as `out` has room for, from number
@@ -189,7 +205,7 @@ impl<'a> ImportanceSampler<'a> {
     /// If `out` is longer than the block given at the start, or no image is set.
     pub fn log_weights(&mut self, noise: Stream, first: usize, out: &mut [f64]) {
         assert!(
-            out.len() <= self.capacity && !self.block.is_empty(),
+            out.len() <= self.capacity && !self.buffers.block.is_empty(),
             "log_weights: {} samples in a block of {}, or of no image",
             out.len(),
             self.capacity
@@ -198,25 +214,45 @@ impl<'a> ImportanceSampler<'a> {
             return;
         }
         let parameters = self.model.parameters();
-        let mut networks = RowNetworks::new(parameters, &mut self.activations);
-        self.block.set_samples(out.len());
-        self.block.sample(&mut networks, |width, deviates| {
-            fill_normal(deviates, noise, (first * width) as u64);
-        });
-        self.block.decode(&mut networks, parameters);
-        for (out, log_weight) in out.iter_mut().zip(self.block.log_weights()) {
+        let Buffers {
+            input,
+            block,
+            activations,
+            own,
+        } = &mut self.buffers;
+        let mut networks = PanelNetworks::alone(parameters, activations, own);
+        block.set_samples(out.len());
+        let (width, deviates) = input.noise_mut(out.len());
+        fill_normal(deviates, noise, (first * width) as u64);
+        block.sample(input, &mut networks);
+        block.decode(input, &mut networks, parameters);
+        for (out, log_weight) in out.iter_mut().zip(block.log_weights()) {
             *out = log_weight;
         }
     }
 }
 
-/// What takes up to `images` images of a model forward.
-fn buffers(model: &Model, objective: &Objective, images: usize) -> (Block<f32>, Activations<f32>) {
-    let samples = objective.samples;
-    let rows = BlockRows { images, samples };
-    let layout = model.parameters().layout();
-    let activations = Activations::of_forward_pass(layout, |network| rows.of(network));
-    (Block::new(model.spec(), objective, images), activations)
+/// What takes up to so many images of a model forward.
+#[derive(Debug)]
+struct Buffers {
+    input: Input<f32>,
+    block: Block<f32>,
+    activations: Activations<f32>,
+    own: OwnBuffers<f32>,
+}
+
+impl Buffers {
+    fn new(model: &Model, objective: &Objective, images: usize) -> Self {
+        let samples = objective.samples;
+        let rows = BlockRows { images, samples };
+        let layout = model.parameters().layout();
+        Self {
+            input: Input::new(model.spec(), objective, images),
+            block: Block::new(model.spec(), objective, images),
+            activations: Activations::of_forward_pass(layout, |network| rows.of(network)),
+            own: OwnBuffers::of_forward_pass(),
+        }
+    }
 }
 
 fn batch<'a>(

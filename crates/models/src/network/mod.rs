@@ -1,8 +1,9 @@
-//! The networks of a model: where their weights are, how those begin, and
-//! running them forward and back.
+//! Where the weights of a model's networks are, and how its layers are run.
 
+pub(crate) mod activations;
 pub(crate) mod initialisation;
 pub(crate) mod layout;
+pub(crate) mod ownership;
+pub(crate) mod panels;
 pub(crate) mod parameters;
 pub(crate) mod pass;
-pub(crate) mod rows;

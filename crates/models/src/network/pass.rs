@@ -1,6 +1,7 @@
 //! What a model asks of whoever runs its networks.
 
 use std::fmt;
+use std::ops::Range;
 
 use tensor_ops::Float;
 use tensor_ops::loss::SampledRows;
@@ -33,12 +34,18 @@ impl<'a, T> Source<'a, T> {
 ///
 /// What a model computes is written once, in `latent` and
 /// [`Block`](crate::step::block::Block), against this trait. Its networks are
-/// run by one thread on rows of its own
-/// ([`RowNetworks`](crate::network::rows::RowNetworks)), or by threads that
-/// each own output panels of every layer and take the same steps together
-/// ([`PanelNetworks`](crate::step::panel_halves::PanelNetworks)): each of them
-/// then calls these methods in the same order.
+/// run by threads that each own output panels of every layer and take the same
+/// steps together, or by one that owns all
+/// ([`PanelNetworks`](crate::network::panels::PanelNetworks)): each of them calls
+/// these methods in the same order.
 pub(crate) trait Networks<T: Float>: fmt::Debug {
+    /// Which of `count` equal pieces of work that is done once for all threads
+    /// the calling one does.
+    fn share(&self, count: usize) -> Range<usize>;
+
+    /// Returns when all threads have come here.
+    fn meet(&self);
+
     /// Computes the outputs of a network's layers.
     fn forward(&mut self, network: Role, source: Source<'_, T>);
 
@@ -46,15 +53,25 @@ pub(crate) trait Networks<T: Float>: fmt::Debug {
     /// beyond them.
     fn output(&self, network: Role) -> &[T];
 
-    /// −log p(x|z) of every row of the decoder's output in nats. Where the
-    /// networks are run back as well, the output becomes its gradient, and the
-    /// one by a learned ln σ is left behind. Of threads that own panels each
-    /// gets the sum over its own pixels.
+    /// −log p(x|z) of every row of the decoder's output. Where the networks are
+    /// run back as well, the output becomes its gradient, and the one by a learned
+    /// ln σ is left behind. Each thread takes those of its own pixels:
+    /// [`complete_losses`](Self::complete_losses) makes losses of them.
     fn losses(
         &mut self,
         likelihood: &PixelLikelihood<T>,
         rows: SampledRows,
         targets: &[T],
+        row_loss: &mut [T],
+    );
+
+    /// The losses of the rows given to [`losses`](Self::losses) in nats, to be
+    /// called by every thread once all have met after that; before they are
+    /// weighed.
+    fn complete_losses(
+        &mut self,
+        likelihood: &PixelLikelihood<T>,
+        rows: SampledRows,
         row_loss: &mut [T],
     );
 
@@ -81,6 +98,12 @@ pub(crate) mod tests {
     pub(crate) struct Computed(pub(crate) Vec<f64>);
 
     impl Networks<f64> for Computed {
+        fn share(&self, count: usize) -> Range<usize> {
+            0..count
+        }
+
+        fn meet(&self) {}
+
         fn forward(&mut self, _network: Role, _source: Source<'_, f64>) {}
 
         fn output(&self, _network: Role) -> &[f64] {
@@ -92,6 +115,14 @@ pub(crate) mod tests {
             _likelihood: &PixelLikelihood<f64>,
             _rows: SampledRows,
             _targets: &[f64],
+            _row_loss: &mut [f64],
+        ) {
+        }
+
+        fn complete_losses(
+            &mut self,
+            _likelihood: &PixelLikelihood<f64>,
+            _rows: SampledRows,
             _row_loss: &mut [f64],
         ) {
         }

@@ -4,10 +4,11 @@
 use std::ops::Range;
 
 use tensor_ops::loss::SampledRows;
-use tensor_ops::panels::{LANES, Panels, Support};
+use tensor_ops::panels::{LANES, Panels};
 use tensor_ops::{AlignedBuffer, Float, reduce};
 
 use super::ImageLosses;
+use super::input::Input;
 use crate::latent::{BlockRows, Factors, LatentPass, pass};
 use crate::likelihood::PixelLikelihood;
 use crate::network::layout::Role;
@@ -18,8 +19,10 @@ use crate::objective::{Bound, Objective};
 use crate::spec::ModelSpec;
 use crate::training::batch::BatchSource;
 
-/// Buffers of one contiguous block of images, allocated once for the largest
-/// block and used with as many images as a batch gives it.
+/// Buffers that a thread has for one contiguous block of images, allocated once
+/// for the largest block and used with as many images as a batch gives it. Where
+/// several threads run its networks, each has a block of the same images, whose
+/// [`Input`] they share, and computes all of the codes: those are small.
 ///
 /// All matrices are in panel layout. Up to the encoder's output their rows are
 /// images; from the codes on each image has a row for every sample, one after
@@ -32,13 +35,6 @@ pub(crate) struct Block<T: Float> {
     likelihood: PixelLikelihood<T>,
     inputs: usize,
     decoded: usize,
-    noise_width: usize,
-    pixels: AlignedBuffer<T>,
-    /// What the encoder takes in the place of the pixels, if that has lost some.
-    corrupted: AlignedBuffer<T>,
-    corruption: f64,
-    support: Support,
-    noise: Vec<T>,
     latent: Box<dyn LatentPass<T>>,
     code_gradient: AlignedBuffer<T>,
     /// −log p(x|z) of every code.
@@ -83,27 +79,12 @@ impl<T: Float> Block<T> {
             samples: objective.samples,
         };
         let (inputs, decoded) = (spec.architecture.inputs, spec.architecture.decoded());
-        let noise_width = objective.noise_width(spec);
-        let pixels = AlignedBuffer::zeroed(Panels::new(capacity, inputs).len());
-        let mut support = Support::new();
-        // Scanning the empty buffer once at full size is what makes later
-        // scans free of allocation.
-        support.scan(Panels::new(capacity, inputs), &pixels);
         Self {
             rows: BlockRows { images: 0, ..rows },
             bound: objective.bound,
             likelihood: PixelLikelihood::new(spec),
             inputs,
             decoded,
-            noise_width,
-            corrupted: AlignedBuffer::zeroed(match objective.corruption {
-                0.0 => 0,
-                _ => pixels.len(),
-            }),
-            corruption: objective.corruption,
-            pixels,
-            support,
-            noise: vec![T::ZERO; rows.codes() * noise_width],
             latent: pass(spec, rows),
             code_gradient: AlignedBuffer::zeroed(Panels::new(rows.codes(), decoded).len()),
             reconstruction: vec![T::ZERO; rows.codes()],
@@ -111,20 +92,33 @@ impl<T: Float> Block<T> {
         }
     }
 
-    /// Forward pass and losses of the batch's `images`.
+    /// Forward pass of the batch's `images`, whose input has begun, and the losses
+    /// that the gradient depends on; [`backward`](Self::backward) ends with the
+    /// others.
     pub(crate) fn forward(
         &mut self,
+        input: &Input<T>,
         networks: &mut dyn Networks<T>,
         parameters: &Parameters<T>,
         batch: &dyn BatchSource<T>,
         images: Range<usize>,
     ) {
-        self.encode(networks, batch, images.clone());
+        let samples = self.rows.samples;
+        input.draw(
+            networks,
+            batch,
+            images.start * samples..images.end * samples,
+        );
+        self.encode(input, networks, batch, images);
         if self.is_empty() {
             return;
         }
-        self.sample_of(networks, batch, images.start * self.rows.samples);
-        self.decode(networks, parameters);
+        self.sample(input, networks);
+        self.decode(input, networks, parameters);
+        if !self.samples.weights.is_empty() {
+            networks.meet();
+            self.complete_losses(networks);
+        }
         if self.bound == Bound::Iwae {
             self.weigh_samples();
         }
@@ -133,6 +127,7 @@ impl<T: Float> Block<T> {
     /// Takes the batch's `images` through the encoder.
     pub(crate) fn encode(
         &mut self,
+        input: &Input<T>,
         networks: &mut dyn Networks<T>,
         batch: &dyn BatchSource<T>,
         images: Range<usize>,
@@ -141,66 +136,50 @@ impl<T: Float> Block<T> {
         if self.is_empty() {
             return;
         }
-        let pixels = Panels::new(images.len(), self.inputs);
-        let mut x = &mut self.pixels[..pixels.len()];
-        batch.pack_pixels(images.clone(), pixels, x);
-        if self.corruption > 0.0 {
-            let corrupted = &mut self.corrupted[..pixels.len()];
-            corrupted.copy_from_slice(x);
-            batch.corrupt(images, self.corruption, pixels, corrupted);
-            x = corrupted;
-        }
-        self.support.scan(pixels, x);
-        networks.forward(Role::Encoder, self.source(Role::Encoder));
+        input.take(networks, batch, images.clone());
+        networks.forward(Role::Encoder, input.source(images.len()));
     }
 
-    /// [`sample`](Self::sample) with a batch's deviates, from those of code
-    /// `first` on.
-    pub(crate) fn sample_of(
-        &mut self,
-        networks: &mut dyn Networks<T>,
-        batch: &dyn BatchSource<T>,
-        first: usize,
-    ) {
-        let codes = first..first + self.rows.codes();
-        self.sample(networks, |width, noise| {
-            batch.fill_noise(codes, width, noise)
-        });
-    }
-
-    /// Draws the codes of the images that were encoded; `fill_noise` gets the
-    /// deviates of a code and room for those of all, row-major.
-    pub(crate) fn sample(
-        &mut self,
-        networks: &mut dyn Networks<T>,
-        fill_noise: impl FnOnce(usize, &mut [T]),
-    ) {
+    /// Draws the codes of the images that were encoded, with the input's deviates.
+    pub(crate) fn sample(&mut self, input: &Input<T>, networks: &mut dyn Networks<T>) {
         let rows = self.rows;
-        let noise = &mut self.noise[..rows.codes() * self.noise_width];
-        if !noise.is_empty() {
-            fill_noise(self.noise_width, noise);
-        }
-        self.latent.sample(rows, networks, noise);
+        self.latent
+            .sample(rows, networks, input.noise(rows.codes()));
     }
 
-    /// Losses of the codes that were drawn, and their ratios where the
+    /// Takes the codes that were drawn to the losses, and their ratios where the
     /// objective asks for them.
-    pub(crate) fn decode(&mut self, networks: &mut dyn Networks<T>, parameters: &Parameters<T>) {
+    pub(crate) fn decode(
+        &mut self,
+        input: &Input<T>,
+        networks: &mut dyn Networks<T>,
+        parameters: &Parameters<T>,
+    ) {
         let rows = self.rows;
         if !self.samples.log_ratios.is_empty() {
-            let noise = &self.noise[..rows.codes() * self.noise_width];
+            let noise = input.noise(rows.codes());
             let log_ratios = &mut self.samples.log_ratios[..rows.codes()];
             self.latent.log_ratios(rows, networks, noise, log_ratios);
         }
-        networks.forward(Role::Decoder, self.source(Role::Decoder));
+        networks.forward(Role::Decoder, self.source(input, Role::Decoder));
         self.likelihood.read(parameters);
-        let sampled = SampledRows {
-            shape: Panels::new(rows.codes(), self.inputs),
-            samples: rows.samples,
-        };
-        let targets = &self.pixels[..sampled.targets().len()];
+        let (sampled, targets) = (self.sampled(), input.pixels(rows.images));
         let losses = &mut self.reconstruction[..rows.codes()];
         networks.losses(&self.likelihood, sampled, targets, losses);
+    }
+
+    /// Makes losses of what the threads have of them.
+    fn complete_losses(&mut self, networks: &mut dyn Networks<T>) {
+        let sampled = self.sampled();
+        let losses = &mut self.reconstruction[..self.rows.codes()];
+        networks.complete_losses(&self.likelihood, sampled, losses);
+    }
+
+    fn sampled(&self) -> SampledRows {
+        SampledRows {
+            shape: Panels::new(self.rows.codes(), self.inputs),
+            samples: self.rows.samples,
+        }
     }
 
     /// Activation gradients of the images given to
@@ -223,6 +202,7 @@ impl<T: Float> Block<T> {
     /// has all blocks.
     pub(crate) fn backward(
         &mut self,
+        input: &Input<T>,
         networks: &mut dyn Networks<T>,
         penalty: &[T],
         of_batch: &[T],
@@ -231,7 +211,7 @@ impl<T: Float> Block<T> {
         if self.is_empty() {
             return;
         }
-        let has_weights = !self.samples.weights.is_empty();
+        let (has_weights, sampled) = (!self.samples.weights.is_empty(), self.sampled());
         let weights = &self.samples.weights[..if has_weights { rows.codes() } else { 0 }];
         if has_weights {
             networks.weigh_losses(weights);
@@ -240,6 +220,11 @@ impl<T: Float> Block<T> {
         let by_code = &mut self.code_gradient[..len];
         let codes = Source::dense(rows.codes(), self.latent.source(Role::Decoder));
         networks.backward(Role::Decoder, codes, Some(&mut *by_code));
+        if !has_weights {
+            // The threads have met on the way down the decoder.
+            let losses = &mut self.reconstruction[..rows.codes()];
+            networks.complete_losses(&self.likelihood, sampled, losses);
+        }
         let panels = Panels::new(rows.codes(), self.decoded);
         for (row, of_batch) in of_batch.chunks_exact(self.decoded).enumerate() {
             for (j, &of_batch) in of_batch.iter().enumerate() {
@@ -251,10 +236,10 @@ impl<T: Float> Block<T> {
             samples: weights,
             penalty,
         };
-        let noise = &self.noise[..rows.codes() * self.noise_width];
+        let noise = input.noise(rows.codes());
         self.latent
             .backward(rows, networks, noise, factors, by_code);
-        networks.backward(Role::Encoder, self.source(Role::Encoder), None);
+        networks.backward(Role::Encoder, input.source(rows.images), None);
     }
 
     /// Whether the batch in hand has no image for this block.
@@ -274,25 +259,11 @@ impl<T: Float> Block<T> {
     }
 
     /// What a network takes.
-    pub(crate) fn source(&self, network: Role) -> Source<'_, T> {
-        let rows = self.rows.of(network);
+    pub(crate) fn source<'a>(&'a self, input: &'a Input<T>, network: Role) -> Source<'a, T> {
         match network {
-            Role::Encoder => Source {
-                rows,
-                values: if self.corruption > 0.0 {
-                    &self.corrupted
-                } else {
-                    &self.pixels
-                },
-                support: Some(&self.support),
-            },
-            _ => Source::dense(rows, self.latent.source(network)),
+            Role::Encoder => input.source(self.rows.images),
+            _ => Source::dense(self.rows.of(network), self.latent.source(network)),
         }
-    }
-
-    /// The deviates of the codes in hand, row-major `[codes, width]`.
-    pub(crate) fn noise(&self) -> &[T] {
-        &self.noise[..self.rows.codes() * self.noise_width]
     }
 
     /// The codes, what they cost, and their posteriors.

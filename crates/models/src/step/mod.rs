@@ -2,12 +2,10 @@
 //! step built on it.
 
 pub(crate) mod block;
-mod exchange;
+pub(crate) mod input;
 pub(crate) mod panel_groups;
-pub(crate) mod panel_halves;
-pub(crate) mod panel_ownership;
+pub(crate) mod panel_owners;
 pub(crate) mod program;
-pub(crate) mod row_blocks;
 #[cfg(test)]
 mod tests;
 
@@ -19,13 +17,13 @@ use tensor_ops::Float;
 use tensor_ops::parallel::ThreadPool;
 
 use crate::network::layout::Layout;
+use crate::network::ownership::MAXIMUM_OWNERS;
 use crate::network::parameters::Parameters;
 use crate::objective::{BatchValue, Objective};
 use crate::spec::ModelSpec;
-use crate::step::panel_groups::{LayerGradients, MAXIMUM_RUNS, PanelGroups};
-use crate::step::panel_halves::PanelHalves;
+use crate::step::panel_groups::{LayerGradients, PanelGroups};
+use crate::step::panel_owners::PanelOwners;
 use crate::step::program::TapeBlocks;
-use crate::step::row_blocks::RowBlocks;
 use crate::training::batch::BatchSource;
 use crate::training::clipping::ClippedGradient;
 use crate::training::configuration::{Gradients, MAXIMUM_THREADS};
@@ -96,19 +94,6 @@ pub(crate) struct ImageLosses {
     pub(crate) loss: Option<f64>,
 }
 
-/// Whether the hand-derived gradient is computed with every weight matrix cut
-/// in two, see `panel_halves.rs`.
-pub(crate) fn takes_halves(
-    spec: &ModelSpec,
-    objective: &Objective,
-    layout: &Layout,
-    threads: usize,
-) -> bool {
-    threads == panel_ownership::THREADS
-        && PanelHalves::<f32>::takes(spec, objective)
-        && layout.layers().len() * threads <= MAXIMUM_RUNS
-}
-
 /// Everything a training step needs besides parameters and moments: allocated
 /// once, reused by every step.
 ///
@@ -153,34 +138,38 @@ pub(crate) fn takes_halves(
 ///
 /// # Two parallel regions
 ///
-/// [`forward_backward`](Self::forward_backward) cuts the batch into one
-/// contiguous block of rows per thread and takes each through forward pass,
-/// loss and all δ (on two threads, where the weights weigh more, the panels
-/// are cut already there: see `panel_halves.rs`). [`gradient`](Self::gradient) and
-/// [`adam`](Self::adam) then cut the *output panels* of all layers among the
-/// threads; each thread contracts over the rows of all blocks in ascending
-/// order and stores, or feeds to Adam, what it has while it is in cache.
-/// Every element of every product is one chain in ascending order, so the
-/// bits depend on neither the blocks nor the number of threads. A penalty of the
-/// batch cuts the first region in two, between which it is summed in the order
-/// of the images.
+/// In [`forward_backward`](Self::forward_backward) each thread owns some output
+/// panels of every layer and takes all rows of the batch through them: forward
+/// pass, loss and all δ. In [`gradient`](Self::gradient) and [`adam`](Self::adam)
+/// it contracts those panels over the rows in ascending order, and stores, or
+/// feeds to Adam, what it has while it is in cache. Every element of every product
+/// is one chain in ascending order, or a fixed tree of eight
+/// ([`tensor_ops::eighths`]), so the bits do not depend on the number of threads.
+/// A penalty of the batch cuts the first region in two, between which it is summed
+/// in the order of the images.
 ///
 /// With [`Gradients::Tape`] the first region records the same objective on
-/// one tape per block and lets the tape find the δ; the second is the same.
+/// one tape per block of rows, one for each thread, and lets the tape find the δ;
+/// the second is the same.
 #[derive(Debug)]
 pub struct GradientWorkspace<T: Float> {
     layout: Arc<Layout>,
     capacity: usize,
     engine: Box<dyn Engine<T>>,
-    groups: PanelGroups<T>,
+    /// By number of threads less one; of the tape one alone.
+    groups: Vec<PanelGroups<T>>,
+    threads: usize,
     rows: usize,
     beta: f64,
 }
 
 /// A way through the first region of a step, which leaves behind what the
-/// second contracts the gradient from: by row blocks, by halves of all panels,
-/// or on the tape.
+/// second contracts the gradient from: by hand or on the tape.
 pub(crate) trait Engine<T: Float>: LayerGradients<T> + fmt::Debug + Send {
+    /// Has the coming batches taken by so many threads, if it can have fewer than
+    /// it was made for.
+    fn set_threads(&mut self, threads: usize);
+
     /// Forward pass, losses and activation gradients of a batch, `beta` being
     /// the weight of the penalty; that penalty, if it is one of the batch.
     fn run(
@@ -200,8 +189,8 @@ pub(crate) trait Engine<T: Float>: LayerGradients<T> + fmt::Debug + Send {
 }
 
 impl<T: Float> GradientWorkspace<T> {
-    /// Buffers for batches of up to `capacity` images on `threads` threads
-    /// (no more than [`MAXIMUM_THREADS`] are used).
+    /// Buffers for batches of up to `capacity` images on up to `threads` threads
+    /// (by hand no more than [`MAXIMUM_OWNERS`] are used).
     ///
     /// # Panics
     /// If the objective is one that [`Objective::validate`] refuses.
@@ -215,32 +204,44 @@ impl<T: Float> GradientWorkspace<T> {
     ) -> Self {
         let valid = objective.validate(spec);
         assert!(valid.is_ok(), "GradientWorkspace::new: {valid:?}");
-        let threads = threads.clamp(1, MAXIMUM_THREADS);
         let of_layout = layout.clone();
-        let split = || PanelGroups::split(&layout, threads);
         let (engine, groups): (Box<dyn Engine<T>>, _) = match gradients {
-            Gradients::Hand if takes_halves(spec, objective, &layout, threads) => {
-                let halves = PanelHalves::new(spec, objective, of_layout, capacity);
-                let groups = PanelGroups::owned(&layout, halves.ownership());
-                (Box::new(halves), groups)
-            }
             Gradients::Hand => {
-                let blocks = RowBlocks::new(spec, objective, of_layout, capacity, threads);
-                (Box::new(blocks), split())
+                let threads = threads.clamp(1, MAXIMUM_OWNERS);
+                let owners = PanelOwners::new(spec, objective, of_layout, capacity, threads);
+                let groups = owners.ownerships().iter();
+                let groups = groups.map(|ownership| PanelGroups::owned(&layout, ownership));
+                let groups = groups.collect();
+                (Box::new(owners), groups)
             }
             Gradients::Tape => {
+                let threads = threads.clamp(1, MAXIMUM_THREADS);
                 let blocks = TapeBlocks::new(spec, objective, of_layout, capacity, threads);
-                (Box::new(blocks), split())
+                (Box::new(blocks), vec![PanelGroups::split(&layout, threads)])
             }
         };
         Self {
             layout,
             capacity,
             engine,
+            threads: groups.len(),
             groups,
             rows: 0,
             beta: objective.beta,
         }
+    }
+
+    /// The most threads that [`set_threads`](Self::set_threads) can choose: one
+    /// where there is no choice.
+    pub fn most_threads(&self) -> usize {
+        self.groups.len()
+    }
+
+    /// Has the coming batches taken by so many threads, at least one and at most
+    /// [`most_threads`](Self::most_threads). No bit depends on it.
+    pub fn set_threads(&mut self, threads: usize) {
+        self.threads = threads.clamp(1, self.groups.len());
+        self.engine.set_threads(self.threads);
     }
 
     /// Sets the weight of the KL for the coming batches, as a warm-up does;
@@ -295,8 +296,7 @@ impl<T: Float> GradientWorkspace<T> {
     /// last given to [`forward_backward`](Self::forward_backward).
     pub fn gradient(&mut self, pool: &ThreadPool, gradient: &mut Parameters<T>) {
         let scale = self.scale();
-        self.groups
-            .store(pool, self.engine.as_ref(), scale, gradient);
+        self.groups[self.threads - 1].store(pool, self.engine.as_ref(), scale, gradient);
     }
 
     /// Second region, training: one Adam step along the same gradient.
@@ -308,8 +308,8 @@ impl<T: Float> GradientWorkspace<T> {
         step: &OptimiserStep<T>,
     ) {
         let (scale, engine) = (self.scale(), self.engine.as_ref());
-        self.groups
-            .step(pool, engine, scale, parameters, moments, step);
+        let groups = &mut self.groups[self.threads - 1];
+        groups.step(pool, engine, scale, parameters, moments, step);
     }
 
     /// Second region, training with a clipped gradient: stores the gradient,
@@ -327,8 +327,8 @@ impl<T: Float> GradientWorkspace<T> {
         let norm = clipped.norm();
         if norm.is_finite() {
             let scale = T::from_f64(clipped.factor(norm));
-            self.groups
-                .step(pool, &*clipped, scale, parameters, moments, step);
+            let groups = &mut self.groups[self.threads - 1];
+            groups.step(pool, &*clipped, scale, parameters, moments, step);
         }
         norm
     }

@@ -8,14 +8,14 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tensor_ops::Float;
 use tensor_ops::adam::Parameters as PanelParameters;
+use tensor_ops::eighths::panels_of;
 use tensor_ops::linear::{RowBlock, weight_gradient, weight_gradient_adam};
 use tensor_ops::panels::LANES;
 use tensor_ops::parallel::ThreadPool;
 
 use crate::network::layout::Layout;
+use crate::network::ownership::PanelOwnership;
 use crate::network::parameters::Parameters;
-use crate::step::panel_ownership::{PanelOwnership, THREADS};
-use crate::training::configuration::MAXIMUM_THREADS;
 use crate::training::optimiser::{Moments, OptimiserStep};
 use tensor_ops::AlignedBuffer;
 
@@ -55,8 +55,12 @@ struct Run {
     parts: Vec<GroupPart>,
 }
 
-/// The most runs of all groups together.
-pub(crate) const MAXIMUM_RUNS: usize = MAXIMUM_THREADS;
+/// Runs of all groups together that a step has room for on its stack; more are
+/// made longer.
+const MOST_RUNS: usize = 1024;
+
+/// The same of nearly all models, for which there is less to prepare.
+const USUAL_RUNS: usize = 64;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct GroupPart {
@@ -139,12 +143,19 @@ impl<T: Float> PanelGroups<T> {
         Self::new(groups)
     }
 
-    /// One group for each thread, of the panels that it owns; one run a layer.
+    /// One group for each thread, of the panels that it owns; one run a layer. Of
+    /// more layers than there is room for the panels are cut without regard to
+    /// who owns them.
     pub(crate) fn owned(layout: &Layout, ownership: &PanelOwnership) -> Self {
-        let groups = (0..THREADS)
+        let threads = ownership.threads();
+        if threads * layout.layers().len() > MOST_RUNS {
+            return Self::split(layout, threads);
+        }
+        let groups = (0..threads)
             .map(|thread| {
                 let runs = (0..layout.layers().len()).map(|layer| {
-                    let panels = ownership.panels(layer, thread);
+                    let outputs = layout.layers()[layer].outputs;
+                    let panels = panels_of(outputs, &ownership.eighths(layer, thread));
                     Run::new(layout, vec![GroupPart { layer, panels }])
                 });
                 PanelGroup::new(layout, runs.collect())
@@ -158,8 +169,9 @@ impl<T: Float> PanelGroups<T> {
             .iter_mut()
             .flat_map(|group| &mut group.runs)
             .collect();
-        runs.sort_by_key(|run| (run.weights.start, run.weights.end));
-        assert!(runs.len() <= MAXIMUM_RUNS, "{} runs of panels", runs.len());
+        // A layer without inputs has no weights to tell its runs apart.
+        runs.sort_by_key(|run| (run.weights.start, run.biases.start));
+        assert!(runs.len() <= MOST_RUNS, "{} runs of panels", runs.len());
         for (place, run) in runs.iter_mut().enumerate() {
             run.place = place;
         }
@@ -207,13 +219,26 @@ impl<T: Float> PanelGroups<T> {
         buffers: [&mut Parameters<T>; N],
         work: impl Fn(GroupPart, Elements<'_, T, N>, [&mut [T]; 2]) + Sync,
     ) {
+        if self.runs.len() <= USUAL_RUNS {
+            self.run_all::<N, USUAL_RUNS>(pool, buffers, work);
+        } else {
+            self.run_all::<N, MOST_RUNS>(pool, buffers, work);
+        }
+    }
+
+    /// [`run`](Self::run) of at most `RUNS` runs.
+    fn run_all<const N: usize, const RUNS: usize>(
+        &mut self,
+        pool: &ThreadPool,
+        buffers: [&mut Parameters<T>; N],
+        work: impl Fn(GroupPart, Elements<'_, T, N>, [&mut [T]; 2]) + Sync,
+    ) {
         let layout = buffers[0].layout().clone();
         let mut parts =
             buffers.map(|buffer| buffer.as_mut_slice().split_at_mut(layout.weights_len()));
         let weights = parts.each_mut().map(|(weights, _)| mem::take(weights));
         let mut rest = [weights, parts.map(|(_, biases)| biases)];
-        let of_runs: [Mutex<Option<Elements<'_, T, N>>>; MAXIMUM_RUNS] =
-            [const { Mutex::new(None) }; MAXIMUM_RUNS];
+        let of_runs: [Mutex<Option<Elements<'_, T, N>>>; RUNS] = [const { Mutex::new(None) }; RUNS];
         for (lengths, slot) in self.runs.iter().zip(&of_runs) {
             *lock(slot) = Some(take_first(&mut rest, *lengths));
         }
@@ -379,9 +404,11 @@ mod tests {
     fn owned_groups_cover_every_panel_once() {
         for architecture in ["784-256-2", "784-200-200-50", "784-256-32-8-2"] {
             let layout = layout(ModelKind::Vae, architecture);
-            let ownership = PanelOwnership::new(&layout);
-            let groups = PanelGroups::<f32>::owned(&layout, &ownership);
-            assert_covers(&layout, &groups, THREADS);
+            for threads in 1..=8 {
+                let ownership = PanelOwnership::new(&layout, threads);
+                let groups = PanelGroups::<f32>::owned(&layout, &ownership);
+                assert_covers(&layout, &groups, threads);
+            }
         }
     }
 

@@ -167,6 +167,9 @@ impl<T: Float> TapeBlocks<T> {
 }
 
 impl<T: Float> Engine<T> for TapeBlocks<T> {
+    /// Blocks of rows go to whoever is free, as many as there are tapes.
+    fn set_threads(&mut self, _threads: usize) {}
+
     /// Records the batch and differentiates it down to the layers' outputs.
     fn run(
         &mut self,
@@ -268,7 +271,7 @@ impl Program {
         let count = images.len();
         let pixels = Panels::new(count, inputs);
         let x = tape.sparse_constant_panels(count, inputs, |panels| {
-            batch.pack_pixels(images.clone(), pixels, panels);
+            batch.pack_pixels(images.clone(), pixels, 0..pixels.panel_count(), panels);
             if samples > 1 {
                 block.targets.clear();
                 for line in panels.as_chunks::<LANES>().0 {
@@ -289,8 +292,14 @@ impl Program {
         let corruption = self.objective.corruption;
         let input = if corruption > 0.0 {
             tape.sparse_constant_panels(count, inputs, |panels| {
-                batch.pack_pixels(images.clone(), pixels, panels);
-                batch.corrupt(images.clone(), corruption, pixels, panels);
+                batch.pack_pixels(images.clone(), pixels, 0..pixels.panel_count(), panels);
+                batch.corrupt(
+                    images.clone(),
+                    corruption,
+                    pixels,
+                    0..pixels.panel_count(),
+                    panels,
+                );
             })
         } else {
             x

@@ -2,8 +2,10 @@
 
 use std::ops::Range;
 
+#[cfg(doc)]
+use tensor_ops::binarise::PANELS_OF_A_DRAW;
 use tensor_ops::binarise::pack_drawn_indexed;
-use tensor_ops::panels::Panels;
+use tensor_ops::panels::{LANES, Panels};
 use tensor_ops::random::{Stream, fill_normal, fill_uniform};
 
 use crate::images::PixelRows;
@@ -14,18 +16,28 @@ pub trait BatchSource<T>: Sync {
     /// Images in the batch.
     fn rows(&self) -> usize;
 
-    /// Writes the pixels of `rows` into panels of the given shape
-    /// (`shape.rows == rows.len()`).
-    fn pack_pixels(&self, rows: Range<usize>, shape: Panels, panels: &mut [T]);
+    /// Writes the pixels of `rows` into the panels `of` of a matrix of the given
+    /// shape (`shape.rows == rows.len()`), which `panels` holds alone.
+    ///
+    /// The first of several panels is a multiple of [`PANELS_OF_A_DRAW`].
+    fn pack_pixels(&self, rows: Range<usize>, shape: Panels, of: Range<usize>, panels: &mut [T]);
 
     /// Writes ε of `rows`, row-major `[rows, latent]`.
     fn fill_noise(&self, rows: Range<usize>, latent: usize, noise: &mut [T]);
 
-    /// Loses a share of the values of `rows`, which stand in panels: sets them
+    /// Loses a share of the values of `rows` in the same panels: sets them
     /// to 0 (Vincent et al. 2008, *Extracting and composing robust features with
     /// denoising autoencoders*: masking noise). Of a batch that corrupts nothing
     /// they stay as they are.
-    fn corrupt(&self, _rows: Range<usize>, _share: f64, _shape: Panels, _panels: &mut [T]) {}
+    fn corrupt(
+        &self,
+        _rows: Range<usize>,
+        _share: f64,
+        _shape: Panels,
+        _of: Range<usize>,
+        _panels: &mut [T],
+    ) {
+    }
 }
 
 /// Where the pixels of an [`IndexedBatch`] come from: a whole data set,
@@ -60,12 +72,12 @@ impl BatchSource<f32> for IndexedBatch<'_> {
         self.indices.len()
     }
 
-    fn pack_pixels(&self, rows: Range<usize>, shape: Panels, panels: &mut [f32]) {
+    fn pack_pixels(&self, rows: Range<usize>, shape: Panels, of: Range<usize>, panels: &mut [f32]) {
         let indices = &self.indices[rows];
         match self.pixels {
-            BatchPixels::AsStored(pixels) => pixels.pack_indexed(indices, shape, panels),
+            BatchPixels::AsStored(pixels) => pixels.pack_indexed(indices, shape, of, panels),
             BatchPixels::Drawn(bytes, draw) => {
-                pack_drawn_indexed(shape, bytes, indices, draw, panels);
+                pack_drawn_indexed(shape, bytes, indices, draw, of, panels);
             }
         }
     }
@@ -75,17 +87,25 @@ impl BatchSource<f32> for IndexedBatch<'_> {
         fill_normal(noise, self.noise, offset);
     }
 
-    fn corrupt(&self, rows: Range<usize>, share: f64, shape: Panels, panels: &mut [f32]) {
+    fn corrupt(
+        &self,
+        rows: Range<usize>,
+        share: f64,
+        shape: Panels,
+        of: Range<usize>,
+        panels: &mut [f32],
+    ) {
         let (stream, offset) = self.corruption;
+        let columns = of.start * LANES..shape.cols.min(of.end * LANES);
         let mut deviates = [0.0_f64; 256];
         for row in 0..shape.rows {
             let first = offset + ((rows.start + row) * shape.cols) as u64;
-            for column in (0..shape.cols).step_by(deviates.len()) {
-                let deviates = &mut deviates[..(shape.cols - column).min(256)];
+            for column in columns.clone().step_by(deviates.len()) {
+                let deviates = &mut deviates[..(columns.end - column).min(256)];
                 fill_uniform(deviates, stream, first + column as u64);
                 for (at, &deviate) in deviates.iter().enumerate() {
                     if deviate < share {
-                        panels[shape.index(row, column + at)] = 0.0;
+                        panels[shape.index(row, column - columns.start + at)] = 0.0;
                     }
                 }
             }
@@ -111,8 +131,11 @@ mod tests {
         let corrupted = |rows: Range<usize>, share| {
             let shape = Panels::new(rows.len(), 300);
             let mut panels = vec![0.0; shape.len()];
-            batch.pack_pixels(rows.clone(), shape, &mut panels);
-            batch.corrupt(rows, share, shape, &mut panels);
+            let (first, second) = panels.split_at_mut(4 * shape.panel_len());
+            for (of, panels) in [(0..4, first), (4..shape.panel_count(), second)] {
+                batch.pack_pixels(rows.clone(), shape, of.clone(), panels);
+                batch.corrupt(rows.clone(), share, shape, of, panels);
+            }
             let mut values = vec![0.0; shape.rows * shape.cols];
             shape.unpack_row_major(&panels, &mut values);
             values

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use models::BatchSource;
 use tensor_ops::Float;
-use tensor_ops::panels::Panels;
+use tensor_ops::panels::{LANES, Panels};
 
 /// Images as values, some of which the input may have lost.
 #[derive(Clone, Copy, Debug)]
@@ -27,21 +27,29 @@ impl<T: Float> BatchSource<T> for ValueBatch<'_, T> {
         self.rows
     }
 
-    fn pack_pixels(&self, rows: Range<usize>, shape: Panels, panels: &mut [T]) {
-        shape.pack_row_major(
-            &self.pixels[rows.start * shape.cols..rows.end * shape.cols],
-            panels,
-        );
+    fn pack_pixels(&self, rows: Range<usize>, shape: Panels, of: Range<usize>, panels: &mut [T]) {
+        let pixels = &self.pixels[rows.start * shape.cols..rows.end * shape.cols];
+        let mut all = vec![T::ZERO; shape.len()];
+        shape.pack_row_major(pixels, &mut all);
+        panels.copy_from_slice(&all[of.start * shape.panel_len()..of.end * shape.panel_len()]);
     }
 
     fn fill_noise(&self, rows: Range<usize>, latent: usize, noise: &mut [T]) {
         noise.copy_from_slice(&self.noise[rows.start * latent..rows.end * latent]);
     }
 
-    fn corrupt(&self, rows: Range<usize>, _share: f64, shape: Panels, panels: &mut [T]) {
+    fn corrupt(
+        &self,
+        rows: Range<usize>,
+        _share: f64,
+        shape: Panels,
+        of: Range<usize>,
+        panels: &mut [T],
+    ) {
         let kept = &self.kept[rows.start * shape.cols..rows.end * shape.cols];
+        let columns = of.start * LANES..shape.cols.min(of.end * LANES);
         for (row, kept) in kept.chunks_exact(shape.cols).enumerate() {
-            for (column, &kept) in kept.iter().enumerate() {
+            for (column, &kept) in kept[columns.clone()].iter().enumerate() {
                 panels[shape.index(row, column)] *= kept;
             }
         }

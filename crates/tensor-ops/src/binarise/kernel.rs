@@ -1,5 +1,7 @@
 //! Kernels of [`super::draw`] and [`super::pack_drawn_indexed`].
 
+use std::ops::Range;
+
 use crate::panels::{LANES, Panels};
 use crate::random::Stream;
 use crate::random::deviates::group_words;
@@ -9,6 +11,8 @@ use crate::simd::{Line, Operation};
 /// checked.
 pub struct PackBinarised<'a> {
     pub shape: Panels,
+    /// Panels to pack, which `panels` holds alone; the first is that of a group.
+    pub of: Range<usize>,
     pub images: &'a [u8],
     pub indices: &'a [u32],
     pub stream: Stream,
@@ -26,7 +30,7 @@ pub struct BinariseBytes<'a> {
 }
 
 /// Pixels whose words are made together: four lines of a panel.
-const GROUP: usize = 4 * LANES;
+const GROUP: usize = super::PANELS_OF_A_DRAW * LANES;
 
 /// Rows packed together, as in the packing of grey bytes.
 const ROW_GROUP: usize = 8;
@@ -38,6 +42,7 @@ impl<T> Operation<T> for PackBinarised<'_> {
     unsafe fn run<L: Line<T>>(self) {
         let Self {
             shape,
+            of,
             images,
             indices,
             stream,
@@ -45,17 +50,18 @@ impl<T> Operation<T> for PackBinarised<'_> {
         } = self;
         let Panels { rows, cols } = shape;
         let groups = cols.div_ceil(GROUP);
+        let of_groups = of.start * LANES / GROUP..(of.end * LANES).div_ceil(GROUP);
         for first in (0..rows).step_by(ROW_GROUP) {
-            for group in 0..groups {
+            for group in of_groups.clone() {
                 let column = group * GROUP;
-                let width = GROUP.min(cols - column);
+                let width = GROUP.min(cols.min(of.end * LANES) - column);
                 let picked = indices.iter().enumerate();
                 for (row, &image) in picked.skip(first).take(ROW_GROUP) {
                     let image = image as usize;
                     let bytes = &images[image * cols + column..][..width];
                     let ink = draw_group(bytes, stream, (image * groups + group) as u64);
                     for (line, ink) in ink[..width.div_ceil(LANES)].iter().enumerate() {
-                        let panel = 4 * group + line;
+                        let panel = 4 * group + line - of.start;
                         let at = (panel * rows + row) * LANES;
                         for (value, &ink) in panels[at..at + LANES].iter_mut().zip(ink) {
                             *value = if ink { 1.0 } else { 0.0 };

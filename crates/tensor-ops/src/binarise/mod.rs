@@ -19,6 +19,8 @@
 
 pub(crate) mod kernel;
 
+use std::ops::Range;
+
 use kernel::{BinariseBytes, PackBinarised};
 
 use crate::isa::Available;
@@ -93,38 +95,36 @@ pub fn draw_from(first: usize, images: &[u8], pixels: usize, stream: Stream, out
     );
 }
 
-/// Packs a Bernoulli draw, 0 or 1, of the rows `indices` of the row-major
-/// byte matrix `images` (`shape.cols` wide) into panels: what
+/// Neighbouring panels whose words are made together.
+pub const PANELS_OF_A_DRAW: usize = 4;
+
+/// Packs a Bernoulli draw, 0 or 1, of the panels `of` of the rows `indices` of
+/// the row-major byte matrix `images` (`shape.cols` wide): what
 /// [`Panels::pack_bytes_indexed`] would make of the bytes [`draw`] gives.
 ///
 /// # Panics
-/// If there are not `shape.rows` indices, one is out of range, or `panels` has
-/// another length than the shape needs.
+/// If there are not `shape.rows` indices, one is out of range, `panels` has
+/// another length than those panels, or the first of them is no multiple of
+/// [`PANELS_OF_A_DRAW`].
 pub fn pack_drawn_indexed(
     shape: Panels,
     images: &[u8],
     indices: &[u32],
     stream: Stream,
+    of: Range<usize>,
     panels: &mut [f32],
 ) {
+    let operation = "binarise::pack_drawn_indexed";
     assert!(
-        indices.len() == shape.rows && panels.len() == shape.len(),
-        "binarise::pack_drawn_indexed: {} indices and a buffer of {} for panels of {shape:?}",
-        indices.len(),
-        panels.len()
+        of.start.is_multiple_of(PANELS_OF_A_DRAW),
+        "{operation}: panels {of:?} do not begin with a multiple of {PANELS_OF_A_DRAW}"
     );
-    let available = images.len() / shape.cols.max(1);
-    for &index in indices {
-        assert!(
-            (index as usize) < available,
-            "binarise::pack_drawn_indexed: row {index} of {available} rows of {} bytes",
-            shape.cols
-        );
-    }
+    shape.check_indices(operation, images.len(), indices, &of, panels.len());
     f32::pack_binarised(
         Available::current(),
         PackBinarised {
             shape,
+            of,
             images,
             indices,
             stream,

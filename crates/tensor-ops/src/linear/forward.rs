@@ -53,18 +53,14 @@ impl<T: Float> Operation<T> for Forward<'_, T> {
                     };
                     run_tiles::<T, L, _>(&mut job, rows, panels, L::TILE_PANELS);
                 }
+                // The sizes are constants: tiles whose size is not known end in
+                // memory.
+                Some(support) if rows >= MANY_ROWS => {
+                    run_sparse::<T, L>(&target, support, x, L::SPARSE_TILE);
+                }
                 Some(support) => {
-                    for panels in even_parts(panels, L::TILE_PANELS) {
-                        for (tile, rows) in even_parts(rows, sparse_rows::<T, L>()).enumerate() {
-                            let list = support.row_tile(tile);
-                            let mut job = Sparse {
-                                target: &target,
-                                list,
-                                x,
-                            };
-                            run_tile::<T, L, _>(&mut job, rows, panels);
-                        }
-                    }
+                    let tile = (L::TILE_ROWS[L::TILE_PANELS - 1], L::TILE_PANELS);
+                    run_sparse::<T, L>(&target, support, x, tile);
                 }
             }
         }
@@ -74,10 +70,50 @@ impl<T: Float> Operation<T> for Forward<'_, T> {
     }
 }
 
-/// Rows of a tile that skips zeros: those of the widest usual tile, since
-/// the fewer rows, the more indices are zero in all of them.
-pub(crate) const fn sparse_rows<T, L: Line<T>>() -> usize {
-    L::TILE_ROWS[L::TILE_PANELS - 1]
+/// Rows from which on the tiles of products that skip zeros are small. Of fewer
+/// rows most columns are zero in all of them anyway.
+const MANY_ROWS: usize = 64;
+
+/// Rows of a tile that skips zeros, in blocks of so many rows.
+pub(crate) const fn sparse_rows<T, L: Line<T>>(rows: usize) -> usize {
+    if rows >= MANY_ROWS {
+        L::SPARSE_TILE.0
+    } else {
+        L::TILE_ROWS[L::TILE_PANELS - 1]
+    }
+}
+
+/// Inputs of a tile of the weight gradient that skips zeros.
+pub(crate) const fn sparse_inputs<T, L: Line<T>>(rows: usize) -> usize {
+    if rows >= MANY_ROWS {
+        L::SPARSE_INPUTS
+    } else {
+        L::TILE_ROWS[L::TILE_PANELS - 1]
+    }
+}
+
+/// All tiles of a product that skips zeros, of up to `height` rows and `width`
+/// panels.
+///
+/// # Safety
+/// Features of `L`; x has the target's shape, and `support` is of it.
+#[inline(always)]
+unsafe fn run_sparse<T: Float, L: Line<T>>(
+    target: &Target<T>,
+    support: &Support,
+    x: &[T],
+    (height, width): (usize, usize),
+) {
+    let shape = target.shape;
+    let inputs = 0..shape.x().panel_count();
+    for panels in even_parts(shape.y().panel_count(), width) {
+        for (tile, rows) in even_parts(shape.rows, height).enumerate() {
+            let list = support.row_tile(tile, inputs.clone());
+            let mut job = Sparse { target, list, x };
+            // SAFETY: the caller's promise; the parts lie inside y.
+            unsafe { run_tile::<T, L, _>(&mut job, rows, panels) };
+        }
+    }
 }
 
 struct Target<T> {
@@ -157,6 +193,8 @@ struct Sparse<'a, T> {
 }
 
 impl<T: Float, L: Line<T>> Tiled<T, L> for Sparse<'_, T> {
+    const PANELS: usize = L::SPARSE_TILE.1;
+
     #[inline(always)]
     unsafe fn tile<const M: usize, const N: usize>(&mut self, row: usize, panel: usize) {
         let LinearShape { rows, inputs, .. } = self.target.shape;

@@ -6,22 +6,22 @@
 //! broadcasts as x does in the forward product, and the result, transposed
 //! back, is multiplied by act'(h).
 //!
-//! The contraction is cut in two halves whose results are added: two threads
-//! that own a half of W each can then do it without reading each other's
-//! weights, see [`super::input_gradient_half`]. One thread alone does both
-//! halves of a tile, and transposes it back, before it goes to the next.
+//! The contraction is a tree of eight, see [`crate::eighths`]: threads that own
+//! some eighths of W each can then do it without reading each other's weights,
+//! see [`super::input_gradient_branch`]. One thread alone does all chains of a
+//! tile, and transposes it back, before it goes to the next.
 
 use std::ops::Range;
 
 use super::LinearShape;
 use crate::Activation;
 use crate::Float;
+use crate::eighths::{EIGHTHS, PartialSums, Tree, WAITING, panels_of};
 use crate::panels::{LANES, Panels};
 use crate::simd::{Line, Operation};
 use crate::tile::{Tiled, accumulate, even_parts, run_tile, run_tiles};
 
-/// dx = (dy · Wᵀ) ⊙ act'(h), both halves of the outputs; lengths have been
-/// checked.
+/// dx = (dy · Wᵀ) ⊙ act'(h), over all outputs; lengths have been checked.
 pub struct InputGradient<'a, T> {
     pub shape: LinearShape,
     pub dy: &'a [T],
@@ -32,13 +32,13 @@ pub struct InputGradient<'a, T> {
     pub transposed_dy: &'a mut [T],
 }
 
-/// One half of the contraction: `partial` = dxᵀ over some consecutive outputs
-/// alone; lengths have been checked.
+/// One branch of the contraction: `partial` = dxᵀ over its outputs alone;
+/// lengths have been checked.
 ///
-/// `shape.outputs` counts those outputs, and `dy` and `weight` hold just their
-/// panels.
+/// `dy` and `weight` hold just the panels of that branch of `shape`'s outputs.
 pub struct Contraction<'a, T> {
     pub shape: LinearShape,
+    pub branch: Range<usize>,
     pub dy: &'a [T],
     pub weight: &'a [T],
     pub partial: &'a mut [T],
@@ -50,8 +50,7 @@ pub struct Contraction<'a, T> {
 pub struct Completion<'a, T> {
     pub shape: LinearShape,
     pub panels: Range<usize>,
-    pub first: &'a [T],
-    pub second: Option<&'a [T]>,
+    pub partials: PartialSums<'a, T>,
     pub h: &'a [T],
     pub activation: Activation,
     pub dx: &'a mut [T],
@@ -90,11 +89,7 @@ impl<T: Float> Operation<T> for InputGradient<'_, T> {
             const { assert!(L::TILE_PANELS <= TILE_PANELS) };
             transpose_dy::<T, L>(shape, dy, transposed_dy);
             let mut job = Whole {
-                factors: Factors {
-                    shape,
-                    weight: weight.as_ptr(),
-                    transposed_dy: transposed_dy.as_ptr(),
-                },
+                sum: TreeOfTiles::new(shape, &(0..EIGHTHS), weight, transposed_dy),
                 first_input: 0,
                 panel: [[L::zero(); LANES]; TILE_PANELS],
             };
@@ -131,29 +126,23 @@ impl<T: Float> Operation<T> for Contraction<'_, T> {
     unsafe fn run<L: Line<T>>(self) {
         let Self {
             shape,
+            branch,
             dy,
             weight,
             partial,
             transposed_dy,
         } = self;
-        // SAFETY: features by the caller; the buffers have the shapes' lengths.
-        unsafe { transpose_dy::<T, L>(shape, dy, transposed_dy) };
-        let mut job = Half {
-            factors: Factors {
-                shape,
-                weight: weight.as_ptr(),
-                transposed_dy: transposed_dy.as_ptr(),
-            },
-            partial: partial.as_mut_ptr(),
-        };
-        // SAFETY: features by the caller; dxᵀ has `inputs` lines in each row panel.
+        let own = super::branch_shape(shape, &branch);
+        // SAFETY: features by the caller; the buffers have the shapes' lengths,
+        // and dxᵀ has `inputs` lines in each row panel.
         unsafe {
-            run_tiles::<T, L, _>(
-                &mut job,
-                shape.inputs,
-                shape.rows.div_ceil(LANES),
-                L::TILE_PANELS,
-            );
+            transpose_dy::<T, L>(own, dy, transposed_dy);
+            let mut job = Branch {
+                sum: TreeOfTiles::<T, L>::new(shape, &branch, weight, transposed_dy),
+                partial: partial.as_mut_ptr(),
+            };
+            let panels = shape.rows.div_ceil(LANES);
+            run_tiles::<T, L, _>(&mut job, shape.inputs, panels, L::TILE_PANELS);
         }
     }
 }
@@ -166,8 +155,7 @@ impl<T: Float> Operation<T> for Completion<'_, T> {
         let Self {
             shape,
             panels,
-            first,
-            second,
+            partials,
             h,
             activation,
             dx,
@@ -181,15 +169,31 @@ impl<T: Float> Operation<T> for Completion<'_, T> {
         let emit = |line: L, at: usize| unsafe { gate.store(line, at - before) };
         // SAFETY: as above.
         unsafe {
-            let first = |at| L::load(first.as_ptr().add(at));
-            match second {
-                None => transpose::<T, L>(back, inputs, first, emit),
-                Some(second) => {
-                    let sum = |at| first(at).add(L::load(second.as_ptr().add(at)));
-                    transpose::<T, L>(back, inputs, sum, emit);
-                }
-            }
+            transpose::<T, L>(back, inputs, |at| sum_of_lines(&partials, at), emit);
         }
+    }
+}
+
+/// The sum of the lines at a place of all parts.
+///
+/// # Safety
+/// Features of `L`; every part has sixteen elements from there on.
+#[inline(always)]
+unsafe fn sum_of_lines<T: Float, L: Line<T>>(partials: &PartialSums<'_, T>, at: usize) -> L {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let mut waiting = [L::zero(); WAITING + 1];
+        let mut depth = 0;
+        for (part, additions) in partials.parts() {
+            let mut sum = L::load(part.as_ptr().add(at));
+            for _ in 0..additions {
+                depth -= 1;
+                sum = waiting[depth].add(sum);
+            }
+            waiting[depth] = sum;
+            depth += 1;
+        }
+        waiting[0]
     }
 }
 
@@ -255,15 +259,90 @@ unsafe fn transpose_dy<T: Float, L: Line<T>>(shape: LinearShape, dy: &[T], out: 
     }
 }
 
-/// What a tile of dxᵀ is contracted from.
-struct Factors<T> {
-    /// That of the outputs contracted over, if not of all.
-    shape: LinearShape,
+/// The chains of a branch of the tree, tile by tile.
+struct TreeOfTiles<T, L> {
+    inputs: usize,
+    /// Outputs of the branch, which W and dyᵀ hold alone.
+    outputs: usize,
+    /// The outputs of every chain, counted in those of the branch, and the
+    /// additions after it.
+    chains: [(Range<usize>, usize); EIGHTHS],
+    count: usize,
     weight: *const T,
     transposed_dy: *const T,
+    /// Tiles that wait for another one to be added to.
+    waiting: [[[L; TILE_PANELS]; LANES]; WAITING],
 }
 
-impl<T: Float> Factors<T> {
+impl<T: Float, L: Line<T>> TreeOfTiles<T, L> {
+    /// # Safety
+    /// Features of `L`.
+    #[inline(always)]
+    unsafe fn new(
+        shape: LinearShape,
+        branch: &Range<usize>,
+        weight: &[T],
+        transposed_dy: &[T],
+    ) -> Self {
+        let first = panels_of(shape.outputs, branch).start * LANES;
+        let outputs = super::branch_shape(shape, branch).outputs;
+        let mut chains = [const { (0..0, 0) }; EIGHTHS];
+        let mut count = 0;
+        for (part, additions) in Tree::of_branch(shape.outputs, branch).parts() {
+            let panels = panels_of(shape.outputs, &part);
+            let end = (panels.end * LANES - first).min(outputs);
+            chains[count] = (panels.start * LANES - first..end, additions);
+            count += 1;
+        }
+        Self {
+            inputs: shape.inputs,
+            outputs,
+            chains,
+            // Of no outputs at all the sum is that of one chain without terms.
+            count: count.max(1),
+            weight: weight.as_ptr(),
+            transposed_dy: transposed_dy.as_ptr(),
+            // SAFETY: the caller's promise.
+            waiting: unsafe { [[[L::zero(); TILE_PANELS]; LANES]; WAITING] },
+        }
+    }
+
+    /// The sum of all chains of the inputs `input..` and the row panels
+    /// `panel..`.
+    ///
+    /// # Safety
+    /// Features of `L`; the tile lies inside dxᵀ.
+    #[inline(always)]
+    unsafe fn tile<const M: usize, const N: usize>(
+        &mut self,
+        input: usize,
+        panel: usize,
+    ) -> [[L; N]; M] {
+        let (mut depth, mut left) = (0, self.count);
+        loop {
+            let (outputs, additions) = self.chains[self.count - left].clone();
+            // SAFETY: the caller's promise; the chains lie inside the branch.
+            let mut sum = unsafe { self.contract::<M, N>(input, panel, outputs) };
+            for _ in 0..additions {
+                depth -= 1;
+                for (sum, earlier) in sum.iter_mut().zip(&self.waiting[depth]) {
+                    for (sum, earlier) in sum.iter_mut().zip(earlier) {
+                        // SAFETY: features by the caller.
+                        *sum = unsafe { earlier.add(*sum) };
+                    }
+                }
+            }
+            left -= 1;
+            if left == 0 {
+                return sum;
+            }
+            for (waiting, sum) in self.waiting[depth].iter_mut().zip(sum) {
+                waiting[..N].copy_from_slice(&sum);
+            }
+            depth += 1;
+        }
+    }
+
     /// Σ_o W(input + m, o) · dyᵀ(o, panel + n) for ascending o in `outputs`,
     /// which start at a panel.
     ///
@@ -271,19 +350,19 @@ impl<T: Float> Factors<T> {
     /// Features of `L`; the weight has lines `input .. input + M` in each
     /// panel, and dyᵀ lines `outputs` in each of the N row panels.
     #[inline(always)]
-    unsafe fn contract<L: Line<T>, const M: usize, const N: usize>(
+    unsafe fn contract<const M: usize, const N: usize>(
         &self,
         input: usize,
         panel: usize,
         outputs: Range<usize>,
     ) -> [[L; N]; M] {
-        let panel_len = self.shape.outputs * LANES;
+        let panel_len = self.outputs * LANES;
         // SAFETY: the caller's promise.
         unsafe {
             let mut acc = [[L::zero(); N]; M];
             let mut weight = self
                 .weight
-                .wrapping_add(outputs.start * self.shape.inputs + input * LANES);
+                .wrapping_add(outputs.start * self.inputs + input * LANES);
             let mut dy = self
                 .transposed_dy
                 .add(panel * panel_len + outputs.start * LANES);
@@ -291,7 +370,7 @@ impl<T: Float> Factors<T> {
             while left > 0 {
                 let count = left.min(LANES);
                 accumulate(&mut acc, (weight, LANES, 1), (dy, panel_len), count);
-                weight = weight.wrapping_add(self.shape.inputs * LANES);
+                weight = weight.wrapping_add(self.inputs * LANES);
                 dy = dy.add(count * LANES);
                 left -= count;
             }
@@ -300,35 +379,34 @@ impl<T: Float> Factors<T> {
     }
 }
 
-/// One half of the contraction, for two threads.
-struct Half<T> {
-    factors: Factors<T>,
+/// One branch of the contraction, for threads that own some eighths.
+struct Branch<T, L> {
+    sum: TreeOfTiles<T, L>,
     partial: *mut T,
 }
 
-impl<T: Float, L: Line<T>> Tiled<T, L> for Half<T> {
+impl<T: Float, L: Line<T>> Tiled<T, L> for Branch<T, L> {
     #[inline(always)]
     unsafe fn tile<const M: usize, const N: usize>(&mut self, input: usize, panel: usize) {
-        let LinearShape {
-            inputs, outputs, ..
-        } = self.factors.shape;
         // SAFETY: the tile lies inside dxᵀ, which has `inputs` lines in each
         // of the N row panels.
         unsafe {
-            let acc = self.factors.contract::<L, M, N>(input, panel, 0..outputs);
+            let sum = self.sum.tile::<M, N>(input, panel);
             for n in 0..N {
-                let partial = self.partial.add(((panel + n) * inputs + input) * LANES);
-                for (m, acc) in acc.iter().enumerate() {
-                    acc[n].store(partial.add(m * LANES));
+                let partial = self
+                    .partial
+                    .add(((panel + n) * self.sum.inputs + input) * LANES);
+                for (m, sum) in sum.iter().enumerate() {
+                    sum[n].store(partial.add(m * LANES));
                 }
             }
         }
     }
 }
 
-/// Both halves of the contraction, for sixteen inputs.
+/// All of the contraction, for sixteen inputs.
 struct Whole<T, L> {
-    factors: Factors<T>,
+    sum: TreeOfTiles<T, L>,
     first_input: usize,
     /// Those inputs' lines of dxᵀ, for each row panel of the tile.
     panel: [[L; LANES]; TILE_PANELS],
@@ -337,27 +415,12 @@ struct Whole<T, L> {
 impl<T: Float, L: Line<T>> Tiled<T, L> for Whole<T, L> {
     #[inline(always)]
     unsafe fn tile<const M: usize, const N: usize>(&mut self, input: usize, panel: usize) {
-        let outputs = self.factors.shape.outputs;
         let line = input - self.first_input;
-        let middle = super::halves(outputs)[1].start * LANES;
         // SAFETY: the tile lies inside dxᵀ.
-        unsafe {
-            if middle > 0 {
-                let first = self.factors.contract::<L, M, N>(input, panel, 0..middle);
-                for (m, first) in first.into_iter().enumerate() {
-                    for (n, first) in first.into_iter().enumerate() {
-                        self.panel[n][line + m] = first;
-                    }
-                }
-            }
-            let second = self
-                .factors
-                .contract::<L, M, N>(input, panel, middle..outputs);
-            for (m, second) in second.into_iter().enumerate() {
-                for (n, second) in second.into_iter().enumerate() {
-                    let sum = &mut self.panel[n][line + m];
-                    *sum = if middle > 0 { sum.add(second) } else { second };
-                }
+        let sum = unsafe { self.sum.tile::<M, N>(input, panel) };
+        for (m, sum) in sum.into_iter().enumerate() {
+            for (n, sum) in sum.into_iter().enumerate() {
+                self.panel[n][line + m] = sum;
             }
         }
     }

@@ -11,12 +11,14 @@
 //! The functions are single-threaded and work on one block of batch rows; the
 //! caller owns threads and scratch. Each element of a result is one chain of
 //! multiply-adds in ascending contraction index starting from +0 (of
-//! [`input_gradient`], two such chains, one for each of the [`halves`]), so
-//! that the bits do not depend on how rows or panels are grouped.
+//! [`input_gradient`], the sum of such chains over each of the
+//! [`eighths`](crate::eighths) of the outputs), so that the bits do not depend on
+//! how rows or panels are grouped.
 
 use std::ops::Range;
 
 use crate::adam::{AdamStep, Parameters};
+use crate::eighths::{PartialSums, panels_of};
 use crate::isa::Available;
 use crate::panels::{LANES, Panels, Support};
 use crate::{Activation, Float};
@@ -183,21 +185,6 @@ pub fn forward_sparse<T: Float>(
     );
 }
 
-/// The output panels of a layer in two halves, the second larger by one when
-/// their number is odd; the first of a single panel is empty.
-///
-/// [`input_gradient`] contracts over each half by itself, and so may two
-/// threads.
-///
-/// ```
-/// assert_eq!(tensor_ops::linear::halves(784), [0..24, 24..49]);
-/// assert_eq!(tensor_ops::linear::halves(4), [0..0, 0..1]);
-/// ```
-pub fn halves(outputs: usize) -> [Range<usize>; 2] {
-    let panels = outputs.div_ceil(LANES);
-    [0..panels / 2, panels / 2..panels]
-}
-
 /// `dx = (dy · Wᵀ) ⊙ act'(h)`.
 ///
 /// `dy` is `[rows, outputs]`, `weight` `[inputs, outputs]`; `h` is the saved
@@ -205,8 +192,7 @@ pub fn halves(outputs: usize) -> [Range<usize>; 2] {
 /// input, and `dx`, of the same shape, becomes the gradient by that
 /// activation's argument. The padding of `dx` becomes zero; `dx` is never read.
 ///
-/// Each element of `dy · Wᵀ` is the sum of two chains, one over each of the
-/// [`halves`].
+/// Each element of `dy · Wᵀ` is a sum in the order of [`crate::eighths`].
 ///
 /// # Panics
 /// If a slice has another length than the shape needs.
@@ -262,32 +248,33 @@ fn run_input_gradient<T: Float>(
     );
 }
 
-/// The part of [`input_gradient`]'s contraction over one of the [`halves`] of
-/// the outputs; [`complete_input_gradient`] makes dx of both.
+/// The part of [`input_gradient`]'s contraction over one of the
+/// [`branches`](crate::eighths::branches) of the outputs;
+/// [`complete_input_gradient`] makes dx of those of all outputs.
 ///
-/// `dy` and `weight` hold the panels of that half alone. `partial`, of
+/// `dy` and `weight` hold the panels of that branch alone. `partial`, of
 /// `input_gradient_partial_len(shape)` elements in an order that only
 /// [`complete_input_gradient`] knows, is never read.
 ///
 /// # Panics
-/// If a slice has another length than the shape needs, or the half is empty.
-pub fn input_gradient_half<T: Float>(
+/// If a slice has another length than the shape needs, or the branch has no
+/// panels.
+pub fn input_gradient_branch<T: Float>(
     shape: LinearShape,
-    half: &Range<usize>,
+    branch: &Range<usize>,
     dy: &[T],
     weight: &[T],
     partial: &mut [T],
     scratch: &mut LinearScratch<T>,
 ) {
-    let whole = shape;
-    let shape = half_shape(whole, half);
+    let own = branch_shape(shape, branch);
     assert!(
-        !half.is_empty()
-            && dy.len() == shape.y().len()
-            && weight.len() == shape.weight().len()
+        own.outputs > 0
+            && dy.len() == own.y().len()
+            && weight.len() == own.weight().len()
             && partial.len() == input_gradient_partial_len(shape),
-        "linear::input_gradient_half: dy {}, weight {}, partial {} elements do not fit panels \
-         {half:?} of {whole:?}",
+        "linear::input_gradient_branch: dy {}, weight {}, partial {} elements do not fit eighths \
+         {branch:?} of {shape:?}",
         dy.len(),
         weight.len(),
         partial.len()
@@ -296,22 +283,22 @@ pub fn input_gradient_half<T: Float>(
         Available::current(),
         Contraction {
             shape,
+            branch: branch.clone(),
             dy,
             weight,
             partial,
-            transposed_dy: scratch.transposed_dy(shape),
+            transposed_dy: scratch.transposed_dy(own),
         },
     );
 }
 
-/// Elements of a partial of [`input_gradient_half`].
+/// Elements of a partial of [`input_gradient_branch`].
 pub const fn input_gradient_partial_len(shape: LinearShape) -> usize {
     transposed_dx(shape).len()
 }
 
 /// dx of [`input_gradient`], for the input panels `panels` alone, from what
-/// [`input_gradient_half`] made of the halves of the outputs: of the first and
-/// the second in this order, or of the second alone when the first is empty.
+/// [`input_gradient_branch`] made of all outputs.
 ///
 /// `h` and `dx` hold just those panels. The bits are those of
 /// [`input_gradient`].
@@ -322,24 +309,19 @@ pub const fn input_gradient_partial_len(shape: LinearShape) -> usize {
 pub fn complete_input_gradient<T: Float>(
     shape: LinearShape,
     panels: Range<usize>,
-    partials: (&[T], Option<&[T]>),
+    partials: PartialSums<'_, T>,
     h: &[T],
     activation: Activation,
     dx: &mut [T],
 ) {
-    let (first, second) = partials;
     let len = panels.len() * shape.x().panel_len();
-    let partial = input_gradient_partial_len(shape);
     assert!(
         panels.end <= shape.x().panel_count()
-            && first.len() == partial
-            && second.is_none_or(|second| second.len() == partial)
+            && partials.have_len(input_gradient_partial_len(shape))
             && h.len() == len
             && dx.len() == len,
-        "linear::complete_input_gradient: partials {} and {:?}, h {}, dx {} elements do not fit \
+        "linear::complete_input_gradient: partials {partials:?}, h {}, dx {} elements do not fit \
          input panels {panels:?} of {shape:?}",
-        first.len(),
-        second.map(<[T]>::len),
         h.len(),
         dx.len()
     );
@@ -348,8 +330,7 @@ pub fn complete_input_gradient<T: Float>(
         Completion {
             shape,
             panels,
-            first,
-            second,
+            partials,
             h,
             activation,
             dx,
@@ -357,10 +338,14 @@ pub fn complete_input_gradient<T: Float>(
     );
 }
 
-/// The layer of some output panels of `shape`'s.
-fn half_shape(shape: LinearShape, panels: &Range<usize>) -> LinearShape {
+/// The layer of some consecutive eighths of `shape`'s outputs.
+pub(crate) fn branch_shape(shape: LinearShape, branch: &Range<usize>) -> LinearShape {
+    let panels = panels_of(shape.outputs, branch);
     LinearShape {
-        outputs: shape.outputs.min(panels.end * LANES) - panels.start * LANES,
+        outputs: shape
+            .outputs
+            .min(panels.end * LANES)
+            .saturating_sub(panels.start * LANES),
         ..shape
     }
 }

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
 use super::*;
+use crate::eighths::{EIGHTHS, branches};
 use crate::isa::Isa;
 use crate::kernels::Kernels;
 use crate::random::{Stream, fill_normal};
@@ -146,49 +147,54 @@ fn bits<T: Float>(x: &[T]) -> Vec<u64> {
     x.iter().map(|x| x.to_f64().to_bits()).collect()
 }
 
-/// The same by the parts that two threads call, each completing the panels of
-/// one half of the inputs.
-fn input_gradient_by_halves<T: Float>(
+/// The same by the parts that several threads call, each contracting over the
+/// eighths of the outputs that it owns and completing some panels of inputs.
+fn input_gradient_by_owners<T: Float>(
     isa: Available,
     shape: LinearShape,
     (dy, weight, h): (&[T], &[T], &[T]),
     activation: Activation,
+    owners: usize,
 ) -> Vec<T> {
     fn of(panels: &Range<usize>, layout: Panels) -> Range<usize> {
         panels.start * layout.panel_len()..panels.end * layout.panel_len()
     }
+    let owned = |owner: usize| owner * EIGHTHS / owners..(owner + 1) * EIGHTHS / owners;
     let mut partials = Vec::new();
-    for half in halves(shape.outputs) {
-        if half.is_empty() {
+    for branch in (0..owners).flat_map(|owner| branches(owned(owner))) {
+        let own = branch_shape(shape, &branch);
+        if own.outputs == 0 {
             continue;
         }
-        let own = half_shape(shape, &half);
+        let panels = panels_of(shape.outputs, &branch);
         let mut partial = vec![T::NAN; input_gradient_partial_len(shape)];
         T::contraction(
             isa,
             Contraction {
-                shape: own,
-                dy: &dy[of(&half, shape.y())],
-                weight: &weight[of(&half, shape.weight())],
+                shape,
+                branch: branch.clone(),
+                dy: &dy[of(&panels, shape.y())],
+                weight: &weight[of(&panels, shape.weight())],
                 partial: &mut partial,
                 transposed_dy: &mut vec![T::NAN; transposed_dy(own).len()],
             },
         );
-        partials.push(partial);
+        partials.push((branch, partial));
     }
-    if partials.is_empty() {
-        partials.push(vec![T::ZERO; input_gradient_partial_len(shape)]);
-    }
+    let partials = partials
+        .iter()
+        .map(|(branch, partial)| (branch.clone(), &partial[..]));
+    let partials = PartialSums::new(shape.outputs, partials);
     let mut dx = vec![T::NAN; shape.x().len()];
-    for panels in halves(shape.inputs) {
+    for owner in 0..owners {
+        let panels = panels_of(shape.inputs, &owned(owner));
         let own = of(&panels, shape.x());
         T::completion(
             isa,
             Completion {
                 shape,
                 panels,
-                first: &partials[0],
-                second: partials.get(1).map(Vec::as_slice),
+                partials,
                 h: &h[own.clone()],
                 activation,
                 dx: &mut dx[own],
@@ -210,11 +216,16 @@ fn input_gradient_property<T: Float>(isa: Available, shape: LinearShape, activat
     scratch.buffer = vec![T::NAN; transposed_dy(shape).len() + transposed_dx(shape).len()];
     let given = (&dy[..], &weight[..], &h[..]);
     run_input_gradient(isa, shape, given, activation, &mut dx, &mut scratch);
-    assert_eq!(
-        bits(&dx),
-        bits(&input_gradient_by_halves(isa, shape, given, activation)),
-        "{shape:?}"
-    );
+    for owners in [1, 2, 3, 5, 8] {
+        assert_eq!(
+            bits(&dx),
+            bits(&input_gradient_by_owners(
+                isa, shape, given, activation, owners
+            )),
+            "{owners} owners do not come to the whole"
+        );
+    }
+
     let (dy, weight, h) = (to_f64(&dy), to_f64(&weight), to_f64(&h));
     let mut exact = vec![f64::NAN; dx.len()];
     let mut magnitude = exact.clone();

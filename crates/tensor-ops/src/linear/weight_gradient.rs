@@ -8,7 +8,7 @@ use crate::adam::kernel::step_values;
 use crate::adam::{AdamStep, Parameters};
 use crate::panels::LANES;
 use crate::simd::{Line, Operation};
-use crate::tile::{Tiled, accumulate, even_parts, run_tile, step};
+use crate::tile::{Tiled, accumulate, aligned_parts, even_parts, run_tile, step};
 
 /// scale · Σ xᵀ dy and scale · Σ dy for some output panels; lengths have been
 /// checked.
@@ -59,14 +59,19 @@ impl<T: Float> Operation<T> for WeightGradient<'_, T> {
             scale,
             sink: weight,
         };
-        for group in even_parts(panels.len(), L::TILE_PANELS) {
-            for input in (0..inputs).step_by(LANES) {
-                // A tile's inputs stay within one panel of x, so that their
-                // factors lie in one line.
-                for (start, len) in even_parts(LANES.min(inputs - input), tile_inputs::<T, L>()) {
-                    // SAFETY: features by the caller; the parts lie inside the target.
-                    unsafe { run_tile::<T, L, _>(&mut job, (input + start, len), group) };
-                }
+        // Tiles lie inside those of every block's lists.
+        let supports = job.blocks.iter().filter_map(|block| block.support);
+        let most = L::TILE_ROWS[L::TILE_PANELS - 1];
+        let inputs_of_tile = supports
+            .map(|support| support.inputs_of_tile())
+            .fold(most, usize::min);
+        // SAFETY: features by the caller. The sizes are constants: tiles whose
+        // size is not known end in memory.
+        unsafe {
+            if inputs_of_tile == most {
+                run_groups::<T, L>(&mut job, panels.len(), most);
+            } else {
+                run_groups::<T, L>(&mut job, panels.len(), L::SPARSE_INPUTS);
             }
         }
         for (local, panel) in panels.enumerate() {
@@ -97,9 +102,26 @@ impl<T: Float> Operation<T> for WeightGradient<'_, T> {
     }
 }
 
-/// Inputs of a tile.
-pub(crate) const fn tile_inputs<T, L: Line<T>>() -> usize {
-    L::TILE_ROWS[L::TILE_PANELS - 1]
+/// All tiles of `panels` output panels, of up to `inputs_of_tile` inputs each.
+///
+/// # Safety
+/// Features of `L`; the target has that many panels.
+#[inline(always)]
+unsafe fn run_groups<T: Float, L: Line<T>>(
+    job: &mut Job<'_, T>,
+    panels: usize,
+    inputs_of_tile: usize,
+) {
+    for group in even_parts(panels, L::TILE_PANELS) {
+        for input in (0..job.inputs).step_by(LANES) {
+            // A tile's inputs stay within one panel of x, so that their
+            // factors lie in one line.
+            for (start, len) in aligned_parts(LANES.min(job.inputs - input), inputs_of_tile) {
+                // SAFETY: features by the caller; the parts lie inside the target.
+                unsafe { run_tile::<T, L, _>(job, (input + start, len), group) };
+            }
+        }
+    }
 }
 
 enum BiasSink<'a, T> {

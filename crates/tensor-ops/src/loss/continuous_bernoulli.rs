@@ -24,9 +24,9 @@
 
 use crate::Float;
 use crate::isa::Available;
-use crate::loss::SampledRows;
 use crate::loss::kernel::Logits;
 use crate::loss::rows::{LineAt, PixelLoss, RowLosses};
+use crate::loss::{RowSums, SampledRows};
 use crate::panels::LANES;
 use crate::simd::{Line, Operation};
 
@@ -177,7 +177,7 @@ pub fn variance(logit: f64) -> f64 {
 }
 
 /// Loss and gradient in one pass, as [`super::bernoulli`]: `logits` becomes
-/// E\[x\] − x, `row_loss[r]` Σ_columns (A(a) − a·x), which may be negative, as
+/// E\[x\] − x, the loss of row r Σ_columns (A(a) − a·x), which may be negative, as
 /// a density may exceed 1.
 ///
 /// # Panics
@@ -186,11 +186,10 @@ pub fn with_logits<T: Float>(
     rows: SampledRows,
     logits: &mut [T],
     targets: &[T],
-    row_loss: &mut [T],
+    sums: RowSums<'_, T>,
 ) {
     let operation = "loss::continuous_bernoulli::with_logits";
-    rows.check(operation, logits, targets, row_loss);
-    run(rows, Logits::Replace(logits), targets, row_loss);
+    run(operation, rows, Logits::Replace(logits), targets, sums);
 }
 
 /// The loss of [`with_logits`] alone; `logits` stay as they are.
@@ -204,18 +203,25 @@ pub fn with_logits_loss<T: Float>(
     row_loss: &mut [T],
 ) {
     let operation = "loss::continuous_bernoulli::with_logits_loss";
-    rows.check(operation, logits, targets, row_loss);
-    run(rows, Logits::Keep(logits), targets, row_loss);
+    let sums = RowSums::Whole(row_loss);
+    run(operation, rows, Logits::Keep(logits), targets, sums);
 }
 
-fn run<T: Float>(rows: SampledRows, outputs: Logits<'_, T>, targets: &[T], row_loss: &mut [T]) {
+fn run<T: Float>(
+    operation: &str,
+    rows: SampledRows,
+    outputs: Logits<'_, T>,
+    targets: &[T],
+    sums: RowSums<'_, T>,
+) {
+    rows.check(operation, outputs.values(), targets, &sums);
     T::continuous_bernoulli_rows(
         Available::current(),
         RowLosses {
             rows,
             outputs,
             targets,
-            row_loss,
+            sums,
             pixel: ContinuousBernoulli,
         },
     );
@@ -324,7 +330,7 @@ mod tests {
         rows.targets().pack_row_major(&x, &mut targets);
         let (mut loss, mut alone) = (vec![f64::NAN; 6], vec![f64::NAN; 6]);
         with_logits_loss(rows, &packed, &targets, &mut alone);
-        with_logits(rows, &mut packed, &targets, &mut loss);
+        with_logits(rows, &mut packed, &targets, RowSums::Whole(&mut loss));
         assert_eq!(loss, alone);
         let (mut partitions, mut means) = (a.clone(), a.clone());
         log_partitions_in_place(&mut partitions);

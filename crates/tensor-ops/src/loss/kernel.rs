@@ -1,6 +1,8 @@
 //! Kernel of [`super::bce_with_logits`].
 
 use crate::Float;
+use crate::eighths::{Tree, WAITING, panels_of};
+use crate::loss::RowSums;
 use crate::panels::{LANES, Panels};
 use crate::simd::{Line, Operation};
 
@@ -9,9 +11,7 @@ pub struct Bce<'a, T> {
     pub shape: Panels,
     pub logits: Logits<'a, T>,
     pub targets: &'a [T],
-    pub row_loss: &'a mut [T],
-    /// Panels whose terms are summed first, the others after them.
-    pub first_half: usize,
+    pub sums: RowSums<'a, T>,
 }
 
 /// Whether the logits become their gradient.
@@ -44,20 +44,15 @@ impl<T: Float> Operation<T> for Bce<'_, T> {
             shape,
             mut logits,
             targets,
-            row_loss,
-            first_half,
+            mut sums,
         } = self;
+        let chains = Chains::new(shape.cols, &sums);
         let whole_panels = shape.cols / LANES;
-        let mut first = 0;
-        for row_loss in row_loss.chunks_mut(ROW_GROUP) {
-            let mut sums = [[T::ZERO; LANES]; ROW_GROUP];
-            let mut first_sums = [T::ZERO; ROW_GROUP];
-            for panel in 0..shape.panel_count() {
-                if panel == first_half {
-                    end_half(&mut sums, &mut first_sums);
-                }
-                let at = (panel * shape.rows + first) * LANES;
-                let range = at..at + row_loss.len() * LANES;
+        for first in (0..shape.rows).step_by(ROW_GROUP) {
+            let group = ROW_GROUP.min(shape.rows - first);
+            let of_rows = chains.sum(|panel, of_chain| {
+                let at = ((panel - chains.first) * shape.rows + first) * LANES;
+                let range = at..at + group * LANES;
                 let targets = targets[range.clone()].as_chunks::<LANES>().0;
                 let lines = match &mut logits {
                     Logits::Keep(logits) => Logits::Keep(logits[range].as_chunks().0),
@@ -66,15 +61,78 @@ impl<T: Float> Operation<T> for Bce<'_, T> {
                 // The width is a constant of all panels but the last: a
                 // variable one would keep the terms out of registers.
                 if panel < whole_panels {
-                    add_panel::<T, L, true>(lines, targets, &mut sums, LANES);
+                    add_panel::<T, L, true>(lines, targets, of_chain, LANES);
                 } else {
-                    add_panel::<T, L, false>(lines, targets, &mut sums, shape.cols % LANES);
+                    add_panel::<T, L, false>(lines, targets, of_chain, shape.cols % LANES);
+                }
+            });
+            sums.write(first, &of_rows[..group]);
+        }
+    }
+}
+
+/// The lines of terms of a group of rows, summed over the panels.
+type GroupSums<T> = [[T; LANES]; ROW_GROUP];
+
+/// The chains of the panels that a loss is summed over.
+pub(super) struct Chains {
+    columns: usize,
+    /// The first panel that is summed over.
+    pub(super) first: usize,
+    tree: Tree,
+}
+
+impl Chains {
+    #[inline(always)]
+    pub(super) fn new<T>(columns: usize, sums: &RowSums<'_, T>) -> Self {
+        let branch = sums.branch();
+        Self {
+            columns,
+            first: panels_of(columns, &branch).start,
+            tree: Tree::of_branch(columns, &branch),
+        }
+    }
+
+    /// Sums what `add` adds of every panel, in the order of [`crate::eighths`].
+    #[inline(always)]
+    pub(super) fn sum<T: Float>(
+        &self,
+        mut add: impl FnMut(usize, &mut GroupSums<T>),
+    ) -> GroupSums<T> {
+        let mut waiting = [[[T::ZERO; LANES]; ROW_GROUP]; WAITING + 1];
+        let mut depth = 0;
+        for (eighth, additions) in self.tree.parts() {
+            let mut sums = [[T::ZERO; LANES]; ROW_GROUP];
+            for panel in panels_of(self.columns, &eighth) {
+                add(panel, &mut sums);
+            }
+            for _ in 0..additions {
+                depth -= 1;
+                for (sum, &earlier) in sums.iter_mut().zip(&waiting[depth]) {
+                    add_terms(sum, earlier);
                 }
             }
-            for ((loss, first), sums) in row_loss.iter_mut().zip(first_sums).zip(sums) {
-                *loss = first + sum_lanes(sums);
+            waiting[depth] = sums;
+            depth += 1;
+        }
+        waiting[0]
+    }
+}
+
+impl<T: Float> RowSums<'_, T> {
+    /// Writes the sums of the rows from `first` on.
+    #[inline(always)]
+    pub(super) fn write(&mut self, first: usize, sums: &[[T; LANES]]) {
+        match self {
+            RowSums::Whole(row_loss) => {
+                for (loss, &sums) in row_loss[first..].iter_mut().zip(sums) {
+                    *loss = sum_lanes(sums);
+                }
             }
-            first += row_loss.len();
+            RowSums::Branch(_, lines) => {
+                let lines = &mut lines[first * LANES..][..sums.len() * LANES];
+                lines.copy_from_slice(sums.as_flattened());
+            }
         }
     }
 }
@@ -84,7 +142,7 @@ impl<T: Float> Operation<T> for Bce<'_, T> {
 fn add_panel<T: Float, L: Line<T>, const WHOLE: bool>(
     logits: Logits<'_, [T; LANES]>,
     targets: &[[T; LANES]],
-    sums: &mut [[T; LANES]; ROW_GROUP],
+    sums: &mut GroupSums<T>,
     width: usize,
 ) {
     let mut terms = [T::ZERO; LANES];
@@ -119,18 +177,6 @@ fn add_panel<T: Float, L: Line<T>, const WHOLE: bool>(
 fn add_terms<T: Float>(sum: &mut [T; LANES], terms: [T; LANES]) {
     for (sum, term) in sum.iter_mut().zip(terms) {
         *sum += term;
-    }
-}
-
-/// Puts the sums of the first half of the columns away and begins those of the
-/// second.
-#[inline(always)]
-pub(super) fn end_half<T: Float>(
-    sums: &mut [[T; LANES]; ROW_GROUP],
-    first_sums: &mut [T; ROW_GROUP],
-) {
-    for (first, sums) in first_sums.iter_mut().zip(sums) {
-        *first = sum_lanes(std::mem::replace(sums, [T::ZERO; LANES]));
     }
 }
 

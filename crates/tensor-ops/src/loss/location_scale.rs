@@ -14,9 +14,9 @@ use std::fmt;
 
 use crate::Float;
 use crate::isa::Available;
-use crate::loss::SampledRows;
 use crate::loss::kernel::Logits;
 use crate::loss::rows::{LineAt, PixelLoss, RowLosses};
+use crate::loss::{RowSums, SampledRows};
 use crate::panels::LANES;
 use crate::simd::Line;
 
@@ -230,11 +230,11 @@ impl<T: Float> PixelLoss<T> for PerElement<'_, T> {
 }
 
 /// Loss and gradient with a σ for every column: `outputs` becomes the gradient
-/// by the outputs, `row_loss[r]` c·Σ_columns |d|ᵖ/σᵖ of row r.
+/// by the outputs, the loss of row r is c·Σ_columns |d|ᵖ/σᵖ.
 ///
-/// `weights` are 1/σᵖ by column, padded to whole panels. `log_sigma_gradient`,
-/// of the outputs' layout, becomes the gradient 1 − d·g by each ln σ, if that
-/// is wanted.
+/// `weights` are 1/σᵖ of all columns, padded to whole panels.
+/// `log_sigma_gradient`, of the outputs' layout, becomes the gradient 1 − d·g by
+/// each ln σ, if that is wanted.
 ///
 /// # Panics
 /// If a slice has another length than the rows need.
@@ -245,25 +245,20 @@ pub fn per_column<T: Float>(
     outputs: &mut [T],
     log_sigma_gradient: Option<&mut [T]>,
     targets: &[T],
-    row_loss: &mut [T],
+    sums: RowSums<'_, T>,
 ) {
-    rows.check(
-        "loss::location_scale::per_column",
-        outputs,
-        targets,
-        row_loss,
-    );
     let wanted = log_sigma_gradient.as_ref().map(|gradient| gradient.len());
     assert!(
-        wanted.is_none_or(|len| len == rows.shape.len()),
-        "loss::location_scale::per_column: log_sigma_gradient has {wanted:?} elements for {rows:?}",
+        wanted.is_none_or(|len| len == outputs.len()),
+        "loss::location_scale::per_column: log_sigma_gradient has {wanted:?} elements for {} outputs",
+        outputs.len()
     );
     let pixel = PerColumn {
         density,
         weights,
         log_sigma_gradient,
     };
-    run_per_column(rows, pixel, Logits::Replace(outputs), targets, row_loss);
+    run_per_column(rows, pixel, Logits::Replace(outputs), targets, sums);
 }
 
 /// The loss of [`per_column`] alone; `outputs` stay as they are.
@@ -278,19 +273,18 @@ pub fn per_column_loss<T: Float>(
     targets: &[T],
     row_loss: &mut [T],
 ) {
-    let operation = "loss::location_scale::per_column_loss";
-    rows.check(operation, outputs, targets, row_loss);
     let pixel = PerColumn {
         density,
         weights,
         log_sigma_gradient: None,
     };
-    run_per_column(rows, pixel, Logits::Keep(outputs), targets, row_loss);
+    let sums = RowSums::Whole(row_loss);
+    run_per_column(rows, pixel, Logits::Keep(outputs), targets, sums);
 }
 
 /// Loss and gradients with a ln σ for every element: `outputs` and `log_sigma`,
-/// of the same layout, become the gradients by each, `row_loss[r]`
-/// Σ_columns (c·|d|ᵖ/σᵖ + ln σ) of row r.
+/// of the same layout, become the gradients by each, the loss of row r is
+/// Σ_columns (c·|d|ᵖ/σᵖ + ln σ).
 ///
 /// # Panics
 /// If a slice has another length than the rows need.
@@ -300,17 +294,11 @@ pub fn per_element<T: Float>(
     outputs: &mut [T],
     log_sigma: &mut [T],
     targets: &[T],
-    row_loss: &mut [T],
+    sums: RowSums<'_, T>,
 ) {
-    rows.check(
-        "loss::location_scale::per_element",
-        outputs,
-        targets,
-        row_loss,
-    );
     let log_sigma = Logits::Replace(log_sigma);
     let pixel = PerElement { density, log_sigma };
-    run_per_element(rows, pixel, Logits::Replace(outputs), targets, row_loss);
+    run_per_element(rows, pixel, Logits::Replace(outputs), targets, sums);
 }
 
 /// The loss of [`per_element`] alone; `outputs` and `log_sigma` stay as they
@@ -326,11 +314,10 @@ pub fn per_element_loss<T: Float>(
     targets: &[T],
     row_loss: &mut [T],
 ) {
-    let operation = "loss::location_scale::per_element_loss";
-    rows.check(operation, outputs, targets, row_loss);
     let log_sigma = Logits::Keep(log_sigma);
     let pixel = PerElement { density, log_sigma };
-    run_per_element(rows, pixel, Logits::Keep(outputs), targets, row_loss);
+    let sums = RowSums::Whole(row_loss);
+    run_per_element(rows, pixel, Logits::Keep(outputs), targets, sums);
 }
 
 fn run_per_column<T: Float>(
@@ -338,11 +325,17 @@ fn run_per_column<T: Float>(
     pixel: PerColumn<'_, T>,
     outputs: Logits<'_, T>,
     targets: &[T],
-    row_loss: &mut [T],
+    sums: RowSums<'_, T>,
 ) {
+    rows.check(
+        "loss::location_scale::per_column",
+        outputs.values(),
+        targets,
+        &sums,
+    );
     assert!(
         pixel.weights.len() == rows.shape.padded_cols(),
-        "loss::location_scale: {} weights for {rows:?}",
+        "loss::location_scale::per_column: {} weights for {rows:?}",
         pixel.weights.len()
     );
     T::located_per_column(
@@ -351,7 +344,7 @@ fn run_per_column<T: Float>(
             rows,
             outputs,
             targets,
-            row_loss,
+            sums,
             pixel,
         },
     );
@@ -362,12 +355,19 @@ fn run_per_element<T: Float>(
     pixel: PerElement<'_, T>,
     outputs: Logits<'_, T>,
     targets: &[T],
-    row_loss: &mut [T],
+    sums: RowSums<'_, T>,
 ) {
+    rows.check(
+        "loss::location_scale::per_element",
+        outputs.values(),
+        targets,
+        &sums,
+    );
     let len = pixel.log_sigma.values().len();
     assert!(
-        len == rows.shape.len(),
-        "loss::location_scale: {len} values of log_sigma for {rows:?}"
+        len == outputs.values().len(),
+        "loss::location_scale::per_element: {len} values of log_sigma for {} outputs",
+        outputs.values().len()
     );
     T::located_per_element(
         Available::current(),
@@ -375,7 +375,7 @@ fn run_per_element<T: Float>(
             rows,
             outputs,
             targets,
-            row_loss,
+            sums,
             pixel,
         },
     );
@@ -468,7 +468,7 @@ mod tests {
                 &mut outputs,
                 &mut log_sigma,
                 &case.targets,
-                &mut loss,
+                RowSums::Whole(&mut loss),
             );
             assert_eq!(loss, alone);
             for (row, loss) in loss.iter().enumerate() {
@@ -518,7 +518,7 @@ mod tests {
                 &mut outputs,
                 Some(&mut gradient),
                 &case.targets,
-                &mut loss,
+                RowSums::Whole(&mut loss),
             );
             assert_eq!(loss, alone);
             for (row, loss) in loss.iter().enumerate() {

@@ -16,20 +16,22 @@ pub(crate) mod kernel;
 pub mod location_scale;
 pub(crate) mod rows;
 
-use kernel::{Bce, Logits};
+use std::ops::Range;
+
+use kernel::{Bce, Logits, sum_lanes};
 use rows::RowLosses;
 
 use crate::Float;
+use crate::eighths::{EIGHTHS, PartialSums, panels_of};
 use crate::isa::Available;
-use crate::linear::halves;
-use crate::panels::Panels;
+use crate::panels::{LANES, Panels};
 
 /// Loss and gradient in one pass over a block of rows in panel layout.
 ///
 /// `logits` becomes the gradient σ(x) − t by the logits (unscaled, padding
 /// zero); `row_loss[r]` becomes Σ_columns (softplus(x) − x·t) of row r, in
-/// nats. The sum of a row has a fixed order that does not depend on `rows`: one
-/// sum over each of the [`halves`] of the columns' panels, added.
+/// nats. The sum of a row has a fixed order that does not depend on `rows`: sixteen
+/// lanes, each in the order of [`crate::eighths`], then a tree over the lanes.
 ///
 /// # Panics
 /// If a slice has another length than the shape needs.
@@ -51,36 +53,12 @@ pub fn bce_with_logits<T: Float>(
     targets: &[T],
     row_loss: &mut [T],
 ) {
-    bce(
+    run_bernoulli(
         "loss::bce_with_logits",
-        shape,
-        halves(shape.cols)[0].end,
+        SampledRows { shape, samples: 1 },
         Logits::Replace(logits),
         targets,
-        row_loss,
-    );
-}
-
-/// [`bce_with_logits`] of one of the [`halves`] of the columns: `shape`,
-/// `logits` and `targets` are those of that half's panels alone.
-///
-/// The row losses of both halves add up to those of the whole, bit for bit.
-///
-/// # Panics
-/// If a slice has another length than the shape needs.
-pub fn bce_with_logits_half<T: Float>(
-    shape: Panels,
-    logits: &mut [T],
-    targets: &[T],
-    row_loss: &mut [T],
-) {
-    bce(
-        "loss::bce_with_logits_half",
-        shape,
-        0,
-        Logits::Replace(logits),
-        targets,
-        row_loss,
+        RowSums::Whole(row_loss),
     );
 }
 
@@ -94,13 +72,12 @@ pub fn bce_with_logits_loss<T: Float>(
     targets: &[T],
     row_loss: &mut [T],
 ) {
-    bce(
+    run_bernoulli(
         "loss::bce_with_logits_loss",
-        shape,
-        halves(shape.cols)[0].end,
+        SampledRows { shape, samples: 1 },
         Logits::Keep(logits),
         targets,
-        row_loss,
+        RowSums::Whole(row_loss),
     );
 }
 
@@ -123,22 +100,74 @@ impl SampledRows {
         Panels::new(self.shape.rows / self.samples, self.shape.cols)
     }
 
-    fn check<T>(self, operation: &str, outputs: &[T], targets: &[T], row_loss: &[T]) {
+    fn check<T: Float>(self, operation: &str, outputs: &[T], targets: &[T], sums: &RowSums<'_, T>) {
         assert!(
             self.samples > 0 && self.shape.rows.is_multiple_of(self.samples),
             "{operation}: {} rows are no whole number of images of {} samples",
             self.shape.rows,
             self.samples
         );
+        let panels = sums.panels(self.shape.cols).len();
         assert!(
-            outputs.len() == self.shape.len()
-                && targets.len() == self.targets().len()
-                && row_loss.len() == self.shape.rows,
-            "{operation}: outputs {}, targets {}, row_loss {} elements do not fit {self:?}",
+            outputs.len() == panels * self.shape.panel_len()
+                && targets.len() == panels * self.targets().panel_len()
+                && sums.fit(self.shape.rows),
+            "{operation}: outputs {}, targets {} elements and {sums:?} do not fit {self:?}",
             outputs.len(),
             targets.len(),
-            row_loss.len()
         );
+    }
+}
+
+/// Where the losses of the rows go, and over which columns they are summed.
+#[derive(Debug)]
+pub enum RowSums<'a, T> {
+    /// Over all columns: a loss for every row.
+    Whole(&'a mut [T]),
+    /// Over one of the [`branches`](crate::eighths::branches) of the columns:
+    /// a line of sixteen sums for every row, of which [`complete_row_losses`]
+    /// makes the loss. Outputs, their gradients and targets are then given for
+    /// the panels of that branch alone.
+    Branch(Range<usize>, &'a mut [T]),
+}
+
+impl<T> RowSums<'_, T> {
+    /// The eighths that are summed over.
+    pub(crate) fn branch(&self) -> Range<usize> {
+        match self {
+            RowSums::Whole(_) => 0..EIGHTHS,
+            RowSums::Branch(branch, _) => branch.clone(),
+        }
+    }
+
+    /// The panels that are summed over and that the other slices hold.
+    fn panels(&self, columns: usize) -> Range<usize> {
+        panels_of(columns, &self.branch())
+    }
+
+    fn fit(&self, rows: usize) -> bool {
+        match self {
+            RowSums::Whole(row_loss) => row_loss.len() == rows,
+            RowSums::Branch(_, lines) => lines.len() == rows * LANES,
+        }
+    }
+}
+
+/// The losses of rows whose columns were summed by several: `lines` are what
+/// [`RowSums::Branch`] has of each branch.
+///
+/// The bits are those of the sum over all columns.
+///
+/// # Panics
+/// If a part has not a line for every row.
+pub fn complete_row_losses<T: Float>(lines: PartialSums<'_, T>, row_loss: &mut [T]) {
+    assert!(
+        lines.have_len(row_loss.len() * LANES),
+        "loss::complete_row_losses: parts {lines:?} of {} rows",
+        row_loss.len()
+    );
+    for (row, loss) in row_loss.iter_mut().enumerate() {
+        *loss = sum_lanes(lines.line(row * LANES));
     }
 }
 
@@ -146,20 +175,18 @@ impl SampledRows {
 ///
 /// # Panics
 /// If a slice has another length than the rows need.
-pub fn bernoulli<T: Float>(rows: SampledRows, logits: &mut [T], targets: &[T], row_loss: &mut [T]) {
-    rows.check("loss::bernoulli", logits, targets, row_loss);
-    if rows.samples == 1 {
-        return bce_with_logits(rows.shape, logits, targets, row_loss);
-    }
-    T::bernoulli_rows(
-        Available::current(),
-        RowLosses {
-            rows,
-            outputs: Logits::Replace(logits),
-            targets,
-            row_loss,
-            pixel: rows::Bernoulli,
-        },
+pub fn bernoulli<T: Float>(
+    rows: SampledRows,
+    logits: &mut [T],
+    targets: &[T],
+    sums: RowSums<'_, T>,
+) {
+    run_bernoulli(
+        "loss::bernoulli",
+        rows,
+        Logits::Replace(logits),
+        targets,
+        sums,
     );
 }
 
@@ -173,48 +200,43 @@ pub fn bernoulli_loss<T: Float>(
     targets: &[T],
     row_loss: &mut [T],
 ) {
-    rows.check("loss::bernoulli_loss", logits, targets, row_loss);
+    let sums = RowSums::Whole(row_loss);
+    run_bernoulli(
+        "loss::bernoulli_loss",
+        rows,
+        Logits::Keep(logits),
+        targets,
+        sums,
+    );
+}
+
+fn run_bernoulli<T: Float>(
+    operation: &str,
+    rows: SampledRows,
+    outputs: Logits<'_, T>,
+    targets: &[T],
+    sums: RowSums<'_, T>,
+) {
+    rows.check(operation, outputs.values(), targets, &sums);
     if rows.samples == 1 {
-        return bce_with_logits_loss(rows.shape, logits, targets, row_loss);
+        return T::bce(
+            Available::current(),
+            Bce {
+                shape: rows.shape,
+                logits: outputs,
+                targets,
+                sums,
+            },
+        );
     }
     T::bernoulli_rows(
         Available::current(),
         RowLosses {
             rows,
-            outputs: Logits::Keep(logits),
+            outputs,
             targets,
-            row_loss,
+            sums,
             pixel: rows::Bernoulli,
-        },
-    );
-}
-
-/// Checks the lengths and runs the cross-entropy's kernel, which sums the
-/// terms of the panels below `first_half` first.
-#[inline]
-fn bce<T: Float>(
-    operation: &str,
-    shape: Panels,
-    first_half: usize,
-    logits: Logits<'_, T>,
-    targets: &[T],
-    row_loss: &mut [T],
-) {
-    let len = logits.values().len();
-    assert!(
-        len == shape.len() && targets.len() == shape.len() && row_loss.len() == shape.rows,
-        "{operation}: logits {len}, targets {}, row_loss {} elements do not fit {shape:?}",
-        targets.len(),
-        row_loss.len()
-    );
-    T::bce(
-        Available::current(),
-        Bce {
-            shape,
-            logits,
-            targets,
-            row_loss,
-            first_half,
         },
     );
 }

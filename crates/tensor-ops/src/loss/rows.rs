@@ -1,9 +1,8 @@
 //! Kernel of the row losses: any density of a pixel, several rows to a target.
 
 use crate::Float;
-use crate::linear::halves;
-use crate::loss::SampledRows;
-use crate::loss::kernel::{Logits, ROW_GROUP, end_half, sum_lanes};
+use crate::loss::kernel::{Chains, Logits, ROW_GROUP};
+use crate::loss::{RowSums, SampledRows};
 use crate::panels::LANES;
 use crate::simd::{Line, Operation};
 
@@ -27,9 +26,9 @@ pub(crate) trait PixelLoss<T> {
 /// Where a line is.
 #[derive(Clone, Copy)]
 pub(crate) struct LineAt {
-    /// Its panel.
+    /// Its panel among those of all columns.
     pub(crate) panel: usize,
-    /// Its position among all lines of the block.
+    /// Its position among the lines that are given.
     pub(crate) line: usize,
     /// Lanes that are not padding.
     pub(crate) width: usize,
@@ -40,7 +39,7 @@ pub struct RowLosses<'a, T, P> {
     pub rows: SampledRows,
     pub outputs: Logits<'a, T>,
     pub targets: &'a [T],
-    pub row_loss: &'a mut [T],
+    pub sums: RowSums<'a, T>,
     pub pixel: P,
 }
 
@@ -53,26 +52,22 @@ impl<T: Float, P: PixelLoss<T>> Operation<T> for RowLosses<'_, T, P> {
             rows: SampledRows { shape, samples },
             mut outputs,
             targets,
-            row_loss,
+            mut sums,
             mut pixel,
         } = self;
+        let chains = Chains::new(shape.cols, &sums);
         let images = shape.rows / samples.max(1);
-        let first_half = halves(shape.cols)[0].end;
         let targets = targets.as_chunks::<LANES>().0;
-        let mut first = 0;
-        for row_loss in row_loss.chunks_mut(ROW_GROUP) {
-            let mut sums = [[T::ZERO; LANES]; ROW_GROUP];
-            let mut first_sums = [T::ZERO; ROW_GROUP];
+        for first in (0..shape.rows).step_by(ROW_GROUP) {
+            let group = ROW_GROUP.min(shape.rows - first);
             let images_of: [usize; ROW_GROUP] = std::array::from_fn(|row| (first + row) / samples);
-            for panel in 0..shape.panel_count() {
-                if panel == first_half {
-                    end_half(&mut sums, &mut first_sums);
-                }
+            let of_rows = chains.sum(|panel, of_chain| {
                 let width = LANES.min(shape.cols - panel * LANES);
-                for (row, sum) in sums[..row_loss.len()].iter_mut().enumerate() {
-                    let line = panel * shape.rows + first + row;
+                let given = panel - chains.first;
+                for (row, sum) in of_chain[..group].iter_mut().enumerate() {
+                    let line = given * shape.rows + first + row;
                     let at = LineAt { panel, line, width };
-                    let target = &targets[panel * images + images_of[row]];
+                    let target = &targets[given * images + images_of[row]];
                     let mut terms = [T::ZERO; LANES];
                     match &mut outputs {
                         Logits::Keep(kept) => {
@@ -91,11 +86,8 @@ impl<T: Float, P: PixelLoss<T>> Operation<T> for RowLosses<'_, T, P> {
                         *sum += term;
                     }
                 }
-            }
-            for ((loss, first), sums) in row_loss.iter_mut().zip(first_sums).zip(sums) {
-                *loss = first + sum_lanes(sums);
-            }
-            first += row_loss.len();
+            });
+            sums.write(first, &of_rows[..group]);
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Cross-entropy of every available path against f64.
 
 use super::*;
+use crate::eighths::{EIGHTHS, branches};
 use crate::isa::Isa;
 use crate::kernels::Kernels;
 use crate::panels::LANES;
@@ -24,59 +25,54 @@ fn case<T: Float>(shape: Panels, spread: f64) -> (Vec<T>, Vec<T>) {
 
 fn check<T: Float>(isa: Available, shape: Panels, spread: f64, tolerance: f64) {
     let (logits, targets) = case::<T>(shape, spread);
+    let run = |logits: Logits<'_, T>, targets: &[T], sums: RowSums<'_, T>| {
+        let operation = Bce {
+            shape,
+            logits,
+            targets,
+            sums,
+        };
+        T::bce(isa, operation);
+    };
     let mut gradient = logits.clone();
     let mut loss = vec![T::NAN; shape.rows];
-    let replace = Logits::Replace(&mut gradient);
-    let operation = Bce {
-        shape,
-        logits: replace,
-        targets: &targets,
-        row_loss: &mut loss,
-        first_half: halves(shape.cols)[0].end,
-    };
-    T::bce(isa, operation);
-    let mut alone = vec![T::NAN; shape.rows];
-    let keep = Logits::Keep(&logits);
-    T::bce(
-        isa,
-        Bce {
-            shape,
-            logits: keep,
-            targets: &targets,
-            row_loss: &mut alone,
-            first_half: halves(shape.cols)[0].end,
-        },
+    run(
+        Logits::Replace(&mut gradient),
+        &targets,
+        RowSums::Whole(&mut loss),
     );
+    let mut alone = vec![T::NAN; shape.rows];
+    run(Logits::Keep(&logits), &targets, RowSums::Whole(&mut alone));
     assert!(
         loss == alone,
         "the loss depends on whether the gradient is computed"
     );
-    let mut by_halves = vec![T::ZERO; shape.rows];
-    let mut half_gradients = logits.clone();
-    for half in halves(shape.cols) {
-        let own = half.start * shape.panel_len()..half.end * shape.panel_len();
-        let mut row_loss = vec![T::NAN; shape.rows];
-        T::bce(
-            isa,
-            Bce {
-                shape: Panels::new(
-                    shape.rows,
-                    shape.cols.min(half.end * LANES) - half.start * LANES,
-                ),
-                logits: Logits::Replace(&mut half_gradients[own.clone()]),
-                targets: &targets[own],
-                row_loss: &mut row_loss,
-                first_half: 0,
-            },
-        );
-        for (sum, loss) in by_halves.iter_mut().zip(row_loss) {
-            *sum += loss;
+    for owners in [1, 2, 3, 8] {
+        let owned = |owner: usize| owner * EIGHTHS / owners..(owner + 1) * EIGHTHS / owners;
+        let mut by_owners = logits.clone();
+        let mut parts = Vec::new();
+        for branch in (0..owners).flat_map(|owner| branches(owned(owner))) {
+            let panels = panels_of(shape.cols, &branch);
+            let own = panels.start * shape.panel_len()..panels.end * shape.panel_len();
+            let mut lines = vec![T::NAN; shape.rows * LANES];
+            let outputs = Logits::Replace(&mut by_owners[own.clone()]);
+            run(
+                outputs,
+                &targets[own],
+                RowSums::Branch(branch.clone(), &mut lines),
+            );
+            parts.push((branch, lines));
         }
+        let parts = parts
+            .iter()
+            .map(|(branch, lines)| (branch.clone(), &lines[..]));
+        let mut together = vec![T::NAN; shape.rows];
+        complete_row_losses(PartialSums::new(shape.cols, parts), &mut together);
+        assert!(
+            loss == together && gradient == by_owners,
+            "{owners} owners of {shape:?} do not come to the whole"
+        );
     }
-    assert!(
-        loss == by_halves && gradient == half_gradients,
-        "the halves of {shape:?} do not add up to the whole"
-    );
 
     for row in 0..shape.rows {
         let mut expected = 0.0;
@@ -162,7 +158,7 @@ fn samples_of_an_image_share_its_targets() {
     let (mut expected_loss, mut loss, mut alone) =
         (vec![0.0; 33], vec![f32::NAN; 33], vec![f32::NAN; 33]);
     bce_with_logits(rows.shape, &mut expected, &repeated, &mut expected_loss);
-    bernoulli(rows, &mut found, &shared, &mut loss);
+    bernoulli(rows, &mut found, &shared, RowSums::Whole(&mut loss));
     bernoulli_loss(rows, &logits, &shared, &mut alone);
     assert_eq!((&found, &loss), (&expected, &expected_loss));
     assert_eq!(alone, loss);
@@ -185,8 +181,7 @@ fn extreme_logits_stay_finite_and_nan_shows() {
                 shape,
                 logits: replace,
                 targets: &targets,
-                row_loss: &mut loss,
-                first_half: 0,
+                sums: RowSums::Whole(&mut loss),
             },
         );
         assert_eq!(loss, [0.0]);
@@ -199,8 +194,7 @@ fn extreme_logits_stay_finite_and_nan_shows() {
                 shape,
                 logits: replace,
                 targets: &targets,
-                row_loss: &mut loss,
-                first_half: 0,
+                sums: RowSums::Whole(&mut loss),
             },
         );
         assert!(loss[0].is_nan() && logits[2].is_nan());

@@ -1,6 +1,8 @@
 //! Kernel of [`super::Panels::pack_bytes`] and of
 //! [`super::Panels::pack_values_indexed`].
 
+use std::ops::Range;
+
 use super::{LANES, Panels};
 use crate::simd::{Line, Operation, prefetch};
 
@@ -34,6 +36,8 @@ impl Pixel for f32 {
 /// The values of rows of pixels; lengths and indices have been checked.
 pub struct PackRows<'a, P> {
     pub shape: Panels,
+    /// Panels to pack, which `panels` holds alone.
+    pub of: Range<usize>,
     pub images: &'a [P],
     /// Rows to take; all in order if `None`.
     pub indices: Option<&'a [u32]>,
@@ -54,14 +58,17 @@ impl<T, P: Pixel> Operation<T> for PackRows<'_, P> {
     unsafe fn run<L: Line<T>>(self) {
         let Self {
             shape,
+            of,
             images,
             indices,
             panels,
         } = self;
-        let Panels { rows, cols } = shape;
+        let Panels { rows, cols: pixels } = shape;
+        let of = of.start * LANES..pixels.min(of.end * LANES);
+        let cols = of.len();
         let image_of = |row: usize| {
             let image = indices.map_or(row, |indices| indices[row] as usize);
-            &images[image * cols..][..cols]
+            &images[image * pixels..][..pixels][of.clone()]
         };
         let lines = panels.as_chunks_mut::<LANES>().0;
         for first in (0..rows).step_by(ROW_GROUP) {
@@ -162,13 +169,19 @@ mod tests {
                     for indices in [None, Some(&picked[..])] {
                         let shape = Panels::new(rows, cols);
                         let mut panels = vec![f32::NAN; shape.len()];
-                        let pack = PackRows {
-                            shape,
-                            images,
-                            indices,
-                            panels: &mut panels,
-                        };
-                        run(isa, pack);
+                        let middle = shape.panel_count() / 3;
+                        let (first, second) = panels.split_at_mut(middle * shape.panel_len());
+                        let parts = [(0..middle, first), (middle..shape.panel_count(), second)];
+                        for (of, panels) in parts {
+                            let pack = PackRows {
+                                shape,
+                                of,
+                                images,
+                                indices,
+                                panels,
+                            };
+                            run(isa, pack);
+                        }
                         for row in 0..rows {
                             let image = indices.map_or(row, |indices| indices[row] as usize);
                             for col in 0..shape.padded_cols() {

@@ -1,12 +1,14 @@
 //! Where a panel matrix is not zero.
 
+use std::ops::Range;
+
 use super::{LANES, Panels};
 use crate::Float;
 use crate::isa::{Available, Isa};
-use crate::linear::forward::sparse_rows;
-use crate::linear::weight_gradient::tile_inputs;
+use crate::linear::forward::{sparse_inputs, sparse_rows};
+use crate::parallel::Exchange;
 use crate::simd::{Line, Operation};
-use crate::tile::even_parts;
+use crate::tile::{aligned_parts, even_parts};
 
 /// The nonzero positions of a block of rows in panel layout, found once and
 /// used by every product over that block.
@@ -14,61 +16,109 @@ use crate::tile::even_parts;
 /// A product may leave out the terms whose factor is zero: fma(0, w, a) = a
 /// for finite w, so the result keeps its bits. Grey digits are four fifths
 /// zero, which makes this worth a scan.
-#[derive(Clone, Debug, Default)]
+///
+/// One thread finds them with [`scan`](Support::scan). Several share the work
+/// in two phases after [`begin`](Support::begin): each [marks](Support::mark)
+/// some panels, and when all are marked each makes some of the
+/// [lists](Support::list).
+#[derive(Debug, Default)]
 pub struct Support {
     shape: Option<Panels>,
     /// Heights of the tiles that the lists are made for.
     tiles: (usize, usize),
     /// Bit l of `masks[line]`: lane l of the line is not zero.
-    masks: Vec<u16>,
-    /// Columns at which a row tile of the forward product is not zero.
+    masks: Exchange<u16>,
+    /// Columns at which a row tile of the forward product is not zero, with an
+    /// end for every panel of them.
     row_tiles: Lists,
     /// Rows at which an input tile of the weight gradient is not zero.
     input_tiles: Lists,
-    /// First list of every input tile by `column`.
+    /// Number of every input tile by `column`.
     input_tile_of: Vec<u32>,
 }
 
-/// Lists of ascending indices, one after the other.
-#[derive(Clone, Debug, Default)]
+/// Lists of ascending indices, each in a place of its own.
+#[derive(Debug, Default)]
 struct Lists {
-    /// A prefix of this buffer is in use; it never shrinks.
-    indices: Vec<u32>,
-    ends: Vec<usize>,
+    indices: Exchange<u32>,
+    ends: Exchange<u32>,
+    /// Places of a list, and ends.
+    places: usize,
+    ends_of_one: usize,
 }
 
 impl Lists {
-    /// Empties the lists and makes room for `most` indices, and for the
-    /// places written beyond the last.
-    fn reset(&mut self, most: usize, lists: usize) {
-        if self.indices.len() < most + LANES {
-            self.indices.resize(most + LANES, 0);
+    /// Makes room for `count` lists of at most `most` indices with as many
+    /// ends, and for the places written beyond the last.
+    fn reserve(&mut self, count: usize, most: usize, ends_of_one: usize) {
+        self.places = most.next_multiple_of(LANES) + LANES;
+        self.ends_of_one = ends_of_one;
+        if self.indices.len() < count * self.places {
+            self.indices = Exchange::zeroed(count * self.places);
         }
-        self.ends.clear();
-        self.ends.reserve(lists);
+        if self.ends.len() < count * ends_of_one {
+            self.ends = Exchange::zeroed(count * ends_of_one);
+        }
     }
 
-    /// Writes `first` + l for every bit l of `mask`, ascending, from place
-    /// `end` on; their number. Whether a pixel is zero cannot be predicted, so
-    /// sixteen places are written whatever the mask.
+    /// Part of a list, from one of its ends to another.
     ///
     /// # Safety
-    /// The processor must have the features of `L`.
+    /// No thread writes it.
     #[inline(always)]
-    unsafe fn write<T, L: Line<T>>(&mut self, end: usize, mask: u16, first: usize) -> usize {
-        let places = &mut self.indices[end..end + LANES];
-        if let Some(places) = places.first_chunk_mut() {
-            // SAFETY: the caller's promise.
-            unsafe { L::write_indices(mask, first as u32, places) };
+    unsafe fn get(&self, list: usize, ends: Range<usize>) -> &[u32] {
+        let first = list * self.ends_of_one;
+        // SAFETY: the caller's promise.
+        let end = |end: usize| unsafe { self.ends.read(first + end..first + end + 1) }[0] as usize;
+        let start = if ends.start == 0 {
+            0
+        } else {
+            end(ends.start - 1)
+        };
+        let places = list * self.places;
+        // SAFETY: as above.
+        unsafe {
+            self.indices
+                .read(places + start..places + end(ends.end - 1))
         }
-        mask.count_ones() as usize
     }
 
-    #[inline(always)]
-    fn get(&self, list: usize) -> &[u32] {
-        let start = if list == 0 { 0 } else { self.ends[list - 1] };
-        &self.indices[start..self.ends[list]]
+    /// The places and the ends of a list, to write.
+    ///
+    /// # Safety
+    /// Nothing else refers to that list.
+    #[allow(clippy::mut_from_ref)] // that is what the promise is about
+    unsafe fn write(&self, list: usize) -> (&mut [u32], &mut [u32]) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            (
+                self.indices
+                    .part(list * self.places..(list + 1) * self.places),
+                self.ends
+                    .part(list * self.ends_of_one..(list + 1) * self.ends_of_one),
+            )
+        }
     }
+}
+
+/// Writes `first` + l for every bit l of `mask`, ascending, from place `end`
+/// on; their number. Whether a pixel is zero cannot be predicted, so sixteen
+/// places are written whatever the mask.
+///
+/// # Safety
+/// The processor must have the features of `L`.
+#[inline(always)]
+unsafe fn write_indices<T, L: Line<T>>(
+    places: &mut [u32],
+    end: usize,
+    mask: u16,
+    first: usize,
+) -> usize {
+    if let Some(places) = places[end..end + LANES].first_chunk_mut() {
+        // SAFETY: the caller's promise.
+        unsafe { L::write_indices(mask, first as u32, places) };
+    }
+    mask.count_ones() as usize
 }
 
 impl Support {
@@ -93,14 +143,129 @@ impl Support {
             "Support::scan: {} elements for {shape:?}",
             x.len()
         );
-        T::scan(
+        self.begin_for::<T>(isa, shape);
+        let (rows, panels) = (0..self.row_tile_count(), 0..shape.panel_count());
+        // SAFETY: the exclusive borrow: no other thread is here.
+        unsafe {
+            self.mark_for(isa, panels.clone(), x);
+            self.list_for::<T>(isa, rows, panels);
+        }
+    }
+
+    /// Makes room for the positions of a matrix of that shape of Ts. Allocates
+    /// only when the shape grows.
+    pub fn begin<T: Float>(&mut self, shape: Panels) {
+        self.begin_for::<T>(Available::current(), shape);
+    }
+
+    fn begin_for<T: Float>(&mut self, isa: Available, shape: Panels) {
+        let tiles = tile_heights::<T>(isa.isa(), shape.rows);
+        if self.shape == Some(shape) && self.tiles == tiles {
+            return;
+        }
+        self.shape = Some(shape);
+        self.tiles = tiles;
+        if self.masks.len() < shape.len() / LANES {
+            self.masks = Exchange::zeroed(shape.len() / LANES);
+        }
+        self.input_tile_of.clear();
+        let mut tile = 0;
+        for panel in 0..shape.panel_count() {
+            for (_, len) in aligned_parts(width(shape, panel), tiles.1) {
+                self.input_tile_of.extend(std::iter::repeat_n(tile, len));
+                tile += 1;
+            }
+        }
+        self.row_tiles.reserve(
+            shape.rows.div_ceil(tiles.0),
+            shape.padded_cols(),
+            shape.panel_count(),
+        );
+        self.input_tiles.reserve(tile as usize, shape.rows, 1);
+    }
+
+    /// First phase: finds where `panels` of the matrix are not zero; `x` holds
+    /// those alone.
+    ///
+    /// # Panics
+    /// If `x` has another length than those panels.
+    ///
+    /// # Safety
+    /// Until the next phase, which begins when all threads have ended this one,
+    /// no other thread marks any of these panels or uses the support otherwise.
+    pub unsafe fn mark<T: Float>(&self, panels: Range<usize>, x: &[T]) {
+        // SAFETY: the caller's promise.
+        unsafe { self.mark_for(Available::current(), panels, x) };
+    }
+
+    unsafe fn mark_for<T: Float>(&self, isa: Available, panels: Range<usize>, x: &[T]) {
+        let rows = self.shape.map_or(0, |shape| shape.rows);
+        assert!(
+            x.len() == panels.len() * rows * LANES,
+            "Support::mark: {} elements for panels {panels:?} of {:?}",
+            x.len(),
+            self.shape
+        );
+        // SAFETY: the caller's promise.
+        let masks = unsafe { self.masks.part(panels.start * rows..panels.end * rows) };
+        T::mark(isa, Mark { masks, x });
+    }
+
+    /// Second phase: makes the lists of the row tiles `row_tiles` of
+    /// [`row_tile_count`](Self::row_tile_count), and of the inputs in `panels`.
+    ///
+    /// # Safety
+    /// All panels have been marked, and until all threads have ended this phase
+    /// no other one makes any of these lists or uses the support otherwise.
+    pub unsafe fn list<T: Float>(&self, row_tiles: Range<usize>, panels: Range<usize>) {
+        // SAFETY: the caller's promise.
+        unsafe { self.list_for::<T>(Available::current(), row_tiles, panels) };
+    }
+
+    unsafe fn list_for<T: Float>(
+        &self,
+        isa: Available,
+        row_tiles: Range<usize>,
+        panels: Range<usize>,
+    ) {
+        let Some(shape) = self.shape else {
+            return;
+        };
+        T::list(
             isa,
-            Scan {
+            List {
                 support: self,
                 shape,
-                x,
+                row_tiles,
+                panels,
             },
         );
+    }
+
+    /// Bytes that the positions of a matrix of that shape of Ts take.
+    pub fn bytes<T: Float>(shape: Panels) -> f64 {
+        let tiles = tile_heights::<T>(Available::current().isa(), shape.rows);
+        let lists = |count: usize, most: usize, ends: usize| {
+            let places = most.next_multiple_of(LANES) + LANES;
+            (size_of::<u32>() * (places + ends)) as f64 * count as f64
+        };
+        let of_inputs = shape.panel_count() * LANES.div_ceil(tiles.1);
+        let masks = (size_of::<u16>() * shape.panel_count()) as f64 * shape.rows as f64;
+        let columns = (size_of::<u32>() * shape.cols) as f64;
+        masks
+            + columns
+            + lists(
+                shape.rows.div_ceil(tiles.0),
+                shape.padded_cols(),
+                shape.panel_count(),
+            )
+            + lists(of_inputs, shape.rows, 1)
+    }
+
+    /// Row tiles of the forward product.
+    pub fn row_tile_count(&self) -> usize {
+        let rows = self.shape.map_or(0, |shape| shape.rows);
+        rows.div_ceil(self.tiles.0.max(1))
     }
 
     /// The scanned shape, `None` before the first scan.
@@ -108,114 +273,164 @@ impl Support {
         self.shape
     }
 
+    /// Inputs of the weight gradient's tiles.
+    pub(crate) fn inputs_of_tile(&self) -> usize {
+        self.tiles.1
+    }
+
     /// Whether the lists are those of a matrix of `shape` for products in T.
     pub(crate) fn fits<T: Float>(&self, isa: Available, shape: Panels) -> bool {
-        self.shape == Some(shape) && self.tiles == tile_heights::<T>(isa.isa())
+        self.shape == Some(shape) && self.tiles == tile_heights::<T>(isa.isa(), shape.rows)
     }
 
     /// Nonzero elements.
     pub fn count(&self) -> usize {
-        self.masks
-            .iter()
-            .map(|mask| mask.count_ones() as usize)
-            .sum()
+        let lines = self.shape.map_or(0, |shape| shape.len() / LANES);
+        // SAFETY: who marks promises that nobody is here.
+        let masks = unsafe { self.masks.read(0..lines) };
+        masks.iter().map(|mask| mask.count_ones() as usize).sum()
     }
 
-    /// Ascending columns at which some row of the forward product's row tile
-    /// number `tile` is not zero.
+    /// Multiply-adds that the forward product and the weight gradient of a
+    /// layer of `outputs` outputs carry out, those left out not counted: whole
+    /// tiles of them are.
+    pub fn multiply_adds(&self, outputs: usize) -> [u64; 2] {
+        let Some(shape) = self.shape else {
+            return [0; 2];
+        };
+        let mut forward = 0;
+        for (tile, (_, height)) in even_parts(shape.rows, self.tiles.0).enumerate() {
+            forward += height * self.row_tile(tile, 0..shape.panel_count()).len();
+        }
+        let mut weight = 0;
+        for panel in 0..shape.panel_count() {
+            for (start, len) in aligned_parts(width(shape, panel), self.tiles.1) {
+                weight += len * self.input_tile(panel * LANES + start).len();
+            }
+        }
+        [forward, weight].map(|terms| (terms * outputs) as u64)
+    }
+
+    /// Ascending columns of some `panels` at which some row of the forward
+    /// product's row tile number `tile` is not zero.
     #[inline(always)]
-    pub(crate) fn row_tile(&self, tile: usize) -> &[u32] {
-        self.row_tiles.get(tile)
+    pub(crate) fn row_tile(&self, tile: usize, panels: Range<usize>) -> &[u32] {
+        if panels.is_empty() {
+            return &[];
+        }
+        // SAFETY: who makes the lists promises that nobody is here.
+        unsafe { self.row_tiles.get(tile, panels) }
     }
 
     /// Ascending rows at which some input of the weight gradient's tile that
-    /// starts at `input` is not zero.
+    /// `input` is in is not zero.
     #[inline(always)]
     pub(crate) fn input_tile(&self, input: usize) -> &[u32] {
-        self.input_tiles.get(self.input_tile_of[input] as usize)
+        // SAFETY: as above.
+        unsafe {
+            self.input_tiles
+                .get(self.input_tile_of[input] as usize, 0..1)
+        }
     }
 }
 
-/// Fills a support from `x`, of the length of `shape`.
-pub struct Scan<'a, T> {
-    support: &'a mut Support,
-    shape: Panels,
+/// Columns of a panel.
+fn width(shape: Panels, panel: usize) -> usize {
+    LANES.min(shape.cols - panel * LANES)
+}
+
+/// Fills the masks of the lines of `x`.
+pub struct Mark<'a, T> {
+    masks: &'a mut [u16],
     x: &'a [T],
 }
 
-impl<T: Float> Operation<T> for Scan<'_, T> {
+impl<T: Float> Operation<T> for Mark<'_, T> {
     type Result = ();
 
     #[inline(always)]
     unsafe fn run<L: Line<T>>(self) {
-        let Self { support, shape, x } = self;
-        let Panels { rows, .. } = shape;
-        let (row_tile, input_tile) = heights::<T, L>();
-        support.shape = Some(shape);
-        support.tiles = (row_tile, input_tile);
-        let masks = &mut support.masks;
-        masks.resize(x.len() / LANES, 0);
-        for (mask, line) in masks.iter_mut().zip(x.as_chunks::<LANES>().0) {
+        for (mask, line) in self.masks.iter_mut().zip(self.x.as_chunks::<LANES>().0) {
             // SAFETY: features by the caller; the chunk has 16 elements.
             *mask = unsafe { L::load(line.as_ptr()).nonzero_mask() };
         }
+    }
+}
 
-        let row_tiles = rows.div_ceil(row_tile);
-        let lists = &mut support.row_tiles;
-        lists.reset(row_tiles * shape.padded_cols(), row_tiles);
-        let mut end = 0;
-        for (row, height) in even_parts(rows, row_tile) {
-            for panel in 0..shape.panel_count() {
+/// Makes lists of the masks, which are complete; nothing else refers to them.
+pub struct List<'a> {
+    support: &'a Support,
+    shape: Panels,
+    row_tiles: Range<usize>,
+    panels: Range<usize>,
+}
+
+impl<T: Float> Operation<T> for List<'_> {
+    type Result = ();
+
+    #[inline(always)]
+    unsafe fn run<L: Line<T>>(self) {
+        let Self {
+            support,
+            shape,
+            row_tiles,
+            panels,
+        } = self;
+        let Panels { rows, .. } = shape;
+        let (row_tile, input_tile) = support.tiles;
+        // SAFETY: who makes this operation promises that all are marked.
+        let masks = unsafe { support.masks.read(0..shape.len() / LANES) };
+        let tiles = even_parts(rows, row_tile).enumerate();
+        for (tile, (row, height)) in tiles.take(row_tiles.end).skip(row_tiles.start) {
+            // SAFETY: and that these lists are its own.
+            let (places, ends) = unsafe { support.row_tiles.write(tile) };
+            let mut end = 0;
+            for (panel, of_panel) in ends.iter_mut().enumerate() {
                 let lines = &masks[panel * rows + row..][..height];
                 let union = lines.iter().fold(0, |union, &mask| union | mask);
                 // SAFETY: features by the caller.
-                end += unsafe { lists.write::<T, L>(end, union, panel * LANES) };
+                end += unsafe { write_indices::<T, L>(places, end, union, panel * LANES) };
+                *of_panel = end as u32;
             }
-            lists.ends.push(end);
         }
-
-        let input_tiles = shape.panel_count() * LANES.div_ceil(input_tile);
-        let lists = &mut support.input_tiles;
-        lists.reset(input_tiles * rows, input_tiles);
-        support.input_tile_of.clear();
-        let mut end = 0;
-        for panel in 0..shape.panel_count() {
-            let width = LANES.min(shape.cols - panel * LANES);
+        for panel in panels {
             let (whole, rest) = masks[panel * rows..][..rows].as_chunks::<LANES>();
             let mut last = [0; LANES];
             last[..rest.len()].copy_from_slice(rest);
             let last = (!rest.is_empty()).then_some(&last);
-            for (start, len) in even_parts(width, input_tile) {
-                let list = lists.ends.len() as u32;
-                support.input_tile_of.extend(std::iter::repeat_n(list, len));
+            for (start, len) in aligned_parts(width(shape, panel), input_tile) {
+                let list = support.input_tile_of[panel * LANES + start] as usize;
+                // SAFETY: as above.
+                let (places, ends) = unsafe { support.input_tiles.write(list) };
                 let lanes = (u32::MAX >> (32 - len) << start) as u16;
+                let mut end = 0;
                 for (group, masks) in whole.iter().chain(last).enumerate() {
                     // SAFETY: features by the caller.
                     end += unsafe {
                         let meeting = L::masks_meeting(masks, lanes);
-                        lists.write::<T, L>(end, meeting, group * LANES)
+                        write_indices::<T, L>(places, end, meeting, group * LANES)
                     };
                 }
-                lists.ends.push(end);
+                ends[0] = end as u32;
             }
         }
     }
 }
 
 /// Rows of the forward product's sparse tile and inputs of the weight
-/// gradient's tile on a path.
-fn tile_heights<T: Float>(isa: Isa) -> (usize, usize) {
+/// gradient's tile on a path, for blocks of so many rows.
+fn tile_heights<T: Float>(isa: Isa, rows: usize) -> (usize, usize) {
     match isa {
-        Isa::Scalar => heights::<T, T::Portable>(),
+        Isa::Scalar => heights::<T, T::Portable>(rows),
         #[cfg(target_arch = "x86_64")]
-        Isa::Avx2 => heights::<T, T::Avx2>(),
+        Isa::Avx2 => heights::<T, T::Avx2>(rows),
         #[cfg(target_arch = "x86_64")]
-        Isa::Avx512 => heights::<T, T::Avx512>(),
+        Isa::Avx512 => heights::<T, T::Avx512>(rows),
         #[cfg(not(target_arch = "x86_64"))]
         Isa::Avx2 | Isa::Avx512 => unreachable!("only x86-64 offers this path"),
     }
 }
 
-const fn heights<T, L: Line<T>>() -> (usize, usize) {
-    (sparse_rows::<T, L>(), tile_inputs::<T, L>())
+const fn heights<T, L: Line<T>>(rows: usize) -> (usize, usize) {
+    (sparse_rows::<T, L>(rows), sparse_inputs::<T, L>(rows))
 }

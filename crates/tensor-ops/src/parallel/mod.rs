@@ -5,11 +5,13 @@ use std::time::Duration;
 use rayon::ThreadPoolBuilder;
 
 mod barrier;
+mod exchange;
 mod team;
 mod wait_point;
 
 pub use barrier::Barrier;
 use barrier::BreakOnPanic;
+pub use exchange::Exchange;
 use team::Team;
 use wait_point::WATCH;
 
@@ -112,9 +114,9 @@ impl ThreadPool {
         });
     }
 
-    /// Calls `operation(index, own, barrier)` once on every thread of the pool,
-    /// at the same time, each with its own element of `owned`; returns when all
-    /// are done.
+    /// Calls `operation(index, own, barrier)` once on each of as many threads of
+    /// the pool as there are elements of `owned`, at the same time, each with its
+    /// own; returns when all are done.
     ///
     /// Element i goes to the same thread in every call (0 to the calling one),
     /// whose caches may still hold what it refers to, and the threads can wait
@@ -123,7 +125,7 @@ impl ThreadPool {
     /// while another thread is in a region of this pool.
     ///
     /// # Panics
-    /// If there is not one element for each thread; with the panic of a thread,
+    /// If there are no elements, or more than threads; with the panic of a thread,
     /// once all have returned; and when called inside a region of this pool,
     /// where its threads are not free.
     pub fn together<T: Send>(
@@ -132,15 +134,16 @@ impl ThreadPool {
         operation: impl Fn(usize, &mut T, &Barrier) + Sync,
     ) {
         assert!(
-            owned.len() == self.threads(),
+            (1..=self.threads()).contains(&owned.len()),
             "ThreadPool::together: {} elements for {} threads",
             owned.len(),
             self.threads()
         );
-        let barrier = Barrier::new(self.threads(), self.team.barrier());
+        let threads = owned.len();
+        let barrier = Barrier::new(threads, self.team.barrier());
         let owned = Tasks(owned.as_mut_ptr());
         let owned = &owned;
-        self.team.run_together(&|index| {
+        self.team.run_together(threads, &|index| {
             let _guard = BreakOnPanic(&barrier);
             // SAFETY: the team calls every index below the number of threads
             // exactly once and returns before the borrow ends; T is Send.
@@ -247,6 +250,27 @@ mod tests {
                 pool.for_each(&mut tasks, |index, task| *task = index);
                 assert_eq!(tasks, [0, 1, 2, 3, 4]);
             }
+        }
+    }
+
+    #[test]
+    fn fewer_threads_than_the_pool_has_come_together_too() {
+        let rounds = if cfg!(miri) { 3 } else { 300 };
+        let pool = ThreadPool::new(4).unwrap();
+        let mut calls = [0; 4];
+        let mut expected = [0; 4];
+        for round in 0..rounds {
+            let threads = 1 + round * 7 % 4;
+            pool.together(&mut calls[..threads], |_, calls, barrier| {
+                barrier.wait();
+                *calls += 1;
+                barrier.wait();
+            });
+            expected[..threads].iter_mut().for_each(|calls| *calls += 1);
+            assert_eq!(calls, expected);
+            let mut tasks = [false; 6];
+            pool.for_each(&mut tasks, |_, done| *done = true);
+            assert_eq!(tasks, [true; 6]);
         }
     }
 

@@ -29,16 +29,16 @@ thread_local! {
     static REGION_OF: Cell<usize> = const { Cell::new(0) };
 }
 
-/// In place of a number of tasks: every thread has one.
-const ONE_EACH: u32 = u32::MAX;
+/// With a number of threads, in place of one of tasks: each of them has one.
+const ONE_EACH: u32 = 1 << 31;
 
 type Task<'a> = &'a (dyn Fn(usize) + Sync);
 
 struct Shared {
     /// Region number (upper half) and tasks not yet taken (lower half). A task
     /// is taken by lowering the count of the *same* region; where the lower
-    /// half is [`ONE_EACH`], each thread takes the task of its own number, once
-    /// in the region.
+    /// half has [`ONE_EACH`], each of the first threads takes the task of its own
+    /// number, once in the region.
     state: AtomicU64,
     /// The region's function. Written between regions only; read only by a
     /// thread that has taken a task of the region, which lasts until that task
@@ -46,8 +46,9 @@ struct Shared {
     task: UnsafeCell<Option<Task<'static>>>,
     unfinished: AtomicUsize,
     panic: Mutex<Option<Box<dyn Any + Send>>>,
-    /// Where the threads wait for a task.
-    idle: WaitPoint,
+    /// Where each thread but the calling one waits for a task: who has none in a
+    /// region is not woken for it.
+    idle: Vec<WaitPoint>,
     /// Where the caller waits for the end of a region.
     done: WaitPoint,
     /// Where the threads of a region wait for each other.
@@ -74,7 +75,7 @@ impl Team {
             task: UnsafeCell::new(None),
             unfinished: AtomicUsize::new(0),
             panic: Mutex::new(None),
-            idle: WaitPoint::new(watch),
+            idle: (1..threads).map(|_| WaitPoint::new(watch)).collect(),
             done: WaitPoint::new(watch),
             barrier: WaitPoint::new(watch),
             closing: AtomicBool::new(false),
@@ -118,19 +119,20 @@ impl Team {
         self.share(count as u32, task);
     }
 
-    /// Calls `task(i)` on thread i, the caller being thread 0, at the same time.
-    pub(super) fn run_together(&self, task: Task<'_>) {
+    /// Calls `task(i)` on thread i of the first `threads`, the caller being thread
+    /// 0, at the same time.
+    pub(super) fn run_together(&self, threads: usize, task: Task<'_>) {
         assert!(
             !self.shared.is_inside(),
             "ThreadPool::together was called inside a region of the same pool, \
              whose threads are taken"
         );
-        if self.workers.is_empty() {
+        if threads == 1 {
             task(0);
             return;
         }
         let _region = self.region.lock().unwrap_or_else(PoisonError::into_inner);
-        self.share(ONE_EACH, task);
+        self.share(ONE_EACH | threads as u32, task);
     }
 
     /// Shares the tasks among the threads. The caller holds the region's lock.
@@ -143,18 +145,16 @@ impl Team {
         // SAFETY: no task of an earlier region is unfinished and none of this
         // one can be taken yet, so that no one reads the cell.
         unsafe { *shared.task.get() = Some(task) };
-        let tasks = if count == ONE_EACH {
-            self.threads()
-        } else {
-            count as usize
-        };
+        let tasks = (count & !ONE_EACH) as usize;
         shared.unfinished.store(tasks, Ordering::Relaxed);
         let region = (shared.state.load(Ordering::Relaxed) >> 32) + 1;
         shared
             .state
             .store(region << 32 | u64::from(count), Ordering::SeqCst);
-        shared.idle.wake();
-        if count == ONE_EACH {
+        shared.idle[..self.workers.len().min(tasks - 1)]
+            .iter()
+            .for_each(WaitPoint::wake);
+        if count & ONE_EACH != 0 {
             shared.finish(0);
         } else {
             while shared.take_and_run(0, &mut 0) {}
@@ -177,7 +177,7 @@ impl Team {
 impl Drop for Team {
     fn drop(&mut self) {
         self.shared.closing.store(true, Ordering::SeqCst);
-        self.shared.idle.wake();
+        self.shared.idle.iter().for_each(WaitPoint::wake);
         for worker in self.workers.drain(..) {
             // A worker catches the panics of its tasks; it has none of its own.
             let _ = worker.join();
@@ -191,18 +191,20 @@ impl Shared {
         let mut region = 0;
         while !self.closing.load(Ordering::SeqCst) {
             while self.take_and_run(index, &mut region) {}
-            self.idle
-                .wait(|| self.has_task(region) || self.closing.load(Ordering::SeqCst));
+            self.idle[index - 1]
+                .wait(|| self.has_task(index, region) || self.closing.load(Ordering::SeqCst));
         }
     }
 
-    /// A thread whose last region with a task of its own is `region` may find
-    /// a task.
-    fn has_task(&self, region: u64) -> bool {
+    /// The thread of number `index`, whose last region with a task of its own is
+    /// `region`, may find a task.
+    fn has_task(&self, index: usize, region: u64) -> bool {
         let state = self.state.load(Ordering::SeqCst);
         match state as u32 {
             0 => false,
-            ONE_EACH => state >> 32 != region,
+            threads if threads & ONE_EACH != 0 => {
+                index < (threads & !ONE_EACH) as usize && state >> 32 != region
+            }
             _ => true,
         }
     }
@@ -222,8 +224,9 @@ impl Shared {
             if left == 0 {
                 return false;
             }
-            if left == ONE_EACH {
-                if std::mem::replace(region, state >> 32) == state >> 32 {
+            if left & ONE_EACH != 0 {
+                let is_taken = std::mem::replace(region, state >> 32) == state >> 32;
+                if is_taken || index >= (left & !ONE_EACH) as usize {
                     return false;
                 }
                 self.finish(index);

@@ -39,7 +39,7 @@ macro_rules! implement_line {
 
         impl Line<$element> for $line {
             const FMA: bool = true;
-            const TILE_ROWS: [usize; 4] = [$rows, 0, 0, 0];
+            const TILE_ROWS: [usize; 6] = [$rows, 0, 0, 0, 0, 0];
             const TILE_PANELS: usize = 1;
 
             #[inline(always)]

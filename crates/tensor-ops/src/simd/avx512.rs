@@ -21,8 +21,9 @@ impl Line<f32> for F32 {
     const FMA: bool = true;
     // 24 accumulators, 3 lines, and room for broadcasts in 32 registers: 11
     // loads for 24 multiply-adds.
-    const TILE_ROWS: [usize; 4] = [16, 12, 8, 6];
+    const TILE_ROWS: [usize; 6] = [16, 12, 8, 6, 4, 4];
     const TILE_PANELS: usize = 3;
+    const SPARSE_TILE: (usize, usize) = (4, 6);
 
     #[inline(always)]
     unsafe fn zero() -> Self {
@@ -137,7 +138,7 @@ impl Line<f32> for F32 {
 
 impl Line<f64> for F64 {
     const FMA: bool = true;
-    const TILE_ROWS: [usize; 4] = [8, 0, 0, 0];
+    const TILE_ROWS: [usize; 6] = [8, 0, 0, 0, 0, 0];
     const TILE_PANELS: usize = 1;
 
     #[inline(always)]

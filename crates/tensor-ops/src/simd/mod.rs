@@ -26,11 +26,16 @@ use crate::panels::LANES;
 pub trait Line<T>: Copy {
     /// Whether [`Line::mul_add`] rounds once.
     const FMA: bool;
-    /// Most rows of a register tile of 1, 2, 3 and 4 panels; 0 where the
-    /// registers do not hold that many panels.
-    const TILE_ROWS: [usize; 4];
+    /// Most rows of a register tile of 1 to 6 panels; 0 where the registers do
+    /// not hold that many panels.
+    const TILE_ROWS: [usize; 6];
     /// Panels of the usual tile.
     const TILE_PANELS: usize;
+    /// Rows and panels of the forward product's tile where zeros are left out of
+    /// many rows: the fewer rows, the more columns are zero in all of them.
+    const SPARSE_TILE: (usize, usize) = (Self::TILE_ROWS[Self::TILE_PANELS - 1], Self::TILE_PANELS);
+    /// Inputs of the weight gradient's tile there.
+    const SPARSE_INPUTS: usize = Self::SPARSE_TILE.0;
 
     /// All lanes +0.
     unsafe fn zero() -> Self;

@@ -28,10 +28,10 @@ impl<T: Float> Portable<T> {
 impl<T: Float> Line<T> for Portable<T> {
     const FMA: bool = BASELINE_FMA;
     // SSE2 has 16 registers of 4 lanes, NEON 32.
-    const TILE_ROWS: [usize; 4] = if cfg!(target_arch = "aarch64") {
-        [5, 0, 0, 0]
+    const TILE_ROWS: [usize; 6] = if cfg!(target_arch = "aarch64") {
+        [5, 0, 0, 0, 0, 0]
     } else {
-        [2, 0, 0, 0]
+        [2, 0, 0, 0, 0, 0]
     };
     const TILE_PANELS: usize = 1;
 

@@ -9,13 +9,13 @@ const ALIGNMENT: usize = 64;
 /// A fixed-length buffer, starting on a cache line, that several threads share
 /// in phases: in one, each writes a part of its own; after a barrier, in the
 /// next, all read.
-pub(crate) struct Exchange<T> {
+pub struct Exchange<T> {
     cells: Vec<UnsafeCell<T>>,
     start: usize,
     len: usize,
 }
 
-// SAFETY: the cells are reached through `part` and `first` alone. Callers of
+// SAFETY: the cells are reached through `part` and `read` alone. Callers of
 // the one promise that nothing else refers to what they write, of the other
 // that no thread writes what they read.
 unsafe impl<T: Send + Sync> Sync for Exchange<T> {}
@@ -26,9 +26,16 @@ impl<T> std::fmt::Debug for Exchange<T> {
     }
 }
 
+impl<T: Copy + Default> Default for Exchange<T> {
+    fn default() -> Self {
+        Self::zeroed(0)
+    }
+}
+
 impl<T: Copy + Default> Exchange<T> {
     /// `len` zeros.
-    pub(crate) fn zeroed(len: usize) -> Self {
+    #[must_use]
+    pub fn zeroed(len: usize) -> Self {
         let slack = ALIGNMENT / size_of::<T>();
         let cells: Vec<_> = (0..len + slack)
             .map(|_| UnsafeCell::new(T::default()))
@@ -38,6 +45,22 @@ impl<T: Copy + Default> Exchange<T> {
         let start = cells.as_ptr().align_offset(ALIGNMENT);
         let start = if start > slack { 0 } else { start };
         Self { cells, start, len }
+    }
+
+    /// Elements.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there is no element.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// All elements: nobody shares them while they are borrowed so.
+    pub fn as_mut_slice(&mut self) -> &mut [T] {
+        // SAFETY: the exclusive borrow.
+        unsafe { self.part(0..self.len) }
     }
 
     fn cells(&self, range: Range<usize>) -> &[UnsafeCell<T>] {
@@ -50,19 +73,19 @@ impl<T: Copy + Default> Exchange<T> {
     /// While the result is used, nothing else refers to any element of
     /// `range`.
     #[allow(clippy::mut_from_ref)] // that is what the promise is about
-    pub(crate) unsafe fn part(&self, range: Range<usize>) -> &mut [T] {
+    pub unsafe fn part(&self, range: Range<usize>) -> &mut [T] {
         let cells = self.cells(range);
         // SAFETY: UnsafeCell<T> has T's layout; the caller promises that the
         // elements are not aliased.
         unsafe { std::slice::from_raw_parts_mut(UnsafeCell::raw_get(cells.as_ptr()), cells.len()) }
     }
 
-    /// The first `len` elements, to read.
+    /// A part, to read.
     ///
     /// # Safety
-    /// While the result is used, no thread writes any of them.
-    pub(crate) unsafe fn first(&self, len: usize) -> &[T] {
-        let cells = self.cells(0..len);
+    /// While the result is used, no thread writes any of its elements.
+    pub unsafe fn read(&self, range: Range<usize>) -> &[T] {
+        let cells = self.cells(range);
         // SAFETY: UnsafeCell<T> has T's layout; the caller promises that the
         // elements are not written.
         unsafe { std::slice::from_raw_parts(UnsafeCell::raw_get(cells.as_ptr()), cells.len()) }
@@ -71,9 +94,8 @@ impl<T: Copy + Default> Exchange<T> {
 
 #[cfg(test)]
 mod tests {
-    use tensor_ops::parallel::ThreadPool;
-
     use super::*;
+    use crate::parallel::ThreadPool;
 
     #[test]
     fn what_one_thread_writes_the_others_read_after_the_barrier() {
@@ -88,7 +110,7 @@ mod tests {
                 unsafe { shared.part(range) }.fill(round * 10 + index as u32);
                 barrier.wait();
                 // SAFETY: nobody writes before the next barrier.
-                let all = unsafe { shared.first(120) };
+                let all = unsafe { shared.read(0..120) };
                 assert!(
                     all.iter()
                         .enumerate()
