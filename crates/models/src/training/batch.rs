@@ -7,6 +7,7 @@ use tensor_ops::panels::Panels;
 use tensor_ops::random::{Stream, fill_normal, fill_uniform};
 
 use crate::images::PixelRows;
+use crate::training::data_treatment::thresholded_value;
 
 /// The images and the noise of one step, asked for row block by row block
 /// from several threads.
@@ -34,6 +35,8 @@ pub trait BatchSource<T>: Sync {
 pub enum BatchPixels<'a> {
     /// The values the pixels stand for.
     AsStored(PixelRows<'a>),
+    /// 1 where such a value is at least ½, and 0 elsewhere.
+    Thresholded(PixelRows<'a>),
     /// A Bernoulli draw of every byte, with the stream to draw from.
     Drawn(&'a [u8], Stream),
 }
@@ -64,6 +67,12 @@ impl BatchSource<f32> for IndexedBatch<'_> {
         let indices = &self.indices[rows];
         match self.pixels {
             BatchPixels::AsStored(pixels) => pixels.pack_indexed(indices, shape, panels),
+            BatchPixels::Thresholded(pixels) => {
+                pixels.pack_indexed(indices, shape, panels);
+                for value in panels {
+                    *value = thresholded_value(value);
+                }
+            }
             BatchPixels::Drawn(bytes, draw) => {
                 pack_drawn_indexed(shape, bytes, indices, draw, panels);
             }

@@ -7,12 +7,12 @@ use rand::seq::SliceRandom;
 use tensor_ops::parallel::{ThreadPool, ThreadPoolError};
 use thiserror::Error;
 
+use crate::images::Images;
 use crate::images::shared_images::SharedImages;
-use crate::images::{Images, PixelRows};
 use crate::model::Model;
 use crate::spec::{Architecture, Likelihood};
 use crate::step::{GradientWorkspace, LossSums, Losses};
-use crate::training::batch::{BatchPixels, IndexedBatch};
+use crate::training::batch::IndexedBatch;
 use crate::training::clipping::ClippedGradient;
 use crate::training::configuration::{ConfigurationError, TrainingConfig};
 use crate::training::optimiser::Moments;
@@ -74,6 +74,16 @@ pub enum TrainerError {
         found: usize,
         /// Pixels per image of the model.
         inputs: usize,
+    },
+    /// More images than the order of an epoch numbers; their pixels may be as many
+    /// as there are addresses.
+    #[error(
+        "the data set holds {found} images; expected at most {}, train on a part of them",
+        u32::MAX
+    )]
+    TooMany {
+        /// Images given.
+        found: usize,
     },
     /// A value that the likelihood gives no density or probability.
     #[error(
@@ -163,7 +173,9 @@ impl Trainer {
         let inputs = layout.inputs();
         let image_count = count_images(images.pixels().len(), inputs)?;
         check_values(images.images(inputs), model.spec().likelihood)?;
-        let images = config.treatment.fixed_images(images, inputs, config.seed)?;
+        if let SharedImages::Values(_) = images {
+            config.treatment.require_values()?;
+        }
         let pool = Arc::new(ThreadPool::new(config.threads)?);
         let batch = config.batch.min(image_count);
         let workspace = GradientWorkspace::new(
@@ -332,7 +344,12 @@ impl Trainer {
         let of_step = |width: u64| first_image.wrapping_mul(width);
         let corruption = stream(self.config.seed, Purpose::Corruption, 0);
         let batch = IndexedBatch {
-            pixels: batch_pixels(self.images.pixels(), &self.config, &self.counters),
+            pixels: self.config.treatment.batch_pixels(
+                self.images.pixels(),
+                self.config.seed,
+                self.counters.epoch,
+                self.counters.step,
+            ),
             indices: &self.order[first..first + rows],
             noise: stream(self.config.seed, Purpose::Noise, 0),
             noise_offset: of_step((objective.samples as u64).wrapping_mul(width as u64)),
@@ -426,12 +443,14 @@ impl Trainer {
 /// How many rows of `inputs` pixels there are.
 fn count_images(pixels: usize, inputs: usize) -> Result<usize, TrainerError> {
     let count = pixels / inputs;
-    let fits = pixels.is_multiple_of(inputs) && u32::try_from(count).is_ok();
-    if count == 0 || !fits {
+    if count == 0 || !pixels.is_multiple_of(inputs) {
         return Err(TrainerError::Images {
             found: pixels,
             inputs,
         });
+    }
+    if u32::try_from(count).is_err() {
+        return Err(TrainerError::TooMany { found: count });
     }
     Ok(count)
 }
@@ -457,18 +476,24 @@ fn check_values(images: Images<'_>, likelihood: Likelihood) -> Result<(), Traine
     })
 }
 
-/// What a step sees of the images: themselves, or the draw its treatment says.
-fn batch_pixels<'a>(
-    pixels: PixelRows<'a>,
-    config: &TrainingConfig,
-    counters: &Counters,
-) -> BatchPixels<'a> {
-    let draw = config
-        .treatment
-        .draw(config.seed, counters.epoch, counters.step);
-    match (pixels, draw) {
-        (PixelRows::Bytes(bytes), Some(draw)) => BatchPixels::Drawn(bytes, draw),
-        // A treatment that draws is refused of values.
-        (pixels, _) => BatchPixels::AsStored(pixels),
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(target_pointer_width = "64")]
+    #[test]
+    fn images_are_counted_and_not_their_pixels() {
+        let most = u32::MAX as usize;
+        assert!(matches!(count_images(most * 49_152, 49_152), Ok(count) if count == most));
+        assert!(matches!(
+            count_images((most + 1) * 784, 784),
+            Err(TrainerError::TooMany { found }) if found == most + 1
+        ));
+        for (pixels, inputs) in [(0, 784), (783, 784), (785, 784)] {
+            assert!(matches!(
+                count_images(pixels, inputs),
+                Err(TrainerError::Images { .. })
+            ));
+        }
     }
 }
