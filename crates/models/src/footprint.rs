@@ -32,8 +32,8 @@ pub struct TrainingFootprint {
     /// activations, the gradients by them, codes and noise, and what the
     /// threads contract them with.
     pub batch: u64,
-    /// The order of the images. They themselves are shared with whoever read
-    /// them, whatever the treatment.
+    /// The order of the images and, of a treatment that draws them once, a bit for
+    /// every pixel. They themselves are shared with whoever read them.
     pub images: u64,
     /// Parameters and moments in the order of their file, and the file, while a
     /// checkpoint is written: 6 values of each parameter.
@@ -85,10 +85,13 @@ impl TrainingFootprint {
         let values = layout.len() as f64;
         let kept = if config.clip_norm.is_some() { 4.0 } else { 3.0 };
         let order = (images as u64).saturating_mul(size_of::<u32>() as u64);
+        let drawn = config
+            .treatment
+            .bytes_of_fixed_draw(images, layout.inputs());
         Self {
             parameters: bytes(kept * values),
             batch: bytes(of_batch),
-            images: order,
+            images: order.saturating_add(drawn),
             checkpoint: bytes(6.0 * values),
         }
     }

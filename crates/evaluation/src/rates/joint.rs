@@ -252,3 +252,64 @@ fn largest(values: &[f64]) -> f64 {
         .copied()
         .fold(f64::NEG_INFINITY, f64::max)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::draws::standard_normals;
+    use ndarray::Array2;
+
+    /// log q(z|x) − log q(z) by plain loops in f64.
+    fn plain(mean: &Array2<f32>, log_variance: &Array2<f32>, image: usize, z: &[f32]) -> f64 {
+        let density = |n: usize| -> f64 {
+            let dimensions = mean.row(n).into_iter().zip(log_variance.row(n)).zip(z);
+            let terms = dimensions.map(|((&mean, &l), &z)| {
+                let (distance, l) = (f64::from(z) - f64::from(mean), f64::from(l));
+                -0.5 * (distance * distance / l.exp() + l)
+            });
+            terms.sum()
+        };
+        let densities: Vec<f64> = (0..mean.nrows()).map(density).collect();
+        let largest = densities.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let sum: f64 = densities.iter().map(|d| (d - largest).exp()).sum();
+        densities[image] - (largest + sum.ln() - (mean.nrows() as f64).ln())
+    }
+
+    /// More posteriors than a block and more codes than a tile has rows; widths at
+    /// which products are exact enough, at which no block is, and both beside each
+    /// other; posteriors far from the origin.
+    #[test]
+    fn products_and_differences_give_what_plain_loops_do() {
+        for (n, latent, width, narrow, place) in [
+            (1, 1, -2.0, 0.0, 0.0),
+            (1500, 3, -2.0, 0.0, 0.0),
+            (1100, 2, -30.0, 0.0, 0.0),
+            (1300, 2, -4.0, -28.0, 0.0),
+            (1100, 20, -5.0, 0.0, 300.0),
+        ] {
+            let mean = standard_normals(n as u64, n, latent).mapv(|x| place + 0.9 * x);
+            let mut log_variance = standard_normals(7, n, latent).mapv(|x| 0.7 * x + width);
+            // Those of the second block.
+            for n in POSTERIORS_TOGETHER..n {
+                log_variance.row_mut(n).mapv_inplace(|l| l + narrow);
+            }
+            let images: Vec<usize> = (0..n).step_by(1 + n / 300).collect();
+            let noise = standard_normals(5, images.len(), latent);
+            let z = Array2::from_shape_fn((images.len(), latent), |(i, j)| {
+                let image = images[i];
+                mean[[image, j]] + (0.5 * log_variance[[image, j]]).exp() * noise[[i, j]]
+            });
+            let found = informations(mean.view(), log_variance.view(), &images, z.view());
+            for (i, &image) in images.iter().enumerate().step_by(29) {
+                let z = z.row(i).to_vec();
+                let expected = plain(&mean, &log_variance, image, &z);
+                let error = (found[i] - expected).abs();
+                assert!(
+                    error < 1e-5,
+                    "{n} posteriors, code {i}: {} {expected}",
+                    found[i]
+                );
+            }
+        }
+    }
+}

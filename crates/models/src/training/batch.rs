@@ -7,6 +7,7 @@ use tensor_ops::panels::Panels;
 use tensor_ops::random::{Stream, fill_normal, fill_uniform};
 
 use crate::images::PixelRows;
+use crate::images::binary_images::BinaryImages;
 use crate::training::data_treatment::thresholded_value;
 
 /// The images and the noise of one step, asked for row block by row block
@@ -39,6 +40,8 @@ pub enum BatchPixels<'a> {
     Thresholded(PixelRows<'a>),
     /// A Bernoulli draw of every byte, with the stream to draw from.
     Drawn(&'a [u8], Stream),
+    /// A draw that was made before.
+    Binary(&'a BinaryImages),
 }
 
 /// A batch of a data set: rows picked by index, converted on the way into the
@@ -73,6 +76,7 @@ impl BatchSource<f32> for IndexedBatch<'_> {
                     *value = thresholded_value(value);
                 }
             }
+            BatchPixels::Binary(images) => images.pack_indexed(indices, shape, panels),
             BatchPixels::Drawn(bytes, draw) => {
                 pack_drawn_indexed(shape, bytes, indices, draw, panels);
             }

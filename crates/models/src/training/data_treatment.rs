@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use tensor_ops::binarise;
 
 use crate::images::PixelRows;
+use crate::images::binary_images::BinaryImages;
 use crate::named::named;
 use crate::training::batch::BatchPixels;
 use crate::training::configuration::ConfigurationError;
@@ -124,13 +125,35 @@ impl DataTreatment {
         }
     }
 
-    /// What a step sees of the stored pixels of a training set; `epoch` and
-    /// `step` count from 0.
-    ///
-    /// Every pixel is treated when it is packed, one that is drawn once for all
-    /// time as well: its draw is a function of seed, image and place, so that no
-    /// copy of the images has to be kept. Values are never drawn, which
-    /// [`require_values`](Self::require_values) has refused.
+    /// The draw of all training images that a treatment of one draw trains on, an
+    /// eighth of their bytes; made on the threads of the current pool. Nothing for
+    /// other treatments: their pixels are treated when they are packed.
+    pub(crate) fn fixed_draw(
+        self,
+        stored: PixelRows<'_>,
+        pixels: usize,
+        seed: u64,
+    ) -> Option<BinaryImages> {
+        match (self, stored) {
+            (DataTreatment::BinarisedOnce, PixelRows::Bytes(bytes)) => {
+                let stream = stream(seed, Purpose::Binarisation, 0);
+                Some(BinaryImages::drawn(bytes, pixels, stream))
+            }
+            _ => None,
+        }
+    }
+
+    /// Bytes of [`fixed_draw`](Self::fixed_draw).
+    pub(crate) fn bytes_of_fixed_draw(self, images: usize, pixels: usize) -> u64 {
+        match self {
+            DataTreatment::BinarisedOnce => BinaryImages::bytes(images, pixels),
+            _ => 0,
+        }
+    }
+
+    /// What a step sees of the stored pixels of a training set that has no
+    /// [`fixed_draw`](Self::fixed_draw); `epoch` and `step` count from 0. Values
+    /// are never drawn, which [`require_values`](Self::require_values) has refused.
     pub(crate) fn batch_pixels(
         self,
         stored: PixelRows<'_>,
@@ -139,15 +162,16 @@ impl DataTreatment {
         step: u64,
     ) -> BatchPixels<'_> {
         let draw = match self {
-            DataTreatment::Grey => return BatchPixels::AsStored(stored),
+            DataTreatment::BinarisedPerMinibatch => step,
+            DataTreatment::BinarisedPerEpoch => epoch,
             DataTreatment::Threshold => return BatchPixels::Thresholded(stored),
-            DataTreatment::BinarisedOnce => 0,
-            DataTreatment::BinarisedPerMinibatch => step + 1,
-            DataTreatment::BinarisedPerEpoch => epoch + 1,
+            DataTreatment::Grey | DataTreatment::BinarisedOnce => {
+                return BatchPixels::AsStored(stored);
+            }
         };
         match stored {
             PixelRows::Bytes(bytes) => {
-                BatchPixels::Drawn(bytes, stream(seed, Purpose::Binarisation, draw))
+                BatchPixels::Drawn(bytes, stream(seed, Purpose::Binarisation, draw + 1))
             }
             PixelRows::Values(_) => BatchPixels::AsStored(stored),
         }
@@ -175,8 +199,10 @@ mod tests {
         [seed, epoch, step]: [u64; 3],
     ) -> Vec<f32> {
         let indices: Vec<u32> = (0..(stored.len() / pixels) as u32).collect();
+        let fixed = treatment.fixed_draw(stored, pixels, seed);
+        let stored_pixels = treatment.batch_pixels(stored, seed, epoch, step);
         let batch = IndexedBatch {
-            pixels: treatment.batch_pixels(stored, seed, epoch, step),
+            pixels: fixed.as_ref().map_or(stored_pixels, BatchPixels::Binary),
             indices: &indices,
             noise: stream(0, Purpose::Noise, 0),
             noise_offset: 0,

@@ -8,11 +8,12 @@ use tensor_ops::parallel::{ThreadPool, ThreadPoolError};
 use thiserror::Error;
 
 use crate::images::Images;
+use crate::images::binary_images::BinaryImages;
 use crate::images::shared_images::SharedImages;
 use crate::model::Model;
 use crate::spec::{Architecture, Likelihood};
 use crate::step::{GradientWorkspace, LossSums, Losses};
-use crate::training::batch::IndexedBatch;
+use crate::training::batch::{BatchPixels, IndexedBatch};
 use crate::training::clipping::ClippedGradient;
 use crate::training::configuration::{ConfigurationError, TrainingConfig};
 use crate::training::optimiser::Moments;
@@ -116,7 +117,7 @@ pub enum TrainerError {
 pub struct Trainer {
     pub(crate) model: Model,
     pub(crate) config: TrainingConfig,
-    images: SharedImages,
+    images: TrainingImages,
     pub(crate) image_count: usize,
     pool: Arc<ThreadPool>,
     workspace: GradientWorkspace<f32>,
@@ -128,6 +129,15 @@ pub struct Trainer {
     /// Whether `order` is that of `counters.epoch`.
     ordered: bool,
     pub(crate) counters: Counters,
+}
+
+/// What pixels are packed from.
+#[derive(Debug)]
+enum TrainingImages {
+    /// The images, shared with whoever read them.
+    Stored(SharedImages),
+    /// One draw of them.
+    Drawn(BinaryImages),
 }
 
 /// How far training is: with parameters and moments, all of its state.
@@ -177,6 +187,9 @@ impl Trainer {
             config.treatment.require_values()?;
         }
         let pool = Arc::new(ThreadPool::new(config.threads)?);
+        let (treatment, seed) = (config.treatment, config.seed);
+        let drawn = pool.install(|| treatment.fixed_draw(images.pixels(), inputs, seed));
+        let images = drawn.map_or(TrainingImages::Stored(images), TrainingImages::Drawn);
         let batch = config.batch.min(image_count);
         let workspace = GradientWorkspace::new(
             model.spec(),
@@ -344,12 +357,15 @@ impl Trainer {
         let of_step = |width: u64| first_image.wrapping_mul(width);
         let corruption = stream(self.config.seed, Purpose::Corruption, 0);
         let batch = IndexedBatch {
-            pixels: self.config.treatment.batch_pixels(
-                self.images.pixels(),
-                self.config.seed,
-                self.counters.epoch,
-                self.counters.step,
-            ),
+            pixels: match &self.images {
+                TrainingImages::Drawn(images) => BatchPixels::Binary(images),
+                TrainingImages::Stored(images) => self.config.treatment.batch_pixels(
+                    images.pixels(),
+                    self.config.seed,
+                    self.counters.epoch,
+                    self.counters.step,
+                ),
+            },
             indices: &self.order[first..first + rows],
             noise: stream(self.config.seed, Purpose::Noise, 0),
             noise_offset: of_step((objective.samples as u64).wrapping_mul(width as u64)),
