@@ -42,8 +42,9 @@ fn default_cache_of(variable: impl Fn(&str) -> Option<OsString>) -> Option<PathB
         .or_else(|| path("HOME").map(|home| home.join(".cache").join(FOLDER)))
 }
 
-/// Bytes that all entries of a folder may take together.
-pub(crate) const MAX_TOTAL_BYTES: u64 = 4 << 30;
+/// Bytes that all entries of a folder may take together, unless the newest alone
+/// takes more.
+const MAX_TOTAL_BYTES: u64 = 4 << 30;
 
 /// How long an entry is kept without being used.
 const MAX_UNUSED: Duration = Duration::from_secs(30 * 24 * 60 * 60);
@@ -146,6 +147,47 @@ impl Entry {
             header,
             file: Arc::new(Mutex::new(file)),
         }
+    }
+}
+
+/// Whether an entry may be written into `folder`, or why not: one that fits with
+/// others always, a larger one when it takes no more than half of what is free on
+/// the disk.
+pub(crate) fn has_room(folder: &Path, header: Header) -> Result<(), String> {
+    let Some(bytes) = header.data_bytes() else {
+        return Err("they are more bytes than a file can have".to_owned());
+    };
+    if bytes <= MAX_TOTAL_BYTES {
+        return Ok(());
+    }
+    has_room_in(free_bytes(folder), bytes)
+}
+
+fn has_room_in(free: Option<u64>, bytes: u64) -> Result<(), String> {
+    match free {
+        Some(free) if bytes <= free / 2 => Ok(()),
+        Some(free) => Err(format!(
+            "they take {bytes} bytes, more than half of the {free} that are free there"
+        )),
+        None => Err(format!(
+            "they take {bytes} bytes, and it is not known how many are free there"
+        )),
+    }
+}
+
+/// What is free on the disk of a folder, or of the folder that it is to be made
+/// in; none where nothing is known.
+fn free_bytes(folder: &Path) -> Option<u64> {
+    #[cfg(target_os = "linux")]
+    {
+        let existing = folder.ancestors().find(|part| part.is_dir())?;
+        let disk = rustix::fs::statvfs(existing).ok()?;
+        disk.f_bavail.checked_mul(disk.f_frsize)
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = folder;
+        None
     }
 }
 
@@ -412,6 +454,26 @@ mod tests {
         writer.append(&[1, 2, 3]).unwrap();
         drop(writer);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn entries_beyond_the_limit_of_all_are_kept_where_the_disk_has_room() {
+        let folder = tempfile::tempdir().unwrap();
+        let missing = folder.path().join("not/yet");
+        assert_eq!(has_room(&missing, header(4000)), Ok(()));
+        let too_many = has_room(&missing, header(1 << 40));
+        assert!(too_many.unwrap_err().contains("bytes"));
+        let overflowing = has_room(&missing, header(u64::MAX)).unwrap_err();
+        assert!(
+            overflowing.contains("than a file can have"),
+            "{overflowing}"
+        );
+        let bytes = MAX_TOTAL_BYTES + 1;
+        assert_eq!(has_room_in(Some(2 * bytes), bytes), Ok(()));
+        assert!(has_room_in(Some(2 * bytes - 1), bytes).is_err());
+        assert!(has_room_in(None, bytes).is_err());
+        #[cfg(target_os = "linux")]
+        assert!(free_bytes(&missing).is_some_and(|free| free > 0));
     }
 
     #[test]

@@ -134,6 +134,20 @@ pub enum DataError {
         /// Rows needed.
         needed: usize,
     },
+    /// More rows, or longer ones, than IDX files and the order of a training
+    /// number.
+    #[error(
+        "{} holds {found} rows of {shape}; expected at most {} rows and as much along each side, take a part of it",
+        path.display(), u32::MAX
+    )]
+    TooMany {
+        /// The file or folder concerned.
+        path: PathBuf,
+        /// Rows found.
+        found: usize,
+        /// What a row is.
+        shape: Shape,
+    },
     /// Training or test images have labels, the others none.
     #[error(
         "{} has labels but {} has none; expected labels for both or for neither",
@@ -432,11 +446,11 @@ pub enum IdxProblem {
         /// Dimensions found.
         dimensions: Vec<u32>,
     },
-    /// The dimensions multiply to more than [`crate::idx::MAX_DATA_BYTES`].
+    /// The dimensions multiply to more bytes than an address can name.
     #[error(
-        "claims the size {}, more than the {} bytes this reader accepts; its header is damaged, replace it",
+        "claims the size {}, more than the {} bytes that can be addressed; its header is damaged, replace it",
         Size(dimensions),
-        crate::idx::MAX_DATA_BYTES
+        isize::MAX
     )]
     TooLarge {
         /// Dimensions found.

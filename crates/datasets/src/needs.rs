@@ -8,6 +8,7 @@ use crate::part::Part;
 
 /// Refuses parts of which all rows do not fit into memory together;
 /// `is_divided` when they are still to be divided into training and test rows.
+/// Refuses what has more rows than can be numbered, too.
 pub(crate) fn check_rows(parts: &[&Part], is_divided: bool) -> Result<(), DataError> {
     let described = parts.iter().map(|part| {
         let (rows, shape, kind) = (part.count, part.shape, part.kind.noun());
@@ -18,7 +19,23 @@ pub(crate) fn check_rows(parts: &[&Part], is_divided: bool) -> Result<(), DataEr
         described.collect::<Vec<String>>().join(" and ")
     );
     let bytes = parts.iter().map(|part| bytes(part, is_divided));
-    memory::require(what, bytes.fold(0, u64::saturating_add)).map_err(DataError::Memory)
+    memory::require(what, bytes.fold(0, u64::saturating_add)).map_err(DataError::Memory)?;
+    parts.iter().try_for_each(|part| check_numbers(part))
+}
+
+/// Refuses a part whose rows, or whose sides, a fingerprint cannot number: it is
+/// that of IDX files, where a size has 32 bits. The bytes may be as many as they
+/// like.
+fn check_numbers(part: &Part) -> Result<(), DataError> {
+    let sizes = part.shape.dimensions(part.count);
+    if sizes.iter().all(|&size| u32::try_from(size).is_ok()) {
+        return Ok(());
+    }
+    Err(DataError::TooMany {
+        path: part.path.clone(),
+        found: part.count,
+        shape: part.shape,
+    })
 }
 
 /// Refuses a part of which not even a row fits into memory, as it is stored
@@ -87,6 +104,30 @@ mod tests {
         assert_eq!(bytes(&part(usize::MAX, small.shape), true), u64::MAX);
         assert!(check_rows(&[&small, &small], false).is_ok());
         assert!(check_row(&small).is_ok());
+    }
+
+    #[test]
+    fn more_rows_than_are_numbered_are_refused_in_a_sentence() {
+        let most = u32::MAX as usize;
+        let one = Shape::Vector { length: 1 };
+        let longest = Shape::Vector { length: most };
+        for (count, shape, fits) in [
+            (most, one, true),
+            (most + 1, one, false),
+            (1, longest, true),
+            (1, Shape::Vector { length: most + 1 }, false),
+        ] {
+            let checked = check_numbers(&part(count, shape));
+            let is_refused = matches!(checked, Err(DataError::TooMany { .. }));
+            assert_eq!(is_refused, !fits, "{count} rows of {shape}");
+        }
+        let message = check_numbers(&part(most + 1, one)).unwrap_err();
+        assert!(
+            message
+                .to_string()
+                .starts_with("x.npz holds 4294967296 rows of 1"),
+            "{message}"
+        );
     }
 
     // Elsewhere it is not known how much memory there is.

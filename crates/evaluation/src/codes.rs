@@ -4,9 +4,11 @@
 //! Codes are the means μ(x) of a variational model and the codes themselves of
 //! an autoencoder, [n, L].
 
-use ndarray::{Array1, Array2, ArrayView1, ArrayView2};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, s};
 use serde::{Deserialize, Serialize};
+use tensor_ops::gemm::{GemmScratch, GemmShape, Output, tn};
 
+use crate::blocks::blocks;
 use crate::distributions::chi_square_quantile;
 use crate::error::{Result, require_array};
 use crate::statistics::{sorted, sorted_quantile};
@@ -190,16 +192,35 @@ pub(crate) fn covariance_of_codes(codes: &ArrayView2<'_, f32>) -> Array2<f64> {
     scatter(codes, &mean_of_codes(codes)) / codes.nrows() as f64
 }
 
-/// Σ (z − m)(z − m)ᵀ over codes [n, L], in their order: [L, L].
+/// Rows that are centred together, to be multiplied by themselves.
+const ROWS_TOGETHER: usize = 512;
+
+/// Σ (z − m)(z − m)ᵀ over codes [n, L]: [L, L].
+///
+/// A sum over fixed groups of rows, one after the other into one matrix, which
+/// threads share among them: neither memory nor bits depend on their number.
 pub(crate) fn scatter(codes: &ArrayView2<'_, f32>, mean: &Array1<f64>) -> Array2<f64> {
-    let mut sum = Array2::<f64>::zeros((mean.len(), mean.len()));
-    for code in codes.rows() {
-        let centred = code.mapv(f64::from) - mean;
-        for (mut line, &own) in sum.rows_mut().into_iter().zip(&centred) {
-            line.zip_mut_with(&centred, |total, other| *total += own * other);
+    let width = mean.len();
+    let mut sum = vec![0.0; width * width];
+    let mut centred = Vec::with_capacity(ROWS_TOGETHER.min(codes.nrows()) * width);
+    let mut scratch = GemmScratch::new();
+    for rows in blocks(codes.nrows(), ROWS_TOGETHER) {
+        centred.clear();
+        for code in codes.slice(s![rows.clone(), ..]).rows() {
+            centred.extend(code.iter().zip(mean).map(|(&z, mean)| f64::from(z) - mean));
         }
+        let shape = GemmShape {
+            m: width,
+            k: rows.len(),
+            n: width,
+        };
+        let output = Output::Accumulate;
+        tn(shape, &centred, &centred, output, &mut sum, &mut scratch);
     }
-    sum
+    match Array2::from_shape_vec((width, width), sum) {
+        Ok(sum) => sum,
+        Err(error) => unreachable!("a sum for every pair of columns: {error}"),
+    }
 }
 
 /// Codes moved to mean 0 and covariance I by the symmetric inverse square root
@@ -289,6 +310,31 @@ mod tests {
         let mirror = axis_symmetry(array![[1.0f32], [-1.0], [3.0], [-3.0]].view()).unwrap()[0];
         assert_eq!(mirror.asymmetry, 0.0);
         assert!((brownian_excursion_tail(2.241_402_728) - 0.05).abs() < 1e-8);
+    }
+
+    #[test]
+    fn the_scatter_is_the_sum_of_its_rows_whatever_the_threads() {
+        for (n, width) in [(1, 1), (2, 3), (511, 2), (513, 17), (1300, 40)] {
+            let codes = standard_normals(n as u64, n, width).mapv(|z| 3.0 * z + 7.0);
+            let mean = mean_of_codes(&codes.view());
+            let run = |threads| {
+                let pool = tensor_ops::parallel::ThreadPool::new(threads).unwrap();
+                pool.install(|| scatter(&codes.view(), &mean))
+            };
+            let found = run(1);
+            assert_eq!(run(3), found);
+            for i in 0..width {
+                for j in 0..width {
+                    let centred = |row: usize, at: usize| f64::from(codes[[row, at]]) - mean[at];
+                    let expected: f64 = (0..n).map(|row| centred(row, i) * centred(row, j)).sum();
+                    let size: f64 = (0..n)
+                        .map(|row| (centred(row, i) * centred(row, j)).abs())
+                        .sum();
+                    let error = (found[[i, j]] - expected).abs();
+                    assert!(error <= 1e-15 * n as f64 * size, "{n} {width} {i} {j}");
+                }
+            }
+        }
     }
 
     #[test]

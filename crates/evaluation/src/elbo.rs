@@ -3,8 +3,9 @@
 pub use models::DataTreatment;
 use models::streams::{Purpose, stream};
 use models::{Codes, Images, Model, ModelKind};
-use ndarray::{Array2, ArrayView1, ArrayView2, CowArray, Ix2, aview1};
+use ndarray::{Array2, ArrayView1, ArrayView2, Axis, CowArray, Ix2, aview1};
 use serde::{Deserialize, Serialize};
+use tensor_ops::random::fill_normal;
 
 use crate::aggregate_posterior::LARGEST_LOG_VARIANCE;
 use crate::codes::{mean_of_codes, variance_of_codes};
@@ -236,6 +237,29 @@ pub fn sampled_losses<'a>(
 /// models without σ.
 pub fn sample_codes(codes: &Codes, seed: u64) -> Array2<f32> {
     draw_codes(codes, seed, EVALUATION_STREAM).into_owned()
+}
+
+/// The rows `images` of [`sample_codes`], without drawing the others.
+pub(crate) fn sample_codes_of(codes: &Codes, seed: u64, images: &[usize]) -> Array2<f32> {
+    let latent = codes.mean.ncols();
+    let noise = stream(seed, Purpose::Sampling, EVALUATION_STREAM);
+    let mut deviates = vec![0.0; images.len() * latent];
+    let rows = deviates.chunks_exact_mut(latent.max(1));
+    for (row, &image) in rows.zip(images) {
+        fill_normal(row, noise, (image * latent) as u64);
+    }
+    let deviates = Array2::from_shape_vec((images.len(), latent), deviates);
+    let picked = Codes {
+        mean: codes.mean.select(Axis(0), images),
+        log_variance: codes
+            .log_variance
+            .as_ref()
+            .map(|l| l.select(Axis(0), images)),
+    };
+    match deviates {
+        Ok(deviates) => picked.sample(deviates.view()),
+        Err(error) => unreachable!("a deviate for every place: {error}"),
+    }
 }
 
 fn draw_codes(codes: &Codes, seed: u64, draw: u64) -> CowArray<'_, f32, Ix2> {
@@ -490,6 +514,9 @@ mod tests {
         let all = sample_codes(&model.encode(images.view()), 4);
         let few = sample_codes(&model.encode(images.slice(ndarray::s![..10, ..])), 4);
         assert_eq!(all.slice(ndarray::s![..10, ..]), few);
+        let images_of_codes = [0, 1, 17, 17, 699];
+        let some = sample_codes_of(&model.encode(images.view()), 4, &images_of_codes);
+        assert_eq!(some, all.select(Axis(0), &images_of_codes));
         let other = EvaluationOptions {
             seed: 1,
             ..EvaluationOptions::default()

@@ -1,9 +1,7 @@
 //! Fréchet distance between two samples in feature space.
 
-use ndarray::{Array1, Array2, ArrayView2, s};
-use rayon::prelude::*;
+use ndarray::{Array1, Array2, ArrayView2};
 
-use crate::blocks::blocks;
 use crate::codes::{mean_of_codes, scatter};
 use crate::error::{Result, require_array, require_length, require_rows, require_shape};
 use crate::symmetric::SymmetricEigen;
@@ -20,27 +18,19 @@ pub struct FeatureMoments {
 }
 
 impl FeatureMoments {
-    /// Moments of features [n, D], summed in fixed groups of rows.
+    /// Moments of features [n, D], summed in fixed groups of rows. Beside the
+    /// features it takes D² numbers, whatever n and the number of threads.
     ///
     /// # Errors
     /// Fewer than two rows, no column, or a value that is not finite.
     pub fn new(features: ArrayView2<'_, f32>) -> Result<Self> {
         require_array("the array of features", &features, 2, None)?;
-        let (n, d) = features.dim();
+        let n = features.nrows();
         let mean = mean_of_codes(&features);
-        let partial: Vec<Array2<f64>> = blocks(n, 512)
-            .into_par_iter()
-            .map(|rows| scatter(&features.slice(s![rows, ..]), &mean))
-            .collect();
-        let mut covariance = Array2::<f64>::zeros((d, d));
-        for part in &partial {
-            covariance += part;
-        }
-        covariance /= (n - 1) as f64;
         Ok(Self {
             n,
+            covariance: scatter(&features, &mean) / (n - 1) as f64,
             mean,
-            covariance,
         })
     }
 }

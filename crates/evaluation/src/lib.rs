@@ -54,6 +54,7 @@ pub mod sphericity;
 pub mod statistics;
 pub mod stretch;
 pub mod symmetric;
+mod tiles;
 pub mod trajectory;
 pub mod variance_law;
 

@@ -1,13 +1,18 @@
 //! Maximum mean discrepancy between two samples.
 
+use std::ops::Range;
+
 use ndarray::{ArrayView2, Axis};
 use rand::seq::SliceRandom;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
+use tensor_ops::gemm::{GemmScratch, GemmShape, Output, nn};
 
+use crate::blocks::blocks;
 use crate::draws::{permutation_rng, standard_normals};
 use crate::error::{Result, require_array, require_length};
 use crate::statistics::{sorted, sorted_quantile};
+use crate::tiles::{TILE_COLUMNS, TILE_ROWS};
 
 /// Scales of the kernel, in units of 2L.
 const SCALES: [f64; 7] = [0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0];
@@ -88,8 +93,9 @@ pub fn mmd_to_prior(
 /// MMD² of two samples of one size with a permutation null: the pooled rows are
 /// dealt into two halves `permutations` times (Gretton et al. 2012, §5).
 ///
-/// Keeps the kernel of all pairs of pooled rows: 32 n² bytes, so at most a few
-/// thousand rows.
+/// The kernel of a pair is computed once and enters the sums of all permutations,
+/// tile by tile: time grows with n² times the number of permutations, memory with
+/// n times an eighth of it in bytes.
 ///
 /// # Errors
 /// As [`mmd_squared`]; also samples of different sizes.
@@ -106,34 +112,118 @@ pub fn mmd_permutation_test(
     for (pooled, second) in rows.iter_mut().zip(axis_major(&y)) {
         pooled.extend(second);
     }
-    let total = 2 * n;
-    let kernels: Vec<Vec<f64>> = (0..total)
-        .into_par_iter()
-        .map(|i| {
-            let mut out = vec![0.0; total];
-            kernel_row(&rows, i, &rows, 0, &mut out);
-            out[i] = 0.0;
-            out
-        })
-        .collect();
-    let all: f64 = kernels.iter().map(|row| row.iter().sum::<f64>()).sum();
-    let null = (0..permutations.max(1))
-        .into_par_iter()
-        .map(|permutation| {
-            let mut order: Vec<usize> = (0..total).collect();
-            order.shuffle(&mut permutation_rng(seed, permutation as u64));
-            let mut sign = vec![-1.0; total];
-            order[..n].iter().for_each(|&i| sign[i] = 1.0);
-            let signed = |row: &[f64]| row.iter().zip(&sign).map(|(k, sj)| k * sj).sum::<f64>();
-            let rows = kernels.iter().zip(&sign);
-            // s = within₁ + within₂ − 2·between, all = within₁ + within₂ + 2·between.
-            let s: f64 = rows.map(|(row, si)| si * signed(row)).sum();
-            let (within, between) = (0.5 * (all + s), 0.25 * (all - s));
-            let n = n as f64;
-            within / (n * (n - 1.0)) - 2.0 * between / (n * n)
-        })
-        .collect();
+    let halves = Halves::deal(2 * n, permutations.max(1), seed);
+    let (all, signed) = signed_kernel_sums(&rows, &halves);
+    let of_permutation = |s: f64| {
+        // s = within₁ + within₂ − 2·between, all = within₁ + within₂ + 2·between.
+        let (within, between) = (0.5 * (all + s), 0.25 * (all - s));
+        let n = n as f64;
+        within / (n * (n - 1.0)) - 2.0 * between / (n * n)
+    };
+    let null = signed.into_iter().map(of_permutation).collect();
     Ok(discrepancy(observed, null, n))
+}
+
+/// Permutations whose signs are the bits of a word.
+const WORD: usize = 64;
+
+/// For every permutation, which pooled rows are in the first half.
+struct Halves {
+    permutations: usize,
+    /// By groups of [`WORD`] permutations a word for every row; a bit of it is 1
+    /// where the row is in the first half.
+    words: Vec<Vec<u64>>,
+}
+
+impl Halves {
+    fn deal(rows: usize, permutations: usize, seed: u64) -> Self {
+        let groups = (0..permutations).step_by(WORD).collect::<Vec<_>>();
+        let of_group = |first: usize| {
+            let mut words = vec![0; rows];
+            for permutation in first..permutations.min(first + WORD) {
+                let mut order: Vec<usize> = (0..rows).collect();
+                order.shuffle(&mut permutation_rng(seed, permutation as u64));
+                let bit = 1 << (permutation - first);
+                order[..rows / 2].iter().for_each(|&row| words[row] |= bit);
+            }
+            words
+        };
+        Self {
+            permutations,
+            words: groups.into_par_iter().map(of_group).collect(),
+        }
+    }
+
+    /// +1 for a row of the first half and −1 for others, by permutations.
+    fn signs(word: u64) -> [f64; WORD] {
+        std::array::from_fn(|bit| if word >> bit & 1 == 1 { 1.0 } else { -1.0 })
+    }
+}
+
+/// Σ k(r_i, r_j) over i ≠ j, and for every permutation Σ s_i s_j k(r_i, r_j) with
+/// its signs s. Blocks of rows are summed in their order.
+fn signed_kernel_sums(rows: &[Vec<f64>], halves: &Halves) -> (f64, Vec<f64>) {
+    let total = rows[0].len();
+    let of_block = |block: Range<usize>| {
+        let m = block.len();
+        let mut all = 0.0;
+        let mut products = vec![vec![0.0; m * WORD]; halves.words.len()];
+        let mut kernels = vec![0.0; m * TILE_COLUMNS.min(total)];
+        let (mut signs, mut scratch) = (Vec::new(), GemmScratch::new());
+        for columns in blocks(total, TILE_COLUMNS) {
+            // Of a pair the later row is among the columns.
+            if columns.end <= block.start {
+                continue;
+            }
+            let kernels = &mut kernels[..m * columns.len()];
+            for (row, line) in block.clone().zip(kernels.chunks_exact_mut(columns.len())) {
+                let earlier = (row + 1).saturating_sub(columns.start).min(columns.len());
+                line[..earlier].fill(0.0);
+                let first = columns.start + earlier;
+                kernel_row(rows, row, rows, first, &mut line[earlier..]);
+                all += line.iter().sum::<f64>();
+            }
+            let shape = GemmShape {
+                m,
+                k: columns.len(),
+                n: WORD,
+            };
+            for (words, products) in halves.words.iter().zip(&mut products) {
+                signs.clear();
+                signs.extend(
+                    words[columns.clone()]
+                        .iter()
+                        .flat_map(|&w| Halves::signs(w)),
+                );
+                let output = Output::Accumulate;
+                nn(shape, kernels, &signs, output, products, &mut scratch);
+            }
+        }
+        let mut signed = vec![0.0; halves.words.len() * WORD];
+        for (words, (products, signed)) in halves
+            .words
+            .iter()
+            .zip(products.iter().zip(signed.chunks_exact_mut(WORD)))
+        {
+            for (&word, line) in words[block.clone()].iter().zip(products.chunks_exact(WORD)) {
+                let terms = Halves::signs(word).into_iter().zip(line);
+                for (sum, (sign, product)) in signed.iter_mut().zip(terms) {
+                    *sum += sign * product;
+                }
+            }
+        }
+        (all, signed)
+    };
+    let row_blocks = blocks(total, TILE_ROWS).into_par_iter();
+    let parts: Vec<(f64, Vec<f64>)> = row_blocks.map(of_block).collect();
+    let (mut all, mut signed) = (0.0, vec![0.0; halves.permutations]);
+    for (part, of_permutations) in parts {
+        all += 2.0 * part;
+        for (sum, part) in signed.iter_mut().zip(of_permutations) {
+            *sum += 2.0 * part;
+        }
+    }
+    (all, signed)
 }
 
 fn discrepancy(mmd: f64, null: Vec<f64>, n: usize) -> Discrepancy {
@@ -172,7 +262,7 @@ fn kernel_sum(x: &[Vec<f64>], y: &[Vec<f64>], upper: bool) -> f64 {
     sums.iter().sum()
 }
 
-/// k(x_i, y_j) for j ≥ from.
+/// k(x_i, y_j) for as many j ≥ from as `out` has places.
 fn kernel_row(x: &[Vec<f64>], i: usize, y: &[Vec<f64>], from: usize, out: &mut [f64]) {
     out.fill(0.0);
     for (x_axis, y_axis) in x.iter().zip(y) {
@@ -252,6 +342,38 @@ mod tests {
         assert!(mmd_permutation_test(x.view(), Array2::zeros((5, 3)).view(), 9, 1).is_err());
     }
 
+    /// More rows than a tile has, and more permutations than a word.
+    #[test]
+    fn the_sums_of_permutations_are_those_of_plain_loops() {
+        for (total, width, permutations) in [(4, 1, 1), (6, 3, 70), (1100, 2, 65)] {
+            let rows = axis_major(&standard_normals(1, total, width).view());
+            let halves = Halves::deal(total, permutations, 9);
+            let (all, signed) = signed_kernel_sums(&rows, &halves);
+            assert_eq!(signed.len(), permutations);
+            let mut kernels = vec![0.0; total * total];
+            for (i, line) in kernels.chunks_exact_mut(total).enumerate() {
+                kernel_row(&rows, i, &rows, 0, line);
+                line[i] = 0.0;
+            }
+            let plain: f64 = kernels.iter().sum();
+            assert!((all / plain - 1.0).abs() < 1e-12, "{all} {plain}");
+            for permutation in [0, permutations / 2, permutations - 1] {
+                let words = &halves.words[permutation / WORD];
+                let sign = |row: usize| Halves::signs(words[row])[permutation % WORD];
+                let firsts = (0..total).filter(|&row| sign(row) > 0.0).count();
+                assert_eq!(firsts, total / 2);
+                let mut expected = 0.0;
+                for i in 0..total {
+                    for j in 0..total {
+                        expected += sign(i) * sign(j) * kernels[i * total + j];
+                    }
+                }
+                let error = (signed[permutation] - expected).abs();
+                assert!(error < 1e-12 * plain, "{permutation}: {error:e}");
+            }
+        }
+    }
+
     #[test]
     fn threads_do_not_change_the_bits() {
         let x = standard_normals(5, 700, 2);
@@ -264,5 +386,11 @@ mod tests {
             pool.install(|| mmd_squared(x.view(), y.view()).unwrap())
         };
         assert_eq!(run(1).to_bits(), run(3).to_bits());
+        let (x, y) = (x.slice(ndarray::s![..500, ..]), y.view());
+        let run = |threads| {
+            let pool = tensor_ops::parallel::ThreadPool::new(threads).unwrap();
+            pool.install(|| mmd_permutation_test(x, y, 70, 2).unwrap())
+        };
+        assert_eq!(run(1), run(3));
     }
 }

@@ -4,14 +4,14 @@
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-use ndarray::{Array1, Array2, ArrayView2, s};
+use ndarray::{Array1, ArrayView2};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
-use tensor_ops::gemm::{GemmScratch, GemmShape, Output, nt};
 
 use crate::blocks::blocks;
 use crate::codes::mean_of_codes;
 use crate::error::{Result, require, require_array};
+use crate::tiles::{TILE_ROWS, TileBuffers};
 
 /// Fidelity and diversity of samples, by nearest neighbours.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -45,7 +45,8 @@ pub struct Prdc {
 /// size in one feature space, and give the values of two real sets the feature
 /// network was not trained on (two halves of the test images) as the reference.
 /// Distances are computed in f64 about the mean of the real points,
-/// ‖a‖² + ‖b‖² − 2ab, in blocks of rows: memory grows with n, not n².
+/// ‖a‖² + ‖b‖² − 2ab, in tiles of which each thread holds one: memory is that of
+/// both sets in f64, time grows with n².
 ///
 /// # Errors
 /// No more than k points in a set, different widths or none, k = 0, or a value
@@ -75,18 +76,16 @@ pub fn prdc(real: ArrayView2<'_, f32>, samples: ArrayView2<'_, f32>, k: usize) -
             flag.store(true, Relaxed);
         }
     };
-    let balls: Vec<usize> = samples.map_distances(&real, |row, distances| {
-        let mut balls = 0;
-        for (j, &distance) in distances.iter().enumerate() {
+    let balls = samples.fold_distances(&real, &0_usize, |balls, row, first, distances| {
+        for (j, &distance) in (first..).zip(distances) {
             if distance < real_radii[j] {
-                balls += 1;
+                *balls += 1;
                 raise(&covered[j]);
             }
             if distance < sample_radii[row] {
                 raise(&recalled[j]);
             }
         }
-        balls
     });
     let share = |flags: &[AtomicBool]| {
         let set = flags.iter().filter(|flag| flag.load(Relaxed));
@@ -116,71 +115,76 @@ pub fn expected_coverage(n: usize, m: usize, k: usize) -> Option<f64> {
 }
 
 struct Points {
-    coordinates: Array2<f64>,
+    /// About the centre, row-major.
+    coordinates: Vec<f64>,
+    width: usize,
     squared_norms: Vec<f64>,
 }
 
-/// Rows whose distances to all others are in memory at a time.
-const BLOCK: usize = 128;
-
 impl Points {
     fn new(features: &ArrayView2<'_, f32>, centre: &Array1<f64>) -> Self {
-        let coordinates = features.mapv(f64::from) - centre;
-        let rows = coordinates.rows().into_iter();
+        let width = centre.len();
+        let mut coordinates = Vec::with_capacity(features.len());
+        for row in features.rows() {
+            coordinates.extend(
+                row.iter()
+                    .zip(centre)
+                    .map(|(&v, centre)| f64::from(v) - centre),
+            );
+        }
+        let rows = coordinates.chunks_exact(width);
         Self {
             squared_norms: rows.map(|row| row.iter().map(|v| v * v).sum()).collect(),
-            coordinates: coordinates.as_standard_layout().to_owned(),
+            coordinates,
+            width,
         }
     }
 
-    /// What `of_row` makes of each row and its squared distances to all
-    /// `others`.
-    fn map_distances<T: Send>(
+    /// What `of_distances` makes of `start` for each row, given the row, the
+    /// first of some of the `others`, and the squared distances to them; called
+    /// with all of the others in their order.
+    fn fold_distances<S: Clone + Send + Sync>(
         &self,
         others: &Self,
-        of_row: impl Fn(usize, &[f64]) -> T + Sync,
-    ) -> Vec<T> {
-        let of_block = |scratch: &mut GemmScratch<f64>, rows: Range<usize>| -> Vec<T> {
-            let block = self.coordinates.slice(s![rows.clone(), ..]);
-            let shape = GemmShape {
-                m: block.nrows(),
-                k: block.ncols(),
-                n: others.squared_norms.len(),
-            };
-            let mut distances = vec![0.0; shape.m * shape.n];
-            if let (Some(a), Some(b)) = (block.as_slice(), others.coordinates.as_slice()) {
-                nt(shape, a, b, Output::Overwrite, &mut distances, scratch);
-            }
-            let lines = rows.zip(distances.chunks_exact_mut(shape.n));
-            let of_line = |(row, line): (usize, &mut [f64])| {
-                let own = self.squared_norms[row];
-                for (distance, other) in line.iter_mut().zip(&others.squared_norms) {
-                    *distance = (own + other - 2.0 * *distance).max(0.0);
+        start: &S,
+        of_distances: impl Fn(&mut S, usize, usize, &[f64]) + Sync,
+    ) -> Vec<S> {
+        let of_block = |buffers: &mut TileBuffers<f64>, rows: Range<usize>| -> Vec<S> {
+            let block = &self.coordinates[rows.start * self.width..rows.end * self.width];
+            let mut states = vec![start.clone(); rows.len()];
+            buffers.for_each(block, &others.coordinates, self.width, |columns, tile| {
+                let lines = tile.chunks_exact_mut(columns.len());
+                for ((row, line), state) in rows.clone().zip(lines).zip(&mut states) {
+                    let own = self.squared_norms[row];
+                    let norms = &others.squared_norms[columns.clone()];
+                    for (distance, other) in line.iter_mut().zip(norms) {
+                        *distance = (own + other - 2.0 * *distance).max(0.0);
+                    }
+                    of_distances(state, row, columns.start, line);
                 }
-                of_row(row, line)
-            };
-            lines.map(of_line).collect()
+            });
+            states
         };
-        blocks(self.squared_norms.len(), BLOCK)
+        blocks(self.squared_norms.len(), TILE_ROWS)
             .into_par_iter()
-            .map_init(GemmScratch::new, of_block)
+            .map_init(TileBuffers::new, of_block)
             .flatten_iter()
             .collect()
     }
 
     /// Squared distance of every point to its k-th nearest other point.
     fn radii(&self, k: usize) -> Vec<f64> {
-        self.map_distances(self, |row, distances| {
-            let mut nearest = vec![f64::INFINITY; k];
-            for (j, &distance) in distances.iter().enumerate() {
+        let start = vec![f64::INFINITY; k];
+        let nearest = self.fold_distances(self, &start, |nearest, row, first, distances| {
+            for (j, &distance) in (first..).zip(distances) {
                 if j != row && distance < nearest[k - 1] {
                     let place = nearest.partition_point(|d| *d <= distance);
                     nearest.insert(place, distance);
                     nearest.pop();
                 }
             }
-            nearest[k - 1]
-        })
+        });
+        nearest.iter().map(|nearest| nearest[k - 1]).collect()
     }
 }
 
@@ -188,7 +192,7 @@ impl Points {
 mod tests {
     use super::*;
     use crate::draws::standard_normals;
-    use ndarray::{Axis, array, concatenate};
+    use ndarray::{Array2, ArrayView1, Axis, array, concatenate};
 
     #[test]
     fn a_line_by_hand() {
@@ -216,6 +220,51 @@ mod tests {
         let found = prdc(real.view(), samples.view(), 1).unwrap();
         assert_eq!((found.precision, found.density), (0.5, 0.5));
         assert_eq!((found.recall, found.coverage), (0.0, 0.25));
+    }
+
+    /// The definition, pair by pair, with more points than a tile has columns.
+    #[test]
+    fn tiles_give_what_plain_loops_do() {
+        for (n, m, width, k) in [(40, 7, 1, 1), (300, 140, 3, 5), (1100, 1030, 20, 3)] {
+            let real = standard_normals(n as u64, n, width);
+            let samples = standard_normals(m as u64 + 1, m, width).mapv(|v| 1.1 * v + 0.2);
+            let distance = |a: ArrayView1<'_, f32>, b: ArrayView1<'_, f32>| -> f64 {
+                let pairs = a.iter().zip(b);
+                pairs
+                    .map(|(&a, &b)| (f64::from(a) - f64::from(b)).powi(2))
+                    .sum()
+            };
+            let radii = |points: &Array2<f32>| -> Vec<f64> {
+                let radius = |i: usize| {
+                    let others = (0..points.nrows()).filter(|&j| j != i);
+                    let mut all: Vec<f64> = others
+                        .map(|j| distance(points.row(i), points.row(j)))
+                        .collect();
+                    all.sort_by(f64::total_cmp);
+                    all[k - 1]
+                };
+                (0..points.nrows()).map(radius).collect()
+            };
+            let (of_real, of_samples) = (radii(&real), radii(&samples));
+            let balls_of = |i: usize| {
+                let inside = |&j: &usize| distance(samples.row(i), real.row(j)) < of_real[j];
+                (0..n).filter(inside).count()
+            };
+            let balls: Vec<usize> = (0..m).map(balls_of).collect();
+            let share = |count: usize, all: usize| count as f64 / all as f64;
+            let recalled = (0..n)
+                .filter(|&j| (0..m).any(|i| distance(samples.row(i), real.row(j)) < of_samples[i]));
+            let covered = (0..n)
+                .filter(|&j| (0..m).any(|i| distance(samples.row(i), real.row(j)) < of_real[j]));
+            let expected = Prdc {
+                k,
+                precision: share(balls.iter().filter(|&&b| b > 0).count(), m),
+                recall: share(recalled.count(), n),
+                density: balls.iter().sum::<usize>() as f64 / (k * m) as f64,
+                coverage: share(covered.count(), n),
+            };
+            assert_eq!(prdc(real.view(), samples.view(), k).unwrap(), expected);
+        }
     }
 
     #[test]

@@ -32,7 +32,8 @@ pub struct TrainingFootprint {
     /// activations, the gradients by them, codes and noise, and what the
     /// threads contract them with.
     pub batch: u64,
-    /// The order of the images, and their copy where the treatment makes one.
+    /// The order of the images and, of a treatment that draws them once, a bit for
+    /// every pixel. They themselves are shared with whoever read them.
     pub images: u64,
     /// Parameters and moments in the order of their file, and the file, while a
     /// checkpoint is written: 6 values of each parameter.
@@ -40,7 +41,7 @@ pub struct TrainingFootprint {
 }
 
 impl TrainingFootprint {
-    /// Of training a model on so many images, of `image_bytes` in all.
+    /// Of training a model on so many images.
     ///
     /// With `rows` the images of a block and `codes` = rows · samples, a layer
     /// has `rows` rows in the encoder and `codes` rows in every other network. A
@@ -60,7 +61,7 @@ impl TrainingFootprint {
     /// gradient for every number that it records instead. A penalty of the batch
     /// says itself what it takes.
     #[must_use]
-    pub fn of(spec: &ModelSpec, config: &TrainingConfig, images: usize, image_bytes: u64) -> Self {
+    pub fn of(spec: &ModelSpec, config: &TrainingConfig, images: usize) -> Self {
         let layout = Layout::new(spec);
         let (objective, threads) = (&config.objective, config.threads.clamp(1, MAXIMUM_THREADS));
         let capacity = config.batch.min(images).max(1);
@@ -78,11 +79,13 @@ impl TrainingFootprint {
         let values = layout.len() as f64;
         let kept = if config.clip_norm.is_some() { 4.0 } else { 3.0 };
         let order = (images as u64).saturating_mul(size_of::<u32>() as u64);
-        let has_copy = config.treatment.copies_images();
+        let drawn = config
+            .treatment
+            .bytes_of_fixed_draw(images, layout.inputs());
         Self {
             parameters: bytes(kept * values),
             batch: bytes(of_batch),
-            images: order.saturating_add(if has_copy { image_bytes } else { 0 }),
+            images: order.saturating_add(drawn),
             checkpoint: bytes(6.0 * values),
         }
     }

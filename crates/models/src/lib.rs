@@ -48,6 +48,7 @@ mod training;
 pub use ndarray;
 
 pub use files::checkpoint::{Attachments, CheckpointError, ContentsError, read_attachments};
+pub use images::binary_images::BinaryImages;
 pub use images::shared_images::{SharedImages, SharedPixels};
 pub use images::standardisation::{Standardisation, StandardisationError};
 pub use images::{Images, PixelRows, RowMajorImages};

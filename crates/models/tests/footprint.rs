@@ -25,6 +25,9 @@ fn assert_close(what: &str, told: u64, taken: usize) {
 const IMAGES: usize = 100;
 const PIXELS: usize = 784;
 
+/// Images of which a copy would be most of what training takes.
+const MANY_IMAGES: usize = 20_000;
+
 fn images() -> Arc<[u8]> {
     (0..IMAGES * PIXELS)
         .map(|i| (i % 251) as u8 * u8::from(i % 3 == 0))
@@ -130,6 +133,7 @@ fn what_is_told_is_what_is_taken() {
             }
         }
     }
+    no_treatment_copies_the_images();
     for architecture in ["784-512-2", "784-32-4000", "784-200-100/100-64-50"] {
         for (kind, threads) in [(ModelKind::Vae, 1), (ModelKind::Vae, 2), (ModelKind::Ae, 1)] {
             if kind == ModelKind::Ae && architecture.contains('/') {
@@ -189,7 +193,7 @@ impl Models {
             spec.likelihood,
             what(&spec.architecture, &config)
         );
-        let told = TrainingFootprint::of(&spec, &config, IMAGES, images.len() as u64);
+        let told = TrainingFootprint::of(&spec, &config, IMAGES);
         let known = self.0.iter().find(|model| *model.spec() == spec);
         let (trainer, taken) = METER.peak_during(|| {
             let model = match known {
@@ -235,6 +239,34 @@ fn pass(spec: &ModelSpec, threads: usize, images: &Arc<[u8]>) {
     assert_close(&what, pass_bytes(spec, IMAGES, threads), taken);
 }
 
+/// The images are shared, 16 MB of them, and what training takes beside them is
+/// a twentieth of that, or an eighth more where they are drawn once.
+fn no_treatment_copies_the_images() {
+    let images: Arc<[u8]> = (0..MANY_IMAGES * PIXELS).map(|i| (i % 251) as u8).collect();
+    for treatment in DataTreatment::ALL {
+        let spec = spec(ModelKind::Vae, "784-16-2", "bernoulli");
+        let config = TrainingConfig {
+            batch: 20,
+            treatment,
+            ..TrainingConfig::standard(1)
+        };
+        let what = format!("{treatment} of {MANY_IMAGES} images");
+        let told = TrainingFootprint::of(&spec, &config, MANY_IMAGES);
+        let model = Model::new(spec, Initialisation::PyTorchUniform, 1).unwrap();
+        let (_, taken) = METER.peak_during(|| {
+            let mut trainer = Trainer::new(model.clone(), config, images.clone()).unwrap();
+            trainer.step().unwrap();
+            trainer
+        });
+        let drawn = match treatment {
+            DataTreatment::BinarisedOnce => images.len() / 8,
+            _ => 0,
+        };
+        assert!(taken < images.len() / 20 + drawn, "{what}: {taken}");
+        assert_close(&what, told.total() - told.checkpoint, taken);
+    }
+}
+
 /// What cannot be had is told, too, and no product overflows on the way.
 fn absurd_sizes_are_told() {
     let widest = spec(
@@ -252,7 +284,7 @@ fn absurd_sizes_are_told() {
             gradients,
             ..config.clone()
         };
-        let told = TrainingFootprint::of(&widest, &config, u32::MAX as usize, u64::MAX);
+        let told = TrainingFootprint::of(&widest, &config, u32::MAX as usize);
         assert_eq!(told.total(), u64::MAX);
     }
     assert!(pass_bytes(&widest, usize::MAX, 64) == u64::MAX);

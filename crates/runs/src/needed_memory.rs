@@ -28,10 +28,9 @@ pub(crate) fn require_for_training(
         configuration.training_config(threads)?,
     );
     let images = training_rows(configuration, dataset)?;
-    let value = size_of_value(dataset);
-    let of_images = (images as u64).saturating_mul((dataset.shape().len() * value) as u64);
     let needed = Needed {
-        training: TrainingFootprint::of(&spec, &config, images, of_images),
+        training: TrainingFootprint::of(&spec, &config, images),
+        treated: treated_bytes(configuration, dataset)?,
         pass: pass_bytes(&spec, dataset.test.len(), threads),
         tracked: tracked_bytes(configuration, &spec, dataset, images),
     };
@@ -74,6 +73,8 @@ pub(crate) fn require_for_codes(option: &str, count: usize, latent: usize) -> Re
 /// What a run needs.
 struct Needed {
     training: TrainingFootprint,
+    /// Of the test and validation images after a treatment that changes them.
+    treated: u64,
     /// Of a pass over the test images.
     pass: u64,
     /// Of the codes that are followed from the beginning to the end.
@@ -94,16 +95,26 @@ impl Needed {
             training.parameters,
             training.batch,
             training.images,
+            self.treated,
             at_times,
             self.tracked,
         ];
         let total = parts.into_iter().fold(0, u64::saturating_add);
         let weights = training.parameters.saturating_add(training.checkpoint);
-        let largest = weights.max(training.batch).max(self.pass).max(self.tracked);
+        let parts = [
+            weights,
+            training.batch,
+            self.treated,
+            self.pass,
+            self.tracked,
+        ];
+        let largest = parts.into_iter().fold(0, u64::max);
         let advice = if largest == training.batch {
             batch_advice(config)
         } else if largest == self.tracked {
             "choose fewer --epochs, or follow fewer codes with --set tracking.snapshots_per_epoch=1"
+        } else if largest == self.treated {
+            "train with --set data.treatment=grey, which copies no image, or hold out fewer images with --set data.validation"
         } else if largest == self.pass {
             "choose a smaller --latent"
         } else {
@@ -142,12 +153,22 @@ fn require(
         .map_err(|error| Error::Configuration(format!("{error}; {advice}")))
 }
 
-fn size_of_value(dataset: &Dataset) -> usize {
-    if dataset.train.bytes().is_some() {
-        1
-    } else {
-        size_of::<f32>()
+/// The test images and those held out for validation, of which a treatment other
+/// than grey makes a copy.
+fn treated_bytes(configuration: &Configuration, dataset: &Dataset) -> Result<u64, Error> {
+    if !configuration.treatment()?.is_binary() {
+        return Ok(0);
     }
+    let images = dataset
+        .test
+        .len()
+        .saturating_add(configuration.data.validation);
+    let value = match dataset.train.bytes() {
+        Some(_) => 1,
+        None => size_of::<f32>(),
+    };
+    let of_image = (dataset.shape().len() * value) as u64;
+    Ok(of_image.saturating_mul(images as u64))
 }
 
 /// μ, and log σ² of a VAE, of every image that is followed at every moment.
@@ -182,7 +203,8 @@ mod tests {
         let spec = configuration.model_spec().expect("a model");
         let config = configuration.training_config(2).expect("a configuration");
         let needed = Needed {
-            training: TrainingFootprint::of(&spec, &config, 60_000, 60_000 * 784),
+            training: TrainingFootprint::of(&spec, &config, 60_000),
+            treated: 0,
             pass: pass_bytes(&spec, 10_000, 2),
             tracked: 0,
         };
@@ -218,12 +240,43 @@ mod tests {
     }
 
     #[test]
+    fn treated_test_images_are_counted_before_they_are_copied() {
+        let location = crate::run_data::DataLocation::default();
+        let dataset = location.load(&Configuration::default(), &mut |_| {});
+        let dataset = dataset.expect("the embedded set");
+        let of = |setting: &str| {
+            let setting = crate::configuration::Override::parse(setting).expect("KEY=VALUE");
+            let held_out = crate::configuration::Override::parse("data.validation=40");
+            let settings = [setting, held_out.expect("KEY=VALUE")];
+            let configuration = Configuration::resolve(None, None, &settings).expect("settings");
+            treated_bytes(&configuration, &dataset).expect("a treatment")
+        };
+        let all = ((dataset.test.len() + 40) * dataset.shape().len()) as u64;
+        assert_eq!(of("data.treatment=grey"), 0);
+        assert_eq!(of("data.treatment=threshold"), all);
+        assert_eq!(of("data.treatment=binarised-per-epoch"), all);
+        let configuration = Configuration::default();
+        let spec = configuration.model_spec().expect("a model");
+        let config = configuration.training_config(1).expect("a configuration");
+        let needed = Needed {
+            training: TrainingFootprint::of(&spec, &config, 60_000),
+            treated: 3 << 30,
+            pass: pass_bytes(&spec, 10_000, 2),
+            tracked: 0,
+        };
+        let refused = needed.require(&spec, &config, Some(3 << 30));
+        let message = refused.expect_err("too many").to_string();
+        assert!(message.contains("--set data.treatment=grey"), "{message}");
+    }
+
+    #[test]
     fn a_usual_run_fits_and_codes_are_counted() {
         let configuration = Configuration::default();
         let spec = configuration.model_spec().expect("a model");
         let config = configuration.training_config(1).expect("a configuration");
         let needed = Needed {
-            training: TrainingFootprint::of(&spec, &config, 60_000, 60_000 * 784),
+            training: TrainingFootprint::of(&spec, &config, 60_000),
+            treated: 0,
             pass: pass_bytes(&spec, 10_000, 2),
             tracked: 1 << 20,
         };

@@ -83,14 +83,13 @@ fn cached(
     }
     let survey = Survey::of(&tree, reading)?;
     let header = survey.header(digests.len());
-    let entry = if header
-        .data_bytes()
-        .is_some_and(|bytes| bytes <= cache::MAX_TOTAL_BYTES)
-    {
-        let decoding = decoding(&tree, reading, survey.shape);
-        write(cache, key, header, &tree, &digests, &decoding)?.map_err(|error| error.to_string())
-    } else {
-        Err("they take more than the 4 GB that all kept images may take".to_owned())
+    let entry = match cache::has_room(cache, header) {
+        Ok(()) => {
+            let decoding = decoding(&tree, reading, survey.shape);
+            let written = write(cache, key, header, &tree, &digests, &decoding)?;
+            written.map_err(|error| error.to_string())
+        }
+        Err(reason) => Err(reason),
     };
     let entry = match entry {
         Ok(entry) => Some(entry),

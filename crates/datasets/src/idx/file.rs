@@ -4,8 +4,8 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
+use super::Element;
 use super::content::Content;
-use super::{Element, MAX_DATA_BYTES};
 use crate::error::{DataError, IdxProblem};
 
 /// DEFLATE cannot expand by more than this factor (a match of 258 bytes takes
@@ -226,7 +226,8 @@ fn data_length(dimensions: &[u32], element: Element) -> Result<u64, IdxProblem> 
         .iter()
         .chain([&(element.bytes() as u32)])
         .try_fold(1u64, |product, &size| product.checked_mul(u64::from(size)))
-        .filter(|&bytes| bytes <= MAX_DATA_BYTES && usize::try_from(bytes).is_ok())
+        // The longest slice that there can be.
+        .filter(|&bytes| isize::try_from(bytes).is_ok())
         .ok_or_else(|| IdxProblem::TooLarge {
             dimensions: dimensions.to_vec(),
         })

@@ -5,6 +5,10 @@
 //! u8 0 | u8 0 | u8 type | u8 dimensions | dimensions × u32 big-endian | data
 //! ```
 //!
+//! Each size is below 2³², their product is bounded by no field: a file may hold
+//! far more than 4 GiB, and is read as long as its length is what the sizes
+//! multiply to.
+//!
 //! Images are `00 00 08 03`, labels `00 00 08 01`. Format: the MNIST page of
 //! LeCun, Cortes and Burges, as quoted by the mirrors that outlived it. All
 //! six element types are read.
@@ -31,10 +35,6 @@ pub(crate) use file::IdxFile;
 pub use file::Role;
 pub(crate) use folder::{IdxFolder, IdxPair};
 pub(crate) use part::part;
-
-/// The most data one file may hold, in bytes; EMNIST by class, the largest
-/// set of this family, takes an eighth.
-pub const MAX_DATA_BYTES: u64 = 1 << 32;
 
 /// An array read from an IDX file.
 #[derive(Clone, Debug)]

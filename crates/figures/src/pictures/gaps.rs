@@ -38,14 +38,10 @@ pub struct Gaps {
 
 /// Distance of each of `codes` to the nearest of the tree's.
 fn distances(tree: &NearestNeighbours, codes: ArrayView2<'_, f32>) -> Vec<f64> {
-    let rows = codes.rows().into_iter();
-    rows.filter_map(|code| {
-        let query: Vec<f64> = code.iter().map(|&value| f64::from(value)).collect();
-        tree.nearest(&query, 1)
-            .first()
-            .map(|found| found.squared_distance.sqrt())
-    })
-    .collect()
+    let nearest = tree.map_nearest(codes, 1, |_, found| {
+        found.first().map(|found| found.squared_distance.sqrt())
+    });
+    nearest.into_iter().flatten().collect()
 }
 
 /// The value below which `share` of the values lie, the nearest rank.

@@ -1,5 +1,6 @@
 //! Images as they are read: bytes or values, of any width.
 
+pub(crate) mod binary_images;
 pub(crate) mod shared_images;
 pub(crate) mod standardisation;
 

@@ -9,6 +9,8 @@ use tensor_ops::panels::{LANES, Panels};
 use tensor_ops::random::{Stream, fill_normal, fill_uniform};
 
 use crate::images::PixelRows;
+use crate::images::binary_images::BinaryImages;
+use crate::training::data_treatment::thresholded_value;
 
 /// The images and the noise of one step, asked for row block by row block
 /// from several threads.
@@ -46,8 +48,12 @@ pub trait BatchSource<T>: Sync {
 pub enum BatchPixels<'a> {
     /// The values the pixels stand for.
     AsStored(PixelRows<'a>),
+    /// 1 where such a value is at least ½, and 0 elsewhere.
+    Thresholded(PixelRows<'a>),
     /// A Bernoulli draw of every byte, with the stream to draw from.
     Drawn(&'a [u8], Stream),
+    /// A draw that was made before.
+    Binary(&'a BinaryImages),
 }
 
 /// A batch of a data set: rows picked by index, converted on the way into the
@@ -76,6 +82,13 @@ impl BatchSource<f32> for IndexedBatch<'_> {
         let indices = &self.indices[rows];
         match self.pixels {
             BatchPixels::AsStored(pixels) => pixels.pack_indexed(indices, shape, of, panels),
+            BatchPixels::Thresholded(pixels) => {
+                pixels.pack_indexed(indices, shape, of, panels);
+                for value in panels {
+                    *value = thresholded_value(value);
+                }
+            }
+            BatchPixels::Binary(images) => images.pack_indexed(indices, shape, of, panels),
             BatchPixels::Drawn(bytes, draw) => {
                 pack_drawn_indexed(shape, bytes, indices, draw, of, panels);
             }

@@ -1,15 +1,14 @@
 //! What is done to grey pixels before the likelihood sees them.
 
 use std::borrow::Cow;
-use std::iter;
-use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use tensor_ops::binarise;
-use tensor_ops::random::Stream;
 
-use crate::images::shared_images::{SharedImages, SharedPixels};
+use crate::images::PixelRows;
+use crate::images::binary_images::BinaryImages;
 use crate::named::named;
+use crate::training::batch::BatchPixels;
 use crate::training::configuration::ConfigurationError;
 use crate::training::streams::{Purpose, stream};
 
@@ -118,86 +117,111 @@ impl DataTreatment {
         })
     }
 
-    /// Whether [`fixed_images`](Self::fixed_images) makes a copy.
-    pub(crate) fn copies_images(self) -> bool {
-        matches!(self, Self::Threshold | Self::BinarisedOnce)
-    }
-
-    /// The training images, changed once and for all if the treatment does so;
-    /// rows of `pixels`.
-    pub(crate) fn fixed_images(
-        self,
-        images: SharedImages,
-        pixels: usize,
-        seed: u64,
-    ) -> Result<SharedImages, ConfigurationError> {
-        match images {
-            SharedImages::Bytes(bytes) => Ok(self.fixed_bytes(bytes, pixels, seed).into()),
-            SharedImages::Values(values) => {
-                self.require_values()?;
-                Ok(match self {
-                    DataTreatment::Threshold => {
-                        let values: Arc<[f32]> = values.iter().map(thresholded_value).collect();
-                        values.into()
-                    }
-                    _ => values.into(),
-                })
-            }
-        }
-    }
-
-    /// [`fixed_images`](Self::fixed_images) of bytes.
-    pub(crate) fn fixed_bytes(
-        self,
-        bytes: SharedPixels<u8>,
-        pixels: usize,
-        seed: u64,
-    ) -> SharedPixels<u8> {
-        let write: &dyn Fn(&mut [u8]) = match self {
-            DataTreatment::Threshold => &|output| binarise::threshold(&bytes, output),
-            DataTreatment::BinarisedOnce => &|output| {
-                let stream = stream(seed, Purpose::Binarisation, 0);
-                binarise::draw(&bytes, pixels, stream, output);
-            },
-            _ => return bytes,
-        };
-        // Straight into the allocation that is kept: there is room for one more
-        // copy of a large data set, and not for two.
-        let mut output: Arc<[u8]> = iter::repeat_n(0, bytes.len()).collect();
-        if let Some(output) = Arc::get_mut(&mut output) {
-            write(output);
-        }
-        output.into()
-    }
-
     /// Refuses treatments that images stored as values cannot have.
-    fn require_values(self) -> Result<(), ConfigurationError> {
+    pub(crate) fn require_values(self) -> Result<(), ConfigurationError> {
         match self {
             DataTreatment::Grey | DataTreatment::Threshold => Ok(()),
             _ => Err(ConfigurationError::TreatmentOfValues(self)),
         }
     }
 
-    /// The stream of the draws of a step, for treatments that draw anew;
-    /// `epoch` and `step` count from 0.
-    pub(crate) fn draw(self, seed: u64, epoch: u64, step: u64) -> Option<Stream> {
-        let index = match self {
+    /// The draw of all training images that a treatment of one draw trains on, an
+    /// eighth of their bytes; made on the threads of the current pool. Nothing for
+    /// other treatments: their pixels are treated when they are packed.
+    pub(crate) fn fixed_draw(
+        self,
+        stored: PixelRows<'_>,
+        pixels: usize,
+        seed: u64,
+    ) -> Option<BinaryImages> {
+        match (self, stored) {
+            (DataTreatment::BinarisedOnce, PixelRows::Bytes(bytes)) => {
+                let stream = stream(seed, Purpose::Binarisation, 0);
+                Some(BinaryImages::drawn(bytes, pixels, stream))
+            }
+            _ => None,
+        }
+    }
+
+    /// Bytes of [`fixed_draw`](Self::fixed_draw).
+    pub(crate) fn bytes_of_fixed_draw(self, images: usize, pixels: usize) -> u64 {
+        match self {
+            DataTreatment::BinarisedOnce => BinaryImages::bytes(images, pixels),
+            _ => 0,
+        }
+    }
+
+    /// What a step sees of the stored pixels of a training set that has no
+    /// [`fixed_draw`](Self::fixed_draw); `epoch` and `step` count from 0. Values
+    /// are never drawn, which [`require_values`](Self::require_values) has refused.
+    pub(crate) fn batch_pixels(
+        self,
+        stored: PixelRows<'_>,
+        seed: u64,
+        epoch: u64,
+        step: u64,
+    ) -> BatchPixels<'_> {
+        let draw = match self {
             DataTreatment::BinarisedPerMinibatch => step,
             DataTreatment::BinarisedPerEpoch => epoch,
-            _ => return None,
+            DataTreatment::Threshold => return BatchPixels::Thresholded(stored),
+            DataTreatment::Grey | DataTreatment::BinarisedOnce => {
+                return BatchPixels::AsStored(stored);
+            }
         };
-        Some(stream(seed, Purpose::Binarisation, index + 1))
+        match stored {
+            PixelRows::Bytes(bytes) => {
+                BatchPixels::Drawn(bytes, stream(seed, Purpose::Binarisation, draw + 1))
+            }
+            PixelRows::Values(_) => BatchPixels::AsStored(stored),
+        }
     }
 }
 
-fn thresholded_value(value: &f32) -> f32 {
+/// 1 where a value is at least ½ and 0 elsewhere: of b / 255 what
+/// [`binarise::threshold`] makes of the byte b.
+pub(crate) fn thresholded_value(value: &f32) -> f32 {
     if *value >= 0.5 { 1.0 } else { 0.0 }
 }
 
 #[cfg(test)]
 mod tests {
+    use tensor_ops::panels::Panels;
+
     use super::*;
-    use crate::images::PixelRows;
+    use crate::training::batch::{BatchSource, IndexedBatch};
+
+    /// All rows as a step packs them, row-major.
+    fn packed(
+        treatment: DataTreatment,
+        stored: PixelRows<'_>,
+        pixels: usize,
+        [seed, epoch, step]: [u64; 3],
+    ) -> Vec<f32> {
+        let indices: Vec<u32> = (0..(stored.len() / pixels) as u32).collect();
+        let fixed = treatment.fixed_draw(stored, pixels, seed);
+        let stored_pixels = treatment.batch_pixels(stored, seed, epoch, step);
+        let batch = IndexedBatch {
+            pixels: fixed.as_ref().map_or(stored_pixels, BatchPixels::Binary),
+            indices: &indices,
+            noise: stream(0, Purpose::Noise, 0),
+            noise_offset: 0,
+            corruption: (stream(0, Purpose::Corruption, 0), 0),
+        };
+        let shape = Panels::new(indices.len(), pixels);
+        let mut panels = vec![f32::NAN; shape.len()];
+        batch.pack_pixels(0..indices.len(), shape, 0..shape.panel_count(), &mut panels);
+        let mut dense = vec![f32::NAN; stored.len()];
+        shape.unpack_row_major(&panels, &mut dense);
+        // What lies beyond a row is multiplied as well.
+        let sum = |values: &[f32]| values.iter().map(|&value| f64::from(value)).sum::<f64>();
+        assert_eq!(sum(&panels), sum(&dense));
+        dense
+    }
+
+    fn unit(bytes: &[u8]) -> Vec<f32> {
+        bytes.iter().map(|&byte| f32::from(byte) / 255.0).collect()
+    }
 
     #[test]
     fn names_are_those_of_files() {
@@ -207,7 +231,7 @@ mod tests {
             assert_eq!(json, format!("{:?}", treatment.name()));
             let evaluated = treatment.of_evaluation();
             assert_eq!(evaluated.is_binary(), treatment.is_binary());
-            assert_eq!(evaluated.draw(1, 0, 0), None);
+            assert_eq!(evaluated.of_evaluation(), evaluated);
         }
         let message = "gray".parse::<DataTreatment>().unwrap_err().to_string();
         assert!(message.starts_with("the data treatment is \"gray\"; expected grey,"));
@@ -215,13 +239,41 @@ mod tests {
 
     #[test]
     fn draws_are_renewed_when_the_name_says_so() {
-        let draw = |treatment: DataTreatment, epoch, step| treatment.draw(1, epoch, step);
+        let bytes: Vec<u8> = (0..=255).cycle().take(3 * 1024).collect();
+        let draw = |treatment, epoch, step| {
+            packed(treatment, PixelRows::Bytes(&bytes), 48, [1, epoch, step])
+        };
         let minibatch = DataTreatment::BinarisedPerMinibatch;
         assert_ne!(draw(minibatch, 0, 0), draw(minibatch, 0, 1));
         let epoch = DataTreatment::BinarisedPerEpoch;
         assert_eq!(draw(epoch, 0, 0), draw(epoch, 0, 1));
         assert_ne!(draw(epoch, 0, 1), draw(epoch, 1, 1));
-        assert_eq!(draw(DataTreatment::BinarisedOnce, 0, 0), None);
+        let once = DataTreatment::BinarisedOnce;
+        assert_eq!(draw(once, 0, 0), draw(once, 3, 7));
+        for renewed in [minibatch, epoch] {
+            assert_ne!(draw(once, 0, 0), draw(renewed, 0, 0));
+        }
+    }
+
+    /// Before, a copy of all images was made and trained on; the bits of
+    /// training are still those of that copy.
+    #[test]
+    fn fixed_treatments_pack_what_a_copy_of_all_images_would_hold() {
+        for pixels in [1, 15, 16, 17, 64, 65, 784] {
+            let bytes: Vec<u8> = (0..23 * pixels).map(|at| (at * 37 % 256) as u8).collect();
+            let values = unit(&bytes);
+            let mut copy = vec![9; bytes.len()];
+            binarise::threshold(&bytes, &mut copy);
+            for stored in [PixelRows::Bytes(&bytes), PixelRows::Values(&values)] {
+                let found = packed(DataTreatment::Threshold, stored, pixels, [3, 0, 0]);
+                assert_eq!(found, unit(&copy), "{pixels} pixels");
+            }
+            let draw = stream(3, Purpose::Binarisation, 0);
+            binarise::draw(&bytes, pixels, draw, &mut copy);
+            let once = DataTreatment::BinarisedOnce;
+            let found = packed(once, PixelRows::Bytes(&bytes), pixels, [3, 4, 5]);
+            assert_eq!(found, unit(&copy), "{pixels} pixels");
+        }
     }
 
     #[test]
@@ -236,45 +288,32 @@ mod tests {
         assert_ne!(once, of(DataTreatment::BinarisedOnce, 2));
         assert!(once.iter().all(|&byte| byte == 0 || byte == 255));
         // Training draws are others than those of evaluation.
-        let training = DataTreatment::BinarisedOnce.fixed_bytes(shared(&images), 64, 1);
-        assert_ne!(*training, *once);
-        assert!(training.iter().all(|&byte| byte == 0 || byte == 255));
+        let stored = PixelRows::Bytes(&images);
+        let training = packed(DataTreatment::BinarisedOnce, stored, 64, [1, 0, 0]);
+        assert_ne!(training, unit(&once));
+        assert!(training.iter().all(|&value| value == 0.0 || value == 1.0));
         let threshold = of(DataTreatment::Threshold, 1);
         assert_eq!((threshold[127], threshold[128]), (0, 255));
-        assert_eq!(
-            *DataTreatment::Threshold.fixed_bytes(shared(&images), 64, 1),
-            *threshold
-        );
-    }
-
-    fn shared(images: &[u8]) -> SharedPixels<u8> {
-        Arc::<[u8]>::from(images).into()
     }
 
     #[test]
     fn values_are_thresholded_as_their_bytes_are_and_never_drawn() {
         let bytes: Vec<u8> = (0..=255).collect();
-        let values: Vec<f32> = bytes.iter().map(|&byte| f32::from(byte) / 255.0).collect();
-        let expected: Vec<f32> = DataTreatment::Threshold
-            .evaluation_images(&bytes, 64, 1)
-            .iter()
-            .map(|&byte| f32::from(byte) / 255.0)
-            .collect();
+        let values = unit(&bytes);
+        let expected = unit(&DataTreatment::Threshold.evaluation_images(&bytes, 64, 1));
         let found = DataTreatment::Threshold.evaluation_values(&values).unwrap();
         assert_eq!(*found, *expected);
-        let images = || SharedImages::from(Arc::<[f32]>::from(&values[..]));
         for treatment in DataTreatment::ALL {
-            let fixed = treatment.fixed_images(images(), 64, 1);
+            let allowed = treatment.require_values();
             match treatment {
                 DataTreatment::Grey => {
                     assert_eq!(*treatment.evaluation_values(&values).unwrap(), *values);
-                    assert_eq!(fixed.unwrap().pixels(), PixelRows::Values(&values));
+                    let stored = PixelRows::Values(&values);
+                    assert_eq!(packed(treatment, stored, 64, [1, 0, 0]), values);
                 }
-                DataTreatment::Threshold => {
-                    assert_eq!(fixed.unwrap().pixels(), PixelRows::Values(&expected));
-                }
+                DataTreatment::Threshold => assert_eq!(allowed, Ok(())),
                 _ => {
-                    let error = fixed.unwrap_err();
+                    let error = allowed.unwrap_err();
                     assert_eq!(Err(error.clone()), treatment.evaluation_values(&values));
                     assert_eq!(
                         error.to_string(),

@@ -7,8 +7,9 @@ use rand::seq::SliceRandom;
 use tensor_ops::parallel::{ThreadPool, ThreadPoolError};
 use thiserror::Error;
 
+use crate::images::Images;
+use crate::images::binary_images::BinaryImages;
 use crate::images::shared_images::SharedImages;
-use crate::images::{Images, PixelRows};
 use crate::model::Model;
 use crate::spec::{Architecture, Likelihood};
 use crate::step::{GradientWorkspace, LossSums, Losses};
@@ -75,6 +76,16 @@ pub enum TrainerError {
         /// Pixels per image of the model.
         inputs: usize,
     },
+    /// More images than the order of an epoch numbers; their pixels may be as many
+    /// as there are addresses.
+    #[error(
+        "the data set holds {found} images; expected at most {}, train on a part of them",
+        u32::MAX
+    )]
+    TooMany {
+        /// Images given.
+        found: usize,
+    },
     /// A value that the likelihood gives no density or probability.
     #[error(
         "pixel {pixel} of training image {image} is {found}; the likelihood {likelihood} expects \
@@ -106,7 +117,7 @@ pub enum TrainerError {
 pub struct Trainer {
     pub(crate) model: Model,
     pub(crate) config: TrainingConfig,
-    images: SharedImages,
+    images: TrainingImages,
     pub(crate) image_count: usize,
     pool: Arc<ThreadPool>,
     workspace: GradientWorkspace<f32>,
@@ -118,6 +129,15 @@ pub struct Trainer {
     /// Whether `order` is that of `counters.epoch`.
     ordered: bool,
     pub(crate) counters: Counters,
+}
+
+/// What pixels are packed from.
+#[derive(Debug)]
+enum TrainingImages {
+    /// The images, shared with whoever read them.
+    Stored(SharedImages),
+    /// One draw of them.
+    Drawn(BinaryImages),
 }
 
 /// How far training is: with parameters and moments, all of its state.
@@ -163,8 +183,13 @@ impl Trainer {
         let inputs = layout.inputs();
         let image_count = count_images(images.pixels().len(), inputs)?;
         check_values(images.images(inputs), model.spec().likelihood)?;
-        let images = config.treatment.fixed_images(images, inputs, config.seed)?;
+        if let SharedImages::Values(_) = images {
+            config.treatment.require_values()?;
+        }
         let pool = Arc::new(ThreadPool::new(config.threads)?);
+        let (treatment, seed) = (config.treatment, config.seed);
+        let drawn = pool.install(|| treatment.fixed_draw(images.pixels(), inputs, seed));
+        let images = drawn.map_or(TrainingImages::Stored(images), TrainingImages::Drawn);
         let batch = config.batch.min(image_count);
         let workspace = GradientWorkspace::new(
             model.spec(),
@@ -332,7 +357,15 @@ impl Trainer {
         let of_step = |width: u64| first_image.wrapping_mul(width);
         let corruption = stream(self.config.seed, Purpose::Corruption, 0);
         let batch = IndexedBatch {
-            pixels: batch_pixels(self.images.pixels(), &self.config, &self.counters),
+            pixels: match &self.images {
+                TrainingImages::Drawn(images) => BatchPixels::Binary(images),
+                TrainingImages::Stored(images) => self.config.treatment.batch_pixels(
+                    images.pixels(),
+                    self.config.seed,
+                    self.counters.epoch,
+                    self.counters.step,
+                ),
+            },
             indices: &self.order[first..first + rows],
             noise: stream(self.config.seed, Purpose::Noise, 0),
             noise_offset: of_step((objective.samples as u64).wrapping_mul(width as u64)),
@@ -426,12 +459,14 @@ impl Trainer {
 /// How many rows of `inputs` pixels there are.
 fn count_images(pixels: usize, inputs: usize) -> Result<usize, TrainerError> {
     let count = pixels / inputs;
-    let fits = pixels.is_multiple_of(inputs) && u32::try_from(count).is_ok();
-    if count == 0 || !fits {
+    if count == 0 || !pixels.is_multiple_of(inputs) {
         return Err(TrainerError::Images {
             found: pixels,
             inputs,
         });
+    }
+    if u32::try_from(count).is_err() {
+        return Err(TrainerError::TooMany { found: count });
     }
     Ok(count)
 }
@@ -457,18 +492,24 @@ fn check_values(images: Images<'_>, likelihood: Likelihood) -> Result<(), Traine
     })
 }
 
-/// What a step sees of the images: themselves, or the draw its treatment says.
-fn batch_pixels<'a>(
-    pixels: PixelRows<'a>,
-    config: &TrainingConfig,
-    counters: &Counters,
-) -> BatchPixels<'a> {
-    let draw = config
-        .treatment
-        .draw(config.seed, counters.epoch, counters.step);
-    match (pixels, draw) {
-        (PixelRows::Bytes(bytes), Some(draw)) => BatchPixels::Drawn(bytes, draw),
-        // A treatment that draws is refused of values.
-        (pixels, _) => BatchPixels::AsStored(pixels),
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(target_pointer_width = "64")]
+    #[test]
+    fn images_are_counted_and_not_their_pixels() {
+        let most = u32::MAX as usize;
+        assert!(matches!(count_images(most * 49_152, 49_152), Ok(count) if count == most));
+        assert!(matches!(
+            count_images((most + 1) * 784, 784),
+            Err(TrainerError::TooMany { found }) if found == most + 1
+        ));
+        for (pixels, inputs) in [(0, 784), (783, 784), (785, 784)] {
+            assert!(matches!(
+                count_images(pixels, inputs),
+                Err(TrainerError::Images { .. })
+            ));
+        }
     }
 }

@@ -178,11 +178,12 @@ impl Run<'_> {
                 self.configuration.shape()?
             )));
         }
+        // Before the treatment makes a copy of the test images.
+        require_for_training(self.configuration, self.dataset, self.threads)?;
         RunImages::new(self.configuration, self.dataset)
     }
 
     fn trainer(&self, images: &RunImages<'_>) -> Result<Trainer, Error> {
-        require_for_training(self.configuration, self.dataset, self.threads)?;
         let mut model = Model::new(
             self.configuration.model_spec()?,
             self.configuration.initialisation()?,

@@ -1,17 +1,16 @@
 //! What the KL term is made of: information about the image, correlation
 //! between dimensions, and distance of each dimension from the prior.
 
-use std::ops::Range;
+pub(crate) mod joint;
+pub(crate) mod marginals;
 
 use models::Codes;
-use ndarray::{Array2, ArrayView1};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
-use tensor_ops::{reduce, vector};
 
 use crate::aggregate_posterior::LARGEST_LOG_VARIANCE_OF_DENSITIES;
 use crate::blocks::blocks;
-use crate::elbo::{kl_per_dimension, sample_codes};
+use crate::elbo::{kl_per_dimension, sample_codes_of};
 use crate::error::{EvaluationError, Result, require_posteriors};
 
 /// Most codes that q(z) is evaluated at; all posteriors enter q(z) itself.
@@ -66,9 +65,13 @@ pub struct RateDecomposition {
 /// (9.21 nats of 10,000 images). Posteriors must be all of a data set, never
 /// a minibatch. Marginal terms may come out slightly below 0 by sampling.
 ///
-/// Densities are f32, in the vectorised exponential within 1 ULP; sums over
-/// posteriors and codes are f64 with the largest term taken out. The result
-/// does not depend on the number of threads.
+/// Every posterior is in every q(z_i) and q(z_ij), to 1e-5 nats: the joint
+/// densities are matrix products, the marginal ones are computed where one
+/// dimension needs them and interpolated between (`rates/joint.rs`,
+/// `rates/marginals.rs`). Time grows with N times the number of codes, memory
+/// with each alone. Only the mean over codes is an estimate where there are more
+/// images than [`MOST_CODES`]; its standard error and their number are in the
+/// result. The result does not depend on the number of threads.
 ///
 /// # Errors
 /// Codes without σ, none at all, values that are not finite, or a posterior
@@ -82,24 +85,29 @@ pub fn rate_decomposition(codes: &Codes, seed: u64) -> Result<RateDecomposition>
     let kl = kl_per_dimension(mean, log_variance)?;
     let (n, latent) = codes.mean.dim();
     let count = n.min(MOST_CODES);
-    let z = sample_codes(codes, seed);
-    let axes = mean.columns().into_iter().zip(log_variance.columns());
-    let mixture: Vec<Posteriors> = axes.map(|(mu, l)| Posteriors::new(mu, l)).collect();
-    let images: Vec<usize> = (0..count).map(|i| i * n / count).collect();
-    let informations: Vec<f64> = images
-        .par_chunks(CODES_TOGETHER)
-        .flat_map_iter(|images| informations(&mixture, images, &z))
-        .collect();
-    let mut means = vec![0.0; latent + 1];
-    for code in informations.chunks_exact(latent + 1) {
-        for (mean, value) in means.iter_mut().zip(code) {
-            *mean += value / count as f64;
-        }
+    let images: Vec<usize> = (0..count).map(|i| image_of_code(i, n, count)).collect();
+    let z = sample_codes_of(codes, seed, &images);
+    let average = |values: &[f64]| values.iter().sum::<f64>() / count as f64;
+
+    let informations = joint::informations(mean, log_variance, &images, z.view());
+    let information = average(&informations);
+    let squares = informations
+        .iter()
+        .map(|value| (value - information).powi(2));
+    let standard_error = (squares.sum::<f64>() / count as f64 / count as f64).sqrt();
+    let of_dimension = |j: usize| {
+        let (mean, log_variance) = (mean.column(j), log_variance.column(j));
+        average(&marginals::informations(
+            mean,
+            log_variance,
+            &images,
+            z.column(j),
+        ))
+    };
+    let mut marginal = Vec::with_capacity(latent);
+    for dimensions in blocks(latent, DIMENSIONS_TOGETHER) {
+        marginal.par_extend(dimensions.into_par_iter().map(of_dimension));
     }
-    let joint = informations.iter().skip(latent).step_by(latent + 1);
-    let information = means[latent];
-    let squares: f64 = joint.map(|value| (value - information).powi(2)).sum();
-    let standard_error = (squares / count as f64 / count as f64).sqrt();
     let cap = (n as f64).ln();
     Ok(RateDecomposition {
         mutual_information: information,
@@ -107,142 +115,19 @@ pub fn rate_decomposition(codes: &Codes, seed: u64) -> Result<RateDecomposition>
         mutual_information_cap: cap,
         mutual_information_saturated: cap - information < SATURATION,
         marginal_kl: kl.iter().sum::<f64>() - information,
-        total_correlation: means[..latent].iter().sum::<f64>() - information,
-        marginal_kl_per_dimension: kl.iter().zip(&means).map(|(kl, i)| kl - i).collect(),
+        total_correlation: marginal.iter().sum::<f64>() - information,
+        marginal_kl_per_dimension: kl.iter().zip(&marginal).map(|(kl, i)| kl - i).collect(),
         rate_codes: count,
     })
 }
 
-/// Codes that share one pass over the posteriors.
-const CODES_TOGETHER: usize = 16;
+/// Dimensions whose marginal densities are in memory at a time.
+pub(crate) const DIMENSIONS_TOGETHER: usize = 4;
 
-/// Posteriors in a block: its parameters and densities stay in the cache
-/// nearest to the core for all codes of a pass.
-const POSTERIORS_TOGETHER: usize = 256;
-
-/// All posteriors in one dimension:
-/// log q(z|x_n) + ½ log 2π = offset − half_precision · (z − mean)².
-struct Posteriors {
-    mean: Vec<f32>,
-    half_precision: Vec<f32>,
-    offset: Vec<f32>,
-}
-
-impl Posteriors {
-    fn new(mean: ArrayView1<'_, f32>, log_variance: ArrayView1<'_, f32>) -> Self {
-        Self {
-            mean: mean.to_vec(),
-            half_precision: log_variance.iter().map(|l| 0.5 * (-l).exp()).collect(),
-            offset: log_variance.iter().map(|l| -0.5 * l).collect(),
-        }
-    }
-
-    /// At z, of those in a range.
-    fn log_densities(&self, z: f32, range: Range<usize>, out: &mut [f32]) {
-        let (mean, half_precision) = (
-            &self.mean[range.clone()],
-            &self.half_precision[range.clone()],
-        );
-        let parameters = mean.iter().zip(half_precision).zip(&self.offset[range]);
-        for (out, ((mean, half_precision), offset)) in out.iter_mut().zip(parameters) {
-            let distance = z - mean;
-            *out = offset - half_precision * distance * distance;
-        }
-    }
-}
-
-/// log q(z|x_i) − log q(z) of the codes of `images`: for each its dimensions,
-/// then all of them together.
-fn informations(mixture: &[Posteriors], images: &[usize], z: &Array2<f32>) -> Vec<f64> {
-    let (n, latent) = z.dim();
-    let mut sums = vec![MixtureSum::EMPTY; images.len() * (latent + 1)];
-    let mut density = [0.0_f32; POSTERIORS_TOGETHER];
-    let mut joint = vec![[0.0_f32; POSTERIORS_TOGETHER]; images.len()];
-    for block in blocks(n, POSTERIORS_TOGETHER) {
-        joint.iter_mut().for_each(|joint| joint.fill(0.0));
-        let density = &mut density[..block.len()];
-        for (dimension, posteriors) in mixture.iter().enumerate() {
-            let sums = sums.chunks_exact_mut(latent + 1);
-            for ((&image, sums), joint) in images.iter().zip(sums).zip(&mut joint) {
-                posteriors.log_densities(z[[image, dimension]], block.clone(), density);
-                for (joint, density) in joint.iter_mut().zip(&*density) {
-                    *joint += density;
-                }
-                sums[dimension].absorb(density);
-            }
-        }
-        for (sums, joint) in sums.chunks_exact_mut(latent + 1).zip(&mut joint) {
-            sums[latent].absorb(&mut joint[..block.len()]);
-        }
-    }
-    let log_n = (n as f64).ln();
-    let mut informations = Vec::with_capacity(sums.len());
-    for (&image, sums) in images.iter().zip(sums.chunks_exact(latent + 1)) {
-        let mut all = 0.0_f32;
-        for (dimension, posteriors) in mixture.iter().enumerate() {
-            let mut own = [0.0];
-            posteriors.log_densities(z[[image, dimension]], image..image + 1, &mut own);
-            // In the order and precision of the joint densities above, so
-            // that a code far from all other posteriors gives log N.
-            all += own[0];
-            informations.push(f64::from(own[0]) - (sums[dimension].log() - log_n));
-        }
-        informations.push(f64::from(all) - (sums[latent].log() - log_n));
-    }
-    informations
-}
-
-/// Σ of terms given by their logarithms, scaled by the largest so far.
-#[derive(Clone, Copy)]
-struct MixtureSum {
-    largest: f64,
-    sum: f64,
-}
-
-impl MixtureSum {
-    const EMPTY: Self = Self {
-        largest: f64::NEG_INFINITY,
-        sum: 0.0,
-    };
-
-    /// Adds terms, whose logarithms are overwritten.
-    fn absorb(&mut self, log_terms: &mut [f32]) {
-        let largest = largest(log_terms);
-        if largest == f32::NEG_INFINITY {
-            return;
-        }
-        for value in &mut *log_terms {
-            *value -= largest;
-        }
-        vector::exp_in_place(log_terms);
-        let (largest, sum) = (f64::from(largest), f64::from(reduce::sum(log_terms)));
-        if largest > self.largest {
-            self.sum = self.sum * (self.largest - largest).exp() + sum;
-            self.largest = largest;
-        } else {
-            self.sum += sum * (largest - self.largest).exp();
-        }
-    }
-
-    fn log(&self) -> f64 {
-        self.largest + self.sum.ln()
-    }
-}
-
-/// The largest value, in lanes side by side.
-fn largest(values: &[f32]) -> f32 {
-    let mut lanes = [f32::NEG_INFINITY; 8];
-    let (whole, rest) = values.as_chunks::<8>();
-    for chunk in whole {
-        for (lane, &value) in lanes.iter_mut().zip(chunk) {
-            *lane = if value > *lane { value } else { *lane };
-        }
-    }
-    lanes
-        .iter()
-        .chain(rest)
-        .copied()
-        .fold(f32::NEG_INFINITY, f32::max)
+/// The image that code `i` of `count` is drawn for: they are evenly spaced among
+/// all `n`, whose product with `count` need not fit into a word.
+fn image_of_code(i: usize, n: usize, count: usize) -> usize {
+    (i as u128 * n as u128 / count as u128) as usize
 }
 
 #[cfg(test)]
@@ -250,7 +135,8 @@ mod tests {
     use super::*;
     use crate::aggregate_posterior::{Lattice, aggregate_mass};
     use crate::draws::standard_normals;
-    use ndarray::Array1;
+    use crate::elbo::sample_codes;
+    use ndarray::{Array1, Array2};
 
     /// n posteriors of widely differing place and width.
     fn posteriors(n: usize, latent: usize) -> Codes {
