@@ -27,6 +27,7 @@ mod gemm;
 mod likelihood;
 mod peak;
 mod peers;
+pub mod scaling;
 mod startup;
 mod table;
 mod timing;

@@ -5,6 +5,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod ci;
+mod scaling;
 
 use std::process::ExitCode;
 
@@ -34,12 +35,14 @@ enum Command {
     #[command(flatten)]
     Program(latent_atlas::Command),
     Ci(ci::Ci),
+    Scaling(scaling::Scaling),
 }
 
 fn main() -> ExitCode {
     latent_atlas::main_of("cargo xtask", |cli: &Cli, invocation| match &cli.command {
         Command::Program(command) => command.run(&cli.output, invocation),
         Command::Ci(ci) => ci.run(&cli.output),
+        Command::Scaling(scaling) => scaling.run(&cli.output),
     })
 }
 
