@@ -18,14 +18,6 @@ pub(crate) fn even_parts(total: usize, largest: usize) -> impl Iterator<Item = (
     })
 }
 
-/// Cuts `0..total` at the multiples of `largest`: yields (start, length). Parts
-/// of a multiple of another size lie inside those.
-#[inline(always)]
-pub(crate) fn aligned_parts(total: usize, largest: usize) -> impl Iterator<Item = (usize, usize)> {
-    let starts = (0..total).step_by(largest);
-    starts.map(move |start| (start, largest.min(total - start)))
-}
-
 /// A product that can compute one register tile of its result.
 pub(crate) trait Tiled<T, L: Line<T>> {
     /// Most panels of a tile.

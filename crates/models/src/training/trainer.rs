@@ -17,6 +17,7 @@ use crate::training::batch::{BatchPixels, IndexedBatch};
 use crate::training::clipping::ClippedGradient;
 use crate::training::configuration::{ConfigurationError, TrainingConfig};
 use crate::training::optimiser::Moments;
+use crate::training::paying_threads::PayingThreads;
 use crate::training::streams::{Purpose, stream};
 
 /// What one epoch did.
@@ -121,6 +122,7 @@ pub struct Trainer {
     pub(crate) image_count: usize,
     pool: Arc<ThreadPool>,
     workspace: GradientWorkspace<f32>,
+    paying_threads: PayingThreads,
     pub(crate) moments: Moments<f32>,
     /// Where the gradient is kept when its norm is to be clipped.
     clipped: Option<ClippedGradient<f32>>,
@@ -212,6 +214,7 @@ impl Trainer {
             images,
             image_count,
             pool,
+            paying_threads: PayingThreads::new(workspace.most_threads()),
             workspace,
         })
     }
@@ -331,6 +334,15 @@ impl Trainer {
         Ok(())
     }
 
+    /// Threads that the next step is taken by: those of the configuration, or
+    /// fewer where more do not pay at the moment.
+    pub fn threads_in_use(&self) -> usize {
+        if self.workspace.most_threads() == 1 {
+            return self.config.threads;
+        }
+        self.paying_threads.number()
+    }
+
     /// The threads training runs on: `install` evaluation here to use the
     /// same ones.
     pub fn pool(&self) -> &ThreadPool {
@@ -380,6 +392,8 @@ impl Trainer {
             .adam
             .step(learning_rate, step)
             .with_weight_decay(learning_rate, self.config.weight_decay);
+        let began = Instant::now();
+        self.workspace.set_threads(self.paying_threads.number());
         let sums = self
             .workspace
             .forward_backward(pool, self.model.parameters(), &batch);
@@ -402,6 +416,7 @@ impl Trainer {
             self.workspace
                 .adam(pool, parameters, &mut self.moments, &adam);
         }
+        self.paying_threads.learn(began.elapsed());
         self.counters.step = step;
         self.counters.position += rows as u64;
         self.counters.sums.add(&sums);

@@ -72,6 +72,14 @@ impl<T: Float> AdamStep<T> {
     }
 }
 
+impl<T: Float> AdamStep<T> {
+    /// ε is not zero, so that moments of zero leave a parameter as it is.
+    #[inline(always)]
+    pub(crate) fn has_epsilon(&self) -> bool {
+        self.epsilon > T::ZERO
+    }
+}
+
 /// A range of parameters with their moments, all of one length.
 #[derive(Debug)]
 pub struct Parameters<'a, T> {

@@ -6,9 +6,9 @@ use super::RowBlock;
 use crate::Float;
 use crate::adam::kernel::step_values;
 use crate::adam::{AdamStep, Parameters};
-use crate::panels::LANES;
+use crate::panels::{LANES, Support};
 use crate::simd::{Line, Operation};
-use crate::tile::{Tiled, accumulate, aligned_parts, even_parts, run_tile, step};
+use crate::tile::{Tiled, accumulate, even_parts, run_tile, step};
 
 /// scale · Σ xᵀ dy and scale · Σ dy for some output panels; lengths have been
 /// checked.
@@ -58,13 +58,11 @@ impl<T: Float> Operation<T> for WeightGradient<'_, T> {
             blocks,
             scale,
             sink: weight,
+            is_sparse: false,
         };
-        // Tiles lie inside those of every block's lists.
-        let supports = job.blocks.iter().filter_map(|block| block.support);
         let most = L::TILE_ROWS[L::TILE_PANELS - 1];
-        let inputs_of_tile = supports
-            .map(|support| support.inputs_of_tile())
-            .fold(most, usize::min);
+        let inputs_of_tile = job.inputs_of_lists().unwrap_or(most);
+        job.is_sparse = job.inputs_of_lists().is_some();
         // SAFETY: features by the caller. The sizes are constants: tiles whose
         // size is not known end in memory.
         unsafe {
@@ -116,9 +114,13 @@ unsafe fn run_groups<T: Float, L: Line<T>>(
         for input in (0..job.inputs).step_by(LANES) {
             // A tile's inputs stay within one panel of x, so that their
             // factors lie in one line.
-            for (start, len) in aligned_parts(LANES.min(job.inputs - input), inputs_of_tile) {
+            for (start, len) in even_parts(LANES.min(job.inputs - input), inputs_of_tile) {
                 // SAFETY: features by the caller; the parts lie inside the target.
-                unsafe { run_tile::<T, L, _>(job, (input + start, len), group) };
+                unsafe {
+                    if !job.is_at_rest::<L>((input + start, len), group) {
+                        run_tile::<T, L, _>(job, (input + start, len), group);
+                    }
+                }
             }
         }
     }
@@ -145,6 +147,51 @@ struct Job<'a, T> {
     blocks: &'a [RowBlock<'a, T>],
     scale: T,
     sink: Sink<T>,
+    /// Rows at which the inputs of a tile are zero are left out.
+    is_sparse: bool,
+}
+
+impl<T: Float> Job<'_, T> {
+    /// Inputs of the tiles that the lists of all blocks are made for. Where they
+    /// are made for others, or one has none, nothing is left out.
+    fn inputs_of_lists(&self) -> Option<usize> {
+        let of_block = |block: &RowBlock<'_, T>| block.support.map(Support::inputs_of_tile);
+        let first = self.blocks.first().and_then(of_block)?;
+        let mut blocks = self.blocks.iter();
+        blocks
+            .all(|block| of_block(block) == Some(first))
+            .then_some(first)
+    }
+
+    /// An update would leave a tile as it is: its gradient is zero, as no row of
+    /// any block has an input of it that is not, and so are both moments, as of
+    /// pixels that no image has set. With ε = 0 the update is 0/0 instead.
+    ///
+    /// # Safety
+    /// Features of `L`; the tile lies inside the target.
+    #[inline(always)]
+    unsafe fn is_at_rest<L: Line<T>>(
+        &self,
+        (input, inputs): (usize, usize),
+        (panel, panels): (usize, usize),
+    ) -> bool {
+        let Sink::Adam { m, v, step, .. } = &self.sink else {
+            return false;
+        };
+        let is_empty = |support: &Support| support.input_tile(input).is_empty();
+        let mut blocks = self.blocks.iter();
+        let has_terms = !blocks.all(|block| block.support.is_some_and(is_empty));
+        if !self.is_sparse || has_terms || !step.has_epsilon() {
+            return false;
+        }
+        let mut lines = (panel..panel + panels)
+            .flat_map(|panel| (0..inputs).map(move |line| panel * self.inputs + input + line));
+        // SAFETY: the caller's promise.
+        lines.all(|line| unsafe {
+            let (m, v) = (L::load(m.add(line * LANES)), L::load(v.add(line * LANES)));
+            m.nonzero_mask() | v.nonzero_mask() == 0
+        })
+    }
 }
 
 impl<T: Float, L: Line<T>> Tiled<T, L> for Job<'_, T> {
@@ -167,7 +214,7 @@ impl<T: Float, L: Line<T>> Tiled<T, L> for Job<'_, T> {
                     .dy
                     .as_ptr()
                     .add((self.first_panel + panel) * panel_len);
-                match block.support {
+                match block.support.filter(|_| self.is_sparse) {
                     None => accumulate(&mut acc, (x, 1, LANES), (dy, panel_len), block.rows),
                     Some(support) => {
                         for &row in support.input_tile(input) {

@@ -8,7 +8,7 @@ use crate::isa::{Available, Isa};
 use crate::linear::forward::{sparse_inputs, sparse_rows};
 use crate::parallel::Exchange;
 use crate::simd::{Line, Operation};
-use crate::tile::{aligned_parts, even_parts};
+use crate::tile::even_parts;
 
 /// The nonzero positions of a block of rows in panel layout, found once and
 /// used by every product over that block.
@@ -61,10 +61,11 @@ impl Lists {
         }
     }
 
-    /// Part of a list, from one of its ends to another.
+    /// Part of a list, from one of its ends to another. Products ask once for each
+    /// register tile, so that bounds are not checked.
     ///
     /// # Safety
-    /// No thread writes it.
+    /// There is such a list, it has these ends, and no thread writes it.
     #[inline(always)]
     unsafe fn get(&self, list: usize, ends: Range<usize>) -> &[u32] {
         let first = list * self.ends_of_one;
@@ -171,7 +172,7 @@ impl Support {
         self.input_tile_of.clear();
         let mut tile = 0;
         for panel in 0..shape.panel_count() {
-            for (_, len) in aligned_parts(width(shape, panel), tiles.1) {
+            for (_, len) in even_parts(width(shape, panel), tiles.1) {
                 self.input_tile_of.extend(std::iter::repeat_n(tile, len));
                 tile += 1;
             }
@@ -304,7 +305,7 @@ impl Support {
         }
         let mut weight = 0;
         for panel in 0..shape.panel_count() {
-            for (start, len) in aligned_parts(width(shape, panel), self.tiles.1) {
+            for (start, len) in even_parts(width(shape, panel), self.tiles.1) {
                 weight += len * self.input_tile(panel * LANES + start).len();
             }
         }
@@ -323,7 +324,7 @@ impl Support {
     }
 
     /// Ascending rows at which some input of the weight gradient's tile that
-    /// `input` is in is not zero.
+    /// starts at `input` is not zero.
     #[inline(always)]
     pub(crate) fn input_tile(&self, input: usize) -> &[u32] {
         // SAFETY: as above.
@@ -398,7 +399,7 @@ impl<T: Float> Operation<T> for List<'_> {
             let mut last = [0; LANES];
             last[..rest.len()].copy_from_slice(rest);
             let last = (!rest.is_empty()).then_some(&last);
-            for (start, len) in aligned_parts(width(shape, panel), input_tile) {
+            for (start, len) in even_parts(width(shape, panel), input_tile) {
                 let list = support.input_tile_of[panel * LANES + start] as usize;
                 // SAFETY: as above.
                 let (places, ends) = unsafe { support.input_tiles.write(list) };

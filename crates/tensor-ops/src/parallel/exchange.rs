@@ -63,6 +63,12 @@ impl<T: Copy + Default> Exchange<T> {
         unsafe { self.part(0..self.len) }
     }
 
+    /// Where the elements begin; what holds for [`read`](Self::read) holds for
+    /// whoever reads through it.
+    pub fn start(&self) -> *const T {
+        UnsafeCell::raw_get(self.cells(0..self.len).as_ptr())
+    }
+
     fn cells(&self, range: Range<usize>) -> &[UnsafeCell<T>] {
         &self.cells[self.start..self.start + self.len][range]
     }

@@ -2,21 +2,40 @@
 
 use super::*;
 
-/// The fused update has the bits of the gradient followed by the update.
+/// The fused update has the bits of the gradient followed by the update, few rows
+/// or many, whether or not some inputs have never been set.
 #[test]
 fn fused_adam_is_the_gradient_then_the_update() {
+    for rows in [21, 70] {
+        for at_rest in [false, true] {
+            for epsilon in [1e-8, 0.0] {
+                fused_adam_is_the_update(rows, at_rest, epsilon);
+            }
+        }
+    }
+}
+
+fn fused_adam_is_the_update(rows: usize, at_rest: bool, epsilon: f64) {
     let shape = LinearShape {
-        rows: 21,
+        rows,
         inputs: 37,
         outputs: 70,
     };
-    let constants = crate::adam::AdamConstants::with_learning_rate(1e-2);
+    let constants = crate::adam::AdamConstants {
+        epsilon,
+        ..crate::adam::AdamConstants::with_learning_rate(1e-2)
+    };
     let step = AdamStep::new(&constants, 3);
+    // Inputs that no row has, of whole register tiles and of parts of them.
+    let is_never_set = |input: usize| at_rest && (16..27).contains(&input);
     for isa in paths() {
-        let (x, dy) = (
+        let (mut x, dy) = (
             panels::<f32>(shape.x(), 0, 6),
             panels::<f32>(shape.y(), 1, 0),
         );
+        for input in (0..shape.inputs).filter(|&input| is_never_set(input)) {
+            (0..rows).for_each(|row| x[shape.x().index(row, input)] = 0.0);
+        }
         let mut support = Support::new();
         support.scan_for(isa, shape.x(), &x);
         let blocks = [RowBlock {
@@ -33,6 +52,11 @@ fn fused_adam_is_the_gradient_then_the_update() {
             (of(stream), of(stream + 1), v)
         };
         let (mut weight, mut bias) = (start(dw.len(), 10), start(db.len(), 20));
+        for line in (0..dw.len() / LANES).filter(|line| is_never_set(line % shape.inputs)) {
+            let lanes = line * LANES..(line + 1) * LANES;
+            weight.1[lanes.clone()].fill(0.0);
+            weight.2[lanes].fill(0.0);
+        }
         let (mut fused_weight, mut fused_bias) = (weight.clone(), bias.clone());
         for (of, g) in [(&mut weight, &dw), (&mut bias, &db)] {
             let (p, m, v) = (&mut of.0[..], &mut of.1[..], &mut of.2[..]);
@@ -62,8 +86,20 @@ fn fused_adam_is_the_gradient_then_the_update() {
                 target,
             },
         );
-        assert_eq!(weight, fused_weight, "{}", isa.isa());
-        assert_eq!(bias, fused_bias, "{}", isa.isa());
+        // NaN is made of ε = 0 alike.
+        for (one, other) in [(weight, fused_weight), (bias, fused_bias)] {
+            for (one, other) in [(one.0, other.0), (one.1, other.1), (one.2, other.2)] {
+                let bits = |values: Vec<f32>| -> Vec<u32> {
+                    values.into_iter().map(f32::to_bits).collect()
+                };
+                assert_eq!(
+                    bits(one),
+                    bits(other),
+                    "{} {rows} {at_rest} {epsilon}",
+                    isa.isa()
+                );
+            }
+        }
     }
 }
 
