@@ -165,15 +165,7 @@ impl Trainer {
         check_values(images.images(inputs), model.spec().likelihood)?;
         let images = config.treatment.fixed_images(images, inputs, config.seed)?;
         let pool = Arc::new(ThreadPool::new(config.threads)?);
-        let batch = config.batch.min(image_count);
-        let workspace = GradientWorkspace::new(
-            model.spec(),
-            &config.objective,
-            layout.clone(),
-            config.gradients,
-            batch,
-            config.threads,
-        );
+        let workspace = workspace(&model, &config, image_count);
         Ok(Self {
             moments: Moments::zeros(&layout),
             clipped: config
@@ -306,6 +298,28 @@ impl Trainer {
         Ok(())
     }
 
+    /// Goes on with another number of threads, which changes no bit of what
+    /// follows. What the steps need is allocated anew, and both are held for a
+    /// moment: the room of the [footprint](crate::footprint)'s batch.
+    ///
+    /// # Errors
+    /// A number out of range, or threads that cannot be started; training then
+    /// goes on as before.
+    pub fn set_threads(&mut self, threads: usize) -> Result<(), TrainerError> {
+        if threads == self.config.threads {
+            return Ok(());
+        }
+        let config = TrainingConfig {
+            threads,
+            ..self.config.clone()
+        };
+        config.validate()?;
+        self.pool = Arc::new(ThreadPool::new(threads)?);
+        self.workspace = workspace(&self.model, &config, self.image_count);
+        self.config = config;
+        Ok(())
+    }
+
     /// The threads training runs on: `install` evaluation here to use the
     /// same ones.
     pub fn pool(&self) -> &ThreadPool {
@@ -421,6 +435,18 @@ impl Trainer {
             seconds: elapsed.as_secs_f64(),
         })
     }
+}
+
+/// What the steps need.
+fn workspace(model: &Model, config: &TrainingConfig, image_count: usize) -> GradientWorkspace<f32> {
+    GradientWorkspace::new(
+        model.spec(),
+        &config.objective,
+        model.parameters().layout().clone(),
+        config.gradients,
+        config.batch.min(image_count),
+        config.threads,
+    )
 }
 
 /// How many rows of `inputs` pixels there are.
