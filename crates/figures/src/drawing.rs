@@ -1,9 +1,9 @@
 //! What a study draws with: the data, the runs, the classifier, cached
 //! measurements, and where figures go.
 
-use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use datasets::{Dataset, Shape};
 use evaluation::{Classifier, ClassifierOptions};
@@ -11,6 +11,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
+use tensor_ops::parallel::ThreadPool;
 use viz::page::{Block, FigureLink, Text};
 use viz::{Animation, Figure, FigureOutput, FigureScale, ImageRef, RgbImage, Sidecar};
 
@@ -38,8 +39,49 @@ pub struct Drawing<'a> {
     runs_folder: &'a Path,
     folder: &'a Path,
     output: FigureOutput,
-    classifier: OnceCell<Classifier>,
+    classifier: Arc<SharedClassifier>,
+    is_of_one_run: bool,
     written: Vec<PathBuf>,
+}
+
+/// The classifier of a data set, trained or read by the first of some drawings
+/// that asks for it.
+#[derive(Debug, Default)]
+pub struct SharedClassifier {
+    classifier: OnceLock<Classifier>,
+    /// Whoever holds it makes the classifier; the others wait.
+    making: Mutex<()>,
+    /// Those it is trained on, where they are not those of whoever asks first.
+    threads: Option<usize>,
+}
+
+impl SharedClassifier {
+    /// One that is trained on so many threads: those of all who wait for it.
+    #[must_use]
+    pub fn on(threads: usize) -> Self {
+        Self {
+            threads: Some(threads),
+            ..Self::default()
+        }
+    }
+
+    fn train(&self, dataset: &Dataset, labels: &[u32]) -> Result<Classifier, Error> {
+        let train = || {
+            let images = images(&dataset.train);
+            Classifier::train(
+                images,
+                labels,
+                dataset.classes(),
+                &ClassifierOptions::default(),
+            )
+        };
+        Ok(match self.threads {
+            None => train()?,
+            Some(threads) => ThreadPool::new(threads)
+                .map_err(models::TrainerError::from)?
+                .install(train)?,
+        })
+    }
 }
 
 /// How much work a study may cost.
@@ -84,7 +126,8 @@ impl<'a> Drawing<'a> {
             runs_folder,
             folder,
             output: FigureOutput::default(),
-            classifier: OnceCell::new(),
+            classifier: Arc::default(),
+            is_of_one_run: false,
             written: Vec::new(),
         }
     }
@@ -93,6 +136,28 @@ impl<'a> Drawing<'a> {
     #[must_use]
     pub fn with_output(self, output: FigureOutput) -> Self {
         Self { output, ..self }
+    }
+
+    /// Shares the classifier with other drawings of the data set.
+    #[must_use]
+    pub fn with_classifier(self, classifier: Arc<SharedClassifier>) -> Self {
+        Self { classifier, ..self }
+    }
+
+    /// Of one run among several, whose numbers alone are asked for: what no run
+    /// changes is not measured.
+    #[must_use]
+    pub fn of_one_run(self) -> Self {
+        Self {
+            is_of_one_run: true,
+            ..self
+        }
+    }
+
+    /// Whether it is that.
+    #[must_use]
+    pub fn is_of_one_run(&self) -> bool {
+        self.is_of_one_run
     }
 
     /// The run of the model called `key` that figures show, the [`typical`] one
@@ -232,7 +297,13 @@ impl<'a> Drawing<'a> {
     /// [`Error::Undefined`] when the data set has no labels; when its file
     /// cannot be read or written.
     pub fn classifier(&self) -> Result<&Classifier, Error> {
-        if let Some(classifier) = self.classifier.get() {
+        let shared = &self.classifier.classifier;
+        if let Some(classifier) = shared.get() {
+            return Ok(classifier);
+        }
+        let making = &self.classifier.making;
+        let _making = making.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(classifier) = shared.get() {
             return Ok(classifier);
         }
         let (train, test) = (&self.dataset.train, &self.dataset.test);
@@ -246,17 +317,12 @@ impl<'a> Drawing<'a> {
         } else {
             // The cache is no folder yet before its first file.
             create_folder(self.runs_folder)?;
-            let mut classifier = Classifier::train(
-                images(train),
-                train_labels,
-                self.dataset.classes(),
-                &ClassifierOptions::default(),
-            )?;
+            let mut classifier = self.classifier.train(self.dataset, train_labels)?;
             classifier.measure_test_accuracy(images(test), test_labels)?;
             classifier.save(&path)?;
             classifier
         };
-        Ok(self.classifier.get_or_init(|| classifier))
+        Ok(shared.get_or_init(|| classifier))
     }
 
     /// Writes a chart with its data beside it, a block of the page. Its title

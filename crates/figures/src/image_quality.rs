@@ -98,7 +98,13 @@ pub fn image_quality(
 /// What the test images that the reference leaves out reach: a perfect
 /// model's quality. Measured once and kept with the study's first run, though
 /// no run changes it.
+///
+/// # Errors
+/// [`Error::Undefined`] in a drawing of one run alone; those of the measurement.
 pub fn floor(drawing: &Drawing<'_>) -> Result<ImageQuality, Error> {
+    if drawing.is_of_one_run() {
+        return Err(Error::Undefined("it is of no run".into()));
+    }
     let measure = || {
         let others = every_second(&drawing.dataset.test, 1);
         Reference::new(drawing)?.compare(others.to_floats().view())

@@ -10,6 +10,7 @@
 
 mod checkpoints;
 mod command;
+mod jobs;
 mod output;
 mod progress;
 mod threads;

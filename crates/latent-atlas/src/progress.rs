@@ -51,13 +51,7 @@ impl TrainingProgress {
 
     /// A line about the work, above the bars where there are any.
     fn say(&self, line: &str) {
-        let line = format!("{}{line}", self.prefix);
-        if self.output.is_interactive() {
-            // As in a note, nobody need listen.
-            let _ = self.bars.println(line);
-        } else {
-            self.output.note(&line);
-        }
+        note_above(&self.bars, self.output, &format!("{}{line}", self.prefix));
     }
 
     /// The bar, from now on to be seen.
@@ -78,6 +72,16 @@ impl TrainingProgress {
             bar.finish_and_clear();
             self.bars.remove(&bar);
         }
+    }
+}
+
+/// A note among the bars of work that is under way.
+pub(crate) fn note_above(bars: &MultiProgress, output: Output, line: &str) {
+    if output.is_interactive() {
+        // As in a note, nobody need listen.
+        let _ = bars.println(line);
+    } else {
+        output.note(line);
     }
 }
 
@@ -186,18 +190,29 @@ fn time_left(done: u64, all: Option<u64>, left: Duration) -> String {
 /// a line per tenth when piped.
 pub(crate) struct ImageProgress {
     output: Output,
+    bars: MultiProgress,
     bar: ProgressBar,
+    prefix: String,
     images: AtomicUsize,
     done: AtomicUsize,
 }
 
 impl ImageProgress {
+    /// Of the only evaluation.
     pub(crate) fn new(output: Output) -> Self {
+        Self::among(&MultiProgress::new(), output, "")
+    }
+
+    /// Of one of several, each with its own bar and `prefix`.
+    pub(crate) fn among(bars: &MultiProgress, output: Output, prefix: &str) -> Self {
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
-        bar.set_style(style("{bar:32} {pos}/{len} images{left}"));
+        bar.set_style(style("{prefix}{bar:10} {pos}/{len} images{left}"));
+        bar.set_prefix(prefix.to_owned());
         Self {
             output,
+            bars: bars.clone(),
             bar,
+            prefix: prefix.to_owned(),
             images: AtomicUsize::new(0),
             done: AtomicUsize::new(0),
         }
@@ -207,8 +222,7 @@ impl ImageProgress {
 impl runs::report::Observer for ImageProgress {
     fn sampling(&self, images: usize) {
         if self.output.is_interactive() {
-            self.bar
-                .set_draw_target(ProgressDrawTarget::stderr_with_hz(10));
+            self.bars.add(self.bar.clone());
         }
         self.bar.set_length(images as u64);
         self.images.store(images, Ordering::Relaxed);
@@ -220,9 +234,12 @@ impl runs::report::Observer for ImageProgress {
         let all = self.images.load(Ordering::Relaxed);
         if done == all {
             self.bar.finish_and_clear();
+            self.bars.remove(&self.bar);
         } else if !self.output.is_interactive() && done.is_multiple_of(all.div_ceil(10)) {
-            self.output
-                .note(&format!("importance sampling: {done} of {all} images"));
+            self.output.note(&format!(
+                "{}importance sampling: {done} of {all} images",
+                self.prefix
+            ));
         }
     }
 }

@@ -411,6 +411,43 @@ fn resumed_gives_the_bytes_of_uninterrupted(config: TrainingConfig) {
 }
 
 #[test]
+fn another_number_of_threads_on_the_way_changes_no_byte() {
+    let folder = tempfile::tempdir().unwrap();
+    for gradients in [Gradients::Hand, Gradients::Tape] {
+        let config = TrainingConfig {
+            gradients,
+            threads: 1,
+            ..elaborate(DataTreatment::BinarisedPerMinibatch)
+        };
+        let mut alone = trainer(config.clone());
+        epochs(&mut alone, 3);
+        let expected = saved(&alone, folder.path(), "alone");
+        let mut changing = trainer(config);
+        // In the middle of an epoch, behind one, up and down, and not at all.
+        for (threads, steps) in [(2, 3), (1, 1), (3, 2), (3, 1)] {
+            changing.set_threads(threads).unwrap();
+            assert_eq!(changing.pool().threads(), threads);
+            for _ in 0..steps {
+                changing.step().unwrap();
+            }
+        }
+        epochs(&mut changing, 1);
+        changing.set_threads(2).unwrap();
+        let left = 3 - changing.epoch() as usize;
+        epochs(&mut changing, left);
+        assert!(
+            saved(&changing, folder.path(), "changing") == expected,
+            "{gradients}"
+        );
+    }
+    let mut kept = trainer(config());
+    let before = kept.pool().threads();
+    assert!(kept.set_threads(0).is_err());
+    assert_eq!(kept.pool().threads(), before);
+    epochs(&mut kept, 1);
+}
+
+#[test]
 fn steps_and_epochs_are_the_same_training() {
     let mut by_epochs = trainer(config());
     let expected = epochs(&mut by_epochs, 2);

@@ -34,6 +34,8 @@ const REPORT: Duration = Duration::from_millis(300);
 #[derive(Clone, Debug, Default)]
 pub struct Interrupt {
     requested: Arc<AtomicBool>,
+    /// That of the whole, where this one is of a part of the work.
+    whole: Option<Box<Interrupt>>,
     departure: Arc<Mutex<Departure>>,
 }
 
@@ -111,7 +113,18 @@ impl Interrupt {
         PROCESS.clone()
     }
 
-    /// What is set once a stop was asked for.
+    /// A request to stop a part of the work: made by asking for a stop of it, or
+    /// of the whole.
+    #[must_use]
+    pub fn of_part(&self) -> Self {
+        Self {
+            requested: Arc::default(),
+            whole: Some(Box::new(self.clone())),
+            departure: Arc::clone(&self.departure),
+        }
+    }
+
+    /// What is set once a stop was asked for; of a part, of that part alone.
     #[must_use]
     pub fn flag(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.requested)
@@ -121,6 +134,7 @@ impl Interrupt {
     #[must_use]
     pub fn requested(&self) -> bool {
         self.requested.load(Ordering::Relaxed)
+            || self.whole.as_ref().is_some_and(|whole| whole.requested())
     }
 
     /// Asks for a stop, as a signal does.
@@ -248,6 +262,18 @@ mod tests {
         let status = "Name:\tx\nSigIgn:\t0000000000001001\nSigCgt:\t00000001000004e8\n";
         assert_eq!(ignored_signals(status), 1 << 12 | 1);
         assert_eq!(ignored_signals("Name:\tx\n"), 0);
+    }
+
+    #[test]
+    fn a_part_stops_with_the_whole_and_not_the_other_way_round() {
+        let whole = Interrupt::default();
+        let (part, other) = (whole.of_part(), whole.of_part());
+        let within = part.of_part();
+        part.request();
+        assert!(part.requested() && within.requested());
+        assert!(!whole.requested() && !other.requested());
+        whole.request();
+        assert!(other.requested());
     }
 
     #[test]

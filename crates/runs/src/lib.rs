@@ -15,6 +15,7 @@ pub mod environment;
 mod error;
 pub mod gather;
 pub mod interrupt;
+pub mod jobs;
 mod metrics;
 mod needed_memory;
 pub mod presets;

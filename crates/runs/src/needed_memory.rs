@@ -27,14 +27,43 @@ pub(crate) fn require_for_training(
         configuration.model_spec()?,
         configuration.training_config(threads)?,
     );
-    let images = training_rows(configuration, dataset)?;
-    let needed = Needed {
-        training: TrainingFootprint::of(&spec, &config, images),
-        treated: treated_bytes(configuration, dataset)?,
-        pass: pass_bytes(&spec, dataset.test.len(), threads),
-        tracked: tracked_bytes(configuration, &spec, dataset, images),
-    };
+    let needed = Needed::of(configuration, dataset, &spec, &config)?;
     needed.require(&spec, &config, memory::available())
+}
+
+/// What training takes in all, beside the data set.
+///
+/// # Errors
+/// Settings that are wrong.
+pub(crate) fn bytes_of_training(
+    configuration: &Configuration,
+    dataset: &Dataset,
+    threads: usize,
+) -> Result<u64, Error> {
+    let (spec, config) = (
+        configuration.model_spec()?,
+        configuration.training_config(threads)?,
+    );
+    Ok(Needed::of(configuration, dataset, &spec, &config)?.total())
+}
+
+/// Whether a run that is being trained can go on with so many threads: what a
+/// batch then needs is taken before what it has needed is given back.
+///
+/// # Errors
+/// Settings that are wrong.
+pub(crate) fn allows_threads(
+    configuration: &Configuration,
+    dataset: &Dataset,
+    threads: usize,
+) -> Result<bool, Error> {
+    let (spec, config) = (
+        configuration.model_spec()?,
+        configuration.training_config(threads)?,
+    );
+    let needed = Needed::of(configuration, dataset, &spec, &config)?;
+    let more = needed.training.batch.saturating_add(needed.at_times());
+    Ok(memory::available().is_none_or(|available| more <= available))
 }
 
 /// Refuses to evaluate what needs more memory than there is.
@@ -82,6 +111,40 @@ struct Needed {
 }
 
 impl Needed {
+    fn of(
+        configuration: &Configuration,
+        dataset: &Dataset,
+        spec: &ModelSpec,
+        config: &TrainingConfig,
+    ) -> Result<Self, Error> {
+        let images = training_rows(configuration, dataset)?;
+        Ok(Self {
+            training: TrainingFootprint::of(spec, config, images),
+            treated: treated_bytes(configuration, dataset)?,
+            pass: pass_bytes(spec, dataset.test.len(), config.threads),
+            tracked: tracked_bytes(configuration, spec, dataset, images),
+        })
+    }
+
+    /// What is not held all the time: a checkpoint is not written while the test
+    /// images go through.
+    fn at_times(&self) -> u64 {
+        self.training.checkpoint.max(self.pass)
+    }
+
+    fn total(&self) -> u64 {
+        let training = &self.training;
+        let parts = [
+            training.parameters,
+            training.batch,
+            training.images,
+            self.treated,
+            self.at_times(),
+            self.tracked,
+        ];
+        parts.into_iter().fold(0, u64::saturating_add)
+    }
+
     fn require(
         &self,
         spec: &ModelSpec,
@@ -89,17 +152,6 @@ impl Needed {
         available: Option<u64>,
     ) -> Result<(), Error> {
         let training = &self.training;
-        // A checkpoint is not written while the test images go through.
-        let at_times = training.checkpoint.max(self.pass);
-        let parts = [
-            training.parameters,
-            training.batch,
-            training.images,
-            self.treated,
-            at_times,
-            self.tracked,
-        ];
-        let total = parts.into_iter().fold(0, u64::saturating_add);
         let weights = training.parameters.saturating_add(training.checkpoint);
         let parts = [
             weights,
@@ -121,7 +173,7 @@ impl Needed {
             "choose narrower layers with --hidden or a smaller --latent"
         };
         let what = format!("training {} with {}", spec.architecture, described(config));
-        require(what, total, advice, available)
+        require(what, self.total(), advice, available)
     }
 }
 

@@ -7,7 +7,7 @@ use evaluation::EvaluationError;
 use evaluation::elbo::{Evaluation, EvaluationOptions, evaluate};
 use evaluation::likelihood::{LikelihoodBounds, likelihood_bounds};
 use evaluation::rates::{RateDecomposition, rate_decomposition};
-use models::{DataTreatment, Images, Model};
+use models::{DataTreatment, Images, Model, ModelSpec};
 use serde::Serialize;
 
 use crate::atomic_file;
@@ -186,26 +186,71 @@ pub fn write(
     download: &mut dyn FnMut(datasets::Progress<'_>),
     observer: &dyn Observer,
 ) -> Result<(Report, PathBuf), Error> {
-    let folder = &request.folder;
-    let configuration = folder.configuration()?;
-    atomic_file::check_file(&folder.evaluation())?;
-    let spec = configuration.model_spec()?;
-    match request.nll_samples {
-        Some(0) => {
-            return Err(Error::Configuration(
-                "--nll-samples is 0, but must be at least 1".into(),
-            ));
+    let evaluated = Evaluated::of(request)?;
+    let dataset = request.location.load(&evaluated.configuration, download)?;
+    write_evaluated(request, &evaluated, dataset, observer)
+}
+
+/// The same where the data set has been read, whose pixels are shared.
+///
+/// # Errors
+/// As [`write`].
+pub fn write_of(
+    request: &Request,
+    dataset: &Dataset,
+    observer: &dyn Observer,
+) -> Result<(Report, PathBuf), Error> {
+    write_evaluated(request, &Evaluated::of(request)?, dataset.clone(), observer)
+}
+
+/// A run that can be evaluated.
+struct Evaluated {
+    configuration: Configuration,
+    spec: ModelSpec,
+    model: Model,
+}
+
+impl Evaluated {
+    /// What can be refused before the data are read is.
+    fn of(request: &Request) -> Result<Self, Error> {
+        let folder = &request.folder;
+        let configuration = folder.configuration()?;
+        atomic_file::check_file(&folder.evaluation())?;
+        let spec = configuration.model_spec()?;
+        match request.nll_samples {
+            Some(0) => {
+                return Err(Error::Configuration(
+                    "--nll-samples is 0, but must be at least 1".into(),
+                ));
+            }
+            Some(_) if !spec.kind.is_variational() => {
+                return Err(EvaluationError::NotVariational.into());
+            }
+            _ => {}
         }
-        Some(_) if !spec.kind.is_variational() => {
-            return Err(EvaluationError::NotVariational.into());
-        }
-        _ => {}
+        Ok(Self {
+            model: folder.load_model(&configuration)?,
+            configuration,
+            spec,
+        })
     }
-    let model = folder.load_model(&configuration)?;
-    let dataset = request.location.load(&configuration, download)?;
+}
+
+fn write_evaluated(
+    request: &Request,
+    evaluated: &Evaluated,
+    dataset: Dataset,
+    observer: &dyn Observer,
+) -> Result<(Report, PathBuf), Error> {
+    let folder = &request.folder;
+    let Evaluated {
+        configuration,
+        spec,
+        model,
+    } = evaluated;
     folder.check_dataset(&dataset)?;
     let RunData { dataset, .. } = RunData::standardised(dataset, model.standardisation().cloned());
-    let kept = training_rows(&configuration, &dataset)?;
+    let kept = training_rows(configuration, &dataset)?;
     let split = request.split.of(&dataset, kept);
     if split.is_empty() {
         return Err(Error::Configuration(format!(
@@ -229,15 +274,15 @@ pub fn write(
     } else {
         n
     };
-    require_for_evaluation(&spec, most, threads(request.threads))?;
+    require_for_evaluation(spec, most, threads(request.threads))?;
     let pool = tensor_ops::parallel::ThreadPool::new(threads(request.threads))
         .map_err(models::TrainerError::from)?;
     let trained = configuration.treatment()?;
-    let treatment = evaluated_treatment(&configuration, request.treatment)?;
+    let treatment = evaluated_treatment(configuration, request.treatment)?;
     let data_seed = configuration.data.test_seed;
     let subject = Subject {
-        model: &model,
-        objective: configuration.objective()?.statement(&spec),
+        model,
+        objective: configuration.objective()?.statement(spec),
         trained,
         treatment,
         data_seed: (treatment == DataTreatment::BinarisedOnce).then_some(data_seed),
@@ -251,7 +296,7 @@ pub fn write(
             .then(|| treated(treatment, run_data::images(&other), data_seed))
             .transpose()?,
         data: DataReport::of(&dataset, model.standardisation().is_some()),
-        configuration: &configuration,
+        configuration,
         digest: match folder.read_result()? {
             Some(result) => result.digest,
             None => configuration.digest(&dataset.fingerprint),

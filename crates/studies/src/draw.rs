@@ -3,11 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use datasets::Dataset;
+use figures::drawing::SharedClassifier;
 use figures::explore;
 
 use crate::page;
@@ -15,8 +15,8 @@ use crate::{DivergedRun, Drawing, PlannedRun, Scale, Study, TrainedRun};
 use runs::Error;
 use runs::atomic_file::{check_folder, check_own, create_folder, take_folder};
 use runs::configuration::{Configuration, ReadingConfiguration};
-use runs::environment::threads;
 use runs::interrupt::Interrupt;
+use runs::jobs::{Due, Limits, Share, side_by_side};
 use runs::run_data::{DataLocation, anchored, folder_name, refuse_inside};
 use runs::run_folder::RunFolder;
 use runs::training::{self, Run};
@@ -40,8 +40,8 @@ pub struct Request {
     pub runs: PathBuf,
     /// In which formats and sizes, beside what the page shows.
     pub output: viz::FigureOutput,
-    /// Threads to use; `None` for all cores.
-    pub threads: Option<usize>,
+    /// Threads of all runs together, and how many are trained at once.
+    pub limits: Limits,
     /// The longest that training goes on without a checkpoint.
     pub checkpoint_every: Duration,
     /// Where data sets are looked up, and decoded folders kept.
@@ -89,6 +89,8 @@ pub trait Observer {
     ) -> Box<dyn training::Observer + '_>;
     /// A study's figures are being drawn.
     fn drawing(&self, study: &Study);
+    /// Something about all runs, in a sentence.
+    fn remark(&self, sentence: &str);
 }
 
 /// Makes the figures.
@@ -199,9 +201,8 @@ fn draw_planned(
     interrupt: &Interrupt,
     observer: &(dyn Observer + Sync),
 ) -> Result<Outcome, Error> {
-    let threads = threads(request.threads);
-    let pool =
-        tensor_ops::parallel::ThreadPool::new(threads).map_err(models::TrainerError::from)?;
+    let pool = tensor_ops::parallel::ThreadPool::new(request.limits.threads)
+        .map_err(models::TrainerError::from)?;
     let mut outcome = Outcome {
         page: request.out.join("index.html"),
         figures: Vec::new(),
@@ -209,8 +210,28 @@ fn draw_planned(
         trained: 0,
         diverged: Vec::new(),
     };
+    let classifier = Arc::new(SharedClassifier::on(request.limits.threads));
     let queue = Queue::new(planned.iter().flat_map(|(_, runs)| runs), dataset, request);
-    let results = queue.train(threads, interrupt, observer)?;
+    let results = queue.train(interrupt, observer, &|name, folder| {
+        for (study, planned) in asking(&planned, name, dataset) {
+            if interrupt.requested() {
+                return Err(Error::Abandoned);
+            }
+            let run = TrainedRun::load(planned.clone(), folder.clone(), dataset)?;
+            let drawing = Drawing::new(
+                dataset,
+                std::slice::from_ref(&run),
+                &[],
+                request.scale(study),
+                &request.runs,
+                &request.out,
+            )
+            .with_classifier(Arc::clone(&classifier))
+            .of_one_run();
+            study.measure(&drawing)?;
+        }
+        Ok(())
+    })?;
     outcome.trained = results.values().filter(|ended| ended.trained_now).count();
     outcome.runs = results.values().map(|ended| ended.folder.clone()).collect();
     outcome.diverged = results
@@ -225,7 +246,8 @@ fn draw_planned(
         create_folder(&folder)?;
         let (runs, diverged) = collect(planned, &results, dataset)?;
         let mut drawing = Drawing::new(dataset, &runs, &diverged, scale, &request.runs, &folder)
-            .with_output(request.output.clone());
+            .with_output(request.output.clone())
+            .with_classifier(Arc::clone(&classifier));
         let report = pool.install(|| crate::report(study, &mut drawing))?;
         outcome.figures.append(&mut drawing.written());
         let explorer = match first_of_each(&runs) {
@@ -245,6 +267,18 @@ fn draw_planned(
     }
     page::write_index(&request.out)?;
     Ok(outcome)
+}
+
+/// The studies that need the run called `name`, with what each has planned.
+fn asking<'p>(
+    planned: &'p [(&'p Study, Vec<PlannedRun>)],
+    name: &str,
+    dataset: &Dataset,
+) -> impl Iterator<Item = (&'p Study, &'p PlannedRun)> {
+    let all = planned
+        .iter()
+        .flat_map(|(study, runs)| runs.iter().map(move |run| (*study, run)));
+    all.filter(move |(_, run)| run.configuration.run_name(&dataset.fingerprint) == name)
 }
 
 /// How a run of the queue ended.
@@ -281,62 +315,66 @@ impl<'a> Queue<'a> {
         }
     }
 
-    /// Trains what is not finished. Runs go side by side with one thread each
-    /// as long as there are enough of them: two steps of small networks on a
-    /// core each are faster than one step split over both.
+    /// Trains what is not finished, side by side, and does `then` with the name
+    /// and the folder of each run that has not diverged.
     fn train(
         &self,
-        threads: usize,
         interrupt: &Interrupt,
         observer: &(dyn Observer + Sync),
+        then: &(dyn Fn(&str, &RunFolder) -> Result<(), Error> + Sync),
     ) -> Result<BTreeMap<String, Ended>, Error> {
-        let (finished, mut waiting): (Vec<usize>, Vec<usize>) =
-            (0..self.runs.len()).partition(|&index| {
-                let folder = self.folder(index);
-                folder.read_result().is_ok_and(|result| result.is_some())
-            });
-        // The longest first, so that the last ones to end are short.
-        waiting.sort_by_key(|&index| std::cmp::Reverse(cost(&self.runs[index].1.configuration)));
-        let results = Mutex::new(BTreeMap::new());
-        let failure = Mutex::new(None);
-        let keep = |index: usize, ended: Result<Ended, Error>| match ended {
+        let due = (0..self.runs.len()).map(|index| self.due(index));
+        let ended = side_by_side(
+            &due.collect::<Result<Vec<_>, Error>>()?,
+            self.request.limits,
+            interrupt,
+            &|sentence| observer.remark(sentence),
+            |index, share, interrupt| {
+                let ended = self.complete(index, share, interrupt, observer)?;
+                if ended.divergence.is_none() {
+                    let pool = tensor_ops::parallel::ThreadPool::new(share.threads())
+                        .map_err(models::TrainerError::from)?;
+                    pool.install(|| then(&self.runs[index].0, &ended.folder))?;
+                }
+                Ok(ended)
+            },
+        );
+        match ended {
+            _ if interrupt.requested() => Err(stopped(&self.request.out, &self.request.command)),
+            Err(error) => Err(error),
             Ok(ended) => {
-                let name = self.runs[index].0.clone();
-                lock(&results).insert(name, ended);
+                let names = self.runs.iter().map(|(name, _)| name.clone());
+                Ok(names.zip(ended).collect())
             }
-            Err(error) => {
-                lock(&failure).get_or_insert(error);
-            }
-        };
-        for index in finished {
-            keep(index, self.complete(index, 1, interrupt, observer));
         }
-        let workers = threads.min(waiting.len()).max(1);
-        let next = AtomicUsize::new(0);
-        std::thread::scope(|scope| {
-            for _ in 0..workers {
-                scope.spawn(|| {
-                    loop {
-                        let at = next.fetch_add(1, Ordering::Relaxed);
-                        let Some(&index) = waiting.get(at) else { break };
-                        if interrupt.requested() || lock(&failure).is_some() {
-                            break;
-                        }
-                        keep(
-                            index,
-                            self.complete(index, threads / workers, interrupt, observer),
-                        );
-                    }
-                });
-            }
-        });
-        if interrupt.requested() {
-            return Err(stopped(&self.request.out, &self.request.command));
-        }
-        match into_inner(failure) {
-            Some(error) => Err(error),
-            None => Ok(into_inner(results)),
-        }
+    }
+
+    /// A run as the others of the queue see it: one that is finished is measured,
+    /// after all that have to be trained.
+    fn due(&self, index: usize) -> Result<Due, Error> {
+        let configuration = &self.runs[index].1.configuration;
+        let test = self.dataset.test.len();
+        let due = Due::training(self.called(index), configuration, self.dataset)?.then_evaluated(
+            configuration,
+            test,
+            1,
+        )?;
+        let is_finished = self
+            .folder(index)
+            .read_result()
+            .is_ok_and(|result| result.is_some());
+        Ok(match is_finished {
+            true => Due { cost: 0.0, ..due },
+            false => due,
+        })
+    }
+
+    /// What a message calls a run.
+    fn called(&self, index: usize) -> String {
+        let PlannedRun {
+            key, configuration, ..
+        } = self.runs[index].1;
+        format!("{key} seed {}", configuration.training.seed)
     }
 
     fn folder(&self, index: usize) -> RunFolder {
@@ -346,7 +384,7 @@ impl<'a> Queue<'a> {
     fn complete(
         &self,
         index: usize,
-        threads: usize,
+        share: &Share,
         interrupt: &Interrupt,
         observer: &dyn Observer,
     ) -> Result<Ended, Error> {
@@ -355,7 +393,7 @@ impl<'a> Queue<'a> {
             configuration: &planned.configuration,
             dataset: self.dataset,
             standardisation: None,
-            threads: threads.max(1),
+            threads: share.clone(),
             checkpoint_every: self.request.checkpoint_every,
             folder: self.folder(index),
             command: &self.request.command,
@@ -375,19 +413,6 @@ impl<'a> Queue<'a> {
             Err(error) => Err(error),
         }
     }
-}
-
-/// Multiply-adds of a whole training, roughly: weights times epochs.
-fn cost(configuration: &Configuration) -> usize {
-    let inputs = configuration.shape().map_or(0, datasets::Shape::len);
-    let widths: Vec<usize> = [inputs]
-        .iter()
-        .chain(&configuration.model.hidden)
-        .chain([&configuration.model.latent])
-        .copied()
-        .collect();
-    let weights: usize = widths.windows(2).map(|pair| pair[0] * pair[1]).sum();
-    weights * configuration.training.epochs
 }
 
 /// A study's runs, loaded, and those of them that diverged.
@@ -439,16 +464,6 @@ fn stopped(out: &Path, command: &str) -> Error {
     written.err().unwrap_or_else(|| Error::Interrupted {
         command: command.into(),
     })
-}
-
-/// A lock that a panic elsewhere does not take from us: the panic itself is
-/// reported when its thread is joined.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn into_inner<T>(mutex: Mutex<T>) -> T {
-    mutex.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

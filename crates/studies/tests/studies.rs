@@ -25,6 +25,7 @@ impl Observer for Silent {
     }
 
     fn drawing(&self, _study: &Study) {}
+    fn remark(&self, _sentence: &str) {}
 }
 
 /// Writes a small data set as IDX files and returns the name to ask for it.
@@ -53,7 +54,7 @@ fn request(folder: &Path, study: &str, seeds: usize) -> Request {
         out: folder.join("figures"),
         runs: folder.join("runs"),
         output: Default::default(),
-        threads: Some(2),
+        limits: runs::jobs::Limits::of(Some(2), None),
         checkpoint_every: runs::training::CHECKPOINT_EVERY,
         location: DataLocation::from(Lookup {
             offline: true,

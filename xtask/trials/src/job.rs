@@ -97,7 +97,7 @@ impl Job {
         })
     }
 
-    /// A published table, on few images.
+    /// A published table of several runs, on few images.
     ///
     /// # Errors
     /// When these cannot be written.
@@ -107,7 +107,7 @@ impl Job {
         Ok(Self {
             name: "reproduce",
             command: words(&format!(
-                "reproduce iwae-table1 --k 1 --stages 3 --dataset {images} --subset 30 --nll-samples 20 --out out"
+                "reproduce iwae-table1 --k 1,3 --seed 42,7 --stages 2 --dataset {images} --subset 30 --nll-samples 20 --out out"
             )),
             resumed: None,
             results: &["out"],

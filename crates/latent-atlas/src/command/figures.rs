@@ -20,16 +20,16 @@ use viz::{FigureOutput, FigureScale, Format};
 use super::settings::ReadingOptions;
 use super::source::{DownloadProgress, SourceOptions};
 use crate::checkpoints::CheckpointOption;
+use crate::jobs::JobsOption;
 use crate::output::Output;
-use crate::progress::TrainingProgress;
-use crate::threads::ThreadsOption;
+use crate::progress::{TrainingProgress, note_above};
 
 /// Draw everything about some runs, or train what studies need and draw them.
 #[derive(Debug, Args)]
 #[command(after_long_help = after_help())]
 pub struct Figures {
     /// Runs to draw side by side instead of studies; all of one data set.
-    #[arg(value_name = "RUN", conflicts_with_all = ["study", "quick", "seeds", "runs", "markdown"])]
+    #[arg(value_name = "RUN", conflicts_with_all = ["study", "quick", "seeds", "runs", "markdown", "jobs"])]
     of_runs: Vec<PathBuf>,
 
     /// Draw only this figure of the runs (listed below); may be repeated.
@@ -83,7 +83,7 @@ pub struct Figures {
     bare: bool,
 
     #[command(flatten)]
-    threads: ThreadsOption,
+    jobs: JobsOption,
 
     #[command(flatten)]
     checkpoints: CheckpointOption,
@@ -142,7 +142,7 @@ impl Figures {
             out: self.out.clone().unwrap_or_else(|| "figures".into()),
             runs: self.runs.clone(),
             output: self.output(),
-            threads: self.threads.asked(output),
+            limits: self.jobs.limits(output),
             checkpoint_every: self.checkpoints.every(),
             location: self.source.location(None),
             reading: self.reading.over(&ReadingConfiguration::default())?,
@@ -207,7 +207,7 @@ impl Figures {
             pictures: self.figure.clone(),
             out,
             output: self.output(),
-            threads: self.threads.asked(output),
+            threads: self.jobs.threads().asked(output),
             location: self.source.location(self.dataset.clone()),
             command: typed.into(),
         };
@@ -259,5 +259,9 @@ impl draw::Observer for FiguresProgress {
 
     fn drawing(&self, study: &Study) {
         self.output.note(&format!("drawing {}", study.name()));
+    }
+
+    fn remark(&self, sentence: &str) {
+        note_above(&self.bars, self.output, sentence);
     }
 }

@@ -10,9 +10,9 @@ use serde_json::json;
 
 use super::source::{DownloadProgress, SourceOptions};
 use crate::checkpoints::CheckpointOption;
+use crate::jobs::JobsOption;
 use crate::output::Output;
-use crate::progress::{ImageProgress, TrainingProgress};
-use crate::threads::ThreadsOption;
+use crate::progress::{ImageProgress, TrainingProgress, note_above};
 
 /// Make a published result again: our figures beside the published ones.
 #[derive(Debug, Args)]
@@ -46,9 +46,9 @@ pub struct Reproduce {
     #[arg(long, value_name = "D", default_value = "mnist")]
     dataset: String,
 
-    /// Seed of the runs.
-    #[arg(long, value_name = "N", default_value_t = 42)]
-    seed: u64,
+    /// Seeds of the runs, separated by commas: a run and its rows for each.
+    #[arg(long, value_name = "N", value_delimiter = ',', default_values_t = [reproduce::SEED])]
+    seed: Vec<u64>,
 
     /// Measure the runs as they stand; a row says how many epochs its run had.
     #[arg(long)]
@@ -69,7 +69,7 @@ pub struct Reproduce {
     markdown: Option<PathBuf>,
 
     #[command(flatten)]
-    threads: ThreadsOption,
+    jobs: JobsOption,
 
     #[command(flatten)]
     checkpoints: CheckpointOption,
@@ -87,6 +87,7 @@ fn after_help() -> String {
         "\nA signal stops training after a checkpoint (exit code 75); the same command goes on.\n\
          \nExamples:\n  \
          latent-atlas reproduce pytorch-example\n  \
+         latent-atlas reproduce keras-2d --seed 1,2,3,4\n  \
          latent-atlas reproduce iwae-table1 --stages 4 --k 1 --subset 1000\n  \
          latent-atlas reproduce iwae-table1 --layers 2 --stages 3 --k 1 --subset 1000\n  \
          latent-atlas reproduce iwae-table1 --k 1 --markdown docs/RESULTS.md",
@@ -105,10 +106,10 @@ impl Reproduce {
             samples: self.samples.clone(),
             subset: self.subset,
             nll_samples: self.nll_samples,
-            seed: self.seed,
+            seeds: self.seed.clone(),
             trains: !self.no_training,
             out: self.out.clone(),
-            threads: self.threads.asked(output),
+            limits: self.jobs.limits(output),
             checkpoint_every: self.checkpoints.every(),
             lookup: self.source.lookup(),
             command: typed.into(),
@@ -149,7 +150,12 @@ impl reproduce::Observer for RowProgress {
     }
 
     fn measuring(&self, row: &str) -> Box<dyn report::Observer + '_> {
-        self.output.note(&format!("measuring {row}"));
-        Box::new(ImageProgress::new(self.output))
+        note_above(&self.bars, self.output, &format!("measuring {row}"));
+        let prefix = format!("{row}  ");
+        Box::new(ImageProgress::among(&self.bars, self.output, &prefix))
+    }
+
+    fn remark(&self, sentence: &str) {
+        note_above(&self.bars, self.output, sentence);
     }
 }

@@ -192,15 +192,7 @@ impl Trainer {
         let (treatment, seed) = (config.treatment, config.seed);
         let drawn = pool.install(|| treatment.fixed_draw(images.pixels(), inputs, seed));
         let images = drawn.map_or(TrainingImages::Stored(images), TrainingImages::Drawn);
-        let batch = config.batch.min(image_count);
-        let workspace = GradientWorkspace::new(
-            model.spec(),
-            &config.objective,
-            layout.clone(),
-            config.gradients,
-            batch,
-            config.threads,
-        );
+        let workspace = workspace(&model, &config, image_count);
         Ok(Self {
             moments: Moments::zeros(&layout),
             clipped: config
@@ -343,6 +335,29 @@ impl Trainer {
         self.paying_threads.number()
     }
 
+    /// Goes on with another number of threads, which changes no bit of what
+    /// follows. What the steps need is allocated anew, and both are held for a
+    /// moment: the room of the [footprint](crate::footprint)'s batch.
+    ///
+    /// # Errors
+    /// A number out of range, or threads that cannot be started; training then
+    /// goes on as before.
+    pub fn set_threads(&mut self, threads: usize) -> Result<(), TrainerError> {
+        if threads == self.config.threads {
+            return Ok(());
+        }
+        let config = TrainingConfig {
+            threads,
+            ..self.config.clone()
+        };
+        config.validate()?;
+        self.pool = Arc::new(ThreadPool::new(threads)?);
+        self.workspace = workspace(&self.model, &config, self.image_count);
+        self.paying_threads = PayingThreads::new(self.workspace.most_threads());
+        self.config = config;
+        Ok(())
+    }
+
     /// The threads training runs on: `install` evaluation here to use the
     /// same ones.
     pub fn pool(&self) -> &ThreadPool {
@@ -469,6 +484,18 @@ impl Trainer {
             seconds: elapsed.as_secs_f64(),
         })
     }
+}
+
+/// What the steps need.
+fn workspace(model: &Model, config: &TrainingConfig, image_count: usize) -> GradientWorkspace<f32> {
+    GradientWorkspace::new(
+        model.spec(),
+        &config.objective,
+        model.parameters().layout().clone(),
+        config.gradients,
+        config.batch.min(image_count),
+        config.threads,
+    )
 }
 
 /// How many rows of `inputs` pixels there are.

@@ -9,16 +9,16 @@
 //! decay, sum or mean of the gradient, shuffling); this is the text's, with
 //! the code's output bias.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use datasets::Progress;
 use models::{DataTreatment, Model, iwae_epochs};
 use serde::{Deserialize, Serialize};
 
-use super::{IWAE_TABLE_1, Row, Workshop, read_row, write_row};
+use super::{IWAE_TABLE_1, Planned, Request, Row, SEED, Workshop, read_row, write_row};
 use crate::configuration::{Configuration, RESULT_FORMAT};
 use crate::error::Error;
+use crate::jobs::Share;
 use crate::presets;
 use crate::report::{self, SplitName};
 use crate::run_folder::RunFolder;
@@ -100,11 +100,8 @@ fn one_layer() -> usize {
     1
 }
 
-/// One row for every number of samples asked for.
-pub(super) fn rows(
-    workshop: &Workshop<'_>,
-    download: &mut dyn FnMut(Progress<'_>),
-) -> Result<Vec<LikelihoodRow>, Error> {
+/// One row for every number of samples and every seed asked for.
+pub(super) fn rows(workshop: &Workshop<'_>) -> Result<Vec<LikelihoodRow>, Error> {
     let request = workshop.request;
     let refuse = |message| Err(Error::Configuration(message));
     if !(1..=STAGES).contains(&request.stages) {
@@ -124,91 +121,137 @@ pub(super) fn rows(
             workshop.dataset.name
         ));
     }
-    let mut known = BTreeSet::new();
-    if let Some(k) = request.samples.iter().find(|&k| !known.insert(k)) {
-        return refuse(format!(
-            "--k has {k} twice, but makes one row of each number"
-        ));
-    }
-    // A mistake in any of them is found before the first is trained.
-    let configurations = request.samples.iter().map(|&k| configuration(workshop, k));
-    let configurations = configurations.collect::<Result<Vec<_>, _>>()?;
     let mut rows = Vec::new();
-    for (&k, configuration) in request.samples.iter().zip(&configurations) {
+    let mut missing = Vec::new();
+    let mut planned = Vec::new();
+    // A mistake in any of them is found before the first is trained.
+    for asked in asked(workshop) {
+        let configuration = configuration(workshop, &asked)?;
+        let path = asked.row_path(workshop, configuration.training.epochs, images);
+        let kept = if request.trains {
+            read_row(&path)?
+        } else {
+            None
+        };
+        let kept = kept.filter(|row| is_of(row, workshop, asked.seed));
+        let folder = RunFolder::at(workshop.folder.join(&asked.run));
+        if kept.is_none() {
+            if !request.trains && !folder.exists() {
+                return Err(Error::RunFolder(format!(
+                    "{} is not there to be measured; train it without --no-training",
+                    folder.path().display()
+                )));
+            }
+            planned.push(Planned {
+                row: asked.name(request),
+                configuration,
+                folder,
+            });
+            missing.push((rows.len(), asked));
+        }
+        rows.push(kept);
+    }
+    // All test images are held against all training images.
+    let most = available.max(workshop.dataset.train.len());
+    let measured = workshop.complete(&planned, most, |place, share| {
+        let (planned, (_, asked)) = (&planned[place], &missing[place]);
+        let row = measure(workshop, asked, planned, share)?;
+        write_row(&asked.row_path(workshop, row.epochs, images), &row)?;
+        Ok(row)
+    })?;
+    for ((place, _), row) in missing.iter().zip(measured) {
+        rows[*place] = Some(row);
+    }
+    Ok(rows.into_iter().flatten().collect())
+}
+
+/// One row.
+struct Asked {
+    /// Samples in training.
+    k: usize,
+    seed: u64,
+    /// Names the folder and the result files of its run.
+    run: String,
+}
+
+/// The rows of a request.
+fn asked(workshop: &Workshop<'_>) -> Vec<Asked> {
+    let request = workshop.request;
+    let both = request
+        .samples
+        .iter()
+        .flat_map(|&k| request.seeds.iter().map(move |&seed| (k, seed)));
+    both.map(|(k, seed)| Asked {
+        k,
+        seed,
+        run: run_name(workshop, k, seed),
+    })
+    .collect()
+}
+
+/// The runs of the seed that none names have short names, and so have those of
+/// any seed that stand there since there was but one.
+fn run_name(workshop: &Workshop<'_>, k: usize, seed: u64) -> String {
+    let name = match workshop.request.layers {
+        1 => format!("k{k}"),
+        layers => format!("layers{layers}-k{k}"),
+    };
+    let former = RunFolder::at(workshop.folder.join(&name)).configuration();
+    let stands = former.is_ok_and(|found| found.training.seed == seed);
+    if seed == SEED || stands {
+        name
+    } else {
+        format!("{name}-seed{seed}")
+    }
+}
+
+impl Asked {
+    fn name(&self, request: &Request) -> String {
+        let k = self.k;
         let name = match request.layers {
             1 => format!("k = {k}"),
             layers => format!("{layers} layers, k = {k}"),
         };
-        let folder = RunFolder::at(workshop.folder.join(run_name(workshop, k)));
-        let epochs = configuration.training.epochs;
-        if request.trains
-            && let Some(row) = read_row(&row_path(workshop, k, epochs, images))?
-            && is_of(&row, workshop)
-        {
-            rows.push(row);
-            continue;
-        }
-        if request.trains {
-            workshop.train(&name, configuration, &folder)?;
-        } else if !folder.exists() {
-            return Err(Error::RunFolder(format!(
-                "{} is not there to be measured; train it without --no-training",
-                folder.path().display()
-            )));
-        }
-        let row = measure(workshop, k, &folder, &name, download)?;
-        write_row(&row_path(workshop, k, row.epochs, images), &row)?;
-        rows.push(row);
-        if workshop.interrupt.requested() && rows.len() < request.samples.len() {
-            return Err(workshop.interrupted());
+        match request.seeds.len() {
+            1 => name,
+            _ => format!("{name}, seed {}", self.seed),
         }
     }
-    Ok(rows)
+
+    fn row_path(&self, workshop: &Workshop<'_>, epochs: usize, images: usize) -> PathBuf {
+        let name = format!("{}-{epochs}-epochs-{images}-images.json", self.run);
+        workshop.folder.join(name)
+    }
 }
 
-fn configuration(workshop: &Workshop<'_>, k: usize) -> Result<Configuration, Error> {
+fn configuration(workshop: &Workshop<'_>, asked: &Asked) -> Result<Configuration, Error> {
     let epochs = iwae_epochs(workshop.request.stages).to_string();
     let mut settings = vec![("training.epochs", epochs)];
-    if k != 1 {
+    if asked.k != 1 {
         settings.push(("training.objective", "iwae".into()));
-        settings.push(("training.samples", k.to_string()));
+        settings.push(("training.samples", asked.k.to_string()));
     }
     let preset = match workshop.request.layers {
         1 => IWAE_TABLE_1,
         _ => presets::TWO_LAYERS,
     };
-    workshop.configuration(preset, &settings)
-}
-
-/// Names the folder and the result files of a run.
-fn run_name(workshop: &Workshop<'_>, k: usize) -> String {
-    match workshop.request.layers {
-        1 => format!("k{k}"),
-        layers => format!("layers{layers}-k{k}"),
-    }
-}
-
-fn row_path(workshop: &Workshop<'_>, k: usize, epochs: usize, images: usize) -> PathBuf {
-    let run = run_name(workshop, k);
-    let name = format!("{run}-{epochs}-epochs-{images}-images.json");
-    workshop.folder.join(name)
+    workshop.configuration(preset, asked.seed, &settings)
 }
 
 /// Whether a stored row answers this request; its file name has the rest.
-fn is_of(row: &LikelihoodRow, workshop: &Workshop<'_>) -> bool {
+fn is_of(row: &LikelihoodRow, workshop: &Workshop<'_>, seed: u64) -> bool {
     let request = workshop.request;
     row.result_format == RESULT_FORMAT
-        && row.seed == request.seed
+        && row.seed == seed
         && row.dataset == workshop.dataset.name
         && row.nll.keys().next_back() == Some(&request.nll_samples)
 }
 
 fn measure(
     workshop: &Workshop<'_>,
-    k: usize,
-    folder: &RunFolder,
-    name: &str,
-    download: &mut dyn FnMut(Progress<'_>),
+    &Asked { k, seed, .. }: &Asked,
+    Planned { row, folder, .. }: &Planned,
+    share: &Share,
 ) -> Result<LikelihoodRow, Error> {
     let request = workshop.request;
     let (_, metadata) = Model::load_with_metadata(&folder.model())?;
@@ -222,7 +265,7 @@ fn measure(
     })?;
     let metrics = folder.read_metrics()?;
     let done = metrics.iter().take_while(|line| line.step <= steps);
-    let observer = workshop.observer.measuring(name);
+    let observer = workshop.observer.measuring(row);
     let evaluated = report::Request {
         folder: folder.clone(),
         split: SplitName::Test,
@@ -230,10 +273,10 @@ fn measure(
         seed: EVALUATION_SEED,
         treatment: None,
         nll_samples: Some(request.nll_samples),
-        threads: request.threads,
+        threads: Some(share.threads()),
         location: request.lookup.clone().into(),
     };
-    let report = report::write(&evaluated, download, observer.as_ref())?.0;
+    let report = report::write_of(&evaluated, workshop.dataset, observer.as_ref())?.0;
     let bounds = report.likelihood.expect("a likelihood was asked for");
     let largest = bounds.nll.values().next_back();
     let nll = bounds.nll.iter();
@@ -257,7 +300,7 @@ fn measure(
         images: evaluation.n,
         data_treatment: evaluation.data_treatment,
         data_seed: folder.configuration()?.data.test_seed,
-        seed: request.seed,
+        seed,
         training_seconds: done.map(|line| line.seconds).sum(),
         result_format: RESULT_FORMAT.to_owned(),
     })

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Row, Workshop, write_row};
+use super::{Planned, Row, Workshop, write_row};
 use crate::error::Error;
 use crate::run_folder::{Losses, RunFolder};
 
@@ -34,14 +34,27 @@ pub struct LossRow {
     pub seed: u64,
 }
 
-/// A row per epoch that has a published number.
+/// A row per epoch that has a published number, of every seed.
 pub(super) fn rows(workshop: &Workshop<'_>) -> Result<Vec<LossRow>, Error> {
-    let (request, reproduction) = (workshop.request, workshop.request.reproduction);
-    let configuration = workshop.configuration(reproduction.name, &[])?;
-    let folder = RunFolder::at(workshop.folder.join(format!("seed{}", request.seed)));
-    if request.trains {
-        workshop.train(reproduction.name, &configuration, &folder)?;
-    }
+    let (request, name) = (workshop.request, workshop.request.reproduction.name);
+    let planned = request.seeds.iter().map(|seed| {
+        Ok(Planned {
+            row: match request.seeds.len() {
+                1 => name.to_owned(),
+                _ => format!("{name}, seed {seed}"),
+            },
+            configuration: workshop.configuration(name, *seed, &[])?,
+            folder: RunFolder::at(workshop.folder.join(format!("seed{seed}"))),
+        })
+    });
+    let planned = planned.collect::<Result<Vec<_>, Error>>()?;
+    let rows = workshop.complete(&planned, 0, |place, _| rows_of(workshop, &planned[place]))?;
+    Ok(rows.concat())
+}
+
+fn rows_of(workshop: &Workshop<'_>, planned: &Planned) -> Result<Vec<LossRow>, Error> {
+    let reproduction = workshop.request.reproduction;
+    let (seed, folder) = (planned.configuration.training.seed, &planned.folder);
     let metrics = folder.read_metrics()?;
     let mut rows = Vec::new();
     for &(epochs, low, high, source) in reproduction.losses {
@@ -56,9 +69,9 @@ pub(super) fn rows(workshop: &Workshop<'_>) -> Result<Vec<LossRow>, Error> {
             train: line.train,
             published: Some(published).filter(|_| workshop.dataset.name == "mnist"),
             dataset: workshop.dataset.name.clone(),
-            seed: request.seed,
+            seed: seed,
         };
-        let name = format!("seed{}-{epochs}-epochs.json", request.seed);
+        let name = format!("seed{}-{epochs}-epochs.json", seed);
         write_row(&workshop.folder.join(name), &row)?;
         rows.push(row);
     }

@@ -11,6 +11,8 @@ mod likelihoods;
 mod losses;
 mod table;
 
+use std::collections::BTreeSet;
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -19,9 +21,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::configuration::{Configuration, Override};
-use crate::environment::threads;
 use crate::error::Error;
 use crate::interrupt::Interrupt;
+use crate::jobs::{Due, Limits, Share, side_by_side};
 use crate::run_folder::RunFolder;
 use crate::training::{self, Run};
 use crate::{atomic_file, report, sealed_json};
@@ -42,6 +44,9 @@ pub struct Reproduction {
     /// drawn around; none where likelihoods are published.
     losses: &'static [(usize, f64, f64, &'static str)],
 }
+
+/// The seed of a reproduction that names none.
+pub const SEED: u64 = 42;
 
 const IWAE_TABLE_1: &str = "iwae-table1";
 const NOTEBOOKS: &str = "notebooks with 200 and 392 hidden units, an independent JAX run";
@@ -96,14 +101,14 @@ pub struct Request {
     pub subset: Option<usize>,
     /// Importance samples of −log p(x).
     pub nll_samples: usize,
-    /// Seed of the runs.
-    pub seed: u64,
+    /// Seeds of the runs, a row each.
+    pub seeds: Vec<u64>,
     /// Train what is missing; otherwise measure the runs as they stand.
     pub trains: bool,
     /// Folder of the reproductions.
     pub out: PathBuf,
-    /// Threads to use; `None` for all cores.
-    pub threads: Option<usize>,
+    /// Threads of all runs together, and how many are trained at once.
+    pub limits: Limits,
     /// The longest that training goes on without a checkpoint.
     pub checkpoint_every: Duration,
     /// Where data sets are looked up.
@@ -112,12 +117,14 @@ pub struct Request {
     pub command: String,
 }
 
-/// Hears how far a reproduction has come.
+/// Hears how far a reproduction has come. Several runs may be under way at once.
 pub trait Observer {
     /// The run of a row is trained for up to so many epochs.
     fn training(&self, row: &str, epochs: usize) -> Box<dyn training::Observer + '_>;
     /// Its −log p(x) is measured.
     fn measuring(&self, row: &str) -> Box<dyn report::Observer + '_>;
+    /// Something about all of it, in a sentence.
+    fn remark(&self, sentence: &str);
 }
 
 /// The rows of a reproduction, ours and the published numbers.
@@ -157,12 +164,13 @@ trait Row: Serialize + DeserializeOwned {
 ///
 /// # Errors
 /// A request out of range, anything that training or evaluation refuses, or a
-/// stop asked for by a signal, after a checkpoint.
+/// stop asked for by a signal, after a checkpoint. A run that diverges is an error
+/// when the others are finished, and their rows are kept.
 pub fn run(
     request: &Request,
     interrupt: &Interrupt,
     download: &mut dyn FnMut(datasets::Progress<'_>),
-    observer: &dyn Observer,
+    observer: &(dyn Observer + Sync),
 ) -> Result<Rows, Error> {
     let is_of_likelihoods = request.reproduction.is_of_likelihoods();
     if request.layers != 1 && !(is_of_likelihoods && request.layers == 2) {
@@ -171,6 +179,8 @@ pub fn run(
             request.layers
         )));
     }
+    check_distinct("--k", &request.samples)?;
+    check_distinct("--seed", &request.seeds)?;
     atomic_file::check_folder(&request.out)?;
     let command = request.command.clone();
     let _farewell = interrupt.on_departure(move || Error::Interrupted {
@@ -185,7 +195,7 @@ pub fn run(
         observer,
     };
     if is_of_likelihoods {
-        likelihoods::rows(&workshop, download).map(Rows::Likelihoods)
+        likelihoods::rows(&workshop).map(Rows::Likelihoods)
     } else {
         losses::rows(&workshop).map(Rows::Losses)
     }
@@ -197,20 +207,29 @@ struct Workshop<'a> {
     dataset: &'a Dataset,
     folder: PathBuf,
     interrupt: &'a Interrupt,
-    observer: &'a dyn Observer,
+    observer: &'a (dyn Observer + Sync),
+}
+
+/// A run of a reproduction.
+struct Planned {
+    /// What its row is called.
+    row: String,
+    configuration: Configuration,
+    folder: RunFolder,
 }
 
 impl Workshop<'_> {
-    /// A preset on the data set and seed of the request, with further settings.
+    /// A preset on the data set of the request, with a seed and further settings.
     fn configuration(
         &self,
         preset: &str,
+        seed: u64,
         settings: &[(&str, String)],
     ) -> Result<Configuration, Error> {
         let quoted = toml::Value::from(self.request.dataset.as_str()).to_string();
         let common = [
             ("data.dataset", quoted),
-            ("training.seed", self.request.seed.to_string()),
+            ("training.seed", seed.to_string()),
         ];
         let overrides = common.iter().chain(settings).map(|(key, value)| {
             let mut set = Override::parse(&format!("{key}={value}"))?;
@@ -221,14 +240,53 @@ impl Workshop<'_> {
         Configuration::resolve(Some(preset), None, &overrides)
     }
 
-    /// Brings the run in `folder` to the end of `configuration`: a new one, or
-    /// one that was interrupted, finished, or meant to be shorter.
-    fn train(
+    /// Trains `planned` side by side, where that is asked for, and does `then` with
+    /// each run and its place as soon as it is trained; `evaluated` is how many rows
+    /// that is about.
+    fn complete<T: Send>(
         &self,
-        row: &str,
-        configuration: &Configuration,
-        folder: &RunFolder,
-    ) -> Result<(), Error> {
+        planned: &[Planned],
+        evaluated: usize,
+        then: impl Fn(usize, &Share) -> Result<T, Error> + Sync,
+    ) -> Result<Vec<T>, Error> {
+        let due = planned.iter().map(|planned| {
+            let configuration = &planned.configuration;
+            Due::training(&planned.row, configuration, self.dataset)?.then_evaluated(
+                configuration,
+                evaluated,
+                1,
+            )
+        });
+        let ended = side_by_side(
+            &due.collect::<Result<Vec<_>, Error>>()?,
+            self.request.limits,
+            self.interrupt,
+            &|sentence| self.observer.remark(sentence),
+            |place, share, interrupt| {
+                if self.request.trains {
+                    match self.train(&planned[place], share, interrupt) {
+                        // Its place in the table stays empty; the others go on.
+                        Err(error @ Error::Diverged { .. }) => return Ok(Err(error)),
+                        trained => trained?,
+                    }
+                }
+                then(place, share).map(Ok)
+            },
+        );
+        match ended {
+            Err(Error::Abandoned) => Err(self.interrupted()),
+            ended => ended?.into_iter().collect(),
+        }
+    }
+
+    /// Brings a run to the end of its configuration: a new one, or one that was
+    /// interrupted, finished, or meant to be shorter.
+    fn train(&self, planned: &Planned, share: &Share, interrupt: &Interrupt) -> Result<(), Error> {
+        let Planned {
+            row,
+            configuration,
+            folder,
+        } = planned;
         let mut is_longer = false;
         if folder.exists() {
             folder.check_dataset(self.dataset)?;
@@ -243,26 +301,34 @@ impl Workshop<'_> {
             configuration,
             dataset: self.dataset,
             standardisation: None,
-            threads: threads(self.request.threads),
+            threads: share.clone(),
             checkpoint_every: self.request.checkpoint_every,
             folder: folder.clone(),
             command: &self.request.command,
         };
         let ended = if is_longer {
-            run.resume(true, self.interrupt, observer.as_mut())
+            run.resume(true, interrupt, observer.as_mut())
         } else {
-            run.complete(self.interrupt, observer.as_mut())
+            run.complete(interrupt, observer.as_mut())
         };
-        ended.map(drop).map_err(|error| match error {
-            Error::Stopped { .. } => self.interrupted(),
-            other => other,
-        })
+        ended.map(drop)
     }
 
     fn interrupted(&self) -> Error {
         Error::Interrupted {
             command: self.request.command.clone(),
         }
+    }
+}
+
+/// Refuses a list of which rows are made that has one number twice.
+fn check_distinct<N: Ord + Display>(option: &str, numbers: &[N]) -> Result<(), Error> {
+    let mut known = BTreeSet::new();
+    match numbers.iter().find(|&number| !known.insert(number)) {
+        None => Ok(()),
+        Some(number) => Err(Error::Configuration(format!(
+            "{option} has {number} twice, but makes one row of each number"
+        ))),
     }
 }
 

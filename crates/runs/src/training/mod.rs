@@ -15,6 +15,7 @@ use crate::configuration::Configuration;
 use crate::environment::threads;
 use crate::error::Error;
 use crate::interrupt::Interrupt;
+use crate::jobs::Share;
 use crate::run_data::{DataLocation, RunData, anchored, refuse_inside};
 use crate::run_folder::{EpochMetrics, RunFolder, RunResult, Status};
 
@@ -183,7 +184,7 @@ pub fn train(
         configuration: &configuration,
         dataset: &data.dataset,
         standardisation: data.standardisation.as_ref(),
-        threads: threads(request.threads),
+        threads: Share::of(threads(request.threads)),
         checkpoint_every: request.checkpoint_every,
         folder,
         command: &request.command,

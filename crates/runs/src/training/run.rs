@@ -14,7 +14,8 @@ use crate::early_stopping::EarlyStopping;
 use crate::environment::Environment;
 use crate::error::Error;
 use crate::interrupt::Interrupt;
-use crate::needed_memory::require_for_training;
+use crate::jobs::Share;
+use crate::needed_memory::{allows_threads, require_for_training};
 use crate::run_folder::{EpochMetrics, Losses, RunFolder, RunResult};
 use crate::run_images::RunImages;
 use crate::trajectories::Trajectories;
@@ -28,8 +29,8 @@ pub struct Run<'a> {
     pub dataset: &'a Dataset,
     /// How the data were standardised, if they were.
     pub standardisation: Option<&'a Standardisation>,
-    /// Threads to use.
-    pub threads: usize,
+    /// Threads to use, which may become more or fewer on the way.
+    pub threads: Share,
     /// The longest that training goes on without a checkpoint.
     pub checkpoint_every: Duration,
     /// Where everything is kept.
@@ -37,6 +38,14 @@ pub struct Run<'a> {
     /// The command as typed, for `command.txt` and for those who find the folder
     /// taken.
     pub command: &'a str,
+}
+
+/// How an epoch goes on.
+struct Pace {
+    /// The time that it has taken so far.
+    spent: Duration,
+    /// The threads that were allowed when that was last asked.
+    threads: usize,
 }
 
 impl Run<'_> {
@@ -57,13 +66,14 @@ impl Run<'_> {
             return Err(unfinished(&self.folder, self.command));
         }
         // Settings that cannot be leave no folder behind.
-        let images = self.images()?;
-        let trainer = self.trainer(&images)?;
+        let threads = self.threads.threads();
+        let images = self.images(threads)?;
+        let trainer = self.trainer(&images, threads)?;
         let _taken = self.folder.take(self.command)?;
         if self.folder.exists() {
             return Err(unfinished(&self.folder, self.command));
         }
-        let environment = Environment::describe(self.threads, &self.dataset.fingerprint);
+        let environment = Environment::describe(threads, &self.dataset.fingerprint);
         self.folder
             .create(self.configuration, self.command, &environment)?;
         let record = Record::begin(self.identity())?;
@@ -89,8 +99,9 @@ impl Run<'_> {
             }
             return Ok(outcome);
         }
-        let images = self.images()?;
-        let mut trainer = self.trainer(&images)?;
+        let threads = self.threads.threads();
+        let images = self.images(threads)?;
+        let mut trainer = self.trainer(&images, threads)?;
         let _taken = self.folder.take(self.command)?;
         let record = Record::take_up(self.identity(), is_longer, observer, |state| {
             let attachments = trainer.load_state(state)?;
@@ -168,7 +179,7 @@ impl Run<'_> {
         }
     }
 
-    fn images(&self) -> Result<RunImages<'_>, Error> {
+    fn images(&self, threads: usize) -> Result<RunImages<'_>, Error> {
         if self.configuration.shape()? != self.dataset.shape() {
             return Err(Error::Configuration(format!(
                 "{} holds {} of {}, but the model is one of {}; expected the same shape",
@@ -179,11 +190,11 @@ impl Run<'_> {
             )));
         }
         // Before the treatment makes a copy of the test images.
-        require_for_training(self.configuration, self.dataset, self.threads)?;
+        require_for_training(self.configuration, self.dataset, threads)?;
         RunImages::new(self.configuration, self.dataset)
     }
 
-    fn trainer(&self, images: &RunImages<'_>) -> Result<Trainer, Error> {
+    fn trainer(&self, images: &RunImages<'_>, threads: usize) -> Result<Trainer, Error> {
         let mut model = Model::new(
             self.configuration.model_spec()?,
             self.configuration.initialisation()?,
@@ -197,7 +208,7 @@ impl Run<'_> {
             let inputs = self.dataset.shape().len();
             model.set_output_bias_to_mean(images.train.images(inputs));
         }
-        let config = self.configuration.training_config(self.threads)?;
+        let config = self.configuration.training_config(threads)?;
         Ok(Trainer::new(model, config, images.train.clone())?)
     }
 
@@ -228,13 +239,16 @@ impl Run<'_> {
         let objective = &trainer.config().objective;
         observer.began(&objective.statement(trainer.model().spec()));
         let mut checkpoints = Checkpoints::every(self.checkpoint_every, interrupt);
-        let mut spent = Duration::ZERO;
+        let mut pace = Pace {
+            spent: Duration::ZERO,
+            threads: trainer.config().threads,
+        };
         while (trainer.epoch() as usize) < epochs && !stopping.is_due(trainer.epoch()) {
             let trained = self.epoch(
                 &mut trainer,
                 &mut trajectories,
                 &checkpoints,
-                &mut spent,
+                &mut pace,
                 observer,
             );
             let (epoch, steps) = (trainer.epoch(), trainer.steps());
@@ -288,32 +302,55 @@ impl Run<'_> {
     }
 
     /// Trains to the end of the epoch in progress; `None` when a checkpoint is
-    /// due before its end. `spent` is the time that the epoch has taken so far.
+    /// due before its end.
     fn epoch(
         &self,
         trainer: &mut Trainer,
         trajectories: &mut Trajectories,
         checkpoints: &Checkpoints<'_>,
-        spent: &mut Duration,
+        pace: &mut Pace,
         observer: &mut dyn Observer,
     ) -> Result<Option<EpochLosses>, Diverged> {
         let total = (self.configuration.training.epochs * trainer.steps_in_epoch()) as f64;
         loop {
             let began = Instant::now();
+            let threads = self.threads.threads();
+            if threads != pace.threads {
+                pace.threads = threads;
+                self.go_on_with(threads, trainer, observer);
+            }
             let segment = trajectories.steps_to_next_snapshot(trainer);
-            let ended = trainer.run_steps(segment, &mut |_| !checkpoints.are_due())?;
-            *spent += began.elapsed();
+            let ended = trainer.run_steps(segment, &mut |_| {
+                !checkpoints.are_due() && self.threads.threads() == threads
+            })?;
+            pace.spent += began.elapsed();
             observer.progressed(trainer.steps() as f64 / total);
             trajectories.record_if_due(trainer);
             if let Some(losses) = ended {
                 // Several segments make an epoch; its time is that of all since
                 // the run was resumed last.
-                let seconds = std::mem::take(spent).as_secs_f64();
+                let seconds = std::mem::take(&mut pace.spent).as_secs_f64();
                 return Ok(Some(EpochLosses { seconds, ..losses }));
             }
             if checkpoints.are_due() {
                 return Ok(None);
             }
+        }
+    }
+
+    /// Trains on with so many threads; as before where their memory or they
+    /// themselves cannot be had.
+    fn go_on_with(&self, threads: usize, trainer: &mut Trainer, observer: &mut dyn Observer) {
+        let before = trainer.config().threads;
+        let changed = match allows_threads(self.configuration, self.dataset, threads) {
+            Ok(true) => trainer.set_threads(threads).map_err(Error::from),
+            Ok(false) => Err(Error::Undefined(format!(
+                "{threads} threads need more memory than there is"
+            ))),
+            Err(error) => Err(error),
+        };
+        if let Err(error) = changed {
+            observer.mended(&format!("{error}; training goes on with {before}"));
         }
     }
 

@@ -1,4 +1,5 @@
 use std::fs;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
 use runs::configuration::Override;
@@ -46,7 +47,7 @@ fn request(folder: &Path, dataset: &str) -> Request {
         out: folder.join("figures"),
         runs: folder.join("runs"),
         output: Default::default(),
-        threads: Some(2),
+        limits: Limits::of(Some(2), None),
         checkpoint_every: training::CHECKPOINT_EVERY,
         location: DataLocation::default(),
         reading: ReadingConfiguration::default(),
@@ -67,6 +68,9 @@ impl Observer for Watch {
         Box::new(Ear(self))
     }
     fn drawing(&self, _: &Study) {}
+    fn remark(&self, sentence: &str) {
+        panic!("{sentence}");
+    }
 }
 
 struct Ear<'a>(&'a Watch);
@@ -116,7 +120,9 @@ fn studies_share_identical_runs() {
     let queue = Queue::new(first.iter().chain(&second), &dataset, &request);
     assert_eq!(queue.runs.len(), 3);
     let watch = Watch::default();
-    let results = queue.train(2, &watch.interrupt, &watch).unwrap();
+    let results = queue
+        .train(&watch.interrupt, &watch, &|_, _| Ok(()))
+        .unwrap();
     assert_eq!(results.len(), 3);
     assert!(results.values().all(|ended| ended.trained_now));
     assert_eq!(watch.epochs.into_inner(), 3, "each run trains once");
@@ -147,7 +153,9 @@ fn a_diverged_run_is_reported_and_not_averaged_in() {
     for trained in [2, 0] {
         let queue = Queue::new(runs.iter(), &dataset, &request);
         let watch = Watch::default();
-        let results = queue.train(2, &watch.interrupt, &watch).unwrap();
+        let results = queue
+            .train(&watch.interrupt, &watch, &|_, _| Ok(()))
+            .unwrap();
         assert_eq!(
             results.values().filter(|ended| ended.trained_now).count(),
             trained

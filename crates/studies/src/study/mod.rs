@@ -15,6 +15,7 @@ mod table;
 
 use std::path::Path;
 
+use figures::absence::reason;
 use runs::Error;
 use runs::configuration::ReadingConfiguration;
 use serde::Deserialize;
@@ -321,6 +322,23 @@ impl Study {
             }
         }
         runs
+    }
+
+    /// Measures what its tables, plots and statements say of the runs of
+    /// `drawing`, which keeps it beside them for its figures and text.
+    ///
+    /// # Errors
+    /// When a measure cannot be kept.
+    pub fn measure(&self, drawing: &Drawing<'_>) -> Result<(), Error> {
+        let of_plots = self.plots.iter().map(StatedPlot::measure);
+        for measure in self.measures.iter().copied().chain(of_plots) {
+            for run in drawing.runs {
+                if let Err(error) = measure.of(drawing, run) {
+                    reason(error)?;
+                }
+            }
+        }
+        self.claims(drawing).map(drop)
     }
 
     /// Its figures and text; called with at least one finished run.

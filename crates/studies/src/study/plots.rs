@@ -59,6 +59,11 @@ impl StatedPlot {
         Ok(plot)
     }
 
+    /// What is plotted.
+    pub(super) fn measure(&self) -> &'static Measure {
+        self.measure
+    }
+
     /// Every point of a plot is one model.
     fn check(&self, models: &[Model]) -> Result<(), Error> {
         let place =
