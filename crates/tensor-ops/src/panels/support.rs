@@ -29,6 +29,15 @@ pub struct Support {
     input_tile_of: Vec<u32>,
 }
 
+/// Multiply-adds of the products that leave out terms whose factor is zero.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Executed {
+    /// Of y = x·W.
+    pub forward: u64,
+    /// Of dW = xᵀ·dy.
+    pub weight_gradient: u64,
+}
+
 /// Lists of ascending indices, one after the other.
 #[derive(Clone, Debug, Default)]
 struct Lists {
@@ -119,6 +128,30 @@ impl Support {
             .iter()
             .map(|mask| mask.count_ones() as usize)
             .sum()
+    }
+
+    /// Multiply-adds that the products with these rows execute for a layer of
+    /// `outputs` outputs: of the terms, those that no tile leaves out; of the
+    /// outputs, every lane of the last panel.
+    pub fn executed(&self, outputs: usize) -> Executed {
+        let Some(shape) = self.shape else {
+            return Executed::default();
+        };
+        let lanes = (outputs.div_ceil(LANES) * LANES) as u64;
+        let of = |(list, side): (&[u32], usize)| (list.len() * side) as u64 * lanes;
+        let (row_tile, input_tile) = self.tiles;
+        let row_tiles = even_parts(shape.rows, row_tile).enumerate();
+        let forward = row_tiles.map(|(tile, (_, rows))| of((self.row_tile(tile), rows)));
+        let panels = (0..shape.panel_count()).map(|panel| panel * LANES);
+        let input_tiles = panels.flat_map(|first| {
+            let parts = even_parts(LANES.min(shape.cols - first), input_tile);
+            parts.map(move |(start, inputs)| (first + start, inputs))
+        });
+        let gradient = input_tiles.map(|(input, inputs)| of((self.input_tile(input), inputs)));
+        Executed {
+            forward: forward.sum(),
+            weight_gradient: gradient.sum(),
+        }
     }
 
     /// Ascending columns at which some row of the forward product's row tile
@@ -218,4 +251,74 @@ fn tile_heights<T: Float>(isa: Isa) -> (usize, usize) {
 
 const fn heights<T, L: Line<T>>() -> (usize, usize) {
     (sparse_rows::<T, L>(), tile_inputs::<T, L>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn executed(shape: Panels, outputs: usize, x: impl Fn(usize, usize) -> f32) -> Executed {
+        let mut panels = vec![0.0; shape.len()];
+        for row in 0..shape.rows {
+            for col in 0..shape.cols {
+                panels[shape.index(row, col)] = x(row, col);
+            }
+        }
+        let mut support = Support::new();
+        support.scan(shape, &panels);
+        support.executed(outputs)
+    }
+
+    #[test]
+    fn work_without_zeros_is_dense_and_of_zeros_alone_none() {
+        for (rows, cols, outputs) in [(1, 1, 1_usize), (7, 33, 16), (20, 784, 200), (128, 50, 4)] {
+            let shape = Panels::new(rows, cols);
+            let dense = (rows * cols * outputs.div_ceil(LANES) * LANES) as u64;
+            let all = Executed {
+                forward: dense,
+                weight_gradient: dense,
+            };
+            assert_eq!(executed(shape, outputs, |_, _| 0.5), all);
+            assert_eq!(executed(shape, outputs, |_, _| 0.0), Executed::default());
+        }
+        assert_eq!(Support::new().executed(16), Executed::default());
+        assert_eq!(
+            executed(Panels::new(0, 3), 16, |_, _| 1.0),
+            Executed::default()
+        );
+    }
+
+    #[test]
+    fn one_value_costs_its_tile_once() {
+        let (row_tile, input_tile) = tile_heights::<f32>(Available::current().isa());
+        let shape = Panels::new(23, 40);
+        for (row, col) in [(0, 0), (11, 15), (22, 39), (5, 32)] {
+            let one = executed(shape, 17, |r, c| f32::from((r, c) == (row, col)));
+            let holds = |at: usize| {
+                move |(start, len): &(usize, usize)| (*start..start + len).contains(&at)
+            };
+            let rows = even_parts(23, row_tile).find(holds(row)).expect("a tile").1;
+            let first = col / LANES * LANES;
+            let inputs = even_parts(LANES.min(40 - first), input_tile)
+                .find(holds(col - first))
+                .expect("a tile")
+                .1;
+            // Two panels of outputs.
+            assert_eq!(
+                (one.forward, one.weight_gradient),
+                (32 * rows as u64, 32 * inputs as u64)
+            );
+        }
+    }
+
+    #[test]
+    fn work_lies_between_that_of_the_nonzero_values_and_dense() {
+        let shape = Panels::new(37, 61);
+        let is_set = |row: usize, col: usize| (row * 7 + col * 13).is_multiple_of(5);
+        let count = (0..37 * 61).filter(|at| is_set(at / 61, at % 61)).count() as u64;
+        let found = executed(shape, 16, |row, col| f32::from(is_set(row, col)));
+        for work in [found.forward, found.weight_gradient] {
+            assert!((16 * count..=16 * 37 * 61).contains(&work), "{found:?}");
+        }
+    }
 }
