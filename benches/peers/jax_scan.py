@@ -9,9 +9,11 @@ def main():
     jax = timed_epochs.load("jax")
     import jax_vae
 
+    # Strict f32 whatever the default of a platform is.
+    jax.config.update("jax_default_matmul_precision", "highest")
     images = timed_epochs.load_images(options)
     train_epoch = jax_vae.epoch_function(images, options)
-    timed_epochs.run("jax-scan", jax.__version__, options, train_epoch)
+    timed_epochs.run(options.named("jax-scan"), jax.__version__, options, train_epoch)
 
 
 if __name__ == "__main__":

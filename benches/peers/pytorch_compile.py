@@ -50,11 +50,12 @@ def main():
     if not any(name and shutil.which(name) for name in compilers):
         timed_epochs.fail("torch.compile needs a C++ compiler: install g++ or set CXX")
     torch.set_num_threads(options.threads)
+    pytorch_vae.set_precision(options.precision)
     images = timed_epochs.load_images(options)
     torch.manual_seed(options.seed)
     step = compiled_step(torch, pytorch_vae.Vae(options))
     train_epoch = pytorch_vae.epoch_function(images, options, step)
-    timed_epochs.run("pytorch-compile", torch.__version__, options, train_epoch)
+    timed_epochs.run(options.named("pytorch-compile"), torch.__version__, options, train_epoch)
 
 
 if __name__ == "__main__":

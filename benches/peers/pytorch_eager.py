@@ -10,6 +10,7 @@ def main():
     import pytorch_vae
 
     torch.set_num_threads(options.threads)
+    pytorch_vae.set_precision(options.precision)
     images = timed_epochs.load_images(options)
     torch.manual_seed(options.seed)
     model = pytorch_vae.Vae(options)
@@ -24,7 +25,7 @@ def main():
 
     train_epoch = pytorch_vae.epoch_function(images, options, step)
     name = "pytorch-eager" if options.adam == "fused" else "pytorch-eager-foreach"
-    timed_epochs.run(name, torch.__version__, options, train_epoch)
+    timed_epochs.run(options.named(name), torch.__version__, options, train_epoch)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,12 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 ACTIVATIONS = {"relu": nn.ReLU, "tanh": nn.Tanh}
 
 
+def set_precision(precision):
+    """Lets oneDNN round the factors of products to bfloat16, or forbids every fast mode."""
+    backend = torch.backends.mkldnn.matmul
+    backend.fp32_precision = "bf16" if precision == "bf16" else "ieee"
+
+
 class Vae(nn.Module):
     """MLP encoder and mirrored decoder; μ and log σ² come from one linear layer."""
 

@@ -14,6 +14,9 @@ import time
 
 BAD_USAGE = 2
 
+# Every product in float32, and a fast mode whose products round their factors.
+STRICT, FAST = "f32", "bf16"
+
 
 @dataclasses.dataclass(frozen=True)
 class Options:
@@ -30,7 +33,12 @@ class Options:
     epochs: int
     seed: int
     interactive: bool
+    precision: str
     adam: str | None
+
+    def named(self, name):
+        """`name`, with what is no strict f32 said: "jax-scan-bf16"."""
+        return name if self.precision == STRICT else f"{name}-{self.precision}"
 
 
 def fail(message):
@@ -69,6 +77,12 @@ def parse_command_line(description, adam_choices=()):
     parser.add_argument("--epochs", type=positive, default=5, help="the first one is warm-up")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
+        "--precision",
+        choices=[STRICT, FAST],
+        default=STRICT,
+        help="of matrix products: strict f32, or factors rounded to bfloat16 (a fast mode)",
+    )
+    parser.add_argument(
         "--interactive", action="store_true", help="wait for a line on stdin before each epoch"
     )
     if adam_choices:
@@ -87,6 +101,7 @@ def parse_command_line(description, adam_choices=()):
         epochs=arguments.epochs,
         seed=arguments.seed,
         interactive=arguments.interactive,
+        precision=arguments.precision,
         adam=arguments.adam if adam_choices else None,
     )
     pin_threads(options.threads)

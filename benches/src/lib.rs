@@ -10,7 +10,10 @@
 //!
 //! Operations are counted as dense work, 2·m·k·n for a product of `[m, k]`
 //! and `[k, n]`, and nothing else is counted. Work left out because a pixel is
-//! zero counts as done, elementwise work and the optimiser do not count.
+//! zero counts as done, elementwise work and the optimiser do not count. Of
+//! training epochs it is told besides what they really execute and how long
+//! that takes at least ([`ElementwiseRates`]). Whatever is compared takes turns,
+//! and epochs that spread too far are marked as no result ([`Spread`]).
 
 #![forbid(unsafe_code)]
 
@@ -23,8 +26,10 @@ use serde::Serialize;
 use runs::Error;
 use runs::environment::{Environment, most_threads};
 
+mod bound;
 mod gemm;
 mod likelihood;
+mod machine;
 mod peak;
 mod peers;
 pub mod scaling;
@@ -35,12 +40,14 @@ mod training;
 mod vector;
 mod waits;
 
+pub use bound::{ElementwiseRates, ExecutedWork};
 pub use gemm::{Form, GemmRow, Layer, PRODUCTS, Product};
 pub use likelihood::LikelihoodRow;
+pub use machine::Machine;
 pub use peak::PeakRates;
-pub use peers::{PeerEpoch, PeerRow, Peers, SCRIPTS, Script, Unavailable};
+pub use peers::{PeerEpoch, PeerRow, Peers, Products, SCRIPTS, Script, Unavailable};
 pub use startup::{Startup, probe};
-pub use timing::Sampling;
+pub use timing::{Sampling, Spread};
 pub use training::{RECIPES, Recipe, TrainingRow, training_gflops};
 pub use vector::VectorRow;
 pub use waits::{Surroundings, WaitRow};
@@ -117,10 +124,14 @@ pub fn epochs(quick: bool) -> usize {
 /// Everything measured: the document of `bench --json`.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
+    /// The machine.
+    pub machine: Machine,
     /// Peak multiply-add rate in GFLOP/s by number of threads.
     pub fma_peak_gflops: PeakRates,
     /// Products of linear layers.
     pub gemm: Vec<GemmRow>,
+    /// Rates that the bound of training epochs is made of; absent without any.
+    pub elementwise: Option<ElementwiseRates>,
     /// Training epochs of this program.
     pub training: Vec<TrainingRow>,
     /// Training epochs of other frameworks beside this program's.
@@ -182,6 +193,7 @@ pub fn run(
         None
     };
 
+    let machine = Machine::measure();
     let mut peaks = PeakRates::default();
     observer.measuring("FMA peak");
     for &threads in &thread_counts {
@@ -214,6 +226,7 @@ pub fn run(
         likelihood = likelihood::measure(&thread_counts, repetitions, &mut peaks)?;
     }
     let mut training = Vec::new();
+    let elementwise = trains.then(|| ElementwiseRates::measure(sampling, machine.clock_ghz));
     if let (true, Some(dataset)) = (trains, &dataset) {
         for recipe in &recipes {
             observer.measuring(&format!("training {recipe}"));
@@ -251,7 +264,11 @@ pub fn run(
             .into_iter()
             .map(|measured| GemmRow::new(measured, &peaks))
             .collect(),
-        training: training::rows(&training, &peaks),
+        training: elementwise
+            .as_ref()
+            .map_or_else(Vec::new, |rates| training::rows(&training, &peaks, rates)),
+        elementwise,
+        machine,
         peers: peer_rows,
         unavailable,
         vector,

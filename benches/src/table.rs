@@ -7,6 +7,7 @@ use super::{Form, GemmRow, Report, Surroundings};
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let environment = &self.environment;
+        writeln!(f, "machine: {}", self.machine)?;
         writeln!(f, "instruction set: {}", environment.instruction_set)?;
         for (threads, gflops) in self.fma_peak_gflops.iter() {
             writeln!(f, "FMA peak, {}: {gflops:.1} GFLOP/s", plural(threads))?;
@@ -108,7 +109,7 @@ impl Report {
         if !self.training.is_empty() {
             writeln!(
                 f,
-                "\nTraining: the fastest of several whole epochs\n{:<16}{:>6}{:>7}{:>9}{:>7}{:>10}{:>10}{:>12}{:>9}{:>7}{:>9}{:>9}",
+                "\nTraining in strict f32: the fastest of several whole epochs\n{:<16}{:>6}{:>7}{:>9}{:>7}{:>10}{:>10}{:>12}{:>9}{:>7}{:>10}{:>7}{:>9}{:>9}  quartiles",
                 "architecture",
                 "act.",
                 "batch",
@@ -119,14 +120,17 @@ impl Report {
                 "images/s",
                 "GFLOP/s",
                 "peak",
+                "executed",
+                "bound",
                 "speedup",
                 "of hand"
             )?;
         }
         for row in &self.training {
+            let [lower, _, upper] = row.spread.quartiles;
             writeln!(
                 f,
-                "{:<16}{:>6}{:>7}{:>9}{:>7}{:>10.3}{:>10.3}{:>12.0}{:>9.1}{:>7}{:>9.2}{:>9.2}",
+                "{:<16}{:>6}{:>7}{:>9}{:>7}{:>10.3}{:>10.3}{:>12.0}{:>9.1}{:>7}{:>10}{:>7}{:>9.2}{:>9.2}  {lower:.3}–{upper:.3}{}",
                 row.architecture,
                 row.activation,
                 row.batch,
@@ -137,8 +141,20 @@ impl Report {
                 row.images_per_second,
                 row.gflops,
                 percent(row.share_of_peak),
+                percent(row.executed_share_of_peak),
+                percent(row.share_of_bound),
                 row.speedup,
-                row.ratio_to_hand
+                row.ratio_to_hand,
+                noise(row.spread.is_noisy)
+            )?;
+        }
+        if let (Some(rates), false) = (&self.elementwise, self.training.is_empty()) {
+            writeln!(
+                f,
+                "peak: operations counted as dense; executed: without those that zeros spare;\n\
+                 bound: the time of those at the peak, of Adam at {:.1} cycles a line of 16 and of \
+                 the loss at {:.2} ns a pixel",
+                rates.adam_cycles_per_line, rates.loss_nanoseconds
             )?;
         }
         if let Some(seconds) = self.seconds_to_first_step {
@@ -185,22 +201,34 @@ impl Report {
         if !self.peers.is_empty() {
             writeln!(
                 f,
-                "\nPeers in turn with this program: seconds of the best epoch\n{:<16}{:>7}{:>9}  {:<28}{:>9}{:>9}{:>9}{:>12}",
-                "architecture", "batch", "threads", "peer", "peer", "ours", "ratio", "of medians"
+                "\nPeers in turn with this program in strict f32: seconds of the best epoch\n{:<16}{:>7}{:>9}  {:<32}{:<12}{:>9}{:>9}{:>9}{:>12}  quartiles of both",
+                "architecture",
+                "batch",
+                "threads",
+                "peer",
+                "products",
+                "peer",
+                "ours",
+                "ratio",
+                "of medians"
             )?;
         }
         for row in &self.peers {
+            let ([lower, _, upper], [least, _, most]) =
+                (row.spread.quartiles, row.our_spread.quartiles);
             writeln!(
                 f,
-                "{:<16}{:>7}{:>9}  {:<28}{:>9.3}{:>9.3}{:>9.2}{:>12.2}",
+                "{:<16}{:>7}{:>9}  {:<32}{:<12}{:>9.3}{:>9.3}{:>9.2}{:>12.2}  {lower:.3}–{upper:.3}, {least:.3}–{most:.3}{}",
                 row.architecture,
                 row.batch,
                 row.threads,
                 format!("{} {}", row.name, row.version),
+                row.products.to_string(),
                 row.seconds_per_epoch,
                 row.our_seconds_per_epoch,
                 row.ratio,
-                row.ratio_of_medians
+                row.ratio_of_medians,
+                noise(row.spread.is_noisy || row.our_spread.is_noisy)
             )?;
         }
         if !self.unavailable.is_empty() {
@@ -226,6 +254,15 @@ impl fmt::Display for Surroundings {
 impl fmt::Display for super::Unavailable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} not measured: {}", self.name, self.reason)
+    }
+}
+
+/// What stands behind a row whose epochs lie too far apart.
+fn noise(is_noisy: bool) -> &'static str {
+    if is_noisy {
+        "  noisy: not a result"
+    } else {
+        ""
     }
 }
 

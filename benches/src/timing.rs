@@ -2,6 +2,9 @@
 
 use std::time::Instant;
 
+use evaluation::statistics::sorted_quantile;
+use serde::Serialize;
+
 /// How often an operation is repeated.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Sampling {
@@ -56,6 +59,36 @@ pub(crate) fn median(values: &[f64]) -> f64 {
     }
 }
 
+/// Seconds of repeated epochs, and whether they can be trusted.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Spread {
+    /// First quartile, median and third quartile of the seconds.
+    pub quartiles: [f64; 3],
+    /// The third quartile less the first, over the median.
+    pub relative: f64,
+    /// Whether that is above [`NOISY`](Self::NOISY), as when something else ran on
+    /// the machine, or of a single epoch and says nothing: then no figure of these
+    /// epochs is a result.
+    pub is_noisy: bool,
+}
+
+impl Spread {
+    /// The largest relative spread of epochs whose figures are results.
+    pub const NOISY: f64 = 0.05;
+
+    pub(crate) fn of(seconds: &[f64]) -> Self {
+        let mut sorted = seconds.to_vec();
+        sorted.sort_by(f64::total_cmp);
+        let quartiles = [0.25, 0.5, 0.75].map(|q| sorted_quantile(&sorted, q));
+        let relative = (quartiles[2] - quartiles[0]) / quartiles[1];
+        Self {
+            quartiles,
+            relative,
+            is_noisy: seconds.len() < 2 || relative.is_nan() || relative > Self::NOISY,
+        }
+    }
+}
+
 /// The smallest value; infinite of nothing.
 pub(crate) fn best(values: &[f64]) -> f64 {
     values.iter().copied().fold(f64::INFINITY, f64::min)
@@ -75,6 +108,17 @@ mod tests {
         let seconds = sampling.seconds_per_call(|| calls += std::hint::black_box(1));
         assert!(calls > 10, "{calls}");
         assert!(seconds > 0.0 && seconds < 1e-4, "{seconds}");
+    }
+
+    #[test]
+    fn epochs_that_spread_are_no_result() {
+        let calm = Spread::of(&[1.02, 1.0, 1.01, 1.04, 0.99]);
+        assert_eq!(calm.quartiles, [1.0, 1.01, 1.02]);
+        assert!((calm.relative - 0.02 / 1.01).abs() < 1e-12 && !calm.is_noisy);
+        // One slow epoch of five moves no quartile; two do.
+        assert!(!Spread::of(&[1.0, 1.0, 3.0, 1.0, 1.0]).is_noisy);
+        assert!(Spread::of(&[1.0, 1.0, 3.0, 3.0, 1.0]).is_noisy);
+        assert!(Spread::of(&[2.0]).is_noisy && !Spread::of(&[2.0, 2.0]).is_noisy);
     }
 
     #[test]

@@ -11,7 +11,8 @@ use models::{
 use serde::Serialize;
 
 use super::PeakRates;
-use super::timing::{best, median};
+use super::bound::{ElementwiseRates, ExecutedWork};
+use super::timing::{Spread, best, median};
 use runs::Error;
 
 /// A VAE to train, with the batch it is trained in.
@@ -141,6 +142,18 @@ pub struct TrainingRow {
     /// within seconds, as on shared machines, the best peak of a whole run says
     /// little about the limit under which an epoch ran.
     pub share_of_peak_around: f64,
+    /// What an epoch executes, zeros left out.
+    pub executed: ExecutedWork,
+    /// 10⁹ operations of products executed a second in the fastest epoch, as a
+    /// share of the peak.
+    pub executed_share_of_peak: f64,
+    /// Seconds in which the machine could do that work at best; see
+    /// [`ElementwiseRates`].
+    pub least_seconds_per_epoch: f64,
+    /// The same as a share of the fastest epoch.
+    pub share_of_bound: f64,
+    /// How far the epochs lie apart.
+    pub spread: Spread,
     /// What computed the gradient.
     pub gradients: &'static str,
     /// Epochs measured.
@@ -161,6 +174,7 @@ pub(super) struct Measured {
     gradients: Gradients,
     images: usize,
     flops_per_image: u64,
+    executed: ExecutedWork,
     seconds: Vec<f64>,
     /// The multiply-add peak around each epoch.
     peaks: Vec<f64>,
@@ -192,6 +206,7 @@ pub(super) fn measure(
     peaks: &mut PeakRates,
 ) -> Result<Vec<Measured>, Error> {
     let layout = Layout::new(&recipe.spec()?);
+    let executed = ExecutedWork::of_epoch(&layout, &dataset.train, recipe.batch);
     let mut variants = Vec::new();
     for &threads in thread_counts {
         let tape = recipe.tape.then_some(Gradients::Tape);
@@ -202,6 +217,7 @@ pub(super) fn measure(
                 gradients,
                 images: dataset.train.len(),
                 flops_per_image: layout.training_flops_per_image(),
+                executed,
                 seconds: Vec::new(),
                 peaks: Vec::new(),
             };
@@ -231,7 +247,11 @@ pub(super) fn epoch_seconds(trainer: &mut Trainer) -> Result<f64, Error> {
     Ok(began.elapsed().as_secs_f64())
 }
 
-pub(super) fn rows(measured: &[Measured], peaks: &PeakRates) -> Vec<TrainingRow> {
+pub(super) fn rows(
+    measured: &[Measured],
+    peaks: &PeakRates,
+    rates: &ElementwiseRates,
+) -> Vec<TrainingRow> {
     let seconds_of = |recipe: Recipe, threads: usize, gradients: Gradients| {
         measured
             .iter()
@@ -249,6 +269,7 @@ pub(super) fn rows(measured: &[Measured], peaks: &PeakRates) -> Vec<TrainingRow>
                 threads,
                 gradients,
                 images,
+                executed,
                 ..
             } = *measured;
             let rate = |seconds| gflops(measured.flops_per_image, images, seconds);
@@ -257,7 +278,14 @@ pub(super) fn rows(measured: &[Measured], peaks: &PeakRates) -> Vec<TrainingRow>
             let around: Vec<f64> = epochs
                 .map(|(&seconds, peak)| rate(seconds) / peak)
                 .collect();
+            let least = rates.least_seconds(&executed, threads, peaks.gflops(threads));
+            let executed_gflops = 2.0 * executed.multiply_adds as f64 / seconds / 1e9;
             TrainingRow {
+                executed,
+                executed_share_of_peak: peaks.share(threads, executed_gflops),
+                least_seconds_per_epoch: least,
+                share_of_bound: least / seconds,
+                spread: Spread::of(&measured.seconds),
                 architecture: recipe.architecture,
                 activation: recipe.activation.name(),
                 batch: recipe.batch,
@@ -313,6 +341,11 @@ mod tests {
             gradients,
             images: 1000,
             flops_per_image: 2_000_000,
+            executed: ExecutedWork {
+                multiply_adds: 500_000_000,
+                updates: 100_000_000,
+                pixels: 0,
+            },
             seconds: seconds.to_vec(),
             // An epoch has 2 · 10⁹ operations: half of each peak.
             peaks: seconds.iter().map(|seconds| 4.0 / seconds).collect(),
@@ -324,15 +357,27 @@ mod tests {
             &[
                 measured(1, Gradients::Hand, &[1.5, 1.0, 2.0]),
                 measured(1, Gradients::Tape, &[1.25]),
-                measured(2, Gradients::Hand, &[0.5]),
+                measured(2, Gradients::Hand, &[0.5, 0.5]),
             ],
             &peaks,
+            &ElementwiseRates {
+                adam_nanoseconds: 0.5,
+                adam_cycles_per_line: 24.0,
+                loss_nanoseconds: 1.0,
+            },
         );
         assert_eq!(rows[0].gflops, 2.0);
         assert_eq!(rows[0].share_of_peak, 0.5);
         assert_eq!(rows[0].share_of_peak_around, 0.5);
         assert_eq!(rows[0].median_seconds_per_epoch, 1.5);
         assert_eq!(rows[0].images_per_second, 1000.0);
+        // Half of what is counted as dense; a quarter of a second of it, and a
+        // twentieth of updates.
+        assert_eq!(rows[0].executed_share_of_peak, 0.25);
+        assert!((rows[0].least_seconds_per_epoch - 0.3).abs() < 1e-12);
+        assert!((rows[0].share_of_bound - 0.3).abs() < 1e-12);
+        assert!((rows[2].least_seconds_per_epoch - 0.15).abs() < 1e-12);
+        assert!(rows[0].spread.is_noisy && !rows[2].spread.is_noisy);
         assert_eq!(rows[1].ratio_to_hand, 1.25);
         assert_eq!(rows[2].speedup, 2.0);
         assert_eq!(rows[2].share_of_peak, 0.5);

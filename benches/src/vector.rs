@@ -65,17 +65,8 @@ pub(super) fn measure(sampling: Sampling) -> Vec<VectorRow> {
         rows.push(VectorRow::new(name, seconds));
     }
 
-    let shape = Panels::new(128, 64);
-    let (mut logits, mut row_loss) = (normal.clone(), vec![0.0; shape.rows]);
-    let seconds = sampling.seconds_per_call(|| {
-        loss::bce_with_logits(shape, &mut logits, &unit, &mut row_loss);
-    });
-    rows.push(VectorRow::new("bce loss and gradient", seconds));
-
-    let (mut p, mut m, mut v) = (normal.clone(), normal.clone(), unit.clone());
-    let step = AdamStep::new(&AdamConstants::with_learning_rate(1e-3), 100);
-    let seconds = sampling.seconds_per_call(|| update(&mut p, &mut m, &mut v, &normal, &step));
-    rows.push(VectorRow::new("adam", seconds));
+    rows.push(loss(sampling));
+    rows.push(adam(sampling));
 
     let mut offset = 0;
     let seconds = sampling.seconds_per_call(|| {
@@ -84,6 +75,28 @@ pub(super) fn measure(sampling: Sampling) -> Vec<VectorRow> {
     });
     rows.push(VectorRow::new("normals", seconds));
     rows
+}
+
+/// The loss of a Bernoulli with its gradient.
+pub(super) fn loss(sampling: Sampling) -> VectorRow {
+    let shape = Panels::new(128, 64);
+    let mut logits = buffer(|out| fill_normal(out, Stream::new(0, 1), 0));
+    let pixels = buffer(|out| fill_uniform(out, Stream::new(0, 2), 0));
+    let mut row_loss = vec![0.0; shape.rows];
+    let seconds = sampling.seconds_per_call(|| {
+        loss::bce_with_logits(shape, &mut logits, &pixels, &mut row_loss);
+    });
+    VectorRow::new("bce loss and gradient", seconds)
+}
+
+/// Adam's update.
+pub(super) fn adam(sampling: Sampling) -> VectorRow {
+    let gradient = buffer(|out| fill_normal(out, Stream::new(0, 1), 0));
+    let (mut p, mut m) = (gradient.clone(), gradient.clone());
+    let mut v = buffer(|out| fill_uniform(out, Stream::new(0, 2), 0));
+    let step = AdamStep::new(&AdamConstants::with_learning_rate(1e-3), 100);
+    let seconds = sampling.seconds_per_call(|| update(&mut p, &mut m, &mut v, &gradient, &step));
+    VectorRow::new("adam", seconds)
 }
 
 fn buffer(fill: impl FnOnce(&mut [f32])) -> AlignedBuffer<f32> {

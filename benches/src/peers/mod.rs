@@ -5,6 +5,7 @@
 //! and how. All of them stay loaded while one architecture is measured; only
 //! one trains at a time.
 
+use std::fmt;
 use std::fs::File;
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
@@ -16,7 +17,7 @@ use serde::Serialize;
 use tempfile::TempDir;
 
 use super::Observer;
-use super::timing::{best, median};
+use super::timing::{Spread, best, median};
 use super::training::{Recipe, epoch_seconds};
 use runs::Error;
 
@@ -25,29 +26,62 @@ mod process;
 pub use process::PeerEpoch;
 use process::{Process, StartError};
 
-/// One script of `benches/peers`.
+/// How a peer multiplies matrices.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Products {
+    /// In f32 throughout, as this program does.
+    StrictF32,
+    /// A fast mode: factors rounded to bfloat16, added up in f32.
+    Bf16,
+}
+
+impl Products {
+    /// What the scripts take for `--precision`.
+    fn precision(self) -> &'static str {
+        match self {
+            Self::StrictF32 => "f32",
+            Self::Bf16 => "bf16",
+        }
+    }
+}
+
+impl fmt::Display for Products {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::StrictF32 => "strict f32",
+            Self::Bf16 => "fast mode",
+        })
+    }
+}
+
+/// One script of `benches/peers`, with how it multiplies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Script {
     /// The name it gives itself.
     pub name: &'static str,
     /// Its file.
     pub file: &'static str,
+    /// In what its products are.
+    pub products: Products,
+}
+
+const fn script(name: &'static str, file: &'static str, products: Products) -> Script {
+    Script {
+        name,
+        file,
+        products,
+    }
 }
 
 /// Every script measured.
-pub const SCRIPTS: [Script; 3] = [
-    Script {
-        name: "pytorch-eager",
-        file: "pytorch_eager.py",
-    },
-    Script {
-        name: "pytorch-compile",
-        file: "pytorch_compile.py",
-    },
-    Script {
-        name: "jax-scan",
-        file: "jax_scan.py",
-    },
+pub const SCRIPTS: [Script; 6] = [
+    script("pytorch-eager", "pytorch_eager.py", Products::StrictF32),
+    script("pytorch-compile", "pytorch_compile.py", Products::StrictF32),
+    script("jax-scan", "jax_scan.py", Products::StrictF32),
+    script("pytorch-eager-bf16", "pytorch_eager.py", Products::Bf16),
+    script("pytorch-compile-bf16", "pytorch_compile.py", Products::Bf16),
+    script("jax-scan-bf16", "jax_scan.py", Products::Bf16),
 ];
 
 /// After a peer's epoch its threads spin for a while before they sleep; ours
@@ -79,6 +113,8 @@ pub struct PeerRow {
     pub name: String,
     /// Version of its framework.
     pub version: String,
+    /// In what its products are; ours are in strict f32.
+    pub products: Products,
     /// Widths of the encoder and of the code.
     pub architecture: &'static str,
     /// Images per step.
@@ -102,16 +138,28 @@ pub struct PeerRow {
     pub our_median_seconds_per_epoch: f64,
     /// The ratio of the medians.
     pub ratio_of_medians: f64,
+    /// How far the peer's epochs lie apart; where they or ours are noisy, no ratio
+    /// is a result.
+    pub spread: Spread,
+    /// How far ours do.
+    pub our_spread: Spread,
 }
 
 impl PeerRow {
-    fn new(recipe: &Recipe, threads: usize, version: String, name: &str, times: &Times) -> Self {
+    fn new(
+        recipe: &Recipe,
+        threads: usize,
+        version: String,
+        script: Script,
+        times: &Times,
+    ) -> Self {
         let Times { ours, theirs } = times;
         let (our_best, their_best) = (best(ours), best(theirs));
         let (our_median, their_median) = (median(ours), median(theirs));
         Self {
-            name: name.into(),
+            name: script.name.into(),
             version,
+            products: script.products,
             architecture: recipe.architecture,
             batch: recipe.batch,
             threads,
@@ -123,6 +171,8 @@ impl PeerRow {
             median_seconds_per_epoch: their_median,
             our_median_seconds_per_epoch: our_median,
             ratio_of_medians: their_median / our_median,
+            spread: Spread::of(theirs),
+            our_spread: Spread::of(ours),
         }
     }
 }
@@ -237,13 +287,7 @@ impl Alternation<'_> {
                 note(&mut unavailable, observer, script.name, reason);
             }
             rows.extend(running.into_iter().map(|peer| {
-                PeerRow::new(
-                    recipe,
-                    self.threads,
-                    peer.version,
-                    peer.script.name,
-                    &peer.times,
-                )
+                PeerRow::new(recipe, self.threads, peer.version, peer.script, &peer.times)
             }));
         }
         Ok((rows, unavailable))
@@ -273,10 +317,12 @@ impl Alternation<'_> {
                 ("--batch", &batch),
                 ("--threads", &threads),
                 ("--epochs", &epochs),
+                ("--precision", script.products.precision()),
             ],
         )?;
         let first = process.epoch().map_err(StartError::Peer)?;
-        self.check(&first, recipe).map_err(StartError::Peer)?;
+        self.check(&first, recipe, script)
+            .map_err(StartError::Peer)?;
         Ok(Running {
             script,
             process,
@@ -304,7 +350,9 @@ impl Alternation<'_> {
             running.retain_mut(|peer| {
                 std::thread::sleep(PAUSE);
                 let epoch = peer.process.epoch();
-                match epoch.and_then(|epoch| self.check(&epoch, recipe).map(|()| epoch)) {
+                match epoch
+                    .and_then(|epoch| self.check(&epoch, recipe, peer.script).map(|()| epoch))
+                {
                     Ok(epoch) => {
                         peer.times.ours.push(ours);
                         peer.times.theirs.push(epoch.seconds);
@@ -321,7 +369,13 @@ impl Alternation<'_> {
     }
 
     /// A peer must have trained what it was asked to.
-    fn check(&self, epoch: &PeerEpoch, recipe: &Recipe) -> Result<(), String> {
+    fn check(&self, epoch: &PeerEpoch, recipe: &Recipe, script: Script) -> Result<(), String> {
+        if epoch.name != script.name {
+            return Err(format!(
+                "it calls itself {} where {} was asked for",
+                epoch.name, script.name
+            ));
+        }
         let found = (epoch.architecture.as_str(), epoch.batch, epoch.threads);
         let asked = (recipe.architecture, recipe.batch, self.threads);
         if found == asked && epoch.activation == recipe.activation.name() {
@@ -358,7 +412,7 @@ mod tests {
             ours: vec![1.0, 2.0, 1.5],
             theirs: vec![4.5, 3.0, 6.0],
         };
-        let row = PeerRow::new(&RECIPES[0], 2, "1.2".into(), "jax-scan", &times);
+        let row = PeerRow::new(&RECIPES[0], 2, "1.2".into(), SCRIPTS[2], &times);
         assert_eq!((row.ratio, row.ratio_of_medians), (3.0, 3.0));
         assert_eq!(
             (row.seconds_per_epoch, row.our_seconds_per_epoch),
@@ -373,7 +427,10 @@ mod tests {
         for script in SCRIPTS {
             let path = crate::scripts_in(root.clone()).join(script.file);
             let text = std::fs::read_to_string(path).unwrap();
-            assert!(text.contains(&format!("\"{}\"", script.name)), "{script:?}");
+            // The fast mode adds its suffix.
+            let name = script.name.trim_end_matches("-bf16");
+            assert!(text.contains(&format!("\"{name}\"")), "{script:?}");
+            assert_eq!(script.products == Products::Bf16, name != script.name);
         }
     }
 }

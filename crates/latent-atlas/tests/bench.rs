@@ -156,7 +156,25 @@ fn training_is_reported_with_the_documented_keys() {
         let gflops = 2_016_256.0 * 300.0 / seconds / 1e9;
         assert!((positive(&row["gflops"]) / gflops - 1.0).abs() < 1e-9);
         assert!((positive(&row["share_of_peak"]) * peak / gflops - 1.0).abs() < 1e-9);
+        // Four fifths of the pixels are zero.
+        let executed = 2.0 * positive(&row["executed"]["multiply_adds"]) / seconds / 1e9;
+        assert!(executed < gflops, "{row}");
+        assert!((positive(&row["executed_share_of_peak"]) * peak / executed - 1.0).abs() < 1e-9);
+        assert_eq!(row["executed"]["pixels"], 300 * 784);
+        let least = positive(&row["least_seconds_per_epoch"]);
+        assert!((positive(&row["share_of_bound"]) * seconds / least - 1.0).abs() < 1e-9);
+        let spread = &row["spread"];
+        let [lower, median, upper] = [0, 1, 2].map(|at| positive(&spread["quartiles"][at]));
+        assert!(lower <= median && median <= upper, "{spread}");
+        let relative = (upper - lower) / median;
+        assert!((spread["relative"].as_f64().expect("a number") - relative).abs() < 1e-9);
+        assert_eq!(spread["is_noisy"], relative > 0.05);
     }
+    let rates = &document["elementwise"];
+    let clock = positive(&document["machine"]["clock_ghz"]);
+    let cycles = 16.0 * clock * positive(&rates["adam_nanoseconds"]);
+    assert!((positive(&rates["adam_cycles_per_line"]) / cycles - 1.0).abs() < 1e-9);
+    assert!(document["machine"]["cores"].as_u64() >= Some(1));
     assert_eq!(document["dataset"], set.as_str());
     assert_eq!(document["images"], 300);
     positive(&document["seconds_to_first_step"]);
@@ -165,7 +183,15 @@ fn training_is_reported_with_the_documented_keys() {
     }
 
     let (text, progress) = succeed(program(folder.path()).args(arguments));
-    for word in ["FMA peak, 1 thread", "784-256-2", "tape", "first step"] {
+    for word in [
+        "machine: ",
+        "FMA peak, 1 thread",
+        "strict f32",
+        "784-256-2",
+        "tape",
+        "cycles a line",
+        "first step",
+    ] {
         assert!(text.contains(word), "no {word} in: {text}");
     }
     assert!(progress.contains("measuring: training 784-256-2"));
@@ -264,6 +290,7 @@ case "$1" in
     *pytorch_eager.py) name=pytorch-eager; last=1 ;;
     *) name=jax-scan; last=9 ;;
 esac
+case "$*" in *'--precision bf16'*) name=$name-bf16 ;; esac
 epoch=0
 while [ $epoch -lt $last ] && read line; do
     epoch=$((epoch + 1))
@@ -283,12 +310,19 @@ done
     );
     let document = json(&stdout);
     let rows = document["peers"].as_array().expect("rows");
-    assert_eq!(rows.len(), 1, "{rows:?}");
+    // In strict f32, and in the fast mode under a name of its own.
+    let named: Vec<_> = rows
+        .iter()
+        .map(|row| [&row["name"], &row["products"]])
+        .collect();
+    let strict = ["jax-scan", "strict-f32"].map(Value::from);
+    let fast = ["jax-scan-bf16", "bf16"].map(Value::from);
+    assert_eq!(named, [strict.each_ref(), fast.each_ref()]);
     let row = &rows[0];
-    assert_eq!(
-        (&row["name"], &row["version"]),
-        (&"jax-scan".into(), &"1.2.3".into())
-    );
+    assert_eq!(row["version"], "1.2.3");
+    // 2, 3 and 4 seconds lie too far apart.
+    assert_eq!(row["spread"]["is_noisy"], true);
+    assert!(row["our_spread"]["is_noisy"].is_boolean());
     assert_eq!((&row["batch"], &row["threads"]), (&128.into(), &1.into()));
     // The first epoch is warm-up: 2, 3 and 4 seconds are left.
     assert_eq!(row["epochs"], 3);
@@ -300,7 +334,9 @@ done
         document["unavailable"],
         json(
             r#"[{"name":"pytorch-compile","reason":"this peer needs torch"},
-                {"name":"pytorch-eager","reason":"out of memory"}]"#
+                {"name":"pytorch-compile-bf16","reason":"this peer needs torch"},
+                {"name":"pytorch-eager","reason":"out of memory"},
+                {"name":"pytorch-eager-bf16","reason":"out of memory"}]"#
         )
     );
 }

@@ -16,7 +16,7 @@ pub(crate) mod support;
 
 use rows::PackRows;
 
-pub use support::Support;
+pub use support::{Executed, Support};
 
 /// Columns of one panel.
 pub const LANES: usize = 16;

@@ -73,8 +73,11 @@ enum PartName {
 
 fn after_help() -> &'static str {
     "Shares are of the multiply-add peak measured around each figure. Operations are counted as\n\
-     dense work, 2·m·k·n per product. Every figure is the best of several repetitions, those of\n\
-     waits are medians; measure on an idle machine.\n\
+     dense work, 2·m·k·n per product; of training epochs those really executed are told too, and\n\
+     their time at the peak with Adam and the loss at their own rates, as a share of the epoch.\n\
+     Every figure is the best of several repetitions, those of waits are medians. Rows whose\n\
+     epochs lie too far apart are marked \"noisy: not a result\"; measure on an idle machine.\n\
+     All of it is strict f32; of --peers the fast modes have rows of their own.\n\
      \n\
      Examples:\n  \
      latent-atlas bench --quick\n  \

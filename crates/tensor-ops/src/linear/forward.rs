@@ -105,10 +105,9 @@ unsafe fn run_sparse<T: Float, L: Line<T>>(
     (height, width): (usize, usize),
 ) {
     let shape = target.shape;
-    let inputs = 0..shape.x().panel_count();
     for panels in even_parts(shape.y().panel_count(), width) {
         for (tile, rows) in even_parts(shape.rows, height).enumerate() {
-            let list = support.row_tile(tile, inputs.clone());
+            let list = support.row_tile(tile);
             let mut job = Sparse { target, list, x };
             // SAFETY: the caller's promise; the parts lie inside y.
             unsafe { run_tile::<T, L, _>(&mut job, rows, panels) };

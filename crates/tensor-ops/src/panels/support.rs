@@ -28,8 +28,7 @@ pub struct Support {
     tiles: (usize, usize),
     /// Bit l of `masks[line]`: lane l of the line is not zero.
     masks: Exchange<u16>,
-    /// Columns at which a row tile of the forward product is not zero, with an
-    /// end for every panel of them.
+    /// Columns at which a row tile of the forward product is not zero.
     row_tiles: Lists,
     /// Rows at which an input tile of the weight gradient is not zero.
     input_tiles: Lists,
@@ -37,66 +36,66 @@ pub struct Support {
     input_tile_of: Vec<u32>,
 }
 
+/// Multiply-adds of the products that leave out terms whose factor is zero.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Executed {
+    /// Of y = x·W.
+    pub forward: u64,
+    /// Of dW = xᵀ·dy.
+    pub weight_gradient: u64,
+}
+
 /// Lists of ascending indices, each in a place of its own.
 #[derive(Debug, Default)]
 struct Lists {
     indices: Exchange<u32>,
     ends: Exchange<u32>,
-    /// Places of a list, and ends.
+    /// Places of a list.
     places: usize,
-    ends_of_one: usize,
 }
 
 impl Lists {
-    /// Makes room for `count` lists of at most `most` indices with as many
-    /// ends, and for the places written beyond the last.
-    fn reserve(&mut self, count: usize, most: usize, ends_of_one: usize) {
+    /// Makes room for `count` lists of at most `most` indices, and for the places
+    /// written beyond the last.
+    fn reserve(&mut self, count: usize, most: usize) {
         self.places = most.next_multiple_of(LANES) + LANES;
-        self.ends_of_one = ends_of_one;
         if self.indices.len() < count * self.places {
             self.indices = Exchange::zeroed(count * self.places);
         }
-        if self.ends.len() < count * ends_of_one {
-            self.ends = Exchange::zeroed(count * ends_of_one);
+        if self.ends.len() < count {
+            self.ends = Exchange::zeroed(count);
         }
     }
 
-    /// Part of a list, from one of its ends to another. Products ask once for each
-    /// register tile, so that bounds are not checked.
+    /// A list. Products ask once for each register tile, so that bounds are not
+    /// checked.
     ///
     /// # Safety
-    /// There is such a list, it has these ends, and no thread writes it.
+    /// There is such a list, and no thread writes it.
     #[inline(always)]
-    unsafe fn get(&self, list: usize, ends: Range<usize>) -> &[u32] {
-        let first = list * self.ends_of_one;
-        // SAFETY: the caller's promise.
-        let end = |end: usize| unsafe { self.ends.read(first + end..first + end + 1) }[0] as usize;
-        let start = if ends.start == 0 {
-            0
-        } else {
-            end(ends.start - 1)
-        };
-        let places = list * self.places;
-        // SAFETY: as above.
+    unsafe fn get(&self, list: usize) -> &[u32] {
+        debug_assert!(list < self.ends.len());
+        // SAFETY: the caller's promise; there was made room for all lists, and a
+        // list ends where it was written to.
         unsafe {
-            self.indices
-                .read(places + start..places + end(ends.end - 1))
+            let len = *self.ends.start().add(list) as usize;
+            debug_assert!(list * self.places + len <= self.indices.len());
+            std::slice::from_raw_parts(self.indices.start().add(list * self.places), len)
         }
     }
 
-    /// The places and the ends of a list, to write.
+    /// The places and the end of a list, to write.
     ///
     /// # Safety
     /// Nothing else refers to that list.
     #[allow(clippy::mut_from_ref)] // that is what the promise is about
-    unsafe fn write(&self, list: usize) -> (&mut [u32], &mut [u32]) {
+    unsafe fn write(&self, list: usize) -> (&mut [u32], &mut u32) {
         // SAFETY: the caller's promise.
         unsafe {
             (
                 self.indices
                     .part(list * self.places..(list + 1) * self.places),
-                self.ends
-                    .part(list * self.ends_of_one..(list + 1) * self.ends_of_one),
+                &mut self.ends.part(list..list + 1)[0],
             )
         }
     }
@@ -177,12 +176,9 @@ impl Support {
                 tile += 1;
             }
         }
-        self.row_tiles.reserve(
-            shape.rows.div_ceil(tiles.0),
-            shape.padded_cols(),
-            shape.panel_count(),
-        );
-        self.input_tiles.reserve(tile as usize, shape.rows, 1);
+        let row_tiles = shape.rows.div_ceil(tiles.0);
+        self.row_tiles.reserve(row_tiles, shape.padded_cols());
+        self.input_tiles.reserve(tile as usize, shape.rows);
     }
 
     /// First phase: finds where `panels` of the matrix are not zero; `x` holds
@@ -246,21 +242,17 @@ impl Support {
     /// Bytes that the positions of a matrix of that shape of Ts take.
     pub fn bytes<T: Float>(shape: Panels) -> f64 {
         let tiles = tile_heights::<T>(Available::current().isa(), shape.rows);
-        let lists = |count: usize, most: usize, ends: usize| {
+        let lists = |count: usize, most: usize| {
             let places = most.next_multiple_of(LANES) + LANES;
-            (size_of::<u32>() * (places + ends)) as f64 * count as f64
+            (size_of::<u32>() * (places + 1)) as f64 * count as f64
         };
         let of_inputs = shape.panel_count() * LANES.div_ceil(tiles.1);
         let masks = (size_of::<u16>() * shape.panel_count()) as f64 * shape.rows as f64;
         let columns = (size_of::<u32>() * shape.cols) as f64;
         masks
             + columns
-            + lists(
-                shape.rows.div_ceil(tiles.0),
-                shape.padded_cols(),
-                shape.panel_count(),
-            )
-            + lists(of_inputs, shape.rows, 1)
+            + lists(shape.rows.div_ceil(tiles.0), shape.padded_cols())
+            + lists(of_inputs, shape.rows)
     }
 
     /// Row tiles of the forward product.
@@ -292,35 +284,36 @@ impl Support {
         masks.iter().map(|mask| mask.count_ones() as usize).sum()
     }
 
-    /// Multiply-adds that the forward product and the weight gradient of a
-    /// layer of `outputs` outputs carry out, those left out not counted: whole
-    /// tiles of them are.
-    pub fn multiply_adds(&self, outputs: usize) -> [u64; 2] {
+    /// Multiply-adds that the products with these rows execute for a layer of
+    /// `outputs` outputs: of the terms, those that no tile leaves out; of the
+    /// outputs, every lane of the last panel.
+    pub fn executed(&self, outputs: usize) -> Executed {
         let Some(shape) = self.shape else {
-            return [0; 2];
+            return Executed::default();
         };
-        let mut forward = 0;
-        for (tile, (_, height)) in even_parts(shape.rows, self.tiles.0).enumerate() {
-            forward += height * self.row_tile(tile, 0..shape.panel_count()).len();
+        let lanes = (outputs.div_ceil(LANES) * LANES) as u64;
+        let of = |(list, side): (&[u32], usize)| (list.len() * side) as u64 * lanes;
+        let (row_tile, input_tile) = self.tiles;
+        let row_tiles = even_parts(shape.rows, row_tile).enumerate();
+        let forward = row_tiles.map(|(tile, (_, rows))| of((self.row_tile(tile), rows)));
+        let panels = (0..shape.panel_count()).map(|panel| panel * LANES);
+        let input_tiles = panels.flat_map(|first| {
+            let parts = even_parts(LANES.min(shape.cols - first), input_tile);
+            parts.map(move |(start, inputs)| (first + start, inputs))
+        });
+        let gradient = input_tiles.map(|(input, inputs)| of((self.input_tile(input), inputs)));
+        Executed {
+            forward: forward.sum(),
+            weight_gradient: gradient.sum(),
         }
-        let mut weight = 0;
-        for panel in 0..shape.panel_count() {
-            for (start, len) in even_parts(width(shape, panel), self.tiles.1) {
-                weight += len * self.input_tile(panel * LANES + start).len();
-            }
-        }
-        [forward, weight].map(|terms| (terms * outputs) as u64)
     }
 
-    /// Ascending columns of some `panels` at which some row of the forward
-    /// product's row tile number `tile` is not zero.
+    /// Ascending columns at which some row of the forward product's row tile
+    /// number `tile` is not zero.
     #[inline(always)]
-    pub(crate) fn row_tile(&self, tile: usize, panels: Range<usize>) -> &[u32] {
-        if panels.is_empty() {
-            return &[];
-        }
+    pub(crate) fn row_tile(&self, tile: usize) -> &[u32] {
         // SAFETY: who makes the lists promises that nobody is here.
-        unsafe { self.row_tiles.get(tile, panels) }
+        unsafe { self.row_tiles.get(tile) }
     }
 
     /// Ascending rows at which some input of the weight gradient's tile that
@@ -328,10 +321,7 @@ impl Support {
     #[inline(always)]
     pub(crate) fn input_tile(&self, input: usize) -> &[u32] {
         // SAFETY: as above.
-        unsafe {
-            self.input_tiles
-                .get(self.input_tile_of[input] as usize, 0..1)
-        }
+        unsafe { self.input_tiles.get(self.input_tile_of[input] as usize) }
     }
 }
 
@@ -384,15 +374,15 @@ impl<T: Float> Operation<T> for List<'_> {
         let tiles = even_parts(rows, row_tile).enumerate();
         for (tile, (row, height)) in tiles.take(row_tiles.end).skip(row_tiles.start) {
             // SAFETY: and that these lists are its own.
-            let (places, ends) = unsafe { support.row_tiles.write(tile) };
+            let (places, end_of_list) = unsafe { support.row_tiles.write(tile) };
             let mut end = 0;
-            for (panel, of_panel) in ends.iter_mut().enumerate() {
+            for panel in 0..shape.panel_count() {
                 let lines = &masks[panel * rows + row..][..height];
                 let union = lines.iter().fold(0, |union, &mask| union | mask);
                 // SAFETY: features by the caller.
                 end += unsafe { write_indices::<T, L>(places, end, union, panel * LANES) };
-                *of_panel = end as u32;
             }
+            *end_of_list = end as u32;
         }
         for panel in panels {
             let (whole, rest) = masks[panel * rows..][..rows].as_chunks::<LANES>();
@@ -402,7 +392,7 @@ impl<T: Float> Operation<T> for List<'_> {
             for (start, len) in even_parts(width(shape, panel), input_tile) {
                 let list = support.input_tile_of[panel * LANES + start] as usize;
                 // SAFETY: as above.
-                let (places, ends) = unsafe { support.input_tiles.write(list) };
+                let (places, end_of_list) = unsafe { support.input_tiles.write(list) };
                 let lanes = (u32::MAX >> (32 - len) << start) as u16;
                 let mut end = 0;
                 for (group, masks) in whole.iter().chain(last).enumerate() {
@@ -412,7 +402,7 @@ impl<T: Float> Operation<T> for List<'_> {
                         write_indices::<T, L>(places, end, meeting, group * LANES)
                     };
                 }
-                ends[0] = end as u32;
+                *end_of_list = end as u32;
             }
         }
     }
@@ -434,4 +424,74 @@ fn tile_heights<T: Float>(isa: Isa, rows: usize) -> (usize, usize) {
 
 const fn heights<T, L: Line<T>>(rows: usize) -> (usize, usize) {
     (sparse_rows::<T, L>(rows), sparse_inputs::<T, L>(rows))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn executed(shape: Panels, outputs: usize, x: impl Fn(usize, usize) -> f32) -> Executed {
+        let mut panels = vec![0.0; shape.len()];
+        for row in 0..shape.rows {
+            for col in 0..shape.cols {
+                panels[shape.index(row, col)] = x(row, col);
+            }
+        }
+        let mut support = Support::new();
+        support.scan(shape, &panels);
+        support.executed(outputs)
+    }
+
+    #[test]
+    fn work_without_zeros_is_dense_and_of_zeros_alone_none() {
+        for (rows, cols, outputs) in [(1, 1, 1_usize), (7, 33, 16), (20, 784, 200), (128, 50, 4)] {
+            let shape = Panels::new(rows, cols);
+            let dense = (rows * cols * outputs.div_ceil(LANES) * LANES) as u64;
+            let all = Executed {
+                forward: dense,
+                weight_gradient: dense,
+            };
+            assert_eq!(executed(shape, outputs, |_, _| 0.5), all);
+            assert_eq!(executed(shape, outputs, |_, _| 0.0), Executed::default());
+        }
+        assert_eq!(Support::new().executed(16), Executed::default());
+        assert_eq!(
+            executed(Panels::new(0, 3), 16, |_, _| 1.0),
+            Executed::default()
+        );
+    }
+
+    #[test]
+    fn one_value_costs_its_tile_once() {
+        let (row_tile, input_tile) = tile_heights::<f32>(Available::current().isa(), 23);
+        let shape = Panels::new(23, 40);
+        for (row, col) in [(0, 0), (11, 15), (22, 39), (5, 32)] {
+            let one = executed(shape, 17, |r, c| f32::from((r, c) == (row, col)));
+            let holds = |at: usize| {
+                move |(start, len): &(usize, usize)| (*start..start + len).contains(&at)
+            };
+            let rows = even_parts(23, row_tile).find(holds(row)).expect("a tile").1;
+            let first = col / LANES * LANES;
+            let inputs = even_parts(LANES.min(40 - first), input_tile)
+                .find(holds(col - first))
+                .expect("a tile")
+                .1;
+            // Two panels of outputs.
+            assert_eq!(
+                (one.forward, one.weight_gradient),
+                (32 * rows as u64, 32 * inputs as u64)
+            );
+        }
+    }
+
+    #[test]
+    fn work_lies_between_that_of_the_nonzero_values_and_dense() {
+        let shape = Panels::new(37, 61);
+        let is_set = |row: usize, col: usize| (row * 7 + col * 13).is_multiple_of(5);
+        let count = (0..37 * 61).filter(|at| is_set(at / 61, at % 61)).count() as u64;
+        let found = executed(shape, 16, |row, col| f32::from(is_set(row, col)));
+        for work in [found.forward, found.weight_gradient] {
+            assert!((16 * count..=16 * 37 * 61).contains(&work), "{found:?}");
+        }
+    }
 }
