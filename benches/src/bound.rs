@@ -103,7 +103,7 @@ mod tests {
     use crate::RECIPES;
 
     #[test]
-    fn work_of_images_of_ones_is_dense_in_whole_panels() {
+    fn work_behind_the_first_layer_is_dense_in_whole_panels() {
         let layout = Layout::new(&RECIPES[0].spec().expect("a model"));
         let glyphs = datasets::glyphs::split(0..300);
         let found = ExecutedWork::of_epoch(&layout, &glyphs, 128);

@@ -3,26 +3,25 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::Arc;
 
 use datasets::{Dataset, Shape};
-use evaluation::{Classifier, ClassifierOptions};
+use evaluation::Classifier;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
-use tensor_ops::parallel::ThreadPool;
 use viz::page::{Block, FigureLink, Text};
 use viz::{Animation, Figure, FigureOutput, FigureScale, ImageRef, RgbImage, Sidecar};
 
 use crate::Measured;
 use crate::absence::{reason, unlabelled};
+use crate::classifier::SharedClassifier;
 use crate::shown::{collapsed, collapses, typical};
 use crate::wording::{listed, name_of, test_origin, unbroken};
 use crate::{DivergedRun, TrainedRun};
 use runs::Error;
 use runs::atomic_file::create_folder;
-use runs::run_data::images;
 use runs::sealed_json;
 
 /// The data and runs of one study, and the folder of its figures.
@@ -42,46 +41,6 @@ pub struct Drawing<'a> {
     classifier: Arc<SharedClassifier>,
     is_of_one_run: bool,
     written: Vec<PathBuf>,
-}
-
-/// The classifier of a data set, trained or read by the first of some drawings
-/// that asks for it.
-#[derive(Debug, Default)]
-pub struct SharedClassifier {
-    classifier: OnceLock<Classifier>,
-    /// Whoever holds it makes the classifier; the others wait.
-    making: Mutex<()>,
-    /// Those it is trained on, where they are not those of whoever asks first.
-    threads: Option<usize>,
-}
-
-impl SharedClassifier {
-    /// One that is trained on so many threads: those of all who wait for it.
-    #[must_use]
-    pub fn on(threads: usize) -> Self {
-        Self {
-            threads: Some(threads),
-            ..Self::default()
-        }
-    }
-
-    fn train(&self, dataset: &Dataset, labels: &[u32]) -> Result<Classifier, Error> {
-        let train = || {
-            let images = images(&dataset.train);
-            Classifier::train(
-                images,
-                labels,
-                dataset.classes(),
-                &ClassifierOptions::default(),
-            )
-        };
-        Ok(match self.threads {
-            None => train()?,
-            Some(threads) => ThreadPool::new(threads)
-                .map_err(models::TrainerError::from)?
-                .install(train)?,
-        })
-    }
 }
 
 /// How much work a study may cost.
@@ -297,32 +256,7 @@ impl<'a> Drawing<'a> {
     /// [`Error::Undefined`] when the data set has no labels; when its file
     /// cannot be read or written.
     pub fn classifier(&self) -> Result<&Classifier, Error> {
-        let shared = &self.classifier.classifier;
-        if let Some(classifier) = shared.get() {
-            return Ok(classifier);
-        }
-        let making = &self.classifier.making;
-        let _making = making.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(classifier) = shared.get() {
-            return Ok(classifier);
-        }
-        let (train, test) = (&self.dataset.train, &self.dataset.test);
-        let (train_labels, test_labels) = (
-            train.labels().ok_or_else(unlabelled)?,
-            test.labels().ok_or_else(unlabelled)?,
-        );
-        let path = classifier_file(self.runs_folder, self.dataset);
-        let classifier = if path.exists() {
-            Classifier::load(&path)?
-        } else {
-            // The cache is no folder yet before its first file.
-            create_folder(self.runs_folder)?;
-            let mut classifier = self.classifier.train(self.dataset, train_labels)?;
-            classifier.measure_test_accuracy(images(test), test_labels)?;
-            classifier.save(&path)?;
-            classifier
-        };
-        Ok(shared.get_or_init(|| classifier))
+        self.classifier.get(self.dataset, self.runs_folder)
     }
 
     /// Writes a chart with its data beside it, a block of the page. Its title
@@ -535,12 +469,6 @@ fn variant(output: &FigureOutput) -> Option<String> {
         (scale, false) => Some(scale.to_string()),
         (scale, true) => Some(format!("{scale}-bare")),
     }
-}
-
-/// Where the classifier of a data set is kept below `folder`.
-pub(crate) fn classifier_file(folder: &Path, dataset: &Dataset) -> PathBuf {
-    let name = format!("classifier-{}.safetensors", &dataset.fingerprint[..12]);
-    folder.join(name)
 }
 
 fn configuration_of(dataset: &Dataset, runs: &[&TrainedRun]) -> Value {

@@ -5,6 +5,7 @@
 
 pub mod absence;
 pub mod choice;
+pub mod classifier;
 pub mod course;
 pub mod divergence;
 pub mod documents;

@@ -13,7 +13,7 @@ use runs::run_folder::RunFolder;
 use viz::FigureOutput;
 use viz::page::{Block, Cell, Column, Page, Section, Table, Text};
 
-use crate::drawing::classifier_file;
+use crate::classifier::classifier_file;
 use crate::explore::{self, BESIDE};
 use crate::opened::{configurations, differing, how_far, open, with_weights};
 use crate::pictures::{Kind, everything, kind};

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use datasets::Dataset;
-use figures::drawing::SharedClassifier;
+use figures::classifier::SharedClassifier;
 use figures::explore;
 
 use crate::page;

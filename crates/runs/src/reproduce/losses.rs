@@ -69,7 +69,7 @@ fn rows_of(workshop: &Workshop<'_>, planned: &Planned) -> Result<Vec<LossRow>, E
             train: line.train,
             published: Some(published).filter(|_| workshop.dataset.name == "mnist"),
             dataset: workshop.dataset.name.clone(),
-            seed: seed,
+            seed,
         };
         let name = format!("seed{}-{epochs}-epochs.json", seed);
         write_row(&workshop.folder.join(name), &row)?;
