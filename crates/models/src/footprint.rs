@@ -75,7 +75,11 @@ impl TrainingFootprint {
             Gradients::Hand => batch.by_owners(capacity, threads),
         };
         let of_penalty = objective.batch_penalty_values(spec, config.gradients, capacity);
-        let of_batch = of_batch + of_penalty + group_values(&layout, threads);
+        let owners = match config.gradients {
+            Gradients::Tape => threads,
+            Gradients::Hand => threads.min(MAXIMUM_OWNERS),
+        };
+        let of_batch = of_batch + of_penalty + group_values(&layout, owners);
         let values = layout.len() as f64;
         let kept = if config.clip_norm.is_some() { 4.0 } else { 3.0 };
         let order = (images as u64).saturating_mul(size_of::<u32>() as u64);

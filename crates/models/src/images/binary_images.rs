@@ -52,6 +52,11 @@ impl BinaryImages {
     /// # Panics
     /// If the bytes are no whole number of rows of `pixels`.
     pub(crate) fn drawn(images: &[u8], pixels: usize, stream: Stream) -> Self {
+        assert!(
+            pixels > 0 && images.len().is_multiple_of(pixels),
+            "BinaryImages::drawn: {} bytes in rows of {pixels}",
+            images.len()
+        );
         let row_bytes = row_bytes(pixels);
         let rows = images.len() / pixels;
         let mut bits = vec![0; rows * row_bytes];

@@ -207,11 +207,11 @@ impl PixelRows<'_> {
         }
     }
 
-    /// Packs the rows `indices`, `shape.cols` wide, into panels.
+    /// Packs the panels `of` of the rows `indices`, `shape.cols` wide.
     ///
     /// # Panics
     /// If there are not `shape.rows` indices, one is out of range, or `panels`
-    /// has another length than the shape needs.
+    /// has another length than those panels.
     pub fn pack_indexed(
         &self,
         indices: &[u32],

@@ -7,6 +7,7 @@ use tensor_ops::random::{Stream, fill_normal};
 
 use crate::images::{Images, RowMajorImages};
 use crate::latent::BlockRows;
+use crate::likelihood::PixelLikelihood;
 use crate::model::Model;
 use crate::network::activations::Activations;
 use crate::network::panels::{OwnBuffers, PanelNetworks};
@@ -30,8 +31,9 @@ impl Model {
     /// # Panics
     /// If there are no images, or they have not the model's pixels.
     pub fn sampled_losses<'a>(&self, images: impl Into<Images<'a>>, noise: Stream) -> Losses {
+        let likelihood = PixelLikelihood::of(self);
         let of_blocks = self.map_blocks(images.into(), noise, 1, |block, input, networks| {
-            block.decode(input, networks, self.parameters());
+            block.decode(input, networks, &likelihood);
             let images = 0..block.rows().images;
             images.map(|image| block.losses(image)).collect::<Vec<_>>()
         });
@@ -153,6 +155,7 @@ impl Model {
 #[derive(Debug)]
 pub struct ImportanceSampler<'a> {
     model: &'a Model,
+    likelihood: PixelLikelihood<f32>,
     buffers: Buffers,
     capacity: usize,
 }
@@ -171,6 +174,7 @@ impl<'a> ImportanceSampler<'a> {
         let buffers = Buffers::new(model, &Objective::iwae(block), 1);
         Self {
             model,
+            likelihood: PixelLikelihood::of(model),
             capacity: buffers.block.rows().samples,
             buffers,
         }
@@ -225,7 +229,7 @@ impl<'a> ImportanceSampler<'a> {
         let (width, deviates) = input.noise_mut(out.len());
         fill_normal(deviates, noise, (first * width) as u64);
         block.sample(input, &mut networks);
-        block.decode(input, &mut networks, parameters);
+        block.decode(input, &mut networks, &self.likelihood);
         for (out, log_weight) in out.iter_mut().zip(block.log_weights()) {
             *out = log_weight;
         }

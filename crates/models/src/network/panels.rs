@@ -41,8 +41,11 @@ use crate::likelihood::{PixelLikelihood, PixelOutputs};
 /// owns; `gradients` only where it owns them; and partials of a layer after the
 /// barrier that follows their writing, while those of the next layer down go to
 /// the other set. A set is written again two layers on, after another barrier,
-/// which a thread reaches only when it has read what it needed. The lines of
-/// losses are written once in a pass and read after one of its barriers.
+/// which a thread reaches only when it has read what it needed; between two passes
+/// back there is a barrier too. The lines of losses are written once in a pass and
+/// read after one of its barriers, before the next pass writes them. The gradient
+/// by a σ of each pixel is written by whoever takes the pixel's loss, and weighed
+/// by the owner of its layer after a barrier.
 #[derive(Debug)]
 pub(crate) struct PanelNetworks<'a, T: Float> {
     parameters: &'a Parameters<T>,

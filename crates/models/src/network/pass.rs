@@ -76,7 +76,7 @@ pub(crate) trait Networks<T: Float>: fmt::Debug {
     );
 
     /// Multiplies every row of what [`losses`](Self::losses) left behind by its
-    /// weight.
+    /// weight, once all have met after that.
     fn weigh_losses(&mut self, weights: &[T]);
 
     /// Has the gradient by the output of a network's last layer written by

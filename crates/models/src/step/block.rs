@@ -12,7 +12,6 @@ use super::input::Input;
 use crate::latent::{BlockRows, Factors, LatentPass, pass};
 use crate::likelihood::PixelLikelihood;
 use crate::network::layout::Role;
-use crate::network::parameters::Parameters;
 use crate::network::pass::{Networks, Source};
 use crate::objective::importance::normalise;
 use crate::objective::{Bound, Objective};
@@ -32,7 +31,9 @@ pub(crate) struct Block<T: Float> {
     /// The rows of the batch in hand.
     rows: BlockRows,
     bound: Bound,
-    likelihood: PixelLikelihood<T>,
+    /// The losses are complete after the forward pass: what weighs them depends on
+    /// them, or other blocks go forward before this one goes back.
+    has_losses_forward: bool,
     inputs: usize,
     decoded: usize,
     latent: Box<dyn LatentPass<T>>,
@@ -79,27 +80,27 @@ impl<T: Float> Block<T> {
             samples: objective.samples,
         };
         let (inputs, decoded) = (spec.architecture.inputs, spec.architecture.decoded());
+        let samples = SampleWeights::new(spec, objective.bound, rows);
         Self {
             rows: BlockRows { images: 0, ..rows },
             bound: objective.bound,
-            likelihood: PixelLikelihood::new(spec),
+            has_losses_forward: objective.is_of_batch() || !samples.weights.is_empty(),
             inputs,
             decoded,
             latent: pass(spec, rows),
             code_gradient: AlignedBuffer::zeroed(Panels::new(rows.codes(), decoded).len()),
             reconstruction: vec![T::ZERO; rows.codes()],
-            samples: SampleWeights::new(spec, objective.bound, rows),
+            samples,
         }
     }
 
     /// Forward pass of the batch's `images`, whose input has begun, and the losses
-    /// that the gradient depends on; [`backward`](Self::backward) ends with the
-    /// others.
+    /// that must be complete now; [`backward`](Self::backward) completes the others.
     pub(crate) fn forward(
         &mut self,
         input: &Input<T>,
         networks: &mut dyn Networks<T>,
-        parameters: &Parameters<T>,
+        likelihood: &PixelLikelihood<T>,
         batch: &dyn BatchSource<T>,
         images: Range<usize>,
     ) {
@@ -114,10 +115,10 @@ impl<T: Float> Block<T> {
             return;
         }
         self.sample(input, networks);
-        self.decode(input, networks, parameters);
-        if !self.samples.weights.is_empty() {
+        self.decode(input, networks, likelihood);
+        if self.has_losses_forward {
             networks.meet();
-            self.complete_losses(networks);
+            self.complete_losses(networks, likelihood);
         }
         if self.bound == Bound::Iwae {
             self.weigh_samples();
@@ -153,7 +154,7 @@ impl<T: Float> Block<T> {
         &mut self,
         input: &Input<T>,
         networks: &mut dyn Networks<T>,
-        parameters: &Parameters<T>,
+        likelihood: &PixelLikelihood<T>,
     ) {
         let rows = self.rows;
         if !self.samples.log_ratios.is_empty() {
@@ -162,17 +163,16 @@ impl<T: Float> Block<T> {
             self.latent.log_ratios(rows, networks, noise, log_ratios);
         }
         networks.forward(Role::Decoder, self.source(input, Role::Decoder));
-        self.likelihood.read(parameters);
         let (sampled, targets) = (self.sampled(), input.pixels(rows.images));
         let losses = &mut self.reconstruction[..rows.codes()];
-        networks.losses(&self.likelihood, sampled, targets, losses);
+        networks.losses(likelihood, sampled, targets, losses);
     }
 
     /// Makes losses of what the threads have of them.
-    fn complete_losses(&mut self, networks: &mut dyn Networks<T>) {
+    fn complete_losses(&mut self, networks: &mut dyn Networks<T>, likelihood: &PixelLikelihood<T>) {
         let sampled = self.sampled();
         let losses = &mut self.reconstruction[..self.rows.codes()];
-        networks.complete_losses(&self.likelihood, sampled, losses);
+        networks.complete_losses(likelihood, sampled, losses);
     }
 
     fn sampled(&self) -> SampledRows {
@@ -204,6 +204,7 @@ impl<T: Float> Block<T> {
         &mut self,
         input: &Input<T>,
         networks: &mut dyn Networks<T>,
+        likelihood: &PixelLikelihood<T>,
         penalty: &[T],
         of_batch: &[T],
     ) {
@@ -220,10 +221,10 @@ impl<T: Float> Block<T> {
         let by_code = &mut self.code_gradient[..len];
         let codes = Source::dense(rows.codes(), self.latent.source(Role::Decoder));
         networks.backward(Role::Decoder, codes, Some(&mut *by_code));
-        if !has_weights {
+        if !self.has_losses_forward {
             // The threads have met on the way down the decoder.
             let losses = &mut self.reconstruction[..rows.codes()];
-            networks.complete_losses(&self.likelihood, sampled, losses);
+            networks.complete_losses(likelihood, sampled, losses);
         }
         let panels = Panels::new(rows.codes(), self.decoded);
         for (row, of_batch) in of_batch.chunks_exact(self.decoded).enumerate() {

@@ -21,8 +21,8 @@ use crate::network::ownership::MAXIMUM_OWNERS;
 use crate::network::parameters::Parameters;
 use crate::objective::{BatchValue, Objective};
 use crate::spec::ModelSpec;
-use crate::step::panel_groups::{LayerGradients, PanelGroups};
-use crate::step::panel_owners::PanelOwners;
+use crate::step::panel_groups::{GroupScratch, LayerGradients, PanelGroups};
+use crate::step::panel_owners::{PanelOwners, images_of_block};
 use crate::step::program::TapeBlocks;
 use crate::training::batch::BatchSource;
 use crate::training::clipping::ClippedGradient;
@@ -157,8 +157,11 @@ pub struct GradientWorkspace<T: Float> {
     capacity: usize,
     engine: Box<dyn Engine<T>>,
     /// By number of threads less one; of the tape one alone.
-    groups: Vec<PanelGroups<T>>,
+    groups: Vec<PanelGroups>,
+    scratch: Vec<GroupScratch<T>>,
+    /// Threads that have taken the batch in hand.
     threads: usize,
+    next_threads: usize,
     rows: usize,
     beta: f64,
 }
@@ -202,13 +205,29 @@ impl<T: Float> GradientWorkspace<T> {
         capacity: usize,
         threads: usize,
     ) -> Self {
+        let images = images_of_block(spec, objective, capacity);
+        let rows = (capacity, images);
+        Self::in_blocks(spec, objective, layout, gradients, rows, threads)
+    }
+
+    /// [`new`](Self::new) with by hand so many images in a block.
+    fn in_blocks(
+        spec: &ModelSpec,
+        objective: &Objective,
+        layout: Arc<Layout>,
+        gradients: Gradients,
+        (capacity, images): (usize, usize),
+        threads: usize,
+    ) -> Self {
         let valid = objective.validate(spec);
         assert!(valid.is_ok(), "GradientWorkspace::new: {valid:?}");
         let of_layout = layout.clone();
-        let (engine, groups): (Box<dyn Engine<T>>, _) = match gradients {
+        let for_engine = layout.clone();
+        let (engine, groups): (Box<dyn Engine<T>>, Vec<PanelGroups>) = match gradients {
             Gradients::Hand => {
                 let threads = threads.clamp(1, MAXIMUM_OWNERS);
-                let owners = PanelOwners::new(spec, objective, of_layout, capacity, threads);
+                let rows = (capacity, images);
+                let owners = PanelOwners::new(spec, objective, for_engine, rows, threads);
                 let groups = owners.ownerships().iter();
                 let groups = groups.map(|ownership| PanelGroups::owned(&layout, ownership));
                 let groups = groups.collect();
@@ -216,7 +235,7 @@ impl<T: Float> GradientWorkspace<T> {
             }
             Gradients::Tape => {
                 let threads = threads.clamp(1, MAXIMUM_THREADS);
-                let blocks = TapeBlocks::new(spec, objective, of_layout, capacity, threads);
+                let blocks = TapeBlocks::new(spec, objective, for_engine, capacity, threads);
                 (Box::new(blocks), vec![PanelGroups::split(&layout, threads)])
             }
         };
@@ -224,7 +243,9 @@ impl<T: Float> GradientWorkspace<T> {
             layout,
             capacity,
             engine,
+            scratch: GroupScratch::of(&of_layout, &groups),
             threads: groups.len(),
+            next_threads: groups.len(),
             groups,
             rows: 0,
             beta: objective.beta,
@@ -240,8 +261,7 @@ impl<T: Float> GradientWorkspace<T> {
     /// Has the coming batches taken by so many threads, at least one and at most
     /// [`most_threads`](Self::most_threads). No bit depends on it.
     pub fn set_threads(&mut self, threads: usize) {
-        self.threads = threads.clamp(1, self.groups.len());
-        self.engine.set_threads(self.threads);
+        self.next_threads = threads.clamp(1, self.groups.len());
     }
 
     /// Sets the weight of the KL for the coming batches, as a warm-up does;
@@ -268,6 +288,8 @@ impl<T: Float> GradientWorkspace<T> {
             self.capacity
         );
         self.rows = rows;
+        self.threads = self.next_threads;
+        self.engine.set_threads(self.threads);
         let mut sums = LossSums {
             images: rows as u64,
             ..LossSums::default()
@@ -296,7 +318,8 @@ impl<T: Float> GradientWorkspace<T> {
     /// last given to [`forward_backward`](Self::forward_backward).
     pub fn gradient(&mut self, pool: &ThreadPool, gradient: &mut Parameters<T>) {
         let scale = self.scale();
-        self.groups[self.threads - 1].store(pool, self.engine.as_ref(), scale, gradient);
+        let (engine, scratch) = (self.engine.as_ref(), &mut self.scratch);
+        self.groups[self.threads - 1].store(pool, engine, scale, gradient, scratch);
     }
 
     /// Second region, training: one Adam step along the same gradient.
@@ -308,8 +331,9 @@ impl<T: Float> GradientWorkspace<T> {
         step: &OptimiserStep<T>,
     ) {
         let (scale, engine) = (self.scale(), self.engine.as_ref());
-        let groups = &mut self.groups[self.threads - 1];
-        groups.step(pool, engine, scale, parameters, moments, step);
+        let groups = &self.groups[self.threads - 1];
+        let parameters = [parameters, &mut moments.first, &mut moments.second];
+        groups.step(pool, engine, scale, parameters, step, &mut self.scratch);
     }
 
     /// Second region, training with a clipped gradient: stores the gradient,
@@ -327,8 +351,9 @@ impl<T: Float> GradientWorkspace<T> {
         let norm = clipped.norm();
         if norm.is_finite() {
             let scale = T::from_f64(clipped.factor(norm));
-            let groups = &mut self.groups[self.threads - 1];
-            groups.step(pool, &*clipped, scale, parameters, moments, step);
+            let groups = &self.groups[self.threads - 1];
+            let parameters = [parameters, &mut moments.first, &mut moments.second];
+            groups.step(pool, &*clipped, scale, parameters, step, &mut self.scratch);
         }
         norm
     }

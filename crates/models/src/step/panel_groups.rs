@@ -13,10 +13,10 @@ use tensor_ops::linear::{RowBlock, weight_gradient, weight_gradient_adam};
 use tensor_ops::panels::LANES;
 use tensor_ops::parallel::ThreadPool;
 
-use crate::network::layout::Layout;
+use crate::network::layout::{Layout, LinearLayer};
 use crate::network::ownership::PanelOwnership;
 use crate::network::parameters::Parameters;
-use crate::training::optimiser::{Moments, OptimiserStep};
+use crate::training::optimiser::OptimiserStep;
 use tensor_ops::AlignedBuffer;
 
 /// Output panels of one layer whose gradients are computed together: two whole
@@ -27,8 +27,8 @@ pub(crate) const PANELS_AT_ONCE: usize = 6;
 
 /// All output panels of a layout, cut among threads.
 #[derive(Debug)]
-pub(crate) struct PanelGroups<T> {
-    groups: Vec<PanelGroup<T>>,
+pub(crate) struct PanelGroups {
+    groups: Vec<PanelGroup>,
     /// Elements of the weights and of the biases of every run, in the order of
     /// memory.
     runs: Vec<[usize; 2]>,
@@ -36,10 +36,31 @@ pub(crate) struct PanelGroups<T> {
 
 /// The panels one thread works on, in runs of consecutive output panels.
 #[derive(Debug)]
-struct PanelGroup<T> {
+struct PanelGroup {
     runs: Vec<Run>,
-    weight_scratch: AlignedBuffer<T>,
-    bias_scratch: AlignedBuffer<T>,
+}
+
+/// Room that a thread has for the gradient of the panels it works on.
+#[derive(Debug)]
+pub(crate) struct GroupScratch<T> {
+    weights: AlignedBuffer<T>,
+    biases: AlignedBuffer<T>,
+}
+
+impl<T: Float> GroupScratch<T> {
+    /// That of as many threads as any of `groups` has.
+    pub(crate) fn of(layout: &Layout, groups: &[PanelGroups]) -> Vec<Self> {
+        let panels = |layer: &LinearLayer| {
+            layer.inputs * LANES * layer.panels().panel_count().min(PANELS_AT_ONCE)
+        };
+        let most = layout.layers().iter().map(panels).max().unwrap_or(0);
+        let threads = groups.iter().map(|groups| groups.groups.len()).max();
+        let scratch = |_| Self {
+            weights: AlignedBuffer::zeroed(most),
+            biases: AlignedBuffer::zeroed(PANELS_AT_ONCE * LANES),
+        };
+        (0..threads.unwrap_or(0)).map(scratch).collect()
+    }
 }
 
 /// Consecutive output panels, of one layer or across several: their weights
@@ -107,7 +128,7 @@ pub(crate) trait LayerGradients<T: Float>: Sync {
     }
 }
 
-impl<T: Float> PanelGroups<T> {
+impl PanelGroups {
     /// Cuts all output panels of a layout into `threads` groups of about
     /// equal work, of one run each.
     pub(crate) fn split(layout: &Layout, threads: usize) -> Self {
@@ -138,7 +159,9 @@ impl<T: Float> PanelGroups<T> {
                     }),
                 }
             }
-            groups.push(PanelGroup::new(layout, vec![Run::new(layout, parts)]));
+            groups.push(PanelGroup {
+                runs: vec![Run::new(layout, parts)],
+            });
         }
         Self::new(groups)
     }
@@ -158,13 +181,15 @@ impl<T: Float> PanelGroups<T> {
                     let panels = panels_of(outputs, &ownership.eighths(layer, thread));
                     Run::new(layout, vec![GroupPart { layer, panels }])
                 });
-                PanelGroup::new(layout, runs.collect())
+                PanelGroup {
+                    runs: runs.collect(),
+                }
             })
             .collect();
         Self::new(groups)
     }
 
-    fn new(mut groups: Vec<PanelGroup<T>>) -> Self {
+    fn new(mut groups: Vec<PanelGroup>) -> Self {
         let mut runs: Vec<&mut Run> = groups
             .iter_mut()
             .flat_map(|group| &mut group.runs)
@@ -183,54 +208,57 @@ impl<T: Float> PanelGroups<T> {
     }
 
     /// Stores the whole gradient, `scale` times the sum over all images.
-    pub(crate) fn store(
-        &mut self,
+    pub(crate) fn store<T: Float>(
+        &self,
         pool: &ThreadPool,
         gradients: &(impl LayerGradients<T> + ?Sized),
         scale: T,
         gradient: &mut Parameters<T>,
+        scratch: &mut [GroupScratch<T>],
     ) {
-        self.run(pool, [gradient], |part, [[dw], [db]], _| {
+        self.run(pool, [gradient], scratch, |part, [[dw], [db]], _| {
             gradients.layer_gradient(part.layer, part.panels, scale, dw, db);
         });
     }
 
-    /// Takes one step of Adam along the same gradient.
-    pub(crate) fn step(
-        &mut self,
+    /// Takes one step of Adam along the same gradient; `parameters` are followed by
+    /// their first and second moments.
+    pub(crate) fn step<T: Float>(
+        &self,
         pool: &ThreadPool,
         gradients: &(impl LayerGradients<T> + ?Sized),
         scale: T,
-        parameters: &mut Parameters<T>,
-        moments: &mut Moments<T>,
+        parameters: [&mut Parameters<T>; 3],
         step: &OptimiserStep<T>,
+        scratch: &mut [GroupScratch<T>],
     ) {
-        let buffers = [parameters, &mut moments.first, &mut moments.second];
-        self.run(pool, buffers, |part, elements, scratch| {
+        self.run(pool, parameters, scratch, |part, elements, scratch| {
             step_panels(gradients, part, scale, elements, step, scratch);
         });
     }
 
     /// Hands the elements of all buffers to `work`, some panels at a time and in
     /// parallel over the groups, with room for a gradient by them.
-    fn run<const N: usize>(
-        &mut self,
+    fn run<T: Float, const N: usize>(
+        &self,
         pool: &ThreadPool,
         buffers: [&mut Parameters<T>; N],
+        scratch: &mut [GroupScratch<T>],
         work: impl Fn(GroupPart, Elements<'_, T, N>, [&mut [T]; 2]) + Sync,
     ) {
         if self.runs.len() <= USUAL_RUNS {
-            self.run_all::<N, USUAL_RUNS>(pool, buffers, work);
+            self.run_all::<T, N, USUAL_RUNS>(pool, buffers, scratch, work);
         } else {
-            self.run_all::<N, MOST_RUNS>(pool, buffers, work);
+            self.run_all::<T, N, MOST_RUNS>(pool, buffers, scratch, work);
         }
     }
 
     /// [`run`](Self::run) of at most `RUNS` runs.
-    fn run_all<const N: usize, const RUNS: usize>(
-        &mut self,
+    fn run_all<T: Float, const N: usize, const RUNS: usize>(
+        &self,
         pool: &ThreadPool,
         buffers: [&mut Parameters<T>; N],
+        scratch: &mut [GroupScratch<T>],
         work: impl Fn(GroupPart, Elements<'_, T, N>, [&mut [T]; 2]) + Sync,
     ) {
         let layout = buffers[0].layout().clone();
@@ -242,29 +270,19 @@ impl<T: Float> PanelGroups<T> {
         for (lengths, slot) in self.runs.iter().zip(&of_runs) {
             *lock(slot) = Some(take_first(&mut rest, *lengths));
         }
-        pool.together(&mut self.groups, |_, group, _| {
-            group.run(&layout, &of_runs, &work);
+        let scratch = &mut scratch[..self.groups.len()];
+        pool.together(scratch, |thread, scratch, _| {
+            self.groups[thread].run(&layout, &of_runs, scratch, &work);
         });
     }
 }
 
-impl<T: Float> PanelGroup<T> {
-    fn new(layout: &Layout, runs: Vec<Run>) -> Self {
-        let scratch = |part: &GroupPart| {
-            layout.layers()[part.layer].inputs * LANES * part.panels.len().min(PANELS_AT_ONCE)
-        };
-        let parts = runs.iter().flat_map(|run| &run.parts);
-        Self {
-            weight_scratch: AlignedBuffer::zeroed(parts.map(scratch).max().unwrap_or(0)),
-            bias_scratch: AlignedBuffer::zeroed(PANELS_AT_ONCE * LANES),
-            runs,
-        }
-    }
-
-    fn run<const N: usize>(
-        &mut self,
+impl PanelGroup {
+    fn run<T: Float, const N: usize>(
+        &self,
         layout: &Layout,
         of_runs: &[Mutex<Option<Elements<'_, T, N>>>],
+        scratch: &mut GroupScratch<T>,
         work: &impl Fn(GroupPart, Elements<'_, T, N>, [&mut [T]; 2]),
     ) {
         for run in &self.runs {
@@ -278,8 +296,8 @@ impl<T: Float> PanelGroup<T> {
                     let panels = first..first + panels_at_once(panels.end - first);
                     first = panels.end;
                     let lengths = [inputs, 1].map(|rows| panels.len() * rows * LANES);
-                    let dw = &mut self.weight_scratch[..lengths[0]];
-                    let db = &mut self.bias_scratch[..lengths[1]];
+                    let dw = &mut scratch.weights[..lengths[0]];
+                    let db = &mut scratch.biases[..lengths[1]];
                     let elements = take_first(&mut rest, lengths);
                     work(GroupPart { layer, panels }, elements, [dw, db]);
                 }
@@ -385,7 +403,7 @@ mod tests {
     fn groups_cover_every_panel_once_and_share_the_work() {
         let layout = layout(ModelKind::Vae, "784-256-2");
         for threads in [1, 2, 3, 7, 64] {
-            let groups = PanelGroups::<f32>::split(&layout, threads);
+            let groups = PanelGroups::split(&layout, threads);
             assert_covers(&layout, &groups, threads);
             if threads <= 3 {
                 let fair = layout.weights_len() / threads;
@@ -406,7 +424,7 @@ mod tests {
             let layout = layout(ModelKind::Vae, architecture);
             for threads in 1..=8 {
                 let ownership = PanelOwnership::new(&layout, threads);
-                let groups = PanelGroups::<f32>::owned(&layout, &ownership);
+                let groups = PanelGroups::owned(&layout, &ownership);
                 assert_covers(&layout, &groups, threads);
             }
         }
@@ -425,7 +443,7 @@ mod tests {
         assert_eq!(panels_at_once(1), 1);
     }
 
-    fn assert_covers(layout: &Layout, groups: &PanelGroups<f32>, threads: usize) {
+    fn assert_covers(layout: &Layout, groups: &PanelGroups, threads: usize) {
         assert_eq!(groups.groups.len(), threads);
         let mut runs: Vec<&Run> = groups.groups.iter().flat_map(|group| &group.runs).collect();
         runs.sort_by_key(|run| run.place);

@@ -13,11 +13,13 @@ use super::input::Input;
 use super::panel_groups::LayerGradients;
 use super::{Engine, ImageLosses, block_rows};
 use crate::latent::BlockRows;
+use crate::likelihood::PixelLikelihood;
 use crate::network::activations::{Activations, Partials};
 use crate::network::layout::{Layout, Role};
 use crate::network::ownership::PanelOwnership;
 use crate::network::panels::{OwnBuffers, PanelNetworks, Sharing};
 use crate::network::parameters::Parameters;
+use crate::network::pass::Networks;
 use crate::objective::{BatchPenalty, BatchValue, Objective, batch_penalty};
 use crate::spec::ModelSpec;
 use crate::training::batch::BatchSource;
@@ -51,6 +53,7 @@ pub(crate) struct PanelOwners<T: Float> {
     blocks: Vec<RowsOfBlock<T>>,
     partials: Partials<T>,
     owners: Vec<Owner<T>>,
+    likelihood: PixelLikelihood<T>,
     batch_penalty: Option<Box<dyn BatchPenalty<T>>>,
     /// Weight of the penalty of every latent dimension in the gradient.
     penalty_weights: Vec<T>,
@@ -103,15 +106,15 @@ impl<'a, T: Float> Pass<'a, T> {
 }
 
 impl<T: Float> PanelOwners<T> {
-    /// Buffers for batches of up to `capacity` images on up to `threads` threads.
+    /// Buffers for batches of up to `capacity` images, in blocks of so many, on up
+    /// to `threads` threads.
     pub(crate) fn new(
         spec: &ModelSpec,
         objective: &Objective,
         layout: Arc<Layout>,
-        capacity: usize,
+        (capacity, images): (usize, usize),
         threads: usize,
     ) -> Self {
-        let images = images_of_block(spec, objective, capacity);
         let count = capacity.div_ceil(images);
         let rows = BlockRows {
             images,
@@ -135,6 +138,7 @@ impl<T: Float> PanelOwners<T> {
             blocks: (0..count).map(of_block).collect(),
             partials: Partials::new(&layout, rows_of, threads),
             owners: (0..threads).map(owner).collect(),
+            likelihood: PixelLikelihood::new(spec),
             batch_penalty: batch_penalty(objective, spec, capacity),
             penalty_weights: vec![T::ONE; spec.architecture.latent],
             layout,
@@ -173,8 +177,11 @@ impl<T: Float> Engine<T> for PanelOwners<T> {
         batch: &dyn BatchSource<T>,
         beta: f64,
     ) -> Option<BatchValue> {
-        let count = self.blocks.len();
-        let rows = |index| block_rows(batch.rows(), count, index);
+        // Once: all threads go by the same number, whatever a batch answers next.
+        let (count, batch_rows) = (self.blocks.len(), batch.rows());
+        let rows = |index| block_rows(batch_rows, count, index);
+        self.likelihood.read(parameters);
+        let likelihood = &self.likelihood;
         self.penalty_weights.fill(T::from_f64(beta));
         for (index, block) in self.blocks.iter_mut().enumerate() {
             block.input.begin(rows(index).len());
@@ -193,20 +200,20 @@ impl<T: Float> Engine<T> for PanelOwners<T> {
                     let input = &pass.blocks[index].input;
                     let mut networks = pass.networks(&mut owner.own, index, thread, barrier);
                     let block = &mut owner.blocks[index];
-                    block.forward(input, &mut networks, parameters, batch, rows(index));
-                    block.backward(input, &mut networks, weights, &[]);
+                    block.forward(input, &mut networks, likelihood, batch, rows(index));
+                    block.backward(input, &mut networks, likelihood, weights, &[]);
                 }
             });
             return None;
         };
-        penalty.begin(batch.rows());
+        penalty.begin(batch_rows);
         let collector = Mutex::new(&mut *penalty);
         pool.together(owners, |thread, owner, barrier| {
             for index in 0..count {
                 let input = &pass.blocks[index].input;
                 let mut networks = pass.networks(&mut owner.own, index, thread, barrier);
                 let block = &mut owner.blocks[index];
-                block.forward(input, &mut networks, parameters, batch, rows(index));
+                block.forward(input, &mut networks, likelihood, batch, rows(index));
                 if thread == 0 {
                     let noise = input.noise(block.rows().codes());
                     let mut penalty = collector.lock().unwrap_or_else(PoisonError::into_inner);
@@ -220,7 +227,10 @@ impl<T: Float> Engine<T> for PanelOwners<T> {
             for index in 0..count {
                 let (input, by_codes) = (&pass.blocks[index].input, penalty.by_codes(rows(index)));
                 let mut networks = pass.networks(&mut owner.own, index, thread, barrier);
-                owner.blocks[index].backward(input, &mut networks, weights, by_codes);
+                // The partial sums of the block before may still be read.
+                networks.meet();
+                let block = &mut owner.blocks[index];
+                block.backward(input, &mut networks, likelihood, weights, by_codes);
             }
         });
         Some(value)

@@ -326,8 +326,8 @@ impl Trainer {
         Ok(())
     }
 
-    /// Threads that the next step is taken by: those of the configuration, or
-    /// fewer where more do not pay at the moment.
+    /// Threads that the next step is taken by: those of the configuration, by hand
+    /// at most eight, or fewer where more do not pay at the moment.
     pub fn threads_in_use(&self) -> usize {
         if self.workspace.most_threads() == 1 {
             return self.config.threads;

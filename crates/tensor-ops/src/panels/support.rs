@@ -65,6 +65,9 @@ impl Lists {
         if self.ends.len() < count {
             self.ends = Exchange::zeroed(count);
         }
+        // Lists that nobody makes are empty: those of another shape would lead out
+        // of this one's matrices.
+        self.ends.as_mut_slice()[..count].fill(0);
     }
 
     /// A list. Products ask once for each register tile, so that bounds are not

@@ -15,7 +15,7 @@ pub struct Exchange<T> {
     len: usize,
 }
 
-// SAFETY: the cells are reached through `part` and `read` alone. Callers of
+// SAFETY: the cells are reached through `part` and `read` alone, and read through `start` under the promise of `read`. Callers of
 // the one promise that nothing else refers to what they write, of the other
 // that no thread writes what they read.
 unsafe impl<T: Send + Sync> Sync for Exchange<T> {}
@@ -36,6 +36,7 @@ impl<T: Copy + Default> Exchange<T> {
     /// `len` zeros.
     #[must_use]
     pub fn zeroed(len: usize) -> Self {
+        const { assert!(size_of::<T>() > 0, "nothing to share") };
         let slack = ALIGNMENT / size_of::<T>();
         let cells: Vec<_> = (0..len + slack)
             .map(|_| UnsafeCell::new(T::default()))

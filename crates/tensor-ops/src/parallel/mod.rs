@@ -127,7 +127,7 @@ impl ThreadPool {
     /// # Panics
     /// If there are no elements, or more than threads; with the panic of a thread,
     /// once all have returned; and when called inside a region of this pool,
-    /// where its threads are not free.
+    /// where its threads are not free. One element alone is a call and no region.
     pub fn together<T: Send>(
         &self,
         owned: &mut [T],
