@@ -53,7 +53,7 @@ fn what_is_told_is_what_is_taken() {
     let likelihoods: Vec<_> = likelihoods.map(|one| one.to_string()).collect();
     for architecture in ["784-512-2", "784-200-200-50", "784-2", "784-16-300"] {
         for gradients in [Gradients::Hand, Gradients::Tape] {
-            for threads in [1, 2, 3] {
+            for threads in [1, 2, 8] {
                 for objective in objectives {
                     for likelihood in &likelihoods {
                         let spec = spec(ModelKind::Vae, architecture, likelihood);

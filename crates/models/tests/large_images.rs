@@ -29,7 +29,7 @@ fn packed(pixels: BatchPixels<'_>, image: usize) -> Vec<f32> {
 }
 
 #[test]
-fn the_last_image_is_packed_under_every_treatment() {
+fn the_last_image_is_packed_as_it_is_thresholded_and_drawn() {
     let last = COUNT - 1;
     let mut images = vec![0_u8; COUNT * PIXELS];
     let pixels: Vec<u8> = (0..PIXELS).map(|at| (at * 7 % 256) as u8).collect();

@@ -10,6 +10,8 @@
 //! Threads that own rows read all weights, of which the others have just written
 //! theirs. Bytes that cross are those that a thread reads and another wrote last.
 
+#![allow(clippy::print_stdout)] // what it finds is for whoever runs it
+
 use std::hint::black_box;
 use std::time::Instant;
 

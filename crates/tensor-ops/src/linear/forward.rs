@@ -55,7 +55,7 @@ impl<T: Float> Operation<T> for Forward<'_, T> {
                 }
                 // The sizes are constants: tiles whose size is not known end in
                 // memory.
-                Some(support) if rows >= MANY_ROWS => {
+                Some(support) if const { has_small_tiles::<T, L>() } && rows >= MANY_ROWS => {
                     run_sparse::<T, L>(&target, support, x, L::SPARSE_TILE);
                 }
                 Some(support) => {
@@ -73,6 +73,11 @@ impl<T: Float> Operation<T> for Forward<'_, T> {
 /// Rows from which on the tiles of products that skip zeros are small. Of fewer
 /// rows most columns are zero in all of them anyway.
 const MANY_ROWS: usize = 64;
+
+/// Whether those are others than the usual ones.
+const fn has_small_tiles<T, L: Line<T>>() -> bool {
+    L::SPARSE_TILE.0 != L::TILE_ROWS[L::TILE_PANELS - 1] || L::SPARSE_TILE.1 != L::TILE_PANELS
+}
 
 /// Rows of a tile that skips zeros, in blocks of so many rows.
 pub(crate) const fn sparse_rows<T, L: Line<T>>(rows: usize) -> usize {

@@ -66,7 +66,10 @@ impl<T: Float> Operation<T> for WeightGradient<'_, T> {
         // SAFETY: features by the caller. The sizes are constants: tiles whose
         // size is not known end in memory.
         unsafe {
-            if inputs_of_tile == most {
+            // Where both sizes are one there is one copy of the tiles.
+            if const { L::SPARSE_INPUTS == L::TILE_ROWS[L::TILE_PANELS - 1] }
+                || inputs_of_tile == most
+            {
                 run_groups::<T, L>(&mut job, panels.len(), most);
             } else {
                 run_groups::<T, L>(&mut job, panels.len(), L::SPARSE_INPUTS);
