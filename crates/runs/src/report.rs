@@ -194,7 +194,7 @@ pub fn write(
 /// The same where the data set has been read, whose pixels are shared.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub fn write_of(
     request: &Request,
     dataset: &Dataset,

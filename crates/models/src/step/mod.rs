@@ -193,7 +193,7 @@ pub(crate) trait Engine<T: Float>: LayerGradients<T> + fmt::Debug + Send {
 
 impl<T: Float> GradientWorkspace<T> {
     /// Buffers for batches of up to `capacity` images on up to `threads` threads
-    /// (by hand no more than [`MAXIMUM_OWNERS`] are used).
+    /// (by hand no more than eight are used).
     ///
     /// # Panics
     /// If the objective is one that [`Objective::validate`] refuses.
