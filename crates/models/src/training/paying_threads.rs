@@ -14,9 +14,13 @@ const WARM_UP: u32 = 8;
 /// Another number must take less than this share of the time to be kept.
 const GAIN: f64 = 0.95;
 
-/// A window that takes so much longer than the one before asks at once whether
-/// another number is better now.
+/// Windows in a row that take so much longer than the best of late ask at once
+/// whether another number is better now. One or two alone are noise.
 const JUMP: f64 = 1.3;
+const SUSTAINED: u32 = 6;
+
+/// What the best of late is forgotten by from window to window.
+const FORGETTING: f64 = 1.01;
 
 /// Windows between trials: at first, and at most after trials in vain.
 const FIRST_REST: u32 = 2;
@@ -36,6 +40,9 @@ pub(crate) struct PayingThreads {
     /// Seconds of the last window with those kept; none before the first, which
     /// finds nothing in the caches.
     usual: Option<f64>,
+    /// The best of late, and windows in a row that took much longer.
+    best: f64,
+    slow: u32,
     rest: u32,
     longest_rest: u32,
 }
@@ -61,6 +68,8 @@ impl PayingThreads {
             steps: 0,
             time: Duration::ZERO,
             usual: None,
+            best: f64::INFINITY,
+            slow: 0,
             rest: FIRST_REST,
             longest_rest: FIRST_REST,
         }
@@ -92,6 +101,7 @@ impl PayingThreads {
             Trial::Running(tried) => self.trial = Trial::Checked(tried, seconds),
             Trial::Checked(tried, of_trial) => {
                 self.trial = Trial::None;
+                (self.best, self.slow) = (f64::INFINITY, 0);
                 let usual = self.usual.map_or(seconds, |before| before.min(seconds));
                 if of_trial < GAIN * usual {
                     self.kept = tried;
@@ -104,8 +114,14 @@ impl PayingThreads {
                 }
             }
             Trial::None => {
-                if self.usual.is_some_and(|usual| seconds > JUMP * usual) {
-                    (self.rest, self.longest_rest) = (0, FIRST_REST);
+                self.best = seconds.min(FORGETTING * self.best);
+                self.slow = if seconds > JUMP * self.best {
+                    self.slow + 1
+                } else {
+                    0
+                };
+                if self.slow == SUSTAINED {
+                    self.rest = 0;
                 }
                 self.usual = Some(seconds);
                 if self.rest == 0 {
