@@ -11,6 +11,9 @@ use std::time::Duration;
 const STEPS: u32 = 16;
 const WARM_UP: u32 = 8;
 
+/// Timed steps after which a trial that is much slower ends.
+const FEWEST: u32 = 4;
+
 /// Another number must take less than this share of the time to be kept.
 const GAIN: f64 = 0.95;
 
@@ -19,11 +22,14 @@ const GAIN: f64 = 0.95;
 const JUMP: f64 = 1.3;
 const SUSTAINED: u32 = 6;
 
+/// Other numbers that are then tried.
+const URGENT: u32 = 3;
+
 /// What the best of late is forgotten by from window to window.
 const FORGETTING: f64 = 1.01;
 
 /// Windows between trials: at first, and at most after trials in vain.
-const FIRST_REST: u32 = 2;
+const FIRST_REST: u32 = 16;
 const LONGEST_REST: u32 = 256;
 
 /// The number of threads in use: the most there are, and now and then another one for
@@ -43,6 +49,9 @@ pub(crate) struct PayingThreads {
     /// The best of late, and windows in a row that took much longer.
     best: f64,
     slow: u32,
+    /// Trials that follow each other at once when windows have become slow: of all
+    /// other numbers.
+    urgent: u32,
     rest: u32,
     longest_rest: u32,
 }
@@ -70,6 +79,7 @@ impl PayingThreads {
             usual: None,
             best: f64::INFINITY,
             slow: 0,
+            urgent: 0,
             rest: FIRST_REST,
             longest_rest: FIRST_REST,
         }
@@ -92,10 +102,11 @@ impl PayingThreads {
         if self.steps > WARM_UP {
             self.time += step;
         }
-        if self.steps < WARM_UP + STEPS {
+        let timed = self.steps.saturating_sub(WARM_UP);
+        let seconds = self.time.as_secs_f64() * f64::from(STEPS) / f64::from(timed.max(1));
+        if timed < STEPS && !self.is_in_vain(timed, seconds) {
             return;
         }
-        let seconds = self.time.as_secs_f64();
         (self.steps, self.time) = (0, Duration::ZERO);
         match self.trial {
             Trial::Running(tried) => self.trial = Trial::Checked(tried, seconds),
@@ -107,8 +118,13 @@ impl PayingThreads {
                     self.kept = tried;
                     self.usual = Some(of_trial);
                     (self.rest, self.longest_rest) = (1, FIRST_REST);
+                    self.urgent = 0;
+                } else if self.urgent > 1 {
+                    self.usual = Some(seconds);
+                    (self.rest, self.urgent) = (0, self.urgent - 1);
                 } else {
                     self.usual = Some(seconds);
+                    self.urgent = 0;
                     self.longest_rest = (2 * self.longest_rest).min(LONGEST_REST);
                     self.rest = self.longest_rest;
                 }
@@ -121,7 +137,7 @@ impl PayingThreads {
                     0
                 };
                 if self.slow == SUSTAINED {
-                    self.rest = 0;
+                    (self.rest, self.urgent) = (0, URGENT);
                 }
                 self.usual = Some(seconds);
                 if self.rest == 0 {
@@ -131,6 +147,13 @@ impl PayingThreads {
                 }
             }
         }
+    }
+
+    /// A trial is so much slower that it need not go on.
+    fn is_in_vain(&self, timed: u32, seconds: f64) -> bool {
+        matches!(self.trial, Trial::Running(_))
+            && timed >= FEWEST
+            && self.usual.is_some_and(|usual| seconds > JUMP * usual)
     }
 
     /// Another number than those kept: half as many, one alone, twice as many or
