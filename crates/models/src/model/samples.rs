@@ -110,15 +110,9 @@ impl Model {
         };
         let buffers = || Buffers::new(self, &objective, at_once);
         let of_block = |buffers: &mut Buffers, start| {
-            let Buffers {
-                input,
-                block,
-                activations,
-                own,
-            } = buffers;
             let rows = start..count.min(start + at_once);
+            let (input, block, mut networks) = buffers.of(self);
             input.begin(rows.len());
-            let mut networks = PanelNetworks::alone(self.parameters(), activations, own);
             input.draw(&networks, &batch, start * samples..rows.end * samples);
             block.encode(input, &mut networks, &batch, rows);
             block.sample(input, &mut networks);
@@ -190,13 +184,7 @@ impl<'a> ImportanceSampler<'a> {
         check_images(self.model.spec(), image);
         let image = image.row_major();
         let batch = batch(&image, &[0], Stream::new(0, 0));
-        let Buffers {
-            input,
-            block,
-            activations,
-            own,
-        } = &mut self.buffers;
-        let mut networks = PanelNetworks::alone(self.model.parameters(), activations, own);
+        let (input, block, mut networks) = self.buffers.of(self.model);
         input.begin(1);
         block.encode(input, &mut networks, &batch, 0..1);
     }
@@ -217,14 +205,7 @@ impl<'a> ImportanceSampler<'a> {
         if out.is_empty() {
             return;
         }
-        let parameters = self.model.parameters();
-        let Buffers {
-            input,
-            block,
-            activations,
-            own,
-        } = &mut self.buffers;
-        let mut networks = PanelNetworks::alone(parameters, activations, own);
+        let (input, block, mut networks) = self.buffers.of(self.model);
         block.set_samples(out.len());
         let (width, deviates) = input.noise_mut(out.len());
         fill_normal(deviates, noise, (first * width) as u64);
@@ -256,6 +237,21 @@ impl Buffers {
             activations: Activations::of_forward_pass(layout, |network| rows.of(network)),
             own: OwnBuffers::of_forward_pass(),
         }
+    }
+
+    /// The input and the block of some images, and the networks of their model on
+    /// the calling thread.
+    fn of<'a>(
+        &'a mut self,
+        model: &'a Model,
+    ) -> (
+        &'a mut Input<f32>,
+        &'a mut Block<f32>,
+        PanelNetworks<'a, f32>,
+    ) {
+        let networks =
+            PanelNetworks::alone(model.parameters(), &mut self.activations, &mut self.own);
+        (&mut self.input, &mut self.block, networks)
     }
 }
 

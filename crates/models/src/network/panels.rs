@@ -250,12 +250,12 @@ impl<'a, T: Float> PanelNetworks<'a, T> {
     /// The eighths of the pixels whose losses the thread takes: where the
     /// decoder has an output for each, those it owns.
     fn eighths_of_pixels(&self) -> Range<usize> {
-        if self.has_foreign_outputs() {
-            let share =
-                |sharing: Sharing<'_, T>| sharing.ownership.eighths_of_thread(sharing.thread);
-            return self.sharing.map_or(0..EIGHTHS, share);
+        match self.sharing {
+            Some(sharing) if self.has_foreign_outputs() => {
+                sharing.ownership.eighths_of_thread(sharing.thread)
+            }
+            _ => self.eighths(self.last(Role::Decoder)),
         }
-        self.eighths(self.last(Role::Decoder))
     }
 
     /// A pixel has outputs of the decoder in panels that another thread may own.
