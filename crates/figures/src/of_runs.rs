@@ -246,7 +246,7 @@ fn about(dataset: &Dataset, runs: &[TrainedRun]) -> Result<Vec<Block>, Error> {
 fn classifier_folder(dataset: &Dataset, run: &TrainedRun, request: &Request) -> PathBuf {
     let beside = run.folder.path().parent().map(Path::to_path_buf);
     beside
-        .filter(|folder| classifier_file(folder, dataset).exists())
+        .filter(|folder| classifier_file(folder, dataset, 0).exists())
         .or_else(|| request.location.cache.clone())
         .unwrap_or_else(|| request.out.clone())
 }

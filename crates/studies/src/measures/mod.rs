@@ -3,6 +3,7 @@
 mod codes;
 pub(crate) mod map;
 pub(crate) mod plane;
+pub(crate) mod quality;
 pub(crate) mod shape;
 
 use evaluation::elbo::{Evaluation, EvaluationOptions, evaluate};
