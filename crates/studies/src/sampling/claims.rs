@@ -158,21 +158,30 @@ pub(super) fn answer(claims: &[Claim]) -> Option<String> {
     Some(text + ".")
 }
 
+/// Fréchet distances are squares of a metric (Dowson & Landau 1982), so that their
+/// roots obey the triangle inequality: of two models whose roots differ by less
+/// than that of two halves of the real images, what is nearer to the real ones
+/// could depend on which half they are held against.
 fn shallow_hardly_changes(drawing: &Drawing<'_>, at: &[f64]) -> Result<Decided, Error> {
     let measure = &Measure { drawing };
     let gaps = measure.shape(SHALLOW, "gaps", |shape| unless_flat(&shape.gaps))?;
     let frechet = measure.samples(SHALLOW, "Fréchet distance", Source::Prior, FRECHET)?;
     let change = gaps.difference("difference of the gaps");
+    let root: Quantity = |images| images.frechet.sqrt();
+    let of = |key: &str| ByClassifier::of(drawing, key, Source::Prior, root);
+    let moved = of(SHALLOW.without)?.paired(&of(SHALLOW.with)?, |without, with| without - with);
+    let real = Measurement::of(floor_by_each_classifier(drawing))?;
+    let real = real.map(|real| floors(real, root));
+    let moved = moved.with(&real.get().cloned().unwrap_or_default(), |moved, real| moved / real);
+    let moved = moved.mean("difference of the roots of the distances, in that of two halves of real images");
     let parts = [
         Part::within(&change, -at[0], at[0]),
-        Part::within(&frechet.derived, 1.0 / at[1], at[1]),
+        Part::within(&moved, -at[1], at[1]),
     ];
     let [with, without] = gaps.measured();
     let measured = [with, without, change].into_iter();
-    Ok(Decided::new(
-        [Part::all(&parts)],
-        measured.chain(frechet.measured()),
-    ))
+    let measured = measured.chain(frechet.measured()).chain([moved]);
+    Ok(Decided::new([Part::all(&parts)], measured))
 }
 
 fn deep_less_uniform(drawing: &Drawing<'_>, at: &[f64]) -> Result<Decided, Error> {
