@@ -2,12 +2,12 @@
 //! measurements; the VAE's stand beside.
 
 use evaluation::statistics::Claim::AtLeast;
-use evaluation::statistics::{Verdict, combined_verdict};
+use evaluation::statistics::Verdict;
 
 use super::measures::{Decoded, Form, decoded};
 use super::{AE, VAE};
 use crate::Drawing;
-use crate::claims::{Claim, Decide, Decided, claim, in_short};
+use crate::claims::{Claim, Decide, Decided, Part, claim, in_short, verdict_of};
 use crate::measures::plane::{CodeNumbers, code_numbers};
 use figures::Measured;
 use runs::Error;
@@ -81,9 +81,9 @@ fn of_the_codes(
         drawing.over_seeds(key, &title, |run| value(&code_numbers(drawing, run)?))
     };
     let measured = [over(AE)?, over(VAE)?];
-    let verdict = measured[0].verdict(AtLeast, at[0]);
-    let caveat = no_better(verdict, &measured[0], &measured[1]);
-    Ok(Decided::new(verdict, measured).but(caveat))
+    let parts = [Part::of(&measured[0], AtLeast, at[0])];
+    let caveat = no_better(verdict_of(&parts), &measured[0], &measured[1]);
+    Ok(Decided::new(parts, measured).but(caveat))
 }
 
 fn of_decoded(
@@ -115,14 +115,13 @@ fn ill_formed(drawing: &Drawing<'_>, at: &[f64]) -> Result<Decided, Error> {
         middle[0].minus(&real[0], "AE, middle half − test images"),
         middle[0].minus(&reconstructed[0], "AE, middle half − reconstructions"),
     ];
-    let verdicts = excesses
+    let parts = excesses
         .each_ref()
-        .map(|excess| excess.verdict(AtLeast, at[0]));
+        .map(|excess| Part::of(excess, AtLeast, at[0]));
     let [real, _] = real;
-    let verdict = combined_verdict(&verdicts);
-    let caveat = no_better(verdict, &middle[0], &middle[1]);
+    let caveat = no_better(verdict_of(&parts), &middle[0], &middle[1]);
     Ok(Decided::new(
-        verdict,
+        parts,
         [real]
             .into_iter()
             .chain(reconstructed)
@@ -141,7 +140,7 @@ fn neighbours(drawing: &Drawing<'_>, at: &[f64]) -> Result<Decided, Error> {
     let middle = of_decoded(drawing, ", middle", |found| {
         Ok(100.0 * found.middle_pairs.disagreeing.get()?)
     })?;
-    let verdict = whole[0].verdict(AtLeast, at[0]);
-    let caveat = no_better(verdict, &whole[0], &whole[1]);
-    Ok(Decided::new(verdict, whole.into_iter().chain(middle)).but(caveat))
+    let parts = [Part::of(&whole[0], AtLeast, at[0])];
+    let caveat = no_better(verdict_of(&parts), &whole[0], &whole[1]);
+    Ok(Decided::new(parts, whole.into_iter().chain(middle)).but(caveat))
 }

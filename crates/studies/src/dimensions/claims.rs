@@ -1,15 +1,15 @@
 //! The statements of document 003 about four, eight and sixteen latent
 //! variables.
 
-use evaluation::statistics::Claim::AtMost;
+use evaluation::statistics::Claim::AtLeast;
 use evaluation::statistics::{
-    Interval, SpreadComparison, Verdict, combined_verdict, proportion_interval,
+    Evidence, Interval, SpreadComparison, Verdict, proportion, proportion_interval,
 };
 
 use super::spread::{self, COMPARISONS};
 use super::{DEEP_4, DEEP_8, DEEP_16, SHALLOW_4, SHALLOW_8, SHALLOW_16, collapsed, final_loss};
 use crate::Drawing;
-use crate::claims::{Claim, Decide, Decided, claim, in_short};
+use crate::claims::{Claim, Decide, Decided, Part, claim, in_short};
 use crate::measures::evaluation;
 use figures::absence::Measurement;
 use figures::image_quality::{self, Quantity, Source, image_quality};
@@ -65,34 +65,20 @@ fn by_spread(drawing: &Drawing<'_>, pairs: &[[&'static str; 2]]) -> Result<Decid
     for key in keys {
         measured.push(final_loss(drawing, key)?);
     }
-    let mut verdicts = Vec::new();
+    let mut parts = Vec::new();
     for pair in pairs {
         let compared = spread::compare(drawing, *pair)?;
         let [first, second] = pair.map(|key| drawing.architecture(key));
         let name = format!("spread of {first} over that of {second}");
         measured.push(ratio(name, compared, drawing.scale.seeds));
-        verdicts.push(spread_verdict(compared));
+        parts.push(spread::evidence(drawing, *pair)?);
     }
-    Ok(Decided::new(combined_verdict(&verdicts), measured))
+    Ok(Decided::new(parts, measured))
 }
 
 fn ratio(name: String, compared: Option<SpreadComparison>, n: usize) -> Measured {
-    let interval = compared.map(|compared| Interval {
-        n,
-        mean: compared.ratio,
-        standard_deviation: None,
-        lower: Some(compared.lower),
-        upper: Some(compared.upper),
-    });
+    let interval = compared.map(|compared| compared.interval(n, LEVEL));
     Measured::together(name, interval)
-}
-
-fn spread_verdict(compared: Option<SpreadComparison>) -> Verdict {
-    match compared {
-        Some(compared) if compared.lower > 1.0 => Verdict::Supported,
-        Some(compared) if compared.upper < 1.0 => Verdict::Refuted,
-        _ => Verdict::Undecided,
-    }
 }
 
 fn unused(drawing: &Drawing<'_>, key: &'static str) -> Result<Measured, Error> {
@@ -111,7 +97,7 @@ fn collapse_at_four(drawing: &Drawing<'_>, at: &[f64]) -> Result<Decided, Error>
         .count();
     let share = proportion_interval(collapses, n, LEVEL).ok();
     Ok(Decided::new(
-        share.map_or(Verdict::Undecided, |share| above(&share, at[0])),
+        [proportion(collapses, n, AtLeast, at[0]).unwrap_or(Evidence::NONE)],
         vec![
             measured,
             Measured::together("share of trainings with a collapse", share),
@@ -121,19 +107,15 @@ fn collapse_at_four(drawing: &Drawing<'_>, at: &[f64]) -> Result<Decided, Error>
 
 fn collapse_by_depth(drawing: &Drawing<'_>, _: &[f64]) -> Result<Decided, Error> {
     let mut measured = Vec::new();
-    let mut verdicts = Vec::new();
+    let mut parts = Vec::new();
     for (latent, deep, shallow) in [(8, DEEP_8, SHALLOW_8), (16, DEEP_16, SHALLOW_16)] {
         let (first, second) = (unused(drawing, deep)?, unused(drawing, shallow)?);
         let name = format!("difference at {latent}");
         let difference = first.minus(&second, name);
-        verdicts.push(
-            difference
-                .interval
-                .map_or(Verdict::Undecided, |i| above(&i, 0.0)),
-        );
+        parts.push(Part::beyond(&difference, AtLeast, 0.0));
         measured.extend([first, second, difference]);
     }
-    Ok(Decided::new(combined_verdict(&verdicts), measured))
+    Ok(Decided::new(parts, measured))
 }
 
 /// Samples of the first model are said to be better than those of the second.
@@ -148,7 +130,7 @@ fn by_samples(drawing: &Drawing<'_>, [better, worse]: [&'static str; 2]) -> Resu
     let floor = Measurement::of(image_quality::floor(drawing))?;
     let reached = |of: Quantity| floor.get().map(of).ok();
     let mut measured = Vec::new();
-    let mut verdicts = Vec::new();
+    let mut parts = Vec::new();
     let quantities: [(&str, Quantity, bool); 2] = [
         ("Fréchet", |q| q.frechet, false),
         ("coverage", |q| q.coverage, true),
@@ -157,18 +139,12 @@ fn by_samples(drawing: &Drawing<'_>, [better, worse]: [&'static str; 2]) -> Resu
         let (first, second) = (value(better, what, of)?, value(worse, what, of)?);
         let difference = first.minus(&second, format!("{what} difference"));
         let gain = if higher_is_better {
-            difference.interval
+            difference.clone()
         } else {
-            second.minus(&first, "").interval
+            second.minus(&first, "")
         };
-        verdicts.push(gain.map_or(Verdict::Undecided, |gain| above(&gain, 0.0)));
-        let floor = reached(of).map(|mean| Interval {
-            n: 1,
-            mean,
-            standard_deviation: None,
-            lower: None,
-            upper: None,
-        });
+        parts.push(Part::beyond(&gain, AtLeast, 0.0));
+        let floor = reached(of).map(Interval::of_one);
         measured.extend([
             first,
             second,
@@ -176,44 +152,5 @@ fn by_samples(drawing: &Drawing<'_>, [better, worse]: [&'static str; 2]) -> Resu
             Measured::together(format!("{what} real images"), floor),
         ]);
     }
-    Ok(Decided::new(combined_verdict(&verdicts), measured))
-}
-
-/// Verdict on "more than `threshold`"; equal is not more.
-fn above(interval: &Interval, threshold: f64) -> Verdict {
-    match evaluation::statistics::verdict(interval, AtMost, threshold) {
-        Verdict::Supported => Verdict::Refuted,
-        Verdict::Refuted => Verdict::Supported,
-        other => other,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use evaluation::statistics::{spread_comparison, t_interval};
-
-    use super::*;
-
-    #[test]
-    fn equal_is_not_more() {
-        let of = |values: &[f64]| above(&t_interval(values, LEVEL).unwrap(), 0.0);
-        assert_eq!(of(&[0.0, 0.0, 0.0]), Verdict::Refuted);
-        assert_eq!(of(&[1.0, 1.0, 1.0]), Verdict::Supported);
-        assert_eq!(of(&[0.0, 1.0, 0.0]), Verdict::Undecided);
-        assert_eq!(of(&[-2.0, -2.1, -2.2]), Verdict::Refuted);
-    }
-
-    #[test]
-    fn a_single_seed_says_nothing_about_spread() {
-        assert_eq!(
-            spread_verdict(spread_comparison(&[1.0], &[2.0], LEVEL).ok()),
-            Verdict::Undecided
-        );
-        let narrow = [1.0, 1.01, 0.99, 1.0, 1.02];
-        let wide = [1.0, 3.0, -2.0, 5.0, 0.0];
-        let of = |a, b| spread_verdict(spread_comparison(a, b, LEVEL).ok());
-        assert_eq!(of(&wide, &narrow), Verdict::Supported);
-        assert_eq!(of(&narrow, &wide), Verdict::Refuted);
-        assert_eq!(of(&wide, &wide), Verdict::Undecided);
-    }
+    Ok(Decided::new(parts, measured))
 }

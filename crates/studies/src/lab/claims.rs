@@ -3,11 +3,11 @@
 
 use evaluation::overlap::Overlap;
 use evaluation::statistics::Claim::{AtLeast, AtMost};
-use evaluation::statistics::{Verdict, combined_verdict};
+use evaluation::statistics::Verdict;
 
 use super::LAB_AE;
 use super::measures::{Ring, aggregate, excess_at_origin, fine_map};
-use crate::claims::{Claim, Decide, Decided, claim, in_short, times};
+use crate::claims::{Claim, Decide, Decided, Part, claim, in_short, times, verdict_of};
 use crate::measures::map::{MapNumbers, on_own_codes, on_the_map};
 use crate::{Drawing, TrainedRun};
 use figures::Measured;
@@ -81,12 +81,14 @@ fn kinds(drawing: &Drawing<'_>) -> Result<[Measured; 3], Error> {
 
 fn kinds_of_the_vae(drawing: &Drawing<'_>, at: &[f64]) -> Result<Decided, Error> {
     let measured = kinds(drawing)?;
-    Ok(Decided::new(measured[0].verdict(AtLeast, at[0]), measured))
+    let part = Part::of(&measured[0], AtLeast, at[0]);
+    Ok(Decided::new([part], measured))
 }
 
 fn kinds_of_the_ae(drawing: &Drawing<'_>, at: &[f64]) -> Result<Decided, Error> {
     let measured = kinds(drawing)?;
-    Ok(Decided::new(measured[2].verdict(AtMost, at[0]), measured))
+    let part = Part::of(&measured[2], AtMost, at[0]);
+    Ok(Decided::new([part], measured))
 }
 
 fn fast_and_hardly(drawing: &Drawing<'_>, at: &[f64]) -> Result<Decided, Error> {
@@ -101,11 +103,10 @@ fn fast_and_hardly(drawing: &Drawing<'_>, at: &[f64]) -> Result<Decided, Error> 
         whole[0].over(&whole[2], format!("VAE / {shallow}, whole map (ratio)")),
         centre[0].over(&centre[2], format!("VAE / {shallow}, centre (ratio)")),
     ];
-    let verdicts = ratios.each_ref().map(|ratio| ratio.verdict(AtLeast, at[0]));
-    let verdict = combined_verdict(&verdicts);
-    let caveat = by_its_layers(&whole, verdict);
+    let parts = ratios.each_ref().map(|ratio| Part::of(ratio, AtLeast, at[0]));
+    let caveat = by_its_layers(&whole, verdict_of(&parts));
     let measured = whole.into_iter().chain(centre).chain(ratios);
-    Ok(Decided::new(verdict, measured).but(caveat))
+    Ok(Decided::new(parts, measured).but(caveat))
 }
 
 fn overlap(drawing: &Drawing<'_>, at: &[f64]) -> Result<Decided, Error> {
@@ -116,7 +117,7 @@ fn overlap(drawing: &Drawing<'_>, at: &[f64]) -> Result<Decided, Error> {
     };
     let excess = covering("VAE, disc minus the fullest ring", excess_at_origin)?;
     Ok(Decided::new(
-        excess.verdict(AtLeast, at[0]),
+        [Part::of(&excess, AtLeast, at[0])],
         vec![
             covering("VAE, disc at the origin", |rings| rings[0])?,
             covering("VAE, fullest ring", |rings| {
@@ -166,10 +167,10 @@ fn variety(drawing: &Drawing<'_>, at: &[f64]) -> Result<Decided, Error> {
         ring.borders()
     })?;
     Ok(Decided::new(
-        combined_verdict(&[
-            change.verdict(AtLeast, at[0]),
-            borders.verdict(AtLeast, at[1]),
-        ]),
+        [
+            Part::of(&change, AtLeast, at[0]),
+            Part::of(&borders, AtLeast, at[1]),
+        ],
         vec![change, borders],
     ))
 }
@@ -193,11 +194,11 @@ fn smoothness(drawing: &Drawing<'_>, at: &[f64]) -> Result<Decided, Error> {
         same[0].minus(&same[1], "VAE − AE of its architecture, largest/mean"),
         own[0].minus(&own[1], "VAE − AE of its architecture, own codes"),
     ];
-    let verdicts = differences
+    let parts = differences
         .each_ref()
-        .map(|difference| difference.verdict(AtMost, at[0]));
+        .map(|difference| Part::of(difference, AtMost, at[0]));
     Ok(Decided::new(
-        combined_verdict(&verdicts),
+        parts,
         same.into_iter().chain(own).chain(differences),
     ))
 }
@@ -212,12 +213,12 @@ fn captured(drawing: &Drawing<'_>, at: &[f64]) -> Result<Decided, Error> {
         kinds[0].minus(&kinds[2], format!("VAE − {shallow}, kinds")),
         explained[0].minus(&explained[2], format!("VAE − {shallow}, explained")),
     ];
-    let verdict = combined_verdict(&[
-        differences[0].verdict(AtLeast, at[0]),
-        differences[1].verdict(AtLeast, at[1]),
-    ]);
+    let parts = [
+        Part::of(&differences[0], AtLeast, at[0]),
+        Part::of(&differences[1], AtLeast, at[1]),
+    ];
     Ok(Decided::new(
-        verdict,
+        parts,
         kinds.into_iter().chain(explained).chain(differences),
     ))
 }

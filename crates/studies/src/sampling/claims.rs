@@ -1,12 +1,11 @@
 //! What document 003 says about sampling, held against the numbers.
 
 use evaluation::statistics::Claim::{AtLeast, AtMost};
-use evaluation::statistics::{Verdict, combined_verdict};
 
 use super::reconstruction;
 use super::{DEEP, Pair, SHALLOW, SPACE};
 use crate::Drawing;
-use crate::claims::{Claim, Decide, Decided, claim, in_short, times};
+use crate::claims::{Claim, Decide, Decided, Part, claim, in_short, times};
 use crate::measures::shape::{Shape, UNVARYING, shape, unless_flat};
 use figures::Measured;
 use figures::absence::known;
@@ -134,7 +133,10 @@ fn shallow_hardly_changes(drawing: &Drawing<'_>, at: &[f64]) -> Result<Decided, 
         });
     let worse = factor(&frechet.ratio(""), "factor of the Fréchet distance");
     Ok(Decided::new(
-        combined_verdict(&[change.verdict(AtMost, at[0]), worse.verdict(AtMost, at[1])]),
+        [
+            Part::of(&change, AtMost, at[0]),
+            Part::of(&worse, AtMost, at[1]),
+        ],
         listed([gaps.measured(), frechet.measured()], [change, worse]),
     ))
 }
@@ -147,10 +149,10 @@ fn deep_less_uniform(drawing: &Drawing<'_>, _: &[f64]) -> Result<Decided, Error>
     let more_gaps = gaps.difference("difference of the gaps");
     let farther = discrepancy.difference("difference of the discrepancy");
     Ok(Decided::new(
-        combined_verdict(&[
-            more_gaps.verdict(AtLeast, 0.0),
-            farther.verdict(AtLeast, 0.0),
-        ]),
+        [
+            Part::of(&more_gaps, AtLeast, 0.0),
+            Part::of(&farther, AtLeast, 0.0),
+        ],
         listed(
             [gaps.measured(), discrepancy.measured()],
             [more_gaps, farther],
@@ -166,7 +168,7 @@ fn deep_more_distorted(drawing: &Drawing<'_>, _: &[f64]) -> Result<Decided, Erro
         ("precision", |images| images.precision),
         ("difference", Compared::difference),
     )?;
-    Ok(Decided::new(samples.verdict(0.0, 0.0), samples.measured()))
+    Ok(Decided::new(samples.parts(0.0, 0.0), samples.measured()))
 }
 
 fn depth_reconstructs_better(drawing: &Drawing<'_>, at: &[f64]) -> Result<Decided, Error> {
@@ -176,9 +178,9 @@ fn depth_reconstructs_better(drawing: &Drawing<'_>, at: &[f64]) -> Result<Decide
     let gain = deep.minus(&shallow, "difference with sampling");
     let gain_without = deep_without.minus(&shallow_without, "difference without");
     Ok(Decided::new(
-        combined_verdict(&[
-            gain.verdict(AtMost, -at[0]),
-            gain_without.verdict(AtMost, -at[0]),
+        [
+            Part::of(&gain, AtMost, -at[0]),
+            Part::of(&gain_without, AtMost, -at[0]),
         ]),
         vec![
             shallow,
@@ -199,10 +201,10 @@ fn slightly_better_without(drawing: &Drawing<'_>, _: &[f64]) -> Result<Decided, 
     // Both are negative for an improvement.
     let less_than_depth = gain.minus(&depth, "the first minus the second");
     Ok(Decided::new(
-        combined_verdict(&[
-            gain.verdict(AtMost, 0.0),
-            less_than_depth.verdict(AtLeast, 0.0),
-        ]),
+        [
+            Part::of(&gain, AtMost, 0.0),
+            Part::of(&less_than_depth, AtLeast, 0.0),
+        ],
         vec![with, without, gain, depth, less_than_depth],
     ))
 }
@@ -219,15 +221,15 @@ fn space_more_spherical(drawing: &Drawing<'_>, _: &[f64]) -> Result<Decided, Err
         known(shape.bingham, UNVARYING)
     })?;
     let differences = [&stretch, &radius, &directions].map(|of| of.difference("difference"));
-    let verdict = combined_verdict(&[
-        differences[0].verdict(AtMost, 0.0),
-        differences[1].verdict(AtLeast, 0.0),
-        differences[2].verdict(AtLeast, 0.0),
-    ]);
+    let parts = [
+        Part::of(&differences[0], AtMost, 0.0),
+        Part::of(&differences[1], AtLeast, 0.0),
+        Part::of(&differences[2], AtLeast, 0.0),
+    ];
     let measured = [stretch, radius, directions].map(Compared::measured);
     let each = measured.into_iter().zip(differences);
     let measured = each.flat_map(|(pair, difference)| pair.into_iter().chain([difference]));
-    Ok(Decided::new(verdict, measured))
+    Ok(Decided::new(parts, measured))
 }
 
 fn space_very_bad(drawing: &Drawing<'_>, at: &[f64]) -> Result<Decided, Error> {
@@ -239,7 +241,7 @@ fn space_very_bad(drawing: &Drawing<'_>, at: &[f64]) -> Result<Decided, Error> {
         ("ratio", Compared::ratio),
     )?;
     Ok(Decided::new(
-        samples.verdict(at[0], at[1]),
+        samples.parts(at[0], at[1]),
         samples.measured(),
     ))
 }
@@ -283,13 +285,13 @@ fn samples(
 }
 
 impl Samples {
-    /// The verdict on "worse without sampling": the distance at least and the
+    /// The parts of "worse without sampling": the distance at least and the
     /// share at most so much against that with sampling.
-    fn verdict(&self, distance: f64, share: f64) -> Verdict {
-        combined_verdict(&[
-            self.derived[0].verdict(AtLeast, distance),
-            self.derived[1].verdict(AtMost, share),
-        ])
+    fn parts(&self, distance: f64, share: f64) -> [Part; 2] {
+        [
+            Part::of(&self.derived[0], AtLeast, distance),
+            Part::of(&self.derived[1], AtMost, share),
+        ]
     }
 
     fn measured(self) -> Vec<Measured> {

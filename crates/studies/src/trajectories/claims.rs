@@ -1,11 +1,11 @@
 //! What document 003 says about radii and courses, held against the numbers.
 
 use evaluation::statistics::Claim::AtMost;
-use evaluation::statistics::{Verdict, combined_verdict};
+use evaluation::statistics::Verdict;
 
 use super::{KEY, cloud};
 use crate::Drawing;
-use crate::claims::{Claim, Decide, Decided, claim, in_short};
+use crate::claims::{Claim, Decide, Decided, Part, claim, in_short};
 use figures::Measured;
 use figures::course::Course;
 use runs::Error;
@@ -73,8 +73,8 @@ fn close_to_one(drawing: &Drawing<'_>, at: &[f64]) -> Result<Decided, Error> {
         let radius = radius_at(course, 0);
         radius.max(1.0 / radius)
     })?;
-    let verdict = factor.verdict(AtMost, at[0]);
-    Ok(Decided::new(verdict, [start, factor]))
+    let part = Part::of(&factor, AtMost, at[0]);
+    Ok(Decided::new([part], [start, factor]))
 }
 
 fn decreases(drawing: &Drawing<'_>, at: &[f64]) -> Result<Decided, Error> {
@@ -87,8 +87,11 @@ fn decreases(drawing: &Drawing<'_>, at: &[f64]) -> Result<Decided, Error> {
         let last = course.epochs().len().saturating_sub(1);
         radius_at(course, last.min(5)) / radius_at(course, 0)
     })?;
-    let verdicts = [half.verdict(AtMost, at[0]), share.verdict(AtMost, at[1])];
-    Ok(Decided::new(combined_verdict(&verdicts), [half, share]))
+    let parts = [
+        Part::of(&half, AtMost, at[0]),
+        Part::of(&share, AtMost, at[1]),
+    ];
+    Ok(Decided::new(parts, [half, share]))
 }
 
 fn around_the_centre(drawing: &Drawing<'_>, at: &[f64]) -> Result<Decided, Error> {
@@ -98,15 +101,15 @@ fn around_the_centre(drawing: &Drawing<'_>, at: &[f64]) -> Result<Decided, Error
     let distance = of_cloud(drawing, "distance to normal", |cloud| {
         cloud.distance_to_normal
     })?;
-    let verdict = around_and_normal(&offset, &distance, at[0]);
-    Ok(Decided::new(verdict, [offset, distance]))
+    let parts = around_and_normal(&offset, &distance, at[0]);
+    Ok(Decided::new(parts, [offset, distance]))
 }
 
-fn around_and_normal(offset: &Measured, distance: &Measured, share: f64) -> Verdict {
-    combined_verdict(&[
-        offset.verdict(AtMost, share),
-        distance.verdict(AtMost, 0.5 * UNIFORM_DISC),
-    ])
+fn around_and_normal(offset: &Measured, distance: &Measured, share: f64) -> [Part; 2] {
+    [
+        Part::of(offset, AtMost, share),
+        Part::of(distance, AtMost, 0.5 * UNIFORM_DISC),
+    ]
 }
 
 /// Mean radius after so many epochs.
@@ -121,6 +124,7 @@ fn radius_at(course: &Course, epoch: usize) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::claims::verdict_of;
 
     #[test]
     fn the_uniform_disc_is_where_the_derivation_says() {
@@ -135,18 +139,15 @@ mod tests {
 
     #[test]
     fn a_ring_about_the_centre_is_mixed() {
-        let one = |value| Measured::new("m", [(0, value)].into(), Vec::new());
-        assert_eq!(
-            around_and_normal(&one(0.01), &one(0.05), 0.05),
-            Verdict::Supported
-        );
-        assert_eq!(
-            around_and_normal(&one(0.01), &one(0.4), 0.05),
-            Verdict::Mixed
-        );
-        assert_eq!(
-            around_and_normal(&one(0.5), &one(0.4), 0.05),
-            Verdict::Refuted
-        );
+        let near = |value: f64| {
+            let values = [0.98, 0.99, 1.0, 1.01, 1.02].map(|factor| factor * value);
+            Measured::new("m", (0..).zip(values).collect(), Vec::new())
+        };
+        let of = |offset, distance| {
+            verdict_of(&around_and_normal(&near(offset), &near(distance), 0.05))
+        };
+        assert_eq!(of(0.01, 0.05), Verdict::Supported);
+        assert_eq!(of(0.01, 0.4), Verdict::Mixed);
+        assert_eq!(of(0.5, 0.4), Verdict::Refuted);
     }
 }
