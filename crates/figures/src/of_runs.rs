@@ -81,6 +81,7 @@ pub fn draw(
     let scale = Scale {
         quick: false,
         seeds: 1,
+        until_decided: false,
     };
     let classifiers = classifier_folder(&dataset, &runs[0], request);
     let mut drawing = Drawing::new(&dataset, &runs, &[], scale, &classifiers, &request.out)

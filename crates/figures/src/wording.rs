@@ -163,11 +163,33 @@ pub fn seeds_of(runs: &[&TrainedRun]) -> String {
     format!("{unit} {}", listed(&seeds))
 }
 
-/// `seeds 0 to 4` or `seed 0`: all that were asked for.
+/// `seeds 0 to 4` or `seed 0`: all that were asked for, or the most that any model
+/// has.
 pub fn seeds_in_words(scale: Scale) -> String {
     match scale.seeds {
         1 => "seed 0".into(),
+        seeds if scale.until_decided => format!(
+            "seeds 0 to {} or, of models whose statements were decided before, fewer",
+            seeds - 1
+        ),
         seeds => format!("seeds 0 to {}", seeds - 1),
+    }
+}
+
+/// What stands for the values of several seeds of a quantity of this kind: `mean
+/// and its 95 % interval (Student's t)`.
+pub fn interval_in_words(scale: evaluation::statistics::Scale) -> &'static str {
+    use evaluation::statistics::Scale;
+    match scale {
+        Scale::Real => "mean and its 95 % interval (Student's t)",
+        Scale::Ratio => "geometric mean and its 95 % interval (Student's t of logarithms)",
+        Scale::Share | Scale::Percent => {
+            "mean by log odds and its 95 % interval (Student's t of log odds; where some are at an \
+             end of the scale, their median, by order statistics)"
+        }
+        Scale::Count | Scale::Bounded { .. } => {
+            "median and its 95 % interval (order statistics)"
+        }
     }
 }
 

@@ -50,7 +50,7 @@ fn request(folder: &Path, study: &str, seeds: usize) -> Request {
         studies: vec![study.into()],
         dataset: Some(small_data(&folder.join("data"))),
         quick: true,
-        seeds: Some(seeds),
+        seeds: Some(studies::Seeds::Each(seeds)),
         out: folder.join("figures"),
         runs: folder.join("runs"),
         output: Default::default(),

@@ -2,6 +2,7 @@ use std::fs;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
+use crate::Scale;
 use runs::configuration::Override;
 use runs::run_folder::EpochMetrics;
 
@@ -43,7 +44,7 @@ fn request(folder: &Path, dataset: &str) -> Request {
         studies: vec!["dimensions".into()],
         dataset: Some(dataset.into()),
         quick: true,
-        seeds: Some(1),
+        seeds: Some(Seeds::Each(1)),
         out: folder.join("figures"),
         runs: folder.join("runs"),
         output: Default::default(),
@@ -170,6 +171,7 @@ fn a_diverged_run_is_reported_and_not_averaged_in() {
         let scale = Scale {
             quick: true,
             seeds: 3,
+            until_decided: false,
         };
         let drawing = Drawing::new(
             &dataset,
@@ -206,16 +208,24 @@ fn drawn_with_divergence(
         name: anchored(request.dataset.as_deref().unwrap()).unwrap(),
         reading: request.reading.clone(),
     };
-    let runs = study.runs(request.scale(&study));
-    let mut planned = data.planned(&dataset, runs).unwrap();
-    for run in &mut planned {
+    let seeds = request.seeds.unwrap();
+    let mut asked = Asked::of(&study, seeds, request.quick, &data, &dataset).unwrap();
+    for run in &mut asked.runs {
         if wild.is_empty() || wild.contains(&run.key.as_str()) {
             run.configuration.training.learning_rate = 1e30;
         }
     }
     let watch = Watch::default();
-    let planned = vec![(&study, planned)];
-    let outcome = draw_planned(request, &dataset, planned, &watch.interrupt, &watch).unwrap();
+    let asked = vec![asked];
+    let outcome = draw_asked(
+        request,
+        &data,
+        &dataset,
+        asked,
+        &watch.interrupt,
+        &watch,
+    )
+    .unwrap();
     let folder = request.out.join(folder_name(&dataset));
     let claims = fs::read(folder.join("claims.json")).unwrap();
     let page = fs::read_to_string(&outcome.page).unwrap();
@@ -331,7 +341,7 @@ fn a_stop_writes_the_page_of_what_was_drawn_before() {
     let page = fs::read(&outcome.page).unwrap();
     fs::remove_file(&outcome.page).unwrap();
     let more = Request {
-        seeds: Some(2),
+        seeds: Some(Seeds::Each(2)),
         ..request.clone()
     };
     let watch = Watch {
@@ -422,7 +432,7 @@ fn every_figure_has_its_data_and_every_claim_its_verdict() {
     let folder = tempfile::tempdir().unwrap();
     let name = small_set(&folder.path().join("set"), 10);
     let request = Request {
-        seeds: Some(2),
+        seeds: Some(Seeds::Each(2)),
         ..request(folder.path(), &name)
     };
     let outcome = drawn(&request, &Watch::default()).unwrap();
@@ -575,7 +585,7 @@ fn unknown_studies_and_no_seeds_are_refused() {
     );
     assert_eq!(error.exit_code(), 2);
     let none = Request {
-        seeds: Some(0),
+        seeds: Some(Seeds::Each(0)),
         ..request(folder.path(), "idx:/nowhere")
     };
     let error = drawn(&none, &Watch::default()).unwrap_err();

@@ -4,7 +4,8 @@ use figures::documents::DOCUMENTS;
 use figures::wording::listed;
 use viz::page::{Span, Text, anchor};
 
-use super::{Part, StoredSection, claims_heading, in_words};
+use super::statements::{claims_heading, in_words};
+use super::{Part, StoredSection};
 use crate::claims::{Claim, badge};
 use crate::{STUDIES, Study};
 
@@ -96,7 +97,7 @@ pub(super) fn built_in(name: &str) -> Option<&'static Study> {
 pub(super) fn effort(sections: &[StoredSection]) -> String {
     let fewest = sections
         .iter()
-        .map(|section| section.seeds)
+        .map(|section| section.fewest_seeds.unwrap_or(section.seeds))
         .min()
         .unwrap_or(0);
     let most = sections

@@ -1,8 +1,19 @@
-use evaluation::statistics::Verdict;
+use evaluation::statistics::{Evidence, Verdict};
 use viz::page::FigureLink;
 
 use super::lead::{effort, outcome};
+use super::statements::in_words;
 use super::*;
+
+/// Strong enough to decide in a table of a few.
+fn evidence_of(verdict: Verdict) -> Evidence {
+    let [supports, refutes] = match verdict {
+        Verdict::Supported | Verdict::Mixed => [0.0005, 0.9995],
+        Verdict::Refuted => [0.9995, 0.0005],
+        Verdict::Undecided => [0.4, 0.6],
+    };
+    Evidence { supports, refutes }
+}
 
 fn claim(id: &str, verdict: Verdict) -> Claim {
     Claim {
@@ -15,6 +26,14 @@ fn claim(id: &str, verdict: Verdict) -> Claim {
             Measured::new("AE", [(0, 3.0)].into(), vec![1, 2]),
         ],
         rule: format!("Rule of {id}."),
+        parts: vec![evidence_of(verdict)],
+        margins: Vec::new(),
+        seeds_needed: Some(7),
+        seeds: 3,
+        share: 1.0,
+        p_value: evidence_of(verdict).p_value(),
+        adjusted: evidence_of(verdict).p_value(),
+        alone: verdict,
         verdict,
     }
 }
@@ -28,6 +47,7 @@ fn store(out: &Path, dataset: &str, study: &str, seeds: usize, claims: Vec<Claim
         attribution: "made for a test".into(),
         quick: false,
         seeds,
+        fewest_seeds: None,
         section: Section {
             heading: format!("About {study}"),
             blocks: vec![Block::figure(FigureLink {
@@ -273,11 +293,9 @@ fn effort_and_outcome_read_well() {
 fn numbers_have_the_digits_they_need() {
     let of = |mean, ends: Option<[f64; 2]>| {
         let interval = evaluation::statistics::Interval {
-            n: 2,
-            mean,
-            standard_deviation: None,
             lower: ends.map(|ends| ends[0]),
             upper: ends.map(|ends| ends[1]),
+            ..evaluation::statistics::Interval::of_one(mean)
         };
         in_words(&Measured::together("m", Some(interval)))
     };

@@ -34,7 +34,8 @@ fn a_grid_gives_every_combination_under_every_seed() {
     assert_eq!(study.name(), "my-study");
     let scale = Scale {
         quick: false,
-        seeds: study.seeds(),
+        seeds: study.seeds().most(),
+        until_decided: false,
     };
     let runs = study.runs(scale);
     let keys: Vec<&str> = runs.iter().map(|run| run.key.as_str()).collect();
@@ -267,6 +268,7 @@ fn places_are_filled_and_parts_belong_to_data_sets() {
     let scale = Scale {
         quick: false,
         seeds: 1,
+        until_decided: false,
     };
     let at = folder.path();
     let mut drawing = Drawing::new(&dataset, &[], &[], scale, at, at);
