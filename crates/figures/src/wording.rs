@@ -45,15 +45,22 @@ pub fn capitalised(text: &str) -> String {
 /// The data set's name in prose, such as `Fashion-MNIST`; the last part of its
 /// path if it has none.
 pub fn name_of(dataset: &Dataset) -> String {
-    let title = datasets::information()
-        .into_iter()
-        .find(|set| set.name == dataset.name)
-        .map(|set| set.title.to_string());
-    title.unwrap_or_else(|| {
+    registered(&dataset.name).unwrap_or_else(|| {
         let path = dataset.name.strip_prefix("idx:").unwrap_or(&dataset.name);
         let last = Path::new(path).file_name();
         last.map_or_else(|| path.to_owned(), |last| last.to_string_lossy().into())
     })
+}
+
+/// The same of a name that a file has for a data set.
+pub fn title_of(name: &str) -> String {
+    registered(name).unwrap_or_else(|| name.to_owned())
+}
+
+fn registered(name: &str) -> Option<String> {
+    let mut known = datasets::information().into_iter();
+    let set = known.find(|set| set.name == name)?;
+    Some(set.title.to_string())
 }
 
 /// What a data set that is not of the registry is; nothing for one that is.

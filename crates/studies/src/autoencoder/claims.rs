@@ -4,14 +4,14 @@
 
 use evaluation::map::entropy_bits;
 use evaluation::statistics::Claim::{AtLeast, AtMost};
-use evaluation::statistics::{Evidence, Scale};
+use evaluation::statistics::Scale;
 
 use super::judge::decoded;
 use super::measures::{Decoded, Form};
 use super::spacing;
 use super::{AE, AE_8, VAE};
 use crate::Drawing;
-use crate::claims::{Claim, Decide, Decided, claim, in_short};
+use crate::claims::{Claim, Decide, Decided, Part, claim, in_short};
 use crate::measures::plane::{CodeNumbers, code_numbers};
 use figures::Measured;
 use figures::absence::known;
@@ -51,8 +51,8 @@ pub(super) fn answer(claims: &[Claim]) -> Option<String> {
     let step = claim(claims, "002.6");
     if let Some((ae, vae)) = step.and_then(|step| step.mean(0).zip(step.mean(1))) {
         text.push_str(&format!(
-            "; and a step of a tenth of the codes' standard deviation on both axes leaves the class of \
-             a well-formed image in {} % of cases, in the VAE in {} %",
+            "; and a step of a tenth of a standard deviation of the codes on both axes leaves the class \
+             of a well-formed image in {} % of cases, in the VAE in {} %",
             in_short(ae),
             in_short(vae)
         ));
@@ -68,7 +68,7 @@ struct Problem {
     /// The difference, or for ratios the ratio.
     against: Measured,
     /// That the AE has no less of it.
-    is_worse: Evidence,
+    is_worse: Part,
 }
 
 impl Problem {
@@ -117,14 +117,14 @@ impl Problem {
 
     /// Decided by the contrast alone.
     fn by_contrast(self) -> Decided {
-        let (evidence, caveat) = (self.is_worse, self.no_better());
+        let (evidence, caveat) = (self.is_worse.clone(), self.no_better());
         Decided::new([evidence], self.measured()).but(caveat)
     }
 
     /// Decided by the contrast, and by the AE having at least so much of it.
     fn by_contrast_and(self, least: f64) -> Decided {
         let has_it = Part::of(&self.ae, AtLeast, least);
-        let evidence = Part::all(&[has_it, self.is_worse]);
+        let evidence = Part::all(&[has_it, self.is_worse.clone()]);
         let caveat = self.no_better();
         Decided::new([evidence], self.measured()).but(caveat)
     }
@@ -240,7 +240,7 @@ fn ill_formed(drawing: &Drawing<'_>, at: &[f64]) -> Result<Decided, Error> {
         .minus(&own, "AE, middle half − its reconstructions");
     let parts = [
         Part::of(&worse_than_own, AtLeast, at[0]),
-        problem.is_worse,
+        problem.is_worse.clone(),
     ];
     let caveat = problem.no_better();
     let measured = [real, own, whole, vae_middle]
@@ -346,7 +346,9 @@ fn the_answer(drawing: &Drawing<'_>, _: &[f64]) -> Result<Decided, Error> {
         ("ill-formed images (points)", random_points(drawing)?),
         ("lost by a small step (points)", steps(drawing)?),
     ];
-    let evidence = problems.each_ref().map(|(_, problem)| problem.is_worse);
+    let evidence = problems
+        .each_ref()
+        .map(|(_, problem)| problem.is_worse.clone());
     let measured = problems.map(|(what, problem)| Measured {
         name: format!("{what}, {}", problem.against.name),
         ..problem.against

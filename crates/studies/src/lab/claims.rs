@@ -3,14 +3,14 @@
 
 use evaluation::overlap::Overlap;
 use evaluation::statistics::Claim::{AtLeast, AtMost};
-use evaluation::statistics::{Evidence, Scale};
+use evaluation::statistics::Scale;
 
 use super::LAB_AE;
 use super::held::{Held, held};
 use super::measures::{
     Ring, aggregate, excess_at_origin, fine_map, largest_of_others, ring_means,
 };
-use crate::claims::{Claim, Decide, Decided, claim, in_short, share_of_trainings, times};
+use crate::claims::{Claim, Decide, Decided, Part, claim, in_short, share_of_trainings, times};
 use crate::measures::map::{MapNumbers, on_own_codes, on_the_map};
 use crate::{Drawing, TrainedRun};
 use figures::Measured;
@@ -128,7 +128,7 @@ fn fast_and_hardly(drawing: &Drawing<'_>, at: &[f64]) -> Result<Decided, Error> 
         whole[0].over(&whole[2], format!("VAE / {shallow}, whole map (ratio)")),
         centre[0].over(&centre[2], format!("VAE / {shallow}, centre (ratio)")),
     ];
-    let faster = ratios.each_ref().map(|ratio| Part::of(&ratio, AtLeast, 1.0));
+    let faster = ratios.each_ref().map(|ratio| Part::of(ratio, AtLeast, 1.0));
     let hardly = Part::of(&whole[2], AtMost, at[0]);
     let caveat = by_its_layers(&whole);
     let measured = whole.into_iter().chain(centre).chain(ratios);
@@ -303,7 +303,7 @@ fn smoother_than(
     ];
     let parts = ratios
         .each_ref()
-        .map(|ratio| Part::of(&ratio, AtMost, at[0]));
+        .map(|ratio| Part::of(ratio, AtMost, at[0]));
     let measured = same.into_iter().chain(own).chain(ratios);
     Ok(Decided::new([Part::all(&parts)], measured))
 }
@@ -328,10 +328,10 @@ fn captured(drawing: &Drawing<'_>, at: &[f64]) -> Result<Decided, Error> {
         })
     };
     let [more_kinds, more_explained] = [more(&kinds, "kinds"), more(&explained, "explained")];
-    let parts: Vec<Evidence> = more_kinds
+    let parts: Vec<Part> = more_kinds
         .iter()
-        .map(|more| Part::of(&more, AtLeast, at[0]))
-        .chain(more_explained.iter().map(|more| Part::of(&more, AtLeast, at[1])))
+        .map(|more| Part::of(more, AtLeast, at[0]))
+        .chain(more_explained.iter().map(|more| Part::of(more, AtLeast, at[1])))
         .collect();
     let measured = kinds.into_iter().chain(explained);
     let measured = measured.chain(more_kinds).chain(more_explained);

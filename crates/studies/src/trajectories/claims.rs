@@ -1,11 +1,11 @@
 //! What document 003 says about radii and courses, held against the numbers.
 
 use evaluation::statistics::Claim::AtMost;
-use evaluation::statistics::{Evidence, Scale, Verdict};
+use evaluation::statistics::{Scale, Verdict};
 
 use super::{KEY, cloud, region};
 use crate::Drawing;
-use crate::claims::{Claim, Decide, Decided, claim, in_short};
+use crate::claims::{Claim, Decide, Decided, Part, claim, in_short};
 use figures::Measured;
 use figures::course::Course;
 use runs::Error;
@@ -106,10 +106,10 @@ fn around_the_centre(drawing: &Drawing<'_>, at: &[f64]) -> Result<Decided, Error
 
 /// That the codes lie around the centre, and that they do so like those of a
 /// normal distribution.
-fn around_and_normal(offset: &Measured, distance: &Measured, share: f64) -> [Evidence; 2] {
+fn around_and_normal(offset: &Measured, distance: &Measured, share: f64) -> [Part; 2] {
     [
-        Part::of(&offset, AtMost, share),
-        Part::of(&distance, AtMost, 0.5 * UNIFORM_DISC),
+        Part::of(offset, AtMost, share),
+        Part::of(distance, AtMost, 0.5 * UNIFORM_DISC),
     ]
 }
 
@@ -148,6 +148,7 @@ fn radius_at(course: &Course, epoch: usize) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::claims::verdict_of;
 
     #[test]
     fn the_uniform_disc_is_where_the_derivation_says() {
@@ -168,8 +169,7 @@ mod tests {
             Measured::new("m", (0..).zip(values).collect(), Vec::new())
         };
         let of = |offset: f64, distance: f64| {
-            let parts = around_and_normal(&near(offset), &near(distance), 0.05);
-            Evidence::all(&parts).verdict(0.05)
+            verdict_of(&around_and_normal(&near(offset), &near(distance), 0.05))
         };
         assert_eq!(of(0.01, 0.05), Verdict::Supported);
         assert_eq!(of(0.01, 0.4), Verdict::Mixed);
