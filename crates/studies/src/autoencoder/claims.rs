@@ -267,11 +267,8 @@ fn far_out(drawing: &Drawing<'_>, at: &[f64]) -> Result<Decided, Error> {
 /// Which class is called so.
 fn class_named(drawing: &Drawing<'_>, name: &str) -> Result<usize, Error> {
     let mut names = drawing.dataset.class_names.iter();
-    known(
-        names.position(|known| known == name).map(|at| at as f64),
-        &format!("no class is called {name}"),
-    )
-    .map(|at| at as usize)
+    let place = names.position(|known| known == name);
+    place.ok_or_else(|| Error::Undefined(format!("no class is called {name}")))
 }
 
 fn ones_and_eights(drawing: &Drawing<'_>, at: &[f64]) -> Result<Decided, Error> {

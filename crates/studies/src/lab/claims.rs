@@ -135,22 +135,11 @@ fn fast_and_hardly(drawing: &Drawing<'_>, at: &[f64]) -> Result<Decided, Error> 
     Ok(Decided::new([Part::all(&faster), hardly], measured).but(caveat))
 }
 
-/// The rings of the VAE's posteriors about the origin, in one number a run.
-fn of_rings(
-    drawing: &Drawing<'_>,
-    name: &str,
-    value: fn(&Overlap) -> f64,
-    of: impl Fn(&[f64]) -> f64,
-) -> Result<Measured, Error> {
-    drawing.over_seeds("vae", name, |run| {
-        let found = aggregate(drawing, run)?;
-        Ok(of(&ring_means(&found.overlap, value)))
-    })
-}
-
 fn overlap(drawing: &Drawing<'_>, at: &[f64]) -> Result<Decided, Error> {
     let covering = |name: &str, of: fn(&[f64]) -> f64| {
-        of_rings(drawing, name, |overlap| overlap.covering, of)
+        drawing.over_seeds("vae", name, |run| {
+            aggregate(drawing, run).map(|found| of(&found.covering))
+        })
     };
     let of_overlap = |name: &str, value: fn(&[Overlap]) -> f64| {
         drawing.over_seeds("vae", name, |run| {
@@ -176,12 +165,11 @@ fn overlap(drawing: &Drawing<'_>, at: &[f64]) -> Result<Decided, Error> {
 
 fn greatest_density(drawing: &Drawing<'_>, at: &[f64]) -> Result<Decided, Error> {
     let density = |name: &str, of: fn(&[f64]) -> f64| {
-        of_rings(
-            drawing,
-            name,
-            |overlap| overlap.density.unwrap_or(f64::NAN),
-            of,
-        )
+        drawing.over_seeds("vae", name, |run| {
+            let found = aggregate(drawing, run)?;
+            let density = |at: &Overlap| at.density.unwrap_or(f64::NAN);
+            Ok(of(&ring_means(&found.overlap, density)))
+        })
     };
     let excess = density(
         "VAE, disc minus the densest ring, % of the latter",

@@ -18,6 +18,7 @@ fn evidence_of(verdict: Verdict) -> Evidence {
 fn claim(id: &str, verdict: Verdict) -> Claim {
     Claim {
         id: id.into(),
+        transfer: None,
         caveat: None,
         statement: format!("Statement {id} <of> a document."),
         quantity: "nats".into(),

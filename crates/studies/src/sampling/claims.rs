@@ -76,7 +76,7 @@ impl Measure<'_, '_> {
         let of = |key: &str| ByClassifier::of(self.drawing, key, source, quantity);
         let (with, without) = (of(pair.with)?, of(pair.without)?);
         let named = |key: &str| format!("{what}, {}", self.drawing.title(key));
-        let (word, combine): (_, fn(f64, f64) -> f64) = match against {
+        let (word, combine): (&str, fn(f64, f64) -> f64) = match against {
             Against::Ratio => ("ratio", |a, b| a / b),
             Against::Difference => ("difference", |a, b| a - b),
         };
