@@ -13,6 +13,7 @@ use figures::classifier::SharedClassifier;
 use figures::explore;
 
 use self::rounds::{Asked, adjust_all};
+use crate::claims::Claim;
 use crate::page;
 use crate::{DivergedRun, Drawing, PlannedRun, Seeds, Study, TrainedRun};
 use runs::Error;
@@ -261,7 +262,8 @@ fn draw_asked(
         observer.drawing(study);
         let folder = part.join(study.name());
         create_folder(&folder)?;
-        let (claims, fewest) = (asked.claims().cloned().collect(), asked.fewest_seeds());
+        let claims: Vec<Claim> = asked.claims().cloned().collect();
+        let fewest = asked.fewest_seeds();
         let (runs, diverged) = collect(asked.runs, &results, dataset)?;
         let mut drawing = Drawing::new(dataset, &runs, &diverged, scale, &request.runs, &folder)
             .with_output(request.output.clone())
@@ -293,7 +295,7 @@ fn looked_in_words(asked: &[Asked<'_>], number: usize) -> Option<String> {
     let open: usize = more.map(Asked::open).sum();
     let all: usize = asked.iter().map(|asked| asked.claims().count()).sum();
     (open > 0).then(|| {
-        format!("{open} of {all} statements are open: models that they are about get more seeds")
+        format!("{open} of {all} statements undecided: models that they are about get more seeds")
     })
 }
 

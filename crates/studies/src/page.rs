@@ -130,14 +130,14 @@ pub(crate) fn read_article(out: &Path) -> Result<Page, Error> {
 fn parts(out: &Path) -> Result<Vec<Part>, Error> {
     let mut parts = Vec::new();
     for folder in sub_folders(out)? {
-        let mut sections = Vec::new();
+        let mut sections: Vec<StoredSection> = Vec::new();
         for study in studies_in(&folder)? {
             sections.extend(read(&study.join(SECTION_FILE))?);
         }
         adjust(
             sections
                 .iter_mut()
-                .flat_map(|section: &mut StoredSection| &mut section.claims),
+                .flat_map(|section| &mut section.claims),
         );
         let Some(first) = sections.first() else {
             continue;

@@ -178,7 +178,7 @@ fn stated(claim: &Claim) -> Vec<Span> {
 
 /// The quantity, a line for each model, and what is known about the test; a
 /// single seed is called so.
-fn measurements(claim: &Claim) -> Vec<Span> {
+pub(super) fn measurements(claim: &Claim) -> Vec<Span> {
     let mut spans = vec![Span::Emphasis(claim.quantity.clone())];
     let most = claim
         .measured

@@ -1,8 +1,9 @@
-use evaluation::statistics::{Evidence, Verdict};
-use viz::page::FigureLink;
+use evaluation::statistics::{Evidence, Scale as Kind, Verdict};
+use figures::Measured;
+use viz::page::{FigureLink, Span};
 
 use super::lead::{effort, outcome};
-use super::statements::in_words;
+use super::statements::{in_words, measurements};
 use super::*;
 
 /// Strong enough to decide in a table of a few.
@@ -287,6 +288,7 @@ fn effort_and_outcome_read_well() {
                 attribution: String::new(),
                 quick,
                 seeds,
+                fewest_seeds: None,
                 section: Section::default(),
                 claims: Vec::new(),
                 explorer: None,
@@ -296,6 +298,7 @@ fn effort_and_outcome_read_well() {
     };
     assert_eq!(of(&[1, 1], false), "one seed a model");
     assert_eq!(of(&[5, 2], false), "2 to 5 seeds a model");
+    assert_eq!(of(&[40], false), "40 seeds a model");
     assert_eq!(
         of(&[5], true),
         "5 seeds a model, trained briefly for a first look"
@@ -333,4 +336,64 @@ fn numbers_have_the_digits_they_need() {
     assert_eq!(of(0.0123, None), "m: 0.012");
     assert_eq!(of(2.0, Some([-1.5, 5.5])), "m: 2.00 [−1.50, 5.50]");
     assert_eq!(in_words(&Measured::together("m", None)), "m: –");
+}
+
+#[test]
+fn numbers_say_what_they_are() {
+    let of = |values: [f64; 5], kind| {
+        let by_seed = (0..).zip(values).collect();
+        in_words(&Measured::new("m", by_seed, Vec::new()).on(kind))
+    };
+    // Five tens are no point: nothing says that all trainings give ten.
+    let tens = of([10.0; 5], Kind::Count);
+    assert_eq!(
+        tens,
+        "m: 10 (all 5 alike: so are at least 48 % of trainings)"
+    );
+    assert_eq!(of([10.0; 5], Kind::Real), tens);
+    let counts = [8.0, 9.0, 10.0, 10.0, 7.0];
+    assert_eq!(of(counts, Kind::Count), "m: 9 (median)");
+    let kinds = Kind::Bounded {
+        low: 0.0,
+        high: 10.0,
+    };
+    assert_eq!(
+        of(counts, kinds),
+        "m: 9 [0, 10] (median, between the ends of its scale)"
+    );
+    // exp(ln 2 ± 2.776·s/√5) with s of the logarithms 1.0960.
+    assert_eq!(
+        of([0.5, 1.0, 2.0, 4.0, 8.0], Kind::Ratio),
+        "m: 2.00 [0.51, 7.80] (geometric mean)"
+    );
+}
+
+#[test]
+fn a_statement_decided_alone_is_told_where_the_table_asks_more() {
+    let out = tempfile::tempdir().unwrap();
+    let weak = Evidence {
+        supports: 0.02,
+        refutes: 0.98,
+    };
+    let mut alone = claim("000.1", Verdict::Supported);
+    alone.parts = vec![weak];
+    alone.p_value = weak.p_value();
+    let mut looked = claim("000.2", Verdict::Refuted);
+    (looked.seeds, looked.share) = (10, 0.125);
+    let open = ["000.3", "000.4"].map(|id| claim(id, Verdict::Undecided));
+    let claims = [alone, looked].into_iter().chain(open).collect();
+    store(out.path(), "mnist", "lab", 40, claims);
+    let html = html(out.path());
+    // Three of four are left when the smallest is decided: 3 · 0.02.
+    assert!(html.contains("0.060<br><em>alone 0.020: supported</em>"), "{html}");
+    assert!(html.contains("<em>Alone it is supported.</em>"), "{html}");
+    assert!(html.contains("3 are undecided"), "{html}");
+    assert!(html.contains("In a table of 4 some would be"), "{html}");
+    // Where seeds were added, the table says how many there were.
+    assert!(html.contains("Seeds were added until"), "{html}");
+    assert!(html.contains("<td data-label=\"seeds\">10</td>"), "{html}");
+    assert!(
+        html.contains("Decided alone with 90 % power from 7 seeds on"),
+        "{html}"
+    );
 }

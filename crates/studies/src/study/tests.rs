@@ -366,3 +366,16 @@ fn too_large_a_grid_is_refused() {
     );
     assert!(refused(&text).contains("more than 500"));
 }
+
+#[test]
+fn seeds_may_be_as_many_as_it_takes() {
+    let of = |seeds: &str| GRID.replacen("seeds = 2", &format!("seeds = {seeds}"), 1);
+    let seeds = |text: &str| Study::parse("study", &of(text)).unwrap().seeds();
+    assert_eq!(seeds("7"), Seeds::Each(7));
+    assert_eq!(seeds("'until-decided'"), Seeds::UntilDecided(40));
+    assert_eq!(seeds("'until-decided:12'"), Seeds::UntilDecided(12));
+    for wrong in ["-1", "'many'", "'until-decided:0'", "1.5", "'until-decided:20000'"] {
+        let message = refused(&of(wrong));
+        assert!(message.contains("seeds"), "{message}");
+    }
+}
