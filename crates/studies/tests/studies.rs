@@ -365,14 +365,6 @@ fn is_measured(claims: &[Value], id: &str) -> bool {
     measured.all(|measured| measured["interval"]["centre"].is_number())
 }
 
-/// Whether what decides a statement has a number, of however few seeds.
-fn is_measured(claims: &[Value], id: &str) -> bool {
-    let claim = claims.iter().find(|claim| claim["id"] == id).unwrap();
-    let parts = claim["parts"].as_array().unwrap();
-    let says_nothing = |part: &Value| part["supports"] == 1.0 && part["refutes"] == 1.0;
-    !parts.is_empty() && !parts.iter().all(says_nothing)
-}
-
 #[test]
 fn colour_images_of_three_classes_make_every_study() {
     let made = Made {
