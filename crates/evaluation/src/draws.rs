@@ -11,11 +11,27 @@ pub(crate) fn standard_normals(seed: u64, rows: usize, columns: usize) -> Array2
     normals_of(Stream::new(seed, FIRST_STREAM), rows, columns)
 }
 
+/// As many others of the same seed for each `draw`; the first are
+/// [`standard_normals`].
+pub(crate) fn standard_normals_from(
+    seed: u64,
+    draw: usize,
+    rows: usize,
+    columns: usize,
+) -> Array2<f32> {
+    let first = draw as u64 * (rows * columns) as u64;
+    from_position(Stream::new(seed, FIRST_STREAM), first, rows, columns)
+}
+
 /// Independent standard normal deviates [rows, columns] of a stream.
 pub(crate) fn normals_of(stream: Stream, rows: usize, columns: usize) -> Array2<f32> {
+    from_position(stream, 0, rows, columns)
+}
+
+fn from_position(stream: Stream, first: u64, rows: usize, columns: usize) -> Array2<f32> {
     let mut values = Array2::zeros((rows, columns));
     if let Some(slice) = values.as_slice_mut() {
-        fill_normal(slice, stream, 0);
+        fill_normal(slice, stream, first);
     }
     values
 }

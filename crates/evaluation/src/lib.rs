@@ -11,8 +11,8 @@
 //! | reconstruction, KL, ELBO, active units: `eval.json` | [`elbo`], [`entropy_floor`] |
 //! | −log p(x) by importance sampling | [`likelihood`] |
 //! | what is the KL made of | [`rates`] |
-//! | what is on the decoded map, how fast does it change | [`classifier`], [`map`], [`class_areas`], [`stretch`] |
-//! | where are the codes | [`codes`], [`gaps`], [`sphericity`], [`knn`] |
+//! | what is on the decoded map, how fast does it change | [`classifier`], [`map`], [`patch`], [`class_areas`], [`stretch`] |
+//! | where are the codes | [`codes`], [`gaps`], [`spacing`], [`sphericity`], [`knn`] |
 //! | how do q(z) and the prior differ | [`aggregate_posterior`], [`variance_law`], [`overlap`], [`mmd`] |
 //! | does a code survive decoding | [`round_trip`] |
 //! | how good are samples | [`frechet`], [`prdc`] |
@@ -45,11 +45,13 @@ pub mod likelihood;
 pub mod map;
 pub mod mmd;
 pub mod overlap;
+pub mod patch;
 pub mod prdc;
 pub mod random_codes;
 pub mod rates;
 pub mod round_trip;
 mod sampled;
+pub mod spacing;
 pub mod sphericity;
 pub mod statistics;
 pub mod stretch;

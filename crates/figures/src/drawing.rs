@@ -1,9 +1,9 @@
 //! What a study draws with: the data, the runs, the classifier, cached
 //! measurements, and where figures go.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use datasets::{Dataset, Shape};
 use evaluation::Classifier;
@@ -40,6 +40,8 @@ pub struct Drawing<'a> {
     output: FigureOutput,
     classifier: Arc<SharedClassifier>,
     is_of_one_run: bool,
+    /// Keys of the models of which numbers over seeds were asked for.
+    asked: Mutex<BTreeSet<String>>,
     written: Vec<PathBuf>,
 }
 
@@ -50,6 +52,8 @@ pub struct Scale {
     pub quick: bool,
     /// Seeds per model.
     pub seeds: usize,
+    /// Whether models whose statements were decided before have fewer.
+    pub until_decided: bool,
 }
 
 /// What goes with a figure.
@@ -87,6 +91,7 @@ impl<'a> Drawing<'a> {
             output: FigureOutput::default(),
             classifier: Arc::default(),
             is_of_one_run: false,
+            asked: Mutex::default(),
             written: Vec::new(),
         }
     }
@@ -186,6 +191,7 @@ impl<'a> Drawing<'a> {
         name: &str,
         mut measure: impl FnMut(&TrainedRun) -> Result<f64, Error>,
     ) -> Result<Measured, Error> {
+        self.models_asked(|keys| keys.insert(key.to_owned()));
         let mut by_seed = BTreeMap::new();
         let mut missing = BTreeMap::new();
         for run in self.runs.iter().filter(|run| run.key == key) {
@@ -202,6 +208,22 @@ impl<'a> Drawing<'a> {
         let diverged = self.diverged.iter().filter(|run| run.key == key);
         let measured = Measured::new(name, by_seed, diverged.map(|run| run.seed).collect());
         Ok(measured.without(missing))
+    }
+
+    /// The keys of the models of which [`Drawing::over_seeds`] was asked since
+    /// [`Drawing::forget_asked`]: those that a statement is about.
+    #[must_use]
+    pub fn asked(&self) -> BTreeSet<String> {
+        self.models_asked(|keys| keys.clone())
+    }
+
+    /// Begins anew to note which models are asked for.
+    pub fn forget_asked(&self) {
+        self.models_asked(BTreeSet::clear);
+    }
+
+    fn models_asked<T>(&self, of: impl FnOnce(&mut BTreeSet<String>) -> T) -> T {
+        of(&mut self.asked.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The result of `compute` for a run, kept in the run's folder as
@@ -257,6 +279,15 @@ impl<'a> Drawing<'a> {
     /// cannot be read or written.
     pub fn classifier(&self) -> Result<&Classifier, Error> {
         self.classifier.get(self.dataset, self.runs_folder)
+    }
+
+    /// That classifier and those of other seeds,
+    /// [`CLASSIFIER_SEEDS`](crate::classifier::CLASSIFIER_SEEDS) in all.
+    ///
+    /// # Errors
+    /// As [`Drawing::classifier`].
+    pub fn classifiers(&self) -> Result<Vec<&Classifier>, Error> {
+        self.classifier.of_all_seeds(self.dataset, self.runs_folder)
     }
 
     /// Writes a chart with its data beside it, a block of the page. Its title

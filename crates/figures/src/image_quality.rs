@@ -73,6 +73,19 @@ impl Source {
             Self::Reconstructions => "reconstructions",
         }
     }
+
+    /// Brightness of a run's images, as many as the reference has.
+    fn images(self, drawing: &Drawing<'_>, run: &TrainedRun) -> Result<Array2<f32>, Error> {
+        let test = &drawing.dataset.test;
+        let noise = prior_codes(test.len().div_ceil(2), run.configuration.model.latent);
+        let codes = run.codes(test)?.mean;
+        let codes = match self {
+            Self::Prior => noise,
+            Self::Fitted => Fitted::to(codes.view())?.codes(&noise),
+            Self::Reconstructions => codes.slice(s![1..;2, ..]).to_owned(),
+        };
+        Ok(run.decoded(codes.view()))
+    }
 }
 
 /// Measures a run's images, once.
@@ -83,16 +96,31 @@ pub fn image_quality(
 ) -> Result<ImageQuality, Error> {
     let name = format!("image-quality-{}", source.name());
     drawing.measure(run, &name, &version(drawing)?, || {
-        let reference = Reference::new(drawing)?;
-        let noise = prior_codes(reference.features.nrows(), run.configuration.model.latent);
-        let codes = run.codes(&drawing.dataset.test)?.mean;
-        let codes = match source {
-            Source::Prior => noise,
-            Source::Fitted => Fitted::to(codes.view())?.codes(&noise),
-            Source::Reconstructions => codes.slice(s![1..;2, ..]).to_owned(),
-        };
-        reference.compare(run.decoded(codes.view()).view())
+        let reference = Reference::new(drawing, drawing.classifier()?)?;
+        reference.compare(source.images(drawing, run)?.view())
     })
+}
+
+/// The same by each of several classifiers, [`image_quality`]'s own first.
+///
+/// # Errors
+/// Those of the measurement.
+pub fn by_each_classifier(
+    drawing: &Drawing<'_>,
+    run: &TrainedRun,
+    source: Source,
+) -> Result<Vec<ImageQuality>, Error> {
+    let first = image_quality(drawing, run, source)?;
+    let others = drawing.classifiers()?.split_off(1);
+    let name = format!("image-quality-{}-other-classifiers", source.name());
+    let others: Vec<ImageQuality> = drawing.measure(run, &name, &version_of(&others), || {
+        let images = source.images(drawing, run)?;
+        let others = others.iter();
+        others
+            .map(|classifier| Reference::new(drawing, classifier)?.compare(images.view()))
+            .collect()
+    })?;
+    Ok(std::iter::once(first).chain(others).collect())
 }
 
 /// What the test images that the reference leaves out reach: a perfect
@@ -107,12 +135,34 @@ pub fn floor(drawing: &Drawing<'_>) -> Result<ImageQuality, Error> {
     }
     let measure = || {
         let others = every_second(&drawing.dataset.test, 1);
-        Reference::new(drawing)?.compare(others.to_floats().view())
+        Reference::new(drawing, drawing.classifier()?)?.compare(others.to_floats().view())
     };
     match drawing.runs.first() {
         Some(run) => drawing.measure(run, "image-quality-floor", &version(drawing)?, measure),
         None => measure(),
     }
+}
+
+/// The same by each of several classifiers, [`floor`]'s own first.
+///
+/// # Errors
+/// As [`floor`].
+pub fn floor_by_each_classifier(drawing: &Drawing<'_>) -> Result<Vec<ImageQuality>, Error> {
+    let first = floor(drawing)?;
+    let others = drawing.classifiers()?.split_off(1);
+    let measure = || -> Result<Vec<ImageQuality>, Error> {
+        let real = every_second(&drawing.dataset.test, 1).to_floats();
+        let others = others.iter();
+        others
+            .map(|classifier| Reference::new(drawing, classifier)?.compare(real.view()))
+            .collect()
+    };
+    let name = "image-quality-floor-other-classifiers";
+    let others = match drawing.runs.first() {
+        Some(run) => drawing.measure(run, name, &version_of(&others), measure)?,
+        None => measure()?,
+    };
+    Ok(std::iter::once(first).chain(others).collect())
 }
 
 /// `5 000 images against 5 000 test images, on the 64 features of our
@@ -133,8 +183,13 @@ pub fn in_words(drawing: &Drawing<'_>, floor: &ImageQuality) -> Result<String, E
 }
 
 fn version(drawing: &Drawing<'_>) -> Result<String, Error> {
-    let fingerprint = drawing.classifier()?.fingerprint();
-    Ok(format!("1, k = {NEIGHBOURS}, classifier {fingerprint}"))
+    Ok(version_of(&[drawing.classifier()?]))
+}
+
+fn version_of(classifiers: &[&evaluation::Classifier]) -> String {
+    let fingerprints = classifiers.iter().map(|classifier| classifier.fingerprint());
+    let fingerprints: Vec<String> = fingerprints.collect();
+    format!("1, k = {NEIGHBOURS}, classifier {}", fingerprints.join(", "))
 }
 
 /// Every second image of a split.
@@ -150,8 +205,10 @@ struct Reference<'a> {
 }
 
 impl<'a> Reference<'a> {
-    fn new(drawing: &'a Drawing<'_>) -> Result<Self, Error> {
-        let classifier = drawing.classifier()?;
+    fn new(
+        drawing: &Drawing<'_>,
+        classifier: &'a evaluation::Classifier,
+    ) -> Result<Self, Error> {
         let others = every_second(&drawing.dataset.test, 0);
         let features = classifier.features(images(&others))?;
         Ok(Self {

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use evaluation::statistics::{Interval, Verdict, t_interval};
+use evaluation::statistics::{
+    self, Claim, Evidence, Interval, Scale, equivalence, one_sided, power,
+};
 use serde::{Deserialize, Serialize};
 use viz::Rgb;
 use viz::charts::Strip;
@@ -12,9 +14,13 @@ use viz::charts::Strip;
 pub struct Measured {
     /// The model or condition.
     pub name: String,
+    /// What kind of number the quantity is.
+    #[serde(default)]
+    pub scale: Scale,
     /// The value of every seed whose run finished.
     pub by_seed: BTreeMap<u64, f64>,
-    /// Mean and 95 % interval over these seeds; absent without any.
+    /// What its scale has for a mean, and its 95 % interval over these seeds;
+    /// absent without any.
     pub interval: Option<Interval>,
     /// Seeds whose run diverged: named here, in none of the numbers.
     pub diverged: Vec<u64>,
@@ -29,31 +35,89 @@ const NOT_FINITE: &str = "it is not a finite number";
 /// Level of every interval of the claims table.
 pub const LEVEL: f64 = 0.95;
 
+/// Chance of a verdict that a number of seeds is said to have.
+pub const POWER: f64 = 0.9;
+
 impl Measured {
-    /// Summarises the values of the seeds that finished. A value that is not
-    /// finite, because a run does not have the quantity, leaves the interval
-    /// absent and is not listed: JSON has no word for it.
+    /// Summarises the values of the seeds that finished, as real numbers; see
+    /// [`Measured::on`] for others. A value that is not finite, because a run
+    /// does not have the quantity, leaves the interval absent and is not listed:
+    /// JSON has no word for it.
     #[must_use]
     pub fn new(
         name: impl Into<String>,
         mut by_seed: BTreeMap<u64, f64>,
         diverged: Vec<u64>,
     ) -> Self {
-        let values: Vec<f64> = by_seed.values().copied().collect();
-        let interval = t_interval(&values, LEVEL).ok();
         let missing = by_seed
             .iter()
             .filter(|(_, value)| !value.is_finite())
             .map(|(seed, _)| (*seed, NOT_FINITE.to_owned()))
             .collect();
         by_seed.retain(|_, value| value.is_finite());
-        Self {
+        let measured = Self {
             name: name.into(),
-            interval,
+            scale: Scale::Real,
+            interval: None,
             by_seed,
             diverged,
             missing,
+        };
+        measured.on(Scale::Real)
+    }
+
+    /// The same quantity as what it is: its interval, and what decides statements
+    /// about it, follow from the scale. A value that the scale does not have
+    /// leaves the interval absent, and is the reason that is given.
+    #[must_use]
+    pub fn on(mut self, scale: Scale) -> Self {
+        self.scale = scale;
+        let values: Vec<f64> = self.by_seed.values().copied().collect();
+        self.interval = match statistics::interval(&values, scale, LEVEL) {
+            _ if !self.missing.is_empty() || values.is_empty() => None,
+            Ok(interval) => Some(interval),
+            Err(error) => {
+                let reason = error.to_string();
+                let seeds = self.by_seed.keys();
+                self.missing = seeds.map(|seed| (*seed, reason.clone())).collect();
+                None
+            }
+        };
+        self
+    }
+
+    /// The evidence of these seeds on "the quantity is at least (at most)
+    /// `threshold`"; none where the interval is absent.
+    #[must_use]
+    pub fn evidence(&self, side: Claim, threshold: f64) -> Evidence {
+        self.said(|values| one_sided(values, self.scale, side, threshold))
+    }
+
+    /// The evidence of these seeds on "the quantity lies from `low` to `high`";
+    /// none where the interval is absent.
+    #[must_use]
+    pub fn equivalent(&self, low: f64, high: f64) -> Evidence {
+        self.said(|values| equivalence(values, self.scale, low, high))
+    }
+
+    fn said(&self, test: impl FnOnce(&[f64]) -> evaluation::Result<Evidence>) -> Evidence {
+        if self.interval.is_none() || self.by_seed.is_empty() {
+            return Evidence::NONE;
         }
+        let values: Vec<f64> = self.by_seed.values().copied().collect();
+        // What a test refuses, the interval of the same values does too.
+        test(&values).unwrap_or(Evidence::NONE)
+    }
+
+    /// From how many seeds on a statement with this threshold is decided with
+    /// 90 % power at `level`, if others are as these; none where that cannot be
+    /// told.
+    #[must_use]
+    pub fn seeds_needed(&self, threshold: f64, level: f64) -> Option<usize> {
+        self.interval?;
+        let values: Vec<f64> = self.by_seed.values().copied().collect();
+        let needed = power::seeds_needed(&values, self.scale, threshold, level, POWER);
+        needed.unwrap_or_default()
     }
 
     /// A point for every seed, and the interval of a mean of several.
@@ -63,7 +127,7 @@ impl Measured {
         Strip {
             name: self.name.clone(),
             values: self.by_seed.values().copied().collect(),
-            interval: interval.and_then(|of| Some([of.mean, of.lower?, of.upper?])),
+            interval: interval.and_then(|of| Some([of.centre, of.lower?, of.upper?])),
             colour: Some(colour),
         }
     }
@@ -79,17 +143,28 @@ impl Measured {
         self
     }
 
+    /// The same without some seeds, which are a category of their own and no
+    /// values of this quantity.
+    #[must_use]
+    pub fn apart_from(mut self, seeds: &BTreeSet<u64>) -> Self {
+        self.by_seed.retain(|seed, _| !seeds.contains(seed));
+        self.missing.retain(|seed, _| !seeds.contains(seed));
+        let scale = self.scale;
+        self.on(scale)
+    }
+
     /// A quantity that all seeds give together, such as a ratio of spreads, or
     /// one that no seed changes, such as a floor.
     #[must_use]
     pub fn together(name: impl Into<String>, interval: Option<Interval>) -> Self {
         let is_finite = |interval: &Interval| {
             let ends = [interval.lower, interval.upper, interval.standard_deviation];
-            let mut values = std::iter::once(interval.mean).chain(ends.into_iter().flatten());
+            let mut values = std::iter::once(interval.centre).chain(ends.into_iter().flatten());
             values.all(f64::is_finite)
         };
         Self {
             name: name.into(),
+            scale: Scale::Real,
             by_seed: BTreeMap::new(),
             interval: interval.filter(is_finite),
             diverged: Vec::new(),
@@ -97,10 +172,11 @@ impl Measured {
         }
     }
 
-    /// The mean over seeds; NaN without any.
+    /// What its scale has for a mean over seeds: the mean, the geometric mean of
+    /// ratios, the median of counts (`interval.about` says it); NaN without any.
     #[must_use]
     pub fn mean(&self) -> f64 {
-        self.interval.map_or(f64::NAN, |interval| interval.mean)
+        self.interval.map_or(f64::NAN, |interval| interval.centre)
     }
 
     /// For a table: the mean with its interval, or alone when a single seed
@@ -111,13 +187,13 @@ impl Measured {
             None => viz::page::Cell::Missing,
             Some(interval) => match (interval.lower, interval.upper) {
                 (Some(low), Some(high)) => viz::page::Cell::Interval {
-                    mean: interval.mean,
+                    mean: interval.centre,
                     low,
                     high,
                     decimals,
                 },
                 _ => viz::page::Cell::Number {
-                    value: interval.mean,
+                    value: interval.centre,
                     decimals,
                 },
             },
@@ -125,17 +201,35 @@ impl Measured {
     }
 
     /// This minus `other`, seed by seed, over the seeds both have; what
-    /// diverged in either is missing.
+    /// diverged in either is missing. A difference of counts is a count, and every
+    /// other one a real number.
     #[must_use]
     pub fn minus(&self, other: &Self, name: impl Into<String>) -> Self {
-        self.paired(other, name, |own, others| own - others)
+        let difference = self.paired(other, name, |own, others| own - others);
+        if self.is_counted() && other.is_counted() {
+            difference.on(Scale::Count)
+        } else {
+            difference
+        }
     }
 
     /// This divided by `other`, seed by seed, over the seeds both have; what
-    /// diverged in either is missing.
+    /// diverged in either is missing. It is a ratio where all are positive, of
+    /// counts with as many equal values as a count, and a real number otherwise.
     #[must_use]
     pub fn over(&self, other: &Self, name: impl Into<String>) -> Self {
-        self.paired(other, name, |own, others| own / others)
+        let over = self.paired(other, name, |own, others| own / others);
+        if self.is_counted() && other.is_counted() {
+            over.on(Scale::Count)
+        } else if over.by_seed.values().all(|value| *value > 0.0) {
+            over.on(Scale::Ratio)
+        } else {
+            over
+        }
+    }
+
+    fn is_counted(&self) -> bool {
+        matches!(self.scale, Scale::Count | Scale::Bounded { .. })
     }
 
     /// Any number of this and `other`, seed by seed, over the seeds both have.
@@ -161,20 +255,12 @@ impl Measured {
         let missing = missing.map(|(seed, reason)| (*seed, reason.clone()));
         Self::new(name, values, diverged.into_iter().collect()).without(missing.collect())
     }
-
-    /// The verdict on "at least (at most) `threshold`"; undecided without a
-    /// finished seed.
-    #[must_use]
-    pub fn verdict(&self, side: evaluation::statistics::Claim, threshold: f64) -> Verdict {
-        self.interval.map_or(Verdict::Undecided, |interval| {
-            evaluation::statistics::verdict(&interval, side, threshold)
-        })
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use evaluation::statistics::Claim::{AtLeast, AtMost};
+    use evaluation::statistics::{Centre, Verdict};
 
     use super::*;
 
@@ -184,14 +270,54 @@ mod tests {
     }
 
     #[test]
-    fn verdicts_follow_the_interval() {
-        assert_eq!(around(9.0).verdict(AtLeast, 8.0), Verdict::Supported);
-        assert_eq!(around(7.0).verdict(AtLeast, 8.0), Verdict::Refuted);
-        assert_eq!(around(8.0).verdict(AtLeast, 8.0), Verdict::Undecided);
-        assert_eq!(around(7.0).verdict(AtMost, 8.0), Verdict::Supported);
+    fn evidence_follows_the_values() {
+        let of = |mean, side| around(mean).evidence(side, 8.0).verdict(0.05);
+        assert_eq!(of(9.0, AtLeast), Verdict::Supported);
+        assert_eq!(of(7.0, AtLeast), Verdict::Refuted);
+        assert_eq!(of(8.0, AtLeast), Verdict::Undecided);
+        assert_eq!(of(7.0, AtMost), Verdict::Supported);
         let none = Measured::new("m", BTreeMap::new(), vec![0]);
-        assert_eq!(none.verdict(AtLeast, 0.0), Verdict::Undecided);
+        assert_eq!(none.evidence(AtLeast, 0.0), Evidence::NONE);
         assert!(none.mean().is_nan());
+    }
+
+    #[test]
+    fn what_is_compared_keeps_its_kind() {
+        let of = |values: [f64; 5]| {
+            let by_seed = (0..).zip(values).collect();
+            Measured::new("m", by_seed, Vec::new())
+        };
+        let counts = |values| of(values).on(Scale::Count);
+        let tens = counts([10.0; 5]);
+        let interval = tens.interval.unwrap();
+        assert_eq!((interval.about, interval.lower), (Centre::Median, None));
+        assert_eq!(interval.equal.unwrap().count, 5);
+        assert!((tens.evidence(AtLeast, 9.0).supports - 1.0 / 32.0).abs() < 1e-12);
+        let fewer = tens.minus(&counts([8.0, 9.0, 9.0, 7.0, 9.0]), "d");
+        assert_eq!(fewer.scale, Scale::Count);
+        let wide = of([2.0, 3.0, 4.0, 5.0, 6.0]);
+        let ratio = wide.over(&of([1.0, 2.0, 1.0, 2.0, 1.0]), "r");
+        assert_eq!(ratio.scale, Scale::Ratio);
+        assert_eq!(ratio.interval.unwrap().about, Centre::GeometricMean);
+        let crossing = wide.over(&of([-1.0, 1.0, 1.0, 1.0, 1.0]), "r");
+        assert_eq!(crossing.scale, Scale::Real);
+        assert_eq!(wide.equivalent(-9.0, 9.0).verdict(0.05), Verdict::Supported);
+        assert!(wide.seeds_needed(3.0, 0.05).is_some_and(|seeds| seeds > 5));
+        // A share beyond 1 is none.
+        let no_share = wide.clone().on(Scale::Share);
+        assert!(no_share.interval.is_none() && no_share.missing.len() == 5);
+        assert_eq!(no_share.evidence(AtMost, 0.5), Evidence::NONE);
+    }
+
+    #[test]
+    fn seeds_apart_are_neither_values_nor_missing() {
+        let values = [(0, 1.0), (1, f64::NAN), (2, 9.0), (3, 2.0)];
+        let some = Measured::new("m", values.into(), vec![7]);
+        assert!(some.interval.is_none());
+        let apart = some.apart_from(&[1, 2].into());
+        assert_eq!(apart.by_seed, [(0, 1.0), (3, 2.0)].into());
+        assert_eq!((apart.mean(), apart.diverged.len()), (1.5, 1));
+        assert!(apart.missing.is_empty());
     }
 
     #[test]
@@ -236,6 +362,6 @@ mod tests {
         let partly = second.without([(3, "it has no labels".to_owned())].into());
         let difference = first.minus(&partly, "a − b");
         assert!(difference.interval.is_none() && difference.missing.contains_key(&3));
-        assert_eq!(difference.verdict(AtLeast, 0.0), Verdict::Undecided);
+        assert_eq!(difference.evidence(AtLeast, 0.0), Evidence::NONE);
     }
 }

@@ -81,6 +81,7 @@ pub fn draw(
     let scale = Scale {
         quick: false,
         seeds: 1,
+        until_decided: false,
     };
     let classifiers = classifier_folder(&dataset, &runs[0], request);
     let mut drawing = Drawing::new(&dataset, &runs, &[], scale, &classifiers, &request.out)
@@ -246,7 +247,7 @@ fn about(dataset: &Dataset, runs: &[TrainedRun]) -> Result<Vec<Block>, Error> {
 fn classifier_folder(dataset: &Dataset, run: &TrainedRun, request: &Request) -> PathBuf {
     let beside = run.folder.path().parent().map(Path::to_path_buf);
     beside
-        .filter(|folder| classifier_file(folder, dataset).exists())
+        .filter(|folder| classifier_file(folder, dataset, 0).exists())
         .or_else(|| request.location.cache.clone())
         .unwrap_or_else(|| request.out.clone())
 }

@@ -45,15 +45,22 @@ pub fn capitalised(text: &str) -> String {
 /// The data set's name in prose, such as `Fashion-MNIST`; the last part of its
 /// path if it has none.
 pub fn name_of(dataset: &Dataset) -> String {
-    let title = datasets::information()
-        .into_iter()
-        .find(|set| set.name == dataset.name)
-        .map(|set| set.title.to_string());
-    title.unwrap_or_else(|| {
+    registered(&dataset.name).unwrap_or_else(|| {
         let path = dataset.name.strip_prefix("idx:").unwrap_or(&dataset.name);
         let last = Path::new(path).file_name();
         last.map_or_else(|| path.to_owned(), |last| last.to_string_lossy().into())
     })
+}
+
+/// The same of a name that a file has for a data set.
+pub fn title_of(name: &str) -> String {
+    registered(name).unwrap_or_else(|| name.to_owned())
+}
+
+fn registered(name: &str) -> Option<String> {
+    let mut known = datasets::information().into_iter();
+    let set = known.find(|set| set.name == name)?;
+    Some(set.title.to_string())
 }
 
 /// What a data set that is not of the registry is; nothing for one that is.
@@ -163,11 +170,33 @@ pub fn seeds_of(runs: &[&TrainedRun]) -> String {
     format!("{unit} {}", listed(&seeds))
 }
 
-/// `seeds 0 to 4` or `seed 0`: all that were asked for.
+/// `seeds 0 to 4` or `seed 0`: all that were asked for, or the most that any model
+/// has.
 pub fn seeds_in_words(scale: Scale) -> String {
     match scale.seeds {
         1 => "seed 0".into(),
+        seeds if scale.until_decided => format!(
+            "seeds 0 to {} or, of models whose statements were decided before, fewer",
+            seeds - 1
+        ),
         seeds => format!("seeds 0 to {}", seeds - 1),
+    }
+}
+
+/// What stands for the values of several seeds of a quantity of this kind: `mean
+/// and its 95 % interval (Student's t)`.
+pub fn interval_in_words(scale: evaluation::statistics::Scale) -> &'static str {
+    use evaluation::statistics::Scale;
+    match scale {
+        Scale::Real => "mean and its 95 % interval (Student's t)",
+        Scale::Ratio => "geometric mean and its 95 % interval (Student's t of logarithms)",
+        Scale::Share | Scale::Percent => {
+            "mean by log odds and its 95 % interval (Student's t of log odds; where some are at an \
+             end of the scale, their median, by order statistics)"
+        }
+        Scale::Count | Scale::Bounded { .. } => {
+            "median and its 95 % interval (order statistics)"
+        }
     }
 }
 

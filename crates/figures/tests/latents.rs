@@ -193,6 +193,7 @@ fn options_change_what_is_drawn_and_wrong_ones_are_refused() {
     let scale = Scale {
         quick: false,
         seeds: 1,
+        until_decided: false,
     };
     let runs = [run];
     let mut drawing = Drawing::new(&dataset, &runs, &[], scale, folder.path(), folder.path());

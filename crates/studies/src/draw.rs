@@ -1,6 +1,8 @@
 //! Drawing the atlas: trains what the studies need, draws their figures and
 //! writes the page that shows them.
 
+mod rounds;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,8 +12,10 @@ use datasets::Dataset;
 use figures::classifier::SharedClassifier;
 use figures::explore;
 
+use self::rounds::{Asked, adjust_all};
+use crate::claims::Claim;
 use crate::page;
-use crate::{DivergedRun, Drawing, PlannedRun, Scale, Study, TrainedRun};
+use crate::{DivergedRun, Drawing, PlannedRun, Seeds, Study, TrainedRun};
 use runs::Error;
 use runs::atomic_file::{check_folder, check_own, create_folder, take_folder};
 use runs::configuration::{Configuration, ReadingConfiguration};
@@ -32,8 +36,8 @@ pub struct Request {
     pub dataset: Option<String>,
     /// Fewer epochs, for a first look.
     pub quick: bool,
-    /// Seeds per model, counted from 0; `None` for what a study says.
-    pub seeds: Option<usize>,
+    /// Seeds per model; `None` for what a study says.
+    pub seeds: Option<Seeds>,
     /// Folder of the figures and of `index.html`.
     pub out: PathBuf,
     /// Folder of the runs; finished ones are used again.
@@ -50,15 +54,6 @@ pub struct Request {
     pub reading: ReadingConfiguration,
     /// The command as typed.
     pub command: String,
-}
-
-impl Request {
-    fn scale(&self, study: &Study) -> Scale {
-        Scale {
-            quick: self.quick,
-            seeds: self.seeds.unwrap_or_else(|| study.seeds()),
-        }
-    }
 }
 
 /// What was made.
@@ -104,10 +99,8 @@ pub fn draw(
     download: &mut dyn FnMut(datasets::Progress<'_>),
     observer: &(dyn Observer + Sync),
 ) -> Result<Outcome, Error> {
-    if request.seeds == Some(0) {
-        return Err(Error::Configuration(
-            "--seeds is 0, but must be at least 1".into(),
-        ));
+    if let Some(seeds) = request.seeds {
+        seeds.check("--seeds")?;
     }
     let studies = crate::select(&request.studies)?;
     let data = Data::of_studies(request, &studies)?;
@@ -121,16 +114,13 @@ pub fn draw(
     let dataset = request
         .location
         .load(&data.of(Configuration::default()), download)?;
-    let planned = studies
-        .iter()
-        .map(|study| {
-            let runs = study.runs(request.scale(study));
-            crate::check(study, &runs, &dataset)?;
-            Ok((study, data.planned(&dataset, runs)?))
-        })
-        .collect::<Result<_, Error>>()?;
+    let asked = studies.iter().map(|study| {
+        let seeds = request.seeds.unwrap_or_else(|| study.seeds());
+        Asked::of(study, seeds, request.quick, &data, &dataset)
+    });
+    let asked = asked.collect::<Result<_, Error>>()?;
     let _taken = take_folder(&request.out, &request.command, page::is_in)?;
-    draw_planned(request, &dataset, planned, interrupt, observer)
+    draw_asked(request, &data, &dataset, asked, interrupt, observer)
 }
 
 /// Which data all runs are of, as their configurations say it.
@@ -193,62 +183,92 @@ impl Data {
     }
 }
 
-/// Trains the runs of each study and draws it.
-fn draw_planned(
+/// Trains the runs of each study, look by look until its statements are decided
+/// or there are no more, and draws it.
+fn draw_asked(
     request: &Request,
+    data: &Data,
     dataset: &Dataset,
-    planned: Vec<(&Study, Vec<PlannedRun>)>,
+    mut asked: Vec<Asked<'_>>,
     interrupt: &Interrupt,
     observer: &(dyn Observer + Sync),
 ) -> Result<Outcome, Error> {
     let pool = tensor_ops::parallel::ThreadPool::new(request.limits.threads)
         .map_err(models::TrainerError::from)?;
+    let classifier = Arc::new(SharedClassifier::on(request.limits.threads));
+    let part = request.out.join(folder_name(dataset));
+    let drawn: Vec<&str> = asked.iter().map(|asked| asked.study.name()).collect();
+    let mut others = page::claims_of_others(&part, &drawn)?;
+    let mut results = BTreeMap::new();
+    let looks = asked.iter().map(Asked::looks).max().unwrap_or(0);
+    for number in 0..looks {
+        if !asked.iter().any(|asked| asked.is_due(number)) {
+            break;
+        }
+        for asked in &mut asked {
+            asked.plan(number, data, dataset)?;
+        }
+        let runs = asked.iter().flat_map(|asked| &asked.runs);
+        let queue = Queue::new(runs, dataset, request).without(&results);
+        results.extend(queue.train(interrupt, observer, &|name, folder| {
+            for (asked, planned) in asking(&asked, name, dataset) {
+                if interrupt.requested() {
+                    return Err(Error::Abandoned);
+                }
+                let run = TrainedRun::load(planned.clone(), folder.clone(), dataset)?;
+                let drawing = Drawing::new(
+                    dataset,
+                    std::slice::from_ref(&run),
+                    &[],
+                    asked.scale(),
+                    &request.runs,
+                    &request.out,
+                )
+                .with_classifier(Arc::clone(&classifier))
+                .of_one_run();
+                asked.study.measure(&drawing)?;
+            }
+            Ok(())
+        })?);
+        for asked in asked.iter_mut().filter(|asked| asked.is_due(number)) {
+            let (runs, diverged) = collect(asked.runs.clone(), &results, dataset)?;
+            let scale = asked.scale();
+            let drawing =
+                Drawing::new(dataset, &runs, &diverged, scale, &request.runs, &request.out)
+                    .with_classifier(Arc::clone(&classifier));
+            pool.install(|| asked.decide(number, &drawing))?;
+            if interrupt.requested() {
+                return Err(stopped(&request.out, &request.command));
+            }
+        }
+        adjust_all(&mut asked, &mut others);
+        if let Some(sentence) = looked_in_words(&asked, number) {
+            observer.remark(&sentence);
+        }
+    }
+    let ended = || results.values();
     let mut outcome = Outcome {
         page: request.out.join("index.html"),
         figures: Vec::new(),
-        runs: Vec::new(),
-        trained: 0,
-        diverged: Vec::new(),
+        runs: ended().map(|ended| ended.folder.clone()).collect(),
+        trained: ended().filter(|ended| ended.trained_now).count(),
+        diverged: ended()
+            .filter(|ended| ended.divergence.is_some())
+            .map(|ended| ended.folder.clone())
+            .collect(),
     };
-    let classifier = Arc::new(SharedClassifier::on(request.limits.threads));
-    let queue = Queue::new(planned.iter().flat_map(|(_, runs)| runs), dataset, request);
-    let results = queue.train(interrupt, observer, &|name, folder| {
-        for (study, planned) in asking(&planned, name, dataset) {
-            if interrupt.requested() {
-                return Err(Error::Abandoned);
-            }
-            let run = TrainedRun::load(planned.clone(), folder.clone(), dataset)?;
-            let drawing = Drawing::new(
-                dataset,
-                std::slice::from_ref(&run),
-                &[],
-                request.scale(study),
-                &request.runs,
-                &request.out,
-            )
-            .with_classifier(Arc::clone(&classifier))
-            .of_one_run();
-            study.measure(&drawing)?;
-        }
-        Ok(())
-    })?;
-    outcome.trained = results.values().filter(|ended| ended.trained_now).count();
-    outcome.runs = results.values().map(|ended| ended.folder.clone()).collect();
-    outcome.diverged = results
-        .values()
-        .filter(|ended| ended.divergence.is_some())
-        .map(|ended| ended.folder.clone())
-        .collect();
-    for (study, planned) in planned {
+    for asked in asked {
+        let (study, scale) = (asked.study, asked.scale());
         observer.drawing(study);
-        let scale = request.scale(study);
-        let folder = request.out.join(folder_name(dataset)).join(study.name());
+        let folder = part.join(study.name());
         create_folder(&folder)?;
-        let (runs, diverged) = collect(planned, &results, dataset)?;
+        let claims: Vec<Claim> = asked.claims().cloned().collect();
+        let fewest = asked.fewest_seeds();
+        let (runs, diverged) = collect(asked.runs, &results, dataset)?;
         let mut drawing = Drawing::new(dataset, &runs, &diverged, scale, &request.runs, &folder)
             .with_output(request.output.clone())
             .with_classifier(Arc::clone(&classifier));
-        let report = pool.install(|| crate::report(study, &mut drawing))?;
+        let report = pool.install(|| crate::report(study, &mut drawing, claims))?;
         outcome.figures.append(&mut drawing.written());
         let explorer = match first_of_each(&runs) {
             shown if shown.is_empty() || scale.quick => None,
@@ -260,7 +280,7 @@ fn draw_planned(
                     })?,
             ),
         };
-        page::write_section(&folder, study, dataset, scale, report, explorer)?;
+        page::write_section(&folder, study, dataset, scale, fewest, report, explorer)?;
         if interrupt.requested() {
             return Err(stopped(&request.out, &request.command));
         }
@@ -269,15 +289,25 @@ fn draw_planned(
     Ok(outcome)
 }
 
+/// What a look has decided, where others follow.
+fn looked_in_words(asked: &[Asked<'_>], number: usize) -> Option<String> {
+    let more = asked.iter().filter(|asked| asked.is_due(number + 1));
+    let open: usize = more.map(Asked::open).sum();
+    let all: usize = asked.iter().map(|asked| asked.claims().count()).sum();
+    (open > 0).then(|| {
+        format!("{open} of {all} statements undecided: models that they are about get more seeds")
+    })
+}
+
 /// The studies that need the run called `name`, with what each has planned.
-fn asking<'p>(
-    planned: &'p [(&'p Study, Vec<PlannedRun>)],
+fn asking<'p, 's>(
+    asked: &'p [Asked<'s>],
     name: &str,
     dataset: &Dataset,
-) -> impl Iterator<Item = (&'p Study, &'p PlannedRun)> {
-    let all = planned
+) -> impl Iterator<Item = (&'p Asked<'s>, &'p PlannedRun)> {
+    let all = asked
         .iter()
-        .flat_map(|(study, runs)| runs.iter().map(move |run| (*study, run)));
+        .flat_map(|asked| asked.runs.iter().map(move |run| (asked, run)));
     all.filter(move |(_, run)| run.configuration.run_name(&dataset.fingerprint) == name)
 }
 
@@ -313,6 +343,12 @@ impl<'a> Queue<'a> {
             request,
             runs,
         }
+    }
+
+    /// The same without those that have ended before.
+    fn without(mut self, ended: &BTreeMap<String, Ended>) -> Self {
+        self.runs.retain(|(name, _)| !ended.contains_key(name));
+        self
     }
 
     /// Trains what is not finished, side by side, and does `then` with the name

@@ -5,19 +5,19 @@
 //! article can be put together again without drawing anything.
 
 mod lead;
+mod statements;
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use datasets::Dataset;
 use serde::{Deserialize, Serialize};
-use viz::page::{Block, Cell, Column, Page, Section, Span, Table, Text, anchor};
+use viz::page::{Block, Cell, Page, Section, Text};
 
 use self::lead::{built_in, lead};
-use crate::claims::{Claim, badge};
+use self::statements::{claims_blocks, claims_heading, verdicts_of_a_study};
+use crate::claims::{Claim, adjust};
 use crate::{Report, STUDIES, Scale, Study};
-use figures::Measured;
 use figures::explore::{BESIDE, Beside};
 use runs::Error;
 use runs::sealed_json;
@@ -34,6 +34,9 @@ struct StoredSection {
     attribution: String,
     quick: bool,
     seeds: usize,
+    /// Of the models that have fewest; as many as the others, if nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    fewest_seeds: Option<usize>,
     section: Section,
     claims: Vec<Claim>,
     /// What became of its explorer; nothing of a first look.
@@ -59,6 +62,7 @@ pub(crate) fn write_section(
     study: &Study,
     dataset: &Dataset,
     scale: Scale,
+    fewest_seeds: usize,
     report: Report,
     explorer: Option<Beside>,
 ) -> Result<(), Error> {
@@ -68,6 +72,7 @@ pub(crate) fn write_section(
         attribution: dataset.attribution.clone(),
         quick: scale.quick,
         seeds: scale.seeds,
+        fewest_seeds: Some(fewest_seeds).filter(|fewest| *fewest < scale.seeds),
         section: finite(report.section),
         claims: report.claims,
         explorer,
@@ -125,16 +130,21 @@ pub(crate) fn read_article(out: &Path) -> Result<Page, Error> {
 fn parts(out: &Path) -> Result<Vec<Part>, Error> {
     let mut parts = Vec::new();
     for folder in sub_folders(out)? {
-        let mut sections = Vec::new();
+        let mut sections: Vec<StoredSection> = Vec::new();
         for study in studies_in(&folder)? {
             sections.extend(read(&study.join(SECTION_FILE))?);
         }
+        adjust(
+            sections
+                .iter_mut()
+                .flat_map(|section| &mut section.claims),
+        );
         let Some(first) = sections.first() else {
             continue;
         };
         let mut claims: Vec<Claim> = sections
             .iter()
-            .flat_map(|section: &StoredSection| section.claims.clone())
+            .flat_map(|section| section.claims.clone())
             .collect();
         claims.sort_by_key(|claim| order(&claim.id));
         parts.push(Part {
@@ -155,6 +165,25 @@ fn parts(out: &Path) -> Result<Vec<Part>, Error> {
             .then_with(|| a.dataset.cmp(&b.dataset))
     });
     Ok(parts)
+}
+
+/// The statements that studies but those called `drawn` have left below the folder
+/// of a data set.
+pub(crate) fn claims_of_others(part: &Path, drawn: &[&str]) -> Result<Vec<Claim>, Error> {
+    let mut claims = Vec::new();
+    if !part.exists() {
+        return Ok(claims);
+    }
+    let is_drawn = |folder: &Path| {
+        let name = folder.file_name().unwrap_or_default();
+        drawn.iter().any(|drawn| name == *drawn)
+    };
+    let folders = studies_in(part)?.into_iter();
+    for folder in folders.filter(|folder| !is_drawn(folder)) {
+        let stored: Option<StoredSection> = read(&folder.join(SECTION_FILE))?;
+        claims.extend(stored.into_iter().flat_map(|stored| stored.claims));
+    }
+    Ok(claims)
 }
 
 /// The folders of studies of one data set: those of the atlas in its order, then
@@ -248,149 +277,9 @@ fn placed(stored: StoredSection, prefix: &str, suffix: &str) -> Section {
         claims.sort_by_key(|claim| order(&claim.id));
         section
             .blocks
-            .push(Block::Subheading("What the numbers say".into()));
-        section.blocks.push(Block::Statements(Table {
-            caption: Text(vec![
-                Span::Plain("The measurements and rules behind the verdicts stand in the ".into()),
-                Span::Link {
-                    text: "table of all statements".into(),
-                    to: format!("#{}", anchor(&claims_heading(suffix))),
-                },
-                Span::Plain(".".into()),
-            ]),
-            columns: ["", "statement", "verdict"]
-                .map(|name| Column::new(name, ""))
-                .into(),
-            rows: claims
-                .iter()
-                .map(|claim| {
-                    vec![
-                        Cell::text(claim.id.as_str()),
-                        Cell::text(stated(claim)),
-                        Cell::Verdict(badge(claim.verdict)),
-                    ]
-                })
-                .collect(),
-        }));
+            .extend(verdicts_of_a_study(&claims, suffix));
     }
     section
-}
-
-fn claims_heading(suffix: &str) -> String {
-    format!("Every statement, measured{suffix}")
-}
-
-/// The table of every statement measured on one data set.
-fn claims_blocks(claims: &[Claim]) -> Vec<Block> {
-    let rows = claims
-        .iter()
-        .map(|claim| {
-            vec![
-                Cell::text(claim.id.as_str()),
-                Cell::text(stated(claim)),
-                Cell::text(measurements(claim)),
-                Cell::text(claim.rule.as_str()),
-                Cell::Verdict(badge(claim.verdict)),
-            ]
-        })
-        .collect();
-    vec![
-        Block::paragraph(
-            "Each row is a statement (of a document, by its number, or of a study), what was measured \
-             about it with the mean over seeds and its 95 % interval (Student's t, if nothing else \
-             is said), and the verdict that the rule beside it gives. With a single seed there is \
-             no interval: the value decides alone, except about spread.",
-        ),
-        Block::Statements(Table {
-            caption: Text::default(),
-            columns: ["", "statement", "measured", "rule", "verdict"]
-                .map(|name| Column::new(name, ""))
-                .into(),
-            rows,
-        }),
-    ]
-}
-
-/// The statement, and what turns its verdict round.
-fn stated(claim: &Claim) -> Vec<Span> {
-    let mut spans = vec![Span::Plain(claim.statement.clone())];
-    if let Some(caveat) = &claim.caveat {
-        spans.push(Span::Break);
-        spans.push(Span::Strong("But: ".into()));
-        spans.push(Span::Plain(caveat.clone()));
-    }
-    spans
-}
-
-/// The quantity, and a line for each model; a single seed is called so.
-fn measurements(claim: &Claim) -> Vec<Span> {
-    let mut spans = vec![Span::Emphasis(claim.quantity.clone())];
-    let most = claim
-        .measured
-        .iter()
-        .map(|of_model| of_model.by_seed.len())
-        .max();
-    if most == Some(1) {
-        spans.push(Span::Strong(" (one seed)".into()));
-    }
-    for measured in &claim.measured {
-        spans.push(Span::Break);
-        spans.push(Span::Plain(in_words(measured)));
-    }
-    spans
-}
-
-/// `name: mean [low, high] (diverged: seed 3)`, or `name: – (why)`.
-fn in_words(measured: &Measured) -> String {
-    let mut text = match measured.interval {
-        None => format!("{}: –", measured.name),
-        Some(interval) => {
-            let ends = [interval.lower, interval.upper];
-            let decimals = decimals(interval.mean, ends);
-            let number = |value| viz::number::decimal(value, decimals);
-            let mut text = format!("{}: {}", measured.name, number(interval.mean));
-            if let [Some(lower), Some(upper)] = ends {
-                text.push_str(&format!(" [{}, {}]", number(lower), number(upper)));
-            }
-            text
-        }
-    };
-    if measured.interval.is_none() {
-        let reasons: BTreeSet<&str> = measured.missing.values().map(String::as_str).collect();
-        if !reasons.is_empty() {
-            let reasons: Vec<&str> = reasons.into_iter().collect();
-            text.push_str(&format!(" ({})", reasons.join("; ")));
-        }
-    }
-    if !measured.diverged.is_empty() {
-        let seeds: Vec<String> = measured.diverged.iter().map(u64::to_string).collect();
-        let which = if measured.by_seed.is_empty() {
-            "every run diverged"
-        } else {
-            "diverged"
-        };
-        let unit = if seeds.len() == 1 { "seed" } else { "seeds" };
-        text.push_str(&format!(" ({which}: {unit} {})", seeds.join(", ")));
-    }
-    text
-}
-
-/// Three digits or so of the largest number shown; none for whole numbers
-/// without an interval.
-fn decimals(mean: f64, ends: [Option<f64>; 2]) -> usize {
-    let largest = ends
-        .iter()
-        .flatten()
-        .fold(mean.abs(), |most, end| most.max(end.abs()));
-    let whole = mean.fract() == 0.0 && ends.iter().flatten().all(|end| end.fract() == 0.0);
-    match largest {
-        _ if whole => 0,
-        largest if largest >= 1000.0 => 0,
-        largest if largest >= 100.0 => 1,
-        largest if largest >= 0.1 => 2,
-        largest if largest >= 0.01 => 3,
-        _ => 4,
-    }
 }
 
 fn read(path: &Path) -> Result<Option<StoredSection>, Error> {

@@ -1,9 +1,11 @@
 //! Where decoded images change fast: between tiles, and infinitesimally.
 
+use std::collections::BTreeMap;
+
 use evaluation::map::change_field;
 use evaluation::stretch::ImageMetric;
 use models::Codes;
-use ndarray::ArrayView2;
+use ndarray::{ArrayView2, Axis};
 use runs::Error;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -162,6 +164,23 @@ pub fn typical_distance(images: ArrayView2<'_, f32>) -> f64 {
     sum / n as f64
 }
 
+/// The same of pairs of images of one class: classes of a single image have none.
+/// `None` where no class has two.
+#[must_use]
+pub fn typical_distance_within(images: ArrayView2<'_, f32>, labels: &[u32]) -> Option<f64> {
+    let mut by_class: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
+    for (row, label) in labels.iter().enumerate() {
+        by_class.entry(*label).or_default().push(row);
+    }
+    let mut sums = (0.0, 0);
+    for rows in by_class.values().filter(|rows| rows.len() > 1) {
+        let of_class = images.select(Axis(0), rows);
+        sums.0 += rows.len() as f64 * typical_distance(of_class.view());
+        sums.1 += rows.len();
+    }
+    (sums.1 > 0).then(|| sums.0 / sums.1 as f64)
+}
+
 /// log₁₀ of the decoder's stretch of area, √det JᵀJ, on a lattice of a plane.
 ///
 /// # Errors
@@ -288,6 +307,17 @@ mod tests {
         let images = array![[0.0f32, 0.0], [1.0, 1.0], [0.0, 0.0], [1.0, 1.0]];
         assert!((typical_distance(images.view()) - 2f64.sqrt()).abs() < 1e-12);
         assert!(typical_distance(array![[1.0f32]].view()).is_nan());
+    }
+
+    #[test]
+    fn distances_within_a_class_are_between_its_images() {
+        // Class 0 at 0 and 3, class 1 at 10, 11 and 12, class 2 alone.
+        let images = array![[0.0f32], [10.0], [3.0], [11.0], [12.0], [100.0]];
+        let labels = [0, 1, 0, 1, 1, 2];
+        // Two pairs of 3; of three images the pairs 1, 1 and 2.
+        let found = typical_distance_within(images.view(), &labels).unwrap();
+        assert!((found - (3.0 + 3.0 + 1.0 + 1.0 + 2.0) / 5.0).abs() < 1e-12);
+        assert_eq!(typical_distance_within(images.view(), &[0, 1, 2, 3, 4, 5]), None);
     }
 
     #[test]

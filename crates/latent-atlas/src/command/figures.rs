@@ -13,8 +13,7 @@ use runs::shell::shown;
 use runs::training;
 use serde_json::json;
 use studies::draw::{self, Request};
-use studies::study::MOST_SEEDS;
-use studies::{PlannedRun, STUDIES, Study};
+use studies::{PlannedRun, STUDIES, Seeds, Study};
 use viz::{FigureOutput, FigureScale, Format};
 
 use super::settings::ReadingOptions;
@@ -56,9 +55,11 @@ pub struct Figures {
     quick: bool,
 
     /// Seeds per model, counted from 0; by default 1, or what a study's file
-    /// says.
-    #[arg(long, value_name = "N")]
-    seeds: Option<usize>,
+    /// says. With until-decided, models get 5, 10, 20, … seeds, at most MAX (40),
+    /// as long as a statement about them is undecided; what is decided keeps its
+    /// numbers, and the level of error holds for all looks together.
+    #[arg(long, value_name = "N|until-decided[:MAX]")]
+    seeds: Option<Seeds>,
 
     /// Folder of the figures and of index.html: figures by default, of one run
     /// the folder figures of the run.
@@ -117,7 +118,8 @@ fn after_help() -> String {
          latent-atlas figures --dataset fashion-mnist --study lab\n  \
          latent-atlas figures --study my-study.toml\n  \
          latent-atlas figures --dataset mnist --data-dir ~/datasets --out mnist-figures\n  \
-         latent-atlas figures --dataset mnist --seeds 5 --markdown docs/ATLAS.md",
+         latent-atlas figures --dataset mnist --seeds 20 --markdown docs/ATLAS.md\n  \
+         latent-atlas figures --study lab --seeds until-decided:80",
     );
     text
 }
@@ -128,11 +130,8 @@ impl Figures {
         if !self.of_runs.is_empty() {
             return self.draw_runs(output, typed, &interrupt);
         }
-        if let Some(seeds) = self.seeds.filter(|seeds| *seeds > MOST_SEEDS) {
-            return Err(runs::Error::Configuration(format!(
-                "--seeds is {seeds}, but must be at most {MOST_SEEDS}"
-            ))
-            .into());
+        if let Some(seeds) = self.seeds {
+            seeds.check("--seeds")?;
         }
         let request = Request {
             studies: self.study.clone(),

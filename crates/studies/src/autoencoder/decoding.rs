@@ -7,8 +7,9 @@ use viz::number::decimal;
 use viz::page::{Block, Cell, Column, Table, Text};
 use viz::{Classes, Figure, Layer, Panel, Point, Points, Rgb, TilePanel};
 
+use super::judge::decoded;
 use super::measures::{
-    CONFIDENCE, Form, POINTS, decoded, held_out, prior_points, stepped, uniform_points,
+    CONFIDENCE, Form, POINTS, STEP, held_out, prior_points, stepped, uniform_points,
 };
 use super::{VAE, shown};
 use crate::measures::plane::code_numbers;
@@ -298,7 +299,7 @@ pub(super) fn pairs(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Result<V
         "pairs",
         figure,
         runs,
-        json!({"step": super::measures::STEP, "models": data}),
+        json!({"step": STEP, "models": data}),
     )
 }
 
@@ -327,7 +328,7 @@ fn pair_tiles(
     column_heads: Vec<String>,
 ) -> Result<Panel, Error> {
     let a = bytes(run.decode(first).view());
-    let b = bytes(run.decode(&stepped(first)).view());
+    let b = bytes(run.decode(&stepped(first, STEP)).view());
     let difference: Vec<u8> = a
         .iter()
         .zip(&b)

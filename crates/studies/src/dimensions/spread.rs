@@ -1,6 +1,6 @@
 //! How much the result of training depends on the seed.
 
-use evaluation::statistics::{SpreadComparison, spread_comparison};
+use evaluation::statistics::{Evidence, SpreadComparison, spread, spread_comparison};
 use serde_json::{Value, json};
 use viz::charts::{Strip, StripChart};
 use viz::page::{Block, Cell, Column, Table, Text};
@@ -132,12 +132,26 @@ pub(super) fn blocks(drawing: &mut Drawing<'_>) -> Result<Vec<Block>, Error> {
 /// The ratio of standard deviations of two models' final losses over seeds.
 pub(super) fn compare(
     drawing: &Drawing<'_>,
-    [first, second]: [&'static str; 2],
+    pair: [&'static str; 2],
 ) -> Result<Option<SpreadComparison>, Error> {
-    let values = |key| -> Result<Vec<f64>, Error> {
+    let [first, second] = values(drawing, pair)?;
+    Ok(spread_comparison(&first, &second, LEVEL).ok())
+}
+
+/// The evidence on "the final losses of the first model vary more".
+pub(super) fn evidence(
+    drawing: &Drawing<'_>,
+    pair: [&'static str; 2],
+) -> Result<Evidence, Error> {
+    let [first, second] = values(drawing, pair)?;
+    Ok(spread(&first, &second).unwrap_or(Evidence::NONE))
+}
+
+fn values(drawing: &Drawing<'_>, pair: [&'static str; 2]) -> Result<[Vec<f64>; 2], Error> {
+    let of = |key| -> Result<Vec<f64>, Error> {
         Ok(final_loss(drawing, key)?.by_seed.into_values().collect())
     };
-    Ok(spread_comparison(&values(first)?, &values(second)?, LEVEL).ok())
+    Ok([of(pair[0])?, of(pair[1])?])
 }
 
 fn comparison_table(drawing: &Drawing<'_>) -> Result<Vec<Block>, Error> {
@@ -176,7 +190,7 @@ fn comparison_table(drawing: &Drawing<'_>) -> Result<Vec<Block>, Error> {
         caption: Text::from(format!(
             "Standard deviation of the final test loss over {}, and the ratio of the two with its \
              95 % interval from the F distribution. The F test takes the losses for normally \
-             distributed; the Brown–Forsythe test does not, but sees less.",
+             distributed; the Brown–Forsythe test does not and decides.",
             seeds_in_words(drawing.scale)
         )),
         columns: vec![

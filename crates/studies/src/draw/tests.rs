@@ -2,6 +2,7 @@ use std::fs;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
+use crate::Scale;
 use runs::configuration::Override;
 use runs::run_folder::EpochMetrics;
 
@@ -43,7 +44,7 @@ fn request(folder: &Path, dataset: &str) -> Request {
         studies: vec!["dimensions".into()],
         dataset: Some(dataset.into()),
         quick: true,
-        seeds: Some(1),
+        seeds: Some(Seeds::Each(1)),
         out: folder.join("figures"),
         runs: folder.join("runs"),
         output: Default::default(),
@@ -170,6 +171,7 @@ fn a_diverged_run_is_reported_and_not_averaged_in() {
         let scale = Scale {
             quick: true,
             seeds: 3,
+            until_decided: false,
         };
         let drawing = Drawing::new(
             &dataset,
@@ -206,16 +208,24 @@ fn drawn_with_divergence(
         name: anchored(request.dataset.as_deref().unwrap()).unwrap(),
         reading: request.reading.clone(),
     };
-    let runs = study.runs(request.scale(&study));
-    let mut planned = data.planned(&dataset, runs).unwrap();
-    for run in &mut planned {
+    let seeds = request.seeds.unwrap();
+    let mut asked = Asked::of(&study, seeds, request.quick, &data, &dataset).unwrap();
+    for run in &mut asked.runs {
         if wild.is_empty() || wild.contains(&run.key.as_str()) {
             run.configuration.training.learning_rate = 1e30;
         }
     }
     let watch = Watch::default();
-    let planned = vec![(&study, planned)];
-    let outcome = draw_planned(request, &dataset, planned, &watch.interrupt, &watch).unwrap();
+    let asked = vec![asked];
+    let outcome = draw_asked(
+        request,
+        &data,
+        &dataset,
+        asked,
+        &watch.interrupt,
+        &watch,
+    )
+    .unwrap();
     let folder = request.out.join(folder_name(&dataset));
     let claims = fs::read(folder.join("claims.json")).unwrap();
     let page = fs::read_to_string(&outcome.page).unwrap();
@@ -331,7 +341,7 @@ fn a_stop_writes_the_page_of_what_was_drawn_before() {
     let page = fs::read(&outcome.page).unwrap();
     fs::remove_file(&outcome.page).unwrap();
     let more = Request {
-        seeds: Some(2),
+        seeds: Some(Seeds::Each(2)),
         ..request.clone()
     };
     let watch = Watch {
@@ -422,7 +432,7 @@ fn every_figure_has_its_data_and_every_claim_its_verdict() {
     let folder = tempfile::tempdir().unwrap();
     let name = small_set(&folder.path().join("set"), 10);
     let request = Request {
-        seeds: Some(2),
+        seeds: Some(Seeds::Each(2)),
         ..request(folder.path(), &name)
     };
     let outcome = drawn(&request, &Watch::default()).unwrap();
@@ -448,7 +458,10 @@ fn every_figure_has_its_data_and_every_claim_its_verdict() {
     let ids: Vec<&str> = claims.iter().map(|claim| claim.id.as_str()).collect();
     assert_eq!(
         ids,
-        ["003.11", "003.12", "003.13", "003.14", "003.15", "003.16"]
+        [
+            "003.11", "003.12", "003.13", "003.14", "003.15", "003.16", "003.19", "003.20", "003.21",
+            "003.22"
+        ]
     );
     for claim in &claims {
         let with_seeds = claim
@@ -575,10 +588,82 @@ fn unknown_studies_and_no_seeds_are_refused() {
     );
     assert_eq!(error.exit_code(), 2);
     let none = Request {
-        seeds: Some(0),
+        seeds: Some(Seeds::Each(0)),
         ..request(folder.path(), "idx:/nowhere")
     };
     let error = drawn(&none, &Watch::default()).unwrap_err();
     assert_eq!(error.exit_code(), 2);
     assert!(error.to_string().contains("--seeds is 0"), "{error}");
+}
+
+/// Keeps what is remarked on.
+#[derive(Default)]
+struct Remarks(std::sync::Mutex<Vec<String>>);
+
+impl Observer for Remarks {
+    fn training(&self, _: usize, _: usize, _: &PlannedRun) -> Box<dyn training::Observer + '_> {
+        Box::new(())
+    }
+    fn drawing(&self, _: &Study) {}
+    fn remark(&self, sentence: &str) {
+        self.0.lock().unwrap().push(sentence.into());
+    }
+}
+
+#[test]
+fn seeds_are_added_where_a_statement_is_open() {
+    let folder = tempfile::tempdir().unwrap();
+    let name = small_set(&folder.path().join("set"), 10);
+    let study = folder.path().join("two.toml");
+    // The loss is decided by t of five; epochs are all alike, and the sign test of
+    // five has 1/32, too much for a look that spends half of the level.
+    fs::write(
+        &study,
+        "title = 'Two'\nseeds = 'until-decided:10'\n[base]\nmodel.hidden = [4]\n\
+         training.epochs = 1\n[models.one]\n[models.other]\nmodel.latent = 3\n\
+         [[claims]]\nid = 'two.loss'\nstatement = 'The loss is above 1.'\nmeasure = 'loss'\n\
+         model = 'one'\nat_least = 1\n\
+         [[claims]]\nid = 'two.epochs'\nstatement = 'It trains.'\nmeasure = 'epochs'\n\
+         model = 'other'\nat_least = 1\n",
+    )
+    .unwrap();
+    let request = Request {
+        studies: vec![study.display().to_string()],
+        seeds: None,
+        ..request(folder.path(), &name)
+    };
+    let mut kept = Vec::new();
+    // The second time nothing is trained, and all comes out the same.
+    for trained in [15, 0] {
+        let remarks = Remarks::default();
+        let outcome = draw(&request, &Interrupt::default(), &mut |_| {}, &remarks).unwrap();
+        assert_eq!((outcome.runs.len(), outcome.trained), (15, trained));
+        let said = remarks.0.into_inner().unwrap();
+        assert_eq!(said.len(), 1, "{said:?}");
+        assert!(said[0].starts_with("1 of 2 statements undecided"), "{said:?}");
+        let dataset = load(&name);
+        let path = request.out.join(folder_name(&dataset)).join("claims.json");
+        kept.push(fs::read(&path).unwrap());
+        let claims: Vec<Claim> = serde_json::from_slice(&kept[0]).unwrap();
+        let seen: Vec<(&str, usize, usize)> = claims
+            .iter()
+            .map(|claim| {
+                let values = claim.measured[0].by_seed.len();
+                (claim.id.as_str(), claim.seeds, values)
+            })
+            .collect();
+        assert_eq!(seen.len(), 2);
+        for (id, seeds) in [("two.loss", 5), ("two.epochs", 10)] {
+            assert!(seen.contains(&(id, seeds, seeds)), "{seen:?}");
+        }
+        for claim in &claims {
+            let supported = evaluation::statistics::Verdict::Supported;
+            assert_eq!(claim.verdict, supported, "{claim:?}");
+            assert_eq!(claim.share, 0.5);
+        }
+        let page = fs::read_to_string(&outcome.page).unwrap();
+        assert!(page.contains("5 to 10 seeds a model"), "{page}");
+        assert!(page.contains("spends its own part of the level"), "{page}");
+    }
+    assert_eq!(kept[0], kept[1]);
 }

@@ -3,14 +3,16 @@
 mod codes;
 pub(crate) mod map;
 pub(crate) mod plane;
+pub(crate) mod quality;
 pub(crate) mod shape;
 
 use evaluation::elbo::{Evaluation, EvaluationOptions, evaluate};
 use evaluation::likelihood::likelihood_bounds;
 use evaluation::rates::{RateDecomposition, rate_decomposition};
+use evaluation::statistics::Scale;
 use figures::absence::known;
 use figures::image_quality::{ImageQuality, Source, image_quality};
-use figures::{Drawing, TrainedRun};
+use figures::{Drawing, Measured, TrainedRun};
 use models::DataTreatment;
 use runs::Error;
 use runs::run_folder::EpochMetrics;
@@ -33,6 +35,8 @@ pub struct Measure {
     pub about: &'static str,
     /// Decimals in tables.
     pub decimals: usize,
+    /// What kind of number it is, for intervals and verdicts.
+    pub scale: Scale,
     value: fn(&Drawing<'_>, &TrainedRun) -> Result<f64, Error>,
 }
 
@@ -44,6 +48,20 @@ impl Measure {
     /// data do not have it; a file that cannot be written.
     pub fn of(&self, drawing: &Drawing<'_>, run: &TrainedRun) -> Result<f64, Error> {
         (self.value)(drawing, run)
+    }
+
+    /// Its value for every finished seed of the model called `key`.
+    ///
+    /// # Errors
+    /// Those of [`Drawing::over_seeds`].
+    pub fn over_seeds(
+        &self,
+        drawing: &Drawing<'_>,
+        key: &str,
+        name: &str,
+    ) -> Result<Measured, Error> {
+        let measured = drawing.over_seeds(key, name, |run| self.of(drawing, run))?;
+        Ok(measured.on(self.scale))
     }
 }
 
@@ -64,6 +82,7 @@ pub const MEASURES: &[Measure] = &[
         unit: "nats",
         about: "reconstruction plus KL or penalty on the test images, z sampled",
         decimals: 2,
+        scale: Scale::Real,
         value: |d, r| Ok(evaluation(d, r)?.loss),
     },
     Measure {
@@ -72,6 +91,7 @@ pub const MEASURES: &[Measure] = &[
         unit: "nats",
         about: "−log p(x|z) of the test images, z sampled",
         decimals: 2,
+        scale: Scale::Real,
         value: |d, r| Ok(evaluation(d, r)?.reconstruction),
     },
     Measure {
@@ -80,6 +100,7 @@ pub const MEASURES: &[Measure] = &[
         unit: "nats",
         about: "−log p(x|z) of the test images at z = mean of the posterior",
         decimals: 2,
+        scale: Scale::Real,
         value: |d, r| Ok(evaluation(d, r)?.at_mean.reconstruction),
     },
     Measure {
@@ -88,6 +109,7 @@ pub const MEASURES: &[Measure] = &[
         unit: "nats",
         about: "KL of the posterior from the prior; of ae-l2 the penalty",
         decimals: 2,
+        scale: Scale::Real,
         value: |d, r| {
             let kl = evaluation(d, r)?.kl;
             kl.ok_or_else(|| Error::Undefined("an autoencoder has no KL".into()))
@@ -99,6 +121,7 @@ pub const MEASURES: &[Measure] = &[
         unit: "nats",
         about: "the evidence lower bound, −(reconstruction + KL)",
         decimals: 2,
+        scale: Scale::Real,
         value: |d, r| evaluation(d, r)?.elbo.ok_or_else(no_posterior),
     },
     Measure {
@@ -107,6 +130,7 @@ pub const MEASURES: &[Measure] = &[
         unit: "nats",
         about: "−log p(x) of the test images, bounded with 100 importance samples",
         decimals: 2,
+        scale: Scale::Real,
         value: |d, r| nll(d, r),
     },
     Measure {
@@ -115,6 +139,7 @@ pub const MEASURES: &[Measure] = &[
         unit: "nats",
         about: "reconstruction above the lowest that a Bernoulli allows for grey images",
         decimals: 2,
+        scale: Scale::Real,
         value: |d, r| {
             let excess = evaluation(d, r)?.excess_over_floor;
             excess.ok_or_else(|| Error::Undefined("a density has no such floor".into()))
@@ -126,6 +151,7 @@ pub const MEASURES: &[Measure] = &[
         unit: "nats",
         about: "what the last epoch minimised, its mean over batches while the weights change",
         decimals: 2,
+        scale: Scale::Real,
         value: |_, r| Ok(last(r)?.train.loss),
     },
     Measure {
@@ -134,6 +160,7 @@ pub const MEASURES: &[Measure] = &[
         unit: "nats",
         about: "reconstruction plus KL or penalty of the last epoch, test minus training",
         decimals: 2,
+        scale: Scale::Real,
         value: |_, r| {
             // The training loss itself has β, free bits or several samples in it.
             let [test, train] = [&last(r)?.test, &last(r)?.train];
@@ -146,6 +173,7 @@ pub const MEASURES: &[Measure] = &[
         unit: "",
         about: "epochs trained",
         decimals: 0,
+        scale: Scale::Count,
         value: |_, r| Ok(r.metrics.len() as f64),
     },
     // Latent variables.
@@ -155,6 +183,7 @@ pub const MEASURES: &[Measure] = &[
         unit: "",
         about: "latent variables whose mean varies by more than 0.01 over test images",
         decimals: 1,
+        scale: Scale::Count,
         value: |d, r| Ok(evaluation(d, r)?.active_units as f64),
     },
     Measure {
@@ -163,6 +192,7 @@ pub const MEASURES: &[Measure] = &[
         unit: "",
         about: "active units divided by the latent size",
         decimals: 2,
+        scale: Scale::Bounded { low: 0.0, high: 1.0 },
         value: |d, r| {
             let found = evaluation(d, r)?;
             Ok(found.active_units as f64 / found.variance_of_mu.len() as f64)
@@ -174,6 +204,7 @@ pub const MEASURES: &[Measure] = &[
         unit: "nats",
         about: "KL of the latent variable with most",
         decimals: 2,
+        scale: Scale::Real,
         value: |d, r| {
             let all = evaluation(d, r)?
                 .kl_per_dimension
@@ -187,6 +218,7 @@ pub const MEASURES: &[Measure] = &[
         unit: "nats",
         about: "between image and code, from the rate decomposition (Hoffman & Johnson 2016)",
         decimals: 2,
+        scale: Scale::Real,
         value: |d, r| Ok(rates(d, r)?.mutual_information),
     },
     Measure {
@@ -195,6 +227,7 @@ pub const MEASURES: &[Measure] = &[
         unit: "nats",
         about: "dependence between latent variables in the aggregate posterior",
         decimals: 2,
+        scale: Scale::Real,
         value: |d, r| Ok(rates(d, r)?.total_correlation),
     },
     Measure {
@@ -203,6 +236,7 @@ pub const MEASURES: &[Measure] = &[
         unit: "nats",
         about: "KL of the aggregate posterior from the prior",
         decimals: 2,
+        scale: Scale::Real,
         value: |d, r| Ok(rates(d, r)?.marginal_kl),
     },
     // Where codes lie.
@@ -212,6 +246,7 @@ pub const MEASURES: &[Measure] = &[
         unit: "",
         about: "distance of the farthest test code from the origin",
         decimals: 1,
+        scale: Scale::Ratio,
         value: |d, r| Ok(codes(d, r)?.largest_radius),
     },
     Measure {
@@ -220,6 +255,7 @@ pub const MEASURES: &[Measure] = &[
         unit: "",
         about: "share of the test codes outside the ball that holds 95 % of the prior",
         decimals: 3,
+        scale: Scale::Share,
         value: |d, r| Ok(codes(d, r)?.outside_prior),
     },
     Measure {
@@ -228,6 +264,7 @@ pub const MEASURES: &[Measure] = &[
         unit: "",
         about: "MMD between sampled codes of 2000 images and the prior, over its 95 % quantile under the null",
         decimals: 1,
+        scale: Scale::Real,
         value: |d, r| Ok(*codes(d, r)?.prior_discrepancy.get()?),
     },
     Measure {
@@ -236,6 +273,7 @@ pub const MEASURES: &[Measure] = &[
         unit: "",
         about: "smallest over largest variance of the codes along principal directions",
         decimals: 3,
+        scale: Scale::Share,
         value: |d, r| Ok(*codes(d, r)?.eigenvalue_ratio.get()?),
     },
     Measure {
@@ -244,6 +282,7 @@ pub const MEASURES: &[Measure] = &[
         unit: "",
         about: "share of empty cells within the region of the codes (two latent variables)",
         decimals: 3,
+        scale: Scale::Share,
         value: |d, r| Ok(*codes(d, r)?.gaps.get()?),
     },
     Measure {
@@ -252,6 +291,7 @@ pub const MEASURES: &[Measure] = &[
         unit: "",
         about: "share of test images whose class 15 nearest training codes tell",
         decimals: 3,
+        scale: Scale::Share,
         value: |d, r| Ok(*codes(d, r)?.knn_accuracy.get()?),
     },
     // In a plane: the map over −4 … 4, and where the codes lie on it.
@@ -261,6 +301,7 @@ pub const MEASURES: &[Measure] = &[
         unit: "",
         about: "classes with at least 1 % of the tiles of a 21 × 21 map over −4 … 4",
         decimals: 0,
+        scale: Scale::Count,
         value: |d, r| on_the_map(d, r)?.kinds(),
     },
     Measure {
@@ -269,6 +310,7 @@ pub const MEASURES: &[Measure] = &[
         unit: "%",
         about: "mean distance of neighbouring tiles over that of two test images",
         decimals: 1,
+        scale: Scale::Ratio,
         value: |d, r| Ok(100.0 * on_the_map(d, r)?.mean_change()),
     },
     Measure {
@@ -277,6 +319,7 @@ pub const MEASURES: &[Measure] = &[
         unit: "",
         about: "largest over mean distance of neighbouring tiles, 1 for even transitions",
         decimals: 1,
+        scale: Scale::Ratio,
         value: |d, r| Ok(on_the_map(d, r)?.unevenness()),
     },
     Measure {
@@ -285,6 +328,7 @@ pub const MEASURES: &[Measure] = &[
         unit: "%",
         about: "share of the test images' variance that is gone when each is its nearest tile",
         decimals: 1,
+        scale: Scale::Real,
         value: |d, r| Ok(100.0 * on_the_map(d, r)?.explained),
     },
     Measure {
@@ -293,6 +337,7 @@ pub const MEASURES: &[Measure] = &[
         unit: "%",
         about: "test codes of which a variable lies outside of −4 … 4",
         decimals: 1,
+        scale: Scale::Percent,
         value: |d, r| Ok(100.0 * code_numbers(d, r)?.extent.share_outside_map),
     },
     Measure {
@@ -301,6 +346,7 @@ pub const MEASURES: &[Measure] = &[
         unit: "",
         about: "Butler's asymmetry of the test codes about 0, the larger of both axes",
         decimals: 3,
+        scale: Scale::Real,
         value: |d, r| Ok(code_numbers(d, r)?.asymmetry()),
     },
     Measure {
@@ -309,6 +355,7 @@ pub const MEASURES: &[Measure] = &[
         unit: "",
         about: "largest over smallest area of a class in the plane of the codes",
         decimals: 1,
+        scale: Scale::Ratio,
         value: |d, r| code_numbers(d, r)?.area_ratio(),
     },
     Measure {
@@ -317,6 +364,7 @@ pub const MEASURES: &[Measure] = &[
         unit: "%",
         about: "empty cells between the test codes less those of as many normal codes",
         decimals: 1,
+        scale: Scale::Real,
         value: |d, r| Ok(100.0 * code_numbers(d, r)?.excess_gaps()?),
     },
     Measure {
@@ -325,6 +373,7 @@ pub const MEASURES: &[Measure] = &[
         unit: "",
         about: "Kolmogorov–Smirnov distance of ‖z‖, scaled, to that of a normal distribution",
         decimals: 3,
+        scale: Scale::Share,
         value: |d, r| known(shape(d, r)?.radius_distance, UNVARYING),
     },
     Measure {
@@ -333,6 +382,7 @@ pub const MEASURES: &[Measure] = &[
         unit: "",
         about: "preferred directions of the test codes, 0 without any",
         decimals: 3,
+        scale: Scale::Real,
         value: |d, r| known(shape(d, r)?.bingham, UNVARYING),
     },
     // Images decoded from the prior.
@@ -342,6 +392,7 @@ pub const MEASURES: &[Measure] = &[
         unit: "",
         about: "Fréchet distance of samples from test images on the classifier's features",
         decimals: 1,
+        scale: Scale::Ratio,
         value: |d, r| quality(d, r, |quality| quality.frechet),
     },
     Measure {
@@ -350,6 +401,7 @@ pub const MEASURES: &[Measure] = &[
         unit: "",
         about: "share of samples among real images",
         decimals: 3,
+        scale: Scale::Share,
         value: |d, r| quality(d, r, |quality| quality.precision),
     },
     Measure {
@@ -358,6 +410,7 @@ pub const MEASURES: &[Measure] = &[
         unit: "",
         about: "share of real images among samples",
         decimals: 3,
+        scale: Scale::Share,
         value: |d, r| quality(d, r, |quality| quality.recall),
     },
     Measure {
@@ -366,6 +419,7 @@ pub const MEASURES: &[Measure] = &[
         unit: "",
         about: "precision that counts how many real images are near",
         decimals: 3,
+        scale: Scale::Real,
         value: |d, r| quality(d, r, |quality| quality.density),
     },
     Measure {
@@ -374,6 +428,7 @@ pub const MEASURES: &[Measure] = &[
         unit: "",
         about: "share of real images with a sample nearby",
         decimals: 3,
+        scale: Scale::Share,
         value: |d, r| quality(d, r, |quality| quality.coverage),
     },
     Measure {
@@ -382,6 +437,7 @@ pub const MEASURES: &[Measure] = &[
         unit: "",
         about: "mean probability of the classifier's most probable class of samples",
         decimals: 3,
+        scale: Scale::Share,
         value: |d, r| quality(d, r, |quality| quality.confidence),
     },
 ];

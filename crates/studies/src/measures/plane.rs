@@ -69,7 +69,7 @@ pub(crate) fn code_numbers(drawing: &Drawing<'_>, run: &TrainedRun) -> Result<Co
     drawing.measure(
         run,
         "autoencoder-codes",
-        "2: test codes, 50 cells, 95 % areas",
+        "3: test codes, 50 cells, 95 % areas",
         || {
             let (train, test) = (&drawing.dataset.train, &drawing.dataset.test);
             let codes = run.codes(test)?.mean;

@@ -70,7 +70,7 @@ fn is_flat(eigenvalue_ratio: Option<f64>) -> bool {
 
 /// Measures the shape of a run's codes, once.
 pub(crate) fn shape(drawing: &Drawing<'_>, run: &TrainedRun) -> Result<Shape, Error> {
-    drawing.measure(run, "sampling-shape", "3", || {
+    drawing.measure(run, "sampling-shape", "4", || {
         let codes = run.codes(&drawing.dataset.test)?.mean;
         let round = sphericity(codes.view())?;
         let flat = is_flat(round.eigenvalue_ratio);

@@ -4,7 +4,8 @@ use figures::documents::DOCUMENTS;
 use figures::wording::listed;
 use viz::page::{Span, Text, anchor};
 
-use super::{Part, StoredSection, claims_heading, in_words};
+use super::statements::{claims_heading, in_words};
+use super::{Part, StoredSection};
 use crate::claims::{Claim, badge};
 use crate::{STUDIES, Study};
 
@@ -61,17 +62,36 @@ fn all_statements(part: &Part, several: bool) -> Text {
     } else {
         String::new()
     };
-    Text(vec![
-        Span::Plain(match part.claims.len() {
-            1 => "Of one statement ".to_owned(),
-            count => format!("Of {count} statements "),
+    let (transfers, own): (Vec<Claim>, Vec<Claim>) = (part.claims.iter().cloned())
+        .partition(|claim| claim.transfer.is_some());
+    let (counted, about) = if own.is_empty() {
+        (&transfers, " about other data")
+    } else {
+        (&own, "")
+    };
+    let link = Span::Link {
+        text: outcome(counted),
+        to: format!("#{}", anchor(&claims_heading(&suffix))),
+    };
+    let mut spans = vec![
+        Span::Plain(match counted.len() {
+            1 => format!("Of one statement{about} "),
+            count => format!("Of {count} statements{about} "),
         }),
-        Span::Link {
-            text: outcome(&part.claims),
-            to: format!("#{}", anchor(&claims_heading(&suffix))),
-        },
+        link,
         Span::Plain(".".into()),
-    ])
+    ];
+    if !own.is_empty() && !transfers.is_empty() {
+        spans.push(Span::Plain(format!(
+            " Beside them there {} about other data, in no total: {}.",
+            match transfers.len() {
+                1 => "is one".to_owned(),
+                count => format!("are {count}"),
+            },
+            outcome(&transfers)
+        )));
+    }
+    Text(spans)
 }
 
 /// What a study found; of one in a file, its statements with what decided.
@@ -96,7 +116,7 @@ pub(super) fn built_in(name: &str) -> Option<&'static Study> {
 pub(super) fn effort(sections: &[StoredSection]) -> String {
     let fewest = sections
         .iter()
-        .map(|section| section.seeds)
+        .map(|section| section.fewest_seeds.unwrap_or(section.seeds))
         .min()
         .unwrap_or(0);
     let most = sections

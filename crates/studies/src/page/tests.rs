@@ -1,12 +1,25 @@
-use evaluation::statistics::Verdict;
-use viz::page::FigureLink;
+use evaluation::statistics::{Evidence, Scale as Kind, Verdict};
+use figures::Measured;
+use viz::page::{FigureLink, Span};
 
 use super::lead::{effort, outcome};
+use super::statements::{in_words, measurements};
 use super::*;
+
+/// Strong enough to decide in a table of a few.
+fn evidence_of(verdict: Verdict) -> Evidence {
+    let [supports, refutes] = match verdict {
+        Verdict::Supported | Verdict::Mixed => [0.0005, 0.9995],
+        Verdict::Refuted => [0.9995, 0.0005],
+        Verdict::Undecided => [0.4, 0.6],
+    };
+    Evidence { supports, refutes }
+}
 
 fn claim(id: &str, verdict: Verdict) -> Claim {
     Claim {
         id: id.into(),
+        transfer: None,
         caveat: None,
         statement: format!("Statement {id} <of> a document."),
         quantity: "nats".into(),
@@ -15,6 +28,14 @@ fn claim(id: &str, verdict: Verdict) -> Claim {
             Measured::new("AE", [(0, 3.0)].into(), vec![1, 2]),
         ],
         rule: format!("Rule of {id}."),
+        parts: vec![evidence_of(verdict)],
+        margins: Vec::new(),
+        seeds_needed: Some(7),
+        seeds: 3,
+        share: 1.0,
+        p_value: evidence_of(verdict).p_value(),
+        adjusted: evidence_of(verdict).p_value(),
+        alone: verdict,
         verdict,
     }
 }
@@ -28,6 +49,7 @@ fn store(out: &Path, dataset: &str, study: &str, seeds: usize, claims: Vec<Claim
         attribution: "made for a test".into(),
         quick: false,
         seeds,
+        fewest_seeds: None,
         section: Section {
             heading: format!("About {study}"),
             blocks: vec![Block::figure(FigureLink {
@@ -203,8 +225,9 @@ fn the_lead_begins_with_what_was_found() {
     let lead = &html[..html.find("<nav").unwrap()];
     let found = "mnist, one seed a model. </strong>An autoencoder leaves 83 % of its codes outside \
                  of the square from −4 to 4, and a VAE of the same layers 2 %; the class with most room has 11 \
-                 times the area of that with least, in the VAE 4.4; and a step of 0.1 from a random \
-                 point turns the image into another class in 1.5 % of cases, in the VAE in 5.3 %.</p>\n\
+                 times the area of that with least, in the VAE 4.4; and a step of a tenth of a \
+                 standard deviation of the codes on both axes leaves the class of a well-formed image in \
+                 1.5 % of cases, in the VAE in 5.3 %.</p>\n\
                  <p>Statement mine.1 &lt;of&gt; a document: mixed (AE: 3 (diverged: seeds 1, 2)).</p>\n\
                  <p>Of 5";
     assert!(lead.contains(found), "{lead}");
@@ -213,6 +236,32 @@ fn the_lead_begins_with_what_was_found() {
         .matches("<strong>But: </strong>The VAE is worse.")
         .count();
     assert_eq!(caveats, 2);
+}
+
+#[test]
+fn transfers_are_marked_and_in_no_total() {
+    let out = tempfile::tempdir().unwrap();
+    let transfer = |id: &str| Claim {
+        transfer: Some("Fashion-MNIST".into()),
+        ..claim(id, Verdict::Refuted)
+    };
+    let own = || vec![claim("002.1", Verdict::Supported)];
+    store(out.path(), "mnist", "autoencoder", 1, own());
+    store(out.path(), "mnist", "lab", 1, vec![transfer("000.1")]);
+    let page = html(out.path());
+    let lead = &page[..page.find("<nav").unwrap()];
+    assert!(lead.contains("Of one statement <a"), "{lead}");
+    let beside = "Beside them there is one about other data, in no total: 1 is refuted.";
+    assert!(lead.contains(beside), "{lead}");
+    let marked = page.matches("A transfer: the document is about Fashion-MNIST.");
+    assert_eq!(marked.count(), 2);
+    assert!(page.contains("transfers are a table of their own"));
+    // Where all are, they are what is told.
+    let others = tempfile::tempdir().unwrap();
+    let all = vec![transfer("000.1"), transfer("000.2")];
+    store(others.path(), "glyphs", "lab", 1, all);
+    let page = html(others.path());
+    assert!(page.contains("Of 2 statements about other data <a"), "{page}");
 }
 
 #[test]
@@ -239,6 +288,7 @@ fn effort_and_outcome_read_well() {
                 attribution: String::new(),
                 quick,
                 seeds,
+                fewest_seeds: None,
                 section: Section::default(),
                 claims: Vec::new(),
                 explorer: None,
@@ -248,6 +298,7 @@ fn effort_and_outcome_read_well() {
     };
     assert_eq!(of(&[1, 1], false), "one seed a model");
     assert_eq!(of(&[5, 2], false), "2 to 5 seeds a model");
+    assert_eq!(of(&[40], false), "40 seeds a model");
     assert_eq!(
         of(&[5], true),
         "5 seeds a model, trained briefly for a first look"
@@ -273,11 +324,9 @@ fn effort_and_outcome_read_well() {
 fn numbers_have_the_digits_they_need() {
     let of = |mean, ends: Option<[f64; 2]>| {
         let interval = evaluation::statistics::Interval {
-            n: 2,
-            mean,
-            standard_deviation: None,
             lower: ends.map(|ends| ends[0]),
             upper: ends.map(|ends| ends[1]),
+            ..evaluation::statistics::Interval::of_one(mean)
         };
         in_words(&Measured::together("m", Some(interval)))
     };
@@ -287,4 +336,64 @@ fn numbers_have_the_digits_they_need() {
     assert_eq!(of(0.0123, None), "m: 0.012");
     assert_eq!(of(2.0, Some([-1.5, 5.5])), "m: 2.00 [−1.50, 5.50]");
     assert_eq!(in_words(&Measured::together("m", None)), "m: –");
+}
+
+#[test]
+fn numbers_say_what_they_are() {
+    let of = |values: [f64; 5], kind| {
+        let by_seed = (0..).zip(values).collect();
+        in_words(&Measured::new("m", by_seed, Vec::new()).on(kind))
+    };
+    // Five tens are no point: nothing says that all trainings give ten.
+    let tens = of([10.0; 5], Kind::Count);
+    assert_eq!(
+        tens,
+        "m: 10 (all 5 alike: so are at least 48 % of trainings)"
+    );
+    assert_eq!(of([10.0; 5], Kind::Real), tens);
+    let counts = [8.0, 9.0, 10.0, 10.0, 7.0];
+    assert_eq!(of(counts, Kind::Count), "m: 9 (median)");
+    let kinds = Kind::Bounded {
+        low: 0.0,
+        high: 10.0,
+    };
+    assert_eq!(
+        of(counts, kinds),
+        "m: 9 [0, 10] (median, between the ends of its scale)"
+    );
+    // exp(ln 2 ± 2.776·s/√5) with s of the logarithms 1.0960.
+    assert_eq!(
+        of([0.5, 1.0, 2.0, 4.0, 8.0], Kind::Ratio),
+        "m: 2.00 [0.51, 7.80] (geometric mean)"
+    );
+}
+
+#[test]
+fn a_statement_decided_alone_is_told_where_the_table_asks_more() {
+    let out = tempfile::tempdir().unwrap();
+    let weak = Evidence {
+        supports: 0.02,
+        refutes: 0.98,
+    };
+    let mut alone = claim("000.1", Verdict::Supported);
+    alone.parts = vec![weak];
+    alone.p_value = weak.p_value();
+    let mut looked = claim("000.2", Verdict::Refuted);
+    (looked.seeds, looked.share) = (10, 0.125);
+    let open = ["000.3", "000.4"].map(|id| claim(id, Verdict::Undecided));
+    let claims = [alone, looked].into_iter().chain(open).collect();
+    store(out.path(), "mnist", "lab", 40, claims);
+    let html = html(out.path());
+    // Three of four are left when the smallest is decided: 3 · 0.02.
+    assert!(html.contains("0.060<br><em>alone 0.020: supported</em>"), "{html}");
+    assert!(html.contains("<em>Alone it is supported.</em>"), "{html}");
+    assert!(html.contains("3 are undecided"), "{html}");
+    assert!(html.contains("In a table of 4 some would be"), "{html}");
+    // Where seeds were added, the table says how many there were.
+    assert!(html.contains("Seeds were added until"), "{html}");
+    assert!(html.contains("<td data-label=\"seeds\">10</td>"), "{html}");
+    assert!(
+        html.contains("Decided alone with 90 % power from 7 seeds on"),
+        "{html}"
+    );
 }

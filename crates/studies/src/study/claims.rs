@@ -1,15 +1,20 @@
 //! Statements of a study: decided by a rule that its file has, or by Rust of a
 //! built-in study.
 
+use std::collections::BTreeSet;
+
 use evaluation::statistics::Claim::{AtLeast, AtMost};
+use evaluation::statistics::Centre;
+use evaluation::statistics::sequential::Look;
 use figures::Drawing;
+use figures::wording::title_of;
 use runs::Error;
 use serde::Deserialize;
 
 use super::Peculiar;
-use super::article::{check_places, filled, flowing};
+use super::article::{check_places, filled, flowing, is_called};
 use super::models::{self, Model};
-use crate::claims::{Claim, Decide, Decided};
+use crate::claims::{Claim, Decide, Decided, Part, SIGNIFICANCE};
 use crate::measures::{Measure, measure};
 
 /// A statement as a file has it.
@@ -17,6 +22,8 @@ use crate::measures::{Measure, measure};
 #[serde(deny_unknown_fields)]
 pub(super) struct Written {
     id: Option<String>,
+    /// The data set that the document is about.
+    about: Option<String>,
     statement: String,
     /// What is measured and how it decides, in words, where Rust does both.
     quantity: Option<String>,
@@ -35,6 +42,7 @@ pub(super) struct Written {
 #[derive(Clone, Debug)]
 pub(super) struct Stated {
     pub(super) id: String,
+    about: Option<String>,
     statement: String,
     decided: DecidedBy,
 }
@@ -96,12 +104,25 @@ impl Stated {
         };
         Ok(Self {
             id,
+            about: written.about,
             statement: flowing(&written.statement),
             decided,
         })
     }
 
-    pub(super) fn measured(&self, drawing: &Drawing<'_>) -> Result<Claim, Error> {
+    /// What the document is about, where these data are others.
+    fn transfer(&self, drawing: &Drawing<'_>) -> Option<String> {
+        let about = self.about.as_deref()?;
+        (!is_called(drawing, about)).then(|| title_of(about))
+    }
+
+    /// Decides it at this look, with the models it asked for.
+    pub(super) fn measured(
+        &self,
+        drawing: &Drawing<'_>,
+        look: Look,
+    ) -> Result<(Claim, BTreeSet<String>), Error> {
+        drawing.forget_asked();
         let (quantity, rule, decided) = match &self.decided {
             DecidedBy::Rule(rule) => rule.decided(drawing)?,
             DecidedBy::Rust {
@@ -115,15 +136,15 @@ impl Stated {
                 decide(drawing, thresholds)?,
             ),
         };
-        Ok(Claim {
+        let claim = Claim {
             id: self.id.clone(),
-            caveat: decided.caveat,
+            transfer: self.transfer(drawing),
             statement: filled(&self.statement, drawing, &[]),
             quantity,
-            measured: decided.measured,
             rule,
-            verdict: decided.verdict,
-        })
+            ..Claim::at(look, decided)
+        };
+        Ok((claim, drawing.asked()))
     }
 }
 
@@ -183,9 +204,7 @@ impl Rule {
 
     /// The quantity and the rule in words, and what is decided.
     fn decided(&self, drawing: &Drawing<'_>) -> Result<(String, String, Decided), Error> {
-        let over_seeds = |key: &str, title: &str| {
-            drawing.over_seeds(key, title, |run| self.measure.of(drawing, run))
-        };
+        let over_seeds = |key: &str, title: &str| self.measure.over_seeds(drawing, key, title);
         let title = &drawing.title(&self.model);
         let own = over_seeds(&self.model, title)?;
         let (measured, what) = match &self.compared {
@@ -205,17 +224,20 @@ impl Rule {
             ("", _) | (_, Some((Comparison::Over, ..))) => String::new(),
             (unit, _) => format!(" {unit}"),
         };
-        let side = match self.side {
-            AtLeast => "at least",
-            AtMost => "at most",
-        };
         let decisive = &measured[measured.len() - 1];
         let quantity = format!("{}: {}", self.measure.label, self.measure.about);
+        let centre = decisive.interval.map_or(Centre::Mean, |interval| interval.about);
+        let (named, than) = match self.side {
+            AtLeast => ("at least", "less"),
+            AtMost => ("at most", "more"),
+        };
         let rule = format!(
-            "supported if the whole interval {what} is {side} {}{unit}, refuted if none of it is",
+            "supported if the {} {what} is {named} {}{unit}, refuted if it is {than}, each with p of at \
+             most {SIGNIFICANCE}",
+            centre.name(),
             viz::number::shortest(self.threshold)
         );
-        let verdict = decisive.verdict(self.side, self.threshold);
-        Ok((quantity, rule, Decided::new(verdict, measured)))
+        let part = Part::of(decisive, self.side, self.threshold);
+        Ok((quantity, rule, Decided::new([part], measured)))
     }
 }

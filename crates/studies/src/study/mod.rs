@@ -13,8 +13,10 @@ mod models;
 mod plots;
 mod table;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
+use evaluation::statistics::sequential::Look;
 use figures::absence::reason;
 use runs::Error;
 use runs::configuration::ReadingConfiguration;
@@ -28,10 +30,7 @@ use self::models::Model;
 use self::plots::StatedPlot;
 use crate::claims::{Claim, Decide};
 use crate::measures::{Measure, measure};
-use crate::{Drawing, PlannedRun, Scale};
-
-/// The most seeds of a model: with more, names of runs alone fill the memory.
-pub const MOST_SEEDS: usize = 10_000;
+use crate::{Drawing, PlannedRun, Scale, Seeds};
 
 /// A commented file that `study new` writes.
 pub const EXAMPLE: &str = include_str!("example.toml");
@@ -48,7 +47,7 @@ pub struct Study {
     text: String,
     dataset: Option<String>,
     reading: ReadingConfiguration,
-    seeds: usize,
+    seeds: Seeds,
     titles: Titles,
     models: Vec<Model>,
     article: Vec<Part>,
@@ -102,7 +101,7 @@ struct Written {
     #[serde(default)]
     reading: ReadingConfiguration,
     #[serde(default = "one")]
-    seeds: usize,
+    seeds: Seeds,
     #[serde(default)]
     base: toml::Table,
     #[serde(default)]
@@ -120,8 +119,8 @@ struct Written {
     claims: Vec<claims::Written>,
 }
 
-fn one() -> usize {
-    1
+fn one() -> Seeds {
+    Seeds::Each(1)
 }
 
 /// A figure's name, or a table with its options.
@@ -185,17 +184,7 @@ impl Study {
             let problem = error.message().replace('`', "'");
             Error::Configuration(format!("{place}{problem}"))
         })?;
-        if written.seeds == 0 {
-            return Err(Error::Configuration(
-                "seeds is 0, but must be at least 1".into(),
-            ));
-        }
-        if written.seeds > MOST_SEEDS {
-            return Err(Error::Configuration(format!(
-                "seeds is {}, but must be at most {MOST_SEEDS}",
-                written.seeds
-            )));
-        }
+        written.seeds.check("seeds")?;
         let models = models::of(&written.base, &written.grid, &written.models)?;
         check_places(&written.text, &models)?;
         let measures: Vec<&'static Measure> = written
@@ -298,7 +287,7 @@ impl Study {
 
     /// Seeds per model where the command does not say.
     #[must_use]
-    pub fn seeds(&self) -> usize {
+    pub fn seeds(&self) -> Seeds {
         self.seeds
     }
 
@@ -338,7 +327,8 @@ impl Study {
                 }
             }
         }
-        self.claims(drawing).map(drop)
+        let look = Look::only(drawing.scale.seeds);
+        self.claims(drawing, look, |_| true).map(drop)
     }
 
     /// Its figures and text; called with at least one finished run.
@@ -362,13 +352,20 @@ impl Study {
         Ok(blocks)
     }
 
-    /// Its statements, also when runs they need are missing.
+    /// Its statements that are `wanted` by their ids, decided at this look also
+    /// when runs they need are missing, each with the keys of the models it is
+    /// about.
     ///
     /// # Errors
     /// When a measure cannot be kept.
-    pub fn claims(&self, drawing: &Drawing<'_>) -> Result<Vec<Claim>, Error> {
-        let claims = self.claims.iter();
-        claims.map(|claim| claim.measured(drawing)).collect()
+    pub fn claims(
+        &self,
+        drawing: &Drawing<'_>,
+        look: Look,
+        wanted: impl Fn(&str) -> bool,
+    ) -> Result<Vec<(Claim, BTreeSet<String>)>, Error> {
+        let wanted = self.claims.iter().filter(|stated| wanted(&stated.id));
+        wanted.map(|stated| stated.measured(drawing, look)).collect()
     }
 
     /// What was found, for readers with two minutes; of a study without a

@@ -1,6 +1,6 @@
 //! Plots of a measure against a setting, over seeds.
 
-use figures::wording::seeds_in_words;
+use figures::wording::{interval_in_words, seeds_in_words};
 use figures::{Drawing, Measured};
 use runs::Error;
 use serde::Deserialize;
@@ -167,9 +167,8 @@ impl StatedPlot {
             else {
                 continue;
             };
-            let measured = drawing.over_seeds(&model.key, &drawing.title(&model.key), |run| {
-                self.measure.of(drawing, run)
-            })?;
+            let title = drawing.title(&model.key);
+            let measured = self.measure.over_seeds(drawing, &model.key, &title)?;
             is_empty &= measured.by_seed.is_empty();
             let name = self.series_of(model);
             let row = names.iter().position(|known| *known == name);
@@ -212,9 +211,9 @@ impl StatedPlot {
         let figure = Figure {
             title: format!("{} by {against}", titled(name)),
             caption: format!(
-                "{}. Points are seeds, with their mean and its 95 % interval where there are \
-                 several; {}.",
+                "{}. Points are seeds, with their {} where there are several; {}.",
                 figures::wording::capitalised(self.measure.about),
+                interval_in_words(self.measure.scale),
                 seeds_in_words(drawing.scale),
             ),
             ..Figure::of(plot)
@@ -273,6 +272,6 @@ fn cell(measured: &Measured) -> SettingCell {
         values: measured.by_seed.values().copied().collect(),
         interval: measured
             .interval
-            .and_then(|interval| Some([interval.mean, interval.lower?, interval.upper?])),
+            .and_then(|interval| Some([interval.centre, interval.lower?, interval.upper?])),
     }
 }

@@ -2,7 +2,7 @@
 
 use figures::Drawing;
 use figures::absence::Absences;
-use figures::wording::{seeds_in_words, test_images};
+use figures::wording::{interval_in_words, seeds_in_words, test_images};
 use runs::Error;
 use viz::page::{Block, Cell, Column, Table, Text};
 
@@ -20,8 +20,7 @@ pub(super) fn of_models(
     for model in models {
         let mut row = vec![Cell::text(drawing.title(&model.key))];
         for measure in measures {
-            let measured =
-                drawing.over_seeds(&model.key, &model.title, |run| measure.of(drawing, run))?;
+            let measured = measure.over_seeds(drawing, &model.key, &model.title)?;
             row.push(absences.over_seeds(&measured, measure.decimals));
         }
         rows.push(row);
@@ -33,9 +32,9 @@ pub(super) fn of_models(
             .map(|measure| Column::new(measure.label, measure.unit)),
     );
     let intervals = if drawing.scale.seeds > 1 {
-        "means with 95 % intervals over seeds (Student's t)"
+        intervals_in_words(measures)
     } else {
-        "of one seed"
+        "of one seed".to_owned()
     };
     let meanings: Vec<String> = measures
         .iter()
@@ -52,4 +51,22 @@ pub(super) fn of_models(
         columns,
         rows,
     }))
+}
+
+/// What the numbers of each measure are over seeds; measures of one kind are told
+/// together, and not named where all are.
+fn intervals_in_words(measures: &[&'static Measure]) -> String {
+    let mut kinds: Vec<(&str, Vec<&str>)> = Vec::new();
+    for measure in measures {
+        let words = interval_in_words(measure.scale);
+        match kinds.iter_mut().find(|(known, _)| *known == words) {
+            Some((_, labels)) => labels.push(measure.label),
+            None => kinds.push((words, vec![measure.label])),
+        }
+    }
+    let told = kinds.iter().map(|(words, labels)| match kinds.len() {
+        1 => format!("over seeds the {words}"),
+        _ => format!("over seeds, of {} the {words}", labels.join(", ")),
+    });
+    told.collect::<Vec<_>>().join("; ")
 }

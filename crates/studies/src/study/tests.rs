@@ -34,7 +34,8 @@ fn a_grid_gives_every_combination_under_every_seed() {
     assert_eq!(study.name(), "my-study");
     let scale = Scale {
         quick: false,
-        seeds: study.seeds(),
+        seeds: study.seeds().most(),
+        until_decided: false,
     };
     let runs = study.runs(scale);
     let keys: Vec<&str> = runs.iter().map(|run| run.key.as_str()).collect();
@@ -267,6 +268,7 @@ fn places_are_filled_and_parts_belong_to_data_sets() {
     let scale = Scale {
         quick: false,
         seeds: 1,
+        until_decided: false,
     };
     let at = folder.path();
     let mut drawing = Drawing::new(&dataset, &[], &[], scale, at, at);
@@ -302,6 +304,53 @@ fn built_in_studies_are_read_and_use_all_they_have() {
 }
 
 #[test]
+fn every_statement_has_a_section_of_the_rules_and_every_section_a_statement() {
+    let rules = include_str!("../../../../docs/RULES.md");
+    let sections: Vec<&str> = rules.split("\n### ").skip(1).collect();
+    let mut described: Vec<&str> = sections
+        .iter()
+        .filter_map(|section| section.split(' ').next())
+        .collect();
+    for section in &sections {
+        for part in ["Says", "Measured", "Rule", "Seeds", "Changed"] {
+            let is_there = section.contains(&format!("- **{part}"))
+                || (part == "Rule" && section.contains("- **Measured and rule"));
+            assert!(is_there, "{part}: {section}");
+        }
+    }
+    let studies = crate::STUDIES.iter();
+    let claims = studies.flat_map(|study| &study.claims);
+    let mut stated: Vec<&str> = claims.map(|claim| claim.id.as_str()).collect();
+    stated.sort_unstable();
+    described.sort_unstable();
+    assert_eq!(described, stated);
+}
+
+#[test]
+fn statements_of_documents_are_transfers_elsewhere() {
+    let text = "title = 't'\n[models.t]\nmodel.hidden = [16]\n[[claims]]\nid = 'a'\nabout = 'fashion-mnist'\n\
+                statement = 's'\nmeasure = 'kl'\nmodel = 't'\nat_most = 1\n";
+    for (from, to, expected) in [
+        ("", "", Some("Fashion-MNIST")),
+        ("fashion-mnist", "Glyphs", None),
+        ("about = 'fashion-mnist'\n", "", None),
+    ] {
+        let study = Study::parse("s", &text.replacen(from, to, 1)).unwrap();
+        let dataset = datasets::load("glyphs", &datasets::Lookup::default(), &mut |_| {}).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let scale = Scale {
+            quick: false,
+            seeds: 1,
+            until_decided: false,
+        };
+        let at = folder.path();
+        let drawing = Drawing::new(&dataset, &[], &[], scale, at, at);
+        let claims = study.claims(&drawing, Look::only(1), |_| true).unwrap();
+        assert_eq!(claims[0].0.transfer.as_deref(), expected);
+    }
+}
+
+#[test]
 fn the_example_is_a_study() {
     let study = Study::parse("example", EXAMPLE).unwrap();
     assert_eq!(study.models.len(), 4);
@@ -316,4 +365,17 @@ fn too_large_a_grid_is_refused() {
         values.join(", ")
     );
     assert!(refused(&text).contains("more than 500"));
+}
+
+#[test]
+fn seeds_may_be_as_many_as_it_takes() {
+    let of = |seeds: &str| GRID.replacen("seeds = 2", &format!("seeds = {seeds}"), 1);
+    let seeds = |text: &str| Study::parse("study", &of(text)).unwrap().seeds();
+    assert_eq!(seeds("7"), Seeds::Each(7));
+    assert_eq!(seeds("'until-decided'"), Seeds::UntilDecided(40));
+    assert_eq!(seeds("'until-decided:12'"), Seeds::UntilDecided(12));
+    for wrong in ["-1", "'many'", "'until-decided:0'", "1.5", "'until-decided:20000'"] {
+        let message = refused(&of(wrong));
+        assert!(message.contains("seeds"), "{message}");
+    }
 }

@@ -5,6 +5,7 @@ mod claims;
 mod cloud;
 mod courses;
 mod moments;
+mod region;
 
 use datasets::Dataset;
 use viz::number::decimal;
