@@ -103,7 +103,9 @@ fn fast_and_hardly(drawing: &Drawing<'_>, at: &[f64]) -> Result<Decided, Error> 
         whole[0].over(&whole[2], format!("VAE / {shallow}, whole map (ratio)")),
         centre[0].over(&centre[2], format!("VAE / {shallow}, centre (ratio)")),
     ];
-    let parts = ratios.each_ref().map(|ratio| Part::of(ratio, AtLeast, at[0]));
+    let parts = ratios
+        .each_ref()
+        .map(|ratio| Part::of(ratio, AtLeast, at[0]));
     let caveat = by_its_layers(&whole, verdict_of(&parts));
     let measured = whole.into_iter().chain(centre).chain(ratios);
     Ok(Decided::new(parts, measured).but(caveat))

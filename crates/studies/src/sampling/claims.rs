@@ -181,7 +181,7 @@ fn depth_reconstructs_better(drawing: &Drawing<'_>, at: &[f64]) -> Result<Decide
         [
             Part::of(&gain, AtMost, -at[0]),
             Part::of(&gain_without, AtMost, -at[0]),
-        ]),
+        ],
         vec![
             shallow,
             deep,

@@ -143,9 +143,8 @@ mod tests {
             let values = [0.98, 0.99, 1.0, 1.01, 1.02].map(|factor| factor * value);
             Measured::new("m", (0..).zip(values).collect(), Vec::new())
         };
-        let of = |offset, distance| {
-            verdict_of(&around_and_normal(&near(offset), &near(distance), 0.05))
-        };
+        let of =
+            |offset, distance| verdict_of(&around_and_normal(&near(offset), &near(distance), 0.05));
         assert_eq!(of(0.01, 0.05), Verdict::Supported);
         assert_eq!(of(0.01, 0.4), Verdict::Mixed);
         assert_eq!(of(0.5, 0.4), Verdict::Refuted);
