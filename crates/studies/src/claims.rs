@@ -346,7 +346,10 @@ mod tests {
         let within = Part::within(&near, 8.0, 10.0);
         assert_eq!(verdict_of(&[within.clone()]), Verdict::Supported);
         let within = Decided::new([within], []);
-        assert_eq!((within.margins, within.seeds_needed), (vec![[8.0, 10.0]], None));
+        assert_eq!(
+            (within.margins, within.seeds_needed),
+            (vec![[8.0, 10.0]], None)
+        );
         // Equal is not more, and one part that does not tell hides the others.
         let zeros = measured([0.0; 5]).on(Scale::Count);
         let more = verdict_of(&[Part::beyond(&zeros, AtLeast, 0.0)]);
