@@ -101,6 +101,7 @@ pub fn check(study: &Study, runs: &[PlannedRun], dataset: &Dataset) -> Result<()
 /// When a figure cannot be made or written.
 pub fn report(study: &Study, drawing: &mut Drawing<'_>) -> Result<Report, Error> {
     let mut blocks: Vec<Block> = wording::own_data(drawing.dataset).into_iter().collect();
+    blocks.extend(wording::held_out(drawing.dataset, drawing.runs));
     blocks.extend(divergence::table(drawing.diverged));
     if !drawing.runs.is_empty() {
         blocks.extend(study.blocks(drawing)?);

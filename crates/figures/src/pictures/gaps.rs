@@ -3,7 +3,8 @@
 use evaluation::elbo::sample_codes;
 use evaluation::knn::NearestNeighbours;
 use evaluation::random_codes::CODES_SEED;
-use ndarray::{ArrayView2, s};
+use evaluation::subset::{Population, SEED, numbers, parts};
+use ndarray::{ArrayView2, Axis};
 use runs::Error;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -68,10 +69,15 @@ impl Picture for Gaps {
             // Of a VAE its samples: where a variable is not in use, means lie on a plane that no
             // sample of the prior meets.
             let codes = sample_codes(&run.codes(&drawing.dataset.test)?, CODES_SEED);
-            let (known, held_out) = (codes.slice(s![..;2, ..]), codes.slice(s![1..;2, ..]));
-            let held_out = held_out.slice(s![..held_out.nrows().min(MOST), ..]);
-            let tree = NearestNeighbours::new(known)?;
-            let own = distances(&tree, held_out);
+            let n = codes.nrows();
+            let [known, held_out] = parts(
+                Population::Rows(n),
+                [n.div_ceil(2), MOST.min(n / 2)],
+                numbers(SEED),
+            );
+            let [known, held_out] = [known, held_out].map(|rows| codes.select(Axis(0), &rows));
+            let tree = NearestNeighbours::new(known.view())?;
+            let own = distances(&tree, held_out.view());
             let (Some(median), Some(usual)) = (quantile(&own, 0.5), quantile(&own, USUAL)) else {
                 return Err(Error::Undefined("it takes two test images".into()));
             };
@@ -122,11 +128,11 @@ impl Picture for Gaps {
             ""
         };
         let caption = format!(
-            "Distance to the nearest code of every other of the {}{sampled}: of the images between \
-             them (at most {}), and of as many random codes {}, in medians of the former. A random \
+            "Distance to the nearest code of a random half of the {}{sampled}: of {} of the other \
+             half, and of as many random codes {}, in medians of the former. A random \
              code lies in a gap where it is farther away than {} of the test codes.{left_out} {}.",
             test_images(drawing.dataset),
-            count(MOST),
+            count(MOST.min(drawing.dataset.test.len() / 2)),
             origin.in_words(drawing.dataset),
             percent(USUAL),
             capitalised(&seeds_and_epochs(&shown)),

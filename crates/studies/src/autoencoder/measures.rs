@@ -3,6 +3,7 @@
 use evaluation::codes::code_extent;
 use evaluation::prdc::prdc;
 use evaluation::round_trip::round_trip;
+use evaluation::subset::{Population, SEED, numbers, parts};
 use models::Images;
 use ndarray::{Array2, ArrayView2, Axis};
 use serde::{Deserialize, Serialize};
@@ -10,7 +11,6 @@ use tensor_ops::random::{Stream, fill_normal, fill_uniform};
 
 use crate::{Drawing, TrainedRun};
 use figures::absence::Measurement;
-use figures::choice::in_random_order;
 use figures::plane_map::code_box;
 use runs::Error;
 use runs::run_data::images;
@@ -23,7 +23,7 @@ pub(super) const CONFIDENCE: f64 = 0.8;
 /// Step of the pairs z and z + 0.1: as in the document, up along the first
 /// axis and down along the second.
 pub(super) const STEP: [f64; 2] = [0.1, -0.1];
-/// Real images that samples are held against.
+/// Real images that samples are held against, at most.
 const REAL: usize = 4000;
 const STREAM: u64 = 0x4154_4c41_0000;
 
@@ -89,7 +89,7 @@ pub(super) fn decoded(drawing: &Drawing<'_>, run: &TrainedRun) -> Result<Decoded
     drawing.measure(
         run,
         "autoencoder-decoded",
-        "4: 2000 points, k = 5 of 4000",
+        "5: 2000 points, k = 5 of 4000 at random",
         || {
             let test = &drawing.dataset.test;
             let codes = run.encode(images(test)).mean;
@@ -102,13 +102,13 @@ pub(super) fn decoded(drawing: &Drawing<'_>, run: &TrainedRun) -> Result<Decoded
                     .map(|value| value * value)
                     .sum::<f64>())
             .sqrt();
-            // No image is among its own neighbours, and folders are read class by class.
-            let order = in_random_order(test.len(), test.len());
-            let (held_out, others) = order.split_at(held_out(test.len()));
-            let real = test.select(&others[..others.len().min(REAL)]);
+            // No image is among its own neighbours.
+            let sizes = judged_and_real(test.len());
+            let [held_out, real] = parts(Population::Rows(test.len()), sizes, numbers(SEED));
+            let real = test.select(&real);
             let judge = Judge::new(drawing, run, images(&real), deviation)?;
-            let some_codes = codes.select(Axis(0), held_out);
-            let held_out = test.select(held_out).to_floats();
+            let some_codes = codes.select(Axis(0), &held_out);
+            let held_out = test.select(&held_out).to_floats();
             Ok(Decoded {
                 real: judge.images(held_out.view())?,
                 reconstructed: judge.images(run.model.decode(some_codes.view()).view())?,
@@ -122,10 +122,11 @@ pub(super) fn decoded(drawing: &Drawing<'_>, run: &TrainedRun) -> Result<Decoded
     )
 }
 
-/// How many of so many test images are judged, the others being what they are
-/// held against.
-pub(super) fn held_out(test: usize) -> usize {
-    POINTS.min(test / 3)
+/// How many of so many test images are judged, and how many of the others they are
+/// held against: random samples without an image in common.
+pub(super) fn judged_and_real(test: usize) -> [usize; 2] {
+    let judged = POINTS.min(test / 3);
+    [judged, REAL.min(test - judged)]
 }
 
 /// Holds decoded images against real ones.

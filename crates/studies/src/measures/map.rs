@@ -83,7 +83,7 @@ pub(crate) fn on_the_map(drawing: &Drawing<'_>, run: &TrainedRun) -> Result<MapN
     drawing.measure(
         run,
         "lab-map",
-        "2: 21 × 21 over −4 … 4, minimum share 0.01",
+        "3: 21 × 21 over −4 … 4, minimum share 0.01",
         || map_numbers(drawing, run, [[-RANGE, RANGE]; 2]),
     )
 }
@@ -94,7 +94,7 @@ pub(crate) fn on_own_codes(drawing: &Drawing<'_>, run: &TrainedRun) -> Result<Ma
     drawing.measure(
         run,
         "lab-own-map",
-        "2: 21 × 21 over 99 % of the test codes",
+        "3: 21 × 21 over 99 % of the test codes",
         || {
             let codes = run.codes(&drawing.dataset.test)?.mean;
             map_numbers(drawing, run, code_box(codes.view())?)

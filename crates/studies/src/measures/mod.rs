@@ -226,7 +226,7 @@ pub const MEASURES: &[Measure] = &[
         name: "prior-discrepancy",
         label: "discrepancy from the prior",
         unit: "",
-        about: "MMD between sampled codes of 2000 images and the prior, over its 95 % quantile under the null",
+        about: "MMD between sampled codes of 2000 random test images and the prior, over its 95 % quantile under the null",
         decimals: 1,
         value: |d, r| Ok(*codes(d, r)?.prior_discrepancy.get()?),
     },
@@ -250,7 +250,7 @@ pub const MEASURES: &[Measure] = &[
         name: "knn-accuracy",
         label: "kNN accuracy",
         unit: "",
-        about: "share of test images whose class 15 nearest training codes tell",
+        about: "share of test images whose class the 15 nearest codes of images trained on tell",
         decimals: 3,
         value: |d, r| Ok(*codes(d, r)?.knn_accuracy.get()?),
     },
@@ -340,7 +340,7 @@ pub const MEASURES: &[Measure] = &[
         name: "frechet",
         label: "Fréchet distance",
         unit: "",
-        about: "Fréchet distance of samples from test images on the classifier's features",
+        about: "Fréchet distance of samples from a random half of the test images on the classifier's features",
         decimals: 1,
         value: |d, r| quality(d, r, |quality| quality.frechet),
     },
@@ -445,7 +445,7 @@ fn rates(drawing: &Drawing<'_>, run: &TrainedRun) -> Result<RateDecomposition, E
     if !run.is_variational() {
         return Err(no_posterior());
     }
-    drawing.measure(run, "rates", "1 test, seed 0", || {
+    drawing.measure(run, "rates", "2 test, seed 0, codes of 10000 at random", || {
         Ok(rate_decomposition(&run.codes(&drawing.dataset.test)?, 0)?)
     })
 }
