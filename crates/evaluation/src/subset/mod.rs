@@ -152,7 +152,7 @@ const TIES: u64 = 1 << 63;
 /// The number of a row; of two rows with one number the first comes first.
 fn number(numbers: Stream, place: u64) -> u64 {
     let [high, low, ..] = numbers.block(place);
-    u64::from(high) << 32 | u64::from(low)
+    (u64::from(high) << 32) | u64::from(low)
 }
 
 /// A row behind its number.

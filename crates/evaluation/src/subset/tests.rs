@@ -129,7 +129,9 @@ fn an_address_has_its_rows_on_every_machine_and_any_number_of_threads() {
     assert_ne!(subset(Population::Rows(100), 8, numbers(1)), drawn);
 }
 
-const PINNED: [usize; 8] = [0; 8];
+/// From Philox4x32-10 in plain Python, itself held against the vector 6627e8d5 e169c58d
+/// bc57ac4c 9b00dbd8 of Random123 (Salmon et al. 2011) for a counter and key of zeros.
+const PINNED: [usize; 8] = [41, 54, 57, 59, 60, 80, 83, 90];
 
 #[test]
 fn a_random_order_has_every_row_and_begins_with_its_samples() {

@@ -237,7 +237,7 @@ pub(super) fn numbers(drawing: &Drawing<'_>, runs: &[&TrainedRun]) -> Result<Vec
              larger of both axes (0 for a symmetric axis, 1 when all codes lie on one side). Area \
              ratio: the largest class area over the smallest (about 1.2 for ten samples of one \
              distribution). Empty: cells inside of the hull without a code, beside what as many \
-             normal codes leave. kNN: share of test codes that the 15 nearest codes of images trained on name \
+             normal codes leave. kNN: share of test codes that 15 nearest training codes name \
              correctly.{}",
             test_images(drawing.dataset),
             seeds_and_epochs(runs),

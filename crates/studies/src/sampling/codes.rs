@@ -38,15 +38,15 @@ pub(super) fn figure(drawing: &mut Drawing<'_>, shown: &[Shown<'_>]) -> Result<V
         rows.push(row);
     }
     let test = &drawing.dataset.test;
-    let rows = drawn(test, MOST_DRAWN);
-    let labels = labels_of(test, &rows);
+    let index = drawn(test, MOST_DRAWN);
+    let labels = labels_of(test, &index);
     let runs = both(shown);
     let caption = format!(
         "Codes of {} after {} epochs, {}. Above, with sampling: a disc at μ \
          whose radius is that of the posterior, r² being the geometric mean of the two variances; \
          dashed, one and two standard deviations of the prior. Below, without sampling: the \
          codes; the size of their points means nothing. Each panel has its own range.",
-        some_test_images(drawing.dataset, rows.len()),
+        some_test_images(drawing.dataset, index.len()),
         runs[0].metrics.len(),
         seeds_of(&runs),
     );
@@ -60,7 +60,7 @@ pub(super) fn figure(drawing: &mut Drawing<'_>, shown: &[Shown<'_>]) -> Result<V
         "codes",
         figure,
         &runs,
-        json!({"split": "test", "index": rows, "labels": labels, "models": data}),
+        json!({"split": "test", "index": index, "labels": labels, "models": data}),
     )
 }
 

@@ -36,7 +36,7 @@ pub(super) struct Settled {
     pub(super) offset_share: Option<f64>,
     /// Mean radius of the test posteriors.
     pub(super) mean_radius: f64,
-    /// Images trained on, of which each has a circle.
+    /// Training images, without those held out, of which each has a circle.
     pub(super) circles: usize,
     /// Root mean square radius of the training posteriors.
     pub(super) root_mean_square_radius: f64,

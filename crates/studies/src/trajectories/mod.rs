@@ -88,8 +88,8 @@ fn circles(drawing: &mut Drawing<'_>, run: &TrainedRun) -> Result<Vec<Block>, Er
         return Err(Error::Undefined("the means lie on a line".into()));
     }
     Ok(vec![Block::paragraph(format!(
-        "Small, but not so small that they could lie side by side: the circles of the {} images \
-         trained on (root mean square radius {}) have {} times the area of the ellipse of two \
+        "Small, but not so small that they could lie side by side: the circles of the {} training \
+         images (root mean square radius {}) have {} times the area of the ellipse of two \
          standard deviations of their means, so that a point of the plane lies in that many of \
          them on average.",
         decimal(settled.circles as f64, 0),
