@@ -366,16 +366,15 @@ mod tests {
         for (row, mut code) in codes.rows_mut().into_iter().enumerate() {
             code.mapv_inplace(|z| z * if 2 * row < n { 1.5 } else { 0.7 });
         }
-        let shuffled = codes.select(
-            Axis(0),
-            &crate::subset::in_random_order(n, n, numbers(42)),
-        );
+        let shuffled = codes.select(Axis(0), &crate::subset::in_random_order(n, n, numbers(42)));
         let measured = |codes: &Array2<f32>, seed| {
             let found = mmd_of_sample_to_prior(codes.view(), most, 100, 100, seed).unwrap();
             assert_eq!((found.n, found.of), (most, n));
             found.mmd_squared
         };
-        let several = |codes: &Array2<f32>| -> Vec<f64> { (0..12).map(|seed| measured(codes, seed)).collect() };
+        let several = |codes: &Array2<f32>| -> Vec<f64> {
+            (0..12).map(|seed| measured(codes, seed)).collect()
+        };
         let moments = |values: &[f64]| {
             let mean = values.iter().sum::<f64>() / values.len() as f64;
             let squares = values.iter().map(|v| (v - mean).powi(2)).sum::<f64>();
@@ -388,15 +387,24 @@ mod tests {
         let first = codes.slice(ndarray::s![..most, ..]);
         let first = mmd_to_prior(first, 100, 100, 0).unwrap();
         assert_eq!(first.of, most);
-        assert!((first.mmd_squared - one).abs() > 10.0 * error, "{first:?} {one} ± {error}");
+        assert!(
+            (first.mmd_squared - one).abs() > 10.0 * error,
+            "{first:?} {one} ± {error}"
+        );
     }
 
     #[test]
     fn a_sample_of_all_codes_is_all_of_them() {
         let codes = standard_normals(8, 150, 3);
         let all = mmd_to_prior(codes.view(), 50, 20, 4).unwrap();
-        assert_eq!(mmd_of_sample_to_prior(codes.view(), 150, 50, 20, 4).unwrap(), all);
-        assert_eq!(mmd_of_sample_to_prior(codes.view(), 9000, 50, 20, 4).unwrap(), all);
+        assert_eq!(
+            mmd_of_sample_to_prior(codes.view(), 150, 50, 20, 4).unwrap(),
+            all
+        );
+        assert_eq!(
+            mmd_of_sample_to_prior(codes.view(), 9000, 50, 20, 4).unwrap(),
+            all
+        );
     }
 
     #[test]

@@ -90,7 +90,8 @@ fn the_classifier_reads_the_test_sets() {
             let labels = labels(&data.test);
             rows[part].iter().map(|&row| labels[row]).collect()
         };
-        let knn = knn_accuracy(one_half.view(), &half(0), other_half.view(), &half(1), &[5]).unwrap();
+        let knn =
+            knn_accuracy(one_half.view(), &half(0), other_half.view(), &half(1), &[5]).unwrap();
         assert!(knn[0].accuracy > expected - 0.08, "{set}: {knn:?}");
     }
 }

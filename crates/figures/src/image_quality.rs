@@ -140,7 +140,9 @@ pub fn in_words(drawing: &Drawing<'_>, floor: &ImageQuality) -> Result<String, E
 
 fn version(drawing: &Drawing<'_>) -> Result<String, Error> {
     let fingerprint = drawing.classifier()?.fingerprint();
-    Ok(format!("2, random halves, k = {NEIGHBOURS}, classifier {fingerprint}"))
+    Ok(format!(
+        "2, random halves, k = {NEIGHBOURS}, classifier {fingerprint}"
+    ))
 }
 
 /// The test images that the reference leaves out.

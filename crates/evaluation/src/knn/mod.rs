@@ -357,10 +357,12 @@ mod tests {
             }
             // One vote each: the class of the lower index, on whichever side it lies.
             for (first, second) in [(4, 9), (9, 4)] {
-                let labels: Vec<u32> = (0..70).map(|row| if row % 2 == 0 { first } else { second }).collect();
+                let labels: Vec<u32> = (0..70)
+                    .map(|row| if row % 2 == 0 { first } else { second })
+                    .collect();
                 for (k, winner) in [(1, first), (2, first), (3, first), (50, first)] {
-                    let found =
-                        knn_accuracy(points.view(), &labels, query.view(), &[winner], &[k]).unwrap();
+                    let found = knn_accuracy(points.view(), &labels, query.view(), &[winner], &[k])
+                        .unwrap();
                     assert_eq!(found[0].accuracy, 1.0, "{dimensions} dimensions, k = {k}");
                     assert_eq!((found[0].references, found[0].queries), (70, 1));
                 }

@@ -338,7 +338,8 @@ mod tests {
         let z = sample_codes_of(&codes, 3, &first);
         let of_first = joint::informations(codes.mean.view(), log_variance, &first, z.view());
         let of_first = of_first.iter().sum::<f64>() / most as f64;
-        let error = all.mutual_information_standard_error.unwrap() * (n as f64 / most as f64).sqrt();
+        let error =
+            all.mutual_information_standard_error.unwrap() * (n as f64 / most as f64).sqrt();
         assert!(
             (of_first - all.mutual_information).abs() > 10.0 * error,
             "{of_first} {all:?} ± {error}"

@@ -124,7 +124,9 @@ pub fn parts<const N: usize>(
     counts: [usize; N],
     numbers: Stream,
 ) -> [Vec<usize>; N] {
-    let most = counts.iter().fold(0, |sum: usize, &count| sum.saturating_add(count));
+    let most = counts
+        .iter()
+        .fold(0, |sum: usize, &count| sum.saturating_add(count));
     let mut strata = population.strata(most, numbers);
     counts.map(|count| {
         let quotas = apportioned(&strata, count);
@@ -141,7 +143,9 @@ pub fn parts<const N: usize>(
 /// larger one.
 #[must_use]
 pub fn in_random_order(n: usize, most: usize, numbers: Stream) -> Vec<usize> {
-    let mut order: Vec<(u64, usize)> = (0..n).map(|row| (number(numbers, row as u64), row)).collect();
+    let mut order: Vec<(u64, usize)> = (0..n)
+        .map(|row| (number(numbers, row as u64), row))
+        .collect();
     order.sort_unstable();
     order.into_iter().take(most).map(|(_, row)| row).collect()
 }

@@ -212,7 +212,8 @@ fn the_order_of_a_file_does_not_change_a_sample() {
     let losses: Vec<f64> = (0..n)
         .map(|row| f64::from(noise[[row, 0]]) + if row < n / 2 { 1.0 } else { 0.0 })
         .collect();
-    let mean = |rows: &[usize]| rows.iter().map(|&row| losses[row]).sum::<f64>() / rows.len() as f64;
+    let mean =
+        |rows: &[usize]| rows.iter().map(|&row| losses[row]).sum::<f64>() / rows.len() as f64;
     let all: Vec<usize> = (0..n).collect();
     let deviation = losses.iter().map(|l| (l - mean(&all)).powi(2)).sum::<f64>() / n as f64;
     let deviation = deviation.sqrt();

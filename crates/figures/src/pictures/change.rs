@@ -304,11 +304,17 @@ mod tests {
         // n/√18 over √n, a little more for the overlap.
         let error = n as f64 / 18f64.sqrt() / (n as f64).sqrt() * 1.2;
         let found = typical_distance(sorted.view());
-        assert!((found - expected).abs() < 4.0 * error, "{found} {expected} ± {error}");
+        assert!(
+            (found - expected).abs() < 4.0 * error,
+            "{found} {expected} ± {error}"
+        );
         let order = evaluation::subset::in_random_order(n, n, evaluation::subset::numbers(9));
         let shuffled = sorted.select(ndarray::Axis(0), &order);
         let found = typical_distance(shuffled.view());
-        assert!((found - expected).abs() < 4.0 * error, "{found} {expected} ± {error}");
+        assert!(
+            (found - expected).abs() < 4.0 * error,
+            "{found} {expected} ± {error}"
+        );
     }
 
     #[test]

@@ -216,7 +216,10 @@ impl Cloud {
         let prior = format!("the middles of {parts} equally probable parts of N(0, 1)");
         let own = format!(
             "of the normal distribution with the mean and variance of the codes of {}",
-            some_test_images(dataset, clouds.first().map_or(0, |(_, cloud)| cloud.points.len()))
+            some_test_images(
+                dataset,
+                clouds.first().map_or(0, |(_, cloud)| cloud.points.len())
+            )
         );
         let which = match (is_fitted.contains(&false), is_fitted.contains(&true)) {
             (true, false) => prior,
@@ -440,6 +443,7 @@ mod tests {
             log_variance: None,
         };
         PointCloud {
+            rows: (0..points.len()).collect(),
             space: Subspace::of(&codes, Axes::Automatic).unwrap(),
             points,
             labels: None,

@@ -101,7 +101,10 @@ impl Eval {
 fn table(report: &Report) -> String {
     let evaluation = &report.evaluation;
     let rows = if evaluation.n < report.rows_of_split {
-        format!("the first {} of {} rows", evaluation.n, report.rows_of_split)
+        format!(
+            "the first {} of {} rows",
+            evaluation.n, report.rows_of_split
+        )
     } else {
         format!("{} rows", evaluation.n)
     };

@@ -16,9 +16,7 @@ use crate::{Drawing, TrainedRun};
 use figures::absence::{Absences, Measurement};
 use figures::plane_map::{PlaneMap, points, rounded_points};
 use figures::tiles::{Layout, bytes, laid_out, panel};
-use figures::wording::{
-    count, percent, seed_and_epochs, seeds_and_epochs, some_test_images,
-};
+use figures::wording::{count, percent, seed_and_epochs, seeds_and_epochs, some_test_images};
 use runs::Error;
 use runs::run_data::images;
 

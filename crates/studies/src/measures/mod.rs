@@ -445,9 +445,12 @@ fn rates(drawing: &Drawing<'_>, run: &TrainedRun) -> Result<RateDecomposition, E
     if !run.is_variational() {
         return Err(no_posterior());
     }
-    drawing.measure(run, "rates", "2 test, seed 0, codes of 10000 at random", || {
-        Ok(rate_decomposition(&run.codes(&drawing.dataset.test)?, 0)?)
-    })
+    drawing.measure(
+        run,
+        "rates",
+        "2 test, seed 0, codes of 10000 at random",
+        || Ok(rate_decomposition(&run.codes(&drawing.dataset.test)?, 0)?),
+    )
 }
 
 fn quality(

@@ -70,40 +70,45 @@ fn is_flat(eigenvalue_ratio: Option<f64>) -> bool {
 
 /// Measures the shape of a run's codes, once.
 pub(crate) fn shape(drawing: &Drawing<'_>, run: &TrainedRun) -> Result<Shape, Error> {
-    drawing.measure(run, "sampling-shape", "4: discrepancy of 2000 codes at random", || {
-        let codes = run.codes(&drawing.dataset.test)?.mean;
-        let round = sphericity(codes.view())?;
-        let flat = is_flat(round.eigenvalue_ratio);
-        let gaps = if codes.ncols() == 2 && !flat {
-            let counted = gaps(codes.view(), GAPS.0, GAPS.1, CODES_SEED);
-            let excess = counted.map(|gaps| gaps.empty_share - gaps.normal_reference);
-            Some(Measurement::of(excess)?)
-        } else {
-            None
-        };
-        let discrepancy = if flat {
-            None
-        } else {
-            let (rows, draws) = NULL;
-            let ratio = whiten(codes.view()).map_err(Error::from).and_then(|white| {
-                let found =
-                    mmd_of_sample_to_prior(white.view(), MOST_CODES, rows, draws, CODES_SEED)?;
-                known(found.ratio, UNVARYING)
-            });
-            Some(Measurement::of(ratio)?)
-        };
-        Ok(Shape {
-            n: round.n,
-            standard_deviation: codes
-                .columns()
-                .into_iter()
-                .map(|axis| f64::from(axis.std(0.0)))
-                .collect(),
-            eigenvalue_ratio: round.eigenvalue_ratio,
-            radius_distance: round.radius_distance,
-            bingham: round.bingham,
-            gaps,
-            discrepancy,
-        })
-    })
+    drawing.measure(
+        run,
+        "sampling-shape",
+        "4: discrepancy of 2000 codes at random",
+        || {
+            let codes = run.codes(&drawing.dataset.test)?.mean;
+            let round = sphericity(codes.view())?;
+            let flat = is_flat(round.eigenvalue_ratio);
+            let gaps = if codes.ncols() == 2 && !flat {
+                let counted = gaps(codes.view(), GAPS.0, GAPS.1, CODES_SEED);
+                let excess = counted.map(|gaps| gaps.empty_share - gaps.normal_reference);
+                Some(Measurement::of(excess)?)
+            } else {
+                None
+            };
+            let discrepancy = if flat {
+                None
+            } else {
+                let (rows, draws) = NULL;
+                let ratio = whiten(codes.view()).map_err(Error::from).and_then(|white| {
+                    let found =
+                        mmd_of_sample_to_prior(white.view(), MOST_CODES, rows, draws, CODES_SEED)?;
+                    known(found.ratio, UNVARYING)
+                });
+                Some(Measurement::of(ratio)?)
+            };
+            Ok(Shape {
+                n: round.n,
+                standard_deviation: codes
+                    .columns()
+                    .into_iter()
+                    .map(|axis| f64::from(axis.std(0.0)))
+                    .collect(),
+                eigenvalue_ratio: round.eigenvalue_ratio,
+                radius_distance: round.radius_distance,
+                bingham: round.bingham,
+                gaps,
+                discrepancy,
+            })
+        },
+    )
 }
