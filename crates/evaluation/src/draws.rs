@@ -6,6 +6,9 @@ use tensor_ops::random::{Stream, StreamRng, fill_normal};
 /// Streams below this number belong to training and to sampling codes.
 const FIRST_STREAM: u64 = 0x4556_0000;
 
+/// The stream that numbers rows of which some are drawn.
+pub(crate) const SUBSETS: u64 = 0x4556_5355 << 32;
+
 /// Independent standard normal deviates [rows, columns] of one seed.
 pub(crate) fn standard_normals(seed: u64, rows: usize, columns: usize) -> Array2<f32> {
     normals_of(Stream::new(seed, FIRST_STREAM), rows, columns)

@@ -18,6 +18,7 @@
 //! | how good are samples | [`frechet`], [`prdc`] |
 //! | how did training move the posteriors | [`trajectory`] |
 //! | what do several seeds say together | [`statistics`] |
+//! | which rows is a number measured on | [`subset`] |
 //!
 //! Every formula stands with its source and its pitfalls at the function that
 //! computes it.
@@ -55,6 +56,7 @@ pub mod spacing;
 pub mod sphericity;
 pub mod statistics;
 pub mod stretch;
+pub mod subset;
 pub mod symmetric;
 mod tiles;
 pub mod trajectory;

@@ -1,11 +1,12 @@
 //! How far random codes lie from the nearest code of an image: gaps in any
 //! number of dimensions.
 
-use ndarray::{ArrayView2, s};
+use ndarray::{ArrayView2, Axis};
 
 use crate::error::{Result, require, require_array};
 use crate::knn::NearestNeighbours;
 use crate::statistics::sorted;
+use crate::subset::{Population, SEED, numbers, parts};
 
 /// Distances of random codes to the nearest code of an image, beside those of
 /// the codes of other images.
@@ -38,9 +39,8 @@ impl Spacing {
     }
 }
 
-/// The codes of every other image, [n, L], are where images are; of those
-/// between them, `most` at most, a share `usual` lies as near to one of them as
-/// is usual. Random codes [m, L] farther away lie in gaps.
+/// The codes of a random half of the images, of [n, L], are where images are; of the
+/// others, `most` at most, a share `usual` lies as near to one of them as is usual. Random codes [m, L] farther away lie in gaps.
 ///
 /// Distances grow with the number of dimensions for all codes alike, so that
 /// they are compared to those of real codes and not to a length.
@@ -56,16 +56,18 @@ pub fn spacing(
 ) -> Result<Spacing> {
     require_array("the array of codes", &codes, 2, None)?;
     require_array("the array of random codes", &random, 1, Some(codes.ncols()))?;
-    let (known, held_out) = (codes.slice(s![..;2, ..]), codes.slice(s![1..;2, ..]));
-    let held_out = held_out.slice(s![..held_out.nrows().min(most), ..]);
-    let tree = NearestNeighbours::new(known)?;
+    let n = codes.nrows();
+    let sizes = [n.div_ceil(2), most.min(n / 2)];
+    let [known, held_out] = parts(Population::Rows(n), sizes, numbers(SEED));
+    let [known, held_out] = [known, held_out].map(|rows| codes.select(Axis(0), &rows));
+    let tree = NearestNeighbours::new(known.view())?;
     let distances = |codes: ArrayView2<'_, f32>| -> Vec<f64> {
         let nearest = tree.map_nearest(codes, 1, |_, found| {
             found.first().map(|found| found.squared_distance.sqrt())
         });
         nearest.into_iter().flatten().collect()
     };
-    let own = distances(held_out);
+    let own = distances(held_out.view());
     // Of two codes there is one.
     let at = |share| nearest_rank(&own, share).unwrap_or_default();
     let (median, usual) = (at(0.5), at(usual));
@@ -129,7 +131,10 @@ mod tests {
     fn ranks_of_a_quantile() {
         let values = [4.0, 1.0, 3.0, 2.0];
         let of = |share| nearest_rank(&values, share);
-        assert_eq!([of(0.0), of(0.5), of(0.99)], [Some(1.0), Some(2.0), Some(4.0)]);
+        assert_eq!(
+            [of(0.0), of(0.5), of(0.99)],
+            [Some(1.0), Some(2.0), Some(4.0)]
+        );
         assert_eq!(nearest_rank(&[], 0.5), None);
     }
 }

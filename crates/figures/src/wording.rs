@@ -85,6 +85,31 @@ pub fn own_data(dataset: &Dataset) -> Option<Block> {
     )))
 }
 
+/// How many training rows some runs hold out, in a sentence; nothing where none does.
+pub fn held_out(dataset: &Dataset, runs: &[TrainedRun]) -> Option<Block> {
+    let mut titles = BTreeMap::<usize, BTreeSet<String>>::new();
+    for run in runs {
+        let rows = run.configuration.data.validation;
+        titles.entry(rows).or_default().insert(run.title());
+    }
+    titles.remove(&0);
+    let parts: Vec<String> = titles
+        .into_iter()
+        .map(|(rows, titles)| {
+            let titles: Vec<String> = titles.into_iter().collect();
+            format!("{} of {}", count(rows), listed(&titles))
+        })
+        .collect();
+    (!parts.is_empty()).then(|| {
+        Block::paragraph(format!(
+            "Of the {} training {} the last are held out, and none of them is trained on: {}.",
+            count(dataset.train.len()),
+            dataset.shape().noun(),
+            parts.join("; ")
+        ))
+    })
+}
+
 /// `Codes by class`, where there are classes.
 pub fn codes_title(dataset: &Dataset) -> &'static str {
     if dataset.test.labels().is_some() {
@@ -104,6 +129,16 @@ pub fn test_images(dataset: &Dataset) -> String {
         (false, _) => "vectors",
     };
     format!("{} test {noun}", count(n))
+}
+
+/// `a random 5 000 of the 10 000 test images`, or `the 10 000 test images` where all
+/// are meant.
+pub fn some_test_images(dataset: &Dataset, shown: usize) -> String {
+    if shown < dataset.test.len() {
+        format!("a random {} of the {}", count(shown), test_images(dataset))
+    } else {
+        format!("the {}", test_images(dataset))
+    }
 }
 
 /// ` The test images are 15 % of all, chosen by a hash of their content.`, for

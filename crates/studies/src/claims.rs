@@ -121,7 +121,9 @@ impl Part {
         } else {
             // What refutes it is the part that is refuted best.
             let refutes = |part: &&Self| part.evidence.refutes;
-            let best = parts.iter().min_by(|a, b| refutes(a).total_cmp(&refutes(b)));
+            let best = parts
+                .iter()
+                .min_by(|a, b| refutes(a).total_cmp(&refutes(b)));
             best.and_then(|part| part.seeds_needed)
         };
         Self {
@@ -399,7 +401,11 @@ mod tests {
             transfer: transfer.map(Into::into),
             ..Claim::at(Look::only(5), Decided::new([supporting(p)], []))
         };
-        let mut table = [of(0.03, None), of(0.3, Some("Other")), of(0.02, Some("Other"))];
+        let mut table = [
+            of(0.03, None),
+            of(0.3, Some("Other")),
+            of(0.02, Some("Other")),
+        ];
         adjust(&mut table);
         let adjusted = table.each_ref().map(|claim| claim.adjusted);
         assert_eq!(adjusted[0], 0.03);

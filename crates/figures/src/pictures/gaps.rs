@@ -95,11 +95,11 @@ impl Picture for Gaps {
             ""
         };
         let caption = format!(
-            "Distance to the nearest code of every other of the {}{sampled}: of the images between \
-             them (at most {}), and of as many random codes {}, in medians of the former. A random \
+            "Distance to the nearest code of a random half of the {}{sampled}: of {} of the other \
+             half, and of as many random codes {}, in medians of the former. A random \
              code lies in a gap where it is farther away than {} of the test codes.{left_out} {}.",
             test_images(drawing.dataset),
-            count(MOST),
+            count(MOST.min(drawing.dataset.test.len() / 2)),
             origin.in_words(drawing.dataset),
             percent(USUAL),
             capitalised(&seeds_and_epochs(&shown)),

@@ -79,8 +79,11 @@ pub struct LikelihoodRow {
     pub published: Option<PublishedLikelihood>,
     /// The images: name of the set, and how many of its test images.
     pub dataset: String,
-    /// How many of its test images.
+    /// How many of its test images: the first ones, where that is not all.
     pub images: usize,
+    /// How many test images it has; absent in rows that do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test_images: Option<usize>,
     /// What was done to them.
     pub data_treatment: DataTreatment,
     /// Seed of the draw that made them binary.
@@ -298,6 +301,7 @@ fn measure(
         published: published.filter(|_| workshop.dataset.name == "mnist"),
         dataset: workshop.dataset.name.clone(),
         images: evaluation.n,
+        test_images: Some(report.rows_of_split),
         data_treatment: evaluation.data_treatment,
         data_seed: folder.configuration()?.data.test_seed,
         seed,
@@ -381,7 +385,17 @@ impl Row for LikelihoodRow {
             format!("{nll:.2}{} (K = {samples})", error.unwrap_or_default()),
             active(self.active_units, self.active_units_by_layer),
             format!("{:.2}", self.negative_elbo),
-            format!("{} of {}, seed {}", self.images, self.dataset, self.seed),
+            format!(
+                "{}{} of {}, seed {}",
+                if self.test_images.is_some_and(|all| self.images < all) {
+                    "first "
+                } else {
+                    ""
+                },
+                self.images,
+                self.dataset,
+                self.seed
+            ),
             iwae,
             vae,
         ]

@@ -7,29 +7,26 @@ use evaluation::codes::code_extent;
 use evaluation::prdc::prdc;
 use evaluation::round_trip::round_trip;
 use evaluation::spacing::spacing;
+use evaluation::subset::{Population, SEED, numbers, parts};
 use models::Images;
 use ndarray::{Array2, ArrayView2, Axis};
 
 use super::measures::{
-    CONFIDENCE, Decoded, Disagreement, Form, POINTS, Pairs, STEP, USUAL, held_out, middle_half,
-    prior_points, stepped, uniform_points,
+    CONFIDENCE, Decoded, Disagreement, Form, POINTS, Pairs, STEP, USUAL, judged_and_real,
+    middle_half, prior_points, stepped, uniform_points,
 };
 use crate::{Drawing, TrainedRun};
 use figures::absence::{Measurement, known};
-use figures::choice::in_random_order;
 use figures::plane_map::code_box;
 use runs::Error;
 use runs::run_data::images;
-
-/// Real images that samples are held against.
-const REAL: usize = 4000;
 
 /// Measures what random points decode to.
 pub(super) fn decoded(drawing: &Drawing<'_>, run: &TrainedRun) -> Result<Decoded, Error> {
     drawing.measure(
         run,
         "autoencoder-decoded",
-        "5: 2000 points, k = 5 of 4000",
+        "6: 2000 points, k = 5 of 4000 at random",
         || {
             let test = &drawing.dataset.test;
             let codes = run.encode(images(test)).mean;
@@ -42,13 +39,13 @@ pub(super) fn decoded(drawing: &Drawing<'_>, run: &TrainedRun) -> Result<Decoded
                     .map(|value| value * value)
                     .sum::<f64>())
             .sqrt();
-            // No image is among its own neighbours, and folders are read class by class.
-            let order = in_random_order(test.len(), test.len());
-            let (held_out, others) = order.split_at(held_out(test.len()));
-            let real = test.select(&others[..others.len().min(REAL)]);
+            // No image is among its own neighbours.
+            let sizes = judged_and_real(test.len());
+            let [held_out, real] = parts(Population::Rows(test.len()), sizes, numbers(SEED));
+            let real = test.select(&real);
             let judge = Judge::new(drawing, run, images(&real), deviation)?;
-            let some_codes = codes.select(Axis(0), held_out);
-            let held_out = test.select(held_out).to_floats();
+            let some_codes = codes.select(Axis(0), &held_out);
+            let held_out = test.select(&held_out).to_floats();
             Ok(Decoded {
                 real: judge.images(held_out.view())?,
                 reconstructed: judge.images(run.model.decode(some_codes.view()).view())?,

@@ -16,6 +16,8 @@ pub(super) const STEP: [f64; 2] = [0.1, -0.1];
 /// A random point lies in a gap where it is farther from the nearest code than
 /// this share of the codes of other images.
 pub(super) const USUAL: f64 = 0.99;
+/// Real images that samples are held against, at most.
+const REAL: usize = 4000;
 const STREAM: u64 = 0x4154_4c41_0000;
 
 /// How well-formed some decoded images are.
@@ -86,10 +88,11 @@ pub(super) struct Disagreement {
     pub classes: [u32; 2],
 }
 
-/// How many of so many test images are judged, the others being what they are
-/// held against.
-pub(super) fn held_out(test: usize) -> usize {
-    POINTS.min(test / 3)
+/// How many of so many test images are judged, and how many of the others they are
+/// held against: random samples without an image in common.
+pub(super) fn judged_and_real(test: usize) -> [usize; 2] {
+    let judged = POINTS.min(test / 3);
+    [judged, REAL.min(test - judged)]
 }
 
 /// Every point after a step.

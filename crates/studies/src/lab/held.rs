@@ -46,16 +46,16 @@ impl Held {
 
 /// Measures a run, once.
 pub(super) fn held(drawing: &Drawing<'_>, run: &TrainedRun) -> Result<Held, Error> {
-    let version = format!("1: noise of {NOISE} deviations, {TRAINING} training images");
+    let version = format!("2: noise of {NOISE} deviations, {TRAINING} training images");
     drawing.measure(run, "lab-held", &version, || {
-        let (train, test) = (&drawing.dataset.train, &drawing.dataset.test);
+        let (train, test) = (run.trained_on(drawing.dataset)?, &drawing.dataset.test);
         let seen = run.seen(test)?;
         let codes = run.encode(seen.images()).mean;
         let deviations = code_extent(codes.view())?.standard_deviation;
         let variance: f64 = deviations.iter().map(|value| value * value).sum();
         let noise = NOISE * (variance / deviations.len() as f64).sqrt();
         let noisy = with_noise(codes.view(), noise);
-        let some = run.seen_rows(train, &in_random_order(train.len(), TRAINING))?;
+        let some = run.seen_rows(&train, &in_random_order(train.len(), TRAINING))?;
         let their_codes = run.encode(some.images()).mean;
         Ok(Held {
             distance: (2.0 * variance).sqrt(),

@@ -261,7 +261,10 @@ fn transfers_are_marked_and_in_no_total() {
     let all = vec![transfer("000.1"), transfer("000.2")];
     store(others.path(), "glyphs", "lab", 1, all);
     let page = html(others.path());
-    assert!(page.contains("Of 2 statements about other data <a"), "{page}");
+    assert!(
+        page.contains("Of 2 statements about other data <a"),
+        "{page}"
+    );
 }
 
 #[test]
