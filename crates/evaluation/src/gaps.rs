@@ -67,14 +67,16 @@ pub fn gaps(codes: ArrayView2<'_, f32>, cells: usize, trim: f64, seed: u64) -> R
     let measured = empty_cells(codes, cells, trim)?;
     let covariance = SymmetricEigen::new(covariance_of_codes(&codes).view());
     let root = covariance.square_root();
-    let normal = (0..REFERENCE_DRAWS).into_par_iter().map(|draw| -> Result<f64> {
-        let mut reference = standard_normals_from(seed, draw, codes.nrows(), 2);
-        for mut code in reference.rows_mut() {
-            let [x, y] = product(&root, [f64::from(code[0]), f64::from(code[1])]);
-            (code[0], code[1]) = (x as f32, y as f32);
-        }
-        Ok(empty_cells(reference.view(), cells, trim)?.empty_share)
-    });
+    let normal = (0..REFERENCE_DRAWS)
+        .into_par_iter()
+        .map(|draw| -> Result<f64> {
+            let mut reference = standard_normals_from(seed, draw, codes.nrows(), 2);
+            for mut code in reference.rows_mut() {
+                let [x, y] = product(&root, [f64::from(code[0]), f64::from(code[1])]);
+                (code[0], code[1]) = (x as f32, y as f32);
+            }
+            Ok(empty_cells(reference.view(), cells, trim)?.empty_share)
+        });
     let normal: Vec<f64> = normal.collect::<Result<_>>()?;
     let (normal_reference, variance) = mean_and_variance(&normal);
     let per_cell = codes.nrows() as f64 * (1.0 - trim) / measured.region_cells as f64;
@@ -234,7 +236,10 @@ mod tests {
         // Codes of a draw differ from those of the next.
         let [first, second] = [0, 1].map(|draw| standard_normals_from(3, draw, 4, 2));
         assert_eq!(first, standard_normals(3, 4, 2));
-        assert_eq!(second, standard_normals(3, 8, 2).slice(ndarray::s![4.., ..]));
+        assert_eq!(
+            second,
+            standard_normals(3, 8, 2).slice(ndarray::s![4.., ..])
+        );
     }
 
     #[test]

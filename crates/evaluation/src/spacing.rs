@@ -129,7 +129,10 @@ mod tests {
     fn ranks_of_a_quantile() {
         let values = [4.0, 1.0, 3.0, 2.0];
         let of = |share| nearest_rank(&values, share);
-        assert_eq!([of(0.0), of(0.5), of(0.99)], [Some(1.0), Some(2.0), Some(4.0)]);
+        assert_eq!(
+            [of(0.0), of(0.5), of(0.99)],
+            [Some(1.0), Some(2.0), Some(4.0)]
+        );
         assert_eq!(nearest_rank(&[], 0.5), None);
     }
 }

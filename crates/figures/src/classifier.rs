@@ -62,7 +62,8 @@ impl SharedClassifier {
         if self.others.get().is_none() {
             let _making = self.making.lock().unwrap_or_else(PoisonError::into_inner);
             if self.others.get().is_none() {
-                let others = (1..CLASSIFIER_SEEDS).map(|seed| self.read_or_made(dataset, folder, seed));
+                let others =
+                    (1..CLASSIFIER_SEEDS).map(|seed| self.read_or_made(dataset, folder, seed));
                 let others = others.collect::<Result<Vec<Classifier>, Error>>()?;
                 self.others.get_or_init(|| others);
             }
@@ -94,12 +95,7 @@ impl SharedClassifier {
         Ok(classifier)
     }
 
-    fn trained(
-        &self,
-        dataset: &Dataset,
-        labels: &[u32],
-        seed: u64,
-    ) -> Result<Classifier, Error> {
+    fn trained(&self, dataset: &Dataset, labels: &[u32], seed: u64) -> Result<Classifier, Error> {
         let train = || {
             let images = images(&dataset.train);
             let options = ClassifierOptions {

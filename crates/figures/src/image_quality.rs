@@ -187,9 +187,14 @@ fn version(drawing: &Drawing<'_>) -> Result<String, Error> {
 }
 
 fn version_of(classifiers: &[&evaluation::Classifier]) -> String {
-    let fingerprints = classifiers.iter().map(|classifier| classifier.fingerprint());
+    let fingerprints = classifiers
+        .iter()
+        .map(|classifier| classifier.fingerprint());
     let fingerprints: Vec<String> = fingerprints.collect();
-    format!("1, k = {NEIGHBOURS}, classifier {}", fingerprints.join(", "))
+    format!(
+        "1, k = {NEIGHBOURS}, classifier {}",
+        fingerprints.join(", ")
+    )
 }
 
 /// Every second image of a split.
@@ -205,10 +210,7 @@ struct Reference<'a> {
 }
 
 impl<'a> Reference<'a> {
-    fn new(
-        drawing: &Drawing<'_>,
-        classifier: &'a evaluation::Classifier,
-    ) -> Result<Self, Error> {
+    fn new(drawing: &Drawing<'_>, classifier: &'a evaluation::Classifier) -> Result<Self, Error> {
         let others = every_second(&drawing.dataset.test, 0);
         let features = classifier.features(images(&others))?;
         Ok(Self {

@@ -194,9 +194,7 @@ pub fn interval_in_words(scale: evaluation::statistics::Scale) -> &'static str {
             "mean by log odds and its 95 % interval (Student's t of log odds; where some are at an \
              end of the scale, their median, by order statistics)"
         }
-        Scale::Count | Scale::Bounded { .. } => {
-            "median and its 95 % interval (order statistics)"
-        }
+        Scale::Count | Scale::Bounded { .. } => "median and its 95 % interval (order statistics)",
     }
 }
 

@@ -121,7 +121,9 @@ impl Part {
         } else {
             // What refutes it is the part that is refuted best.
             let refutes = |part: &&Self| part.evidence.refutes;
-            let best = parts.iter().min_by(|a, b| refutes(a).total_cmp(&refutes(b)));
+            let best = parts
+                .iter()
+                .min_by(|a, b| refutes(a).total_cmp(&refutes(b)));
             best.and_then(|part| part.seeds_needed)
         };
         Self {
@@ -346,7 +348,10 @@ mod tests {
         let within = Part::within(&near, 8.0, 10.0);
         assert_eq!(verdict_of(&[within.clone()]), Verdict::Supported);
         let within = Decided::new([within], []);
-        assert_eq!((within.margins, within.seeds_needed), (vec![[8.0, 10.0]], None));
+        assert_eq!(
+            (within.margins, within.seeds_needed),
+            (vec![[8.0, 10.0]], None)
+        );
         // Equal is not more, and one part that does not tell hides the others.
         let zeros = measured([0.0; 5]).on(Scale::Count);
         let more = verdict_of(&[Part::beyond(&zeros, AtLeast, 0.0)]);
@@ -396,7 +401,11 @@ mod tests {
             transfer: transfer.map(Into::into),
             ..Claim::at(Look::only(5), Decided::new([supporting(p)], []))
         };
-        let mut table = [of(0.03, None), of(0.3, Some("Other")), of(0.02, Some("Other"))];
+        let mut table = [
+            of(0.03, None),
+            of(0.3, Some("Other")),
+            of(0.02, Some("Other")),
+        ];
         adjust(&mut table);
         let adjusted = table.each_ref().map(|claim| claim.adjusted);
         assert_eq!(adjusted[0], 0.03);

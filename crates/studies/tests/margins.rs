@@ -87,11 +87,14 @@ fn margins_are_what_halves_of_real_images_differ_by() {
         let deep = trained(&dataset, folder.path(), "vae-2d-deep", seed);
         let codes = shallow.encode(images(&dataset.test)).mean;
         let losses = losses(&deep, images(&dataset.test));
-        let mean = |rows: &[usize]| rows.iter().map(|&row| losses[row]).sum::<f64>() / rows.len() as f64;
+        let mean =
+            |rows: &[usize]| rows.iter().map(|&row| losses[row]).sum::<f64>() / rows.len() as f64;
         let (mut gaps, mut nats) = (Vec::new(), Vec::new());
         for halving in 0..HALVES {
             let both = halves(codes.nrows(), halving);
-            let [first, second] = both.each_ref().map(|rows| excess(&codes.select(Axis(0), rows)));
+            let [first, second] = both
+                .each_ref()
+                .map(|rows| excess(&codes.select(Axis(0), rows)));
             gaps.push(first - second);
             nats.push(mean(&both[0]) - mean(&both[1]));
         }

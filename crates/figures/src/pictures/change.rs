@@ -317,7 +317,10 @@ mod tests {
         // Two pairs of 3; of three images the pairs 1, 1 and 2.
         let found = typical_distance_within(images.view(), &labels).unwrap();
         assert!((found - (3.0 + 3.0 + 1.0 + 1.0 + 2.0) / 5.0).abs() < 1e-12);
-        assert_eq!(typical_distance_within(images.view(), &[0, 1, 2, 3, 4, 5]), None);
+        assert_eq!(
+            typical_distance_within(images.view(), &[0, 1, 2, 3, 4, 5]),
+            None
+        );
     }
 
     #[test]

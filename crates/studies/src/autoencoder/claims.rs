@@ -293,13 +293,19 @@ fn ones_and_eights(drawing: &Drawing<'_>, at: &[f64]) -> Result<Decided, Error> 
     }
     .on(Scale::Ratio);
     let share = |name: &str| {
-        of_decoded(drawing, AE, &format!(", random points taken for {name} (%)"), |found| {
-            Ok(100.0 * found.whole.classes.get()?[class_named(drawing, name)?])
-        })
+        of_decoded(
+            drawing,
+            AE,
+            &format!(", random points taken for {name} (%)"),
+            |found| Ok(100.0 * found.whole.classes.get()?[class_named(drawing, name)?]),
+        )
     };
     let [ones, eights] = [share("1")?, share("8")?];
     let more = ones.minus(&eights, "AE, 1 − 8");
-    let parts = [Part::of(&area, AtLeast, at[0]), Part::of(&more, AtLeast, at[1])];
+    let parts = [
+        Part::of(&area, AtLeast, at[0]),
+        Part::of(&more, AtLeast, at[1]),
+    ];
     Ok(Decided::new(
         [Part::all(&parts)],
         [area, area_of_vae, ones, eights, more],

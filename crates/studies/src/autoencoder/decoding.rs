@@ -295,12 +295,7 @@ pub(super) fn pairs(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Result<V
         caption,
         ..Figure::grid(rows)
     };
-    drawing.chart(
-        "pairs",
-        figure,
-        runs,
-        json!({"step": STEP, "models": data}),
-    )
+    drawing.chart("pairs", figure, runs, json!({"step": STEP, "models": data}))
 }
 
 /// What a step of 0.1 means for both models.

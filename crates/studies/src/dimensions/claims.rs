@@ -21,11 +21,19 @@ pub(super) const DECISIONS: &[(&str, Decide)] = &[
     ("003.12", collapse_at_four),
     ("003.13", |d, _| by_spread(d, &COMPARISONS[2..])),
     ("003.14", collapse_by_depth),
-    ("003.15", |d, at| slightly_better(d, at, [DEEP_16, SHALLOW_16], FIDELITY)),
-    ("003.16", |d, at| slightly_better(d, at, [SHALLOW_4, DEEP_4], FIDELITY)),
+    ("003.15", |d, at| {
+        slightly_better(d, at, [DEEP_16, SHALLOW_16], FIDELITY)
+    }),
+    ("003.16", |d, at| {
+        slightly_better(d, at, [SHALLOW_4, DEEP_4], FIDELITY)
+    }),
     ("003.19", modest),
-    ("003.20", |d, at| slightly_better(d, at, [DEEP_16, SHALLOW_16], DIVERSITY)),
-    ("003.21", |d, at| slightly_better(d, at, [SHALLOW_4, DEEP_4], DIVERSITY)),
+    ("003.20", |d, at| {
+        slightly_better(d, at, [DEEP_16, SHALLOW_16], DIVERSITY)
+    }),
+    ("003.21", |d, at| {
+        slightly_better(d, at, [SHALLOW_4, DEEP_4], DIVERSITY)
+    }),
     ("003.22", more_detail),
 ];
 
@@ -145,7 +153,10 @@ fn slightly_better(
     let share = gain.share_of_classifiers();
     let gain = gain.mean(format!("{what} difference"));
     let room = room.mean("half of what the latter lacks to real images, less the difference");
-    let parts = [Part::of(&gain, AtLeast, at[0]), Part::of(&room, AtLeast, 0.0)];
+    let parts = [
+        Part::of(&gain, AtLeast, at[0]),
+        Part::of(&room, AtLeast, 0.0),
+    ];
     let caveat = more_than_slightly(&gain, &room, at[0]);
     let named = |key: &str| format!("{what} {}", drawing.architecture(key));
     let of_real = real.iter().sum::<f64>() / real.len() as f64;

@@ -217,15 +217,7 @@ fn drawn_with_divergence(
     }
     let watch = Watch::default();
     let asked = vec![asked];
-    let outcome = draw_asked(
-        request,
-        &data,
-        &dataset,
-        asked,
-        &watch.interrupt,
-        &watch,
-    )
-    .unwrap();
+    let outcome = draw_asked(request, &data, &dataset, asked, &watch.interrupt, &watch).unwrap();
     let folder = request.out.join(folder_name(&dataset));
     let claims = fs::read(folder.join("claims.json")).unwrap();
     let page = fs::read_to_string(&outcome.page).unwrap();
@@ -459,8 +451,8 @@ fn every_figure_has_its_data_and_every_claim_its_verdict() {
     assert_eq!(
         ids,
         [
-            "003.11", "003.12", "003.13", "003.14", "003.15", "003.16", "003.19", "003.20", "003.21",
-            "003.22"
+            "003.11", "003.12", "003.13", "003.14", "003.15", "003.16", "003.19", "003.20",
+            "003.21", "003.22"
         ]
     );
     for claim in &claims {
@@ -640,7 +632,10 @@ fn seeds_are_added_where_a_statement_is_open() {
         assert_eq!((outcome.runs.len(), outcome.trained), (15, trained));
         let said = remarks.0.into_inner().unwrap();
         assert_eq!(said.len(), 1, "{said:?}");
-        assert!(said[0].starts_with("1 of 2 statements undecided"), "{said:?}");
+        assert!(
+            said[0].starts_with("1 of 2 statements undecided"),
+            "{said:?}"
+        );
         let dataset = load(&name);
         let path = request.out.join(folder_name(&dataset)).join("claims.json");
         kept.push(fs::read(&path).unwrap());

@@ -7,9 +7,7 @@ use evaluation::statistics::Scale;
 
 use super::LAB_AE;
 use super::held::{Held, held};
-use super::measures::{
-    Ring, aggregate, excess_at_origin, fine_map, largest_of_others, ring_means,
-};
+use super::measures::{Ring, aggregate, excess_at_origin, fine_map, largest_of_others, ring_means};
 use crate::claims::{Claim, Decide, Decided, Part, claim, in_short, share_of_trainings, times};
 use crate::measures::map::{MapNumbers, on_own_codes, on_the_map};
 use crate::{Drawing, TrainedRun};
@@ -262,9 +260,12 @@ fn trade_off(drawing: &Drawing<'_>, at: &[f64]) -> Result<Decided, Error> {
 /// model's own codes.
 fn largest_steps(drawing: &Drawing<'_>) -> Result<[[Measured; 3]; 2], Error> {
     Ok([
-        of_each(drawing, ", −4 … 4, largest/mean", on_the_map, |numbers| {
-            Ok(numbers.unevenness())
-        })?,
+        of_each(
+            drawing,
+            ", −4 … 4, largest/mean",
+            on_the_map,
+            |numbers| Ok(numbers.unevenness()),
+        )?,
         of_each(
             drawing,
             ", own codes, largest (%)",
@@ -319,7 +320,11 @@ fn captured(drawing: &Drawing<'_>, at: &[f64]) -> Result<Decided, Error> {
     let parts: Vec<Part> = more_kinds
         .iter()
         .map(|more| Part::of(more, AtLeast, at[0]))
-        .chain(more_explained.iter().map(|more| Part::of(more, AtLeast, at[1])))
+        .chain(
+            more_explained
+                .iter()
+                .map(|more| Part::of(more, AtLeast, at[1])),
+        )
         .collect();
     let measured = kinds.into_iter().chain(explained);
     let measured = measured.chain(more_kinds).chain(more_explained);

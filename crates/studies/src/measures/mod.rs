@@ -192,7 +192,10 @@ pub const MEASURES: &[Measure] = &[
         unit: "",
         about: "active units divided by the latent size",
         decimals: 2,
-        scale: Scale::Bounded { low: 0.0, high: 1.0 },
+        scale: Scale::Bounded {
+            low: 0.0,
+            high: 1.0,
+        },
         value: |d, r| {
             let found = evaluation(d, r)?;
             Ok(found.active_units as f64 / found.variance_of_mu.len() as f64)

@@ -64,7 +64,11 @@ impl ByClassifier {
         for each in &self.each {
             missing.extend(each.missing.clone());
         }
-        let seeds = self.each.first().into_iter().flat_map(|of| of.by_seed.keys());
+        let seeds = self
+            .each
+            .first()
+            .into_iter()
+            .flat_map(|of| of.by_seed.keys());
         let mean = |seed: &u64| {
             let values = self.each.iter().map(|each| each.by_seed.get(seed).copied());
             let values: Option<Vec<f64>> = values.collect();
@@ -133,7 +137,10 @@ mod tests {
         let doubled = found.paired(&found, |a, b| a + b);
         assert_eq!(doubled.mean("m").mean(), 8.0);
         let less = found.with(&[1.0, 3.0, 5.0], |value, number| value - number);
-        assert_eq!(less.mean("m").by_seed, [(0, 0.0), (1, 1.0), (2, 2.0)].into());
+        assert_eq!(
+            less.mean("m").by_seed,
+            [(0, 0.0), (1, 1.0), (2, 2.0)].into()
+        );
     }
 
     #[test]

@@ -62,8 +62,8 @@ fn all_statements(part: &Part, several: bool) -> Text {
     } else {
         String::new()
     };
-    let (transfers, own): (Vec<Claim>, Vec<Claim>) = (part.claims.iter().cloned())
-        .partition(|claim| claim.transfer.is_some());
+    let (transfers, own): (Vec<Claim>, Vec<Claim>) =
+        (part.claims.iter().cloned()).partition(|claim| claim.transfer.is_some());
     let (counted, about) = if own.is_empty() {
         (&transfers, " about other data")
     } else {

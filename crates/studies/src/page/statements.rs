@@ -19,12 +19,11 @@ pub(super) fn claims_heading(suffix: &str) -> String {
 pub(super) fn verdicts_of_a_study(claims: &[Claim], suffix: &str) -> [Block; 2] {
     let rows = claims.iter().map(|claim| {
         let mut statement = stated(claim);
-        statement.extend(alone(claim).into_iter().flat_map(|said| {
-            [
-                Span::Break,
-                Span::Emphasis(format!("Alone it is {said}.")),
-            ]
-        }));
+        statement.extend(
+            alone(claim)
+                .into_iter()
+                .flat_map(|said| [Span::Break, Span::Emphasis(format!("Alone it is {said}."))]),
+        );
         vec![
             Cell::text(claim.id.as_str()),
             Cell::text(statement),

@@ -261,7 +261,10 @@ fn transfers_are_marked_and_in_no_total() {
     let all = vec![transfer("000.1"), transfer("000.2")];
     store(others.path(), "glyphs", "lab", 1, all);
     let page = html(others.path());
-    assert!(page.contains("Of 2 statements about other data <a"), "{page}");
+    assert!(
+        page.contains("Of 2 statements about other data <a"),
+        "{page}"
+    );
 }
 
 #[test]
@@ -385,7 +388,10 @@ fn a_statement_decided_alone_is_told_where_the_table_asks_more() {
     store(out.path(), "mnist", "lab", 40, claims);
     let html = html(out.path());
     // Three of four are left when the smallest is decided: 3 · 0.02.
-    assert!(html.contains("0.060<br><em>alone 0.020: supported</em>"), "{html}");
+    assert!(
+        html.contains("0.060<br><em>alone 0.020: supported</em>"),
+        "{html}"
+    );
     assert!(html.contains("<em>Alone it is supported.</em>"), "{html}");
     assert!(html.contains("3 are undecided"), "{html}");
     assert!(html.contains("In a table of 4 some would be"), "{html}");

@@ -172,8 +172,11 @@ fn shallow_hardly_changes(drawing: &Drawing<'_>, at: &[f64]) -> Result<Decided, 
     let moved = of(SHALLOW.without)?.paired(&of(SHALLOW.with)?, |without, with| without - with);
     let real = Measurement::of(floor_by_each_classifier(drawing))?;
     let real = real.map(|real| floors(real, root));
-    let moved = moved.with(&real.get().cloned().unwrap_or_default(), |moved, real| moved / real);
-    let moved = moved.mean("difference of the roots of the distances, in that of two halves of real images");
+    let moved = moved.with(&real.get().cloned().unwrap_or_default(), |moved, real| {
+        moved / real
+    });
+    let moved = moved
+        .mean("difference of the roots of the distances, in that of two halves of real images");
     let parts = [
         Part::within(&change, -at[0], at[0]),
         Part::within(&moved, -at[1], at[1]),
@@ -209,7 +212,12 @@ fn deep_more_distorted(drawing: &Drawing<'_>, _: &[f64]) -> Result<Decided, Erro
     let precision: (Quantity, Against) = (|images| images.precision, Against::Difference);
     let frechet = measure.samples(DEEP, "Fréchet distance", Source::Prior, FRECHET)?;
     let precision = measure.samples(DEEP, "precision", Source::Prior, precision)?;
-    let fitted = measure.samples(DEEP, "Fréchet distance, fitted normal", Source::Fitted, FRECHET)?;
+    let fitted = measure.samples(
+        DEEP,
+        "Fréchet distance, fitted normal",
+        Source::Fitted,
+        FRECHET,
+    )?;
     let parts = [
         Part::of(&frechet.derived, AtLeast, 1.0),
         Part::of(&precision.derived, AtMost, 0.0),
@@ -264,7 +272,14 @@ fn slightly_better_without(drawing: &Drawing<'_>, at: &[f64]) -> Result<Decided,
             in_short(gain_at_mean.mean())
         )
     });
-    let measured = [with, without, gain, with_at_mean, without_at_mean, gain_at_mean];
+    let measured = [
+        with,
+        without,
+        gain,
+        with_at_mean,
+        without_at_mean,
+        gain_at_mean,
+    ];
     Ok(Decided::new([Part::all(&parts)], measured).but(caveat))
 }
 
@@ -301,16 +316,16 @@ fn space_more_spherical(drawing: &Drawing<'_>, at: &[f64]) -> Result<Decided, Er
         Part::of(&differences[2], AtLeast, at[0]),
     ];
     let shares = [flat.with, flat.without].map(|of| {
-        let name = format!("share of trainings with a collapsed variable, {}", title(&of));
+        let name = format!(
+            "share of trainings with a collapsed variable, {}",
+            title(&of)
+        );
         share_of_trainings(&name, &of, |is_flat| is_flat > 0.0)
     });
     let measured = [stretch, radius, directions].map(Compared::measured);
     let each = measured.into_iter().zip(differences);
     let measured = each.flat_map(|(pair, difference)| pair.into_iter().chain([difference]));
-    Ok(Decided::new(
-        [Part::all(&parts)],
-        measured.chain(shares),
-    ))
+    Ok(Decided::new([Part::all(&parts)], measured.chain(shares)))
 }
 
 /// What a measurement is called after its first comma: the model.
@@ -324,11 +339,18 @@ fn space_very_bad(drawing: &Drawing<'_>, at: &[f64]) -> Result<Decided, Error> {
     let coverage: (Quantity, Against) = (|images| images.coverage, Against::Ratio);
     let frechet = measure.samples(SPACE, "Fréchet distance", Source::Prior, FRECHET)?;
     let coverage = measure.samples(SPACE, "coverage", Source::Prior, coverage)?;
-    let fitted = measure.samples(SPACE, "Fréchet distance, fitted normal", Source::Fitted, FRECHET)?;
+    let fitted = measure.samples(
+        SPACE,
+        "Fréchet distance, fitted normal",
+        Source::Fitted,
+        FRECHET,
+    )?;
     let real = Measurement::of(floor_by_each_classifier(drawing))?;
     let of_real = real.map(|real| floors(real, |images| images.coverage));
     let of_real = of_real.get().cloned().unwrap_or_default();
-    let reached = coverage.without.with(&of_real, |own, real| 100.0 * own / real);
+    let reached = coverage
+        .without
+        .with(&of_real, |own, real| 100.0 * own / real);
     let reached = reached.mean("coverage without sampling, % of real images'");
     let parts = [
         Part::of(&frechet.derived, AtLeast, 1.0),

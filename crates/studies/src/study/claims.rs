@@ -3,8 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use evaluation::statistics::Claim::{AtLeast, AtMost};
 use evaluation::statistics::Centre;
+use evaluation::statistics::Claim::{AtLeast, AtMost};
 use evaluation::statistics::sequential::Look;
 use figures::Drawing;
 use figures::wording::title_of;
@@ -226,7 +226,9 @@ impl Rule {
         };
         let decisive = &measured[measured.len() - 1];
         let quantity = format!("{}: {}", self.measure.label, self.measure.about);
-        let centre = decisive.interval.map_or(Centre::Mean, |interval| interval.about);
+        let centre = decisive
+            .interval
+            .map_or(Centre::Mean, |interval| interval.about);
         let (named, than) = match self.side {
             AtLeast => ("at least", "less"),
             AtMost => ("at most", "more"),

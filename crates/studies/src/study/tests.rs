@@ -374,7 +374,13 @@ fn seeds_may_be_as_many_as_it_takes() {
     assert_eq!(seeds("7"), Seeds::Each(7));
     assert_eq!(seeds("'until-decided'"), Seeds::UntilDecided(40));
     assert_eq!(seeds("'until-decided:12'"), Seeds::UntilDecided(12));
-    for wrong in ["-1", "'many'", "'until-decided:0'", "1.5", "'until-decided:20000'"] {
+    for wrong in [
+        "-1",
+        "'many'",
+        "'until-decided:0'",
+        "1.5",
+        "'until-decided:20000'",
+    ] {
         let message = refused(&of(wrong));
         assert!(message.contains("seeds"), "{message}");
     }

@@ -86,11 +86,11 @@ fn decreases(drawing: &Drawing<'_>, at: &[f64]) -> Result<Decided, Error> {
         let last = course.epochs().len().saturating_sub(1);
         radius_at(course, last.min(5)) / radius_at(course, 0)
     })?;
-    let parts = [Part::of(&half, AtMost, at[0]), Part::of(&share, AtMost, at[1])];
-    Ok(Decided::new(
-        [Part::all(&parts)],
-        [half, share],
-    ))
+    let parts = [
+        Part::of(&half, AtMost, at[0]),
+        Part::of(&share, AtMost, at[1]),
+    ];
+    Ok(Decided::new([Part::all(&parts)], [half, share]))
 }
 
 fn around_the_centre(drawing: &Drawing<'_>, at: &[f64]) -> Result<Decided, Error> {
@@ -114,8 +114,12 @@ fn around_and_normal(offset: &Measured, distance: &Measured, share: f64) -> [Par
 }
 
 fn accommodated(drawing: &Drawing<'_>, at: &[f64]) -> Result<Decided, Error> {
-    let of = |what: &str, value: fn(&cloud::Settled) -> f64| of_cloud(drawing, what, |of| Some(value(of)));
-    let cover = of("area of all circles over that of their ellipse", |cloud| cloud.cover)?;
+    let of = |what: &str, value: fn(&cloud::Settled) -> f64| {
+        of_cloud(drawing, what, |of| Some(value(of)))
+    };
+    let cover = of("area of all circles over that of their ellipse", |cloud| {
+        cloud.cover
+    })?;
     let cover = cover.on(Scale::Ratio);
     let radius = of("root mean square radius of the training images", |cloud| {
         cloud.root_mean_square_radius

@@ -52,7 +52,9 @@ pub(super) fn measure(drawing: &Drawing<'_>, run: &TrainedRun) -> Result<Region,
         let codes = run.encode(some.images());
         let log_variances = run.log_variances(&codes)?;
         if run.latent() != 2 {
-            return Err(Error::Undefined("circles are of two latent variables".into()));
+            return Err(Error::Undefined(
+                "circles are of two latent variables".into(),
+            ));
         }
         let n = codes.mean.nrows();
         let at_means = run
@@ -64,7 +66,9 @@ pub(super) fn measure(drawing: &Drawing<'_>, run: &TrainedRun) -> Result<Region,
             place_around(&mut around, image, codes.mean.row(image), radius);
         }
         let each = DIRECTIONS * DISTANCES.len();
-        let at_codes = run.model.log_likelihoods(around.view(), some.images(), each);
+        let at_codes = run
+            .model
+            .log_likelihoods(around.view(), some.images(), each);
         let costs: Vec<Vec<f64>> = at_codes
             .chunks_exact(each)
             .zip(&at_means)
@@ -154,7 +158,13 @@ mod tests {
                 assert!((away - 0.5 * distance).abs() < 1e-5, "{away}");
             }
         }
-        assert!(around.rows().into_iter().take(each).all(|code| code.sum() == 0.0));
+        assert!(
+            around
+                .rows()
+                .into_iter()
+                .take(each)
+                .all(|code| code.sum() == 0.0)
+        );
     }
 
     #[test]
