@@ -9,8 +9,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use models::{
-    Activation, DataTreatment, EpochLosses, Gradients, Initialisation, Likelihood, Model,
-    ModelKind, ModelSpec, Objective, Schedule, Trainer, TrainerError, TrainingConfig,
+    Activation, AdamConstants, AdamForm, AdamMoments, BatchGradient, DataTreatment, EpochLosses,
+    Gradients, Initialisation, Likelihood, Model, ModelKind, ModelSpec, Objective, Progress,
+    Schedule, Trainer, TrainerError, TrainingConfig,
 };
 use rand::Rng;
 use tensor_ops::random::Stream;
@@ -62,6 +63,27 @@ fn elaborate(treatment: DataTreatment) -> TrainingConfig {
         warm_up_epochs: 1.5,
         weight_decay: 0.01,
         clip_norm: Some(20.0),
+        ..config()
+    }
+}
+
+/// Every other form of the optimiser at once, as the published code of Burda et al.
+/// (2016) takes them.
+fn as_published() -> TrainingConfig {
+    TrainingConfig {
+        adam: AdamConstants {
+            beta1: 0.99,
+            epsilon: 1e-4,
+            second_moment_start: 1.0,
+            form: AdamForm::Efficient,
+            moments: AdamMoments::Previous,
+            ..AdamConstants::STANDARD
+        },
+        batch_gradient: BatchGradient::Sum,
+        objective: Objective::iwae(1),
+        treatment: DataTreatment::BinarisedPerMinibatch,
+        schedule: Schedule::IwaeRounded,
+        shuffle: false,
         ..config()
     }
 }
@@ -280,6 +302,7 @@ fn an_objective_the_model_cannot_have_is_refused() {
 #[test]
 fn a_resumed_run_gives_the_bytes_of_an_uninterrupted_one() {
     resumed_gives_the_bytes_of_uninterrupted(config());
+    resumed_gives_the_bytes_of_uninterrupted(as_published());
     for treatment in DataTreatment::ALL {
         resumed_gives_the_bytes_of_uninterrupted(elaborate(treatment));
     }
@@ -426,6 +449,69 @@ fn the_seed_decides_and_shuffling_can_be_turned_off() {
         }),
         standard
     );
+}
+
+#[test]
+fn the_order_is_another_in_every_epoch_unless_it_is_fixed() {
+    // A deterministic model that stays as it is: the loss of a step says which images
+    // it was of.
+    let losses = |shuffle| {
+        let config = TrainingConfig {
+            shuffle,
+            learning_rate: 0.0,
+            ..config()
+        };
+        let model = model(ModelKind::Ae, "40-3", Activation::Relu);
+        let mut trainer = Trainer::new(model, config, images(250)).unwrap();
+        [(); 3].map(|()| {
+            let mut losses = Vec::new();
+            let mut note = |progress: &Progress| losses.push(progress.losses.loss);
+            trainer.run_epoch(&mut note).unwrap();
+            losses
+        })
+    };
+    let [first, second, third] = losses(false);
+    assert!(first == second && second == third);
+    let shuffled = losses(true);
+    for (epoch, other) in [(0, 1), (0, 2), (1, 2)] {
+        let pairs = shuffled[epoch].iter().zip(&shuffled[other]);
+        let equal = pairs.filter(|(one, other)| one == other).count();
+        assert_eq!(equal, 0, "epochs {epoch} and {other}");
+    }
+    let in_order = first.iter().zip(&shuffled[0]);
+    assert_eq!(in_order.filter(|(one, other)| one == other).count(), 0);
+}
+
+#[test]
+fn the_noise_is_another_in_every_step() {
+    // The same images in every step of a model that stays as it is: only the deviates
+    // can change the loss.
+    for (objective, kind) in [
+        (Objective::ELBO, ModelKind::Vae),
+        (Objective::iwae(1), ModelKind::Vae),
+        (Objective::iwae(3), ModelKind::Vae),
+        (
+            Objective {
+                corruption: 0.3,
+                ..Objective::ELBO
+            },
+            ModelKind::Denoising,
+        ),
+    ] {
+        let config = TrainingConfig {
+            objective,
+            batch: 250,
+            shuffle: false,
+            learning_rate: 0.0,
+            ..config()
+        };
+        let model = model(kind, "40-3", Activation::Relu);
+        let mut trainer = Trainer::new(model, config, images(250)).unwrap();
+        let steps = [(); 4].map(|()| trainer.step().unwrap().losses.loss);
+        for (step, loss) in steps.iter().enumerate() {
+            assert!(!steps[..step].contains(loss), "{objective}: {steps:?}");
+        }
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use models::{Activation, DataTreatment, Gradients, ModelKind, Trainer, TrainingConfig};
 
-use super::{config, elaborate, epochs, images, model, objectives, saved, trainer};
+use super::{as_published, config, elaborate, epochs, images, model, objectives, saved, trainer};
 
 /// 224 outputs are 14 panels: each of two threads has seven, which the second
 /// region takes in uneven groups; 3 latent dimensions have a head of one panel.
@@ -64,6 +64,7 @@ fn any_number_of_threads_gives_the_same_bytes() {
         config(),
         elaborate(DataTreatment::BinarisedPerMinibatch),
         elaborate(DataTreatment::BinarisedPerEpoch),
+        as_published(),
     ];
     let engines = [Gradients::Hand, Gradients::Tape];
     for (base, gradients) in configs
