@@ -246,6 +246,7 @@ mod tests {
             published: published(1, 1),
             dataset: "mnist".into(),
             images,
+            test_images: Some(10_000),
             data_treatment: models::DataTreatment::BinarisedOnce,
             data_seed: 0,
             seed: 42,
