@@ -50,10 +50,20 @@ pub struct Drawing<'a> {
 pub struct Scale {
     /// Fewer epochs, for a first look.
     pub quick: bool,
+    /// The first seed of each model.
+    pub first_seed: u64,
     /// Seeds per model.
     pub seeds: usize,
     /// Whether models whose statements were decided before have fewer.
     pub until_decided: bool,
+}
+
+impl Scale {
+    /// The seeds of each model.
+    #[must_use]
+    pub fn seeds_of_a_model(&self) -> std::ops::Range<u64> {
+        self.first_seed..self.first_seed + self.seeds as u64
+    }
 }
 
 /// What goes with a figure.

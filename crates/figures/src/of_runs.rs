@@ -79,6 +79,7 @@ pub fn draw(
     let pool = tensor_ops::parallel::ThreadPool::new(threads(request.threads))
         .map_err(models::TrainerError::from)?;
     let scale = Scale {
+        first_seed: 0,
         quick: false,
         seeds: 1,
         until_decided: false,

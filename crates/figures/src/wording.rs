@@ -208,13 +208,14 @@ pub fn seeds_of(runs: &[&TrainedRun]) -> String {
 /// `seeds 0 to 4` or `seed 0`: all that were asked for, or the most that any model
 /// has.
 pub fn seeds_in_words(scale: Scale) -> String {
+    let seeds = scale.seeds_of_a_model();
+    let (first, last) = (seeds.start, seeds.end.saturating_sub(1));
     match scale.seeds {
-        1 => "seed 0".into(),
-        seeds if scale.until_decided => format!(
-            "seeds 0 to {} or, of models whose statements were decided before, fewer",
-            seeds - 1
+        1 => format!("seed {first}"),
+        _ if scale.until_decided => format!(
+            "seeds {first} to {last} or, of models whose statements were decided before, fewer"
         ),
-        seeds => format!("seeds 0 to {}", seeds - 1),
+        _ => format!("seeds {first} to {last}"),
     }
 }
 

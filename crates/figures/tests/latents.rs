@@ -191,6 +191,7 @@ fn options_change_what_is_drawn_and_wrong_ones_are_refused() {
     let dataset = load(&run);
     let run = TrainedRun::open(run, &dataset).unwrap();
     let scale = Scale {
+        first_seed: 0,
         quick: false,
         seeds: 1,
         until_decided: false,

@@ -38,6 +38,9 @@ pub struct Request {
     pub quick: bool,
     /// Seeds per model; `None` for what a study says.
     pub seeds: Option<Seeds>,
+    /// The first seed of each model: of another range of seeds statements are decided
+    /// anew, by runs that have nothing in common with those of the usual range.
+    pub first_seed: u64,
     /// Folder of the figures and of `index.html`.
     pub out: PathBuf,
     /// Folder of the runs; finished ones are used again.
@@ -116,7 +119,8 @@ pub fn draw(
         .load(&data.of(Configuration::default()), download)?;
     let asked = studies.iter().map(|study| {
         let seeds = request.seeds.unwrap_or_else(|| study.seeds());
-        Asked::of(study, seeds, request.quick, &data, &dataset)
+        let (first_seed, quick) = (request.first_seed, request.quick);
+        Asked::of(study, seeds, first_seed, quick, &data, &dataset)
     });
     let asked = asked.collect::<Result<_, Error>>()?;
     let _taken = take_folder(&request.out, &request.command, page::is_in)?;

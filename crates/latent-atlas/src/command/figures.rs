@@ -28,7 +28,7 @@ use crate::progress::{TrainingProgress, note_above};
 #[command(after_long_help = after_help())]
 pub struct Figures {
     /// Runs to draw side by side instead of studies; all of one data set.
-    #[arg(value_name = "RUN", conflicts_with_all = ["study", "quick", "seeds", "runs", "markdown", "jobs"])]
+    #[arg(value_name = "RUN", conflicts_with_all = ["study", "quick", "seeds", "first_seed", "runs", "markdown", "jobs"])]
     of_runs: Vec<PathBuf>,
 
     /// Draw only this figure of the runs (listed below); may be repeated.
@@ -54,12 +54,17 @@ pub struct Figures {
     #[arg(long)]
     quick: bool,
 
-    /// Seeds per model, counted from 0; by default 1, or what a study's file
+    /// Seeds per model, counted from --first-seed; by default 1, or what a study's file
     /// says. With until-decided, models get 5, 10, 20, … seeds, at most MAX (40),
     /// as long as a statement about them is undecided; what is decided keeps its
     /// numbers, and the level of error holds for all looks together.
     #[arg(long, value_name = "N|until-decided[:MAX]")]
     seeds: Option<Seeds>,
+
+    /// The first seed of each model: another range of seeds decides every statement
+    /// anew.
+    #[arg(long, value_name = "S", default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=1_000_000_000))]
+    first_seed: u64,
 
     /// Folder of the figures and of index.html: figures by default, of one run
     /// the folder figures of the run.
@@ -119,7 +124,8 @@ fn after_help() -> String {
          latent-atlas figures --study my-study.toml\n  \
          latent-atlas figures --dataset mnist --data-dir ~/datasets --out mnist-figures\n  \
          latent-atlas figures --dataset mnist --seeds 20 --markdown docs/ATLAS.md\n  \
-         latent-atlas figures --study lab --seeds until-decided:80",
+         latent-atlas figures --study lab --seeds until-decided:80\n  \
+         latent-atlas figures --seeds 20 --first-seed 20 --out again",
     );
     text
 }
@@ -138,6 +144,7 @@ impl Figures {
             dataset: self.dataset.clone(),
             quick: self.quick,
             seeds: self.seeds,
+            first_seed: self.first_seed,
             out: self.out.clone().unwrap_or_else(|| "figures".into()),
             runs: self.runs.clone(),
             output: self.output(),

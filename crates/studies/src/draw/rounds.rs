@@ -23,6 +23,7 @@ pub(super) struct Asked<'s> {
     pub(super) study: &'s Study,
     pub(super) runs: Vec<PlannedRun>,
     quick: bool,
+    first_seed: u64,
     looks: Vec<Look>,
     statements: Vec<Statement>,
 }
@@ -40,6 +41,7 @@ impl<'s> Asked<'s> {
     pub(super) fn of(
         study: &'s Study,
         seeds: Seeds,
+        first_seed: u64,
         quick: bool,
         data: &Data,
         dataset: &Dataset,
@@ -48,6 +50,7 @@ impl<'s> Asked<'s> {
             study,
             runs: Vec::new(),
             quick,
+            first_seed,
             looks: seeds.looks(),
             statements: Vec::new(),
         };
@@ -65,10 +68,11 @@ impl<'s> Asked<'s> {
     /// What its figures are of: the most seeds that any of its models has.
     pub(super) fn scale(&self) -> Scale {
         let seeds = self.runs.iter().map(|run| run.configuration.training.seed);
-        let seeds = seeds.max().map_or(0, |last| last as usize + 1);
+        let last = seeds.max().unwrap_or(self.first_seed);
         Scale {
             quick: self.quick,
-            seeds,
+            first_seed: self.first_seed,
+            seeds: (last - self.first_seed) as usize + usize::from(!self.runs.is_empty()),
             until_decided: self.looks.len() > 1,
         }
     }
@@ -85,6 +89,7 @@ impl<'s> Asked<'s> {
     fn scale_at(&self, look: Look) -> Scale {
         Scale {
             quick: self.quick,
+            first_seed: self.first_seed,
             seeds: look.seeds,
             until_decided: self.looks.len() > 1,
         }
@@ -105,7 +110,8 @@ impl<'s> Asked<'s> {
         let is_asked = |key: &str| open().any(|statement| statement.models.contains(key));
         let more = self.study.runs(self.scale_at(look)).into_iter();
         let more = more.filter(|run| {
-            run.configuration.training.seed >= before.seeds as u64 && is_asked(&run.key)
+            run.configuration.training.seed >= self.first_seed + before.seeds as u64
+                && is_asked(&run.key)
         });
         let more = data.planned(dataset, more.collect())?;
         self.runs.extend(more);

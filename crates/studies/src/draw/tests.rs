@@ -45,6 +45,7 @@ fn request(folder: &Path, dataset: &str) -> Request {
         dataset: Some(dataset.into()),
         quick: true,
         seeds: Some(Seeds::Each(1)),
+        first_seed: 0,
         out: folder.join("figures"),
         runs: folder.join("runs"),
         output: Default::default(),
@@ -169,6 +170,7 @@ fn a_diverged_run_is_reported_and_not_averaged_in() {
             .collect();
         assert_eq!(named, [("vae", 1), ("wild", 0)]);
         let scale = Scale {
+            first_seed: 0,
             quick: true,
             seeds: 3,
             until_decided: false,
@@ -661,4 +663,32 @@ fn seeds_are_added_where_a_statement_is_open() {
         assert!(page.contains("spends its own part of the level"), "{page}");
     }
     assert_eq!(kept[0], kept[1]);
+
+    // Of another range of seeds nothing is used again, and all is decided anew.
+    let again = Request {
+        first_seed: 100,
+        out: folder.path().join("again"),
+        ..request
+    };
+    let outcome = draw(
+        &again,
+        &Interrupt::default(),
+        &mut |_| {},
+        &Remarks::default(),
+    )
+    .unwrap();
+    assert_eq!((outcome.runs.len(), outcome.trained), (15, 15));
+    let path = again
+        .out
+        .join(folder_name(&load(&name)))
+        .join("claims.json");
+    let claims: Vec<Claim> = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
+    for (id, seeds) in [("two.loss", 5), ("two.epochs", 10)] {
+        let claim = claims.iter().find(|claim| claim.id == id).unwrap();
+        let of: Vec<u64> = claim.measured[0].by_seed.keys().copied().collect();
+        assert_eq!(
+            (claim.seeds, of),
+            (seeds, (100..100 + seeds as u64).collect())
+        );
+    }
 }

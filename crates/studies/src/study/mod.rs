@@ -296,10 +296,10 @@ impl Study {
     #[must_use]
     pub fn runs(&self, scale: Scale) -> Vec<PlannedRun> {
         let mut runs = Vec::new();
-        for seed in 0..scale.seeds {
+        for seed in scale.seeds_of_a_model() {
             for model in &self.models {
                 let mut configuration = model.configuration.clone();
-                configuration.training.seed = seed as u64;
+                configuration.training.seed = seed;
                 if scale.quick {
                     let epochs = configuration.training.epochs;
                     configuration.training.epochs = epochs.min(QUICK_EPOCHS);

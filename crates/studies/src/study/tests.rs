@@ -33,6 +33,7 @@ fn a_grid_gives_every_combination_under_every_seed() {
     let study = Study::parse("My Study", GRID).unwrap();
     assert_eq!(study.name(), "my-study");
     let scale = Scale {
+        first_seed: 0,
         quick: false,
         seeds: study.seeds().most(),
         until_decided: false,
@@ -266,6 +267,7 @@ fn places_are_filled_and_parts_belong_to_data_sets() {
     let dataset = datasets::load("glyphs", &datasets::Lookup::default(), &mut |_| {}).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let scale = Scale {
+        first_seed: 0,
         quick: false,
         seeds: 1,
         until_decided: false,
@@ -339,6 +341,7 @@ fn statements_of_documents_are_transfers_elsewhere() {
         let dataset = datasets::load("glyphs", &datasets::Lookup::default(), &mut |_| {}).unwrap();
         let folder = tempfile::tempdir().unwrap();
         let scale = Scale {
+            first_seed: 0,
             quick: false,
             seeds: 1,
             until_decided: false,
