@@ -328,7 +328,7 @@ mod tests {
             "{found} {expected} ± {error}"
         );
         let order = evaluation::subset::in_random_order(n, n, evaluation::subset::numbers(9));
-        let shuffled = sorted.select(ndarray::Axis(0), &order);
+        let shuffled = sorted.select(Axis(0), &order);
         let found = typical_distance(shuffled.view());
         assert!(
             (found - expected).abs() < 4.0 * error,
