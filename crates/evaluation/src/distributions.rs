@@ -143,7 +143,11 @@ pub fn noncentral_student_survival(t: f64, degrees: f64, shift: f64) -> f64 {
     let half = 0.5 * degrees;
     let constant = std::f64::consts::LN_2 + half * half.ln() - ln_gamma(half);
     let density = |s: f64| {
-        let power = if degrees == 1.0 { 0.0 } else { (degrees - 1.0) * s.ln() };
+        let power = if degrees == 1.0 {
+            0.0
+        } else {
+            (degrees - 1.0) * s.ln()
+        };
         (constant + power - half * s * s).exp()
     };
     let width = 12.0 / (2.0 * degrees).sqrt();
@@ -217,6 +221,48 @@ mod tests {
         close(student_quantile(0.025, 4.0), -2.776_445_105_198, 1e-10);
         close(fisher_quantile(0.95, 4.0, 4.0), 6.388_232_908_695, 1e-9);
         close(fisher_quantile(0.95, 1.0, 10.0), 4.964_602_743_7, 1e-9);
+    }
+
+    // SciPy 1.17: scipy.stats.binom.cdf, .sf and nct.sf.
+    #[test]
+    fn binomial_and_noncentral_t_are_those_of_scipy() {
+        close(binomial_cdf(3, 20, 0.3), 0.107_086_804_503_730_87, 1e-12);
+        close(binomial_cdf(0, 1000, 0.01), 4.317_124_741_065_82e-5, 1e-11);
+        close(
+            binomial_survival(15, 40, 0.5),
+            0.959_654_766_124_003_8,
+            1e-12,
+        );
+        close(
+            binomial_survival(30, 40, 0.5),
+            0.001_110_716_886_614_682_3,
+            1e-11,
+        );
+        assert_eq!(binomial_survival(0, 5, 0.3), 1.0);
+        assert_eq!(binomial_survival(6, 5, 0.3), 0.0);
+        assert_eq!(binomial_cdf(5, 5, 0.3), 1.0);
+        assert_eq!(
+            [binomial_survival(1, 5, 0.0), binomial_cdf(4, 5, 1.0)],
+            [0.0; 2]
+        );
+        for (t, degrees, shift, expected) in [
+            (2.0, 4.0, 1.5, 0.381_071_074_860_345_25),
+            (
+                1.833_112_932_653_633_5,
+                9.0,
+                1.581_138_830_084_189_8,
+                0.427_289_826_772_073_94,
+            ),
+            (6.313_751_514_675_043, 1.0, 3.0, 0.361_195_423_950_161_96),
+            (1.689_57, 35.0, 3.0, 0.902_574_975_266_974_6),
+            (2.13, 4.0, 8.0, 0.999_997_934_876_061_3),
+        ] {
+            close(
+                noncentral_student_survival(t, degrees, shift),
+                expected,
+                1e-8,
+            );
+        }
     }
 
     #[test]

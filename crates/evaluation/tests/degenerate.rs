@@ -17,7 +17,10 @@ use evaluation::prdc::{expected_coverage, prdc};
 use evaluation::rates::rate_decomposition;
 use evaluation::round_trip::compare_round_trip;
 use evaluation::sphericity::sphericity;
-use evaluation::statistics::{paired_difference, spread_comparison, t_interval};
+use evaluation::statistics::Claim::AtLeast;
+use evaluation::statistics::{
+    Scale, interval, one_sided, paired_difference, spread, spread_comparison, t_interval,
+};
 use evaluation::stretch::{DecoderNetwork, ImageMetric};
 use evaluation::trajectory::trajectories;
 use evaluation::variance_law::variance_law;
@@ -372,6 +375,13 @@ fn few_and_equal_seeds_have_no_spread_to_compare() {
             "paired_difference",
             paired_difference(&first, &second, 0.95),
         );
+        for scale in [Scale::Real, Scale::Ratio, Scale::Share, Scale::Count] {
+            let measure = format!("{scale:?}");
+            holds(name, &measure, interval(&first, scale, 0.95));
+            let evidence = one_sided(&first, scale, AtLeast, 0.5);
+            holds(name, &measure, evidence);
+        }
+        holds(name, "spread", spread(&first, &second));
         holds(
             name,
             "spread_comparison",

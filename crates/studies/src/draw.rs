@@ -233,9 +233,15 @@ fn draw_asked(
         for asked in asked.iter_mut().filter(|asked| asked.is_due(number)) {
             let (runs, diverged) = collect(asked.runs.clone(), &results, dataset)?;
             let scale = asked.scale();
-            let drawing =
-                Drawing::new(dataset, &runs, &diverged, scale, &request.runs, &request.out)
-                    .with_classifier(Arc::clone(&classifier));
+            let drawing = Drawing::new(
+                dataset,
+                &runs,
+                &diverged,
+                scale,
+                &request.runs,
+                &request.out,
+            )
+            .with_classifier(Arc::clone(&classifier));
             pool.install(|| asked.decide(number, &drawing))?;
             if interrupt.requested() {
                 return Err(stopped(&request.out, &request.command));

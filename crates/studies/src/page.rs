@@ -134,11 +134,7 @@ fn parts(out: &Path) -> Result<Vec<Part>, Error> {
         for study in studies_in(&folder)? {
             sections.extend(read(&study.join(SECTION_FILE))?);
         }
-        adjust(
-            sections
-                .iter_mut()
-                .flat_map(|section| &mut section.claims),
-        );
+        adjust(sections.iter_mut().flat_map(|section| &mut section.claims));
         let Some(first) = sections.first() else {
             continue;
         };
@@ -275,9 +271,7 @@ fn placed(stored: StoredSection, prefix: &str, suffix: &str) -> Section {
     if !stored.claims.is_empty() {
         let mut claims = stored.claims;
         claims.sort_by_key(|claim| order(&claim.id));
-        section
-            .blocks
-            .extend(verdicts_of_a_study(&claims, suffix));
+        section.blocks.extend(verdicts_of_a_study(&claims, suffix));
     }
     section
 }

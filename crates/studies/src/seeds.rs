@@ -125,7 +125,14 @@ mod tests {
         assert_eq!(of("5"), Ok(Seeds::Each(5)));
         assert_eq!(of("until-decided"), Ok(Seeds::UntilDecided(40)));
         assert_eq!(of("until-decided:80"), Ok(Seeds::UntilDecided(80)));
-        for wrong in ["", "-1", "until", "until-decided:", "until-decided:x", "1.5"] {
+        for wrong in [
+            "",
+            "-1",
+            "until",
+            "until-decided:",
+            "until-decided:x",
+            "1.5",
+        ] {
             let message = of(wrong).unwrap_err();
             assert!(message.contains("until-decided:MAX"), "{message}");
         }

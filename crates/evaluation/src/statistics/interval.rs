@@ -184,14 +184,17 @@ pub fn t_interval(values: &[f64], level: f64) -> Result<Interval> {
     })
 }
 
+/// Their standard deviation; none of one value, and of squares beyond all numbers.
 fn deviation(values: &[f64]) -> Option<f64> {
-    (values.len() > 1).then(|| mean_and_variance(values).1.sqrt())
+    let deviation = (values.len() > 1).then(|| mean_and_variance(values).1.sqrt());
+    deviation.filter(|deviation| deviation.is_finite())
 }
 
 fn of_order_statistics(values: &[f64], scale: Scale, level: f64) -> Result<Interval> {
     let n = values.len();
     let ordered = sorted(values.iter().copied());
     let median = sorted_quantile(&ordered, 0.5);
+    require_finite("the median of values per seed", &aview1(&[median]))?;
     let found = Interval {
         n,
         // Of values that differ by rounding alone the mean is as good a name.
@@ -263,6 +266,27 @@ mod tests {
         assert!(t_interval(&[], 0.95).is_err());
         assert!(t_interval(&[f64::NAN], 0.95).is_err());
         assert!(t_interval(&[1.0], 1.0).is_err());
+    }
+
+    // SciPy 1.17: scipy.stats.t.interval of logarithms and log odds, mapped back.
+    #[test]
+    fn intervals_on_other_lines_are_those_of_scipy() {
+        let of = |values: &[f64], scale| {
+            let found = interval(values, scale, 0.95).unwrap();
+            [found.centre, found.lower.unwrap(), found.upper.unwrap()]
+        };
+        let ratio = of(&[1.2, 0.8, 2.5, 1.9, 1.1], Scale::Ratio);
+        let share = of(&[0.02, 0.05, 0.11, 0.04, 0.08], Scale::Share);
+        for (found, expected) in ratio.iter().chain(&share).zip([
+            1.380_611_560_335_289,
+            0.785_934_39,
+            2.425_251_14,
+            0.051_686_905_367_596_68,
+            0.022_504_615_886_315_88,
+            0.114_286_268_838_702_06,
+        ]) {
+            close(*found, expected);
+        }
     }
 
     #[test]

@@ -80,6 +80,26 @@ mod tests {
         );
     }
 
+    // SciPy 1.17: scipy.stats.ttest_1samp(…, alternative="greater") and "less" of the
+    // values, their logarithms and log odds.
+    #[test]
+    fn t_tests_are_those_of_scipy() {
+        let near = [0.1, -0.2, 0.05, 0.0, 0.15];
+        let real = |side, threshold| one_sided(&near, Scale::Real, side, threshold).unwrap();
+        close(real(AtLeast, -0.1).supports, 0.058_977_366_171_370_97);
+        close(real(AtLeast, 0.1).supports, 0.871_978_196_750_259_7);
+        close(real(AtMost, 0.1).refutes, 0.871_978_196_750_259_7);
+        let ratios = [1.2, 0.8, 2.5, 1.9, 1.1];
+        let ratio = one_sided(&ratios, Scale::Ratio, AtLeast, 1.0).unwrap();
+        close(ratio.supports, 0.093_586_942_729_301_1);
+        let shares = [0.02, 0.05, 0.11, 0.04, 0.08];
+        let share = one_sided(&shares, Scale::Share, AtMost, 0.1).unwrap();
+        close(share.supports, 0.041_713_017_010_918_26);
+        let percent = shares.map(|share| 100.0 * share);
+        let percent = one_sided(&percent, Scale::Percent, AtMost, 10.0).unwrap();
+        close(percent.supports, 0.041_713_017_010_918_26);
+    }
+
     #[test]
     fn sign_tests_count_the_threshold_for_the_statement() {
         let counts = [3.0, 4.0, 4.0, 5.0, 2.0, 4.0];

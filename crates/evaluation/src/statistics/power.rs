@@ -1,9 +1,7 @@
 //! How many seeds a verdict takes.
 
 use super::{Claim, Scale, mean_and_variance, require_values};
-use crate::distributions::{
-    binomial_survival, noncentral_student_survival, student_quantile,
-};
+use crate::distributions::{binomial_survival, noncentral_student_survival, student_quantile};
 use crate::error::{Result, require};
 
 /// More seeds than this are not looked for.
@@ -89,14 +87,15 @@ fn by_signs(probability: f64, level: f64, power: f64) -> Option<usize> {
         return None;
     }
     let mut critical = 0;
-    (1..=MOST as u64).find(|&n| {
-        // The fewest that decide, at most one more than with one value less.
-        while critical <= n && binomial_survival(critical, n, 0.5) > level {
-            critical += 1;
-        }
-        critical <= n && binomial_survival(critical, n, probability) >= power
-    })
-    .map(|n| n as usize)
+    (1..=MOST as u64)
+        .find(|&n| {
+            // The fewest that decide, at most one more than with one value less.
+            while critical <= n && binomial_survival(critical, n, 0.5) > level {
+                critical += 1;
+            }
+            critical <= n && binomial_survival(critical, n, probability) >= power
+        })
+        .map(|n| n as usize)
 }
 
 #[cfg(test)]
@@ -108,6 +107,11 @@ mod tests {
         // R: power.t.test(delta = 0.5, sd = 1, sig.level = 0.05, power = 0.9,
         // type = "one.sample", alternative = "one.sided")$n = 35.65268.
         assert_eq!(by_t(0.5, 0.05, 0.9), Some(36));
+        // The first n at which scipy.stats.nct (1.17) has the power.
+        assert_eq!(by_t(1.0, 0.05, 0.9), Some(11));
+        assert_eq!(by_t(0.5, 0.05 / 29.0, 0.9), Some(76));
+        assert_eq!(by_t(2.0, 0.006_25, 0.9), Some(7));
+        assert_eq!(by_t(0.2, 0.05, 0.9), Some(216));
         assert_eq!(by_t(0.0, 0.05, 0.9), None);
         assert_eq!(by_t(100.0, 0.05, 0.9), Some(2));
     }
@@ -120,6 +124,9 @@ mod tests {
         assert_eq!(by_signs(0.97, 0.05, 0.9), Some(8));
         assert_eq!(by_signs(0.5, 0.05, 0.9), None);
         assert_eq!(by_signs(1.0, 0.01, 0.9), Some(7));
+        // scipy.stats.binom (1.17).
+        assert_eq!(by_signs(5.5 / 6.0, 0.05, 0.9), Some(11));
+        assert_eq!(by_signs(0.7, 0.05, 0.9), Some(53));
     }
 
     #[test]
@@ -133,8 +140,14 @@ mod tests {
         assert_eq!(of(&pilot, Scale::Real, 1.0), Some(36));
         assert_eq!(of(&pilot, Scale::Real, 0.5), None);
         // 5.5 of 6 on one side.
-        assert_eq!(of(&[4.0; 5], Scale::Count, 2.0), by_signs(5.5 / 6.0, 0.05, 0.9));
-        assert_eq!(of(&[4.0; 5], Scale::Count, 5.0), by_signs(5.5 / 6.0, 0.05, 0.9));
+        assert_eq!(
+            of(&[4.0; 5], Scale::Count, 2.0),
+            by_signs(5.5 / 6.0, 0.05, 0.9)
+        );
+        assert_eq!(
+            of(&[4.0; 5], Scale::Count, 5.0),
+            by_signs(5.5 / 6.0, 0.05, 0.9)
+        );
         assert!(seeds_needed(&[1.0], Scale::Real, 0.0, 1.0, 0.9).is_err());
     }
 }

@@ -123,6 +123,10 @@ mod tests {
         // binom.test(2, 5, 0.1, "less"): 0.9⁵ + 5·0.1·0.9⁴ + 10·0.1²·0.9³.
         assert!((two.refutes - 0.991_44).abs() < 1e-12, "{two:?}");
         assert_eq!(of(2, AtMost, 0.1), two.opposite());
+        // SciPy 1.17: binomtest(7, 20, 0.2, alternative="greater") and "less".
+        let seven = proportion(7, 20, AtLeast, 0.2).unwrap();
+        assert!((seven.supports - 0.086_692_513_567_400_35).abs() < 1e-12);
+        assert!((seven.refutes - 0.967_857_336_919_124_8).abs() < 1e-12);
         // One training that does it shows that some do; none does not show that
         // none ever will.
         assert_eq!(of(1, AtMost, 0.0).refutes, 0.0);

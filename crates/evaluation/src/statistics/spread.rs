@@ -174,16 +174,34 @@ mod tests {
         assert!((compared.upper - (2.0 * 7.259_856_f64).sqrt()).abs() < 1e-5);
     }
 
+    /// Losses of six and four runs.
+    #[test]
+    fn spreads_are_those_of_scipy() {
+        let first = [151.2, 149.8, 153.9, 150.1, 158.4, 149.0];
+        let second = [150.2, 150.9, 150.4, 151.1];
+        let compared = spread_comparison(&first, &second, 0.95).unwrap();
+        // SciPy 1.17: levene(…, center="median"), and f.ppf, f.sf and f.cdf on (5, 3).
+        assert!((compared.brown_forsythe_p_value - 0.182_884_436_739_610_25).abs() < 1e-9);
+        let f = 70.905_660_377_357_89_f64;
+        assert!((compared.ratio - f.sqrt()).abs() < 1e-9);
+        assert!((compared.lower - (f / 14.884_822_920_641_959).sqrt()).abs() < 1e-7);
+        assert!((compared.upper - (f / 0.128_806_398_421_262).sqrt()).abs() < 1e-6);
+        assert!((compared.f_test_p_value - 0.005_180_096_771_668_875).abs() < 1e-9);
+        // One side of the same, and the other.
+        let evidence = spread(&first, &second).unwrap();
+        assert!((evidence.supports - 0.091_442_218_369_805_1).abs() < 1e-9);
+        assert_eq!(spread(&second, &first).unwrap(), evidence.opposite());
+    }
+
     /// Skewed: about their means these spreads look otherwise.
     #[test]
     fn deviations_are_taken_from_the_median() {
         let skewed = [0.0, 0.0, 0.1, 0.2, 10.0];
         let even = [-2.0, -1.0, 0.0, 1.0, 2.0];
         let evidence = spread(&skewed, &even).unwrap();
-        // |x − 0.1| = .1, .1, 0, .1, 9.9 and 2, 1, 0, 1, 2: means 2.04 and 1.2,
-        // variances 19.308 and 0.7, so t = 0.84/√(10.004·0.4) on 8 degrees.
-        let t = 0.84 / ((19.308 + 0.7) / 2.0 * 0.4_f64).sqrt();
-        assert!((evidence.supports - student_cdf(-t, 8.0)).abs() < 1e-9);
+        // SciPy 1.17: levene(…, center="median") has F 0.176329 on (1, 8) and the two-sided
+        // p 0.685597; about means it has 0.152275.
+        assert!((2.0 * evidence.supports - 0.685_597_398_464_683_8).abs() < 1e-9);
         assert!((evidence.supports + evidence.refutes - 1.0).abs() < 1e-12);
     }
 

@@ -139,10 +139,7 @@ pub(super) fn compare(
 }
 
 /// The evidence on "the final losses of the first model vary more".
-pub(super) fn evidence(
-    drawing: &Drawing<'_>,
-    pair: [&'static str; 2],
-) -> Result<Evidence, Error> {
+pub(super) fn evidence(drawing: &Drawing<'_>, pair: [&'static str; 2]) -> Result<Evidence, Error> {
     let [first, second] = values(drawing, pair)?;
     Ok(spread(&first, &second).unwrap_or(Evidence::NONE))
 }

@@ -365,7 +365,9 @@ impl Study {
         wanted: impl Fn(&str) -> bool,
     ) -> Result<Vec<(Claim, BTreeSet<String>)>, Error> {
         let wanted = self.claims.iter().filter(|stated| wanted(&stated.id));
-        wanted.map(|stated| stated.measured(drawing, look)).collect()
+        wanted
+            .map(|stated| stated.measured(drawing, look))
+            .collect()
     }
 
     /// What was found, for readers with two minutes; of a study without a
