@@ -466,4 +466,81 @@ mod tests {
         };
         assert_eq!(run(1), run(3));
     }
+
+    /// Φ(b) − Φ(a) of N(μ, σ²).
+    fn mass_between(a: f64, b: f64, mu: f64, sigma: f64) -> f64 {
+        let cdf = |z: f64| 0.5 * erfc((mu - z) / (sigma * SQRT_2));
+        cdf(b) - cdf(a)
+    }
+
+    #[test]
+    fn what_lies_outside_the_lattice_is_one_more_cell() {
+        let lattice = Lattice {
+            half_width: 1.0,
+            cells: 2,
+        };
+        assert_eq!([0, 1].map(|index| lattice.centre(index)), [-0.5, 0.5]);
+        let (mu, sigma) = ([0.5, -1.0], [0.5, 0.25]);
+        let (means, log_variances) =
+            posteriors(mu.map(|mu| mu as f32), sigma.map(|sigma| sigma as f32));
+        let mass = aggregate_mass(means.view(), log_variances.view(), lattice).unwrap();
+        let edges = [-1.0, 0.0, 1.0];
+        let (density, ratio) = (mass.density(), mass.ln_ratio_to_prior());
+        let (mut q_outside, mut p_outside) = (1.0, 1.0);
+        let (mut from_prior, mut to_prior, mut variation) = (0.0, 0.0, 0.0);
+        for row in 0..2 {
+            for column in 0..2 {
+                let cell = [column, row];
+                let of = |mu: [f64; 2], sigma: [f64; 2]| -> f64 {
+                    let axes = (0..2).map(|axis| {
+                        let (a, b) = (edges[cell[axis]], edges[cell[axis] + 1]);
+                        mass_between(a, b, mu[axis], sigma[axis])
+                    });
+                    axes.product()
+                };
+                let (q, p) = (of(mu, sigma), of([0.0; 2], [1.0; 2]));
+                // A cell has the area 1.
+                assert!((density[[row, column]] - q).abs() < 1e-7, "{density}");
+                assert!(
+                    (ratio[[row, column]] - (q / p).ln()).abs() < 1e-5,
+                    "{ratio}"
+                );
+                q_outside -= q;
+                p_outside -= p;
+                from_prior += q * (q / p).ln();
+                to_prior += p * (p / q).ln();
+                variation += 0.5 * (q - p).abs();
+            }
+        }
+        from_prior += q_outside * (q_outside / p_outside).ln();
+        to_prior += p_outside * (p_outside / q_outside).ln();
+        variation += 0.5 * (q_outside - p_outside).abs();
+        let found = mass.against_prior(0.1);
+        assert!((found.kl_from_prior - from_prior).abs() < 1e-6, "{found:?}");
+        assert!(
+            (found.kl_to_prior.unwrap() - to_prior).abs() < 1e-5,
+            "{found:?}"
+        );
+        assert!(
+            (found.total_variation - variation).abs() < 1e-7,
+            "{found:?}"
+        );
+        // Every centre is within the ball that holds 95 % of the prior.
+        assert_eq!(found.mass_outside_prior, found.mass_outside_lattice);
+        assert!(
+            (found.mass_outside_lattice - q_outside).abs() < 1e-7,
+            "{found:?}"
+        );
+    }
+
+    #[test]
+    fn a_density_is_the_mass_by_the_area_of_a_cell() {
+        let (mu, log_variance) = posteriors([0.0, 0.0], [1.0, 1.0]);
+        let mass = aggregate_mass(mu.view(), log_variance.view(), Lattice::STANDARD).unwrap();
+        // The cell in the middle is about the origin.
+        let at_origin = mass.density()[[200, 200]];
+        assert!((at_origin * std::f64::consts::TAU - 1.0).abs() < 1e-3);
+        let ratio = mass.ln_ratio_to_prior();
+        assert!(ratio.iter().all(|ln| ln.abs() < 1e-9));
+    }
 }

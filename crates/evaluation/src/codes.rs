@@ -352,4 +352,26 @@ mod tests {
         codes.column_mut(2).fill(1.0);
         assert!(whiten(codes.view()).is_err());
     }
+
+    #[test]
+    fn codes_at_zero_are_half_positive_and_tip_no_balance() {
+        let codes = array![[0.0f32], [1.0], [-1.0], [2.0]];
+        let axis = axis_symmetry(codes.view()).unwrap()[0];
+        assert_eq!((axis.positive_share, axis.asymmetry), (0.625, 0.25));
+        // Mean 1/2, variance 5/4.
+        assert!((axis.standardised_mean.unwrap() - 0.2_f64.sqrt()).abs() < 1e-12);
+        assert!((axis.null_95 - 0.5 * 2.241_402_728).abs() < 1e-9);
+        assert_eq!((axis.lower, axis.upper), (0.0, 1.0));
+    }
+
+    #[test]
+    fn the_band_of_an_asymmetry_is_twice_the_radius_of_dvoretzky_kiefer_and_wolfowitz() {
+        // 700 of 1000 codes are positive, all as far from 0: D = 400/1000.
+        let codes = Array2::from_shape_fn((1000, 1), |(i, _)| if i < 700 { 1.0f32 } else { -1.0 });
+        let axis = axis_symmetry(codes.view()).unwrap()[0];
+        let band = 2.0 * (40.0_f64.ln() / 2000.0).sqrt();
+        assert_eq!((axis.asymmetry, axis.positive_share), (0.4, 0.7));
+        assert!((axis.lower - (0.4 - band)).abs() < 1e-12);
+        assert!((axis.upper - (0.4 + band)).abs() < 1e-12);
+    }
 }

@@ -181,4 +181,53 @@ mod tests {
         // Along one axis T = diag(0, 1): 2·4/2·(1 − 1/2) = 2.
         assert!((found.bingham.unwrap() - 2.0).abs() < 1e-12);
     }
+
+    /// Codes along ± the axes, so many of each, all 1 from the origin.
+    fn crosses(counts: &[usize]) -> Array2<f32> {
+        let of_axis = counts.iter().enumerate();
+        let axes = of_axis.flat_map(|(axis, &count)| std::iter::repeat_n(axis, count));
+        let axes: Vec<usize> = axes.collect();
+        Array2::from_shape_fn((2 * axes.len(), counts.len()), |(i, j)| {
+            let sign = if i % 2 == 0 { 1.0 } else { -1.0 };
+            if axes[i / 2] == j { sign } else { 0.0 }
+        })
+    }
+
+    #[test]
+    fn axes_that_few_codes_prefer_have_the_p_value_of_the_tables() {
+        // T = diag(6, 4, 2)/12, tr T² = 7/18: 3·5/2·(7/18 − 1/3) = 5/12 of each of
+        // 12 codes. Of chi-square with 5 degrees of freedom 0.4158801870 is beyond 5
+        // (R: pchisq(5, 5, lower.tail = FALSE)).
+        let found = sphericity(crosses(&[3, 2, 1]).view()).unwrap();
+        assert!((found.bingham.unwrap() - 5.0 / 12.0).abs() < 1e-12);
+        assert!((found.bingham_p_value.unwrap() - 0.415_880_187_0).abs() < 1e-9);
+        assert!(found.mean_direction.unwrap() < 1e-12);
+        assert!((found.rayleigh_p_value.unwrap() - 1.0).abs() < 1e-12);
+        // T = diag(6, 2)/8: 2·4/2·(5/8 − 1/2) = 1/2 of each of 8 codes; two degrees of
+        // freedom are an exponential.
+        let found = sphericity(crosses(&[3, 1]).view()).unwrap();
+        assert!((found.bingham.unwrap() - 0.5).abs() < 1e-12);
+        assert!((found.bingham_p_value.unwrap() - (-2.0_f64).exp()).abs() < 1e-12);
+        let line = crosses(&[4]);
+        let found = sphericity(line.view()).unwrap();
+        assert_eq!((found.bingham, found.bingham_p_value), (Some(0.0), None));
+    }
+
+    #[test]
+    fn one_far_code_against_three_near_ones_has_a_direction() {
+        let at = [3.0, -1.0, -1.0, -1.0, 0.0];
+        let codes = Array2::from_shape_fn((5, 2), |(i, j)| if j == 0 { at[i] } else { 0.0 });
+        let found = sphericity(codes.view()).unwrap();
+        // Four of the codes have a direction, and one of them lies against three.
+        assert!((found.mean_direction.unwrap() - 0.5).abs() < 1e-12);
+        assert!((found.rayleigh_p_value.unwrap() - (-1.0_f64).exp()).abs() < 1e-12);
+        // T = diag(1, 0): 2 of each.
+        assert!((found.bingham_p_value.unwrap() - (-4.0_f64).exp()).abs() < 1e-12);
+        // Of 0, 1, 1, 1, 3 the distribution function 1 − exp(−r²/2) is farthest
+        // below 4/5, at the ones; with the mean variance 6/5 as unit the same.
+        let farthest = |square: f64| 0.8 - (1.0 - (-0.5 * square).exp());
+        assert!((found.radius_distance_to_prior - farthest(1.0)).abs() < 1e-12);
+        assert!((found.radius_distance.unwrap() - farthest(1.0 / 1.2)).abs() < 1e-12);
+        assert!((found.radius_null_95 - 1.358_1 / 5.0_f64.sqrt()).abs() < 1e-12);
+    }
 }

@@ -15,7 +15,7 @@ fn program(settings: &Settings) -> anyhow::Result<Program> {
     let path = match &settings.program {
         // Its processes work in folders of their own.
         Some(path) => path.canonicalize()?,
-        None => cargo::built("latent-atlas", &[], settings.json)?,
+        None => cargo::built("latent-atlas", &[], settings.output.json())?,
     };
     Ok(Program::at(path))
 }

@@ -43,7 +43,7 @@ pub(super) fn miri(settings: &Settings) -> anyhow::Result<Report> {
         ])
         .env("MIRIFLAGS", FLAGS)
         .env("TENSOR_OPS_ISA", "scalar");
-    if settings.json {
+    if settings.output.json() {
         command.stdout(std::io::stderr());
     }
     let status = command

@@ -5,9 +5,11 @@ mod cargo;
 mod dependencies;
 mod disturbances;
 mod miri;
+mod mutants;
 mod mutations;
 mod thread_sanitizer;
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -21,7 +23,7 @@ use latent_atlas::Output;
 /// Run everything CI checks, cheapest first.
 #[derive(Debug, Args)]
 #[command(
-    after_long_help = "Examples:\n  cargo xtask ci\n  cargo xtask ci --from test\n  cargo xtask ci --miri\n  cargo xtask ci --full\n  cargo xtask ci --full --only kills --count 30 --seed 7"
+    after_long_help = "Examples:\n  cargo xtask ci\n  cargo xtask ci --from test\n  cargo xtask ci --miri\n  cargo xtask ci --mutants --sample 40 --crate evaluation\n  cargo xtask ci --full\n  cargo xtask ci --full --only kills --count 30 --seed 7"
 )]
 pub(crate) struct Ci {
     /// Start at this check, skipping those before it.
@@ -36,9 +38,22 @@ pub(crate) struct Ci {
     #[arg(long, conflicts_with_all = ["from", "only", "full"])]
     miri: bool,
 
+    /// Change the code of `evaluation` and `models` and see whether a test fails,
+    /// alone, as `--full --only mutants` does.
+    #[arg(long, conflicts_with_all = ["from", "only", "full", "miri"])]
+    mutants: bool,
+
+    /// How many mutants of each crate are tried, of those that compile.
+    #[arg(long, value_name = "N", requires = "mutants")]
+    sample: Option<NonZeroUsize>,
+
+    #[command(flatten)]
+    chosen_mutants: Mutants,
+
     /// Also run what takes longer than a gate may: pages in a browser under the
     /// rules of accessibility, changed files for every reader, kills, power cuts,
-    /// two writers, full disks, signals, changed bits, ThreadSanitizer and Miri.
+    /// two writers, full disks, signals, changed bits, changed code, ThreadSanitizer
+    /// and Miri.
     #[arg(long)]
     full: bool,
 
@@ -54,6 +69,28 @@ pub(crate) struct Ci {
     /// as the tests build it.
     #[arg(long, value_name = "FILE", requires = "full")]
     program: Option<PathBuf>,
+}
+
+/// Which mutants are tried, and how.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Mutants {
+    /// Try mutants of this crate alone.
+    #[arg(long = "crate", value_name = "NAME", requires = "mutants")]
+    package: Option<String>,
+
+    /// Try those mutants whose place and change hold this text, instead of a
+    /// sample.
+    #[arg(
+        long = "mutant",
+        value_name = "TEXT",
+        requires = "mutants",
+        conflicts_with = "sample"
+    )]
+    only: Option<String>,
+
+    /// How many mutants are built and tested at the same time [default: 2].
+    #[arg(long, value_name = "N", requires = "mutants")]
+    jobs: Option<NonZeroUsize>,
 }
 
 /// A check that can be run by its name.
@@ -79,13 +116,13 @@ pub(crate) struct Settings {
     count: usize,
     seed: u64,
     program: Option<PathBuf>,
-    /// Whether stdout is for one document alone.
-    json: bool,
+    mutants: Mutants,
+    output: Output,
 }
 
 impl Ci {
     pub(crate) fn run(&self, output: &Output) -> anyhow::Result<()> {
-        let longer = if self.full || self.miri {
+        let longer = if self.full || self.miri || self.mutants {
             LONGER_CHECKS
         } else {
             &[]
@@ -110,6 +147,8 @@ impl Ci {
         let mut chosen: Vec<usize> = (start..checks.len()).collect();
         if self.miri {
             chosen = vec![place("--miri", "miri")?];
+        } else if self.mutants {
+            chosen = vec![place("--mutants", "mutants")?];
         } else if !self.only.is_empty() {
             let places = self.only.iter().map(|name| place("--only", name));
             chosen = places.collect::<Result<_, _>>()?;
@@ -120,7 +159,28 @@ impl Ci {
             let began = Instant::now();
             let report = self.check(check, output)?;
             let seconds = began.elapsed().as_secs_f64();
-            rows.push(json!({"check": check.name, "seconds": seconds, "report": report}));
+            let mut row = json!({
+                "check": check.name,
+                "seconds": seconds,
+                "report": report.as_ref().map(Report::to_string),
+            });
+            let report = report.unwrap_or_default();
+            if let Some(details) = report.details {
+                row["details"] = details;
+            }
+            if !report.findings.is_empty() {
+                if output.json() {
+                    output.result(&json!({"passed": rows, "failed": row}), "")?;
+                }
+                bail!(
+                    "the check '{}' found {} faults; repeat it with: cargo xtask ci --full --only {} --seed {}",
+                    check.name,
+                    report.findings.len(),
+                    check.name,
+                    self.seed
+                );
+            }
+            rows.push(row);
         }
         let is_skipped = |row: &&Value| {
             let report = row["report"].as_str().unwrap_or_default();
@@ -134,38 +194,32 @@ impl Ci {
     }
 
     /// Runs one check, and gives what it reports.
-    fn check(&self, check: &Check, output: &Output) -> anyhow::Result<Option<String>> {
-        let json = output.json();
+    fn check(&self, check: &Check, output: &Output) -> anyhow::Result<Option<Report>> {
         let (count, work) = match &check.work {
             Work::Cargo {
                 arguments,
                 environment,
             } => {
                 output.note(&format!("== {}: cargo {}", check.name, arguments.join(" ")));
-                cargo::run(check.name, arguments, environment, json)?;
+                cargo::run(check.name, arguments, environment, output.json())?;
                 return Ok(None);
             }
             Work::Own(work) => (0, work),
-            Work::Tried(count, work) => (self.count.unwrap_or(*count), work),
+            Work::Tried(count, work) => {
+                let sample = self.sample.map(NonZeroUsize::get);
+                (self.count.or(sample).unwrap_or(*count), work)
+            }
         };
         output.note(&format!("== {}, seed {}", check.name, self.seed));
         let report = work(&Settings {
             count,
             seed: self.seed,
             program: self.program.clone(),
-            json,
+            mutants: self.chosen_mutants.clone(),
+            output: *output,
         })?;
         output.note(&report.to_string());
-        if !report.findings.is_empty() {
-            bail!(
-                "the check '{}' found {} faults; repeat it with: cargo xtask ci --full --only {} --seed {}",
-                check.name,
-                report.findings.len(),
-                check.name,
-                self.seed
-            );
-        }
-        Ok(Some(report.to_string()))
+        Ok(Some(report))
     }
 }
 
@@ -237,6 +291,10 @@ const LONGER_CHECKS: &[Check] = &[
     Check {
         name: "bit-flips",
         work: Work::Tried(2000, disturbances::bit_flips),
+    },
+    Check {
+        name: "mutants",
+        work: Work::Tried(150, mutants::mutants),
     },
     Check {
         name: "thread-sanitizer",

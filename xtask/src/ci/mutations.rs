@@ -8,14 +8,14 @@ use trials::Report;
 use super::{Settings, cargo};
 
 pub(super) fn mutations(settings: &Settings) -> anyhow::Result<Report> {
-    let program = cargo::built("readers", &["parquet"], settings.json)?;
+    let program = cargo::built("readers", &["parquet"], settings.output.json())?;
     let jobs = available_parallelism().map_or(1, usize::from);
     let mut command = Command::new(program);
     command
         .args(["mutate", "--count", &settings.count.to_string()])
         .args(["--seed", &settings.seed.to_string()])
         .args(["--jobs", &jobs.to_string()]);
-    if settings.json {
+    if settings.output.json() {
         command.stdout(std::io::stderr());
     }
     let status = command.status()?;

@@ -23,6 +23,8 @@ pub mod two_writers;
 
 use std::fmt;
 
+use serde_json::Value;
+
 /// What a trial has come to.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Report {
@@ -34,6 +36,8 @@ pub struct Report {
     pub notes: Vec<String>,
     /// Why nothing could be tried.
     pub skipped: Option<String>,
+    /// The same for a program, where there is more to say than sentences.
+    pub details: Option<Value>,
 }
 
 impl Report {
@@ -52,6 +56,7 @@ impl Report {
         self.findings.extend(other.findings);
         self.notes.extend(other.notes);
         self.skipped = self.skipped.take().or(other.skipped);
+        self.details = self.details.take().or(other.details);
     }
 }
 

@@ -102,6 +102,30 @@ fn the_first_step_follows_the_sign_of_finite_differences() {
     );
 }
 
+/// Where all images are one, so are the gradients of all batches, and each step of
+/// Adam moves a weight by its own step size: they fall by a sixth of the first each
+/// time, six of them in two epochs of three batches.
+#[test]
+fn the_step_size_falls_linearly_from_batch_to_batch() {
+    let images = Array2::from_elem((20, 2), 200u8);
+    let options = ClassifierOptions {
+        hidden: vec![7, 5],
+        epochs: 2,
+        batch: 8,
+        learning_rate: 1e-4,
+        seed: 9,
+    };
+    let start = Network::new(&[2, 7, 5, 4], options.seed);
+    let after = training::train(images.view().into(), &[1; 20], 4, &options);
+    let sum = 1e-4 * (6.0 + 5.0 + 4.0 + 3.0 + 2.0 + 1.0) / 6.0;
+    let (before, after) = (&start.layers[2].bias, &after.layers[2].bias);
+    for class in 0..4 {
+        let moved = f64::from(after[class] - before[class]);
+        let expected = if class == 1 { sum } else { -sum };
+        assert!((moved / expected - 1.0).abs() < 1e-2, "{class}: {moved}");
+    }
+}
+
 #[test]
 fn threads_do_not_change_the_weights() {
     let (images, labels) = quadrants(500, 1);
@@ -219,6 +243,18 @@ fn bad_input_is_an_error() {
         },
         ClassifierOptions {
             learning_rate: f64::NAN,
+            ..small()
+        },
+        ClassifierOptions {
+            learning_rate: f64::INFINITY,
+            ..small()
+        },
+        ClassifierOptions {
+            learning_rate: 0.0,
+            ..small()
+        },
+        ClassifierOptions {
+            hidden: vec![MAXIMUM_WIDTH + 1],
             ..small()
         },
     ] {
