@@ -201,7 +201,7 @@ impl Report {
         if !self.peers.is_empty() {
             writeln!(
                 f,
-                "\nPeers in turn with this program in strict f32: seconds of the best epoch\n{:<16}{:>7}{:>9}  {:<32}{:<12}{:>9}{:>9}{:>9}{:>12}  quartiles of both",
+                "\nPeers in turn with this program in strict f32: seconds of the best epoch\n{:<16}{:>7}{:>9}  {:<35}{:<12}{:>9}{:>9}{:>9}{:>12}  quartiles of both",
                 "architecture",
                 "batch",
                 "threads",
@@ -218,7 +218,7 @@ impl Report {
                 (row.spread.quartiles, row.our_spread.quartiles);
             writeln!(
                 f,
-                "{:<16}{:>7}{:>9}  {:<32}{:<12}{:>9.3}{:>9.3}{:>9.2}{:>12.2}  {lower:.3}–{upper:.3}, {least:.3}–{most:.3}{}",
+                "{:<16}{:>7}{:>9}  {:<35}{:<12}{:>9.3}{:>9.3}{:>9.2}{:>12.2}  {lower:.3}–{upper:.3}, {least:.3}–{most:.3}{}",
                 row.architecture,
                 row.batch,
                 row.threads,

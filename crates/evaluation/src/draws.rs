@@ -6,16 +6,35 @@ use tensor_ops::random::{Stream, StreamRng, fill_normal};
 /// Streams below this number belong to training and to sampling codes.
 const FIRST_STREAM: u64 = 0x4556_0000;
 
+/// The stream that numbers rows of which some are drawn.
+pub(crate) const SUBSETS: u64 = 0x4556_5355 << 32;
+
 /// Independent standard normal deviates [rows, columns] of one seed.
 pub(crate) fn standard_normals(seed: u64, rows: usize, columns: usize) -> Array2<f32> {
     normals_of(Stream::new(seed, FIRST_STREAM), rows, columns)
 }
 
+/// As many others of the same seed for each `draw`; the first are
+/// [`standard_normals`].
+pub(crate) fn standard_normals_from(
+    seed: u64,
+    draw: usize,
+    rows: usize,
+    columns: usize,
+) -> Array2<f32> {
+    let first = draw as u64 * (rows * columns) as u64;
+    from_position(Stream::new(seed, FIRST_STREAM), first, rows, columns)
+}
+
 /// Independent standard normal deviates [rows, columns] of a stream.
 pub(crate) fn normals_of(stream: Stream, rows: usize, columns: usize) -> Array2<f32> {
+    from_position(stream, 0, rows, columns)
+}
+
+fn from_position(stream: Stream, first: u64, rows: usize, columns: usize) -> Array2<f32> {
     let mut values = Array2::zeros((rows, columns));
     if let Some(slice) = values.as_slice_mut() {
-        fill_normal(slice, stream, 0);
+        fill_normal(slice, stream, first);
     }
     values
 }

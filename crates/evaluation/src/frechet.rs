@@ -47,7 +47,8 @@ impl FeatureMoments {
 /// with nothing published, only within one feature network: print its
 /// fingerprint and accuracy beside it. The estimate is biased upwards by about
 /// (tr C)·D/2n or less; compare samples of one size, and give the floor, the
-/// distance of two halves of the test images.
+/// distance of two random halves of the test images
+/// ([`halves`](crate::subset::halves)): those of the file may be other populations.
 ///
 /// # Errors
 /// Moments of different widths.

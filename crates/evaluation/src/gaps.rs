@@ -1,12 +1,18 @@
 //! Share of the region of the codes that no code reaches.
 
 use ndarray::{Array2, ArrayView2};
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::codes::{covariance_of_codes, mean_of_codes};
-use crate::draws::standard_normals;
+use crate::draws::standard_normals_from;
 use crate::error::{Result, require, require_array, require_rows};
+use crate::statistics::mean_and_variance;
 use crate::symmetric::SymmetricEigen;
+
+/// Draws of normal codes that the reference is the mean of: one draw of 10,000
+/// codes is off by about a percentage point, as much as some models differ by.
+pub const REFERENCE_DRAWS: usize = 64;
 
 /// How much of the region spanned by the codes is empty, with what chance alone
 /// leaves empty.
@@ -25,9 +31,12 @@ pub struct Gaps {
     /// The same share expected of codes spread uniformly over the region:
     /// exp(−codes per cell).
     pub uniform_reference: f64,
-    /// The same share found for as many normal codes of the same mean and
-    /// covariance, in their own region.
+    /// The mean of the same share over [`REFERENCE_DRAWS`] draws of as many
+    /// normal codes of the same mean and covariance, in their own regions.
     pub normal_reference: f64,
+    /// Standard deviation of that share from draw to draw: what chance alone
+    /// does to it.
+    pub normal_deviation: f64,
 }
 
 /// Gaps of 2-D codes [n, 2].
@@ -42,7 +51,7 @@ pub struct Gaps {
 /// references: 10,000 normal codes on 50 × 50 cells leave 23 % empty, because
 /// the hull's border is thinly populated, and as many uniform ones under 1 %.
 /// What exceeds the normal reference is structure: rays and the space between
-/// classes. The normal reference is drawn from `seed`.
+/// classes. The normal codes of the reference are drawn from `seed`.
 ///
 /// # Errors
 /// Codes that are not 2-D, not finite, fewer than 10 or on a line; `cells` = 0;
@@ -58,12 +67,18 @@ pub fn gaps(codes: ArrayView2<'_, f32>, cells: usize, trim: f64, seed: u64) -> R
     let measured = empty_cells(codes, cells, trim)?;
     let covariance = SymmetricEigen::new(covariance_of_codes(&codes).view());
     let root = covariance.square_root();
-    let mut reference = standard_normals(seed, codes.nrows(), 2);
-    for mut code in reference.rows_mut() {
-        let [x, y] = product(&root, [f64::from(code[0]), f64::from(code[1])]);
-        (code[0], code[1]) = (x as f32, y as f32);
-    }
-    let normal = empty_cells(reference.view(), cells, trim)?;
+    let normal = (0..REFERENCE_DRAWS)
+        .into_par_iter()
+        .map(|draw| -> Result<f64> {
+            let mut reference = standard_normals_from(seed, draw, codes.nrows(), 2);
+            for mut code in reference.rows_mut() {
+                let [x, y] = product(&root, [f64::from(code[0]), f64::from(code[1])]);
+                (code[0], code[1]) = (x as f32, y as f32);
+            }
+            Ok(empty_cells(reference.view(), cells, trim)?.empty_share)
+        });
+    let normal: Vec<f64> = normal.collect::<Result<_>>()?;
+    let (normal_reference, variance) = mean_and_variance(&normal);
     let per_cell = codes.nrows() as f64 * (1.0 - trim) / measured.region_cells as f64;
     Ok(Gaps {
         n: codes.nrows(),
@@ -72,7 +87,8 @@ pub fn gaps(codes: ArrayView2<'_, f32>, cells: usize, trim: f64, seed: u64) -> R
         region_area: measured.area,
         empty_share: measured.empty_share,
         uniform_reference: (-per_cell).exp(),
-        normal_reference: normal.empty_share,
+        normal_reference,
+        normal_deviation: variance.sqrt(),
     })
 }
 
@@ -169,7 +185,7 @@ fn turn(a: [f64; 2], b: [f64; 2], c: [f64; 2]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::draws::uniforms;
+    use crate::draws::{standard_normals, uniforms};
 
     #[test]
     fn hull_of_a_square_with_inner_points() {
@@ -204,6 +220,26 @@ mod tests {
             "{found:?}"
         );
         assert!(found.empty_share > found.uniform_reference);
+    }
+
+    #[test]
+    fn the_reference_is_a_mean_of_many_draws() {
+        let codes = standard_normals(11, 2000, 2);
+        let of_seed = |seed| gaps(codes.view(), 30, 0.01, seed).unwrap();
+        let (one, other) = (of_seed(1), of_seed(2));
+        assert_ne!(one.normal_reference, other.normal_reference);
+        // Of means of 64 draws, the difference has √(2/64) of a draw's deviation.
+        let standard_error = one.normal_deviation * (2.0 / REFERENCE_DRAWS as f64).sqrt();
+        let difference = (one.normal_reference - other.normal_reference).abs();
+        assert!(difference < 4.0 * standard_error, "{one:?} {other:?}");
+        assert!((one.normal_deviation / other.normal_deviation).ln().abs() < 0.6);
+        // Codes of a draw differ from those of the next.
+        let [first, second] = [0, 1].map(|draw| standard_normals_from(3, draw, 4, 2));
+        assert_eq!(first, standard_normals(3, 4, 2));
+        assert_eq!(
+            second,
+            standard_normals(3, 8, 2).slice(ndarray::s![4.., ..])
+        );
     }
 
     #[test]

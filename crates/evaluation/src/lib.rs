@@ -11,13 +11,14 @@
 //! | reconstruction, KL, ELBO, active units: `eval.json` | [`elbo`], [`entropy_floor`] |
 //! | −log p(x) by importance sampling | [`likelihood`] |
 //! | what is the KL made of | [`rates`] |
-//! | what is on the decoded map, how fast does it change | [`classifier`], [`map`], [`class_areas`], [`stretch`] |
-//! | where are the codes | [`codes`], [`gaps`], [`sphericity`], [`knn`] |
+//! | what is on the decoded map, how fast does it change | [`classifier`], [`map`], [`patch`], [`class_areas`], [`stretch`] |
+//! | where are the codes | [`codes`], [`gaps`], [`spacing`], [`sphericity`], [`knn`] |
 //! | how do q(z) and the prior differ | [`aggregate_posterior`], [`variance_law`], [`overlap`], [`mmd`] |
 //! | does a code survive decoding | [`round_trip`] |
 //! | how good are samples | [`frechet`], [`prdc`] |
 //! | how did training move the posteriors | [`trajectory`] |
 //! | what do several seeds say together | [`statistics`] |
+//! | which rows is a number measured on | [`subset`] |
 //!
 //! Every formula stands with its source and its pitfalls at the function that
 //! computes it.
@@ -45,14 +46,17 @@ pub mod likelihood;
 pub mod map;
 pub mod mmd;
 pub mod overlap;
+pub mod patch;
 pub mod prdc;
 pub mod random_codes;
 pub mod rates;
 pub mod round_trip;
 mod sampled;
+pub mod spacing;
 pub mod sphericity;
 pub mod statistics;
 pub mod stretch;
+pub mod subset;
 pub mod symmetric;
 mod tiles;
 pub mod trajectory;

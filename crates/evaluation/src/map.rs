@@ -199,6 +199,18 @@ pub fn neighbour_change(
     change_of(images, shape)
 }
 
+/// The tiles of the patch of `side` × `side` in the middle of a lattice, row by
+/// row (one tile nearer to the top left when it cannot be centred).
+pub(crate) fn centre_tiles(shape: LatticeShape, side: usize) -> Result<Vec<usize>> {
+    let fits = side <= shape.rows.min(shape.columns);
+    let expected = "at most the lattice's smaller side";
+    require(fits, "the side of the centre patch", side, expected)?;
+    let (top, left) = ((shape.rows - side) / 2, (shape.columns - side) / 2);
+    let rows = top..top + side;
+    let tiles = rows.flat_map(|row| (0..side).map(move |i| row * shape.columns + left + i));
+    Ok(tiles.collect())
+}
+
 /// Change between neighbouring tiles of the patch of `side` × `side` tiles in
 /// the middle of the lattice (one tile nearer to the top left when it cannot be
 /// centred).
@@ -211,13 +223,7 @@ pub fn centre_change(
     side: usize,
 ) -> Result<NeighbourChange> {
     require_tiles("the array of decoded images", &images, shape)?;
-    let fits = side <= shape.rows.min(shape.columns);
-    let expected = "at most the lattice's smaller side";
-    require(fits, "the side of the centre patch", side, expected)?;
-    let (top, left) = ((shape.rows - side) / 2, (shape.columns - side) / 2);
-    let rows = top..top + side;
-    let tiles = rows.flat_map(|row| (0..side).map(move |i| row * shape.columns + left + i));
-    let patch = images.select(Axis(0), &tiles.collect::<Vec<usize>>());
+    let patch = images.select(Axis(0), &centre_tiles(shape, side)?);
     let (rows, columns) = (side, side);
     change_of(patch.view(), LatticeShape { rows, columns })
 }
@@ -243,8 +249,8 @@ pub fn change_field(images: ArrayView2<'_, f32>, shape: LatticeShape) -> Result<
     Ok(means.collect())
 }
 
-/// Entropy in bits of a distribution that sums to one.
-pub(crate) fn entropy_bits(probabilities: impl Iterator<Item = f64>) -> f64 {
+/// Entropy in bits of a distribution that sums to one: log₂ n of n equal shares.
+pub fn entropy_bits(probabilities: impl Iterator<Item = f64>) -> f64 {
     let positive = probabilities.filter(|p| *p > 0.0);
     let sum: f64 = positive.map(|p| p * p.log2()).sum();
     // −0 and rounding below zero both print badly.
@@ -294,13 +300,22 @@ fn image_difference(images: &ArrayView2<'_, f32>, a: usize, b: usize) -> (f64, f
     (squares.sqrt(), absolute / images.ncols().max(1) as f64)
 }
 
+/// Euclidean distance of two rows.
+pub(crate) fn image_distance(images: &ArrayView2<'_, f32>, a: usize, b: usize) -> f64 {
+    image_difference(images, a, b).0
+}
+
 fn boundary_share(classes: &[u32], shape: LatticeShape) -> Option<f64> {
     let pairs = neighbour_pairs(shape).count();
     let differing = neighbour_pairs(shape).filter(|&(a, b)| classes[a] != classes[b]);
     (pairs > 0).then(|| differing.count() as f64 / pairs as f64)
 }
 
-fn require_tiles(what: &str, array: &ArrayView2<'_, f32>, shape: LatticeShape) -> Result<()> {
+pub(crate) fn require_tiles(
+    what: &str,
+    array: &ArrayView2<'_, f32>,
+    shape: LatticeShape,
+) -> Result<()> {
     let (n, LatticeShape { rows, columns }) = (array.nrows(), shape);
     let found = format!("[{n}, {}]", array.ncols());
     let expected = format!("one row for each of the {rows} × {columns} tiles");

@@ -12,6 +12,7 @@ use crate::blocks::blocks;
 use crate::draws::{permutation_rng, standard_normals};
 use crate::error::{Result, require_array, require_length};
 use crate::statistics::{sorted, sorted_quantile};
+use crate::subset::{Population, numbers, subset};
 use crate::tiles::{TILE_COLUMNS, TILE_ROWS};
 
 /// Scales of the kernel, in units of 2L.
@@ -30,6 +31,8 @@ pub struct Discrepancy {
     pub ratio: Option<f64>,
     /// Rows of each sample.
     pub n: usize,
+    /// Rows that the first one was drawn from, its own number where that is all.
+    pub of: usize,
 }
 
 /// Unbiased estimate of the squared maximum mean discrepancy of samples
@@ -88,6 +91,32 @@ pub fn mmd_to_prior(
         null.push(mmd_squared(first, second)? * rows as f64 / n as f64);
     }
     Ok(discrepancy(mmd, null, n))
+}
+
+/// [`mmd_to_prior`] of at most `most` of the codes [n, L], a simple random sample
+/// ([`subset`](crate::subset)) with the null of its own size: time grows with the
+/// square of the rows, and a file's first ones are no sample of it.
+///
+/// Codes that are to be held against N(0, I) in shape alone are whitened by the
+/// caller, all of them: the sample is then one of codes with mean 0 and covariance
+/// I, as the draws that its null is made of are. Whitened by its own moments it
+/// would lie nearer to N(0, I) than draws of that do.
+///
+/// # Errors
+/// As [`mmd_squared`].
+pub fn mmd_of_sample_to_prior(
+    codes: ArrayView2<'_, f32>,
+    most: usize,
+    null_rows: usize,
+    null_draws: usize,
+    seed: u64,
+) -> Result<Discrepancy> {
+    let rows = subset(Population::Rows(codes.nrows()), most, numbers(seed));
+    let sample = codes.select(Axis(0), &rows);
+    Ok(Discrepancy {
+        of: codes.nrows(),
+        ..mmd_to_prior(sample.view(), null_rows, null_draws, seed)?
+    })
 }
 
 /// MMD² of two samples of one size with a permutation null: the pooled rows are
@@ -233,6 +262,7 @@ fn discrepancy(mmd: f64, null: Vec<f64>, n: usize) -> Discrepancy {
         null_95,
         ratio: (null_95 > 0.0).then(|| mmd / null_95),
         n,
+        of: n,
     }
 }
 
@@ -323,6 +353,57 @@ mod tests {
         assert!(
             (full.null_95 / found.null_95 - 1.0).abs() < 0.2,
             "{full:?} {found:?}"
+        );
+    }
+
+    /// Codes in the order of a file whose first half lies more widely than the
+    /// second: samples of the file and of the file shuffled agree, and the first
+    /// rows say something else.
+    #[test]
+    fn the_order_of_codes_does_not_change_what_a_sample_of_them_says() {
+        let (n, most) = (3000, 500);
+        let mut codes = standard_normals(41, n, 2);
+        for (row, mut code) in codes.rows_mut().into_iter().enumerate() {
+            code.mapv_inplace(|z| z * if 2 * row < n { 1.5 } else { 0.7 });
+        }
+        let shuffled = codes.select(Axis(0), &crate::subset::in_random_order(n, n, numbers(42)));
+        let measured = |codes: &Array2<f32>, seed| {
+            let found = mmd_of_sample_to_prior(codes.view(), most, 100, 100, seed).unwrap();
+            assert_eq!((found.n, found.of), (most, n));
+            found.mmd_squared
+        };
+        let several = |codes: &Array2<f32>| -> Vec<f64> {
+            (0..12).map(|seed| measured(codes, seed)).collect()
+        };
+        let moments = |values: &[f64]| {
+            let mean = values.iter().sum::<f64>() / values.len() as f64;
+            let squares = values.iter().map(|v| (v - mean).powi(2)).sum::<f64>();
+            (mean, squares / (values.len() - 1) as f64)
+        };
+        let ((one, variance), (other, other_variance)) =
+            (moments(&several(&codes)), moments(&several(&shuffled)));
+        let error = ((variance + other_variance) / 12.0).sqrt();
+        assert!((one - other).abs() < 4.0 * error, "{one} {other} ± {error}");
+        let first = codes.slice(ndarray::s![..most, ..]);
+        let first = mmd_to_prior(first, 100, 100, 0).unwrap();
+        assert_eq!(first.of, most);
+        assert!(
+            (first.mmd_squared - one).abs() > 10.0 * error,
+            "{first:?} {one} ± {error}"
+        );
+    }
+
+    #[test]
+    fn a_sample_of_all_codes_is_all_of_them() {
+        let codes = standard_normals(8, 150, 3);
+        let all = mmd_to_prior(codes.view(), 50, 20, 4).unwrap();
+        assert_eq!(
+            mmd_of_sample_to_prior(codes.view(), 150, 50, 20, 4).unwrap(),
+            all
+        );
+        assert_eq!(
+            mmd_of_sample_to_prior(codes.view(), 9000, 50, 20, 4).unwrap(),
+            all
         );
     }
 

@@ -18,6 +18,10 @@ use crate::tiles::{TILE_ROWS, TileBuffers};
 pub struct Prdc {
     /// Neighbours that define a ball.
     pub k: usize,
+    /// Real points, all that were given.
+    pub real: usize,
+    /// Samples, all that were given.
+    pub samples: usize,
     /// Share of samples inside at least one ball about a real point.
     pub precision: f64,
     /// Share of real points inside at least one ball about a sample.
@@ -43,7 +47,8 @@ pub struct Prdc {
 /// precision by 0.02 from draw to draw (measured over 24 draws of 2000 points).
 /// Precision and recall depend strongly on n and D, so compare samples of one
 /// size in one feature space, and give the values of two real sets the feature
-/// network was not trained on (two halves of the test images) as the reference.
+/// network was not trained on (two random halves of the test images,
+/// [`halves`](crate::subset::halves)) as the reference.
 /// Distances are computed in f64 about the mean of the real points,
 /// ‖a‖² + ‖b‖² − 2ab, in tiles of which each thread holds one: memory is that of
 /// both sets in f64, time grows with n².
@@ -94,6 +99,8 @@ pub fn prdc(real: ArrayView2<'_, f32>, samples: ArrayView2<'_, f32>, k: usize) -
     let m = balls.len() as f64;
     Ok(Prdc {
         k,
+        real: covered.len(),
+        samples: balls.len(),
         precision: balls.iter().filter(|balls| **balls > 0).count() as f64 / m,
         recall: share(&recalled),
         density: balls.iter().sum::<usize>() as f64 / (k as f64 * m),
@@ -258,6 +265,8 @@ mod tests {
                 .filter(|&j| (0..m).any(|i| distance(samples.row(i), real.row(j)) < of_real[j]));
             let expected = Prdc {
                 k,
+                real: n,
+                samples: m,
                 precision: share(balls.iter().filter(|&&b| b > 0).count(), m),
                 recall: share(recalled.count(), n),
                 density: balls.iter().sum::<usize>() as f64 / (k * m) as f64,

@@ -9,8 +9,9 @@ use evaluation::entropy_floor::entropy_floor;
 use evaluation::frechet::frechet_distance_of;
 use evaluation::knn::knn_accuracy;
 use evaluation::prdc::{expected_coverage, prdc};
+use evaluation::subset::{Population, SEED, numbers, parts};
 use evaluation::{Classifier, ClassifierOptions};
-use ndarray::{ArrayView2, s};
+use ndarray::{ArrayView2, Axis, s};
 
 fn load(set: &str) -> Option<Dataset> {
     let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
@@ -65,18 +66,19 @@ fn the_classifier_reads_the_test_sets() {
         assert!(accuracy >= expected, "{set}: {accuracy}");
 
         // Two halves of the test set are near each other, real images and
-        // upside-down ones are not. Odd and even rows, because the first half
-        // of MNIST's test set was written by other people than the second.
+        // upside-down ones are not. Random halves, because the first half of
+        // MNIST's test set was written by other people than the second.
         let images = bytes(&data.test);
         let features = |images: ArrayView2<'_, u8>| classifier.features(images).unwrap();
-        let even = features(images.slice(s![..4000;2, ..]));
-        let odd = features(images.slice(s![1..4000;2, ..]));
-        let turned = features(images.slice(s![..4000;2, ..;-1]));
-        let floor = frechet_distance_of(even.view(), odd.view()).unwrap();
-        let far = frechet_distance_of(even.view(), turned.view()).unwrap();
+        let rows = parts(Population::Rows(images.nrows()), [2000; 2], numbers(SEED));
+        let [one, other] = rows.each_ref().map(|rows| images.select(Axis(0), rows));
+        let [one_half, other_half] = [&one, &other].map(|images| features(images.view()));
+        let turned = features(one.slice(s![.., ..;-1]));
+        let floor = frechet_distance_of(one_half.view(), other_half.view()).unwrap();
+        let far = frechet_distance_of(one_half.view(), turned.view()).unwrap();
         eprintln!("{set}: Fréchet floor {floor}, upside down {far}");
         assert!(far > 10.0 * floor, "{set}: {floor} {far}");
-        let halves = prdc(even.view(), odd.view(), 5).unwrap();
+        let halves = prdc(one_half.view(), other_half.view(), 5).unwrap();
         eprintln!("{set}: {halves:?}");
         assert!(
             (halves.coverage - expected_coverage(2000, 2000, 5).unwrap()).abs() < 0.02,
@@ -84,11 +86,12 @@ fn the_classifier_reads_the_test_sets() {
         );
         assert!((halves.density - 1.0).abs() < 0.1, "{halves:?}");
 
-        let half = |start: usize| -> Vec<u32> {
-            let labels = labels(&data.test)[..4000].iter();
-            labels.copied().skip(start).step_by(2).collect()
+        let half = |part: usize| -> Vec<u32> {
+            let labels = labels(&data.test);
+            rows[part].iter().map(|&row| labels[row]).collect()
         };
-        let knn = knn_accuracy(even.view(), &half(0), odd.view(), &half(1), &[5]).unwrap();
+        let knn =
+            knn_accuracy(one_half.view(), &half(0), other_half.view(), &half(1), &[5]).unwrap();
         assert!(knn[0].accuracy > expected - 0.08, "{set}: {knn:?}");
     }
 }

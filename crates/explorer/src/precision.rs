@@ -4,6 +4,7 @@
 //! page has them, a model is made of them, and it decodes and encodes beside the
 //! one they came from.
 
+use evaluation::subset::{Population, numbers, subset};
 use models::{Codes, Images, Model};
 use ndarray::{Array2, ArrayView2, Axis};
 
@@ -165,8 +166,8 @@ impl Probes<'_, '_> {
     fn codes_to_decode(&self, count: usize) -> Array2<f32> {
         let mean = &self.codes.mean;
         let latent = mean.ncols();
-        let of_images = mean.select(Axis(0), &spread(mean.nrows(), count / 2));
-        let mut codes = mean.select(Axis(0), &spread(mean.nrows(), count - count / 2));
+        let of_images = mean.select(Axis(0), &some_rows(mean.nrows(), count / 2));
+        let mut codes = mean.select(Axis(0), &some_rows(mean.nrows(), count - count / 2));
         let shown: Vec<[f64; 2]> = (0..latent).map(|l| self.shown(l)).collect();
         for (point, mut code) in codes.outer_iter_mut().enumerate() {
             for (axis, step) in [(point, 1), (point + 1 + point / latent, 2)] {
@@ -197,7 +198,7 @@ impl Probes<'_, '_> {
     }
 
     fn images_to_encode(&self, count: usize) -> Array2<f32> {
-        let rows = spread(self.images.nrows(), count);
+        let rows = some_rows(self.images.nrows(), count);
         let mut images = Array2::zeros((rows.len(), self.images.ncols()));
         for (mut values, row) in images.outer_iter_mut().zip(rows) {
             if let Some(values) = values.as_slice_mut() {
@@ -213,7 +214,7 @@ impl Probes<'_, '_> {
         const FEW: usize = 10;
         let low = images.iter().copied().fold(f32::INFINITY, f32::min);
         let high = images.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-        let mut unlike = images.select(Axis(0), &spread(images.nrows(), FEW));
+        let mut unlike = images.select(Axis(0), &some_rows(images.nrows(), FEW));
         unlike.mapv_inplace(|value| low + high - value);
         unlike.row_mut(0).fill(high);
         unlike
@@ -269,10 +270,8 @@ fn largest(a: ArrayView2<'_, f32>, b: ArrayView2<'_, f32>, unit: impl Fn(usize) 
     differences.fold(0.0, f64::max)
 }
 
-/// At most `count` of the rows 0, …, n − 1, evenly spread; others for each count
-/// where there are enough.
-fn spread(n: usize, count: usize) -> Vec<usize> {
-    let count = count.min(n);
-    let middle = |row: usize| (2 * row + 1) * n / (2 * count);
-    (0..count).map(middle).collect()
+/// At most `count` of the rows 0, …, n − 1 at random; others for each count where
+/// there are enough.
+fn some_rows(n: usize, count: usize) -> Vec<usize> {
+    subset(Population::Rows(n), count, numbers(count as u64))
 }

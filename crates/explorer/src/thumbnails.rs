@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use evaluation::subset::in_random_order;
 use models::streams::{Purpose, stream};
 use viz::{GrayImage, ImageRef, RgbImage, TileShape};
 
@@ -64,17 +65,13 @@ impl Thumbnails {
     }
 }
 
-/// At most `count` of the positions 0, …, n − 1, ascending: an addressed random
-/// choice, of each class as many as there are, or as all have that have more.
-/// Fewer are a part of more.
+/// Examples: at most `count` of the positions 0, …, n − 1, ascending, at random but of
+/// each class as many as there are, or as all have that have more. Fewer are a part of
+/// more. They are no sample of the data where its classes differ in size: what is
+/// measured is so on a [`subset`](evaluation::subset).
 #[must_use]
 pub fn balanced(n: usize, labels: Option<&[u32]>, count: usize) -> Vec<u32> {
-    let numbers = stream(0, Purpose::Sampling, CHOICE);
-    let mut order: Vec<usize> = (0..n).collect();
-    order.sort_by_cached_key(|&position| {
-        let [low, high, ..] = numbers.block(position as u64);
-        (low, high, position)
-    });
+    let mut order = in_random_order(n, n, stream(0, Purpose::Sampling, CHOICE));
     if let Some(labels) = labels {
         let mut taken = BTreeMap::<u32, usize>::new();
         // The round in which the class of each gives it.

@@ -2,13 +2,11 @@
 //! are no labels.
 
 use datasets::{Dataset, Split};
+use evaluation::subset::{self, Population, SEED, numbers};
 use runs::Error;
-use tensor_ops::random::{Stream, fill_uniform};
 
 use crate::wording::{capitalised, listed, spelled};
 
-/// Seed of every choice.
-const SEED: u64 = 3;
 /// Images of a choice without labels.
 const UNLABELLED: usize = 10;
 /// More classes are not told apart in one figure.
@@ -94,14 +92,18 @@ fn rows_word(test: &Split, count: usize) -> &'static str {
     }
 }
 
-/// Positions of at most `most` of `count` images, in the order of a random
-/// number that belongs to each, so that a smaller choice begins a larger one.
+/// Positions of at most `most` of `count` images in random order, so that a smaller
+/// choice begins a larger one. A number about the data is measured on a
+/// [`subset`](evaluation::subset).
 pub fn in_random_order(count: usize, most: usize) -> Vec<usize> {
-    let keys = keys(count);
-    let mut order: Vec<usize> = (0..count).collect();
-    order.sort_by(|&a, &b| keys[a].total_cmp(&keys[b]));
-    order.truncate(most);
-    order
+    subset::in_random_order(count, most, numbers(SEED))
+}
+
+/// Positions of at most `most` rows of a split that a figure draws as points,
+/// ascending: all, or a random sample in which every class has its share.
+pub fn drawn(split: &Split, most: usize) -> Vec<usize> {
+    let population = Population::of(split.len(), split.labels());
+    subset::subset(population, most, numbers(SEED))
 }
 
 /// Positions of at most `per_class` images of each of at most `most` classes,
@@ -119,13 +121,6 @@ pub fn of_each_class(labels: &[u32], classes: usize, per_class: usize, most: usi
         .take(most)
         .flatten()
         .collect()
-}
-
-/// A uniform number for each image.
-fn keys(count: usize) -> Vec<f64> {
-    let mut keys = vec![0.0f64; count];
-    fill_uniform(&mut keys, Stream::new(SEED, 0), 0);
-    keys
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The courses of a run's recorded test images: radius, path and distance over
 //! training.
 
+use datasets::Dataset;
 use evaluation::statistics::sorted_quantile;
 use evaluation::trajectory::{TrajectoryStep, posterior_radii, trajectories};
 use ndarray::{Array3, ArrayView2, Axis, stack};
@@ -12,6 +13,7 @@ use viz::{Dash, Plot, Rgb, Scale, Ticks, class_colour};
 
 use crate::TrainedRun;
 use crate::figure_data::rounded;
+use crate::wording::count;
 
 /// The recorded images of a run and what they say together.
 #[derive(Clone, Debug)]
@@ -40,6 +42,22 @@ pub struct EndOfEpoch {
 }
 
 impl Course {
+    /// `100 recorded test images (the first of each class)`: they are examples, not a
+    /// sample of all.
+    #[must_use]
+    pub fn images_in_words(&self, dataset: &Dataset) -> String {
+        let which = if self.tracked.labels().is_empty() {
+            "all"
+        } else {
+            "each class"
+        };
+        format!(
+            "{} recorded test {} (the first of {which})",
+            count(self.tracked.index.len()),
+            dataset.shape().noun()
+        )
+    }
+
     /// Reads the record of a run.
     ///
     /// # Errors

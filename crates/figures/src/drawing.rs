@@ -281,6 +281,15 @@ impl<'a> Drawing<'a> {
         self.classifier.get(self.dataset, self.runs_folder)
     }
 
+    /// That classifier and those of other seeds,
+    /// [`CLASSIFIER_SEEDS`](crate::classifier::CLASSIFIER_SEEDS) in all.
+    ///
+    /// # Errors
+    /// As [`Drawing::classifier`].
+    pub fn classifiers(&self) -> Result<Vec<&Classifier>, Error> {
+        self.classifier.of_all_seeds(self.dataset, self.runs_folder)
+    }
+
     /// Writes a chart with its data beside it, a block of the page. Its title
     /// gets the name of the data set, and its caption is that of the page too.
     ///

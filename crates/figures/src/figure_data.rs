@@ -17,12 +17,12 @@ pub fn rounded_to(value: f64, decimals: i32) -> f64 {
     (value * scale).round() / scale + 0.0
 }
 
-/// Every `every`-th code [n, N] as a point, rounded.
+/// Codes [n, N] as points, rounded.
 ///
 /// # Panics
 /// If the codes do not have N dimensions.
 #[must_use]
-pub fn points<const N: usize>(codes: ArrayView2<'_, f32>, every: usize) -> Vec<[f64; N]> {
+pub fn points<const N: usize>(codes: ArrayView2<'_, f32>) -> Vec<[f64; N]> {
     assert_eq!(
         codes.ncols(),
         N,
@@ -31,7 +31,6 @@ pub fn points<const N: usize>(codes: ArrayView2<'_, f32>, every: usize) -> Vec<[
     );
     codes
         .outer_iter()
-        .step_by(every)
         .map(|code| std::array::from_fn(|axis| rounded(f64::from(code[axis]))))
         .collect()
 }
@@ -43,9 +42,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn points_are_thinned_and_rounded() {
+    fn points_are_rounded() {
         let codes = array![[0.123_46_f32, -1.0], [5.0, 6.0], [2.0, 1e-6]];
-        let thinned: Vec<[f64; 2]> = points(codes.view(), 2);
-        assert_eq!(thinned, [[0.1235, -1.0], [2.0, 0.0]]);
+        let rounded: Vec<[f64; 2]> = points(codes.view());
+        assert_eq!(rounded, [[0.1235, -1.0], [5.0, 6.0], [2.0, 0.0]]);
     }
 }

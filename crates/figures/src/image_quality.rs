@@ -1,18 +1,19 @@
 //! How good decoded images are, held against real ones on the features of the
 //! data set's classifier.
 //!
-//! The reference is every second test image; the floor, what a perfect model
-//! would reach, are the others. Alternate images and not two halves, because
-//! the halves of MNIST's test set come from different writers.
+//! The reference is a random half of the test images, the same for every model; the
+//! floor, what a perfect model would reach, are the others. Not the halves of the
+//! file: those of MNIST's test set come from different writers.
 
 use datasets::Split;
 use evaluation::frechet::{FeatureMoments, frechet_distance};
 use evaluation::prdc::prdc;
-use ndarray::{Array2, ArrayView2, s};
+use evaluation::subset::{Population, SEED, halves, numbers};
+use ndarray::{Array2, ArrayView2, Axis};
 use serde::{Deserialize, Serialize};
 
 use super::{Drawing, TrainedRun};
-use crate::wording::{count, percent};
+use crate::wording::{count, percent, some_test_images};
 use evaluation::random_codes::{Fitted, prior_codes};
 use runs::Error;
 use runs::run_data::images;
@@ -25,6 +26,10 @@ pub const NEIGHBOURS: usize = 5;
 pub struct ImageQuality {
     /// Images that were compared.
     pub n: usize,
+    /// Real images that they were compared with, of all test images in `of`.
+    pub reference: usize,
+    /// Test images there are.
+    pub of: usize,
     /// Fréchet distance of the features.
     pub frechet: f64,
     /// Share of the images among the real ones.
@@ -73,6 +78,19 @@ impl Source {
             Self::Reconstructions => "reconstructions",
         }
     }
+
+    /// Brightness of a run's images, as many as the reference has.
+    fn images(self, drawing: &Drawing<'_>, run: &TrainedRun) -> Result<Array2<f32>, Error> {
+        let test = &drawing.dataset.test;
+        let noise = prior_codes(test.len().div_ceil(2), run.configuration.model.latent);
+        let codes = run.codes(test)?.mean;
+        let codes = match self {
+            Self::Prior => noise,
+            Self::Fitted => Fitted::to(codes.view())?.codes(&noise),
+            Self::Reconstructions => codes.select(Axis(0), &left_out(test)),
+        };
+        Ok(run.decoded(codes.view()))
+    }
 }
 
 /// Measures a run's images, once.
@@ -83,16 +101,31 @@ pub fn image_quality(
 ) -> Result<ImageQuality, Error> {
     let name = format!("image-quality-{}", source.name());
     drawing.measure(run, &name, &version(drawing)?, || {
-        let reference = Reference::new(drawing)?;
-        let noise = prior_codes(reference.features.nrows(), run.configuration.model.latent);
-        let codes = run.codes(&drawing.dataset.test)?.mean;
-        let codes = match source {
-            Source::Prior => noise,
-            Source::Fitted => Fitted::to(codes.view())?.codes(&noise),
-            Source::Reconstructions => codes.slice(s![1..;2, ..]).to_owned(),
-        };
-        reference.compare(run.decoded(codes.view()).view())
+        let reference = Reference::new(drawing, drawing.classifier()?)?;
+        reference.compare(source.images(drawing, run)?.view())
     })
+}
+
+/// The same by each of several classifiers, [`image_quality`]'s own first.
+///
+/// # Errors
+/// Those of the measurement.
+pub fn by_each_classifier(
+    drawing: &Drawing<'_>,
+    run: &TrainedRun,
+    source: Source,
+) -> Result<Vec<ImageQuality>, Error> {
+    let first = image_quality(drawing, run, source)?;
+    let others = drawing.classifiers()?.split_off(1);
+    let name = format!("image-quality-{}-other-classifiers", source.name());
+    let others: Vec<ImageQuality> = drawing.measure(run, &name, &version_of(&others), || {
+        let images = source.images(drawing, run)?;
+        let others = others.iter();
+        others
+            .map(|classifier| Reference::new(drawing, classifier)?.compare(images.view()))
+            .collect()
+    })?;
+    Ok(std::iter::once(first).chain(others).collect())
 }
 
 /// What the test images that the reference leaves out reach: a perfect
@@ -106,8 +139,9 @@ pub fn floor(drawing: &Drawing<'_>) -> Result<ImageQuality, Error> {
         return Err(Error::Undefined("it is of no run".into()));
     }
     let measure = || {
-        let others = every_second(&drawing.dataset.test, 1);
-        Reference::new(drawing)?.compare(others.to_floats().view())
+        let test = &drawing.dataset.test;
+        let others = test.select(&left_out(test)).to_floats();
+        Reference::new(drawing, drawing.classifier()?)?.compare(others.view())
     };
     match drawing.runs.first() {
         Some(run) => drawing.measure(run, "image-quality-floor", &version(drawing)?, measure),
@@ -115,7 +149,30 @@ pub fn floor(drawing: &Drawing<'_>) -> Result<ImageQuality, Error> {
     }
 }
 
-/// `5 000 images against 5 000 test images, on the 64 features of our
+/// The same by each of several classifiers, [`floor`]'s own first.
+///
+/// # Errors
+/// As [`floor`].
+pub fn floor_by_each_classifier(drawing: &Drawing<'_>) -> Result<Vec<ImageQuality>, Error> {
+    let first = floor(drawing)?;
+    let others = drawing.classifiers()?.split_off(1);
+    let measure = || -> Result<Vec<ImageQuality>, Error> {
+        let test = &drawing.dataset.test;
+        let real = test.select(&left_out(test)).to_floats();
+        let others = others.iter();
+        others
+            .map(|classifier| Reference::new(drawing, classifier)?.compare(real.view()))
+            .collect()
+    };
+    let name = "image-quality-floor-other-classifiers";
+    let others = match drawing.runs.first() {
+        Some(run) => drawing.measure(run, name, &version_of(&others), measure)?,
+        None => measure()?,
+    };
+    Ok(std::iter::once(first).chain(others).collect())
+}
+
+/// `5 000 images against a random 5 000 of the 10 000 test images, on the 64 features of our
 /// classifier (98.0 % of the test images right)`, for captions.
 pub fn in_words(drawing: &Drawing<'_>, floor: &ImageQuality) -> Result<String, Error> {
     let classifier = drawing.classifier()?;
@@ -124,22 +181,33 @@ pub fn in_words(drawing: &Drawing<'_>, floor: &ImageQuality) -> Result<String, E
         |accuracy| format!("{} of the test images right", percent(accuracy)),
     );
     Ok(format!(
-        "{} images against {} test images, on the {} features of our classifier {} ({accuracy})",
+        "{} images against {}, on the {} features of our classifier {} ({accuracy})",
         count(floor.n),
-        count(drawing.dataset.test.len().div_ceil(2)),
+        some_test_images(drawing.dataset, floor.reference),
         classifier.feature_count(),
         classifier.architecture(),
     ))
 }
 
 fn version(drawing: &Drawing<'_>) -> Result<String, Error> {
-    let fingerprint = drawing.classifier()?.fingerprint();
-    Ok(format!("1, k = {NEIGHBOURS}, classifier {fingerprint}"))
+    Ok(version_of(&[drawing.classifier()?]))
 }
 
-/// Every second image of a split.
-fn every_second(split: &Split, first: usize) -> Split {
-    split.select(&(first..split.len()).step_by(2).collect::<Vec<_>>())
+fn version_of(classifiers: &[&evaluation::Classifier]) -> String {
+    let fingerprints = classifiers
+        .iter()
+        .map(|classifier| classifier.fingerprint());
+    let fingerprints: Vec<String> = fingerprints.collect();
+    format!(
+        "2, random halves, k = {NEIGHBOURS}, classifier {}",
+        fingerprints.join(", ")
+    )
+}
+
+/// The test images that the reference leaves out.
+fn left_out(test: &Split) -> Vec<usize> {
+    let [_, others] = halves(Population::Rows(test.len()), numbers(SEED));
+    others
 }
 
 /// Real images that others are compared with.
@@ -147,17 +215,20 @@ struct Reference<'a> {
     classifier: &'a evaluation::Classifier,
     features: Array2<f32>,
     moments: FeatureMoments,
+    /// Test images there are.
+    of: usize,
 }
 
 impl<'a> Reference<'a> {
-    fn new(drawing: &'a Drawing<'_>) -> Result<Self, Error> {
-        let classifier = drawing.classifier()?;
-        let others = every_second(&drawing.dataset.test, 0);
-        let features = classifier.features(images(&others))?;
+    fn new(drawing: &Drawing<'_>, classifier: &'a evaluation::Classifier) -> Result<Self, Error> {
+        let test = &drawing.dataset.test;
+        let [half, _] = halves(Population::Rows(test.len()), numbers(SEED));
+        let features = classifier.features(images(&test.select(&half)))?;
         Ok(Self {
             moments: FeatureMoments::new(features.view())?,
             classifier,
             features,
+            of: test.len(),
         })
     }
 
@@ -171,6 +242,8 @@ impl<'a> Reference<'a> {
             .map(|row| f64::from(row.iter().copied().fold(0.0f32, f32::max)));
         Ok(ImageQuality {
             n: images.nrows(),
+            reference: self.features.nrows(),
+            of: self.of,
             frechet: frechet_distance(&self.moments, &FeatureMoments::new(features.view())?)?,
             precision: neighbours.precision,
             recall: neighbours.recall,

@@ -143,6 +143,16 @@ impl Measured {
         self
     }
 
+    /// The same without some seeds, which are a category of their own and no
+    /// values of this quantity.
+    #[must_use]
+    pub fn apart_from(mut self, seeds: &BTreeSet<u64>) -> Self {
+        self.by_seed.retain(|seed, _| !seeds.contains(seed));
+        self.missing.retain(|seed, _| !seeds.contains(seed));
+        let scale = self.scale;
+        self.on(scale)
+    }
+
     /// A quantity that all seeds give together, such as a ratio of spreads, or
     /// one that no seed changes, such as a floor.
     #[must_use]
@@ -297,6 +307,17 @@ mod tests {
         let no_share = wide.clone().on(Scale::Share);
         assert!(no_share.interval.is_none() && no_share.missing.len() == 5);
         assert_eq!(no_share.evidence(AtMost, 0.5), Evidence::NONE);
+    }
+
+    #[test]
+    fn seeds_apart_are_neither_values_nor_missing() {
+        let values = [(0, 1.0), (1, f64::NAN), (2, 9.0), (3, 2.0)];
+        let some = Measured::new("m", values.into(), vec![7]);
+        assert!(some.interval.is_none());
+        let apart = some.apart_from(&[1, 2].into());
+        assert_eq!(apart.by_seed, [(0, 1.0), (3, 2.0)].into());
+        assert_eq!((apart.mean(), apart.diverged.len()), (1.5, 1));
+        assert!(apart.missing.is_empty());
     }
 
     #[test]

@@ -17,7 +17,7 @@ use crate::classifier::classifier_file;
 use crate::explore::{self, BESIDE};
 use crate::opened::{configurations, differing, how_far, open, with_weights};
 use crate::pictures::{Kind, everything, kind};
-use crate::wording::{listed, name_of, own_data, test_images};
+use crate::wording::{held_out, listed, name_of, own_data, test_images};
 use crate::{Drawing, Scale, TrainedRun};
 
 /// What to draw, of which runs and where.
@@ -176,6 +176,7 @@ fn is_page(folder: &Path) -> bool {
 /// What the runs are: their numbers, and what differs in their configurations.
 fn about(dataset: &Dataset, runs: &[TrainedRun]) -> Result<Vec<Block>, Error> {
     let mut blocks: Vec<Block> = own_data(dataset).into_iter().collect();
+    blocks.extend(held_out(dataset, runs));
     let number = |value: f64, decimals: usize| {
         if value.is_finite() {
             Cell::Number { value, decimals }
@@ -247,7 +248,7 @@ fn about(dataset: &Dataset, runs: &[TrainedRun]) -> Result<Vec<Block>, Error> {
 fn classifier_folder(dataset: &Dataset, run: &TrainedRun, request: &Request) -> PathBuf {
     let beside = run.folder.path().parent().map(Path::to_path_buf);
     beside
-        .filter(|folder| classifier_file(folder, dataset).exists())
+        .filter(|folder| classifier_file(folder, dataset, 0).exists())
         .or_else(|| request.location.cache.clone())
         .unwrap_or_else(|| request.out.clone())
 }

@@ -5,7 +5,7 @@ use models::{Codes, Images, Model, ModelSpec};
 use ndarray::{Array2, ArrayView2, Axis};
 use runs::Error;
 use runs::configuration::Configuration;
-use runs::run_data::{images, kept_shape};
+use runs::run_data::{images, kept_shape, training_rows};
 use runs::run_folder::{EpochMetrics, RunFolder};
 use runs::run_images::{Treated, evaluated_treatment, treated};
 
@@ -197,6 +197,17 @@ impl TrainedRun {
     #[must_use]
     pub fn range(&self) -> [f32; 2] {
         self.range
+    }
+
+    /// The training rows of its data set that it was trained on: without those held
+    /// out for validation, which say nothing about what it has learned by heart.
+    ///
+    /// # Errors
+    /// When none are left.
+    pub fn trained_on(&self, dataset: &Dataset) -> Result<Split, Error> {
+        Ok(dataset
+            .train
+            .slice(0..training_rows(&self.configuration, dataset)?))
     }
 
     /// Codes of a split of its data set.

@@ -45,15 +45,22 @@ pub fn capitalised(text: &str) -> String {
 /// The data set's name in prose, such as `Fashion-MNIST`; the last part of its
 /// path if it has none.
 pub fn name_of(dataset: &Dataset) -> String {
-    let title = datasets::information()
-        .into_iter()
-        .find(|set| set.name == dataset.name)
-        .map(|set| set.title.to_string());
-    title.unwrap_or_else(|| {
+    registered(&dataset.name).unwrap_or_else(|| {
         let path = dataset.name.strip_prefix("idx:").unwrap_or(&dataset.name);
         let last = Path::new(path).file_name();
         last.map_or_else(|| path.to_owned(), |last| last.to_string_lossy().into())
     })
+}
+
+/// The same of a name that a file has for a data set.
+pub fn title_of(name: &str) -> String {
+    registered(name).unwrap_or_else(|| name.to_owned())
+}
+
+fn registered(name: &str) -> Option<String> {
+    let mut known = datasets::information().into_iter();
+    let set = known.find(|set| set.name == name)?;
+    Some(set.title.to_string())
 }
 
 /// What a data set that is not of the registry is; nothing for one that is.
@@ -78,6 +85,31 @@ pub fn own_data(dataset: &Dataset) -> Option<Block> {
     )))
 }
 
+/// How many training rows some runs hold out, in a sentence; nothing where none does.
+pub fn held_out(dataset: &Dataset, runs: &[TrainedRun]) -> Option<Block> {
+    let mut titles = BTreeMap::<usize, BTreeSet<String>>::new();
+    for run in runs {
+        let rows = run.configuration.data.validation;
+        titles.entry(rows).or_default().insert(run.title());
+    }
+    titles.remove(&0);
+    let parts: Vec<String> = titles
+        .into_iter()
+        .map(|(rows, titles)| {
+            let titles: Vec<String> = titles.into_iter().collect();
+            format!("{} of {}", count(rows), listed(&titles))
+        })
+        .collect();
+    (!parts.is_empty()).then(|| {
+        Block::paragraph(format!(
+            "Of the {} training {} the last are held out, and none of them is trained on: {}.",
+            count(dataset.train.len()),
+            dataset.shape().noun(),
+            parts.join("; ")
+        ))
+    })
+}
+
 /// `Codes by class`, where there are classes.
 pub fn codes_title(dataset: &Dataset) -> &'static str {
     if dataset.test.labels().is_some() {
@@ -97,6 +129,16 @@ pub fn test_images(dataset: &Dataset) -> String {
         (false, _) => "vectors",
     };
     format!("{} test {noun}", count(n))
+}
+
+/// `a random 5 000 of the 10 000 test images`, or `the 10 000 test images` where all
+/// are meant.
+pub fn some_test_images(dataset: &Dataset, shown: usize) -> String {
+    if shown < dataset.test.len() {
+        format!("a random {} of the {}", count(shown), test_images(dataset))
+    } else {
+        format!("the {}", test_images(dataset))
+    }
 }
 
 /// ` The test images are 15 % of all, chosen by a hash of their content.`, for

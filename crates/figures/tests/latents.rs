@@ -271,3 +271,35 @@ fn options_change_what_is_drawn_and_wrong_ones_are_refused() {
         "a sentence in its place"
     );
 }
+
+#[test]
+fn rows_held_out_are_no_training_rows_and_halves_are_random() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = ["model.hidden=[16]", "data.validation=100"];
+    let data = small_glyphs(folder.path());
+    let run = trained(folder.path(), &data, "held-out", &settings);
+    let dataset = load(&run);
+    let rows = TrainedRun::open(run.clone(), &dataset)
+        .and_then(|run| run.trained_on(&dataset))
+        .unwrap();
+    assert_eq!(rows.len(), 200);
+    assert_eq!(rows.labels(), dataset.train.labels().map(|all| &all[..200]));
+    let pictures = drawn(&[&run], &["gaps"], folder.path().join("out")).unwrap();
+    assert!(
+        pictures
+            .page
+            .contains("Of the 300 training images the last are held out"),
+        "{}",
+        pictures.page
+    );
+    let caption = pictures.caption("gaps");
+    assert!(
+        caption.contains("of a random half of the 100 test images")
+            && caption.contains("of 50 of the other half"),
+        "{caption}"
+    );
+    // Nothing is held out of another run, and its page says nothing of it.
+    let whole = trained(folder.path(), &data, "whole", &settings[..1]);
+    let pictures = drawn(&[&whole], &["gaps"], folder.path().join("whole-out")).unwrap();
+    assert!(!pictures.page.contains("held out"), "{}", pictures.page);
+}

@@ -196,6 +196,16 @@ fn held_out_images_are_no_training_images() {
     train(root.path(), "some", &["--set", "data.validation=10"]);
     assert_eq!(evaluate(root.path(), &["--split", "train"])["n"], 30);
     assert_eq!(evaluate(root.path(), &["--split", "validation"])["n"], 10);
+    let first = evaluate(root.path(), &["--subset", "5"]);
+    assert_eq!(first["n"], 5);
+    assert_eq!(first["rows_of_split"], 20);
+    let table = succeed(program(root.path()).args(["eval", "run", "--subset", "5"]));
+    assert!(
+        table.contains("the first 5 of 20 rows of the test split"),
+        "{table}"
+    );
+    let table = succeed(program(root.path()).args(["eval", "run"]));
+    assert!(table.starts_with("20 rows of the test split"), "{table}");
     let root = folder();
     data(root.path(), "some", &[4, 4], true);
     train(root.path(), "some", &[]);

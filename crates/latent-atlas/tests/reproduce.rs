@@ -11,7 +11,7 @@ use models::Model;
 use serde_json::Value;
 use trials::contents;
 
-use crate::tiny::{folder, json, program, succeed};
+use crate::tiny::{folder, json, program, succeed, write_set};
 
 fn fail(command: &mut Command) -> String {
     let output = command.output().expect("the program starts");
@@ -92,6 +92,76 @@ fn a_table_grows_by_stages_without_training_again() {
         text.contains("| 1 | 1 of 3280 |") && text.contains("| 1 | 4 of 3280 |"),
         "{text}"
     );
+}
+
+/// The recipe of the published code: what it holds out, its settings, and what its rows
+/// are compared by.
+#[test]
+fn a_table_is_trained_as_its_published_code_trains() {
+    let folder = folder();
+    let at = |path: &str| folder.path().join(path);
+    write_set(&at("larger"), 440);
+    let arguments = [
+        "reproduce",
+        "iwae-table1-as-published",
+        "--dataset",
+        "idx:larger",
+        "--nll-samples",
+        "20",
+        "--quiet",
+        "--json",
+        "--stages",
+        "1",
+        "--out",
+        "out",
+        "--k",
+        "1,3",
+        "--markdown",
+        "RESULTS.md",
+    ];
+    let document = json(&succeed(program(folder.path()).args(arguments)));
+    let rows = document["rows"].as_array().expect("a list");
+    for (row, k) in rows.iter().zip([1, 3]) {
+        assert_eq!((&row["k"], &row["epochs"]), (&k.into(), &1.into()));
+        assert_eq!(row["recipe"], "iwae-table1-as-published");
+        // Two minibatches of 20 of the 40 images that are left of 440.
+        assert_eq!(row["steps"], 2);
+        assert_eq!(row["first_training_images"]["images"], 40);
+        assert!(row["draw_deviation"].as_f64().is_some_and(|of| of > 0.0));
+    }
+    let config = read(at("out/iwae-table1-as-published/k1/config.toml"));
+    let config = String::from_utf8(config).expect("UTF-8");
+    for line in [
+        "validation = 400",
+        "posterior_scale = \"log-sigma\"",
+        "objective = \"iwae\"",
+        "samples = 1",
+        "beta1 = 0.99",
+        "second_moment_start = 1.0",
+        "batch_gradient = \"sum\"",
+        "shuffle = false",
+    ] {
+        assert!(
+            config.lines().any(|found| found == line),
+            "{line}: {config}"
+        );
+    }
+    let text = String::from_utf8(read(at("RESULTS.md"))).expect("UTF-8");
+    for part in [
+        "| `training.shuffle` | true | false | ",
+        "| 1 | 1 of 3280 | iwae-table1-as-published | ",
+        "| 3 | 1 of 3280 | iwae-table1-as-published | ",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    // A set that is too small for it is refused.
+    let tiny = arguments.map(|text| match text {
+        "idx:larger" => "idx:tiny",
+        "out" => "other",
+        text => text,
+    });
+    let message = fail(program(folder.path()).args(tiny));
+    assert!(message.contains("below the 120"), "{message}");
 }
 
 #[test]

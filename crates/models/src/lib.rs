@@ -70,7 +70,8 @@ pub use tensor_ops::loss::location_scale::Family;
 pub use training::batch::{BatchPixels, BatchSource, IndexedBatch};
 pub use training::clipping::ClippedGradient;
 pub use training::configuration::{
-    AdamConstants, ConfigurationError, Gradients, MAXIMUM_THREADS, TrainingConfig,
+    AdamConstants, AdamForm, AdamMoments, BatchGradient, ConfigurationError, Gradients,
+    MAXIMUM_THREADS, TrainingConfig,
 };
 pub use training::data_treatment::DataTreatment;
 pub use training::optimiser::{Moments, OptimiserStep};

@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use models::{
-    DataTreatment, Gradients, Initialisation, Likelihood, Model, ModelKind, ModelSpec, Schedule,
-    Trainer, TrainingConfig,
+    BatchGradient, DataTreatment, Gradients, Initialisation, Likelihood, Model, ModelKind,
+    ModelSpec, Schedule, Trainer, TrainingConfig,
 };
 
 fn model() -> Model {
@@ -68,19 +68,20 @@ fn gradient_at(model: &Model) -> Vec<f64> {
     moved.map(|distance| distance / 1024.0).collect()
 }
 
-/// Adam in f64 as PyTorch writes it, along the given gradients, with the
-/// decoupled decay of its AdamW.
+/// Adam in f64 as PyTorch writes it, along the given gradients, one in each epoch, with
+/// the decoupled decay of its AdamW.
 fn reference(config: &TrainingConfig, start: &[f64], gradients: &[Vec<f64>]) -> Vec<f64> {
     let (b1, b2) = (config.adam.beta1, config.adam.beta2);
     let mut p = start.to_vec();
     let (mut m, mut v) = (vec![0.0; p.len()], vec![0.0; p.len()]);
     for (t, g) in (1..).zip(gradients) {
+        let rate = config.learning_rate_at(t as u64 - 1, 0, 1);
         for i in 0..p.len() {
-            p[i] *= 1.0 - config.learning_rate * config.weight_decay;
+            p[i] *= 1.0 - rate * config.weight_decay;
             m[i] = b1 * m[i] + (1.0 - b1) * g[i];
             v[i] = b2 * v[i] + (1.0 - b2) * g[i] * g[i];
             let root = (v[i] / (1.0 - b2.powi(t))).sqrt() + config.adam.epsilon;
-            p[i] -= config.learning_rate * m[i] / (1.0 - b1.powi(t)) / root;
+            p[i] -= rate * m[i] / (1.0 - b1.powi(t)) / root;
         }
     }
     p
@@ -131,6 +132,48 @@ fn weight_decay_is_decoupled() {
     // At a step size of 0 nothing decays either.
     config.learning_rate = 0.0;
     assert_eq!(trained(&config, 2), model());
+}
+
+#[test]
+fn weight_decay_follows_the_schedule_and_the_warm_up() {
+    let mut config = config();
+    config.adam.epsilon = 0.1;
+    config.weight_decay = 3.0;
+    config.schedule = Schedule::Step {
+        epochs: 1,
+        factor: 0.5,
+    };
+    check(&config, |g| g);
+    config.warm_up_epochs = 3.0;
+    check(&config, |g| g);
+}
+
+/// A sum is a mean times the batch: with ε and second moments in the same proportion
+/// the steps are the same, and without them they are not.
+#[test]
+fn steps_along_the_sum_are_steps_along_the_mean_with_smaller_constants() {
+    let of = |batch_gradient, epsilon, second_moment_start| {
+        let mut config = config();
+        config.batch_gradient = batch_gradient;
+        config.adam.epsilon = epsilon;
+        config.adam.second_moment_start = second_moment_start;
+        values(&trained(&config, 5))
+    };
+    let sum = of(BatchGradient::Sum, 0.1, 0.2);
+    // Four images: all factors are powers of two, which round nothing but where they
+    // meet other numbers.
+    assert_close(&of(BatchGradient::Mean, 0.1 / 4.0, 0.2 / 16.0), &sum, 1e-7);
+    let moved = |other: Vec<f64>| {
+        let distances = other.iter().zip(&sum).map(|(a, b)| (a - b).abs());
+        distances.fold(0.0, f64::max)
+    };
+    for other in [
+        of(BatchGradient::Mean, 0.1, 0.2),
+        of(BatchGradient::Mean, 0.1 / 4.0, 0.2),
+        of(BatchGradient::Sum, 0.1, 0.0),
+    ] {
+        assert!(moved(other) > 1e-5);
+    }
 }
 
 #[test]

@@ -8,8 +8,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use models::{
-    AdamConstants, GradientWorkspace, Gradients, Layout, Model, ModelKind, ModelSpec, Moments,
-    NamedTensor, Objective, Parameters, PosteriorScale,
+    AdamConstants, BatchGradient, GradientWorkspace, Gradients, Layout, Model, ModelKind,
+    ModelSpec, Moments, NamedTensor, Objective, Parameters, PosteriorScale,
 };
 use ndarray::ArrayView2;
 use reference::batch::ValueBatch;
@@ -26,6 +26,10 @@ struct Fixture {
     name: String,
     spec: ModelSpec,
     objective: Objective,
+    /// How its ten steps are taken, where it has them.
+    adam: AdamConstants,
+    batch_gradient: BatchGradient,
+    learning_rate: f64,
     /// Whether the samples of an image stand together, rather than one sample
     /// of all images after the other.
     is_image_major: bool,
@@ -111,10 +115,29 @@ impl Fixture {
             spec.likelihood = likelihood.parse().unwrap();
         }
         objective.corruption = spec.kind.corruption();
+        let standard = AdamConstants::STANDARD;
+        let number = |key: &str, standard: f64| match entry(key) {
+            "-" => standard,
+            text => text.parse().unwrap(),
+        };
+        let name_or = |key: &str, standard: &'static str| match metadata.get(key) {
+            None => standard.to_owned(),
+            Some(name) => name.clone(),
+        };
         Self {
             name,
             spec,
             objective,
+            adam: AdamConstants {
+                beta1: number("beta1", standard.beta1),
+                beta2: number("beta2", standard.beta2),
+                epsilon: number("epsilon", standard.epsilon),
+                second_moment_start: number("second_moment_start", 0.0),
+                form: name_or("adam_form", "corrected").parse().unwrap(),
+                moments: name_or("adam_moments", "current").parse().unwrap(),
+            },
+            batch_gradient: name_or("batch_gradient", "mean").parse().unwrap(),
+            learning_rate: number("learning_rate", f64::NAN),
             is_image_major: is_of_two_layers,
             tensors,
         }
@@ -160,8 +183,9 @@ impl Fixture {
             batch,
             2,
         );
+        workspace.set_batch_gradient(self.batch_gradient);
         let mut parameters = self.parameters::<T>("initial", &layout);
-        let mut moments = Moments::zeros(&layout);
+        let mut moments = Moments::at_start(&layout, &self.adam);
         for step in 0..steps {
             let pixels = &self.values("pixels")[step * batch * inputs..][..batch * inputs];
             let pixels: Vec<T> = pixels.iter().map(|&p| T::from_f64(p / 255.0)).collect();
@@ -199,7 +223,7 @@ impl Fixture {
                 pool.install(|| workspace.gradient(&pool, &mut gradient));
                 self.check_tensors("gradient", &gradient, tolerance);
             }
-            let adam = AdamConstants::STANDARD.step(1e-3, step as u64 + 1);
+            let adam = self.adam.step(self.learning_rate, step as u64 + 1);
             pool.install(|| workspace.adam(&pool, &mut parameters, &mut moments, &adam));
             if step == 0 || step == 9 {
                 self.check_tensors(&format!("step{}", step + 1), &parameters, tolerance);
@@ -315,7 +339,7 @@ fn fixtures() -> Vec<Fixture> {
     let of_training = |fixture: &Fixture| fixture.tensors.contains_key("pixels");
     let fixtures: Vec<_> = all_fixtures().filter(of_training).collect();
     assert!(
-        fixtures.len() >= 21,
+        fixtures.len() >= 28,
         "only {} fixtures found",
         fixtures.len()
     );

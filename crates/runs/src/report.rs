@@ -88,6 +88,9 @@ pub struct Report {
     /// The terms of the loss and the moments of the codes.
     #[serde(flatten)]
     pub evaluation: Evaluation,
+    /// Rows of the whole split: where they are more than `n`, the numbers are of the
+    /// first `n`, which were asked for.
+    pub rows_of_split: usize,
     /// Which images the numbers are of.
     pub data: DataReport,
     /// The settings of the run.
@@ -292,6 +295,7 @@ fn write_evaluated(
             run_data::images(&split).slice_rows(0..n),
             data_seed,
         )?,
+        rows_of_split: split.len(),
         other: (n == split.len())
             .then(|| treated(treatment, run_data::images(&other), data_seed))
             .transpose()?,
@@ -318,6 +322,8 @@ struct Subject<'a> {
     data_seed: Option<u64>,
     /// The images of the request, after the treatment.
     images: Treated<'a>,
+    /// How many the whole split has.
+    rows_of_split: usize,
     /// All images of the other split, if those of the request are all of theirs.
     other: Option<Treated<'a>>,
     data: DataReport,
@@ -380,6 +386,7 @@ fn measure(
         training_data_treatment: subject.trained,
         data_seed: subject.data_seed,
         evaluation,
+        rows_of_split: subject.rows_of_split,
         likelihood,
         rates,
         train_test_gap,

@@ -93,7 +93,11 @@ impl<'a> RunImages<'a> {
             _ => format!("test images binarised once with seed {}", self.test_seed),
         };
         let held_out = self.validation.as_ref().map_or_else(String::new, |images| {
-            format!("; {} training images held out", images.images().nrows())
+            format!(
+                "; trained on {} images, {} held out from the end of the training set",
+                self.train_count,
+                images.images().nrows()
+            )
         });
         format!("data treatment: {}; {test}{held_out}", self.treatment)
     }

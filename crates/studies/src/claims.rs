@@ -1,7 +1,8 @@
 //! Statements of the source documents beside what was measured about them.
 
 use evaluation::statistics::sequential::Look;
-use evaluation::statistics::{self, Decision, Evidence, Verdict, holm};
+use evaluation::statistics::{self, Decision, Evidence, Verdict, holm, proportion_interval};
+use figures::measured::LEVEL;
 use figures::{Drawing, Measured};
 use runs::Error;
 use serde::{Deserialize, Serialize};
@@ -15,6 +16,10 @@ pub const SIGNIFICANCE: f64 = 0.05;
 pub struct Claim {
     /// Document and running number, such as `000.2`.
     pub id: String,
+    /// The data set that the document is about, where these are others: the row
+    /// says whether the statement carries over, and is in no total.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transfer: Option<String>,
     /// What turns the verdict round, if the numbers do: a whole sentence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub caveat: Option<String>,
@@ -68,10 +73,10 @@ pub struct Decided {
 }
 
 /// A part of a statement: the evidence on it, and what is known about the test.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Part {
     evidence: Evidence,
-    margin: Option<[f64; 2]>,
+    margins: Vec<[f64; 2]>,
     seeds_needed: Option<usize>,
 }
 
@@ -85,7 +90,7 @@ impl Part {
     pub fn of(measured: &Measured, side: statistics::Claim, threshold: f64) -> Self {
         Self {
             evidence: measured.evidence(side, threshold),
-            margin: None,
+            margins: Vec::new(),
             seeds_needed: measured.seeds_needed(threshold, SIGNIFICANCE),
         }
     }
@@ -105,11 +110,34 @@ impl Part {
         }
     }
 
+    /// All of `parts` at once: false where any of them is.
+    #[must_use]
+    pub fn all(parts: &[Self]) -> Self {
+        let evidence: Vec<Evidence> = parts.iter().map(|part| part.evidence).collect();
+        let together = Evidence::conjunction(&evidence);
+        let needed = || parts.iter().map(|part| part.seeds_needed);
+        let seeds_needed = if together.supports <= together.refutes {
+            most(needed())
+        } else {
+            // What refutes it is the part that is refuted best.
+            let refutes = |part: &&Self| part.evidence.refutes;
+            let best = parts
+                .iter()
+                .min_by(|a, b| refutes(a).total_cmp(&refutes(b)));
+            best.and_then(|part| part.seeds_needed)
+        };
+        Self {
+            evidence: together,
+            margins: parts.iter().flat_map(|part| part.margins.clone()).collect(),
+            seeds_needed,
+        }
+    }
+
     /// "The quantity lies from `low` to `high`", as good as the same.
     #[must_use]
     pub fn within(measured: &Measured, low: f64, high: f64) -> Self {
         Self {
-            margin: Some([low, high]),
+            margins: vec![[low, high]],
             ..measured.equivalent(low, high).into()
         }
     }
@@ -119,10 +147,29 @@ impl From<Evidence> for Part {
     fn from(evidence: Evidence) -> Self {
         Self {
             evidence,
-            margin: None,
+            margins: Vec::new(),
             seeds_needed: None,
         }
     }
+}
+
+/// The largest of some numbers; none where one is not known, or there are none.
+fn most(numbers: impl Iterator<Item = Option<usize>>) -> Option<usize> {
+    let known: Option<Vec<usize>> = numbers.collect();
+    known?.into_iter().max()
+}
+
+/// The share of trainings whose value `holds`, with its exact interval.
+#[must_use]
+pub fn share_of_trainings(
+    name: &str,
+    measured: &Measured,
+    holds: impl Fn(f64) -> bool,
+) -> Measured {
+    let values = measured.by_seed.values();
+    let count = values.filter(|value| holds(**value)).count();
+    let share = proportion_interval(count, measured.by_seed.len(), LEVEL).ok();
+    Measured::together(name, share)
 }
 
 /// The verdict of who asks a statement of these parts alone.
@@ -140,12 +187,12 @@ impl Decided {
         measured: impl IntoIterator<Item = Measured>,
     ) -> Self {
         let parts: Vec<Part> = parts.into_iter().map(Into::into).collect();
-        let needed: Option<Vec<usize>> = parts.iter().map(|part| part.seeds_needed).collect();
+        let needed = most(parts.iter().map(|part| part.seeds_needed));
         Self {
             measured: measured.into_iter().collect(),
             parts: parts.iter().map(|part| part.evidence).collect(),
-            margins: parts.iter().filter_map(|part| part.margin).collect(),
-            seeds_needed: needed.and_then(|of_parts| of_parts.into_iter().max()),
+            margins: parts.into_iter().flat_map(|part| part.margins).collect(),
+            seeds_needed: needed,
             caveat: None,
         }
     }
@@ -169,6 +216,7 @@ impl Claim {
         let p_value = (decision.p_value() / look.share).min(1.0);
         Self {
             id: String::new(),
+            transfer: None,
             caveat: decided.caveat,
             statement: String::new(),
             quantity: String::new(),
@@ -203,9 +251,16 @@ impl Claim {
 
 /// Takes all statements of a data set for one table: each verdict at the level
 /// that [`holm`] leaves it, so that any of them is wrong with a chance of at most
-/// [`SIGNIFICANCE`].
+/// [`SIGNIFICANCE`]. Transfers are a table of their own: whether a statement about
+/// other data carries over must not cost those about these.
 pub(crate) fn adjust<'c>(claims: impl IntoIterator<Item = &'c mut Claim>) {
-    let mut claims: Vec<&mut Claim> = claims.into_iter().collect();
+    let claims = claims.into_iter();
+    let (transfers, own): (Vec<_>, Vec<_>) = claims.partition(|claim| claim.transfer.is_some());
+    adjust_one_table(own);
+    adjust_one_table(transfers);
+}
+
+fn adjust_one_table(mut claims: Vec<&mut Claim>) {
     let p_values: Vec<f64> = claims.iter().map(|claim| claim.p_value).collect();
     for (claim, adjusted) in claims.iter_mut().zip(holm(&p_values)) {
         claim.adjusted = adjusted;
@@ -287,11 +342,11 @@ mod tests {
     fn parts_say_what_they_know() {
         let near = measured([8.8, 9.0, 9.1, 9.2, 8.9]);
         let at_least = Part::of(&near, AtLeast, 8.0);
-        assert_eq!(verdict_of(&[at_least]), Verdict::Supported);
+        assert_eq!(verdict_of(&[at_least.clone()]), Verdict::Supported);
         let decided = Decided::new([at_least], [near.clone()]);
         assert!(decided.seeds_needed.is_some_and(|seeds| seeds <= 5));
         let within = Part::within(&near, 8.0, 10.0);
-        assert_eq!(verdict_of(&[within]), Verdict::Supported);
+        assert_eq!(verdict_of(&[within.clone()]), Verdict::Supported);
         let within = Decided::new([within], []);
         assert_eq!(
             (within.margins, within.seeds_needed),
@@ -324,6 +379,45 @@ mod tests {
         // What was decided alone is still said.
         assert_eq!(longer[1].alone, Supported);
         assert!((longer[1].adjusted - 0.06).abs() < 1e-12);
+    }
+
+    #[test]
+    fn what_says_all_at_once_is_false_where_a_part_is() {
+        let near = measured([8.8, 9.0, 9.1, 9.2, 8.9]);
+        let [yes, no] = [8.0, 12.0].map(|least| Part::of(&near, AtLeast, least));
+        let both = Part::all(&[yes.clone(), Part::within(&near, 8.0, 10.0)]);
+        assert_eq!(verdict_of(&[both.clone()]), Verdict::Supported);
+        assert_eq!((both.margins, both.seeds_needed), (vec![[8.0, 10.0]], None));
+        let refuted = Part::all(&[yes.clone(), no.clone()]);
+        assert_eq!(verdict_of(&[refuted.clone()]), Verdict::Refuted);
+        assert_eq!(refuted.seeds_needed, no.seeds_needed);
+        // As parts of their own they differ.
+        assert_eq!(verdict_of(&[yes, no]), Verdict::Mixed);
+    }
+
+    #[test]
+    fn transfers_cost_the_others_nothing() {
+        let of = |p, transfer: Option<&str>| Claim {
+            transfer: transfer.map(Into::into),
+            ..Claim::at(Look::only(5), Decided::new([supporting(p)], []))
+        };
+        let mut table = [
+            of(0.03, None),
+            of(0.3, Some("Other")),
+            of(0.02, Some("Other")),
+        ];
+        adjust(&mut table);
+        let adjusted = table.each_ref().map(|claim| claim.adjusted);
+        assert_eq!(adjusted[0], 0.03);
+        assert!((adjusted[2] - 0.04).abs() < 1e-12, "{adjusted:?}");
+    }
+
+    #[test]
+    fn shares_of_trainings_are_counted() {
+        let share = share_of_trainings("s", &measured([0.0, 1.0, 2.0, 0.0, 0.0]), |v| v > 0.0);
+        assert_eq!(share.mean(), 0.4);
+        let none = Measured::new("m", [].into(), Vec::new());
+        assert!(share_of_trainings("s", &none, |_| true).interval.is_none());
     }
 
     #[test]

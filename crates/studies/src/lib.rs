@@ -108,6 +108,7 @@ pub fn report(
     claims: Vec<Claim>,
 ) -> Result<Report, Error> {
     let mut blocks: Vec<Block> = wording::own_data(drawing.dataset).into_iter().collect();
+    blocks.extend(wording::held_out(drawing.dataset, drawing.runs));
     blocks.extend(divergence::table(drawing.diverged));
     if !drawing.runs.is_empty() {
         blocks.extend(study.blocks(drawing)?);

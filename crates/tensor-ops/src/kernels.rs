@@ -90,6 +90,8 @@ kernels! {
     located_per_element: RowLosses<'_, Self, PerElement<'_, Self>>;
     /// See [`crate::adam::update`].
     adam: adam::kernel::Update<'_, Self>;
+    /// See [`crate::adam::descend`].
+    descend: adam::kernel::Descent<'_, Self>;
     /// See [`crate::adam::flush`].
     flush: adam::kernel::Flush<'_, Self>;
     /// See [`crate::vector::exp`].

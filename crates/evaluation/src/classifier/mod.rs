@@ -10,7 +10,7 @@
 //! Compare samples with *test* images: a network is surer of the images it was
 //! trained on, and their features differ visibly from those of new real ones
 //! (coverage of MNIST's training by its test images is 0.81 where 0.97 is
-//! expected). Take floors from two halves of the test set.
+//! expected). Take floors from two random halves of the test set.
 
 mod file;
 mod network;

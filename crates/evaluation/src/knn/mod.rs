@@ -151,6 +151,10 @@ pub struct NeighbourAccuracy {
     pub accuracy: f64,
     /// Its binomial standard error √(a(1−a)/n).
     pub standard_error: f64,
+    /// Codes whose labels vote, all that were given.
+    pub references: usize,
+    /// Codes that were classified, all that were given.
+    pub queries: usize,
 }
 
 /// Accuracy of k-nearest-neighbour classification of codes: `reference` [n, L]
@@ -158,7 +162,8 @@ pub struct NeighbourAccuracy {
 /// for every k in `ks`.
 ///
 /// The majority decides; among classes with equally many votes, the one whose
-/// nearest voter is nearest. Euclidean distance favours the axes on which codes
+/// nearest voter is nearest; of voters equally far, the one with the lower index in
+/// `reference` is the nearer, also where only some of them are among the k. Euclidean distance favours the axes on which codes
 /// spread widely: for an AE, whiten both sets with the reference's moments, or
 /// say that it was not done. Put the majority-class share and the accuracy in
 /// pixel space beside it.
@@ -201,6 +206,8 @@ pub fn knn_accuracy(
             k,
             accuracy,
             standard_error: (accuracy * (1.0 - accuracy) / n).sqrt(),
+            references: reference.nrows(),
+            queries: queries.nrows(),
         }
     };
     Ok(ks.iter().enumerate().map(accuracy_of).collect())
@@ -323,6 +330,44 @@ mod tests {
         assert_eq!(vote(&[70_000, 2, u32::MAX, 2, 70_000]), Some(70_000));
         assert_eq!(vote(&[7]), Some(7));
         assert_eq!(vote(&[]), None);
+    }
+
+    /// Equally far neighbours are ordered by index, in the tree and in the products:
+    /// which of them are among the k, and who is nearest where classes have equally
+    /// many votes.
+    #[test]
+    fn ties_of_distance_are_decided_by_index() {
+        for dimensions in [1, 15, 16, 40] {
+            // 50 rows at distance 1 of the origin, by turns on both sides, with
+            // farther ones before and behind them.
+            let points = Array2::from_shape_fn((70, dimensions), |(row, axis)| match (row, axis) {
+                (10..60, 0) => [1.0, -1.0][row % 2],
+                (_, 0) => 3.0,
+                _ => 0.0f32,
+            });
+            let search = NearestNeighbours::new(points.view()).unwrap();
+            let query = Array2::<f32>::zeros((1, dimensions));
+            for k in [1, 2, 7, 50] {
+                let expected: Vec<usize> = (10..10 + k).collect();
+                let alone = search.nearest(&vec![0.0; dimensions], k);
+                let indices: Vec<usize> = alone.iter().map(|found| found.index).collect();
+                assert_eq!(indices, expected, "{dimensions} dimensions, k = {k}");
+                let together = search.map_nearest(query.view(), k, |_, found| found.to_vec());
+                assert_eq!(together, [alone]);
+            }
+            // One vote each: the class of the lower index, on whichever side it lies.
+            for (first, second) in [(4, 9), (9, 4)] {
+                let labels: Vec<u32> = (0..70)
+                    .map(|row| if row % 2 == 0 { first } else { second })
+                    .collect();
+                for (k, winner) in [(1, first), (2, first), (3, first), (50, first)] {
+                    let found = knn_accuracy(points.view(), &labels, query.view(), &[winner], &[k])
+                        .unwrap();
+                    assert_eq!(found[0].accuracy, 1.0, "{dimensions} dimensions, k = {k}");
+                    assert_eq!((found[0].references, found[0].queries), (70, 1));
+                }
+            }
+        }
     }
 
     #[test]

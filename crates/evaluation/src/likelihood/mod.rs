@@ -7,6 +7,7 @@
 //! bound: a number means something only beside its K, the data treatment and
 //! the images it was taken on.
 
+mod draws;
 mod weights;
 
 use std::collections::BTreeMap;
@@ -19,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{EvaluationError, Result, require_finite_rows, require_images};
 use crate::statistics::{sorted, sorted_quantile};
 
+pub use draws::deviation_between_draws;
 pub use weights::{BoundCurve, Bounds, CURVE};
 
 /// Codes decoded at a time: enough for the products to run at full speed, few
@@ -105,6 +107,20 @@ pub fn likelihood_bounds<'a>(
     seed: u64,
     progress: &(dyn Fn() + Sync),
 ) -> Result<LikelihoodBounds> {
+    summarise(&image_bounds(model, images, samples, seed, progress)?)
+}
+
+/// The bounds of each image that [`likelihood_bounds`] gives the means of.
+///
+/// # Errors
+/// As there, except that values which are not finite are passed on.
+fn image_bounds<'a>(
+    model: &Model,
+    images: impl Into<Images<'a>>,
+    samples: usize,
+    seed: u64,
+    progress: &(dyn Fn() + Sync),
+) -> Result<Vec<Bounds>> {
     let curve = BoundCurve::new(samples)?;
     let images = images.into();
     require_images(images, model.spec())?;
@@ -113,7 +129,7 @@ pub fn likelihood_bounds<'a>(
     }
     let block = BLOCK.min(samples);
     let buffers = || (ImportanceSampler::new(model, block), vec![0.0; block]);
-    let bounds: Vec<Bounds> = (0..images.nrows())
+    let bounds = (0..images.nrows())
         .into_par_iter()
         .map_init(buffers, |(sampler, log_weights), image| {
             sampler.set_image(images.slice_rows(image..image + 1));
@@ -130,13 +146,17 @@ pub fn likelihood_bounds<'a>(
             curve.finish()
         })
         .collect();
-    summarise(&bounds)
+    Ok(bounds)
+}
+
+fn require_finite_bounds(bounds: &[Bounds]) -> Result<()> {
+    let is_finite = |bounds: &Bounds| bounds.log_likelihood.values().all(|l| l.is_finite());
+    let are_finite = bounds.iter().map(is_finite);
+    require_finite_rows("the list of importance weights", are_finite)
 }
 
 fn summarise(bounds: &[Bounds]) -> Result<LikelihoodBounds> {
-    let is_finite = |bounds: &Bounds| bounds.log_likelihood.values().all(|l| l.is_finite());
-    let are_finite = bounds.iter().map(is_finite);
-    require_finite_rows("the list of importance weights", are_finite)?;
+    require_finite_bounds(bounds)?;
     let sizes = bounds[0].log_likelihood.keys().copied();
     let nll = |size: usize| Estimate::of(bounds.iter().map(move |b| -b.log_likelihood[&size]));
     let effective = bounds.iter().map(|b| b.effective_sample_size);

@@ -237,6 +237,16 @@ mod tests {
         }
     }
 
+    /// What is promised only where each K divides the next is not so elsewhere: of fifteen
+    /// weights the ten of K = 10 are the first, and the last five are as they may be.
+    #[test]
+    fn the_bound_may_fall_where_samples_are_left_over() {
+        let low: Vec<f64> = (0..15).map(|k| if k < 10 { 0.0 } else { -50.0 }).collect();
+        let found = bounds(&low).log_likelihood;
+        assert_eq!(found[&10], 0.0);
+        assert!((found[&15] - (10.0_f64 / 15.0).ln()).abs() < 1e-12);
+    }
+
     #[test]
     fn counts_between_those_of_the_curve_are_reported_too() {
         let found = bounds(&[1.0; 64]);

@@ -12,8 +12,10 @@ use crate::aggregate_posterior::LARGEST_LOG_VARIANCE_OF_DENSITIES;
 use crate::blocks::blocks;
 use crate::elbo::{kl_per_dimension, sample_codes_of};
 use crate::error::{EvaluationError, Result, require_posteriors};
+use crate::subset::{Population, numbers, subset};
 
-/// Most codes that q(z) is evaluated at; all posteriors enter q(z) itself.
+/// Most codes that q(z) is evaluated at, a random sample of more; all posteriors
+/// enter q(z) itself.
 pub const MOST_CODES: usize = 10_000;
 
 /// Distance from log N, in nats, below which the mutual information is taken
@@ -44,14 +46,18 @@ pub struct RateDecomposition {
     pub total_correlation: f64,
     /// KL(q(z_j) ‖ N(0, 1)) by dimension.
     pub marginal_kl_per_dimension: Vec<f64>,
-    /// Codes at which q(z) was evaluated.
+    /// Codes at which q(z) was evaluated: all, or a random sample of
+    /// [`MOST_CODES`].
     pub rate_codes: usize,
+    /// Posteriors that q(z) is made of, one for each image.
+    pub rate_posteriors: usize,
 }
 
 /// Takes the mean KL of `codes` apart with the aggregate posterior
 /// q(z) = (1/N) Σ_n q(z|x_n) of all their N posteriors.
 ///
-/// With one z_i ~ q(z|x_i) for (at most [`MOST_CODES`], evenly spaced) images
+/// With one z_i ~ q(z|x_i) for each image, or for [`MOST_CODES`] of more, a simple
+/// random sample that depends on the seed ([`subset`](crate::subset))
 ///
 /// * I = mean of log q(z_i|x_i) − log q(z_i), and likewise I_j by dimension,
 /// * KL(q(z) ‖ p(z)) = KL − I and KL(q(z_j) ‖ p(z_j)) = KL_j − I_j with the
@@ -77,6 +83,11 @@ pub struct RateDecomposition {
 /// Codes without σ, none at all, values that are not finite, or a posterior
 /// narrower than e⁻⁴⁰ or wider than e⁴⁰.
 pub fn rate_decomposition(codes: &Codes, seed: u64) -> Result<RateDecomposition> {
+    decomposed(codes, seed, MOST_CODES)
+}
+
+/// [`rate_decomposition`] at no more than `most` codes.
+fn decomposed(codes: &Codes, seed: u64, most: usize) -> Result<RateDecomposition> {
     let Some(log_variance) = &codes.log_variance else {
         return Err(EvaluationError::NotVariational);
     };
@@ -84,8 +95,8 @@ pub fn rate_decomposition(codes: &Codes, seed: u64) -> Result<RateDecomposition>
     require_posteriors(&mean, &log_variance, LARGEST_LOG_VARIANCE_OF_DENSITIES)?;
     let kl = kl_per_dimension(mean, log_variance)?;
     let (n, latent) = codes.mean.dim();
-    let count = n.min(MOST_CODES);
-    let images: Vec<usize> = (0..count).map(|i| image_of_code(i, n, count)).collect();
+    let images = subset(Population::Rows(n), most, numbers(seed));
+    let count = images.len();
     let z = sample_codes_of(codes, seed, &images);
     let average = |values: &[f64]| values.iter().sum::<f64>() / count as f64;
 
@@ -118,17 +129,12 @@ pub fn rate_decomposition(codes: &Codes, seed: u64) -> Result<RateDecomposition>
         total_correlation: marginal.iter().sum::<f64>() - information,
         marginal_kl_per_dimension: kl.iter().zip(&marginal).map(|(kl, i)| kl - i).collect(),
         rate_codes: count,
+        rate_posteriors: n,
     })
 }
 
 /// Dimensions whose marginal densities are in memory at a time.
 pub(crate) const DIMENSIONS_TOGETHER: usize = 4;
-
-/// The image that code `i` of `count` is drawn for: they are evenly spaced among
-/// all `n`, whose product with `count` need not fit into a word.
-fn image_of_code(i: usize, n: usize, count: usize) -> usize {
-    (i as u128 * n as u128 / count as u128) as usize
-}
 
 #[cfg(test)]
 mod tests {
@@ -286,6 +292,58 @@ mod tests {
         let expected = run(1);
         assert_eq!(run(2), expected);
         assert_eq!(run(3), expected);
+    }
+
+    /// Posteriors in the order of a file whose first part is hard: they are narrow
+    /// there, and wide in the second.
+    fn ordered_by_difficulty(n: usize) -> Codes {
+        let mut codes = posteriors(n, 2);
+        let log_variance = codes.log_variance.as_mut().expect("posteriors have it");
+        for (i, mut row) in log_variance.rows_mut().into_iter().enumerate() {
+            row.mapv_inplace(|l| 0.3 * l - if 2 * i < n { 5.0 } else { 1.0 });
+        }
+        codes
+    }
+
+    /// The order of the file says nothing: at a sample of the codes the terms are
+    /// those of all within the error that is stated, in the file as it is and
+    /// shuffled. The first as many would be wrong by ten of those errors.
+    #[test]
+    fn a_sample_of_the_codes_is_one_of_all_whatever_their_order() {
+        let (n, most) = (4000, 400);
+        let codes = ordered_by_difficulty(n);
+        let order = crate::subset::in_random_order(n, n, numbers(77));
+        let picked = |rows: &[usize]| Codes {
+            mean: codes.mean.select(ndarray::Axis(0), rows),
+            log_variance: codes
+                .log_variance
+                .as_ref()
+                .map(|l| l.select(ndarray::Axis(0), rows)),
+        };
+        let all = rate_decomposition(&codes, 3).unwrap();
+        assert_eq!((all.rate_codes, all.rate_posteriors), (n, n));
+        for seed in 0..4 {
+            for codes in [&codes, &picked(&order)] {
+                let found = decomposed(codes, seed, most).unwrap();
+                assert_eq!((found.rate_codes, found.rate_posteriors), (most, n));
+                let error = found.mutual_information_standard_error.unwrap();
+                let off = (found.mutual_information - all.mutual_information).abs();
+                assert!(off < 4.0 * error, "seed {seed}: {off} ± {error}");
+                assert_eq!(decomposed(codes, seed, most).unwrap(), found);
+            }
+        }
+        // What the first ones would have said: of the narrow posteriors alone.
+        let log_variance = codes.log_variance.as_ref().unwrap().view();
+        let first: Vec<usize> = (0..most).collect();
+        let z = sample_codes_of(&codes, 3, &first);
+        let of_first = joint::informations(codes.mean.view(), log_variance, &first, z.view());
+        let of_first = of_first.iter().sum::<f64>() / most as f64;
+        let error =
+            all.mutual_information_standard_error.unwrap() * (n as f64 / most as f64).sqrt();
+        assert!(
+            (of_first - all.mutual_information).abs() > 10.0 * error,
+            "{of_first} {all:?} ± {error}"
+        );
     }
 
     #[test]

@@ -73,6 +73,25 @@ impl Evidence {
         }
     }
 
+    /// The evidence on a statement that is false where any of `parts` is.
+    ///
+    /// It is supported with the largest of their p-values, as an intersection–union
+    /// test (Berger 1982), and refuted with the smallest times their number
+    /// (Bonferroni): any of them can be the one that is false, and each test of a
+    /// true one could err. Beside [`Evidence::all`], which says that every part
+    /// must agree, it has no mixed verdict.
+    #[must_use]
+    pub fn conjunction(parts: &[Self]) -> Self {
+        let supports = parts.iter().map(|part| part.supports);
+        let refutes = parts.iter().map(|part| part.refutes);
+        Self {
+            supports: supports.reduce(f64::max).unwrap_or(1.0),
+            refutes: refutes
+                .reduce(f64::min)
+                .map_or(1.0, |least| (parts.len() as f64 * least).min(1.0)),
+        }
+    }
+
     /// The smaller of the two p-values: the smallest level at which this is
     /// decided.
     #[must_use]
@@ -150,6 +169,22 @@ mod tests {
         assert_eq!(of(&[]), Undecided);
         assert_eq!(Evidence::NONE.verdict(0.05), Undecided);
         assert_eq!(yes.opposite().verdict(0.05), Refuted);
+    }
+
+    #[test]
+    fn one_false_part_refutes_a_conjunction() {
+        let [yes, no, open] = [0.01, 0.99, 0.3].map(evidence);
+        let of = |parts: &[Evidence]| Evidence::conjunction(parts);
+        assert_eq!(of(&[yes, evidence(0.02)]).supports, 0.02);
+        assert_eq!(of(&[yes, no]).verdict(0.05), Refuted);
+        // Twice 1 − 0.99, and three times.
+        assert!((of(&[yes, no]).refutes - 0.02).abs() < 1e-12);
+        assert!((of(&[yes, no, open]).refutes - 0.03).abs() < 1e-12);
+        assert_eq!(of(&[yes, open]).verdict(0.05), Undecided);
+        assert_eq!(of(&[yes]), yes);
+        assert_eq!(of(&[]), Evidence::NONE);
+        // Of many parts one is refuted by chance now and then.
+        assert_eq!(of(&[evidence(0.98); 5]).verdict(0.05), Undecided);
     }
 
     #[test]

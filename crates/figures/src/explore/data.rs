@@ -1,6 +1,7 @@
 //! The rows of a data set that a page shows.
 
 use datasets::{Dataset, Shape, Split};
+use evaluation::subset::{Population, SEED, numbers, subset};
 use explorer::{DataSet, Thumbnails, balanced};
 use runs::Error;
 use runs::run_data::images;
@@ -10,7 +11,7 @@ use crate::TrainedRun;
 use crate::tiles::{bytes, tile_shape};
 use crate::wording::name_of;
 
-/// The test rows of a page: all, or an addressed random choice where there are
+/// The test rows of a page: all, or a random sample where there are
 /// more than it holds.
 #[derive(Debug)]
 pub struct Shown {
@@ -23,17 +24,14 @@ impl Shown {
     #[must_use]
     pub fn of(dataset: &Dataset, most: usize) -> Self {
         let test = &dataset.test;
-        if test.len() <= most {
+        let index = subset(Population::Rows(test.len()), most, numbers(SEED));
+        if index.len() == test.len() {
             return Self {
-                index: (0..test.len()).collect(),
+                index,
                 split: test.clone(),
             };
         }
-        // Without regard to classes: their shares stay those of the data.
-        let index: Vec<usize> = balanced(test.len(), None, most)
-            .into_iter()
-            .map(|row| row as usize)
-            .collect();
+        // Without regard to classes: their shares are those of a sample.
         Self {
             split: test.select(&index),
             index,

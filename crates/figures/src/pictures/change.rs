@@ -1,9 +1,11 @@
 //! Where decoded images change fast: between tiles, and infinitesimally.
 
+use std::collections::BTreeMap;
+
 use evaluation::map::change_field;
 use evaluation::stretch::ImageMetric;
 use models::Codes;
-use ndarray::ArrayView2;
+use ndarray::{ArrayView2, Axis};
 use runs::Error;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -16,6 +18,7 @@ use super::each_run::{
     beside_each_other, of_each, one_below_the_other, panel_side, with_one_bar_a_row,
 };
 use super::map::{Over, check_lattice, in_sentences};
+use crate::choice::in_random_order;
 use crate::plane::{Axes, Plane};
 use crate::plane_map::{PlaneMap, rounded};
 use crate::trained_run::values;
@@ -139,7 +142,7 @@ pub fn in_percent(distances: &[f64], typical: f64) -> Vec<f64> {
         .collect()
 }
 
-/// Mean Euclidean distance of pairs of different images; each image is in two
+/// Mean Euclidean distance of random pairs of different images; each image is in two
 /// pairs. NaN of a single image.
 #[must_use]
 pub fn typical_distance(images: ArrayView2<'_, f32>) -> f64 {
@@ -147,11 +150,13 @@ pub fn typical_distance(images: ArrayView2<'_, f32>) -> f64 {
     if n < 2 {
         return f64::NAN;
     }
-    // Far apart in the file and coprime to common sizes.
-    let offset = (n / 2).saturating_sub(1).max(1);
+    // Neighbours in a random order. Rows at a fixed distance in the file are no random
+    // pairs where it is ordered: of ten classes one after the other, half of the file
+    // apart are never two of one class.
+    let order = in_random_order(n, n);
     let sum: f64 = (0..n)
         .map(|i| {
-            let (a, b) = (images.row(i), images.row((i + offset) % n));
+            let (a, b) = (images.row(order[i]), images.row(order[(i + 1) % n]));
             let squares = a
                 .iter()
                 .zip(b)
@@ -160,6 +165,23 @@ pub fn typical_distance(images: ArrayView2<'_, f32>) -> f64 {
         })
         .sum();
     sum / n as f64
+}
+
+/// The same of pairs of images of one class: classes of a single image have none.
+/// `None` where no class has two.
+#[must_use]
+pub fn typical_distance_within(images: ArrayView2<'_, f32>, labels: &[u32]) -> Option<f64> {
+    let mut by_class: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
+    for (row, label) in labels.iter().enumerate() {
+        by_class.entry(*label).or_default().push(row);
+    }
+    let mut sums = (0.0, 0);
+    for rows in by_class.values().filter(|rows| rows.len() > 1) {
+        let of_class = images.select(Axis(0), rows);
+        sums.0 += rows.len() as f64 * typical_distance(of_class.view());
+        sums.1 += rows.len();
+    }
+    (sums.1 > 0).then(|| sums.0 / sums.1 as f64)
 }
 
 /// log₁₀ of the decoder's stretch of area, √det JᵀJ, on a lattice of a plane.
@@ -284,10 +306,48 @@ mod tests {
     use super::*;
 
     #[test]
-    fn typical_distance_of_opposite_images() {
-        let images = array![[0.0f32, 0.0], [1.0, 1.0], [0.0, 0.0], [1.0, 1.0]];
+    fn typical_distance_of_two_images_and_of_one() {
+        let images = array![[0.0f32, 0.0], [1.0, 1.0]];
         assert!((typical_distance(images.view()) - 2f64.sqrt()).abs() < 1e-12);
         assert!(typical_distance(array![[1.0f32]].view()).is_nan());
+    }
+
+    /// Two of n numbers 0, …, n − 1 are (n + 1)/3 apart on average, in whatever order
+    /// they lie; at half of the file apart they would be n/2 apart where it is sorted.
+    #[test]
+    fn the_order_of_images_does_not_change_their_typical_distance() {
+        let n = 6000;
+        let sorted = ndarray::Array2::from_shape_fn((n, 1), |(row, _)| row as f32);
+        let expected = (n + 1) as f64 / 3.0;
+        // Of n pairs, each number in two of them: a standard deviation of about
+        // n/√18 over √n, a little more for the overlap.
+        let error = n as f64 / 18f64.sqrt() / (n as f64).sqrt() * 1.2;
+        let found = typical_distance(sorted.view());
+        assert!(
+            (found - expected).abs() < 4.0 * error,
+            "{found} {expected} ± {error}"
+        );
+        let order = evaluation::subset::in_random_order(n, n, evaluation::subset::numbers(9));
+        let shuffled = sorted.select(ndarray::Axis(0), &order);
+        let found = typical_distance(shuffled.view());
+        assert!(
+            (found - expected).abs() < 4.0 * error,
+            "{found} {expected} ± {error}"
+        );
+    }
+
+    #[test]
+    fn distances_within_a_class_are_between_its_images() {
+        // Class 0 at 0 and 3, class 1 at 10, 11 and 12, class 2 alone.
+        let images = array![[0.0f32], [10.0], [3.0], [11.0], [12.0], [100.0]];
+        let labels = [0, 1, 0, 1, 1, 2];
+        // Two pairs of 3; of three images the pairs 1, 1 and 2.
+        let found = typical_distance_within(images.view(), &labels).unwrap();
+        assert!((found - (3.0 + 3.0 + 1.0 + 1.0 + 2.0) / 5.0).abs() < 1e-12);
+        assert_eq!(
+            typical_distance_within(images.view(), &[0, 1, 2, 3, 4, 5]),
+            None
+        );
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use datasets::Dataset;
 use evaluation::frechet::FeatureMoments;
-use ndarray::Array2;
+use ndarray::{Array2, Axis};
 use runs::Error;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -15,11 +15,12 @@ use viz::{Figure, Layer, Panel, Plot, TilePanel};
 use super::Picture;
 use super::each_run::{for_the_vaes, in_rows, of_each};
 use super::map::in_sentences;
+use crate::choice::drawn;
 use crate::figure_data::rounded;
 use crate::plane::{Axes, Subspace};
 use crate::plane_map::prior_quantiles;
 use crate::tiles::{Layout, nested};
-use crate::wording::{capitalised, codes_title, count, seeds_and_epochs, spelled, test_images};
+use crate::wording::{capitalised, codes_title, seeds_and_epochs, some_test_images, spelled};
 use crate::{Drawing, TrainedRun};
 
 /// More points hide each other.
@@ -84,9 +85,8 @@ impl Picture for Cloud {
         runs: &[&TrainedRun],
         file: &str,
     ) -> Result<Vec<Block>, Error> {
-        let every = drawing.dataset.test.len().div_ceil(MOST_POINTS).max(1);
         let (clouds, left_out) = of_each(runs, |run| {
-            let cloud = PointCloud::of(drawing.dataset, run, self.axes, every)?;
+            let cloud = PointCloud::of(drawing.dataset, run, self.axes, MOST_POINTS)?;
             Ok(if run.is_variational() {
                 cloud
             } else {
@@ -156,11 +156,7 @@ impl Cloud {
             None => String::new(),
         };
         let drawn = clouds.first().map_or(0, |(_, cloud)| cloud.points.len());
-        let of_all = if drawn < dataset.test.len() {
-            format!("{} of the {}", count(drawn), test_images(dataset))
-        } else {
-            format!("the {}", test_images(dataset))
-        };
+        let of_all = some_test_images(dataset, drawn);
         let caption = format!(
             "Codes of {of_all} in a cube, where far points are paler, and along each of its \
              axes{posteriors}. {}.{}{left_out}",
@@ -219,9 +215,11 @@ impl Cloud {
         let parts = spelled(self.steps);
         let prior = format!("the middles of {parts} equally probable parts of N(0, 1)");
         let own = format!(
-            "of the normal distribution with the mean and variance of the codes of {} of the {}",
-            count(clouds.first().map_or(0, |(_, cloud)| cloud.points.len())),
-            test_images(dataset)
+            "of the normal distribution with the mean and variance of the codes of {}",
+            some_test_images(
+                dataset,
+                clouds.first().map_or(0, |(_, cloud)| cloud.points.len())
+            )
         );
         let which = match (is_fitted.contains(&false), is_fitted.contains(&true)) {
             (true, false) => prior,
@@ -249,6 +247,8 @@ impl Cloud {
 /// Some of a run's codes in a cube.
 #[derive(Clone, Debug)]
 pub struct PointCloud {
+    /// Which of the test images they are of, ascending.
+    pub rows: Vec<usize>,
     /// Where in latent space.
     pub space: Subspace<3>,
     /// Their coordinates.
@@ -261,7 +261,8 @@ pub struct PointCloud {
 }
 
 impl PointCloud {
-    /// Every so many of the test codes, in a cube about the origin.
+    /// At most so many of the test codes, a random sample in which every class has its
+    /// share, in a cube about the origin.
     ///
     /// # Errors
     /// [`Error::Undefined`] with fewer than three latent variables.
@@ -269,14 +270,14 @@ impl PointCloud {
         dataset: &Dataset,
         run: &TrainedRun,
         axes: Axes<[usize; 3]>,
-        every: usize,
+        most: usize,
     ) -> Result<Self, Error> {
         let codes = run.codes(&dataset.test)?;
+        let rows = drawn(&dataset.test, most);
         let space = Subspace::of(&codes, axes)?;
         let points: Vec<[f64; 3]> = space
-            .project(codes.mean.view())
+            .project(codes.mean.select(Axis(0), &rows).view())
             .into_iter()
-            .step_by(every)
             .map(|point| point.map(rounded))
             .collect();
         let reach = points
@@ -286,9 +287,10 @@ impl PointCloud {
         let labels = dataset.test.labels();
         Ok(Self {
             space,
-            labels: labels.map(|labels| labels.iter().step_by(every).copied().collect()),
+            labels: labels.map(|labels| rows.iter().map(|&row| labels[row]).collect()),
             ranges: [cube_side(0.0, reach); 3],
             points,
+            rows,
             title: run.title(),
             has_prior: run.is_variational(),
         })
@@ -369,7 +371,7 @@ impl PointCloud {
     /// What its figures draw.
     #[must_use]
     pub fn data(&self, run: &TrainedRun) -> Value {
-        json!({"model": run.key, "labels": self.labels, "codes": self.points})
+        json!({"model": run.key, "index": self.rows, "labels": self.labels, "codes": self.points})
     }
 
     /// Quantiles of N(0, 1) as those of the normal distribution along each axis.
@@ -441,6 +443,7 @@ mod tests {
             log_variance: None,
         };
         PointCloud {
+            rows: (0..points.len()).collect(),
             space: Subspace::of(&codes, Axes::Automatic).unwrap(),
             points,
             labels: None,

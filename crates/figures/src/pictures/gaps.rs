@@ -1,9 +1,8 @@
 //! Gaps between the codes, in any number of dimensions.
 
 use evaluation::elbo::sample_codes;
-use evaluation::knn::NearestNeighbours;
 use evaluation::random_codes::CODES_SEED;
-use ndarray::{ArrayView2, s};
+use evaluation::spacing::{nearest_rank, spacing};
 use runs::Error;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -36,22 +35,6 @@ pub struct Gaps {
     pub fitted: bool,
 }
 
-/// Distance of each of `codes` to the nearest of the tree's.
-fn distances(tree: &NearestNeighbours, codes: ArrayView2<'_, f32>) -> Vec<f64> {
-    let nearest = tree.map_nearest(codes, 1, |_, found| {
-        found.first().map(|found| found.squared_distance.sqrt())
-    });
-    nearest.into_iter().flatten().collect()
-}
-
-/// The value below which `share` of the values lie, the nearest rank.
-fn quantile(values: &[f64], share: f64) -> Option<f64> {
-    let mut sorted = values.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    let rank = (share * sorted.len() as f64).ceil() as usize;
-    sorted.get(rank.max(1) - 1).copied()
-}
-
 impl Picture for Gaps {
     const NAME: &'static str = "gaps";
     const TITLE: &'static str = "Gaps between the codes";
@@ -68,24 +51,14 @@ impl Picture for Gaps {
             // Of a VAE its samples: where a variable is not in use, means lie on a plane that no
             // sample of the prior meets.
             let codes = sample_codes(&run.codes(&drawing.dataset.test)?, CODES_SEED);
-            let (known, held_out) = (codes.slice(s![..;2, ..]), codes.slice(s![1..;2, ..]));
-            let held_out = held_out.slice(s![..held_out.nrows().min(MOST), ..]);
-            let tree = NearestNeighbours::new(known)?;
-            let own = distances(&tree, held_out);
-            let (Some(median), Some(usual)) = (quantile(&own, 0.5), quantile(&own, USUAL)) else {
-                return Err(Error::Undefined("it takes two test images".into()));
-            };
-            if median == 0.0 {
-                return Err(Error::Undefined("most codes are the same".into()));
-            }
-            let random = origin.codes(drawing, run, own.len(), self.fitted)?;
-            let random = distances(&tree, random.view());
-            Ok((own, random, median, usual))
+            let count = (codes.nrows() / 2).clamp(1, MOST);
+            let random = origin.codes(drawing, run, count, self.fitted)?;
+            Ok(spacing(codes.view(), random.view(), USUAL, MOST)?)
         })?;
         let (mut panels, mut data, mut shown) = (Vec::new(), Vec::new(), Vec::new());
-        for (run, (own, random, median, usual)) in found {
-            let beyond = random.iter().filter(|&&distance| distance > usual).count();
-            let share = beyond as f64 / random.len() as f64;
+        for (run, found) in found {
+            let (median, usual, share) = (found.median, found.usual, found.share_in_gaps());
+            let (own, random) = (found.own, found.random);
             let in_medians = |values: &[f64]| values.iter().map(|value| value / median).collect();
             let series = [("test codes", &own), ("random codes", &random)].map(|(name, values)| {
                 HistogramSeries {
@@ -96,7 +69,7 @@ impl Picture for Gaps {
             });
             let last = [&own, &random]
                 .into_iter()
-                .filter_map(|values| quantile(values, USUAL));
+                .filter_map(|values| nearest_rank(values, USUAL));
             let plot = Histogram {
                 title: &format!("{}: {} in gaps", run.title(), percent(share)),
                 x_label: "distance to the nearest code, medians",
@@ -122,11 +95,11 @@ impl Picture for Gaps {
             ""
         };
         let caption = format!(
-            "Distance to the nearest code of every other of the {}{sampled}: of the images between \
-             them (at most {}), and of as many random codes {}, in medians of the former. A random \
+            "Distance to the nearest code of a random half of the {}{sampled}: of {} of the other \
+             half, and of as many random codes {}, in medians of the former. A random \
              code lies in a gap where it is farther away than {} of the test codes.{left_out} {}.",
             test_images(drawing.dataset),
-            count(MOST),
+            count(MOST.min(drawing.dataset.test.len() / 2)),
             origin.in_words(drawing.dataset),
             percent(USUAL),
             capitalised(&seeds_and_epochs(&shown)),
@@ -138,24 +111,5 @@ impl Picture for Gaps {
         }
         .with_shared_legend();
         drawing.chart(file, figure, &shown, json!(data))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use ndarray::array;
-
-    use super::*;
-
-    #[test]
-    fn distances_are_to_the_nearest_and_quantiles_are_values() {
-        let tree = NearestNeighbours::new(array![[0.0f32, 0.0], [10.0, 0.0]].view()).unwrap();
-        let codes = array![[3.0f32, 4.0], [10.0, 1.0], [0.0, 0.0]];
-        assert_eq!(distances(&tree, codes.view()), [5.0, 1.0, 0.0]);
-        let values = [4.0, 1.0, 3.0, 2.0];
-        assert_eq!(quantile(&values, 0.5), Some(2.0));
-        assert_eq!(quantile(&values, 0.99), Some(4.0));
-        assert_eq!(quantile(&[7.0], 0.5), Some(7.0));
-        assert_eq!(quantile(&[], 0.5), None);
     }
 }

@@ -172,7 +172,7 @@ fn in_the_plane(
     let mut panels = Vec::new();
     let mut data = Vec::new();
     for (run, paths) in runs {
-        let codes: Vec<[f64; 2]> = figure_data::points(run.codes(&dataset.test)?.mean.view(), 1);
+        let codes: Vec<[f64; 2]> = figure_data::points(run.codes(&dataset.test)?.mean.view());
         let mut plot = ClassScatter {
             title: &run.title(),
             points: &codes,

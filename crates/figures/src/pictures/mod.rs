@@ -34,7 +34,9 @@ use crate::{Drawing, TrainedRun};
 
 pub use aggregate_posterior::AggregatePosterior;
 pub use architecture::Architecture;
-pub use change::{Change, ChangeFields, in_percent, log10_stretch, typical_distance};
+pub use change::{
+    Change, ChangeFields, in_percent, log10_stretch, typical_distance, typical_distance_within,
+};
 pub use classes::Classes;
 pub use cloud::{Cloud, PointCloud, slice};
 pub use codes::Codes;

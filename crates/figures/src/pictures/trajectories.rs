@@ -15,7 +15,7 @@ use super::map::in_sentences;
 use crate::course::{Course, curves, prior_of};
 use crate::plane::{Axes, Plane};
 use crate::scene::{Followed, Scene, within};
-use crate::wording::{capitalised, count, name_of, seeds_and_epochs, unbroken};
+use crate::wording::{capitalised, name_of, seeds_and_epochs, unbroken};
 use crate::{Animated, Described, Drawing, TrainedRun};
 
 /// Changes when the drawing of the frames does.
@@ -318,12 +318,10 @@ fn over_training(
     };
     let recorded = ways
         .first()
-        .map_or(0, |(_, way)| way.course.tracked.index.len());
+        .map_or_else(String::new, |(_, way)| way.course.images_in_words(dataset));
     let caption = format!(
-        "Means over {} recorded test {}, from the left:{radius} length of the way within each \
+        "Means over {recorded}, from the left:{radius} length of the way within each \
          epoch; distance of the codes from the origin{prior}. {}.{left_out}",
-        count(recorded),
-        dataset.shape().noun(),
         capitalised(&seeds_and_epochs(&shown)),
     );
     let figure = Figure {

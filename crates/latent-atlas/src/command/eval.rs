@@ -100,10 +100,17 @@ impl Eval {
 
 fn table(report: &Report) -> String {
     let evaluation = &report.evaluation;
+    let rows = if evaluation.n < report.rows_of_split {
+        format!(
+            "the first {} of {} rows",
+            evaluation.n, report.rows_of_split
+        )
+    } else {
+        format!("{} rows", evaluation.n)
+    };
     let mut text = format!(
-        "{} rows of the {} split{} of {} ({}), {}; nats per row\n\
+        "{rows} of the {} split{} of {} ({}), {}; nats per row\n\
          likelihood {}; trained with {}\n\n",
-        evaluation.n,
         evaluation.split,
         report
             .data
@@ -267,7 +274,11 @@ fn write_rates(text: &mut String, report: &Report) {
         report.evaluation.n,
         report.evaluation.n,
         rates.mutual_information_cap,
-        rates.rate_codes
+        if rates.rate_codes < rates.rate_posteriors {
+            format!("a random {}", rates.rate_codes)
+        } else {
+            "all".into()
+        }
     );
 }
 

@@ -26,7 +26,7 @@ pub struct Reproduce {
     #[arg(long, value_name = "S", default_value_t = 8)]
     stages: u32,
 
-    /// Stochastic layers of iwae-table1: 1 or 2.
+    /// Stochastic layers of iwae-table1 and iwae-table1-as-published: 1 or 2.
     #[arg(long, value_name = "L", default_value_t = 1)]
     layers: usize,
 
@@ -81,7 +81,7 @@ pub struct Reproduce {
 fn after_help() -> String {
     let mut text = String::from("Results:\n");
     for one in Reproduction::ALL {
-        text.push_str(&format!("  {:<16} {}\n", one.name, one.about));
+        text.push_str(&format!("  {:<25} {}\n", one.name, one.about));
     }
     text.push_str(
         "\nA signal stops training after a checkpoint (exit code 75); the same command goes on.\n\
@@ -90,6 +90,7 @@ fn after_help() -> String {
          latent-atlas reproduce keras-2d --seed 1,2,3,4\n  \
          latent-atlas reproduce iwae-table1 --stages 4 --k 1 --subset 1000\n  \
          latent-atlas reproduce iwae-table1 --layers 2 --stages 3 --k 1 --subset 1000\n  \
+         latent-atlas reproduce iwae-table1-as-published --stages 5 --k 1,5\n  \
          latent-atlas reproduce iwae-table1 --k 1 --markdown docs/RESULTS.md",
     );
     text

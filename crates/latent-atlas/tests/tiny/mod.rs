@@ -11,9 +11,14 @@ use tempfile::TempDir;
 /// black whose edges are grey, so that binarised draws differ.
 pub(crate) fn folder() -> TempDir {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let tiny = folder.path().join("tiny");
-    fs::create_dir(&tiny).expect("writable");
-    for (split, count) in [("train", 120_u32), ("t10k", 40)] {
+    write_set(&folder.path().join("tiny"), 120);
+    folder
+}
+
+/// Such a data set of so many training images.
+pub(crate) fn write_set(set: &Path, training_images: u32) {
+    fs::create_dir(set).expect("writable");
+    for (split, count) in [("train", training_images), ("t10k", 40)] {
         let mut images = Vec::new();
         for number in [0x0803, count, 28, 28] {
             images.extend(number.to_be_bytes());
@@ -33,10 +38,9 @@ pub(crate) fn folder() -> TempDir {
             }));
         }
         for (name, bytes) in [("images-idx3", images), ("labels-idx1", labels)] {
-            fs::write(tiny.join(format!("{split}-{name}-ubyte")), bytes).expect("writable");
+            fs::write(set.join(format!("{split}-{name}-ubyte")), bytes).expect("writable");
         }
     }
-    folder
 }
 
 pub(crate) fn program(folder: &Path) -> Command {

@@ -27,11 +27,15 @@ pub enum Initialisation {
     /// Glorot & Bengio (2010), eq. 16: weights U(±√(6/(fan_in + fan_out))),
     /// biases zero.
     Glorot,
+    /// The same, every layer drawn from the beginning of one stream, input by input:
+    /// layers of equal shape begin equal, such as those of μ and log σ, as in the
+    /// published code of Burda et al. (2016), which seeds each layer alike.
+    GlorotRepeated,
 }
 
 /// Not the name of an initialisation.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("the initialisation is {0:?}; expected pytorch or glorot")]
+#[error("the initialisation is {0:?}; expected pytorch, glorot or glorot-repeated")]
 pub struct UnknownInitialisation(pub String);
 
 /// ln σ of a Gaussian at the start: σ = 0.37 is a little more than the standard
@@ -42,6 +46,7 @@ named! {
     Initialisation, UnknownInitialisation, UnknownInitialisation,
     PyTorchUniform => "pytorch",
     Glorot => "glorot",
+    GlorotRepeated => "glorot-repeated",
 }
 
 impl Initialisation {
@@ -60,8 +65,10 @@ impl Initialisation {
             }
             let bound = match self {
                 Initialisation::PyTorchUniform => (fan_in as f32).sqrt().recip(),
-                Initialisation::Glorot if slot.is_bias => continue,
-                Initialisation::Glorot => (6.0 / (fan_in + fan_out) as f32).sqrt(),
+                Initialisation::Glorot | Initialisation::GlorotRepeated if slot.is_bias => continue,
+                Initialisation::Glorot | Initialisation::GlorotRepeated => {
+                    (6.0 / (fan_in + fan_out) as f32).sqrt()
+                }
             };
             let Ok(distribution) = Uniform::new(-bound, bound) else {
                 unreachable!(
@@ -69,12 +76,26 @@ impl Initialisation {
                 );
             };
             let len: usize = slot.shape.iter().product();
-            let mut rng = stream(seed, Purpose::Initialisation, index as u64).rng(0);
-            let values = Array1::random_using(len, distribution, &mut rng);
-            layout.import(slot, &values.to_vec(), parameters.as_mut_slice());
+            let index = match self {
+                Initialisation::GlorotRepeated => 0,
+                _ => index as u64,
+            };
+            let mut rng = stream(seed, Purpose::Initialisation, index).rng(0);
+            let mut values = Array1::random_using(len, distribution, &mut rng).to_vec();
+            if self == Initialisation::GlorotRepeated {
+                values = transposed(&values, fan_in);
+            }
+            layout.import(slot, &values, parameters.as_mut_slice());
         }
         parameters
     }
+}
+
+/// The weights [out, in] of those that stand input by input, row-major each.
+fn transposed(by_input: &[f32], inputs: usize) -> Vec<f32> {
+    let outputs = by_input.len() / inputs;
+    let of_output = |output| (0..inputs).map(move |input| by_input[input * outputs + output]);
+    (0..outputs).flat_map(of_output).collect()
 }
 
 impl Model {
@@ -169,6 +190,37 @@ mod tests {
                     tensor.name
                 );
             }
+        }
+    }
+
+    #[test]
+    fn repeated_layers_begin_with_the_same_numbers() {
+        let spec = ModelSpec {
+            kind: ModelKind::Vae,
+            architecture: "30-12-12-5".parse().unwrap(),
+            likelihood: Likelihood::Bernoulli,
+            posterior_scale: Default::default(),
+        };
+        let layout = Arc::new(Layout::new(&spec));
+        let repeated = Initialisation::GlorotRepeated.draw(layout, 3);
+        let repeated = repeated.named_tensors();
+        let weights = |layer: &str| {
+            let name = format!("{layer}.weight");
+            &repeated.iter().find(|t| t.name == name).unwrap().values
+        };
+        assert_eq!(weights("mu"), weights("log_var"));
+        assert_eq!(weights("encoder.2"), weights("decoder.2"));
+        // Of other shapes as many draws are the same, each within its own bounds; those
+        // of the first input are the first of every row of [out, in].
+        let (wide, square) = (weights("encoder.0"), weights("encoder.2"));
+        let ratio = (24.0_f32 / 42.0).sqrt();
+        for output in 0..12 {
+            let (wide, square) = (wide[output * 30], square[output * 12]);
+            assert!((wide - square * ratio).abs() < 1e-6, "output {output}");
+        }
+        for tensor in &repeated {
+            let is_zero = tensor.values.iter().all(|&value| value == 0.0);
+            assert_eq!(is_zero, tensor.name.ends_with("bias"), "{}", tensor.name);
         }
     }
 

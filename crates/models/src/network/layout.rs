@@ -248,6 +248,13 @@ impl Layout {
         }
     }
 
+    /// Sets every element of a tensor in the flat buffer, and no padding.
+    pub(crate) fn fill<T: Copy>(&self, slot: &TensorSlot, value: T, flat: &mut [T]) {
+        for position in self.positions(slot) {
+            flat[position] = value;
+        }
+    }
+
     /// Flat positions of a tensor's elements in PyTorch's row-major order.
     fn positions<'a>(&self, slot: &'a TensorSlot) -> impl Iterator<Item = usize> + use<'a> {
         let layer = &self.layers[slot.layer];

@@ -26,7 +26,7 @@ use crate::step::panel_owners::{PanelOwners, images_of_block};
 use crate::step::program::TapeBlocks;
 use crate::training::batch::BatchSource;
 use crate::training::clipping::ClippedGradient;
-use crate::training::configuration::{Gradients, MAXIMUM_THREADS};
+use crate::training::configuration::{BatchGradient, Gradients, MAXIMUM_THREADS};
 use crate::training::optimiser::{Moments, OptimiserStep};
 
 /// Sums over the images of a batch or an epoch, in nats, accumulated in f64
@@ -164,6 +164,7 @@ pub struct GradientWorkspace<T: Float> {
     next_threads: usize,
     rows: usize,
     beta: f64,
+    batch_gradient: BatchGradient,
 }
 
 /// A way through the first region of a step, which leaves behind what the
@@ -249,6 +250,7 @@ impl<T: Float> GradientWorkspace<T> {
             groups,
             rows: 0,
             beta: objective.beta,
+            batch_gradient: BatchGradient::Mean,
         }
     }
 
@@ -268,6 +270,12 @@ impl<T: Float> GradientWorkspace<T> {
     /// at first it is the objective's β.
     pub fn set_beta(&mut self, beta: f64) {
         self.beta = beta;
+    }
+
+    /// Sets what becomes of the gradients of a batch's images; at first their mean.
+    /// Losses are means in any case.
+    pub fn set_batch_gradient(&mut self, batch_gradient: BatchGradient) {
+        self.batch_gradient = batch_gradient;
     }
 
     /// First region: losses and activation gradients of a batch. Call it
@@ -314,7 +322,7 @@ impl<T: Float> GradientWorkspace<T> {
         sums
     }
 
-    /// Second region, storing: the gradient of the mean loss of the batch
+    /// Second region, storing: the gradient of the mean loss of the batch, or of the sum,
     /// last given to [`forward_backward`](Self::forward_backward).
     pub fn gradient(&mut self, pool: &ThreadPool, gradient: &mut Parameters<T>) {
         let scale = self.scale();
@@ -389,9 +397,12 @@ impl<T: Float> GradientWorkspace<T> {
         }
     }
 
-    /// 1/B, the factor of every image in the mean loss.
+    /// The factor of every image in what the gradient is of: 1/B of the mean loss.
     fn scale(&self) -> T {
-        T::from_f64(1.0 / self.rows as f64)
+        match self.batch_gradient {
+            BatchGradient::Mean => T::from_f64(1.0 / self.rows as f64),
+            BatchGradient::Sum => T::ONE,
+        }
     }
 }
 

@@ -367,8 +367,8 @@ fn step_panels<T: Float>(
     [dw, db]: [&mut [T]; 2],
 ) {
     let linear = &gradients.layout().layers()[layer];
-    for [values, ..] in &mut elements {
-        step.decay(values);
+    for [values, m, v] in &mut elements {
+        step.before_gradient(values, m, v);
     }
     let is_contracted = gradients.with_row_blocks(layer, &panels, &mut |blocks| {
         let (inputs, outputs, panels) = (linear.inputs, linear.outputs, panels.clone());

@@ -31,6 +31,66 @@ named! {
     Tape => "tape",
 }
 
+/// Which root Adam's ε is added to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AdamForm {
+    /// √v̂ of the corrected moment: lr · m̂ / (√v̂ + ε) (Kingma & Ba 2015, algorithm 1).
+    #[default]
+    Corrected,
+    /// √v of the moment as it is: lr · √(1 − β₂ᵗ) / (1 − β₁ᵗ) · m / (√v + ε), the order of
+    /// the end of §2 there. The ε of the other form is then ε / √(1 − β₂ᵗ), which is
+    /// another only in the first 1/(1 − β₂) steps.
+    Efficient,
+}
+
+named! {
+    AdamForm, ConfigurationError, ConfigurationError::AdamForm,
+    Corrected => "corrected",
+    Efficient => "efficient",
+}
+
+/// The moments that a step of Adam goes along.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AdamMoments {
+    /// Those that the gradient of the step has entered.
+    #[default]
+    Current,
+    /// Those of the steps before, so that the first step moves nothing: what code does
+    /// that computes all updates from the values before any of them. The correction is
+    /// that of the step's own number.
+    Previous,
+}
+
+named! {
+    AdamMoments, ConfigurationError, ConfigurationError::AdamMoments,
+    Current => "current",
+    Previous => "previous",
+}
+
+/// What becomes of the gradients of the images of a batch.
+///
+/// A sum is B times a mean. Adam's moments are then B and B² times those of the mean,
+/// so that steps along the sum with ε and second moments that begin at v₀ are steps
+/// along the mean with ε / B and v₀ / B²: the same but for rounding while all batches
+/// have one size B.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BatchGradient {
+    /// Their mean.
+    #[default]
+    Mean,
+    /// Their sum.
+    Sum,
+}
+
+named! {
+    BatchGradient, ConfigurationError, ConfigurationError::BatchGradient,
+    Mean => "mean",
+    Sum => "sum",
+}
+
 /// Constants of Adam (Kingma & Ba 2015, arXiv 1412.6980, algorithm 1), with
 /// ε outside the root as in PyTorch.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -39,8 +99,18 @@ pub struct AdamConstants {
     pub beta1: f64,
     /// Decay of the second moment.
     pub beta2: f64,
-    /// Added to the root of the corrected second moment.
+    /// Added to the root of the second moment.
     pub epsilon: f64,
+    /// What the second moments begin at. The correction 1 / (1 − β₂ᵗ) is that of a
+    /// beginning at 0: one above it makes the first 1/(1 − β₂) steps short.
+    #[serde(default)]
+    pub second_moment_start: f64,
+    /// Which root ε is added to.
+    #[serde(default)]
+    pub form: AdamForm,
+    /// The moments that a step goes along.
+    #[serde(default)]
+    pub moments: AdamMoments,
 }
 
 impl AdamConstants {
@@ -49,6 +119,9 @@ impl AdamConstants {
         beta1: 0.9,
         beta2: 0.999,
         epsilon: 1e-8,
+        second_moment_start: 0.0,
+        form: AdamForm::Corrected,
+        moments: AdamMoments::Current,
     };
 }
 
@@ -70,6 +143,9 @@ pub struct TrainingConfig {
     pub threads: usize,
     /// What computes the gradient.
     pub gradients: Gradients,
+    /// What becomes of the gradients of a batch's images.
+    #[serde(default)]
+    pub batch_gradient: BatchGradient,
     /// What is minimised.
     pub objective: Objective,
     /// Draw a new order of the images each epoch, rather than keeping theirs.
@@ -85,8 +161,8 @@ pub struct TrainingConfig {
     /// multiplies every parameter, biases included as in PyTorch, by
     /// 1 − step size · λ.
     pub weight_decay: f64,
-    /// The largest norm of the gradient of all parameters together; a longer
-    /// one is shortened to it.
+    /// The largest norm of the gradient of all parameters together, a mean or a sum as
+    /// [`batch_gradient`](Self::batch_gradient) says; a longer one is shortened to it.
     pub clip_norm: Option<f64>,
 }
 
@@ -101,6 +177,7 @@ impl TrainingConfig {
             seed,
             threads: 1,
             gradients: Gradients::Hand,
+            batch_gradient: BatchGradient::Mean,
             objective: Objective::ELBO,
             shuffle: true,
             treatment: DataTreatment::Grey,
@@ -148,6 +225,11 @@ impl TrainingConfig {
             ("Adam beta1", self.adam.beta1, &BELOW_1),
             ("Adam beta2", self.adam.beta2, &BELOW_1),
             ("Adam epsilon", self.adam.epsilon, &POSITIVE),
+            (
+                "Adam second moment start",
+                self.adam.second_moment_start,
+                &NOT_NEGATIVE,
+            ),
             ("warm-up epochs", self.warm_up_epochs, &NOT_NEGATIVE),
             ("weight decay", self.weight_decay, &NOT_NEGATIVE),
             ("clip norm", self.clip_norm.unwrap_or(1.0), &POSITIVE),
@@ -189,6 +271,15 @@ pub enum ConfigurationError {
     /// Not the name of a way to compute gradients.
     #[error("gradients is {0:?}; expected hand or tape")]
     Gradients(String),
+    /// Not the name of a form of Adam.
+    #[error("the form of Adam is {0:?}; expected corrected or efficient")]
+    AdamForm(String),
+    /// Not the name of the moments of a step.
+    #[error("the moments of a step are {0:?}; expected current or previous")]
+    AdamMoments(String),
+    /// Not the name of what becomes of the gradients of a batch.
+    #[error("the gradient of a batch is {0:?}; expected mean or sum")]
+    BatchGradient(String),
     /// Not the name of a data treatment.
     #[error(
         "the data treatment is {0:?}; expected grey, binarised-per-minibatch, \
@@ -248,6 +339,10 @@ mod tests {
         );
         assert!(refused(|c| c.learning_rate = f64::NAN).starts_with("learning rate is NaN"));
         assert!(refused(|c| c.adam.beta1 = 1.0).starts_with("Adam beta1 is 1"));
+        assert!(
+            refused(|c| c.adam.second_moment_start = -1.0)
+                .starts_with("Adam second moment start is -1")
+        );
         assert!(refused(|c| c.adam.epsilon = 0.0).starts_with("Adam epsilon is 0"));
         assert!(refused(|c| c.weight_decay = -0.1).starts_with("weight decay is -0.1"));
         assert!(refused(|c| c.warm_up_epochs = f64::NAN).starts_with("warm-up epochs is NaN"));

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use tensor_ops::Float;
-use tensor_ops::adam::{AdamStep, flush, update};
+use tensor_ops::adam::{AdamStep, descend, flush, update};
 
 use crate::network::layout::Layout;
 use crate::network::parameters::Parameters;
-use crate::training::configuration::AdamConstants;
+use crate::training::configuration::{AdamConstants, AdamForm, AdamMoments};
 
 /// First and second moments, laid out as the parameters.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,6 +25,19 @@ impl<T: Float> Moments<T> {
             first: Parameters::zeros(layout.clone()),
             second: Parameters::zeros(layout.clone()),
         }
+    }
+
+    /// As before the first step of Adam with these constants.
+    pub fn at_start(layout: &Arc<Layout>, constants: &AdamConstants) -> Self {
+        let mut moments = Self::zeros(layout);
+        let start = T::from_f64(constants.second_moment_start);
+        if start != T::ZERO {
+            // By tensors, so that the padding of the panels stays zero.
+            for slot in layout.tensors() {
+                layout.fill(slot, start, moments.second.as_mut_slice());
+            }
+        }
+        moments
     }
 }
 
@@ -49,6 +62,9 @@ const SMALLEST_SECOND: f32 = f32::from_bits(7 << 23);
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct OptimiserStep<T> {
     adam: AdamStep<T>,
+    /// The way along the moments of the steps before, where that is the way it goes;
+    /// `adam` then has a step size of 0 and only renews the moments.
+    before: Option<AdamStep<T>>,
     flushes: bool,
     /// 1 − lr · λ of AdamW, when it is on.
     decay: Option<T>,
@@ -64,12 +80,16 @@ impl<T: Float> OptimiserStep<T> {
         self
     }
 
-    /// Decays parameters, when that is on.
-    pub(crate) fn decay(&self, p: &mut [T]) {
+    /// What a step does to parameters before their gradient is looked at: decay, and
+    /// the way along the moments of the steps before, each when it is on.
+    pub(crate) fn before_gradient(&self, p: &mut [T], m: &[T], v: &[T]) {
         if let Some(factor) = self.decay {
-            for value in p {
+            for value in &mut *p {
                 *value *= factor;
             }
+        }
+        if let Some(step) = &self.before {
+            descend(p, m, v, step);
         }
     }
 
@@ -97,14 +117,27 @@ impl AdamConstants {
     /// The constants of one step with their bias corrections; steps count
     /// from 1.
     pub fn step<T: Float>(&self, learning_rate: f64, step: u64) -> OptimiserStep<T> {
-        let constants = tensor_ops::adam::AdamConstants {
-            learning_rate,
-            beta1: self.beta1,
-            beta2: self.beta2,
-            epsilon: self.epsilon,
+        let epsilon = match self.form {
+            AdamForm::Corrected => self.epsilon,
+            // √v + ε times the correction of √v.
+            AdamForm::Efficient => self.epsilon / (1.0 - self.beta2.powf(step as f64)).sqrt(),
+        };
+        let of_rate = |learning_rate| {
+            let constants = tensor_ops::adam::AdamConstants {
+                learning_rate,
+                beta1: self.beta1,
+                beta2: self.beta2,
+                epsilon,
+            };
+            AdamStep::new(&constants, step)
+        };
+        let (before, adam) = match self.moments {
+            AdamMoments::Current => (None, of_rate(learning_rate)),
+            AdamMoments::Previous => (Some(of_rate(learning_rate)), of_rate(0.0)),
         };
         OptimiserStep {
-            adam: AdamStep::new(&constants, step),
+            adam,
+            before,
             flushes: step.is_multiple_of(FLUSH_INTERVAL),
             decay: None,
         }

@@ -25,6 +25,9 @@ pub enum Schedule {
     /// Stage i = 0 … 7 lasts 3ⁱ epochs with the factor 10^(−i/7) (Burda et al.
     /// 2016, §5): 3280 epochs in all; later ones keep the last factor.
     Iwae,
+    /// The same stages with the factors as the published code rounds them: 1, 0.72, 0.52,
+    /// 0.37, 0.27, 0.19, 0.14, 0.1.
+    IwaeRounded,
     /// The factor is multiplied by `factor` every `epochs` epochs.
     Step {
         /// Epochs between two changes.
@@ -47,9 +50,10 @@ const IWAE_STAGES: u32 = 8;
 
 impl Schedule {
     /// Every schedule, those with constants over one epoch and without effect.
-    pub const ALL: [Schedule; 4] = [
+    pub const ALL: [Schedule; 5] = [
         Schedule::Constant,
         Schedule::Iwae,
+        Schedule::IwaeRounded,
         Schedule::Step {
             epochs: 1,
             factor: 1.0,
@@ -65,6 +69,7 @@ impl Schedule {
         match self {
             Schedule::Constant => "constant",
             Schedule::Iwae => "iwae",
+            Schedule::IwaeRounded => "iwae-rounded",
             Schedule::Step { .. } => "step",
             Schedule::Cosine { .. } => "cosine",
         }
@@ -75,11 +80,10 @@ impl Schedule {
     pub fn factor(&self, epochs: f64) -> f64 {
         match *self {
             Schedule::Constant => 1.0,
-            Schedule::Iwae => {
-                let stage = (0..IWAE_STAGES - 1)
-                    .find(|&stage| epochs < iwae_epochs(stage + 1) as f64)
-                    .unwrap_or(IWAE_STAGES - 1);
-                10_f64.powf(-f64::from(stage) / 7.0)
+            Schedule::Iwae => 10_f64.powf(-f64::from(iwae_stage(epochs)) / 7.0),
+            // In hundredths, whose quotient is the nearest number to the published one.
+            Schedule::IwaeRounded => {
+                (100.0 * 10_f64.powf(-f64::from(iwae_stage(epochs)) / 7.0)).round() / 100.0
             }
             Schedule::Step {
                 epochs: every,
@@ -98,13 +102,20 @@ impl Schedule {
     /// The first value out of range, with the range.
     pub fn validate(&self) -> Result<(), ConfigurationError> {
         let (epochs, factor) = match *self {
-            Schedule::Constant | Schedule::Iwae => return Ok(()),
+            Schedule::Constant | Schedule::Iwae | Schedule::IwaeRounded => return Ok(()),
             Schedule::Step { epochs, factor } => (epochs, factor),
             Schedule::Cosine { epochs, last } => (epochs, last),
         };
         require("schedule epochs", epochs as f64, &AT_LEAST_1)?;
         require("schedule factor", factor, &(0.0..=1.0, "between 0 and 1"))
     }
+}
+
+/// The stage of the IWAE schedule after so many epochs, counted from 0.
+fn iwae_stage(epochs: f64) -> u32 {
+    (0..IWAE_STAGES - 1)
+        .find(|&stage| epochs < iwae_epochs(stage + 1) as f64)
+        .unwrap_or(IWAE_STAGES - 1)
 }
 
 /// Epochs of the first `stages` stages of the IWAE schedule: Σ 3ⁱ = (3ⁿ − 1)/2.
@@ -122,7 +133,7 @@ mod tests {
 
     #[test]
     fn the_iwae_schedule_has_the_published_stages() {
-        // Of the published code, rounded there to two digits.
+        // Of the published code, rounded there to a hundredth of the first.
         let published = [1e-3, 7.2e-4, 5.2e-4, 3.7e-4, 2.7e-4, 1.9e-4, 1.4e-4, 1e-4];
         let mut first = 0;
         for (stage, rate) in published.into_iter().enumerate() {
@@ -130,6 +141,8 @@ mod tests {
             for epochs in [first as f64, last as f64 + 0.999] {
                 let found = 1e-3 * Schedule::Iwae.factor(epochs);
                 assert!((found / rate - 1.0).abs() < 0.03, "epoch {epochs}: {found}");
+                let rounded = 1e-3 * Schedule::IwaeRounded.factor(epochs);
+                assert!((rounded / rate - 1.0).abs() < 1e-12, "epoch {epochs}");
             }
             first = last + 1;
         }

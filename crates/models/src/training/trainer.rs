@@ -194,7 +194,7 @@ impl Trainer {
         let images = drawn.map_or(TrainingImages::Stored(images), TrainingImages::Drawn);
         let workspace = workspace(&model, &config, image_count);
         Ok(Self {
-            moments: Moments::zeros(&layout),
+            moments: Moments::at_start(&layout, &config.adam),
             clipped: config
                 .clip_norm
                 .map(|norm| ClippedGradient::new(layout.clone(), norm)),
@@ -488,14 +488,16 @@ impl Trainer {
 
 /// What the steps need.
 fn workspace(model: &Model, config: &TrainingConfig, image_count: usize) -> GradientWorkspace<f32> {
-    GradientWorkspace::new(
+    let mut workspace = GradientWorkspace::new(
         model.spec(),
         &config.objective,
         model.parameters().layout().clone(),
         config.gradients,
         config.batch.min(image_count),
         config.threads,
-    )
+    );
+    workspace.set_batch_gradient(config.batch_gradient);
+    workspace
 }
 
 /// How many rows of `inputs` pixels there are.

@@ -4,8 +4,9 @@
 use std::sync::Arc;
 
 use models::{
-    Activation, AdamConstants, Bound, DataTreatment, Gradients, Initialisation, Likelihood,
-    ModelKind, ModelSpec, Objective, PosteriorScale, Schedule, TrainingConfig,
+    Activation, AdamConstants, AdamForm, AdamMoments, BatchGradient, Bound, DataTreatment,
+    Gradients, Initialisation, Likelihood, ModelKind, ModelSpec, Objective, PosteriorScale,
+    Schedule, TrainingConfig,
 };
 
 /// Steps that every case is trained for: three epochs and two steps, so that
@@ -109,11 +110,21 @@ const OPTIONS: &[ModelOption] = &[
             beta1: 0.5,
             beta2: 0.9,
             epsilon: 1e-3,
+            ..AdamConstants::STANDARD
         };
+    }),
+    ("other forms of Adam, sum", |_, training| {
+        training.adam.second_moment_start = 1.0;
+        training.adam.form = AdamForm::Efficient;
+        training.adam.moments = AdamMoments::Previous;
+        training.batch_gradient = BatchGradient::Sum;
     }),
     ("warm-up", |_, training| training.warm_up_epochs = 1.5),
     ("schedule iwae", |_, training| {
         training.schedule = Schedule::Iwae
+    }),
+    ("schedule iwae-rounded", |_, training| {
+        training.schedule = Schedule::IwaeRounded
     }),
     ("schedule step", |_, training| {
         training.schedule = Schedule::Step {

@@ -1,10 +1,11 @@
 //! Reconstructions of new data.
 
-use std::collections::{BTreeSet, BinaryHeap};
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use datasets::PartName;
+use evaluation::subset::{Population, subset};
 use models::DataTreatment;
 use models::streams::{Purpose, stream};
 use ndarray::Array2;
@@ -257,19 +258,11 @@ fn values_of(chunk: &RowChunk) -> Array2<f32> {
     values
 }
 
-/// `count` of the rows 0, …, n − 1: those with the smallest random numbers, so
-/// that fewer are a part of more.
+/// `count` of the rows 0, …, n − 1 at random, fewer a part of more.
 fn choice(seed: u64, count: usize, n: usize) -> BTreeSet<usize> {
     let numbers = stream(seed, Purpose::Sampling, CHOICE);
-    let mut smallest = BinaryHeap::with_capacity(count + 1);
-    for row in 0..n {
-        let [low, high, ..] = numbers.block(row as u64);
-        smallest.push(((low, high), row));
-        if smallest.len() > count {
-            smallest.pop();
-        }
-    }
-    smallest.into_iter().map(|(_, row)| row).collect()
+    let rows = subset(Population::Rows(n), count, numbers);
+    rows.into_iter().collect()
 }
 
 #[cfg(test)]

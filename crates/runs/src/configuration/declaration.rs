@@ -10,8 +10,9 @@ use std::ops::Bound::{Excluded, Included, Unbounded};
 
 use datasets::{Colour, LabelColumn, TEST_SHARE};
 use models::{
-    Bound, DataTreatment, GaussianSigma, Gradients, Initialisation, Likelihood, MAXIMUM_SAMPLES,
-    MAXIMUM_WIDTH, ModelKind, PosteriorScale, Schedule,
+    AdamForm, AdamMoments, BatchGradient, Bound, DataTreatment, GaussianSigma, Gradients,
+    Initialisation, Likelihood, MAXIMUM_SAMPLES, MAXIMUM_WIDTH, ModelKind, PosteriorScale,
+    Schedule,
 };
 use serde::ser::SerializeMap as _;
 use serde::{Deserialize, Serialize, Serializer};
@@ -155,7 +156,9 @@ sections! {
         /// What the encoder computes besides μ.
         posterior_scale: String = "log-variance".into() => Name(names::<PosteriorScale>),
             meanings: &[("log-var", "log-variance"), ("log-std", "log-sigma")];
-        /// How weights are drawn: as PyTorch's `Linear` does by default, or as Glorot & Bengio.
+        /// How weights are drawn: as PyTorch's `Linear` does by default, or as Glorot & Bengio;
+        /// `glorot-repeated` draws every layer from the same numbers, so that layers of equal
+        /// shape begin equal.
         initialisation: String = "pytorch".into() => Name(names::<Initialisation>),
             called: &["init"], meanings: &[("torch", "pytorch"), ("xavier", "glorot")];
         /// The decoder's last bias at the start: as all others, or the logit of the mean training
@@ -197,13 +200,28 @@ sections! {
         /// Adam's ε, outside the root.
         epsilon: f64 = 1e-8 => POSITIVE,
             called: &["eps"];
+        /// What Adam's second moments begin at; above 0 the first 1/(1 − `beta2`) steps are short.
+        second_moment_start: f64 = 0.0 => NOT_NEGATIVE,
+            called: &["initial-accumulator-value"], is_always_written: false;
+        /// Which root Adam's ε is added to: of the moment with its correction, as in PyTorch, or
+        /// without (`efficient`, Kingma & Ba 2015, end of §2).
+        adam_form: String = "corrected".into() => Name(names::<AdamForm>), is_always_written: false;
+        /// The moments that a step goes along: those that its gradient has entered, or those of
+        /// the steps before.
+        adam_moments: String = "current".into() => Name(names::<AdamMoments>),
+            is_always_written: false;
+        /// What becomes of the gradients of a minibatch's images: `sum` is `batch` times `mean`,
+        /// which Adam notices by `epsilon` and `second_moment_start`.
+        batch_gradient: String = "mean".into() => Name(names::<BatchGradient>),
+            called: &["reduction"], is_always_written: false;
         /// λ of AdamW's decoupled weight decay; 0 for plain Adam.
         weight_decay: f64 = 0.0 => NOT_NEGATIVE,
             called: &["l2", "wd"];
         /// Largest norm of the whole gradient; 0 for no clipping.
         clip_norm: f64 = 0.0 => NOT_NEGATIVE,
             called: &["clip", "gradient-clipping", "max-norm"];
-        /// The step size over time; `iwae` is 3ⁱ epochs at a factor of 10^(−i/7), i = 0 … 7.
+        /// The step size over time; `iwae` is 3ⁱ epochs at a factor of 10^(−i/7), i = 0 … 7,
+        /// `iwae-rounded` the same with the factors in hundredths.
         schedule: String = "constant".into() => Name(names::<Schedule>),
             flags: &["schedule"], takes: "S", called: &["lr-schedule", "scheduler"],
             meanings: &[("none", "constant")];

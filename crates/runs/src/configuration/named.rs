@@ -3,8 +3,8 @@
 
 use datasets::{Colour, LabelColumn};
 use models::{
-    Activation, Bound, DataTreatment, Gradients, Initialisation, Likelihood, ModelKind,
-    PosteriorScale, Schedule,
+    Activation, AdamForm, AdamMoments, BatchGradient, Bound, DataTreatment, Gradients,
+    Initialisation, Likelihood, ModelKind, PosteriorScale, Schedule,
 };
 
 use super::Setting;
@@ -56,6 +56,6 @@ macro_rules! named {
 }
 
 named! {
-    Activation Bound Colour DataTreatment Gradients Initialisation LabelColumn Likelihood
+    Activation AdamForm AdamMoments BatchGradient Bound Colour DataTreatment Gradients Initialisation LabelColumn Likelihood
     ModelKind PosteriorScale Schedule
 }

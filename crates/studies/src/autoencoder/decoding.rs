@@ -7,8 +7,9 @@ use viz::number::decimal;
 use viz::page::{Block, Cell, Column, Table, Text};
 use viz::{Classes, Figure, Layer, Panel, Point, Points, Rgb, TilePanel};
 
+use super::judge::decoded;
 use super::measures::{
-    CONFIDENCE, Form, POINTS, decoded, held_out, prior_points, stepped, uniform_points,
+    CONFIDENCE, Form, POINTS, STEP, judged_and_real, prior_points, stepped, uniform_points,
 };
 use super::{VAE, shown};
 use crate::measures::plane::code_numbers;
@@ -16,7 +17,7 @@ use crate::{Drawing, TrainedRun};
 use figures::absence::{Absences, Measurement};
 use figures::plane_map::{PlaneMap, points, rounded_points};
 use figures::tiles::{Layout, bytes, laid_out, panel};
-use figures::wording::{count, percent, seed_and_epochs, seeds_and_epochs};
+use figures::wording::{count, percent, seed_and_epochs, seeds_and_epochs, some_test_images};
 use runs::Error;
 use runs::run_data::images;
 
@@ -294,12 +295,7 @@ pub(super) fn pairs(drawing: &mut Drawing<'_>, runs: &[&TrainedRun]) -> Result<V
         caption,
         ..Figure::grid(rows)
     };
-    drawing.chart(
-        "pairs",
-        figure,
-        runs,
-        json!({"step": super::measures::STEP, "models": data}),
-    )
+    drawing.chart("pairs", figure, runs, json!({"step": STEP, "models": data}))
 }
 
 /// What a step of 0.1 means for both models.
@@ -327,7 +323,7 @@ fn pair_tiles(
     column_heads: Vec<String>,
 ) -> Result<Panel, Error> {
     let a = bytes(run.decode(first).view());
-    let b = bytes(run.decode(&stepped(first)).view());
+    let b = bytes(run.decode(&stepped(first, STEP)).view());
     let difference: Vec<u8> = a
         .iter()
         .zip(&b)
@@ -400,16 +396,19 @@ pub(super) fn numbers(drawing: &Drawing<'_>, runs: &[&TrainedRun]) -> Result<Vec
         ),
         Err(_) => "there is none here".into(),
     };
+    let [judged, real] = judged_and_real(drawing.dataset.test.len());
     Ok(vec![
         Block::Table(Table {
             caption: Text::from(format!(
-                "How well-formed images are, {} of random points and {} of test images; {}. Unsure: share given less than \
-                 {CONFIDENCE} for its most probable class by the classifier ({accuracy}). Outside: share outside of the region that real test images fill in \
-                 the classifier's features (1 − precision with 5 neighbours). Return: mean distance \
+                "How well-formed images are, {} of random points and those of {}; {}. Unsure: share given \
+                 less than {CONFIDENCE} for its most probable class by the classifier ({accuracy}). \
+                 Outside: share outside of the region that {} other test images at random fill in the \
+                 classifier's features (1 − precision with 5 neighbours). Return: mean distance \
                  of a point to the code of its image, in standard deviations of the codes.{}",
                 count(POINTS),
-                count(held_out(drawing.dataset.test.len())),
+                some_test_images(drawing.dataset, judged),
                 seeds_and_epochs(runs),
+                count(real),
                 absences.sentence(),
             )),
             columns: vec![

@@ -1,19 +1,9 @@
-//! What random points of a plane decode to, measured once and kept with the run.
+//! The numbers about what random points of a plane decode to, and the points.
 
-use evaluation::codes::code_extent;
-use evaluation::prdc::prdc;
-use evaluation::round_trip::round_trip;
-use models::Images;
-use ndarray::{Array2, ArrayView2, Axis};
 use serde::{Deserialize, Serialize};
 use tensor_ops::random::{Stream, fill_normal, fill_uniform};
 
-use crate::{Drawing, TrainedRun};
 use figures::absence::Measurement;
-use figures::choice::in_random_order;
-use figures::plane_map::code_box;
-use runs::Error;
-use runs::run_data::images;
 
 /// Random points a statement is measured with.
 pub(super) const POINTS: usize = 2000;
@@ -23,7 +13,10 @@ pub(super) const CONFIDENCE: f64 = 0.8;
 /// Step of the pairs z and z + 0.1: as in the document, up along the first
 /// axis and down along the second.
 pub(super) const STEP: [f64; 2] = [0.1, -0.1];
-/// Real images that samples are held against.
+/// A random point lies in a gap where it is farther from the nearest code than
+/// this share of the codes of other images.
+pub(super) const USUAL: f64 = 0.99;
+/// Real images that samples are held against, at most.
 const REAL: usize = 4000;
 const STREAM: u64 = 0x4154_4c41_0000;
 
@@ -39,6 +32,8 @@ pub(super) struct Form {
     /// codes; none for images that were not decoded from random points, and
     /// where all codes are one point.
     pub return_distance: Option<f64>,
+    /// Share of each class that the classifier takes the images for.
+    pub classes: Measurement<Vec<f64>>,
 }
 
 /// What random points decode to, and whether a small step changes it.
@@ -58,6 +53,12 @@ pub(super) struct Decoded {
     pub pairs: Pairs,
     /// The same in the middle half.
     pub middle_pairs: Pairs,
+    /// Pairs over the box whose step is (0.1, −0.1) standard deviations of the
+    /// codes.
+    pub in_deviations: Measurement<Pairs>,
+    /// Of the points over the box: share of unsure ones among those in gaps, and
+    /// among the others.
+    pub unsure_in_gaps: Measurement<[f64; 2]>,
 }
 
 /// Pairs of neighbouring codes.
@@ -65,6 +66,9 @@ pub(super) struct Decoded {
 pub(super) struct Pairs {
     /// Share of pairs that the classifier gives different classes.
     pub disagreeing: Measurement<f64>,
+    /// Of the pairs whose first image is given its class with at least 0.8, those
+    /// whose second is not given the same class so.
+    pub lost: Measurement<f64>,
     /// Mean distance of both images, pixels in [0, 1].
     pub mean_distance: f64,
     /// Pairs that the classifier gives different classes, those whose images
@@ -84,174 +88,18 @@ pub(super) struct Disagreement {
     pub classes: [u32; 2],
 }
 
-/// Measures what random points decode to.
-pub(super) fn decoded(drawing: &Drawing<'_>, run: &TrainedRun) -> Result<Decoded, Error> {
-    drawing.measure(
-        run,
-        "autoencoder-decoded",
-        "4: 2000 points, k = 5 of 4000",
-        || {
-            let test = &drawing.dataset.test;
-            let codes = run.encode(images(test)).mean;
-            let ranges = code_box(codes.view())?;
-            let extent = code_extent(codes.view())?;
-            let deviation = (0.5
-                * extent
-                    .standard_deviation
-                    .iter()
-                    .map(|value| value * value)
-                    .sum::<f64>())
-            .sqrt();
-            // No image is among its own neighbours, and folders are read class by class.
-            let order = in_random_order(test.len(), test.len());
-            let (held_out, others) = order.split_at(held_out(test.len()));
-            let real = test.select(&others[..others.len().min(REAL)]);
-            let judge = Judge::new(drawing, run, images(&real), deviation)?;
-            let some_codes = codes.select(Axis(0), held_out);
-            let held_out = test.select(held_out).to_floats();
-            Ok(Decoded {
-                real: judge.images(held_out.view())?,
-                reconstructed: judge.images(run.model.decode(some_codes.view()).view())?,
-                whole: judge.points(&uniform_points(POINTS, ranges))?,
-                middle: judge.points(&uniform_points(POINTS, middle_half(ranges)))?,
-                prior: judge.points(&prior_points(POINTS))?,
-                pairs: judge.pairs(&uniform_points(POINTS, ranges))?,
-                middle_pairs: judge.pairs(&uniform_points(POINTS, middle_half(ranges)))?,
-            })
-        },
-    )
+/// How many of so many test images are judged, and how many of the others they are
+/// held against: random samples without an image in common.
+pub(super) fn judged_and_real(test: usize) -> [usize; 2] {
+    let judged = POINTS.min(test / 3);
+    [judged, REAL.min(test - judged)]
 }
 
-/// How many of so many test images are judged, the others being what they are
-/// held against.
-pub(super) fn held_out(test: usize) -> usize {
-    POINTS.min(test / 3)
-}
-
-/// Holds decoded images against real ones.
-struct Judge<'a> {
-    drawing: &'a Drawing<'a>,
-    run: &'a TrainedRun,
-    real_features: Measurement<Array2<f32>>,
-    deviation: f64,
-}
-
-impl<'a> Judge<'a> {
-    fn new(
-        drawing: &'a Drawing<'a>,
-        run: &'a TrainedRun,
-        real: Images<'_>,
-        deviation: f64,
-    ) -> Result<Self, Error> {
-        let features = drawing
-            .classifier()
-            .and_then(|classifier| Ok(classifier.features(real)?));
-        Ok(Self {
-            real_features: Measurement::of(features)?,
-            drawing,
-            run,
-            deviation,
-        })
-    }
-
-    fn images(&self, images: ArrayView2<'_, f32>) -> Result<Form, Error> {
-        let unsure = || -> Result<f64, Error> {
-            let probabilities = self.drawing.classifier()?.probabilities(images)?;
-            let unsure = probabilities
-                .outer_iter()
-                .filter(|row| row.iter().all(|&p| f64::from(p) < CONFIDENCE))
-                .count();
-            Ok(unsure as f64 / images.nrows() as f64)
-        };
-        let outside = || -> Result<f64, Error> {
-            let real = self.real_features.get()?;
-            let features = self.drawing.classifier()?.features(images)?;
-            Ok(1.0 - prdc(real.view(), features.view(), 5)?.precision)
-        };
-        Ok(Form {
-            unsure: Measurement::of(unsure())?,
-            outside: Measurement::of(outside())?,
-            return_distance: None,
-        })
-    }
-
-    fn points(&self, points: &[[f64; 2]]) -> Result<Form, Error> {
-        let form = self.images(self.run.decode(points).view())?;
-        let trip = round_trip(
-            as_codes(points).view(),
-            |codes| self.run.model.decode(codes),
-            |images| self.run.model.encode(images).mean,
-        )?;
-        Ok(Form {
-            // Codes in one point have no deviation to measure in.
-            return_distance: (self.deviation > 0.0).then(|| trip.mean / self.deviation),
-            ..form
-        })
-    }
-
-    fn pairs(&self, points: &[[f64; 2]]) -> Result<Pairs, Error> {
-        let stepped = stepped(points);
-        let (first, second) = (self.run.decode(points), self.run.decode(&stepped));
-        let classes = self.drawing.classifier().and_then(|classifier| {
-            let (a, b) = (first.view(), second.view());
-            Ok([classifier.classify(a)?, classifier.classify(b)?])
-        });
-        let classes = Measurement::of(classes)?;
-        let distances: Vec<f64> = first
-            .outer_iter()
-            .zip(second.outer_iter())
-            .map(|(a, b)| {
-                let squares = a.iter().zip(b).map(|(a, b)| f64::from(a - b).powi(2));
-                squares.sum::<f64>().sqrt()
-            })
-            .collect();
-        let disagreeing = classes
-            .map(|[a, b]| -> Vec<usize> { (0..points.len()).filter(|&i| a[i] != b[i]).collect() });
-        let mut order = disagreeing.get().cloned().unwrap_or_default();
-        order.sort_by(|&i, &j| distances[j].total_cmp(&distances[i]).then(i.cmp(&j)));
-        Ok(Pairs {
-            disagreeing: disagreeing.map(|order| order.len() as f64 / points.len() as f64),
-            mean_distance: distances.iter().sum::<f64>() / points.len() as f64,
-            examples: apart(points, &order, 0.3 * self.deviation)
-                .into_iter()
-                .take(10)
-                .map(|index| Disagreement {
-                    z: points[index],
-                    classes: classes.get().map_or([0; 2], |[a, b]| [a[index], b[index]]),
-                })
-                .collect(),
-            step_in_deviations: (self.deviation > 0.0)
-                .then(|| STEP[0].hypot(STEP[1]) / self.deviation),
-        })
-    }
-}
-
-/// The indices in their order without those whose point lies within `distance`
-/// of one before.
-fn apart(points: &[[f64; 2]], order: &[usize], distance: f64) -> Vec<usize> {
-    let mut kept: Vec<usize> = Vec::new();
-    for &index in order {
-        let [x, y] = points[index];
-        let far = |&other: &usize| {
-            let [a, b] = points[other];
-            (x - a).hypot(y - b) > distance
-        };
-        if kept.iter().all(far) {
-            kept.push(index);
-        }
-    }
-    kept
-}
-
-fn as_codes(points: &[[f64; 2]]) -> Array2<f32> {
-    Array2::from_shape_fn((points.len(), 2), |(row, axis)| points[row][axis] as f32)
-}
-
-/// z + (0.1, −0.1) of every z.
-pub(super) fn stepped(points: &[[f64; 2]]) -> Vec<[f64; 2]> {
+/// Every point after a step.
+pub(super) fn stepped(points: &[[f64; 2]], step: [f64; 2]) -> Vec<[f64; 2]> {
     points
         .iter()
-        .map(|point| [point[0] + STEP[0], point[1] + STEP[1]])
+        .map(|point| [point[0] + step[0], point[1] + step[1]])
         .collect()
 }
 
@@ -307,18 +155,12 @@ mod tests {
     }
 
     #[test]
-    fn near_points_are_left_out() {
-        let points = [[0.0, 0.0], [0.1, 0.0], [1.0, 0.0], [0.9, 0.0]];
-        assert_eq!(apart(&points, &[1, 0, 3, 2], 0.5), [1, 3]);
-    }
-
-    #[test]
     fn the_middle_half_and_the_step() {
         assert_eq!(
             middle_half([[0.0, 8.0], [-4.0, 4.0]]),
             [[2.0, 6.0], [-2.0, 2.0]]
         );
-        let [[x, y]] = stepped(&[[2.0, -2.0]])[..] else {
+        let [[x, y]] = stepped(&[[2.0, -2.0]], STEP)[..] else {
             panic!("one point gives one point");
         };
         assert!((x - 2.1).abs() < 1e-12 && (y + 2.1).abs() < 1e-12);

@@ -4,7 +4,9 @@
 mod claims;
 mod codes;
 mod decoding;
+mod judge;
 mod measures;
+mod spacing;
 
 use super::study::Peculiar;
 use super::{Drawing, TrainedRun};
@@ -15,6 +17,7 @@ pub(super) const PECULIAR: Peculiar = Peculiar {
         ("areas", |d| codes::areas(d, &shown(d))),
         ("gaps", |d| codes::gaps(d, &shown(d))),
         ("numbers-of-codes", |d| codes::numbers(d, &shown(d))),
+        ("spacing", |d| spacing::paragraph(d)),
         ("random-points", decoding::over_the_extent),
         ("points-from-the-prior", decoding::from_the_prior),
         ("maps", |d| decoding::maps(d, &shown(d))),
@@ -30,6 +33,8 @@ pub(super) const PECULIAR: Peculiar = Peculiar {
 
 const AE: &str = "ae";
 const VAE: &str = "vae";
+/// An AE of the same hidden layer with eight latent variables.
+const AE_8: &str = "ae-8";
 
 fn shown<'a>(drawing: &Drawing<'a>) -> Vec<&'a TrainedRun> {
     drawing.shown(&[AE, VAE])

@@ -2,23 +2,19 @@
 //! over seeds.
 
 use evaluation::Evaluation;
-use evaluation::mmd::mmd_to_prior;
-use ndarray::{Array2, Zip};
-use tensor_ops::random::{Stream, fill_normal};
+use evaluation::elbo::sample_codes;
+use evaluation::mmd::mmd_of_sample_to_prior;
 use viz::page::{Block, Cell, Column, Table, Text};
 
 use super::{KEYS, final_loss};
 use crate::measures::evaluation;
 use crate::{Drawing, TrainedRun};
 use figures::absence::Absences;
-use figures::choice::in_random_order;
-use figures::wording::{count, seeds_in_words};
+use figures::wording::{count, seeds_in_words, some_test_images};
 use runs::Error;
 
-/// Stream of the deviates of the codes drawn here; those of training lie below.
-const CODES: u64 = 0x4154_4d4d_0000;
-/// Codes of the discrepancy, at most, and rows and draws of its null
-/// distribution.
+/// Codes of the discrepancy, a random sample of more, and rows and draws of its
+/// null distribution.
 const ROWS: usize = 5000;
 const NULL: (usize, usize) = (300, 400);
 
@@ -54,8 +50,8 @@ pub(super) fn table(drawing: &mut Drawing<'_>) -> Result<Vec<Block>, Error> {
         caption: Text::from(format!(
             "Test images, n = {}, {}: mean over seeds{}. Active by variance: Var(μ) above 0.01; by \
              KL: more than 0.01 nats. Variance: Var(μ) + E[σ²], that of the codes, mean over \
-             variables; the prior's is 1. Discrepancy: MMD² of {} codes z drawn from q(z|x) to the \
-             prior, in units of what chance exceeds in one case of twenty.{}",
+             variables; the prior's is 1. Discrepancy: MMD² to the prior of one code z drawn from \
+             q(z|x) of {} each, in units of what chance exceeds in one case of twenty.{}",
             count(drawing.dataset.test.len()),
             seeds_in_words(drawing.scale),
             if drawing.scale.seeds > 1 {
@@ -63,7 +59,7 @@ pub(super) fn table(drawing: &mut Drawing<'_>) -> Result<Vec<Block>, Error> {
             } else {
                 ""
             },
-            count(ROWS.min(drawing.dataset.test.len())),
+            some_test_images(drawing.dataset, ROWS.min(drawing.dataset.test.len())),
             absences.sentence(),
         )),
         columns: vec![
@@ -82,27 +78,11 @@ pub(super) fn table(drawing: &mut Drawing<'_>) -> Result<Vec<Block>, Error> {
 
 /// How far the aggregate posterior is from the prior.
 fn discrepancy(drawing: &Drawing<'_>, run: &TrainedRun) -> Result<f64, Error> {
-    let version = format!("2, {ROWS} codes, null {NULL:?}");
+    let version = format!("3, {ROWS} codes at random, null {NULL:?}");
     let ratio: Option<f64> = drawing.measure(run, "dimensions-discrepancy", &version, || {
-        let test = &drawing.dataset.test;
-        let some = run.seen_rows(test, &in_random_order(test.len(), ROWS))?;
-        let codes = run.encode(some.images());
-        let sampled = match &codes.log_variance {
-            None => codes.mean,
-            Some(log_variance) => {
-                let mut sampled = Array2::<f32>::zeros(codes.mean.raw_dim());
-                if let Some(values) = sampled.as_slice_mut() {
-                    fill_normal(values, Stream::new(0, CODES), 0);
-                }
-                Zip::from(&mut sampled)
-                    .and(&codes.mean)
-                    .and(log_variance)
-                    .for_each(|z, mean, log_variance| *z = mean + (0.5 * log_variance).exp() * *z);
-                sampled
-            }
-        };
+        let drawn = sample_codes(&run.codes(&drawing.dataset.test)?, 0);
         let (rows, draws) = NULL;
-        Ok(mmd_to_prior(sampled.view(), rows.min(sampled.nrows()), draws, 0)?.ratio)
+        Ok(mmd_of_sample_to_prior(drawn.view(), ROWS, rows, draws, 0)?.ratio)
     })?;
     Ok(ratio.unwrap_or(f64::NAN))
 }

@@ -180,15 +180,15 @@ pub(super) fn aggregate(drawing: &Drawing<'_>, run: &TrainedRun) -> Result<Aggre
             Ok(Aggregate {
                 density: rounded(&from_the_top_left(&density), 5),
                 prior: standard.against_prior(0.1),
-                covering: ring_means(&overlap),
+                covering: ring_means(&overlap, |at| at.covering),
                 overlap,
             })
         },
     )
 }
 
-/// Mean covering over the area of each ring, by the trapezoid rule on r·c(r).
-fn ring_means(overlap: &[Overlap]) -> Vec<f64> {
+/// Mean of a value over the area of each ring, by the trapezoid rule on r·v(r).
+pub(super) fn ring_means(overlap: &[Overlap], value: impl Fn(&Overlap) -> f64) -> Vec<f64> {
     let count = (RANGE / RING).round() as usize;
     (0..count)
         .map(|ring| {
@@ -198,7 +198,7 @@ fn ring_means(overlap: &[Overlap]) -> Vec<f64> {
                 let (a, b) = (&pair[0], &pair[1]);
                 if a.radius > low - 1e-9 && b.radius < high + 1e-9 {
                     let width = b.radius - a.radius;
-                    sums[0] += 0.5 * width * (a.radius * a.covering + b.radius * b.covering);
+                    sums[0] += 0.5 * width * (a.radius * value(a) + b.radius * value(b));
                     sums[1] += 0.5 * width * (a.radius + b.radius);
                 }
             }
@@ -210,12 +210,13 @@ fn ring_means(overlap: &[Overlap]) -> Vec<f64> {
 /// The ring about the origin minus the largest of the others: positive when
 /// the origin has the most.
 pub(super) fn excess_at_origin(rings: &[f64]) -> f64 {
-    let others = rings
-        .iter()
-        .skip(1)
-        .copied()
-        .fold(f64::NEG_INFINITY, f64::max);
-    rings[0] - others
+    rings[0] - largest_of_others(rings)
+}
+
+/// The largest ring that is not about the origin.
+pub(super) fn largest_of_others(rings: &[f64]) -> f64 {
+    let others = rings.iter().skip(1).copied();
+    others.fold(f64::NEG_INFINITY, f64::max)
 }
 
 #[cfg(test)]
@@ -255,7 +256,7 @@ mod tests {
                 density: Some(0.0),
             })
             .collect();
-        let means = ring_means(&overlap);
+        let means = ring_means(&overlap, |at| at.covering);
         assert_eq!(means.len(), 8);
         assert!((means[0] - 3.0).abs() < 1e-12);
         assert!((means[7] - 1.0).abs() < 1e-12);

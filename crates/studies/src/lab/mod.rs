@@ -2,6 +2,7 @@
 //! how posteriors overlap.
 
 mod claims;
+mod held;
 mod maps;
 mod measures;
 mod posteriors;

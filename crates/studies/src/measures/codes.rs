@@ -4,7 +4,7 @@ use evaluation::codes::code_extent;
 use evaluation::elbo::sample_codes;
 use evaluation::gaps::gaps;
 use evaluation::knn::knn_accuracy;
-use evaluation::mmd::mmd_to_prior;
+use evaluation::mmd::mmd_of_sample_to_prior;
 use evaluation::sphericity::sphericity;
 use figures::absence::{Measurement, unlabelled};
 use models::Codes;
@@ -29,15 +29,15 @@ pub(super) fn codes(drawing: &Drawing<'_>, run: &TrainedRun) -> Result<CodeMeasu
     /// As of the atlas' studies: cells a side, and codes left out at the rim.
     const CELLS: usize = 50;
     const TRIM: f64 = 0.005;
-    let version = "1: test codes, 15 neighbours, 50 cells, 2000 codes against the prior";
+    let version = "2: test codes, 15 neighbours, 50 cells, 2000 codes at random against the prior";
     drawing.measure(run, "codes", version, || {
-        let (train, test) = (&drawing.dataset.train, &drawing.dataset.test);
+        let (train, test) = (run.trained_on(drawing.dataset)?, &drawing.dataset.test);
         let codes = run.codes(test)?;
         let mean = codes.mean.view();
         let extent = code_extent(mean)?;
         let neighbours = || -> Result<f64, Error> {
             let labels = train.labels().ok_or_else(unlabelled)?;
-            let reference = run.codes(train)?.mean;
+            let reference = run.codes(&train)?.mean;
             let found = knn_accuracy(
                 reference.view(),
                 labels,
@@ -75,8 +75,6 @@ fn ratio(codes: &Codes) -> Result<f64, Error> {
 fn discrepancy(codes: &Codes) -> Result<f64, Error> {
     const MOST: usize = 2000;
     let drawn = sample_codes(codes, 0);
-    let chosen = figures::choice::in_random_order(drawn.nrows(), MOST);
-    let chosen = drawn.select(ndarray::Axis(0), &chosen);
-    let found = mmd_to_prior(chosen.view(), 300, 400, 0)?.ratio;
+    let found = mmd_of_sample_to_prior(drawn.view(), MOST, 300, 400, 0)?.ratio;
     found.ok_or_else(|| Error::Undefined("too few codes".into()))
 }

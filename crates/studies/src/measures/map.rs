@@ -5,12 +5,13 @@ use evaluation::explained::explained_variance;
 use evaluation::map::{
     ClassMap, NeighbourChange, centre_change, change_field, class_map, neighbour_change,
 };
+use evaluation::patch::{PatchDifference, centre_difference};
 use serde::{Deserialize, Serialize};
 
 use super::in_plane;
 use crate::{Drawing, TrainedRun};
-use figures::absence::Measurement;
-use figures::pictures::typical_distance;
+use figures::absence::{Measurement, known};
+use figures::pictures::{typical_distance, typical_distance_within};
 use figures::plane_map::{PlaneMap, code_box, rounded};
 use runs::Error;
 
@@ -34,6 +35,8 @@ pub(crate) struct MapNumbers {
     pub whole: NeighbourChange,
     /// The same in the 4 × 4 tiles of the centre.
     pub centre: NeighbourChange,
+    /// How different those tiles are, all with all, Euclidean.
+    pub differences: PatchDifference,
     /// Mean change of each tile to its neighbours.
     pub field: Vec<f64>,
     /// Share of the test images' variance that the nearest tile explains.
@@ -41,6 +44,9 @@ pub(crate) struct MapNumbers {
     /// Mean Euclidean distance of two random test images: the unit in which
     /// changes are told.
     pub typical_distance: f64,
+    /// The same of two test images of one class: farther apart are images of
+    /// different kinds.
+    pub within_class: Measurement<f64>,
     /// Share of the test codes that lie in the ranges.
     pub codes_inside: f64,
 }
@@ -71,6 +77,17 @@ impl MapNumbers {
         self.whole.largest_distance / self.whole.mean_distance
     }
 
+    /// Difference of the corners of the centre, bottom left to top right, over the
+    /// typical distance of two images of one class.
+    pub(crate) fn corners_in_classes(&self) -> Result<f64, Error> {
+        Ok(self.differences.corners / self.within_class.get()?)
+    }
+
+    /// The largest difference of two tiles of the centre, in the same unit.
+    pub(crate) fn centre_in_classes(&self) -> Result<f64, Error> {
+        Ok(self.differences.largest / self.within_class.get()?)
+    }
+
     /// Kinds of object; an error where there is no classifier.
     pub(crate) fn kinds(&self) -> Result<f64, Error> {
         Ok(self.classes.get()?.kinds as f64)
@@ -83,7 +100,7 @@ pub(crate) fn on_the_map(drawing: &Drawing<'_>, run: &TrainedRun) -> Result<MapN
     drawing.measure(
         run,
         "lab-map",
-        "2: 21 × 21 over −4 … 4, minimum share 0.01",
+        "3: 21 × 21 over −4 … 4, minimum share 0.01",
         || map_numbers(drawing, run, [[-RANGE, RANGE]; 2]),
     )
 }
@@ -94,7 +111,7 @@ pub(crate) fn on_own_codes(drawing: &Drawing<'_>, run: &TrainedRun) -> Result<Ma
     drawing.measure(
         run,
         "lab-own-map",
-        "2: 21 × 21 over 99 % of the test codes",
+        "3: 21 × 21 over 99 % of the test codes",
         || {
             let codes = run.codes(&drawing.dataset.test)?.mean;
             map_numbers(drawing, run, code_box(codes.view())?)
@@ -114,6 +131,11 @@ fn map_numbers(
         let probabilities = classifier.probabilities(map.images.view())?;
         Ok(class_map(probabilities.view(), shape, MINIMUM_SHARE)?)
     });
+    let test_images = test.to_floats();
+    let within = drawing.test_labels().and_then(|labels| {
+        let found = typical_distance_within(test_images.view(), labels);
+        known(found, "no class has two test images")
+    });
     let codes = run.codes(test)?.mean;
     let inside = codes
         .outer_iter()
@@ -129,9 +151,11 @@ fn map_numbers(
         classes: Measurement::of(classes)?,
         whole: neighbour_change(map.images.view(), shape)?,
         centre: centre_change(map.images.view(), shape, CENTRE)?,
+        differences: centre_difference(map.images.view(), shape, CENTRE)?,
         field: rounded(&change_field(map.images.view(), shape)?, 4),
-        explained: explained_variance(test.to_floats().view(), map.images.view()),
-        typical_distance: typical_distance(test.to_floats().view()),
+        explained: explained_variance(test_images.view(), map.images.view()),
+        typical_distance: typical_distance(test_images.view()),
+        within_class: Measurement::of(within)?,
         codes_inside: inside as f64 / codes.nrows() as f64,
     })
 }

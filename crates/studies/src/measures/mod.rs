@@ -3,6 +3,7 @@
 mod codes;
 pub(crate) mod map;
 pub(crate) mod plane;
+pub(crate) mod quality;
 pub(crate) mod shape;
 
 use evaluation::elbo::{Evaluation, EvaluationOptions, evaluate};
@@ -264,7 +265,7 @@ pub const MEASURES: &[Measure] = &[
         name: "prior-discrepancy",
         label: "discrepancy from the prior",
         unit: "",
-        about: "MMD between sampled codes of 2000 images and the prior, over its 95 % quantile under the null",
+        about: "MMD between sampled codes of 2000 random test images and the prior, over its 95 % quantile under the null",
         decimals: 1,
         scale: Scale::Real,
         value: |d, r| Ok(*codes(d, r)?.prior_discrepancy.get()?),
@@ -392,7 +393,7 @@ pub const MEASURES: &[Measure] = &[
         name: "frechet",
         label: "Fréchet distance",
         unit: "",
-        about: "Fréchet distance of samples from test images on the classifier's features",
+        about: "Fréchet distance of samples from half of the test images on the classifier's features",
         decimals: 1,
         scale: Scale::Ratio,
         value: |d, r| quality(d, r, |quality| quality.frechet),
@@ -503,9 +504,12 @@ fn rates(drawing: &Drawing<'_>, run: &TrainedRun) -> Result<RateDecomposition, E
     if !run.is_variational() {
         return Err(no_posterior());
     }
-    drawing.measure(run, "rates", "1 test, seed 0", || {
-        Ok(rate_decomposition(&run.codes(&drawing.dataset.test)?, 0)?)
-    })
+    drawing.measure(
+        run,
+        "rates",
+        "2 test, seed 0, codes of 10000 at random",
+        || Ok(rate_decomposition(&run.codes(&drawing.dataset.test)?, 0)?),
+    )
 }
 
 fn quality(

@@ -69,11 +69,11 @@ pub(crate) fn code_numbers(drawing: &Drawing<'_>, run: &TrainedRun) -> Result<Co
     drawing.measure(
         run,
         "autoencoder-codes",
-        "2: test codes, 50 cells, 95 % areas",
+        "4: test codes, 50 cells, 95 % areas, neighbours trained on",
         || {
-            let (train, test) = (&drawing.dataset.train, &drawing.dataset.test);
+            let (train, test) = (run.trained_on(drawing.dataset)?, &drawing.dataset.test);
             let codes = run.codes(test)?.mean;
-            let reference = run.codes(train)?.mean;
+            let reference = run.codes(&train)?.mean;
             let neighbours = || -> Result<f64, Error> {
                 let labels = train.labels().ok_or_else(unlabelled)?;
                 let (reference, codes) = (reference.view(), codes.view());

@@ -2,19 +2,19 @@
 
 use evaluation::codes::whiten;
 use evaluation::gaps::gaps;
-use evaluation::mmd::mmd_to_prior;
+use evaluation::mmd::mmd_of_sample_to_prior;
 use evaluation::sphericity::sphericity;
-use ndarray::Axis;
 use serde::{Deserialize, Serialize};
 
 use crate::{Drawing, TrainedRun};
 use evaluation::random_codes::CODES_SEED;
 use figures::absence::{Measurement, known};
-use figures::choice::in_random_order;
 use runs::Error;
 
-/// Codes of the discrepancy, and rows and draws of its null distribution.
-const DISCREPANCY: (usize, usize, usize) = (2000, 300, 400);
+/// Most codes that the discrepancy is measured on, a random sample of more.
+pub(crate) const MOST_CODES: usize = 2000;
+/// Rows and draws of its null distribution.
+const NULL: (usize, usize) = (300, 400);
 /// Cells along each side when gaps are counted, and the share left out.
 const GAPS: (usize, f64) = (50, 0.01);
 
@@ -40,9 +40,9 @@ pub(crate) struct Shape {
     pub(crate) bingham: Option<f64>,
     /// In the plane: share of empty cells above that of as many normal codes.
     pub(crate) gaps: Option<Measurement<f64>>,
-    /// MMD² of the whitened codes to N(0, I) over the value that one case in
-    /// twenty of the prior's own samples exceeds; this and the gaps are absent
-    /// when a dimension has collapsed.
+    /// MMD² to N(0, I) of at most 2000 of the codes at random, all whitened, over the
+    /// value that one case in twenty of the prior's own samples exceeds; this and the
+    /// gaps are absent when a dimension has collapsed.
     pub(crate) discrepancy: Option<Measurement<f64>>,
 }
 
@@ -70,42 +70,45 @@ fn is_flat(eigenvalue_ratio: Option<f64>) -> bool {
 
 /// Measures the shape of a run's codes, once.
 pub(crate) fn shape(drawing: &Drawing<'_>, run: &TrainedRun) -> Result<Shape, Error> {
-    drawing.measure(run, "sampling-shape", "3", || {
-        let codes = run.codes(&drawing.dataset.test)?.mean;
-        let round = sphericity(codes.view())?;
-        let flat = is_flat(round.eigenvalue_ratio);
-        let gaps = if codes.ncols() == 2 && !flat {
-            let counted = gaps(codes.view(), GAPS.0, GAPS.1, CODES_SEED);
-            let excess = counted.map(|gaps| gaps.empty_share - gaps.normal_reference);
-            Some(Measurement::of(excess)?)
-        } else {
-            None
-        };
-        let discrepancy = if flat {
-            None
-        } else {
-            let (rows, null_rows, null_draws) = DISCREPANCY;
-            let some = in_random_order(codes.nrows(), rows);
-            let rows = some.len();
-            let ratio = whiten(codes.view()).map_err(Error::from).and_then(|white| {
-                let some = white.select(Axis(0), &some);
-                let found = mmd_to_prior(some.view(), null_rows.min(rows), null_draws, CODES_SEED)?;
-                known(found.ratio, UNVARYING)
-            });
-            Some(Measurement::of(ratio)?)
-        };
-        Ok(Shape {
-            n: round.n,
-            standard_deviation: codes
-                .columns()
-                .into_iter()
-                .map(|axis| f64::from(axis.std(0.0)))
-                .collect(),
-            eigenvalue_ratio: round.eigenvalue_ratio,
-            radius_distance: round.radius_distance,
-            bingham: round.bingham,
-            gaps,
-            discrepancy,
-        })
-    })
+    drawing.measure(
+        run,
+        "sampling-shape",
+        "5: discrepancy of 2000 codes at random",
+        || {
+            let codes = run.codes(&drawing.dataset.test)?.mean;
+            let round = sphericity(codes.view())?;
+            let flat = is_flat(round.eigenvalue_ratio);
+            let gaps = if codes.ncols() == 2 && !flat {
+                let counted = gaps(codes.view(), GAPS.0, GAPS.1, CODES_SEED);
+                let excess = counted.map(|gaps| gaps.empty_share - gaps.normal_reference);
+                Some(Measurement::of(excess)?)
+            } else {
+                None
+            };
+            let discrepancy = if flat {
+                None
+            } else {
+                let (rows, draws) = NULL;
+                let ratio = whiten(codes.view()).map_err(Error::from).and_then(|white| {
+                    let found =
+                        mmd_of_sample_to_prior(white.view(), MOST_CODES, rows, draws, CODES_SEED)?;
+                    known(found.ratio, UNVARYING)
+                });
+                Some(Measurement::of(ratio)?)
+            };
+            Ok(Shape {
+                n: round.n,
+                standard_deviation: codes
+                    .columns()
+                    .into_iter()
+                    .map(|axis| f64::from(axis.std(0.0)))
+                    .collect(),
+                eigenvalue_ratio: round.eigenvalue_ratio,
+                radius_distance: round.radius_distance,
+                bingham: round.bingham,
+                gaps,
+                discrepancy,
+            })
+        },
+    )
 }

@@ -62,17 +62,36 @@ fn all_statements(part: &Part, several: bool) -> Text {
     } else {
         String::new()
     };
-    Text(vec![
-        Span::Plain(match part.claims.len() {
-            1 => "Of one statement ".to_owned(),
-            count => format!("Of {count} statements "),
+    let (transfers, own): (Vec<Claim>, Vec<Claim>) =
+        (part.claims.iter().cloned()).partition(|claim| claim.transfer.is_some());
+    let (counted, about) = if own.is_empty() {
+        (&transfers, " about other data")
+    } else {
+        (&own, "")
+    };
+    let link = Span::Link {
+        text: outcome(counted),
+        to: format!("#{}", anchor(&claims_heading(&suffix))),
+    };
+    let mut spans = vec![
+        Span::Plain(match counted.len() {
+            1 => format!("Of one statement{about} "),
+            count => format!("Of {count} statements{about} "),
         }),
-        Span::Link {
-            text: outcome(&part.claims),
-            to: format!("#{}", anchor(&claims_heading(&suffix))),
-        },
+        link,
         Span::Plain(".".into()),
-    ])
+    ];
+    if !own.is_empty() && !transfers.is_empty() {
+        spans.push(Span::Plain(format!(
+            " Beside them there {} about other data, in no total: {}.",
+            match transfers.len() {
+                1 => "is one".to_owned(),
+                count => format!("are {count}"),
+            },
+            outcome(&transfers)
+        )));
+    }
+    Text(spans)
 }
 
 /// What a study found; of one in a file, its statements with what decided.

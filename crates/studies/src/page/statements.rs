@@ -73,7 +73,7 @@ pub(super) fn claims_blocks(claims: &[Claim]) -> Vec<Block> {
     });
     let rows = rows.collect();
     vec![
-        Block::paragraph(how_it_is_decided(claims.len(), is_sequential)),
+        Block::paragraph(how_it_is_decided(claims, is_sequential)),
         Block::Statements(Table {
             caption: Text::default(),
             columns: names
@@ -86,7 +86,10 @@ pub(super) fn claims_blocks(claims: &[Claim]) -> Vec<Block> {
 }
 
 /// What a reader has to know about the table.
-fn how_it_is_decided(statements: usize, is_sequential: bool) -> String {
+fn how_it_is_decided(claims: &[Claim], is_sequential: bool) -> String {
+    let transfers = claims.iter().filter(|claim| claim.transfer.is_some());
+    let transfers = transfers.count();
+    let statements = claims.len() - transfers;
     let level = percent(SIGNIFICANCE);
     let interval = percent(LEVEL);
     let mut text = format!(
@@ -101,6 +104,7 @@ fn how_it_is_decided(statements: usize, is_sequential: bool) -> String {
          with a chance of at most {level}. "
     );
     text.push_str(&match statements {
+        0 => "All of these are transfers.".to_owned(),
         1 => "The statement is alone in this table.".to_owned(),
         count => format!(
             "In a table of {count} some would be, so Holm's procedure raises each p-value until the \
@@ -108,6 +112,12 @@ fn how_it_is_decided(statements: usize, is_sequential: bool) -> String {
              where a statement is decided alone but not as one of all, both are said."
         ),
     });
+    if transfers > 0 {
+        text.push_str(
+            " A transfer is a statement about another data set: its row says whether it carries over \
+             to these data; transfers are a table of their own and in no total.",
+        );
+    }
     if is_sequential {
         text.push_str(
             " Seeds were added until a statement was decided: every look at the numbers spends its \
@@ -148,9 +158,15 @@ fn p_in_words(p: f64) -> String {
     }
 }
 
-/// The statement, and what turns its verdict round.
+/// The statement, whether it is about other data, and what turns its verdict round.
 fn stated(claim: &Claim) -> Vec<Span> {
     let mut spans = vec![Span::Plain(claim.statement.clone())];
+    if let Some(other) = &claim.transfer {
+        spans.push(Span::Break);
+        spans.push(Span::Emphasis(format!(
+            "A transfer: the document is about {other}."
+        )));
+    }
     if let Some(caveat) = &claim.caveat {
         spans.push(Span::Break);
         spans.push(Span::Strong("But: ".into()));

@@ -19,6 +19,7 @@ fn evidence_of(verdict: Verdict) -> Evidence {
 fn claim(id: &str, verdict: Verdict) -> Claim {
     Claim {
         id: id.into(),
+        transfer: None,
         caveat: None,
         statement: format!("Statement {id} <of> a document."),
         quantity: "nats".into(),
@@ -224,8 +225,9 @@ fn the_lead_begins_with_what_was_found() {
     let lead = &html[..html.find("<nav").unwrap()];
     let found = "mnist, one seed a model. </strong>An autoencoder leaves 83 % of its codes outside \
                  of the square from −4 to 4, and a VAE of the same layers 2 %; the class with most room has 11 \
-                 times the area of that with least, in the VAE 4.4; and a step of 0.1 from a random \
-                 point turns the image into another class in 1.5 % of cases, in the VAE in 5.3 %.</p>\n\
+                 times the area of that with least, in the VAE 4.4; and a step of a tenth of a \
+                 standard deviation of the codes on both axes leaves the class of a well-formed image in \
+                 1.5 % of cases, in the VAE in 5.3 %.</p>\n\
                  <p>Statement mine.1 &lt;of&gt; a document: mixed (AE: 3 (diverged: seeds 1, 2)).</p>\n\
                  <p>Of 5";
     assert!(lead.contains(found), "{lead}");
@@ -234,6 +236,35 @@ fn the_lead_begins_with_what_was_found() {
         .matches("<strong>But: </strong>The VAE is worse.")
         .count();
     assert_eq!(caveats, 2);
+}
+
+#[test]
+fn transfers_are_marked_and_in_no_total() {
+    let out = tempfile::tempdir().unwrap();
+    let transfer = |id: &str| Claim {
+        transfer: Some("Fashion-MNIST".into()),
+        ..claim(id, Verdict::Refuted)
+    };
+    let own = || vec![claim("002.1", Verdict::Supported)];
+    store(out.path(), "mnist", "autoencoder", 1, own());
+    store(out.path(), "mnist", "lab", 1, vec![transfer("000.1")]);
+    let page = html(out.path());
+    let lead = &page[..page.find("<nav").unwrap()];
+    assert!(lead.contains("Of one statement <a"), "{lead}");
+    let beside = "Beside them there is one about other data, in no total: 1 is refuted.";
+    assert!(lead.contains(beside), "{lead}");
+    let marked = page.matches("A transfer: the document is about Fashion-MNIST.");
+    assert_eq!(marked.count(), 2);
+    assert!(page.contains("transfers are a table of their own"));
+    // Where all are, they are what is told.
+    let others = tempfile::tempdir().unwrap();
+    let all = vec![transfer("000.1"), transfer("000.2")];
+    store(others.path(), "glyphs", "lab", 1, all);
+    let page = html(others.path());
+    assert!(
+        page.contains("Of 2 statements about other data <a"),
+        "{page}"
+    );
 }
 
 #[test]

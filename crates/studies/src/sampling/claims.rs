@@ -1,15 +1,19 @@
 //! What document 003 says about sampling, held against the numbers.
 
+use std::collections::BTreeSet;
+
 use evaluation::statistics::Claim::{AtLeast, AtMost};
+use evaluation::statistics::Scale;
 
 use super::reconstruction;
 use super::{DEEP, Pair, SHALLOW, SPACE};
 use crate::Drawing;
-use crate::claims::{Claim, Decide, Decided, Part, claim, in_short, times};
+use crate::claims::{Claim, Decide, Decided, Part, claim, in_short, share_of_trainings, times};
+use crate::measures::quality::{ByClassifier, floors};
 use crate::measures::shape::{Shape, UNVARYING, shape, unless_flat};
 use figures::Measured;
-use figures::absence::known;
-use figures::image_quality::{Quantity, Source, image_quality};
+use figures::absence::{Measurement, known};
+use figures::image_quality::{Quantity, Source, floor_by_each_classifier};
 use runs::Error;
 
 /// A quantity of both models of an architecture.
@@ -22,11 +26,6 @@ impl Compared {
     /// Without minus with sampling, seed by seed.
     fn difference(&self, name: &str) -> Measured {
         self.without.minus(&self.with, name)
-    }
-
-    /// Without over with sampling, seed by seed.
-    fn ratio(&self, name: &str) -> Measured {
-        self.without.over(&self.with, name)
     }
 
     fn measured(self) -> [Measured; 2] {
@@ -65,18 +64,68 @@ impl Measure<'_, '_> {
         self.compared(pair, what, |run| value(&shape(self.drawing, run)?))
     }
 
-    fn generation(
+    /// A quality of the samples of both models, and without against with
+    /// sampling.
+    fn samples(
         &self,
         pair: Pair,
         what: &str,
         source: Source,
-        value: Quantity,
-    ) -> Result<Compared, Error> {
-        self.compared(pair, what, |run| {
-            Ok(value(&image_quality(self.drawing, run, source)?))
+        (quantity, against): (Quantity, Against),
+    ) -> Result<Sampled, Error> {
+        let of = |key: &str| ByClassifier::of(self.drawing, key, source, quantity);
+        let (with, without) = (of(pair.with)?, of(pair.without)?);
+        let named = |key: &str| format!("{what}, {}", self.drawing.title(key));
+        let (word, combine): (&str, fn(f64, f64) -> f64) = match against {
+            Against::Ratio => ("ratio", |a, b| a / b),
+            Against::Difference => ("difference", |a, b| a - b),
+        };
+        let derived = without.paired(&with, combine);
+        let of_both = derived.mean(format!("{word} of the {what}"));
+        let is_ratio =
+            matches!(against, Against::Ratio) && of_both.by_seed.values().all(|value| *value > 0.0);
+        Ok(Sampled {
+            compared: Compared {
+                with: with.mean(named(pair.with)),
+                without: without.mean(named(pair.without)),
+            },
+            derived: if is_ratio {
+                of_both.on(Scale::Ratio)
+            } else {
+                of_both
+            },
+            share: derived.share_of_classifiers(),
+            without,
         })
     }
 }
+
+/// How two models' samples are held against each other.
+#[derive(Clone, Copy)]
+enum Against {
+    Ratio,
+    Difference,
+}
+
+/// A quality of the samples of both models.
+struct Sampled {
+    compared: Compared,
+    /// Without against with sampling.
+    derived: Measured,
+    /// Of the variance of that, the part of the classifier.
+    share: Measured,
+    /// Without sampling, by each classifier.
+    without: ByClassifier,
+}
+
+impl Sampled {
+    fn measured(self) -> [Measured; 4] {
+        let [with, without] = self.compared.measured();
+        [with, without, self.derived, self.share]
+    }
+}
+
+const FRECHET: (Quantity, Against) = (|images| images.frechet, Against::Ratio);
 
 pub(super) const DECISIONS: &[(&str, Decide)] = &[
     ("003.4", shallow_hardly_changes),
@@ -92,12 +141,11 @@ pub(super) const DECISIONS: &[(&str, Decide)] = &[
 pub(super) fn answer(claims: &[Claim]) -> Option<String> {
     let [shallow, space] = [claim(claims, "003.4")?, claim(claims, "003.10")?];
     // Of the Fréchet distances, without over with.
-    let flat = shallow.mean(4)? / shallow.mean(3)?;
     let mut text = format!(
         "Images made at random by a model trained without sampling lie {} from real ones as those \
          of a VAE in the small net with two latent variables, and {} in the deep net with three",
-        times(flat, "far"),
-        times(space.mean(1)? / space.mean(0)?, "far"),
+        times(shallow.mean(5)?, "far"),
+        times(space.mean(2)?, "far"),
     );
     let gain = claim(claims, "003.8").and_then(|claim| claim.mean(2));
     if let Some(gain) = gain.filter(|gain| in_short(gain.abs()) != "0") {
@@ -110,65 +158,76 @@ pub(super) fn answer(claims: &[Claim]) -> Option<String> {
     Some(text + ".")
 }
 
-/// By which factor a number differs from 1.
-fn factor(ratio: &Measured, name: &str) -> Measured {
-    let away = |value: f64| value.max(1.0 / value);
-    let values = ratio
-        .by_seed
-        .iter()
-        .map(|(seed, value)| (*seed, away(*value)));
-    Measured::new(name, values.collect(), ratio.diverged.clone()).without(ratio.missing.clone())
-}
-
+/// Fréchet distances are squares of a metric (Dowson & Landau 1982), so that their
+/// roots obey the triangle inequality: of two models whose roots differ by less
+/// than that of two halves of the real images, what is nearer to the real ones
+/// could depend on which half they are held against.
 fn shallow_hardly_changes(drawing: &Drawing<'_>, at: &[f64]) -> Result<Decided, Error> {
     let measure = &Measure { drawing };
     let gaps = measure.shape(SHALLOW, "gaps", |shape| unless_flat(&shape.gaps))?;
-    let frechet = measure.generation(SHALLOW, "Fréchet distance", Source::Prior, |images| {
-        images.frechet
-    })?;
-    let change = gaps
-        .without
-        .paired(&gaps.with, "change of the gaps", |without, with| {
-            (without - with).abs()
-        });
-    let worse = factor(&frechet.ratio(""), "factor of the Fréchet distance");
-    Ok(Decided::new(
-        [
-            Part::of(&change, AtMost, at[0]),
-            Part::of(&worse, AtMost, at[1]),
-        ],
-        listed([gaps.measured(), frechet.measured()], [change, worse]),
-    ))
+    let frechet = measure.samples(SHALLOW, "Fréchet distance", Source::Prior, FRECHET)?;
+    let change = gaps.difference("difference of the gaps");
+    let root: Quantity = |images| images.frechet.sqrt();
+    let of = |key: &str| ByClassifier::of(drawing, key, Source::Prior, root);
+    let moved = of(SHALLOW.without)?.paired(&of(SHALLOW.with)?, |without, with| without - with);
+    let real = Measurement::of(floor_by_each_classifier(drawing))?;
+    let real = real.map(|real| floors(real, root));
+    let moved = moved.with(&real.get().cloned().unwrap_or_default(), |moved, real| {
+        moved / real
+    });
+    let moved = moved
+        .mean("difference of the roots of the distances, in that of two halves of real images");
+    let parts = [
+        Part::within(&change, -at[0], at[0]),
+        Part::within(&moved, -at[1], at[1]),
+    ];
+    let [with, without] = gaps.measured();
+    let measured = [with, without, change].into_iter();
+    let measured = measured.chain(frechet.measured()).chain([moved]);
+    Ok(Decided::new([Part::all(&parts)], measured))
 }
 
-fn deep_less_uniform(drawing: &Drawing<'_>, _: &[f64]) -> Result<Decided, Error> {
+fn deep_less_uniform(drawing: &Drawing<'_>, at: &[f64]) -> Result<Decided, Error> {
     let measure = &Measure { drawing };
     let gaps = measure.shape(DEEP, "gaps", |shape| unless_flat(&shape.gaps))?;
     let discrepancy =
         measure.shape(DEEP, "discrepancy", |shape| unless_flat(&shape.discrepancy))?;
-    let more_gaps = gaps.difference("difference of the gaps");
-    let farther = discrepancy.difference("difference of the discrepancy");
-    Ok(Decided::new(
-        [
-            Part::of(&more_gaps, AtLeast, 0.0),
-            Part::of(&farther, AtLeast, 0.0),
-        ],
-        listed(
-            [gaps.measured(), discrepancy.measured()],
-            [more_gaps, farther],
-        ),
-    ))
+    let differences = [
+        gaps.difference("difference of the gaps"),
+        discrepancy.difference("difference of the discrepancy"),
+    ];
+    let parts = differences
+        .each_ref()
+        .map(|difference| Part::of(difference, AtLeast, at[0]));
+    let pairs = [gaps, discrepancy].map(Compared::measured);
+    let measured = pairs
+        .into_iter()
+        .zip(differences)
+        .flat_map(|([with, without], difference)| [with, without, difference]);
+    Ok(Decided::new([Part::all(&parts)], measured))
 }
 
 fn deep_more_distorted(drawing: &Drawing<'_>, _: &[f64]) -> Result<Decided, Error> {
     let measure = &Measure { drawing };
-    let samples = samples(
-        measure,
+    let precision: (Quantity, Against) = (|images| images.precision, Against::Difference);
+    let frechet = measure.samples(DEEP, "Fréchet distance", Source::Prior, FRECHET)?;
+    let precision = measure.samples(DEEP, "precision", Source::Prior, precision)?;
+    let fitted = measure.samples(
         DEEP,
-        ("precision", |images| images.precision),
-        ("difference", Compared::difference),
+        "Fréchet distance, fitted normal",
+        Source::Fitted,
+        FRECHET,
     )?;
-    Ok(Decided::new(samples.parts(0.0, 0.0), samples.measured()))
+    let parts = [
+        Part::of(&frechet.derived, AtLeast, 1.0),
+        Part::of(&precision.derived, AtMost, 0.0),
+    ];
+    let measured = frechet.measured().into_iter();
+    let measured = measured.chain(precision.measured());
+    Ok(Decided::new(
+        [Part::all(&parts)],
+        measured.chain(fitted.compared.measured()),
+    ))
 }
 
 fn depth_reconstructs_better(drawing: &Drawing<'_>, at: &[f64]) -> Result<Decided, Error> {
@@ -177,12 +236,10 @@ fn depth_reconstructs_better(drawing: &Drawing<'_>, at: &[f64]) -> Result<Decide
     let [shallow_without, deep_without] = [of(SHALLOW.without)?, of(DEEP.without)?];
     let gain = deep.minus(&shallow, "difference with sampling");
     let gain_without = deep_without.minus(&shallow_without, "difference without");
+    let parts = [&gain, &gain_without].map(|gain| Part::of(gain, AtMost, -at[0]));
     Ok(Decided::new(
+        [Part::all(&parts)],
         [
-            Part::of(&gain, AtMost, -at[0]),
-            Part::of(&gain_without, AtMost, -at[0]),
-        ],
-        vec![
             shallow,
             deep,
             gain,
@@ -193,124 +250,131 @@ fn depth_reconstructs_better(drawing: &Drawing<'_>, at: &[f64]) -> Result<Decide
     ))
 }
 
-fn slightly_better_without(drawing: &Drawing<'_>, _: &[f64]) -> Result<Decided, Error> {
+fn slightly_better_without(drawing: &Drawing<'_>, at: &[f64]) -> Result<Decided, Error> {
     let of = |key| reconstruction::measured(drawing, key);
-    let [shallow, with, without] = [of(SHALLOW.with)?, of(DEEP.with)?, of(DEEP.without)?];
-    let gain = without.minus(&with, "difference of sampling");
-    let depth = with.minus(&shallow, "difference of depth");
-    // Both are negative for an improvement.
-    let less_than_depth = gain.minus(&depth, "the first minus the second");
-    Ok(Decided::new(
-        [
-            Part::of(&gain, AtMost, 0.0),
-            Part::of(&less_than_depth, AtLeast, 0.0),
-        ],
-        vec![with, without, gain, depth, less_than_depth],
-    ))
+    let [with, without] = [of(DEEP.with)?, of(DEEP.without)?];
+    let gain = without.minus(&with, "difference");
+    let at_mean = |key: &str| {
+        let name = format!("{}, z = μ", drawing.title(key));
+        drawing.over_seeds(key, &name, |run| reconstruction::at_mean(drawing, run))
+    };
+    let [with_at_mean, without_at_mean] = [at_mean(DEEP.with)?, at_mean(DEEP.without)?];
+    let gain_at_mean = without_at_mean.minus(&with_at_mean, "difference at z = μ");
+    let parts = [
+        Part::within(&gain, -at[0], 0.0),
+        Part::within(&gain_at_mean, -at[0], at[0]),
+    ];
+    let noise = gain.mean() < 0.0 && gain_at_mean.mean() >= 0.0;
+    let caveat = noise.then(|| {
+        format!(
+            "At z = μ, without the noise of sampling, it is worse by {} nats: what is gained is \
+             the noise.",
+            in_short(gain_at_mean.mean())
+        )
+    });
+    let measured = [
+        with,
+        without,
+        gain,
+        with_at_mean,
+        without_at_mean,
+        gain_at_mean,
+    ];
+    Ok(Decided::new([Part::all(&parts)], measured).but(caveat))
 }
 
-fn space_more_spherical(drawing: &Drawing<'_>, _: &[f64]) -> Result<Decided, Error> {
+/// How like a sphere the codes of three latent variables are. A run with a
+/// collapsed variable is like a disc whatever the others are: how often that
+/// happens is one thing, and how round the codes are where it does not another.
+fn space_more_spherical(drawing: &Drawing<'_>, at: &[f64]) -> Result<Decided, Error> {
     let measure = &Measure { drawing };
-    let stretch = measure.shape(SPACE, "eigenvalue ratio", |shape| {
-        known(shape.eigenvalue_ratio, UNVARYING)
+    let flat = measure.shape(SPACE, "collapsed", |shape| {
+        Ok(f64::from(u8::from(shape.is_flat())))
     })?;
-    let radius = measure.shape(SPACE, "radius distance", |shape| {
-        known(shape.radius_distance, UNVARYING)
-    })?;
-    let directions = measure.shape(SPACE, "Bingham's statistic", |shape| {
-        known(shape.bingham, UNVARYING)
-    })?;
+    let collapsed: BTreeSet<u64> = [&flat.with, &flat.without]
+        .into_iter()
+        .flat_map(|of| &of.by_seed)
+        .filter(|(_, is_flat)| **is_flat > 0.0)
+        .map(|(seed, _)| *seed)
+        .collect();
+    // Both models of a seed, so that the others still are pairs.
+    let round = |what: &str, value: fn(&Shape) -> Option<f64>| -> Result<Compared, Error> {
+        let of = measure.shape(SPACE, what, |shape| known(value(shape), UNVARYING))?;
+        let apart = |of: Measured| of.apart_from(&collapsed).on(Scale::Count);
+        Ok(Compared {
+            with: apart(of.with),
+            without: apart(of.without),
+        })
+    };
+    let stretch = round("eigenvalue ratio", |shape| shape.eigenvalue_ratio)?;
+    let radius = round("radius distance", |shape| shape.radius_distance)?;
+    let directions = round("Bingham's statistic", |shape| shape.bingham)?;
     let differences = [&stretch, &radius, &directions].map(|of| of.difference("difference"));
     let parts = [
-        Part::of(&differences[0], AtMost, 0.0),
-        Part::of(&differences[1], AtLeast, 0.0),
-        Part::of(&differences[2], AtLeast, 0.0),
+        Part::of(&differences[0], AtMost, at[0]),
+        Part::of(&differences[1], AtLeast, at[0]),
+        Part::of(&differences[2], AtLeast, at[0]),
     ];
+    let shares = [flat.with, flat.without].map(|of| {
+        let name = format!(
+            "share of trainings with a collapsed variable, {}",
+            title(&of)
+        );
+        share_of_trainings(&name, &of, |is_flat| is_flat > 0.0)
+    });
     let measured = [stretch, radius, directions].map(Compared::measured);
     let each = measured.into_iter().zip(differences);
     let measured = each.flat_map(|(pair, difference)| pair.into_iter().chain([difference]));
-    Ok(Decided::new(parts, measured))
+    Ok(Decided::new([Part::all(&parts)], measured.chain(shares)))
+}
+
+/// What a measurement is called after its first comma: the model.
+fn title(measured: &Measured) -> &str {
+    let (_, title) = measured.name.split_once(", ").unwrap_or_default();
+    title
 }
 
 fn space_very_bad(drawing: &Drawing<'_>, at: &[f64]) -> Result<Decided, Error> {
     let measure = &Measure { drawing };
-    let samples = samples(
-        measure,
+    let coverage: (Quantity, Against) = (|images| images.coverage, Against::Ratio);
+    let frechet = measure.samples(SPACE, "Fréchet distance", Source::Prior, FRECHET)?;
+    let coverage = measure.samples(SPACE, "coverage", Source::Prior, coverage)?;
+    let fitted = measure.samples(
         SPACE,
-        ("coverage", |images| images.coverage),
-        ("ratio", Compared::ratio),
+        "Fréchet distance, fitted normal",
+        Source::Fitted,
+        FRECHET,
     )?;
-    Ok(Decided::new(
-        samples.parts(at[0], at[1]),
-        samples.measured(),
-    ))
+    let real = Measurement::of(floor_by_each_classifier(drawing))?;
+    let of_real = real.map(|real| floors(real, |images| images.coverage));
+    let of_real = of_real.get().cloned().unwrap_or_default();
+    let reached = coverage
+        .without
+        .with(&of_real, |own, real| 100.0 * own / real);
+    let reached = reached.mean("coverage without sampling, % of real images'");
+    let parts = [
+        Part::of(&frechet.derived, AtLeast, 1.0),
+        Part::of(&reached, AtMost, at[0]),
+    ];
+    let caveat = as_good_where_its_codes_are(&frechet, &fitted);
+    let measured = frechet.measured().into_iter();
+    let measured = measured.chain(coverage.measured()).chain([reached]);
+    let measured = measured.chain(fitted.compared.measured());
+    Ok(Decided::new([Part::all(&parts)], measured).but(caveat))
 }
 
-/// The samples of both models of an architecture.
-struct Samples {
-    frechet: Compared,
-    /// Of a quantity that is the smaller the worse.
-    share: Compared,
-    /// Without sampling against with it, for the distance and the share.
-    derived: [Measured; 2],
-    /// The distance of samples from a normal distribution fitted to the codes.
-    fitted: Compared,
-}
-
-/// Measures the samples of an architecture by their Fréchet distance and a
-/// second quantity, and holds the models against each other.
-fn samples(
-    measure: &Measure<'_, '_>,
-    pair: Pair,
-    (share_name, share): (&str, Quantity),
-    (against_name, against): (&str, fn(&Compared, &str) -> Measured),
-) -> Result<Samples, Error> {
-    let distance: Quantity = |images| images.frechet;
-    let frechet = measure.generation(pair, "Fréchet distance", Source::Prior, distance)?;
-    let share = measure.generation(pair, share_name, Source::Prior, share)?;
-    Ok(Samples {
-        derived: [
-            against(&frechet, &format!("{against_name} of the distance")),
-            against(&share, &format!("{against_name} of the {share_name}")),
-        ],
-        frechet,
-        share,
-        fitted: measure.generation(
-            pair,
-            "Fréchet distance, fitted normal",
-            Source::Fitted,
-            distance,
-        )?,
+/// That the model without sampling is as good as the VAE when it is sampled where
+/// its codes are.
+fn as_good_where_its_codes_are(prior: &Sampled, fitted: &Sampled) -> Option<String> {
+    let [vae, own] = [&prior.compared.with, &fitted.compared.without].map(Measured::mean);
+    (own <= vae).then(|| {
+        format!(
+            "From a normal distribution fitted to its own codes the model without sampling lies {} \
+             from real images, and the VAE {} from N(0, I).",
+            in_short(own),
+            in_short(vae)
+        )
     })
-}
-
-impl Samples {
-    /// The parts of "worse without sampling": the distance at least and the
-    /// share at most so much against that with sampling.
-    fn parts(&self, distance: f64, share: f64) -> [Part; 2] {
-        [
-            Part::of(&self.derived[0], AtLeast, distance),
-            Part::of(&self.derived[1], AtMost, share),
-        ]
-    }
-
-    fn measured(self) -> Vec<Measured> {
-        let mut measured = listed(
-            [self.frechet.measured(), self.share.measured()],
-            self.derived,
-        );
-        measured.extend(self.fitted.measured());
-        measured
-    }
-}
-
-/// Each pair of measurements followed by what was derived from it.
-fn listed(pairs: [[Measured; 2]; 2], derived: [Measured; 2]) -> Vec<Measured> {
-    pairs
-        .into_iter()
-        .zip(derived)
-        .flat_map(|([with, without], derived)| [with, without, derived])
-        .collect()
 }
 
 #[cfg(test)]
@@ -331,10 +395,14 @@ mod tests {
             compared.difference("d").by_seed,
             [(0, 1.0), (1, -2.0)].into()
         );
-        assert_eq!(compared.ratio("r").by_seed, [(0, 1.5), (1, 0.5)].into());
-        assert_eq!(
-            factor(&compared.ratio("r"), "f").by_seed,
-            [(0, 1.5), (1, 2.0)].into()
-        );
+    }
+
+    #[test]
+    fn models_are_named_after_the_quantity() {
+        let named = Measured {
+            name: "collapsed, VAE 784-256-3".into(),
+            ..measured(&[(0, 1.0)])
+        };
+        assert_eq!(title(&named), "VAE 784-256-3");
     }
 }

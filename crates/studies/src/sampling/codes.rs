@@ -1,22 +1,24 @@
 //! The distribution of the codes in the plane, with and without sampling.
 
 use datasets::Split;
+use ndarray::Axis;
 use serde_json::{Value, json};
 use viz::charts::ClassScatter;
 use viz::page::{Block, Cell, Column, Table, Text};
 use viz::{Classes, Ellipse, Ellipses, Figure, Layer, Panel, Plot, number::decimal};
 
 use super::{Shown, both};
-use crate::measures::shape::{UNVARYING, shape};
+use crate::measures::shape::{MOST_CODES, UNVARYING, shape};
 use crate::{Drawing, TrainedRun};
 use figures::absence::{Absences, Measurement, known};
+use figures::choice::drawn;
 use figures::figure_data::{points, rounded};
-use figures::wording::{count, seeds_of};
+use figures::wording::{count, seeds_of, some_test_images, test_images};
 use runs::Error;
 use runs::run_data::images;
 
-/// Every so many codes are drawn.
-const DRAW_EVERY: usize = 2;
+/// More points hide each other.
+const MOST_DRAWN: usize = 5000;
 
 /// The codes of both models of each architecture: with sampling above,
 /// without below.
@@ -36,14 +38,15 @@ pub(super) fn figure(drawing: &mut Drawing<'_>, shown: &[Shown<'_>]) -> Result<V
         rows.push(row);
     }
     let test = &drawing.dataset.test;
-    let labels = drawn_labels(test);
+    let index = drawn(test, MOST_DRAWN);
+    let labels = labels_of(test, &index);
     let runs = both(shown);
     let caption = format!(
-        "Codes of {} test images after {} epochs, {}. Above, with sampling: a disc at μ \
+        "Codes of {} after {} epochs, {}. Above, with sampling: a disc at μ \
          whose radius is that of the posterior, r² being the geometric mean of the two variances; \
          dashed, one and two standard deviations of the prior. Below, without sampling: the \
          codes; the size of their points means nothing. Each panel has its own range.",
-        count(test.len().div_ceil(DRAW_EVERY)),
+        some_test_images(drawing.dataset, index.len()),
         runs[0].metrics.len(),
         seeds_of(&runs),
     );
@@ -57,21 +60,22 @@ pub(super) fn figure(drawing: &mut Drawing<'_>, shown: &[Shown<'_>]) -> Result<V
         "codes",
         figure,
         &runs,
-        json!({"split": "test", "labels": labels, "models": data}),
+        json!({"split": "test", "index": index, "labels": labels, "models": data}),
     )
 }
 
-/// The labels of the test images whose codes are drawn.
-fn drawn_labels(test: &Split) -> Option<Vec<u32>> {
-    let labels = test.labels()?.iter().step_by(DRAW_EVERY);
-    Some(labels.copied().collect())
+/// The labels of some test images.
+fn labels_of(test: &Split, rows: &[usize]) -> Option<Vec<u32>> {
+    let labels = test.labels()?;
+    Some(rows.iter().map(|&row| labels[row]).collect())
 }
 
 fn panel(drawing: &Drawing<'_>, run: &TrainedRun) -> Result<(Plot, Value), Error> {
     let test = &drawing.dataset.test;
     let codes = run.encode(images(test));
-    let at: Vec<[f64; 2]> = points(codes.mean.view(), DRAW_EVERY);
-    let labels = drawn_labels(test);
+    let rows = drawn(test, MOST_DRAWN);
+    let at: Vec<[f64; 2]> = points(codes.mean.select(Axis(0), &rows).view());
+    let labels = labels_of(test, &rows);
     let classes = Classes::from(labels.as_deref());
     let title = run.title();
     let reach = 1.03
@@ -91,9 +95,9 @@ fn panel(drawing: &Drawing<'_>, run: &TrainedRun) -> Result<(Plot, Value), Error
     plot.size = [400.0, 400.0];
     let mut data = json!({"model": run.key, "codes": at});
     if let Some(log_variance) = &codes.log_variance {
+        let log_variance = log_variance.select(Axis(0), &rows);
         let radii: Vec<f64> = evaluation::trajectory::posterior_radii(log_variance.view())
             .into_iter()
-            .step_by(DRAW_EVERY)
             .map(rounded)
             .collect();
         let discs = at
@@ -117,6 +121,15 @@ fn panel(drawing: &Drawing<'_>, run: &TrainedRun) -> Result<(Plot, Value), Error
         data["radii"] = json!(radii);
     }
     Ok((plot, data))
+}
+
+/// `a random 2 000`, or `all`.
+fn sampled(n: usize) -> String {
+    if n > MOST_CODES {
+        format!("a random {}", count(MOST_CODES))
+    } else {
+        "all".into()
+    }
 }
 
 /// A number that is not measured where a dimension has collapsed or is not two,
@@ -158,14 +171,16 @@ pub(super) fn table(drawing: &Drawing<'_>, shown: &[Shown<'_>]) -> Result<Vec<Bl
     }
     Ok(vec![Block::Table(Table {
         caption: Text::from(format!(
-            "Shape of the codes of all test images, {}. Roundness: smallest over largest \
+            "Shape of the codes of all {}, {}. Roundness: smallest over largest \
              eigenvalue of the covariance. Radius: Kolmogorov–Smirnov distance of \
              ‖z‖, scaled, to that of a normal distribution, 0 for a Gaussian cloud. Directions: \
              Bingham's statistic, 0 without preferred axes. Gaps: share of empty cells (50 × 50 \
-             over the codes) above that of as many normal codes. Discrepancy: MMD² of the \
-             whitened codes to N(0, I), in units of what chance exceeds in one case of twenty. Neither of these where a dimension has \
-             collapsed.{}",
+             over the codes) above that of as many normal codes. Discrepancy: MMD² to N(0, I) \
+             of {} of the codes, all whitened, in units of what chance exceeds in one case of \
+             twenty. Neither of these where a dimension has collapsed.{}",
+            test_images(drawing.dataset),
             seeds_of(&both(shown)),
+            sampled(drawing.dataset.test.len()),
             absences.sentence(),
         )),
         columns: vec![

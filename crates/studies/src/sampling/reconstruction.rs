@@ -69,7 +69,7 @@ pub(super) fn measured(drawing: &Drawing<'_>, key: &str) -> Result<Measured, Err
 }
 
 /// The same at the posterior's mean.
-fn at_mean(drawing: &Drawing<'_>, run: &TrainedRun) -> Result<f64, Error> {
+pub(super) fn at_mean(drawing: &Drawing<'_>, run: &TrainedRun) -> Result<f64, Error> {
     drawing.measure(run, "sampling-reconstruction", "1", || {
         let images = images(&drawing.dataset.test);
         let codes = run.encode(images).mean;

@@ -14,25 +14,25 @@ use evaluation::random_codes::Fitted;
 use figures::pictures::{PointCloud, slice};
 use figures::plane::{Axes, Subspace};
 use figures::plane_map::prior_quantiles;
-use figures::wording::{name_of, seeds_of, unbroken};
+use figures::wording::{name_of, seeds_of, some_test_images, unbroken};
 use figures::{Animated, Described};
 use runs::Error;
 use runs::run_data::images;
 
 /// Changes when the drawing of the frames does.
-const FRAMES_VERSION: &str = "2";
+const FRAMES_VERSION: &str = "3";
 /// Frames of a full turn.
 const FRAMES: usize = 72;
-/// Every so many codes turn, and lie in the projections.
-const TURN_EVERY: usize = 5;
-const DRAW_EVERY: usize = 2;
+/// Most codes that turn, and that lie in the projections.
+const MOST_TURNING: usize = 2000;
+const MOST_DRAWN: usize = 5000;
 /// Codes along each axis of the generation.
 const STEPS: usize = 5;
 
-fn clouds(drawing: &Drawing<'_>, pair: Shown<'_>, every: usize) -> Result<Vec<PointCloud>, Error> {
+fn clouds(drawing: &Drawing<'_>, pair: Shown<'_>, most: usize) -> Result<Vec<PointCloud>, Error> {
     [pair.with, pair.without]
         .into_iter()
-        .map(|run| PointCloud::of(drawing.dataset, run, Axes::Automatic, every))
+        .map(|run| PointCloud::of(drawing.dataset, run, Axes::Automatic, most))
         .collect()
 }
 
@@ -45,13 +45,13 @@ fn numbers(pair: Shown<'_>, clouds: &[PointCloud]) -> Vec<Value> {
 
 /// Both clouds turning about the vertical axis.
 pub(super) fn rotating(drawing: &mut Drawing<'_>, pair: Shown<'_>) -> Result<Vec<Block>, Error> {
-    let clouds = clouds(drawing, pair, TURN_EVERY)?;
+    let clouds = clouds(drawing, pair, MOST_TURNING)?;
     let names = &drawing.dataset.class_names;
     let title = format!("Codes in three dimensions, {}", name_of(drawing.dataset));
     let caption = format!(
-        "Codes of {} test images after {} epochs, {}: left with sampling (μ), right without. \
+        "Codes of {} after {} epochs, {}: left with sampling (μ), right without. \
          Each box is a cube about the origin that holds its codes; far points are paler.",
-        decimal(clouds[0].points.len() as f64, 0),
+        some_test_images(drawing.dataset, clouds[0].points.len()),
         pair.with.metrics.len(),
         seeds_of(&[pair.with, pair.without]),
     );
@@ -102,7 +102,7 @@ pub(super) fn rotating(drawing: &mut Drawing<'_>, pair: Shown<'_>) -> Result<Vec
 
 /// Both clouds along each of the three axes.
 pub(super) fn projections(drawing: &mut Drawing<'_>, pair: Shown<'_>) -> Result<Vec<Block>, Error> {
-    let clouds = clouds(drawing, pair, DRAW_EVERY)?;
+    let clouds = clouds(drawing, pair, MOST_DRAWN)?;
     let mut legend = Vec::new();
     let mut rows = Vec::new();
     for cloud in &clouds {
@@ -114,9 +114,9 @@ pub(super) fn projections(drawing: &mut Drawing<'_>, pair: Shown<'_>) -> Result<
         rows.push(row);
     }
     let caption = format!(
-        "The same models from three sides, codes of {} test images: above with sampling (μ, with \
+        "The same models from three sides, codes of {}: above with sampling (μ, with \
          one and two standard deviations of the prior), below without.",
-        decimal(clouds[0].points.len() as f64, 0),
+        some_test_images(drawing.dataset, clouds[0].points.len()),
     );
     let figure = Figure {
         title: "Three projections".into(),

@@ -106,14 +106,18 @@ impl Part {
     }
 
     pub(super) fn blocks(&self, drawing: &mut Drawing<'_>) -> Result<Vec<Block>, Error> {
-        let name = drawing.dataset.name.as_str();
-        let is_here = |named: &String| names::find(named, [name]).is_some();
+        let is_here = |named: &String| is_called(drawing, named);
         let is_other = self.only_on.as_ref().is_some_and(|only| !is_here(only));
         if is_other || self.not_on.as_ref().is_some_and(is_here) {
             return Ok(Vec::new());
         }
         self.content.blocks(drawing)
     }
+}
+
+/// Whether a file that names this data set means those of `drawing`.
+pub(super) fn is_called(drawing: &Drawing<'_>, named: &str) -> bool {
+    names::find(named, [drawing.dataset.name.as_str()]).is_some()
 }
 
 impl Content {

@@ -7,11 +7,12 @@ use evaluation::statistics::Centre;
 use evaluation::statistics::Claim::{AtLeast, AtMost};
 use evaluation::statistics::sequential::Look;
 use figures::Drawing;
+use figures::wording::title_of;
 use runs::Error;
 use serde::Deserialize;
 
 use super::Peculiar;
-use super::article::{check_places, filled, flowing};
+use super::article::{check_places, filled, flowing, is_called};
 use super::models::{self, Model};
 use crate::claims::{Claim, Decide, Decided, Part, SIGNIFICANCE};
 use crate::measures::{Measure, measure};
@@ -21,6 +22,8 @@ use crate::measures::{Measure, measure};
 #[serde(deny_unknown_fields)]
 pub(super) struct Written {
     id: Option<String>,
+    /// The data set that the document is about.
+    about: Option<String>,
     statement: String,
     /// What is measured and how it decides, in words, where Rust does both.
     quantity: Option<String>,
@@ -39,6 +42,7 @@ pub(super) struct Written {
 #[derive(Clone, Debug)]
 pub(super) struct Stated {
     pub(super) id: String,
+    about: Option<String>,
     statement: String,
     decided: DecidedBy,
 }
@@ -100,9 +104,16 @@ impl Stated {
         };
         Ok(Self {
             id,
+            about: written.about,
             statement: flowing(&written.statement),
             decided,
         })
+    }
+
+    /// What the document is about, where these data are others.
+    fn transfer(&self, drawing: &Drawing<'_>) -> Option<String> {
+        let about = self.about.as_deref()?;
+        (!is_called(drawing, about)).then(|| title_of(about))
     }
 
     /// Decides it at this look, with the models it asked for.
@@ -127,6 +138,7 @@ impl Stated {
         };
         let claim = Claim {
             id: self.id.clone(),
+            transfer: self.transfer(drawing),
             statement: filled(&self.statement, drawing, &[]),
             quantity,
             rule,

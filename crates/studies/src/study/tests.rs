@@ -304,6 +304,53 @@ fn built_in_studies_are_read_and_use_all_they_have() {
 }
 
 #[test]
+fn every_statement_has_a_section_of_the_rules_and_every_section_a_statement() {
+    let rules = include_str!("../../../../docs/RULES.md");
+    let sections: Vec<&str> = rules.split("\n### ").skip(1).collect();
+    let mut described: Vec<&str> = sections
+        .iter()
+        .filter_map(|section| section.split(' ').next())
+        .collect();
+    for section in &sections {
+        for part in ["Says", "Measured", "Rule", "Seeds", "Changed"] {
+            let is_there = section.contains(&format!("- **{part}"))
+                || (part == "Rule" && section.contains("- **Measured and rule"));
+            assert!(is_there, "{part}: {section}");
+        }
+    }
+    let studies = crate::STUDIES.iter();
+    let claims = studies.flat_map(|study| &study.claims);
+    let mut stated: Vec<&str> = claims.map(|claim| claim.id.as_str()).collect();
+    stated.sort_unstable();
+    described.sort_unstable();
+    assert_eq!(described, stated);
+}
+
+#[test]
+fn statements_of_documents_are_transfers_elsewhere() {
+    let text = "title = 't'\n[models.t]\nmodel.hidden = [16]\n[[claims]]\nid = 'a'\nabout = 'fashion-mnist'\n\
+                statement = 's'\nmeasure = 'kl'\nmodel = 't'\nat_most = 1\n";
+    for (from, to, expected) in [
+        ("", "", Some("Fashion-MNIST")),
+        ("fashion-mnist", "Glyphs", None),
+        ("about = 'fashion-mnist'\n", "", None),
+    ] {
+        let study = Study::parse("s", &text.replacen(from, to, 1)).unwrap();
+        let dataset = datasets::load("glyphs", &datasets::Lookup::default(), &mut |_| {}).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let scale = Scale {
+            quick: false,
+            seeds: 1,
+            until_decided: false,
+        };
+        let at = folder.path();
+        let drawing = Drawing::new(&dataset, &[], &[], scale, at, at);
+        let claims = study.claims(&drawing, Look::only(1), |_| true).unwrap();
+        assert_eq!(claims[0].0.transfer.as_deref(), expected);
+    }
+}
+
+#[test]
 fn the_example_is_a_study() {
     let study = Study::parse("example", EXAMPLE).unwrap();
     assert_eq!(study.models.len(), 4);

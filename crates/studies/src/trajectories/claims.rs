@@ -1,9 +1,9 @@
 //! What document 003 says about radii and courses, held against the numbers.
 
 use evaluation::statistics::Claim::AtMost;
-use evaluation::statistics::Verdict;
+use evaluation::statistics::{Scale, Verdict};
 
-use super::{KEY, cloud};
+use super::{KEY, cloud, region};
 use crate::Drawing;
 use crate::claims::{Claim, Decide, Decided, Part, claim, in_short};
 use figures::Measured;
@@ -19,6 +19,8 @@ pub(super) const DECISIONS: &[(&str, Decide)] = &[
     ("003.1", close_to_one),
     ("003.2", decreases),
     ("003.3", around_the_centre),
+    ("003.17", accommodated),
+    ("003.18", region_of_the_circle),
 ];
 
 /// What training does to a posterior.
@@ -69,12 +71,9 @@ fn of_cloud(
 
 fn close_to_one(drawing: &Drawing<'_>, at: &[f64]) -> Result<Decided, Error> {
     let start = of_course(drawing, "r at the start", |course| radius_at(course, 0))?;
-    let factor = of_course(drawing, "factor from 1", |course| {
-        let radius = radius_at(course, 0);
-        radius.max(1.0 / radius)
-    })?;
-    let part = Part::of(&factor, AtMost, at[0]);
-    Ok(Decided::new([part], [start, factor]))
+    let start = start.on(Scale::Ratio);
+    let evidence = Part::within(&start, 1.0 / at[0], at[0]);
+    Ok(Decided::new([evidence], [start]))
 }
 
 fn decreases(drawing: &Drawing<'_>, at: &[f64]) -> Result<Decided, Error> {
@@ -91,7 +90,7 @@ fn decreases(drawing: &Drawing<'_>, at: &[f64]) -> Result<Decided, Error> {
         Part::of(&half, AtMost, at[0]),
         Part::of(&share, AtMost, at[1]),
     ];
-    Ok(Decided::new(parts, [half, share]))
+    Ok(Decided::new([Part::all(&parts)], [half, share]))
 }
 
 fn around_the_centre(drawing: &Drawing<'_>, at: &[f64]) -> Result<Decided, Error> {
@@ -105,11 +104,40 @@ fn around_the_centre(drawing: &Drawing<'_>, at: &[f64]) -> Result<Decided, Error
     Ok(Decided::new(parts, [offset, distance]))
 }
 
+/// That the codes lie around the centre, and that they do so like those of a
+/// normal distribution.
 fn around_and_normal(offset: &Measured, distance: &Measured, share: f64) -> [Part; 2] {
     [
         Part::of(offset, AtMost, share),
         Part::of(distance, AtMost, 0.5 * UNIFORM_DISC),
     ]
+}
+
+fn accommodated(drawing: &Drawing<'_>, at: &[f64]) -> Result<Decided, Error> {
+    let of = |what: &str, value: fn(&cloud::Settled) -> f64| {
+        of_cloud(drawing, what, |of| Some(value(of)))
+    };
+    let cover = of("area of all circles over that of their ellipse", |cloud| {
+        cloud.cover
+    })?;
+    let cover = cover.on(Scale::Ratio);
+    let radius = of("root mean square radius of the training images", |cloud| {
+        cloud.root_mean_square_radius
+    })?;
+    let evidence = Part::of(&cover, AtMost, at[0]);
+    Ok(Decided::new([evidence], [radius, cover]))
+}
+
+fn region_of_the_circle(drawing: &Drawing<'_>, at: &[f64]) -> Result<Decided, Error> {
+    let of = |what: &str, value: fn(&region::Region) -> f64| {
+        let name = format!("{}, {what}", drawing.title(KEY));
+        drawing.over_seeds(KEY, &name, |run| Ok(value(&region::measure(drawing, run)?)))
+    };
+    let reach = of("radii until it is one nat worse", |region| region.reach)?;
+    let reach = reach.on(Scale::Ratio);
+    let cost = of("cost on the circle (nats)", |region| region.on_the_circle)?;
+    let evidence = Part::within(&reach, 1.0 / at[0], at[0]);
+    Ok(Decided::new([evidence], [reach, cost]))
 }
 
 /// Mean radius after so many epochs.
@@ -139,12 +167,14 @@ mod tests {
 
     #[test]
     fn a_ring_about_the_centre_is_mixed() {
+        // Five seeds near a value, of which one is as the next.
         let near = |value: f64| {
-            let values = [0.98, 0.99, 1.0, 1.01, 1.02].map(|factor| factor * value);
+            let values = [0.98, 0.99, 1.0, 1.01, 1.02].map(|share| share * value);
             Measured::new("m", (0..).zip(values).collect(), Vec::new())
         };
-        let of =
-            |offset, distance| verdict_of(&around_and_normal(&near(offset), &near(distance), 0.05));
+        let of = |offset: f64, distance: f64| {
+            verdict_of(&around_and_normal(&near(offset), &near(distance), 0.05))
+        };
         assert_eq!(of(0.01, 0.05), Verdict::Supported);
         assert_eq!(of(0.01, 0.4), Verdict::Mixed);
         assert_eq!(of(0.5, 0.4), Verdict::Refuted);

@@ -12,12 +12,14 @@ use viz::page::Block;
 use viz::{Figure, Rgb};
 
 use crate::{Drawing, TrainedRun};
+use figures::choice::drawn;
 use figures::figure_data::{points, rounded};
+use figures::wording::some_test_images;
 use runs::Error;
 use runs::run_data::images;
 
-/// Every so many codes are drawn; all are measured.
-const DRAW_EVERY: usize = 2;
+/// More points hide each other; all codes are measured.
+const MOST_DRAWN: usize = 5000;
 
 /// The cloud of a run's codes, in numbers.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -34,7 +36,7 @@ pub(super) struct Settled {
     pub(super) offset_share: Option<f64>,
     /// Mean radius of the test posteriors.
     pub(super) mean_radius: f64,
-    /// Training images, of which each has a circle.
+    /// Training images, without those held out, of which each has a circle.
     pub(super) circles: usize,
     /// Root mean square radius of the training posteriors.
     pub(super) root_mean_square_radius: f64,
@@ -48,10 +50,10 @@ pub(super) struct Settled {
 /// # Errors
 /// When the codes are not finite or lie on a line.
 pub(super) fn measure(drawing: &Drawing<'_>, run: &TrainedRun) -> Result<Settled, Error> {
-    drawing.measure(run, "trajectories-cloud", "1", || {
+    drawing.measure(run, "trajectories-cloud", "2: rows trained on", || {
         let test = run.encode(images(&drawing.dataset.test));
         let shape = sphericity(whiten(test.mean.view())?.view())?;
-        let train = run.encode(images(&drawing.dataset.train));
+        let train = run.encode(images(&run.trained_on(drawing.dataset)?));
         let circles = train.mean.nrows();
         let square = |radii: &[f64]| {
             radii.iter().map(|radius| radius * radius).sum::<f64>() / radii.len() as f64
@@ -97,12 +99,13 @@ pub(super) fn figure(drawing: &mut Drawing<'_>, run: &TrainedRun) -> Result<Vec<
     let settled = measure(drawing, run)?;
     let test = &drawing.dataset.test;
     let codes = run.encode(images(test)).mean;
-    let drawn: Vec<[f64; 2]> = points(codes.view(), DRAW_EVERY);
+    let rows = drawn(test, MOST_DRAWN);
+    let shown: Vec<[f64; 2]> = points(codes.select(Axis(0), &rows).view());
     let labels: Option<Vec<u32>> = test
         .labels()
-        .map(|labels| labels.iter().step_by(DRAW_EVERY).copied().collect());
+        .map(|labels| rows.iter().map(|&row| labels[row]).collect());
     let reach = 1.03
-        * drawn
+        * shown
             .iter()
             .flatten()
             .fold(2.2f64, |reach, z| reach.max(z.abs()));
@@ -112,7 +115,7 @@ pub(super) fn figure(drawing: &mut Drawing<'_>, run: &TrainedRun) -> Result<Vec<
         } else {
             "Means"
         },
-        points: &drawn,
+        points: &shown,
         classes: labels.as_deref().into(),
         class_names: &drawing.dataset.class_names,
         prior: true,
@@ -143,15 +146,15 @@ pub(super) fn figure(drawing: &mut Drawing<'_>, run: &TrainedRun) -> Result<Vec<
     .plot();
     histogram.size = [400.0, 400.0];
     let caption = format!(
-        "{} after {} epochs, seed {}, test. Left: μ of {} images with the prior's circles. Right: \
-         both coordinates of all {n}, moved and scaled to mean 0 and covariance I, beside the \
+        "{} after {} epochs, seed {}. Left: μ of {} with the prior's circles. Right: \
+         both coordinates of all {n} test images, moved and scaled to mean 0 and covariance I, beside the \
          normal density. The Kolmogorov–Smirnov distance of ‖z‖, so scaled, to its law under a \
          normal distribution is {}; that of a uniform disc is 0.153, and one case in twenty of \
          {n} normal codes exceeds {}.",
         run.title(),
         run.metrics.len(),
         run.configuration.training.seed,
-        viz::number::decimal(drawn.len() as f64, 0),
+        some_test_images(drawing.dataset, shown.len()),
         settled.distance_to_normal.map_or_else(
             || "–".to_owned(),
             |distance| viz::number::decimal(distance, 3)
@@ -175,7 +178,8 @@ pub(super) fn figure(drawing: &mut Drawing<'_>, run: &TrainedRun) -> Result<Vec<
     let data = json!({
         "split": "test",
         "labels": labels,
-        "codes": drawn,
+        "index": rows,
+        "codes": shown,
         "whitened": counted,
         "measured": settled,
     });

@@ -15,12 +15,12 @@ pub(super) fn figure(
 ) -> Result<Vec<Block>, Error> {
     let panels = curves(&[(run.title(), course)]);
     let caption = format!(
-        "{}, seed {}, {} test images. Left: mean radius, with the band from the 10 % to the 90 % \
+        "{}, seed {}, {}. Left: mean radius, with the band from the 10 % to the 90 % \
          quantile. Middle: mean length of the way travelled in each epoch. Right: mean distance \
          of μ from the origin; dashed, that of the prior, √(π/2).",
         run.title(),
         run.configuration.training.seed,
-        course.tracked.index.len(),
+        course.images_in_words(drawing.dataset),
     );
     let figure = Figure {
         title: "Radius, path and distance by epoch".into(),

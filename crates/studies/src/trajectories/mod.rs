@@ -5,6 +5,7 @@ mod claims;
 mod cloud;
 mod courses;
 mod moments;
+mod region;
 
 use datasets::Dataset;
 use viz::number::decimal;
@@ -47,14 +48,14 @@ fn course(drawing: &Drawing<'_>) -> Result<Course, Error> {
 /// Curves and numbers of the recorded images.
 fn by_epoch(drawing: &mut Drawing<'_>) -> Result<Vec<Block>, Error> {
     let (run, course) = (run(drawing)?, course(drawing)?);
-    let mut blocks = vec![recorded(drawing.dataset, run, &course)];
+    let mut blocks = vec![recorded(drawing.dataset, run, &course)?];
     blocks.extend(courses::figure(drawing, run, &course)?);
     blocks.push(ends_of_epochs(&course));
     Ok(blocks)
 }
 
 /// How many images were recorded, and how often.
-fn recorded(dataset: &Dataset, run: &TrainedRun, course: &Course) -> Block {
+fn recorded(dataset: &Dataset, run: &TrainedRun, course: &Course) -> Result<Block, Error> {
     let n = course.tracked.index.len();
     let classes = dataset.classes().max(1);
     let mut counts = vec![0; classes];
@@ -62,21 +63,24 @@ fn recorded(dataset: &Dataset, run: &TrainedRun, course: &Course) -> Block {
         counts[label as usize] += 1;
     }
     let each = if counts.iter().all(|&count| count * classes == n) {
-        format!(" ({} of each class)", n / classes)
+        format!(" (the first {} of each class)", n / classes)
+    } else if course.tracked.labels().is_empty() {
+        " (the first of all)".to_owned()
     } else {
-        String::new()
+        " (the first of each class)".to_owned()
     };
     let training = &run.configuration.training;
-    let steps = dataset.train.len().div_ceil(training.batch);
+    let trained_on = run.trained_on(dataset)?.len();
+    let steps = trained_on.div_ceil(training.batch);
     let often = run.configuration.tracking.snapshots_per_epoch.min(steps);
     let times = if often == 1 {
         "once"
     } else {
         &format!("{often} times")
     };
-    Block::paragraph(format!(
+    Ok(Block::paragraph(format!(
         "Measured on all {n} recorded images{each}, {times} an epoch."
-    ))
+    )))
 }
 
 fn circles(drawing: &mut Drawing<'_>, run: &TrainedRun) -> Result<Vec<Block>, Error> {

@@ -23,6 +23,26 @@ impl<T: Float> Operation<T> for Update<'_, T> {
     }
 }
 
+/// The way of one step along moments as they are, over slices of one length.
+pub struct Descent<'a, T> {
+    pub p: &'a mut [T],
+    pub m: &'a [T],
+    pub v: &'a [T],
+    pub step: AdamStep<T>,
+}
+
+impl<T: Float> Operation<T> for Descent<'_, T> {
+    type Result = ();
+
+    #[inline(always)]
+    unsafe fn run<L: Line<T>>(self) {
+        let Self { p, m, v, step } = self;
+        for ((p, &mean), &square) in p.iter_mut().zip(m).zip(v) {
+            *p -= distance::<T, L>(mean, square, &step);
+        }
+    }
+}
+
 /// Values nearer to zero than `smallest` become zero.
 pub struct Flush<'a, T> {
     pub values: &'a mut [T],
@@ -63,11 +83,17 @@ pub(crate) fn step_values<T: Float, L: Line<T>>(
     for (((p, m), v), &g) in p.iter_mut().zip(m).zip(v).zip(g) {
         let mean = multiply_add::<T, L>(g - *m, step.one_minus_beta1, *m);
         let square = multiply_add::<T, L>(g * g, step.one_minus_beta2, *v * step.beta2);
-        let root = multiply_add::<T, L>(square.sqrt(), step.root_correction, step.epsilon);
         *m = mean;
         *v = square;
-        *p -= step.step_size * mean * T::fast_reciprocal::<L>(root);
+        *p -= distance::<T, L>(mean, square, step);
     }
+}
+
+/// How far a step goes along these moments.
+#[inline(always)]
+fn distance<T: Float, L: Line<T>>(mean: T, square: T, step: &AdamStep<T>) -> T {
+    let root = multiply_add::<T, L>(square.sqrt(), step.root_correction, step.epsilon);
+    step.step_size * mean * T::fast_reciprocal::<L>(root)
 }
 
 #[inline(always)]

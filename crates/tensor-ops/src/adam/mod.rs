@@ -10,7 +10,7 @@
 
 pub(crate) mod kernel;
 
-use kernel::{Flush, Update};
+use kernel::{Descent, Flush, Update};
 
 use crate::Float;
 use crate::isa::Available;
@@ -125,6 +125,33 @@ pub fn update<T: Float>(p: &mut [T], m: &mut [T], v: &mut [T], g: &[T], step: &A
     );
 }
 
+/// Moves parameters `p` by one step along moments `m` and `v` that no gradient of
+/// this step has entered: the last line of the update alone.
+///
+/// # Panics
+/// If the slices differ in length.
+///
+/// ```
+/// use tensor_ops::adam::{AdamConstants, AdamStep, descend};
+///
+/// let (mut p, m, v) = ([1.0_f64], [0.1], [0.04]);
+/// let step = AdamStep::new(&AdamConstants::with_learning_rate(1e-3), 1);
+/// descend(&mut p, &m, &v, &step);
+/// let corrected = (0.1 / 0.1, (0.04_f64 / 0.001).sqrt());
+/// assert!((p[0] - (1.0 - 1e-3 * corrected.0 / (corrected.1 + 1e-8))).abs() < 1e-15);
+/// ```
+pub fn descend<T: Float>(p: &mut [T], m: &[T], v: &[T], step: &AdamStep<T>) {
+    assert!(
+        p.len() == m.len() && m.len() == v.len(),
+        "adam::descend: p {}, m {}, v {} elements",
+        p.len(),
+        m.len(),
+        v.len()
+    );
+    let step = *step;
+    T::descend(Available::current(), Descent { p, m, v, step });
+}
+
 /// Sets the values nearer to zero than `smallest` to zero; NaN stays.
 ///
 /// ```
@@ -201,6 +228,48 @@ mod tests {
         for isa in Isa::ALL.into_iter().filter_map(Available::new) {
             check::<f64>(isa, 1e-14);
             check::<f32>(isa, 1e-6);
+        }
+    }
+
+    /// An update renews the moments and then goes along them.
+    #[test]
+    fn descending_is_the_second_half_of_an_update() {
+        fn check<T: Float>(isa: Available) {
+            let random = |stream| {
+                let mut values = vec![T::ZERO; 61];
+                fill_normal(&mut values, Stream::new(52, stream), 0);
+                values
+            };
+            let (start, first, gradient) = (random(0), random(1), random(2));
+            let second: Vec<T> = first.iter().map(|&m| m * m).collect();
+            let of_rate = |rate| AdamStep::new(&AdamConstants::with_learning_rate(rate), 7);
+            let updated = |rate| {
+                let mut of = (start.clone(), first.clone(), second.clone());
+                let update = Update {
+                    p: &mut of.0,
+                    m: &mut of.1,
+                    v: &mut of.2,
+                    g: &gradient,
+                    step: of_rate(rate),
+                };
+                T::adam(isa, update);
+                of
+            };
+            let (whole, ..) = updated(1e-2);
+            let (mut half, m, v) = updated(0.0);
+            assert!(half == start, "a step size of 0 moved");
+            let descent = Descent {
+                p: &mut half,
+                m: &m,
+                v: &v,
+                step: of_rate(1e-2),
+            };
+            T::descend(isa, descent);
+            assert!(half == whole && half != start);
+        }
+        for isa in Isa::ALL.into_iter().filter_map(Available::new) {
+            check::<f64>(isa);
+            check::<f32>(isa);
         }
     }
 
