@@ -203,7 +203,7 @@ fn drawn_with_divergence(
     request: &Request,
     study: &str,
     wild: &[&str],
-) -> (Outcome, Vec<crate::claims::Claim>, String) {
+) -> (Outcome, Vec<Claim>, String) {
     let dataset = load(request.dataset.as_deref().unwrap());
     let study = crate::select(&[study.into()]).unwrap().remove(0);
     let data = Data {
@@ -447,8 +447,7 @@ fn every_figure_has_its_data_and_every_claim_its_verdict() {
         .parent()
         .unwrap()
         .with_file_name("claims.json");
-    let claims: Vec<crate::claims::Claim> =
-        serde_json::from_slice(&fs::read(claims).unwrap()).unwrap();
+    let claims: Vec<Claim> = serde_json::from_slice(&fs::read(claims).unwrap()).unwrap();
     let ids: Vec<&str> = claims.iter().map(|claim| claim.id.as_str()).collect();
     assert_eq!(
         ids,
@@ -500,8 +499,7 @@ fn one_seed_decides_nothing_about_spread() {
         .parent()
         .unwrap()
         .with_file_name("claims.json");
-    let claims: Vec<crate::claims::Claim> =
-        serde_json::from_slice(&fs::read(claims).unwrap()).unwrap();
+    let claims: Vec<Claim> = serde_json::from_slice(&fs::read(claims).unwrap()).unwrap();
     for id in ["003.11", "003.12", "003.13"] {
         let claim = claims.iter().find(|claim| claim.id == id).unwrap();
         assert_eq!(
