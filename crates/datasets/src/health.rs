@@ -32,6 +32,10 @@ pub struct Health {
     pub range: [f32; 2],
     /// Mean of all values of the training rows.
     pub mean: f64,
+    /// Mean of the values along the border of training images and of those within;
+    /// absent for vectors.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub border: Option<[f64; 2]>,
     /// Positions that have the same value in every training row.
     pub constant_positions: usize,
     /// Training rows whose values are all equal.
@@ -126,6 +130,7 @@ impl Health {
             },
             range,
             mean: seen.mean(),
+            border: border(dataset, &seen),
             constant_positions: seen.constant_positions(),
             blank_rows: seen.blank_rows,
             classes: class_counts(dataset),
@@ -135,7 +140,7 @@ impl Health {
         };
         let mut findings = Vec::new();
         findings.extend(range_finding(dataset, range, &seen));
-        findings.extend(inverted(dataset, &seen));
+        findings.extend(health.inverted());
         findings.extend(health.sameness(dataset));
         findings.extend(health.class_findings());
         if health.train < SMALL {
@@ -149,6 +154,25 @@ impl Health {
         }
         health.findings = findings;
         health
+    }
+
+    /// Whether the images are dark on a light background: light all along their
+    /// border on average, and darker within.
+    #[must_use]
+    pub fn is_dark_on_light(&self) -> bool {
+        // Photographs have no such border.
+        self.border
+            .is_some_and(|[border, inside]| border > 0.9 && border <= 1.0 && border - inside > 0.05)
+    }
+
+    fn inverted(&self) -> Option<Finding> {
+        let [border, inside] = self.border.filter(|_| self.is_dark_on_light())?;
+        Some(Finding {
+            found: format!(
+                "the images are dark on a light background (border {border:.2}, inside {inside:.2} on average)"
+            ),
+            advice: "if ink should be 1, as the Bernoulli models of the literature have it, read them with --invert".into(),
+        })
     }
 
     fn sameness(&self, dataset: &Dataset) -> Option<Finding> {
@@ -335,9 +359,8 @@ fn uneven(seen: &Seen) -> bool {
     largest > 100.0 * smallest
 }
 
-/// Images that are dark on a light background: the mean image is light all
-/// along its border and darker within.
-fn inverted(dataset: &Dataset, seen: &Seen) -> Option<Finding> {
+/// Mean of the values along the border of images and of those within.
+fn border(dataset: &Dataset, seen: &Seen) -> Option<[f64; 2]> {
     let (height, width) = dataset.shape().size()?;
     let channels = dataset.shape().channels();
     let mean = |y: usize, x: usize| {
@@ -350,14 +373,7 @@ fn inverted(dataset: &Dataset, seen: &Seen) -> Option<Finding> {
     let average = |places: &[(usize, usize)]| {
         places.iter().map(|&(y, x)| mean(y, x)).sum::<f64>() / places.len().max(1) as f64
     };
-    let (border, inside) = (average(&border), average(&inside));
-    // Photographs have no such border.
-    (border > 0.9 && border <= 1.0 && border - inside > 0.05).then(|| Finding {
-        found: format!(
-            "the images are dark on a light background (border {border:.2}, inside {inside:.2} on average)"
-        ),
-        advice: "if ink should be 1, as the Bernoulli models of the literature have it, read them with --invert".into(),
-    })
+    Some([average(&border), average(&inside)])
 }
 
 fn class_counts(dataset: &Dataset) -> Vec<ClassCount> {

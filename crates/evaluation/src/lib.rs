@@ -15,6 +15,7 @@
 //! | where are the codes | [`codes`], [`gaps`], [`spacing`], [`sphericity`], [`knn`] |
 //! | how do q(z) and the prior differ | [`aggregate_posterior`], [`variance_law`], [`overlap`], [`mmd`] |
 //! | does a code survive decoding | [`round_trip`] |
+//! | is the model worth anything, and what is wrong with it | [`mean_image`], [`explained`], [`silent_units`], [`posterior_scale`], [`polarity`], [`principal_shares`] |
 //! | how good are samples | [`frechet`], [`prdc`] |
 //! | how did training move the posteriors | [`trajectory`] |
 //! | what do several seeds say together | [`statistics`] |
@@ -44,14 +45,19 @@ pub mod geodesic;
 pub mod knn;
 pub mod likelihood;
 pub mod map;
+pub mod mean_image;
 pub mod mmd;
 pub mod overlap;
 pub mod patch;
+pub mod polarity;
+pub mod posterior_scale;
 pub mod prdc;
+pub mod principal_shares;
 pub mod random_codes;
 pub mod rates;
 pub mod round_trip;
 mod sampled;
+pub mod silent_units;
 pub mod spacing;
 pub mod sphericity;
 pub mod statistics;

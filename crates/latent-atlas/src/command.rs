@@ -4,6 +4,7 @@ pub(crate) mod bench;
 pub(crate) mod completions;
 pub(crate) mod data;
 pub(crate) mod decode;
+pub(crate) mod diagnose;
 pub(crate) mod encode;
 pub(crate) mod eval;
 pub(crate) mod explore;

@@ -71,6 +71,7 @@ pub struct Invocation {
 pub enum Command {
     Train(Box<command::train::Train>),
     Eval(Box<command::eval::Eval>),
+    Diagnose(Box<command::diagnose::Diagnose>),
     Encode(Box<command::encode::Encode>),
     Reconstruct(Box<command::reconstruct::Reconstruct>),
     Decode(Box<command::decode::Decode>),
@@ -98,6 +99,7 @@ impl Command {
         match self {
             Self::Train(train) => train.run(output, invocation),
             Self::Eval(eval) => eval.run(output),
+            Self::Diagnose(diagnose) => diagnose.run(output),
             Self::Encode(encode) => encode.run(output),
             Self::Reconstruct(reconstruct) => reconstruct.run(output),
             Self::Decode(decode) => decode.run(output),

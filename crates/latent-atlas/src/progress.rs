@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::fmt::Write;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
@@ -29,6 +30,7 @@ pub(crate) struct TrainingProgress {
     prefix: String,
     epochs: usize,
     kind: Option<ModelKind>,
+    diagnosis: Option<String>,
 }
 
 impl TrainingProgress {
@@ -46,6 +48,14 @@ impl TrainingProgress {
             prefix: prefix.to_owned(),
             epochs,
             kind: None,
+            diagnosis: None,
+        }
+    }
+
+    /// Says what is wrong with the run that was trained, if anything is.
+    pub(crate) fn conclude(&self) {
+        if let Some(line) = &self.diagnosis {
+            self.output.note(line);
         }
     }
 
@@ -150,6 +160,14 @@ impl runs::training::Observer for TrainingProgress {
     fn finished(&mut self) {
         self.clear();
     }
+
+    fn wants_diagnosis(&self) -> bool {
+        self.output.shows_progress()
+    }
+
+    fn diagnosed(&mut self, line: &str) {
+        self.diagnosis = Some(line.to_owned());
+    }
 }
 
 /// An epoch and the test loss after it.
@@ -195,6 +213,7 @@ pub(crate) struct ImageProgress {
     prefix: String,
     images: AtomicUsize,
     done: AtomicUsize,
+    diagnosis: Mutex<Option<String>>,
 }
 
 impl ImageProgress {
@@ -215,6 +234,14 @@ impl ImageProgress {
             prefix: prefix.to_owned(),
             images: AtomicUsize::new(0),
             done: AtomicUsize::new(0),
+            diagnosis: Mutex::new(None),
+        }
+    }
+
+    /// Says what is wrong with the run that was evaluated, if anything is.
+    pub(crate) fn conclude(&self) {
+        if let Some(line) = self.diagnosis.lock().ok().and_then(|line| line.clone()) {
+            self.output.note(&line);
         }
     }
 }
@@ -226,6 +253,16 @@ impl runs::report::Observer for ImageProgress {
         }
         self.bar.set_length(images as u64);
         self.images.store(images, Ordering::Relaxed);
+    }
+
+    fn wants_diagnosis(&self) -> bool {
+        self.prefix.is_empty() && self.output.shows_progress()
+    }
+
+    fn diagnosed(&self, line: &str) {
+        if let Ok(mut diagnosis) = self.diagnosis.lock() {
+            *diagnosis = Some(line.to_owned());
+        }
     }
 
     fn sampled(&self) {

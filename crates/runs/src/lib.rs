@@ -10,6 +10,7 @@
 pub mod apply;
 pub mod atomic_file;
 pub mod configuration;
+pub mod diagnosis;
 mod early_stopping;
 pub mod environment;
 mod error;

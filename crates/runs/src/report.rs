@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use crate::atomic_file;
 use crate::configuration::Configuration;
+use crate::diagnosis;
 use crate::environment::threads;
 use crate::error::Error;
 use crate::needed_memory::require_for_evaluation;
@@ -172,6 +173,12 @@ pub trait Observer: Sync {
     fn sampling(&self, _images: usize) {}
     /// One more of them is done; called from any thread.
     fn sampled(&self) {}
+    /// Whether a diagnosis is wanted at the end.
+    fn wants_diagnosis(&self) -> bool {
+        false
+    }
+    /// Something is wrong with the run, or could not be looked for; in a line.
+    fn diagnosed(&self, _line: &str) {}
 }
 
 /// Hears nothing.
@@ -309,6 +316,12 @@ fn write_evaluated(
     let report = pool.install(|| measure(request, &subject, observer))?;
     let path = folder.evaluation();
     sealed_json::write(&path, &report)?;
+    if observer.wants_diagnosis()
+        && let Some(line) =
+            diagnosis::brief(folder, configuration, &dataset, model, request.threads)
+    {
+        observer.diagnosed(&line);
+    }
     Ok((report, path))
 }
 

@@ -51,9 +51,9 @@ pub(crate) struct Ci {
     chosen_mutants: Mutants,
 
     /// Also run what takes longer than a gate may: pages in a browser under the
-    /// rules of accessibility, changed files for every reader, kills, power cuts,
-    /// two writers, full disks, signals, changed bits, changed code, ThreadSanitizer
-    /// and Miri.
+    /// rules of accessibility, planted faults and sound runs, changed files for every
+    /// reader, kills, power cuts, two writers, full disks, signals, changed bits,
+    /// changed code, ThreadSanitizer and Miri.
     #[arg(long)]
     full: bool,
 
@@ -262,6 +262,23 @@ const LONGER_CHECKS: &[Check] = &[
                 "--test-threads=1",
             ],
             environment: &[("EXPLORER_PAGE", "full")],
+        },
+    },
+    Check {
+        name: "diagnosis",
+        work: Work::Cargo {
+            arguments: &[
+                "test",
+                "--locked",
+                "-p",
+                "runs",
+                "--test",
+                "diagnosis",
+                "--",
+                "--ignored",
+                "--nocapture",
+            ],
+            environment: &[],
         },
     },
     Check {

@@ -94,7 +94,9 @@ impl Eval {
         let progress = ImageProgress::new(*output);
         let (report, path) = report::write(&request, &mut download, &progress)?;
         output.note(&format!("wrote {}", path.display()));
-        output.result(&report, &table(&report))
+        output.result(&report, &table(&report))?;
+        progress.conclude();
+        Ok(())
     }
 }
 

@@ -157,7 +157,9 @@ impl Train {
             "already_done": outcome.already_done,
             "result": result,
         });
-        output.result(&document, &text)
+        output.result(&document, &text)?;
+        progress.conclude();
+        Ok(())
     }
 
     fn target(&self) -> Result<Target, runs::Error> {

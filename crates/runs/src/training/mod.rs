@@ -12,6 +12,7 @@ use models::ModelKind;
 
 use crate::atomic_file;
 use crate::configuration::Configuration;
+use crate::diagnosis;
 use crate::environment::threads;
 use crate::error::Error;
 use crate::interrupt::Interrupt;
@@ -112,6 +113,12 @@ pub trait Observer {
     fn epoch(&mut self, _metrics: &EpochMetrics, _epochs: usize) {}
     /// Training ended.
     fn finished(&mut self) {}
+    /// Whether a diagnosis is wanted at the end.
+    fn wants_diagnosis(&self) -> bool {
+        false
+    }
+    /// Something is wrong with the run, or could not be looked for; in a line.
+    fn diagnosed(&mut self, _line: &str) {}
 }
 
 /// Hears nothing.
@@ -189,10 +196,22 @@ pub fn train(
         folder,
         command: &request.command,
     };
-    match &request.target {
+    let outcome = match &request.target {
         Target::New { .. } => run.start(interrupt, observer),
         Target::Resume { .. } => run.resume(is_longer, interrupt, observer),
+    }?;
+    if observer.wants_diagnosis() && !outcome.already_done {
+        let line = diagnosis::of_training(
+            &outcome.folder,
+            &configuration,
+            &data.dataset,
+            request.threads,
+        );
+        if let Some(line) = line {
+            observer.diagnosed(&line);
+        }
     }
+    Ok(outcome)
 }
 
 /// The outcome of a run that has ended with just these settings, by what its
