@@ -141,7 +141,10 @@ fn a_table_is_trained_as_its_published_code_trains() {
         "batch_gradient = \"sum\"",
         "shuffle = false",
     ] {
-        assert!(config.lines().any(|found| found == line), "{line}: {config}");
+        assert!(
+            config.lines().any(|found| found == line),
+            "{line}: {config}"
+        );
     }
     let text = String::from_utf8(read(at("RESULTS.md"))).expect("UTF-8");
     for part in [
