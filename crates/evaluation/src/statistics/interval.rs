@@ -143,8 +143,12 @@ pub fn interval(values: &[f64], scale: Scale, level: f64) -> Result<Interval> {
                 centre: line.back(on_line.centre),
                 about,
                 standard_deviation: deviation(values),
+                // Beyond the range of numbers nothing is bounded.
                 lower: on_line.lower.map(|end| line.back(end)),
-                upper: on_line.upper.map(|end| line.back(end)),
+                upper: on_line
+                    .upper
+                    .map(|end| line.back(end))
+                    .filter(|end| end.is_finite()),
                 ..on_line
             })
         }
