@@ -43,7 +43,8 @@ pub(crate) struct Ci {
     #[arg(long, conflicts_with_all = ["from", "only", "full", "miri"])]
     mutants: bool,
 
-    /// How many mutants of each crate are tried, of those that compile.
+    /// How many mutants of each crate are tried, of those that compile [default:
+    /// 150].
     #[arg(long, value_name = "N", requires = "mutants")]
     sample: Option<NonZeroUsize>,
 

@@ -106,9 +106,13 @@ fn try_subject(subject: &Subject, settings: &Settings) -> anyhow::Result<(Report
             threads: (cores / jobs).max(1),
         })
         .collect();
-    source.copy_to(&workshops[0].tree())?;
+    let tree = workshops[0].tree();
+    source.copy_to(&tree)?;
+    // Of the copy: the user's files may change while it is tested.
+    let of_all = source.digest(&tree, "")?;
+    let of_crate = source.digest(&tree, &format!("crates/{name}/"))?;
 
-    let mut mutants = list::mutants(&workshops[0].tree(), name)?;
+    let mut mutants = list::mutants(&tree, name)?;
     let in_all = mutants.len();
     let (equivalent, findings) = triage::equivalents(&triage::kept()?, &mutants, name);
     list::shuffle(&mut mutants, settings.seed);
@@ -133,17 +137,17 @@ fn try_subject(subject: &Subject, settings: &Settings) -> anyhow::Result<(Report
         subject.preferred,
         &workshops[0],
         &folder,
-        &source.digest("")?,
+        &of_all,
         &|line| output.note(line),
     )?;
     for workshop in &workshops[1..] {
         seed(workshop, &workshops[0])?;
         source.copy_to(&workshop.tree())?;
+        if source.digest(&workshop.tree(), "")? != of_all {
+            bail!("files of the repository changed while they were copied; run the check again");
+        }
     }
-    let outcomes = Outcomes::open(
-        &folder.join("outcomes.jsonl"),
-        &source.digest(&format!("crates/{name}/"))?,
-    )?;
+    let outcomes = Outcomes::open(&folder.join("outcomes.jsonl"), &of_crate)?;
     let survey = Survey {
         mutants: &mutants,
         equivalent: &equivalent,
@@ -179,16 +183,15 @@ fn conclude(
          {unviable} that do not compile and {equivalent} that are equivalent",
         subject.at_least
     )];
-    let survivors: Vec<&Mutant> = found
-        .iter()
-        .filter(|one| one.fate == Some(Fate::Missed))
-        .map(|one| one.mutant)
-        .collect();
-    notes.extend(
-        survivors
-            .iter()
-            .map(|mutant| format!("missed {}", mutant.name())),
-    );
+    let with_fate = |fate: Fate| {
+        let such = found.iter().filter(move |one| one.fate == Some(fate));
+        such.map(|one| one.mutant)
+    };
+    for fate in [Fate::Timeout, Fate::Missed] {
+        let lines = with_fate(fate).map(|mutant| format!("{} {}", fate.name(), mutant.name()));
+        notes.extend(lines);
+    }
+    let documents = |fate: Fate| -> Vec<Value> { with_fate(fate).map(Mutant::document).collect() };
     if is_sample && tried > 0 && percent < subject.at_least {
         findings.push(format!(
             "tests kill {percent:.1} % of the mutants of {name}, fewer than {:.0} %; test what \
@@ -207,7 +210,8 @@ fn conclude(
         "equivalent": equivalent,
         "percent_killed": (tried > 0).then_some(percent),
         "percent_needed": subject.at_least,
-        "survivors": survivors.iter().map(|mutant| mutant.document()).collect::<Vec<_>>(),
+        "without_end": documents(Fate::Timeout),
+        "survivors": documents(Fate::Missed),
     });
     let report = Report {
         tried,

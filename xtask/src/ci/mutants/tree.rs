@@ -48,12 +48,12 @@ impl Source {
         Ok(Self { root, files })
     }
 
-    /// What the files below `folder` hold, as one number; of the whole repository
+    /// What the files of a copy below `folder` hold, as one number; of all of them
     /// with an empty name.
-    pub(super) fn digest(&self, folder: &str) -> anyhow::Result<String> {
+    pub(super) fn digest(&self, tree: &Path, folder: &str) -> anyhow::Result<String> {
         let mut all = String::new();
         for name in self.files.iter().filter(|name| name.starts_with(folder)) {
-            let content = read(&self.root.join(name))?;
+            let content = read(&tree.join(name))?;
             all += &format!("{} {name}\n", sha256_hex(&content));
         }
         Ok(sha256_hex(all.as_bytes()))
@@ -141,8 +141,8 @@ mod tests {
         };
         let first = source(&[("one", "1"), ("crates/a/two", "2"), ("gone", "3")]);
         first.copy_to(&tree).expect("a copy");
-        let of_crate = first.digest("crates/a/").expect("a digest");
-        let of_all = first.digest("").expect("a digest");
+        let of_crate = first.digest(&tree, "crates/a/").expect("a digest");
+        let of_all = first.digest(&tree, "").expect("a digest");
         let written = time("one");
         // A mutant that an interrupted check has left there.
         write(&tree.join("crates/a/two"), b"mutant").expect("a file");
@@ -155,7 +155,10 @@ mod tests {
         files_below(&tree, "", &mut names).expect("files");
         names.sort();
         assert_eq!(names, ["crates/a/two", "one", "three"]);
-        assert_eq!(second.digest("crates/a/").expect("a digest"), of_crate);
-        assert_ne!(second.digest("").expect("a digest"), of_all);
+        assert_eq!(
+            second.digest(&tree, "crates/a/").expect("a digest"),
+            of_crate
+        );
+        assert_ne!(second.digest(&tree, "").expect("a digest"), of_all);
     }
 }
