@@ -37,8 +37,9 @@ pub(crate) struct Ci {
     miri: bool,
 
     /// Also run what takes longer than a gate may: pages in a browser under the
-    /// rules of accessibility, planted faults and sound runs, changed files for every reader, kills, power cuts,
-    /// two writers, full disks, signals, changed bits, ThreadSanitizer and Miri.
+    /// rules of accessibility, planted faults and sound runs, changed files for every
+    /// reader, kills, power cuts, two writers, full disks, signals, changed bits,
+    /// ThreadSanitizer and Miri.
     #[arg(long)]
     full: bool,
 
