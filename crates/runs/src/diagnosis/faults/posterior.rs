@@ -288,7 +288,7 @@ pub(super) fn holes(case: &Case<'_>) -> Judgement {
         ),
         number: mass,
         limit: MOST_HOLES,
-        limit_from: "two-dimensional models of digits have about a tenth",
+        limit_from: "this project's; no published limit exists",
         remedy,
         setting: Some("training.beta"),
     }))
