@@ -125,10 +125,8 @@ mod tests {
     #[test]
     fn an_entry_means_one_mutant_and_one_that_is_gone_is_reported() {
         let first = mutant("crates/a/src/b.rs", "replace + with - in f", "x + y", 1);
-        let second = Mutant {
-            occurrence: 2,
-            ..first.clone()
-        };
+        let mut second = first.clone();
+        second.occurrence = 2;
         let listed = read(ENTRY).expect("an entry");
         let (keys, findings) = equivalents(&listed, &[first.clone()], "a");
         assert_eq!(keys, BTreeSet::from([first.key()]));
