@@ -47,6 +47,7 @@ fn small_data(folder: &Path) -> String {
 
 fn request(folder: &Path, study: &str, seeds: usize) -> Request {
     Request {
+        first_seed: 0,
         studies: vec![study.into()],
         dataset: Some(small_data(&folder.join("data"))),
         quick: true,
