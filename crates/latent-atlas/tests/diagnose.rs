@@ -81,7 +81,8 @@ fn a_run_that_diverged_before_its_first_checkpoint_has_a_diagnosis() {
     assert_eq!(document["findings"][0]["fault"], "diverged");
     assert!(document["symptoms"].is_null());
     let text = diagnose(folder.path(), "");
-    assert!(text.contains("diverged in epoch 1"), "{text}");
+    assert!(text.contains("diverged after 0 epochs"), "{text}");
+    assert!(text.contains("again with --lr 0.001, or"), "{text}");
     assert!(text.contains("there are no weights"), "{text}");
 }
 

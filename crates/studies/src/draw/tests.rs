@@ -211,7 +211,7 @@ fn drawn_with_divergence(
         reading: request.reading.clone(),
     };
     let seeds = request.seeds.unwrap();
-    let mut asked = Asked::of(&study, seeds, request.quick, &data, &dataset).unwrap();
+    let mut asked = Asked::of(&study, seeds, 0, request.quick, &data, &dataset).unwrap();
     for run in &mut asked.runs {
         if wild.is_empty() || wild.contains(&run.key.as_str()) {
             run.configuration.training.learning_rate = 1e30;

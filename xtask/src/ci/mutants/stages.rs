@@ -271,11 +271,11 @@ fn build(package: &str, target: &Target, workshop: &Workshop) -> anyhow::Result<
             last.join(" | ")
         );
     }
-    let programs = messages.iter().filter_map(|message| {
+    let mut programs = messages.iter().filter_map(|message| {
         let is_its = message["target"]["name"] == target.name() || *target == Target::Library;
         message["executable"].as_str().filter(|_| is_its)
     });
-    let program = programs.last();
+    let program = programs.next_back();
     let program = program.with_context(|| format!("cargo names no tests {}", target.name()))?;
     Ok(Some(PathBuf::from(program)))
 }

@@ -128,7 +128,7 @@ mod tests {
         let mut second = first.clone();
         second.occurrence = 2;
         let listed = read(ENTRY).expect("an entry");
-        let (keys, findings) = equivalents(&listed, &[first.clone()], "a");
+        let (keys, findings) = equivalents(&listed, std::slice::from_ref(&first), "a");
         assert_eq!(keys, BTreeSet::from([first.key()]));
         assert!(findings.is_empty(), "{findings:?}");
 

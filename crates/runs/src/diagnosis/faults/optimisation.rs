@@ -31,7 +31,7 @@ pub(super) fn diverged(case: &Case<'_>) -> Judgement {
         limit_from: FROM_ADAM,
         remedy: format!(
             "train it again with --lr {}, or with --set training.clip_norm=1",
-            rate / 10.0
+            f64::min(1e-3, rate / 10.0)
         ),
         setting: Some("training.learning_rate"),
     }))
