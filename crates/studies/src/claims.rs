@@ -342,11 +342,17 @@ mod tests {
     fn parts_say_what_they_know() {
         let near = measured([8.8, 9.0, 9.1, 9.2, 8.9]);
         let at_least = Part::of(&near, AtLeast, 8.0);
-        assert_eq!(verdict_of(&[at_least.clone()]), Verdict::Supported);
+        assert_eq!(
+            verdict_of(std::slice::from_ref(&at_least)),
+            Verdict::Supported
+        );
         let decided = Decided::new([at_least], [near.clone()]);
         assert!(decided.seeds_needed.is_some_and(|seeds| seeds <= 5));
         let within = Part::within(&near, 8.0, 10.0);
-        assert_eq!(verdict_of(&[within.clone()]), Verdict::Supported);
+        assert_eq!(
+            verdict_of(std::slice::from_ref(&within)),
+            Verdict::Supported
+        );
         let within = Decided::new([within], []);
         assert_eq!(
             (within.margins, within.seeds_needed),
@@ -386,10 +392,10 @@ mod tests {
         let near = measured([8.8, 9.0, 9.1, 9.2, 8.9]);
         let [yes, no] = [8.0, 12.0].map(|least| Part::of(&near, AtLeast, least));
         let both = Part::all(&[yes.clone(), Part::within(&near, 8.0, 10.0)]);
-        assert_eq!(verdict_of(&[both.clone()]), Verdict::Supported);
+        assert_eq!(verdict_of(std::slice::from_ref(&both)), Verdict::Supported);
         assert_eq!((both.margins, both.seeds_needed), (vec![[8.0, 10.0]], None));
         let refuted = Part::all(&[yes.clone(), no.clone()]);
-        assert_eq!(verdict_of(&[refuted.clone()]), Verdict::Refuted);
+        assert_eq!(verdict_of(std::slice::from_ref(&refuted)), Verdict::Refuted);
         assert_eq!(refuted.seeds_needed, no.seeds_needed);
         // As parts of their own they differ.
         assert_eq!(verdict_of(&[yes, no]), Verdict::Mixed);

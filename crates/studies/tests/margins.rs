@@ -1,6 +1,9 @@
 //! Where the margins of docs/RULES.md come from that need a trained model: what two
 //! halves of the real test images differ by, of models that the rules are about.
 
+// Told with --nocapture: the margins are these, rounded up.
+#![allow(clippy::print_stdout)]
+
 use std::path::{Path, PathBuf};
 
 use datasets::{Dataset, Lookup};
