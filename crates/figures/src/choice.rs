@@ -94,7 +94,7 @@ fn rows_word(test: &Split, count: usize) -> &'static str {
 
 /// Positions of at most `most` of `count` images in random order, so that a smaller
 /// choice begins a larger one. A number about the data is measured on a
-/// [`subset`](evaluation::subset).
+/// [`subset`].
 pub fn in_random_order(count: usize, most: usize) -> Vec<usize> {
     subset::in_random_order(count, most, numbers(SEED))
 }

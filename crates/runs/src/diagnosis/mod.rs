@@ -1,8 +1,8 @@
 //! What is wrong with a trained run: faults by their names, each with the number
 //! that shows it, the limit it has passed and the setting that mends it.
 //!
-//! [`symptoms`] measures a random sample of the run's images, [`course`] reads its
-//! losses, and [`faults`] judges: it holds the faults, in the order in which one
+//! `symptoms` measures a random sample of the run's images, `course` reads its
+//! losses, and `faults` judges: it holds the faults, in the order in which one
 //! explains the others, and what a limit is taken from. The first finding is the
 //! diagnosis; those after it are often its consequences. Limits are shares of
 //! what the data themselves say (the loss of their mean image, the pixels' own
