@@ -82,6 +82,7 @@ pub(crate) struct Mutants {
     /// Try those mutants whose place and change hold this text, instead of a
     /// sample.
     #[arg(
+        id = "mutant",
         long = "mutant",
         value_name = "TEXT",
         requires = "mutants",

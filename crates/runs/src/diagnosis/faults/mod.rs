@@ -60,9 +60,10 @@ impl Fault {
         Self::StepSizeTooHigh,
         Self::StepSizeTooLow,
         Self::KlWeight,
+        // A weight that lets nothing through leaves units without a gradient too.
+        Self::BetaTooStrong,
         Self::DeadUnits,
         Self::PosteriorScale,
-        Self::BetaTooStrong,
         Self::TooFewEpochs,
         Self::Memorisation,
         Self::Collapse,

@@ -162,7 +162,7 @@ pub(super) fn too_few_epochs(case: &Case<'_>) -> Judgement {
 }
 
 /// Share of a layer's units that may be silent: random weights make few.
-const MOST_SILENT: f64 = 0.5;
+const MOST_SILENT: f64 = 0.75;
 
 /// The layer with the largest silent share.
 fn worst(layers: &[SilentUnits]) -> Option<&SilentUnits> {

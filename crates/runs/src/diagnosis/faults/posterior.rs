@@ -260,7 +260,7 @@ pub(super) fn mean_image(case: &Case<'_>) -> Judgement {
 }
 
 /// Mass of the prior in holes.
-const MOST_HOLES: f64 = 0.3;
+const MOST_HOLES: f64 = 0.5;
 
 /// Places of the prior that no posterior reaches.
 pub(super) fn holes(case: &Case<'_>) -> Judgement {
