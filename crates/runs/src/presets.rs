@@ -53,6 +53,36 @@ macro_rules! table_1 {
          adam_form = 'efficient'\nadam_moments = 'previous'\nbatch_gradient = 'sum'\n\
          schedule = 'iwae-rounded'\nshuffle = false\n"
     };
+    // Whole presets, of one layer or two.
+    (as_in_the_text of $layers:ident) => {
+        concat!(
+            "[data]\n",
+            table_1!(data),
+            "[model]\n",
+            table_1!($layers),
+            table_1!(model),
+            "initialisation = 'glorot'\n",
+            "[training]\n",
+            table_1!(training),
+            "schedule = 'iwae'\n",
+            table_1!(tracking),
+        )
+    };
+    (as_published of $layers:ident) => {
+        concat!(
+            "[data]\n",
+            table_1!(data),
+            table_1!(data_as_published),
+            "[model]\n",
+            table_1!($layers),
+            table_1!(model),
+            table_1!(model_as_published),
+            "[training]\n",
+            table_1!(training),
+            table_1!(training_as_published),
+            table_1!(tracking),
+        )
+    };
 }
 
 /// Every preset, in the order `--help` lists them.
@@ -95,68 +125,22 @@ pub const PRESETS: &[Preset] = &[
     Preset {
         name: "iwae-table1",
         about: "VAE 784-200-200-50, tanh, binarised per minibatch, batch 20, 3280 epochs: the recipe of Burda et al. 2016, Table 1",
-        layer: concat!(
-            "[data]\n",
-            table_1!(data),
-            "[model]\n",
-            table_1!(one_layer),
-            table_1!(model),
-            "initialisation = 'glorot'\n",
-            "[training]\n",
-            table_1!(training),
-            "schedule = 'iwae'\n",
-            table_1!(tracking),
-        ),
+        layer: table_1!(as_in_the_text of one_layer),
     },
     Preset {
         name: TWO_LAYERS,
         about: "the same of two stochastic layers, 784-200-200-100 below 100-100-100-50",
-        layer: concat!(
-            "[data]\n",
-            table_1!(data),
-            "[model]\n",
-            table_1!(two_layers),
-            table_1!(model),
-            "initialisation = 'glorot'\n",
-            "[training]\n",
-            table_1!(training),
-            "schedule = 'iwae'\n",
-            table_1!(tracking),
-        ),
+        layer: table_1!(as_in_the_text of two_layers),
     },
     Preset {
         name: "iwae-table1-as-published",
         about: "784-200-200-50 trained as the code published with Burda et al. 2016 trains it, which differs from the paper's text",
-        layer: concat!(
-            "[data]\n",
-            table_1!(data),
-            table_1!(data_as_published),
-            "[model]\n",
-            table_1!(one_layer),
-            table_1!(model),
-            table_1!(model_as_published),
-            "[training]\n",
-            table_1!(training),
-            table_1!(training_as_published),
-            table_1!(tracking),
-        ),
+        layer: table_1!(as_published of one_layer),
     },
     Preset {
         name: TWO_LAYERS_AS_PUBLISHED,
         about: "the same of two stochastic layers",
-        layer: concat!(
-            "[data]\n",
-            table_1!(data),
-            table_1!(data_as_published),
-            "[model]\n",
-            table_1!(two_layers),
-            table_1!(model),
-            table_1!(model_as_published),
-            "[training]\n",
-            table_1!(training),
-            table_1!(training_as_published),
-            table_1!(tracking),
-        ),
+        layer: table_1!(as_published of two_layers),
     },
 ];
 
