@@ -12,12 +12,12 @@ use tensor_ops::panels::{LANES, Panels, Support};
 use crate::likelihood;
 use crate::model::inference::{BLOCK_ROWS, decoders, encoders};
 use crate::network::layout::{Layout, Network, Role};
-use crate::network::ownership::{MAXIMUM_OWNERS, maximum_branches};
+use crate::network::ownership::maximum_branches;
 use crate::objective::Objective;
 use crate::spec::ModelSpec;
 use crate::step::panel_groups::PANELS_AT_ONCE;
 use crate::step::panel_owners::images_of_block;
-use crate::training::configuration::{Gradients, MAXIMUM_THREADS, TrainingConfig};
+use crate::training::configuration::{Gradients, TrainingConfig};
 
 /// Bytes of a value of the network.
 const VALUE: f64 = size_of::<f32>() as f64;
@@ -63,7 +63,8 @@ impl TrainingFootprint {
     #[must_use]
     pub fn of(spec: &ModelSpec, config: &TrainingConfig, images: usize) -> Self {
         let layout = Layout::new(spec);
-        let (objective, threads) = (&config.objective, config.threads.clamp(1, MAXIMUM_THREADS));
+        let objective = &config.objective;
+        let threads = config.threads.clamp(1, config.gradients.most_threads());
         let capacity = config.batch.min(images).max(1);
         let batch = Batch {
             spec,
@@ -75,11 +76,7 @@ impl TrainingFootprint {
             Gradients::Hand => batch.by_owners(capacity, threads),
         };
         let of_penalty = objective.batch_penalty_values(spec, config.gradients, capacity);
-        let owners = match config.gradients {
-            Gradients::Tape => threads,
-            Gradients::Hand => threads.min(MAXIMUM_OWNERS),
-        };
-        let of_batch = of_batch + of_penalty + group_values(&layout, owners);
+        let of_batch = of_batch + of_penalty + group_values(&layout, threads);
         let values = layout.len() as f64;
         let kept = if config.clip_norm.is_some() { 4.0 } else { 3.0 };
         let order = (images as u64).saturating_mul(size_of::<u32>() as u64);
@@ -198,7 +195,6 @@ impl Batch<'_> {
     /// All blocks of a batch, and what the threads that own the panels exchange
     /// and have for themselves.
     fn by_owners(&self, capacity: usize, threads: usize) -> f64 {
-        let threads = threads.min(MAXIMUM_OWNERS);
         let rows = images_of_block(self.spec, self.objective, capacity);
         let blocks = capacity.div_ceil(rows) as f64;
         let activations = 2.0 * self.outputs(rows) - self.last_outputs(rows);

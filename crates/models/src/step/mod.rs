@@ -17,7 +17,6 @@ use tensor_ops::Float;
 use tensor_ops::parallel::ThreadPool;
 
 use crate::network::layout::Layout;
-use crate::network::ownership::MAXIMUM_OWNERS;
 use crate::network::parameters::Parameters;
 use crate::objective::{BatchValue, Objective};
 use crate::spec::ModelSpec;
@@ -26,7 +25,7 @@ use crate::step::panel_owners::{PanelOwners, images_of_block};
 use crate::step::program::TapeBlocks;
 use crate::training::batch::BatchSource;
 use crate::training::clipping::ClippedGradient;
-use crate::training::configuration::{BatchGradient, Gradients, MAXIMUM_THREADS};
+use crate::training::configuration::{BatchGradient, Gradients};
 use crate::training::optimiser::{Moments, OptimiserStep};
 
 /// Sums over the images of a batch or an epoch, in nats, accumulated in f64
@@ -224,9 +223,9 @@ impl<T: Float> GradientWorkspace<T> {
         assert!(valid.is_ok(), "GradientWorkspace::new: {valid:?}");
         let of_layout = layout.clone();
         let for_engine = layout.clone();
+        let threads = threads.clamp(1, gradients.most_threads());
         let (engine, groups): (Box<dyn Engine<T>>, Vec<PanelGroups>) = match gradients {
             Gradients::Hand => {
-                let threads = threads.clamp(1, MAXIMUM_OWNERS);
                 let rows = (capacity, images);
                 let owners = PanelOwners::new(spec, objective, for_engine, rows, threads);
                 let groups = owners.ownerships().iter();
@@ -235,7 +234,6 @@ impl<T: Float> GradientWorkspace<T> {
                 (Box::new(owners), groups)
             }
             Gradients::Tape => {
-                let threads = threads.clamp(1, MAXIMUM_THREADS);
                 let blocks = TapeBlocks::new(spec, objective, for_engine, capacity, threads);
                 (Box::new(blocks), vec![PanelGroups::split(&layout, threads)])
             }

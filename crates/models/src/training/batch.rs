@@ -19,7 +19,8 @@ pub trait BatchSource<T>: Sync {
     fn rows(&self) -> usize;
 
     /// Writes the pixels of `rows` into the panels `of` of a matrix of the given
-    /// shape (`shape.rows == rows.len()`), which `panels` holds alone.
+    /// shape (`shape.rows == rows.len()`), which `panels` holds alone: all of it,
+    /// zeros in the lanes behind the last column too.
     ///
     /// The first of several panels is a multiple of [`PANELS_OF_A_DRAW`].
     fn pack_pixels(&self, rows: Range<usize>, shape: Panels, of: Range<usize>, panels: &mut [T]);

@@ -6,12 +6,13 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::named::{listed, named};
+use crate::network::ownership::MAXIMUM_OWNERS;
 use crate::objective::{Bound, Objective};
 use crate::spec::ModelKind;
 use crate::training::data_treatment::DataTreatment;
 use crate::training::schedule::Schedule;
 
-/// The most threads one training step is spread over.
+/// The most threads that may be asked for; see [`Gradients::most_threads`].
 pub const MAXIMUM_THREADS: usize = 64;
 
 /// What computes the gradient.
@@ -29,6 +30,18 @@ named! {
     Gradients, ConfigurationError, ConfigurationError::Gradients,
     Hand => "hand",
     Tape => "tape",
+}
+
+impl Gradients {
+    /// The most threads one step is spread over: by hand one for each chain of a
+    /// sum over outputs, on the tape as many as there are.
+    #[must_use]
+    pub const fn most_threads(self) -> usize {
+        match self {
+            Self::Hand => MAXIMUM_OWNERS,
+            Self::Tape => MAXIMUM_THREADS,
+        }
+    }
 }
 
 /// Which root Adam's ε is added to.

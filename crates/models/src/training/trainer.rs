@@ -326,15 +326,6 @@ impl Trainer {
         Ok(())
     }
 
-    /// Threads that the next step is taken by: those of the configuration, by hand
-    /// at most eight, or fewer where more do not pay at the moment.
-    pub fn threads_in_use(&self) -> usize {
-        if self.workspace.most_threads() == 1 {
-            return self.config.threads;
-        }
-        self.paying_threads.number()
-    }
-
     /// Goes on with another number of threads, which changes no bit of what
     /// follows. What the steps need is allocated anew, and both are held for a
     /// moment: the room of the [footprint](crate::footprint)'s batch.

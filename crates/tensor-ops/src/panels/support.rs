@@ -333,6 +333,11 @@ fn width(shape: Panels, panel: usize) -> usize {
     LANES.min(shape.cols - panel * LANES)
 }
 
+/// A bit for each of `len` lanes from `start` on; `len` is not 0.
+fn lanes(start: usize, len: usize) -> u16 {
+    (u32::MAX >> (32 - len) << start) as u16
+}
+
 /// Fills the masks of the lines of `x`.
 pub struct Mark<'a, T> {
     masks: &'a mut [u16],
@@ -382,6 +387,8 @@ impl<T: Float> Operation<T> for List<'_> {
             for panel in 0..shape.panel_count() {
                 let lines = &masks[panel * rows + row..][..height];
                 let union = lines.iter().fold(0, |union, &mask| union | mask);
+                // Padding may hold anything: no list names what is no column.
+                let union = union & lanes(0, width(shape, panel));
                 // SAFETY: features by the caller.
                 end += unsafe { write_indices::<T, L>(places, end, union, panel * LANES) };
             }
@@ -396,7 +403,7 @@ impl<T: Float> Operation<T> for List<'_> {
                 let list = support.input_tile_of[panel * LANES + start] as usize;
                 // SAFETY: as above.
                 let (places, end_of_list) = unsafe { support.input_tiles.write(list) };
-                let lanes = (u32::MAX >> (32 - len) << start) as u16;
+                let lanes = lanes(start, len);
                 let mut end = 0;
                 for (group, masks) in whole.iter().chain(last).enumerate() {
                     // SAFETY: features by the caller.
@@ -462,6 +469,20 @@ mod tests {
             executed(Panels::new(0, 3), 16, |_, _| 1.0),
             Executed::default()
         );
+    }
+
+    /// What is behind the last column is no input, whatever it holds.
+    #[test]
+    fn padding_is_in_no_list() {
+        for isa in Isa::ALL.into_iter().filter_map(Available::new) {
+            for cols in [1, 15, 17, 31, 37] {
+                let shape = Panels::new(9, cols);
+                let mut support = Support::new();
+                support.scan_for(isa, shape, &vec![1.0_f32; shape.len()]);
+                let all: Vec<u32> = (0..cols as u32).collect();
+                assert_eq!(support.row_tile(0), all, "{} {cols}", isa.isa());
+            }
+        }
     }
 
     #[test]

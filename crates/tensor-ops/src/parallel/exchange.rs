@@ -15,9 +15,9 @@ pub struct Exchange<T> {
     len: usize,
 }
 
-// SAFETY: the cells are reached through `part` and `read` alone, and read through `start` under the promise of `read`. Callers of
-// the one promise that nothing else refers to what they write, of the other
-// that no thread writes what they read.
+// SAFETY: the cells are reached through `part`, `read` and the pointer of `start`.
+// Callers of the first promise that nothing else refers to what they write, of the
+// others that no thread writes what they read.
 unsafe impl<T: Send + Sync> Sync for Exchange<T> {}
 
 impl<T> std::fmt::Debug for Exchange<T> {

@@ -33,8 +33,8 @@ pub enum ThreadPoolError {
 
 /// A fixed number of threads, the calling one included.
 ///
-/// [`ThreadPool::for_each`] is made for the two regions of a training step,
-/// a few hundred microseconds apart: the other threads watch for the next
+/// Regions ([`ThreadPool::for_each`], [`ThreadPool::together`]) are made for
+/// training steps, a few hundred microseconds apart: the other threads watch for the next
 /// region for a hundred microseconds before they sleep, so that a region costs
 /// about a microsecond, and nothing is allocated. The waits for the end of a
 /// region and at a [`Barrier`] are like it. Where watching has been in vain, or
