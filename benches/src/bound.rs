@@ -13,9 +13,11 @@ use super::vector::{self, VectorRow};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct ExecutedWork {
     /// Multiply-adds of all products: those of the first layer that its zeros do
-    /// not spare, and of every layer the lanes of whole panels.
+    /// not spare, and of every layer the lanes of whole panels. Lanes are outputs,
+    /// in the input gradient rows.
     pub multiply_adds: u64,
-    /// Parameters updated, all steps together, padding included.
+    /// Parameters updated, all steps together, padding included and those that the
+    /// update leaves as they are.
     pub updates: u64,
     /// Pixels whose loss and gradient are taken.
     pub pixels: u64,
@@ -25,13 +27,14 @@ impl ExecutedWork {
     /// Of one epoch over `images`, in batches in their order: shuffled batches
     /// have other zeros, and on average as many.
     ///
-    /// Where a batch is cut into blocks of rows for threads, tiles at the cuts are
+    /// Where a large batch is taken in blocks of rows, tiles at the cuts are
     /// smaller; that is not counted.
     pub(super) fn of_epoch(layout: &Layout, images: &Split, batch: usize) -> Self {
         let (count, inputs) = (images.len(), layout.inputs());
         let mut support = Support::new();
         let mut panels = Vec::new();
         let mut multiply_adds = 0;
+        let others = &layout.layers()[1..];
         for first in (0..count).step_by(batch) {
             let rows = images.slice(first..count.min(first + batch)).to_floats();
             let shape = Panels::new(rows.nrows(), inputs);
@@ -40,12 +43,12 @@ impl ExecutedWork {
             support.scan(shape, &panels);
             let first = support.executed(layout.layers()[0].outputs);
             multiply_adds += first.forward + first.weight_gradient;
-        }
-        for layer in &layout.layers()[1..] {
-            // Forward, weight gradient; input gradient.
-            let of_row =
-                2 * layer.inputs * padded(layer.outputs) + padded(layer.inputs) * layer.outputs;
-            multiply_adds += (count * of_row) as u64;
+            for layer in others {
+                let (inputs, outputs) = (layer.inputs, layer.outputs);
+                let forward_and_weights = 2 * shape.rows * inputs * padded(outputs);
+                let input_gradient = padded(shape.rows) * inputs * outputs;
+                multiply_adds += (forward_and_weights + input_gradient) as u64;
+            }
         }
         Self {
             multiply_adds,
@@ -107,9 +110,10 @@ mod tests {
         let layout = Layout::new(&RECIPES[0].spec().expect("a model"));
         let glyphs = datasets::glyphs::split(0..300);
         let found = ExecutedWork::of_epoch(&layout, &glyphs, 128);
-        // 784-256-4(16), 2-256-784: forward and weight gradient, input gradient.
-        let dense_others =
-            300 * (2 * 256 * 16 + 256 * 4 + 2 * 2 * 256 + 16 * 256 + 2 * 256 * 784 + 256 * 784);
+        // 784-256-4(16), 2-256-784: forward and weight gradient; input gradient, the
+        // last 44 of 300 rows in lanes of 48.
+        let dense_others = 300 * (2 * 256 * 16 + 2 * 2 * 256 + 2 * 256 * 784)
+            + 304 * (256 * 4 + 2 * 256 + 256 * 784);
         let first = found.multiply_adds - dense_others;
         let of_first = 2 * 300 * 784 * 256;
         // Digits are mostly zero, and not all.

@@ -172,9 +172,10 @@ pub(super) fn measure(
     Ok(rows)
 }
 
-/// A layer with a batch, split as a training step splits it: the rows into
+/// A layer with a batch, split as a step of the tape splits it: the rows into
 /// one block per thread for the products over activations, the output panels
-/// into one range per thread for the weight gradient.
+/// into one range per thread for the weight gradient. A step by hand splits the
+/// outputs of all three; whole epochs (`training`) say what that takes.
 #[derive(Debug)]
 pub struct Layer {
     shape: Product,

@@ -21,6 +21,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use datasets::{Dataset, Lookup, Source};
+use models::Gradients;
 use serde::Serialize;
 
 use runs::Error;
@@ -334,10 +335,11 @@ fn selected(architectures: &[String]) -> Result<Vec<Recipe>, Error> {
 }
 
 fn check_threads(threads: usize) -> Result<(), Error> {
-    let most = most_threads();
+    let of_a_step = Gradients::Hand.most_threads();
+    let most = most_threads().min(of_a_step);
     if threads == 0 || threads > most {
         return Err(Error::Configuration(format!(
-            "--threads is {threads}, but this process can measure 1 to {most}: threads that share a processor say nothing about speed"
+            "--threads is {threads}, but this process can measure 1 to {most}: threads that share a processor say nothing about speed, and a step is spread over {of_a_step} at most"
         )));
     }
     Ok(())

@@ -65,13 +65,13 @@ pub struct WaitRow {
 
 /// Measures every row: `threads` of them on all cores, alone and beside 1, 2
 /// and 4 busy ones, and on one core where threads can be bound to it; and
-/// eight times as many, alone.
+/// eight times as many, alone, as far as a step is spread.
 pub(super) fn measure(threads: usize, pairs: usize) -> Result<Vec<WaitRow>, Error> {
     let images = datasets::glyphs::split(0..IMAGES);
     let mut measurements: Vec<_> = [0, 1, 2, 4]
         .map(|busy| (Surroundings::Beside(busy), threads))
         .into();
-    let many = (8 * threads).min(models::MAXIMUM_THREADS);
+    let many = (8 * threads).min(Gradients::Hand.most_threads());
     measurements.push((Surroundings::Beside(0), many));
     if cfg!(target_os = "linux") {
         measurements.push((Surroundings::OneCore, threads));

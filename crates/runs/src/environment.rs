@@ -78,8 +78,9 @@ pub fn threads(asked: Option<usize>) -> usize {
         .map_or(most, |count| count.clamp(1, most))
 }
 
-/// The most threads that pay: the cores that affinity and the quota of the
-/// control group leave this process, as far as one training step can be spread.
+/// The most threads that may be used: the cores that affinity and the quota of the
+/// control group leave this process. A step by hand is spread over fewer
+/// ([`models::Gradients::most_threads`]), evaluation and several runs over all.
 #[must_use]
 pub fn most_threads() -> usize {
     let cores = std::thread::available_parallelism().map_or(1, Into::into);
