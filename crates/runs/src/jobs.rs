@@ -166,7 +166,7 @@ fn side_by_side_within<T: Send>(
     // All at once, so that none of the first has more threads than it keeps.
     let first = queue.first();
     std::thread::scope(|scope| {
-        for first in first {
+        let threads = first.into_iter().map(|first| {
             let (queue, done, failure, work) = (&queue, &done, &failure, &work);
             scope.spawn(move || {
                 let mut next = first.or_else(|| queue.next(None));
@@ -182,7 +182,13 @@ fn side_by_side_within<T: Send>(
                     }
                     next = queue.next(Some(job));
                 }
-            });
+            })
+        });
+        // Of several panics the first one's is reported.
+        let threads: Vec<_> = threads.collect();
+        let ends: Vec<_> = threads.into_iter().map(|thread| thread.join()).collect();
+        if let Some(panic) = ends.into_iter().find_map(Result::err) {
+            std::panic::resume_unwind(panic);
         }
     });
     if let Some(error) = into_inner(failure) {
@@ -225,24 +231,30 @@ impl<'a> Queue<'a> {
         if let Some(job) = ended {
             state.running.retain(|(place, _)| *place != job.place);
         }
-        let mut said = None;
-        let next = loop {
+        loop {
+            let mut said = None;
             let next = self.begin(&mut state, &mut said);
             // Threads are divided when one has taken the place of another.
             self.divide(&state);
             self.changed.notify_all();
             let is_over = self.interrupt.requested() || state.waiting.is_empty();
             if next.is_some() || is_over {
-                break next;
+                drop(state);
+                self.tell(said);
+                return next;
+            }
+            if said.is_some() {
+                // Before the wait, and without the lock that others need to end.
+                drop(state);
+                self.tell(said);
+                state = lock(&self.state);
+                continue;
             }
             state = self
                 .changed
                 .wait(state)
                 .unwrap_or_else(PoisonError::into_inner);
-        };
-        drop(state);
-        self.tell(said);
-        next
+        }
     }
 
     /// Begins the longest of the waiting ones for which there is memory.

@@ -171,6 +171,30 @@ fn runs_that_do_not_fit_side_by_side_wait_and_it_is_said_once() {
 }
 
 #[test]
+fn that_a_run_waits_is_said_while_it_does() {
+    let mut due = due(&[3.0, 2.0, 1.0]);
+    for (run, bytes) in due.iter_mut().zip([600, 300, 800]) {
+        run.bytes = bytes;
+    }
+    let said = Mutex::new(Vec::new());
+    let done = side_by_side_within(
+        Some(1000),
+        &due,
+        limits(2, 2),
+        &Interrupt::default(),
+        &|sentence| lock(&said).push(sentence.to_owned()),
+        |place, _, _| {
+            if place == 0 {
+                until(|| !lock(&said).is_empty());
+            }
+            Ok(place)
+        },
+    );
+    assert_eq!(done.unwrap(), [0, 1, 2]);
+    assert_eq!(into_inner(said).len(), 1);
+}
+
+#[test]
 fn an_error_stops_the_others_and_is_the_one_that_is_given() {
     let due = due(&[3.0, 2.0, 1.0]);
     let begun = Mutex::new(BTreeSet::new());
@@ -242,7 +266,8 @@ fn a_panic_reaches_the_caller_and_leaves_nobody_waiting() {
             |place, _, _| -> Result<(), Error> { panic!("run {place}") },
         )
     }));
-    assert!(caught.is_err());
+    let panic = caught.unwrap_err();
+    assert_eq!(panic.downcast_ref::<String>().unwrap(), "run 0");
 }
 
 #[test]
