@@ -109,8 +109,9 @@ fn try_subject(subject: &Subject, settings: &Settings) -> anyhow::Result<(Report
     let tree = workshops[0].tree();
     source.copy_to(&tree)?;
     // Of the copy: the user's files may change while it is tested.
-    let of_all = source.digest(&tree, "")?;
-    let of_crate = source.digest(&tree, &format!("crates/{name}/"))?;
+    let of_all = source.digest(&tree, &[""])?;
+    // A crate's tests read fixtures and go through the crates that it depends on.
+    let of_code = source.digest(&tree, &["crates/", "fixtures/", "Cargo."])?;
 
     let mut mutants = list::mutants(&tree, name)?;
     let in_all = mutants.len();
@@ -143,11 +144,11 @@ fn try_subject(subject: &Subject, settings: &Settings) -> anyhow::Result<(Report
     for workshop in &workshops[1..] {
         seed(workshop, &workshops[0])?;
         source.copy_to(&workshop.tree())?;
-        if source.digest(&workshop.tree(), "")? != of_all {
+        if source.digest(&workshop.tree(), &[""])? != of_all {
             bail!("files of the repository changed while they were copied; run the check again");
         }
     }
-    let outcomes = Outcomes::open(&folder.join("outcomes.jsonl"), &of_crate)?;
+    let outcomes = Outcomes::open(&folder.join("outcomes.jsonl"), &of_code)?;
     let survey = Survey {
         mutants: &mutants,
         equivalent: &equivalent,

@@ -43,13 +43,13 @@ impl Fate {
 /// The file of outcomes, and those that hold for the sources as they are.
 pub(super) struct Outcomes {
     file: File,
-    /// The digest of the crate's files that the outcomes are of.
+    /// The digest of the files that the outcomes are of.
     digest: String,
     known: BTreeMap<String, Fate>,
 }
 
 impl Outcomes {
-    /// Opens the file for a crate whose files have this digest.
+    /// Opens the file for sources of this digest.
     pub(super) fn open(path: &Path, digest: &str) -> anyhow::Result<Self> {
         let say = || format!("{} cannot be used", path.display());
         let mut file = OpenOptions::new();

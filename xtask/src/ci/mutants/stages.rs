@@ -7,6 +7,7 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Mutex, PoisonError};
+use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
@@ -289,8 +290,10 @@ fn run(
     limit: Duration,
 ) -> anyhow::Result<Ending> {
     let folder = workshop.tree().join("crates").join(package);
-    // Should this process end, the program will still come to an end.
-    let processor_seconds = limit.as_secs().saturating_mul(8);
+    // Should this process end, the program will still come to an end: on all cores
+    // later than the limit would have ended it, as tests start threads of their own.
+    let cores = available_parallelism().map_or(1, usize::from) as u64;
+    let processor_seconds = limit.as_secs().saturating_mul(8.max(2 * cores));
     let limits = format!("ulimit -v {ADDRESS_SPACE}; ulimit -t {processor_seconds}; exec \"$@\"");
     let mut child = Command::new("sh")
         .args(["-c", &limits, "sh"])

@@ -48,11 +48,12 @@ impl Source {
         Ok(Self { root, files })
     }
 
-    /// What the files of a copy below `folder` hold, as one number; of all of them
-    /// with an empty name.
-    pub(super) fn digest(&self, tree: &Path, folder: &str) -> anyhow::Result<String> {
+    /// What the files of a copy hold whose names begin with one of `starts`, as one
+    /// number.
+    pub(super) fn digest(&self, tree: &Path, starts: &[&str]) -> anyhow::Result<String> {
         let mut all = String::new();
-        for name in self.files.iter().filter(|name| name.starts_with(folder)) {
+        let is_meant = |name: &&String| starts.iter().any(|start| name.starts_with(start));
+        for name in self.files.iter().filter(is_meant) {
             let content = read(&tree.join(name))?;
             all += &format!("{} {name}\n", sha256_hex(&content));
         }
@@ -141,8 +142,8 @@ mod tests {
         };
         let first = source(&[("one", "1"), ("crates/a/two", "2"), ("gone", "3")]);
         first.copy_to(&tree).expect("a copy");
-        let of_crate = first.digest(&tree, "crates/a/").expect("a digest");
-        let of_all = first.digest(&tree, "").expect("a digest");
+        let of_crate = first.digest(&tree, &["crates/a/"]).expect("a digest");
+        let of_all = first.digest(&tree, &[""]).expect("a digest");
         let written = time("one");
         // A mutant that an interrupted check has left there.
         write(&tree.join("crates/a/two"), b"mutant").expect("a file");
@@ -156,9 +157,9 @@ mod tests {
         names.sort();
         assert_eq!(names, ["crates/a/two", "one", "three"]);
         assert_eq!(
-            second.digest(&tree, "crates/a/").expect("a digest"),
+            second.digest(&tree, &["crates/a/"]).expect("a digest"),
             of_crate
         );
-        assert_ne!(second.digest(&tree, "").expect("a digest"), of_all);
+        assert_ne!(second.digest(&tree, &[""]).expect("a digest"), of_all);
     }
 }
