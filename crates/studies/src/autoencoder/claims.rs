@@ -115,12 +115,6 @@ impl Problem {
         })
     }
 
-    /// Decided by the contrast alone.
-    fn by_contrast(self) -> Decided {
-        let (evidence, caveat) = (self.is_worse.clone(), self.no_better());
-        Decided::new([evidence], self.measured()).but(caveat)
-    }
-
     /// Decided by the contrast, and by the AE having at least so much of it.
     fn by_contrast_and(self, least: f64) -> Decided {
         let has_it = Part::of(&self.ae, AtLeast, least);
@@ -188,6 +182,11 @@ fn unsure(
     })
 }
 
+/// Of the AE's random points over the codes, those that decode to nothing certain, %.
+fn unsure_of_all(drawing: &Drawing<'_>) -> Result<Measured, Error> {
+    unsure(drawing, AE, ", whole extent", |found| &found.whole)
+}
+
 /// Random points as the document draws them from the autoencoder, in the middle
 /// of the domain, and as the VAE is drawn from.
 fn random_points(drawing: &Drawing<'_>) -> Result<Problem, Error> {
@@ -232,7 +231,7 @@ fn ill_formed(drawing: &Drawing<'_>, at: &[f64]) -> Result<Decided, Error> {
     let own = unsure(drawing, AE, ", reconstructions", |found| {
         &found.reconstructed
     })?;
-    let whole = unsure(drawing, AE, ", whole extent", |found| &found.whole)?;
+    let whole = unsure_of_all(drawing)?;
     let vae_middle = unsure(drawing, VAE, ", middle half", |found| &found.middle)?;
     let problem = random_points(drawing)?;
     let worse_than_own = problem
@@ -250,8 +249,12 @@ fn ill_formed(drawing: &Drawing<'_>, at: &[f64]) -> Result<Decided, Error> {
     Ok(Decided::new([Part::all(&parts)], measured).but(caveat))
 }
 
-fn neighbours(drawing: &Drawing<'_>, _: &[f64]) -> Result<Decided, Error> {
-    Ok(steps(drawing)?.by_contrast())
+fn neighbours(drawing: &Drawing<'_>, at: &[f64]) -> Result<Decided, Error> {
+    let problem = steps(drawing)?;
+    let more = problem.ae.over(&problem.vae, "AE / VAE (ratio)");
+    let (evidence, caveat) = (Part::of(&more, AtLeast, at[0]), problem.no_better());
+    let measured = problem.measured().into_iter().chain([more]);
+    Ok(Decided::new([evidence], measured).but(caveat))
 }
 
 fn far_out(drawing: &Drawing<'_>, at: &[f64]) -> Result<Decided, Error> {
@@ -359,6 +362,9 @@ fn the_answer(drawing: &Drawing<'_>, _: &[f64]) -> Result<Decided, Error> {
     Ok(Decided::new([Part::all(&evidence)], measured))
 }
 
+/// The share of a harm that would be absent if the exposed had it no more often
+/// than the others: the attributable fraction (Levin 1953, *The occurrence of lung
+/// cancer in man*).
 fn gaps_explain(drawing: &Drawing<'_>, at: &[f64]) -> Result<Decided, Error> {
     let unsure = |suffix: &str, place: usize| {
         of_decoded(drawing, AE, suffix, |found| {
@@ -366,7 +372,9 @@ fn gaps_explain(drawing: &Drawing<'_>, at: &[f64]) -> Result<Decided, Error> {
         })
     };
     let [inside, outside] = [unsure(", in gaps", 0)?, unsure(", elsewhere", 1)?];
-    let more = inside.minus(&outside, "in gaps − elsewhere");
-    let evidence = Part::of(&more, AtLeast, at[0]);
-    Ok(Decided::new([evidence], [inside, outside, more]))
+    let all = unsure_of_all(drawing)?;
+    let owed = "of all ill-formed images, owed to the gaps (%)";
+    let owed = all.paired(&outside, owed, |all, outside| 100.0 * (all - outside) / all);
+    let evidence = Part::of(&owed, AtLeast, at[0]);
+    Ok(Decided::new([evidence], [inside, outside, all, owed]))
 }

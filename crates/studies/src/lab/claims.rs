@@ -317,7 +317,15 @@ fn captured(drawing: &Drawing<'_>, at: &[f64]) -> Result<Decided, Error> {
         })
     };
     let [more_kinds, more_explained] = [more(&kinds, "kinds"), more(&explained, "explained")];
-    let parts: Vec<Part> = more_kinds
+    // Where both show as many, a training says nothing of which shows more: the sign
+    // test leaves it out (Dixon & Mood 1946).
+    let differing = more_kinds.each_ref().map(|more| {
+        let values = more.by_seed.iter();
+        let equal = values.filter(|(_, kinds)| **kinds == at[0]);
+        more.clone()
+            .apart_from(&equal.map(|(seed, _)| *seed).collect())
+    });
+    let parts: Vec<Part> = differing
         .iter()
         .map(|more| Part::of(more, AtLeast, at[0]))
         .chain(
@@ -327,7 +335,7 @@ fn captured(drawing: &Drawing<'_>, at: &[f64]) -> Result<Decided, Error> {
         )
         .collect();
     let measured = kinds.into_iter().chain(explained);
-    let measured = measured.chain(more_kinds).chain(more_explained);
+    let measured = measured.chain(differing).chain(more_explained);
     Ok(Decided::new([Part::all(&parts)], measured))
 }
 
