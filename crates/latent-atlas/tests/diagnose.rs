@@ -108,3 +108,35 @@ fn what_is_no_run_and_images_of_another_shape_are_refused() {
     let message = refused(&["run", "three.csv"]);
     assert!(message.contains("trained on images of 28x28"), "{message}");
 }
+
+/// Bytes as `.npy` has them, of so many images of 28 × 28.
+fn npy(images: usize, value: impl FnMut() -> u8) -> Vec<u8> {
+    let header =
+        format!("{{'descr': '|u1', 'fortran_order': False, 'shape': ({images}, 28, 28), }}");
+    let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+    let padding = 63 - (bytes.len() + 2 + header.len()) % 64;
+    bytes.extend(((header.len() + padding + 1) as u16).to_le_bytes());
+    bytes.extend(header.bytes().chain(std::iter::repeat_n(b' ', padding)));
+    bytes.push(b'\n');
+    bytes.extend(std::iter::repeat_with(value).take(images * 28 * 28));
+    bytes
+}
+
+#[test]
+fn images_of_another_kind_are_told_from_those_of_the_run_and_all_are_looked_at() {
+    let folder = folder();
+    train(folder.path(), "--quiet --hidden 64 --latent 8 --epochs 300");
+    let mut word = 1_u32;
+    let noise = npy(60, || {
+        word = word.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (word >> 24) as u8
+    });
+    std::fs::write(folder.path().join("noise.npy"), noise).expect("writable");
+    let document = json(&diagnose(folder.path(), "noise.npy --json"));
+    assert_eq!(document["symptoms"]["test_images"], 60);
+    assert_eq!(document["findings"][0]["fault"], "unfamiliar", "{document}");
+    let own = json(&diagnose(folder.path(), "--json"));
+    let faults = own["findings"].as_array().expect("a list").iter();
+    let of_others = faults.filter(|finding| finding["fault"] == "unfamiliar");
+    assert_eq!(of_others.count(), 0, "{own}");
+}

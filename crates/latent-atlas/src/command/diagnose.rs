@@ -28,8 +28,8 @@ pub struct Diagnose {
     /// The run folder.
     run: PathBuf,
 
-    /// Other images in place of the run's test images: a name such as mnist,
-    /// idx:DIR, or the path of a folder or file.
+    /// Other images in place of the run's test images, all of them: a name such
+    /// as mnist, idx:DIR, or the path of a folder or file.
     #[arg(value_name = "SOURCE")]
     images: Option<String>,
 

@@ -11,7 +11,6 @@ use crate::configuration::Configuration;
 use crate::environment::threads;
 use crate::error::Error;
 use crate::run_folder::RunFolder;
-use crate::shell::quoted;
 
 /// Rows of each split at most.
 const MOST_ROWS: usize = 256;
@@ -30,14 +29,18 @@ const PASSES_OF_TRAINING: f64 = 3.0;
 /// Share of an epoch that a brief diagnosis may cost.
 const SHARE_OF_EPOCH: f64 = 0.02;
 
+/// Share of all epochs that it may cost where images are so few that a share of one
+/// is nothing: moments.
+const SHARE_OF_RUN: f64 = 0.1;
+
 /// Seed of the sample.
 const SEED: u64 = 0;
 
 /// The rows of each split for which a diagnosis costs no more than its share of
 /// an epoch; of so few images that this would be none, its share of all epochs.
 fn rows(images: usize, epochs: usize) -> Option<usize> {
-    let of_epoch = SHARE_OF_EPOCH * PASSES_OF_TRAINING / PASSES * images as f64;
-    let of_run = of_epoch * epochs as f64;
+    let epoch = PASSES_OF_TRAINING / PASSES * images as f64;
+    let (of_epoch, of_run) = (SHARE_OF_EPOCH * epoch, SHARE_OF_RUN * epoch * epochs as f64);
     let rows = if of_epoch < FEWEST_ROWS as f64 {
         of_run.min(FEWEST_ROWS as f64)
     } else {
@@ -83,7 +86,7 @@ fn looked_at(
     asked_threads: Option<usize>,
 ) -> Result<Option<String>, Error> {
     let result = folder.read_result()?;
-    let mut case = Case::of(configuration, result.as_ref())?;
+    let mut case = Case::of(folder, configuration, result.as_ref())?;
     let course = Course::of(&folder.read_metrics()?, &case.spec, &case.objective);
     case.course = course.as_ref();
     let epochs = course.map_or(1, |course| course.epochs);
@@ -102,7 +105,7 @@ fn looked_at(
     };
     case.symptoms = symptoms.as_ref();
     let (findings, _) = faults::judge(&case);
-    let run = quoted(folder.path());
+    let run = case.run;
     Ok(findings.first().map(|finding| {
         let line = finding.line();
         format!("diagnosis: {line} (more: latent-atlas diagnose {run})")
@@ -117,12 +120,13 @@ mod tests {
     fn a_brief_diagnosis_keeps_to_its_share() {
         assert_eq!(rows(60_000, 1), Some(MOST_ROWS));
         assert_eq!(rows(20_000, 1), Some(92));
-        assert_eq!(rows(1_000, 10), None);
+        assert_eq!(rows(1_000, 1), None);
+        assert_eq!(rows(500, 10), Some(FEWEST_ROWS));
         assert_eq!(rows(1_000, 100), Some(FEWEST_ROWS));
-        for (images, epochs) in [(60_000, 10), (14_000, 1), (5_000, 20)] {
+        for (images, epochs) in [(60_000, 10), (14_000, 1), (5_000, 20), (300, 30)] {
             let cost = rows(images, epochs).map_or(0.0, |rows| rows as f64 * PASSES);
             let epoch = PASSES_OF_TRAINING * images as f64;
-            assert!(cost <= SHARE_OF_EPOCH * epoch * epochs as f64);
+            assert!(cost <= (SHARE_OF_EPOCH * epoch).max(SHARE_OF_RUN * epoch * epochs as f64));
         }
     }
 }

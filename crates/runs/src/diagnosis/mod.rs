@@ -28,6 +28,7 @@ use crate::error::Error;
 use crate::needed_memory::require_for_evaluation;
 use crate::run_data::DataLocation;
 use crate::run_folder::{RunFolder, RunResult, Status};
+use crate::shell::quoted;
 
 pub(crate) use brief::{brief, of_training};
 pub use course::Course;
@@ -88,6 +89,8 @@ pub enum Ending {
 /// A run with what is known of it before anything is measured.
 #[derive(Debug)]
 struct Case<'a> {
+    /// Its folder, as a shell reads it.
+    run: String,
     configuration: &'a Configuration,
     spec: ModelSpec,
     objective: Objective,
@@ -101,8 +104,13 @@ struct Case<'a> {
 }
 
 impl<'a> Case<'a> {
-    fn of(configuration: &'a Configuration, result: Option<&RunResult>) -> Result<Self, Error> {
+    fn of(
+        folder: &RunFolder,
+        configuration: &'a Configuration,
+        result: Option<&RunResult>,
+    ) -> Result<Self, Error> {
         Ok(Self {
+            run: quoted(folder.path()),
             configuration,
             spec: configuration.model_spec()?,
             objective: configuration.objective()?,
@@ -146,7 +154,7 @@ pub fn diagnose(
     let folder = &request.folder;
     let configuration = folder.configuration()?;
     let result = folder.read_result()?;
-    let mut case = Case::of(&configuration, result.as_ref())?;
+    let mut case = Case::of(folder, &configuration, result.as_ref())?;
     let metrics = folder.read_metrics()?;
     let course = Course::of(&metrics, &case.spec, &case.objective);
     let model = match folder.load_model(&configuration) {

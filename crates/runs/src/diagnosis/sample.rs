@@ -3,7 +3,7 @@
 use datasets::{Dataset, Health, Split};
 use models::streams::{Purpose, stream};
 use models::{DataTreatment, Standardisation};
-use ndarray::Array2;
+use ndarray::{Array2, Axis};
 
 use crate::configuration::Configuration;
 use crate::error::Error;
@@ -29,7 +29,7 @@ const TEST_STREAM: u64 = TRAIN_STREAM + 1;
 pub(super) struct Sample {
     /// Training images `[n, values]`, of those that were trained on.
     pub(super) train: Array2<f32>,
-    /// Test images `[n, values]`.
+    /// Test images `[n, values]`, or the others that were given.
     pub(super) test: Array2<f32>,
     /// Whether the values were standardised.
     pub(super) is_standardised: bool,
@@ -58,9 +58,9 @@ pub(super) fn check_shape(dataset: &Dataset, others: &Dataset) -> Result<(), Err
 }
 
 impl Sample {
-    /// At most `rows` of each split of a data set as it is stored; the test
-    /// images are those of `others` where there are some. `standardisation` is
-    /// the model's.
+    /// At most `rows` of each split of a data set as it is stored; in place of its
+    /// test images any of `others`, whichever split they are in, where there are some.
+    /// `standardisation` is the model's.
     ///
     /// # Errors
     /// When no training images are left, or a treatment does not suit them.
@@ -76,7 +76,7 @@ impl Sample {
         let train = dataset
             .train
             .select(&rows_of(kept, rows, seed, TRAIN_STREAM));
-        let test = &others.unwrap_or(dataset).test;
+        let test = &dataset.test;
         let test = test.select(&rows_of(test.len(), rows, seed, TEST_STREAM));
         let treatment = evaluated_treatment(configuration, None)?;
         let values = |split: &Split| {
@@ -90,9 +90,24 @@ impl Sample {
             }
             Ok::<_, Error>(values)
         };
+        let looked_at = match others {
+            None => values(&test)?,
+            Some(others) => {
+                let (first, second) = (&others.train, &others.test);
+                let chosen = rows_of(first.len() + second.len(), rows, seed, TEST_STREAM);
+                let (of_first, of_second): (Vec<_>, Vec<_>) =
+                    chosen.into_iter().partition(|&row| row < first.len());
+                let of_second: Vec<_> = of_second.iter().map(|row| row - first.len()).collect();
+                let mut all = values(&first.select(&of_first))?;
+                let more = values(&second.select(&of_second))?;
+                // Both have the width that was checked.
+                all.append(Axis(0), more.view()).unwrap_or_default();
+                all
+            }
+        };
         Ok(Self {
             train: values(&train)?,
-            test: values(&test)?,
+            test: looked_at,
             is_standardised: standardisation.is_some(),
             is_dark_on_light: Health::at_a_glance(&Dataset {
                 train,

@@ -121,12 +121,11 @@ fn one_layer() -> usize {
     1
 }
 
-/// One row for every number of samples and every seed asked for.
-pub(super) fn rows(workshop: &Workshop<'_>) -> Result<Vec<LikelihoodRow>, Error> {
-    let request = workshop.request;
+/// Refuses numbers that no data are needed for to refuse.
+pub(super) fn check(request: &Request) -> Result<(), Error> {
     let refuse = |message| Err(Error::Configuration(message));
-    if !(1..=STAGES).contains(&request.stages) {
-        let stages = request.stages;
+    let stages = request.stages;
+    if !(1..=STAGES).contains(&stages) {
         return refuse(format!(
             "--stages is {stages}, but must lie between 1 and {STAGES}"
         ));
@@ -134,6 +133,13 @@ pub(super) fn rows(workshop: &Workshop<'_>) -> Result<Vec<LikelihoodRow>, Error>
     if request.nll_samples == 0 {
         return refuse("--nll-samples is 0, but must be at least 1".into());
     }
+    Ok(())
+}
+
+/// One row for every number of samples and every seed asked for.
+pub(super) fn rows(workshop: &Workshop<'_>) -> Result<Vec<LikelihoodRow>, Error> {
+    let request = workshop.request;
+    let refuse = |message| Err(Error::Configuration(message));
     let available = workshop.dataset.test.len();
     let images = request.subset.unwrap_or(available);
     if !(1..=available).contains(&images) {

@@ -194,6 +194,9 @@ pub fn run(
             request.layers
         )));
     }
+    if is_of_likelihoods {
+        likelihoods::check(request)?;
+    }
     check_distinct("--k", &request.samples)?;
     check_distinct("--seed", &request.seeds)?;
     atomic_file::check_folder(&request.out)?;

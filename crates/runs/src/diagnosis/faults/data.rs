@@ -93,6 +93,39 @@ pub(super) fn polarity(case: &Case<'_>) -> Judgement {
     }))
 }
 
+/// The fewest images that are held against their own mean.
+const FEWEST_OTHERS: usize = 10;
+
+/// Other images that a model which knows its own does not know.
+pub(super) fn unfamiliar(case: &Case<'_>) -> Judgement {
+    let symptoms = case.measured()?;
+    if !case.has_other_images {
+        return Err("the test images are the run's own");
+    }
+    if symptoms.test_images < FEWEST_OTHERS {
+        return Err("fewer than ten other images tell too little");
+    }
+    let (loss, limit) = (symptoms.test.reconstruction, symptoms.test_mean_image_loss);
+    let knows_its_own = symptoms.train.reconstruction < symptoms.mean_image_loss;
+    let is_polarity = matches!(polarity(case), Ok(Some(_)));
+    if loss <= limit || !knows_its_own || is_polarity {
+        return Ok(None);
+    }
+    Ok(Some(Evidence {
+        found: format!(
+            "the images lose {} nats, where their mean image loses {} and the training images lose {}: they are not of the kind that the run knows",
+            digits(loss),
+            digits(limit),
+            digits(symptoms.train.reconstruction)
+        ),
+        number: loss,
+        limit,
+        limit_from: "the loss of the images' own mean",
+        remedy: "give it images of its own kind, or train a run on these".into(),
+        setting: None,
+    }))
+}
+
 /// Trained on dark images on a light ground.
 pub(super) fn inverted(case: &Case<'_>) -> Judgement {
     let symptoms = case.measured()?;
@@ -109,7 +142,14 @@ pub(super) fn inverted(case: &Case<'_>) -> Judgement {
             number: symptoms.input_size / symptoms.pixels as f64,
             limit: 0.5,
             limit_from: "data sets of ink on nothing have their background at 0",
-            remedy: "if ink should be 1, train it again with --invert".into(),
+            remedy: format!(
+                "if ink should be 1, train it again with {}",
+                if case.configuration.data.reading.invert {
+                    "--invert=false"
+                } else {
+                    "--invert"
+                }
+            ),
             setting: Some("data.reading.invert"),
         }),
     })

@@ -22,6 +22,8 @@ pub enum Fault {
     PixelScale,
     /// Test images are light where training images are dark.
     Polarity,
+    /// Other images than the run's are of another kind.
+    Unfamiliar,
     /// A distribution that cannot be that of these pixels.
     Likelihood,
     /// The optimiser leaps over what it seeks.
@@ -52,10 +54,11 @@ pub enum Fault {
 
 impl Fault {
     /// Every one, causes before what they cause.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Diverged,
         Self::PixelScale,
         Self::Polarity,
+        Self::Unfamiliar,
         Self::Likelihood,
         Self::StepSizeTooHigh,
         Self::StepSizeTooLow,
@@ -79,6 +82,7 @@ impl Fault {
             Self::Diverged => "diverged",
             Self::PixelScale => "pixel-scale",
             Self::Polarity => "polarity",
+            Self::Unfamiliar => "unfamiliar",
             Self::Likelihood => "likelihood",
             Self::StepSizeTooHigh => "step-size-too-high",
             Self::StepSizeTooLow => "step-size-too-low",
@@ -101,6 +105,7 @@ impl Fault {
             Self::Diverged => optimisation::diverged,
             Self::PixelScale => data::pixel_scale,
             Self::Polarity => data::polarity,
+            Self::Unfamiliar => data::unfamiliar,
             Self::Likelihood => data::likelihood,
             Self::StepSizeTooHigh => optimisation::step_size_too_high,
             Self::StepSizeTooLow => optimisation::step_size_too_low,

@@ -1,12 +1,15 @@
 //! Faults of the optimisation: how far, how fast and for how long.
 
 use evaluation::silent_units::SilentUnits;
+use models::GaussianSigma;
 
 use super::{Case, Evidence, Judgement, digits, percent};
 use crate::diagnosis::{Course, Ending, Symptoms};
 
 /// Step sizes that are ordinary, a factor of ten about Adam's default.
 const ORDINARY_STEPS: [f64; 2] = [1e-4, 1e-2];
+/// Adam's default.
+const ADAM_STEP: f64 = 1e-3;
 const FROM_ADAM: &str =
     "a factor of ten about Adam's default of 0.001 (Kingma & Ba 2015, algorithm 1)";
 
@@ -29,12 +32,26 @@ pub(super) fn diverged(case: &Case<'_>) -> Judgement {
         number: rate,
         limit: ORDINARY_STEPS[1],
         limit_from: FROM_ADAM,
-        remedy: format!(
-            "train it again with --lr {}, or with --set training.clip_norm=1",
-            f64::min(1e-3, rate / 10.0)
-        ),
+        remedy: steadier(case, rate),
         setting: Some("training.learning_rate"),
     }))
+}
+
+/// What to train a run with that has diverged.
+fn steadier(case: &Case<'_>, rate: f64) -> String {
+    let smaller = f64::min(ADAM_STEP, rate / 10.0);
+    let own_sigma = matches!(
+        case.spec.likelihood.scale_source(),
+        Some(GaussianSigma::PerPixel | GaussianSigma::Decoder)
+    );
+    if own_sigma {
+        // A density has no end where a pixel never varies.
+        "train it again with --sigma scalar: a σ of its own goes to 0 for a pixel that is the same in all images".into()
+    } else if case.configuration.training.clip_norm > 0.0 {
+        format!("train it again with --lr {smaller}")
+    } else {
+        format!("train it again with --lr {smaller}, or with --set training.clip_norm=1")
+    }
 }
 
 /// What a run has in common whose steps were too large, or too small: it does
@@ -51,10 +68,18 @@ fn ignorance(case: &Case<'_>, symptoms: &Symptoms) -> Option<String> {
     let explained = symptoms
         .explained
         .filter(|&share| share < LEAST_EXPLAINED)?;
-    Some(format!(
-        "reconstructions explain {} of the images' variance",
+    Some(in_words(explained))
+}
+
+/// What reconstructions explain of the images' variance, none or little of it.
+pub(super) fn in_words(explained: f64) -> String {
+    if explained < -LEAST_EXPLAINED {
+        return "reconstructions are farther from the images than their mean image is".into();
+    }
+    format!(
+        "reconstructions explain {} of the images' variance: each is the mean image",
         percent(explained.max(0.0))
-    ))
+    )
 }
 
 /// A step size that leaps over what is sought: much larger than is usual, with
@@ -83,7 +108,7 @@ pub(super) fn step_size_too_high(case: &Case<'_>) -> Judgement {
 /// A step size to begin with again: Adam's default, or less where that changes the
 /// sum of an image by more than 1.
 fn usual(symptoms: &Symptoms) -> String {
-    format!("{:.0e}", f64::min(1e-3, 1.0 / symptoms.input_size))
+    format!("{:.0e}", f64::min(ADAM_STEP, 1.0 / symptoms.input_size))
 }
 
 /// A step size with which weights have hardly left where they began.
@@ -100,7 +125,7 @@ pub(super) fn step_size_too_low(case: &Case<'_>) -> Judgement {
         number: rate,
         limit: ORDINARY_STEPS[0],
         limit_from: FROM_ADAM,
-        remedy: "train it again with --lr 1e-3".into(),
+        remedy: format!("train it again with --lr {ADAM_STEP:e}"),
         setting: Some("training.learning_rate"),
     }))
 }
@@ -132,12 +157,14 @@ fn falling(case: &Case<'_>, symptoms: &Symptoms) -> Result<Option<Fall>, &'stati
     let share = fall / known;
     Ok((fall > 0.0 && share > MOST_FALL).then(|| Fall {
         share,
-        said: format!(
-            "the loss still falls: by {} nats while the epochs doubled to {}, {} of all that is known of the images",
-            digits(fall),
-            course.epochs,
-            percent(share)
-        ),
+        said: match course.epochs {
+            1 => "there was one epoch, which does not tell where training ends".into(),
+            epochs => format!(
+                "the loss still falls: by {} nats while the epochs doubled to {epochs}, {} of all that is known of the images",
+                digits(fall),
+                percent(share)
+            ),
+        },
     }))
 }
 
@@ -154,7 +181,8 @@ pub(super) fn too_few_epochs(case: &Case<'_>) -> Judgement {
         limit: MOST_FALL,
         limit_from: "losses fall with the logarithm of time at best, so that as many epochs again bring no more",
         remedy: format!(
-            "go on with: latent-atlas train --resume RUN --epochs {}",
+            "go on with: latent-atlas train --resume {} --epochs {}",
+            case.run,
             4 * case.configuration.training.epochs
         ),
         setting: Some("training.epochs"),

@@ -3,7 +3,7 @@
 use evaluation::posterior_scale::{PosteriorScales, ReadingLoss};
 use models::Bound;
 
-use super::optimisation::{LEAST_EXPLAINED, dead_layer};
+use super::optimisation::{LEAST_EXPLAINED, dead_layer, in_words};
 use super::{Case, Evidence, Judgement, digits, percent};
 use crate::diagnosis::{Posterior, Symptoms};
 
@@ -247,13 +247,10 @@ pub(super) fn mean_image(case: &Case<'_>) -> Judgement {
         )
     };
     Ok((explained < LEAST_EXPLAINED).then(|| Evidence {
-        found: format!(
-            "reconstructions explain {} of the test images' variance: each is the mean image",
-            percent(explained.max(0.0))
-        ),
+        found: in_words(explained),
         number: explained,
         limit: LEAST_EXPLAINED,
-        limit_from: "the mean image explains nothing",
+        limit_from: "this project's: the mean image explains 0 of the variance about it",
         remedy,
         setting: Some(setting),
     }))
@@ -267,7 +264,10 @@ pub(super) fn holes(case: &Case<'_>) -> Judgement {
     let symptoms = case.measured()?;
     let posterior = posterior(symptoms)?;
     let aggregate = posterior.aggregate.as_ref();
-    let aggregate = aggregate.ok_or("a brief diagnosis does not look for holes")?;
+    let aggregate = aggregate.ok_or(match posterior.scales {
+        None => NO_CLOSED_FORM,
+        Some(_) => "a brief diagnosis, and one of posteriors that are points, looks for no holes",
+    })?;
     let mass = aggregate.comparison.hole_mass;
     let variables: Vec<String> = aggregate
         .variables
