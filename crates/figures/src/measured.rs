@@ -38,6 +38,9 @@ pub const LEVEL: f64 = 0.95;
 /// Chance of a verdict that a number of seeds is said to have.
 pub const POWER: f64 = 0.9;
 
+/// Seeds from which on their spread is told apart from nothing at all.
+const FEWEST_OF_A_PILOT: usize = 3;
+
 impl Measured {
     /// Summarises the values of the seeds that finished, as real numbers; see
     /// [`Measured::on`] for others. A value that is not finite, because a run
@@ -86,6 +89,14 @@ impl Measured {
         self
     }
 
+    /// The same of a quantity that is never below 0: as a ratio, or where one is 0 as a
+    /// count, so that no interval reaches below.
+    #[must_use]
+    pub fn positive(self) -> Self {
+        let is_ratio = self.by_seed.values().all(|value| *value > 0.0);
+        self.on(if is_ratio { Scale::Ratio } else { Scale::Count })
+    }
+
     /// The evidence of these seeds on "the quantity is at least (at most)
     /// `threshold`"; none where the interval is absent.
     #[must_use]
@@ -111,11 +122,14 @@ impl Measured {
 
     /// From how many seeds on a statement with this threshold is decided with
     /// 90 % power at `level`, if others are as these; none where that cannot be
-    /// told.
+    /// told, as from one seed or two.
     #[must_use]
     pub fn seeds_needed(&self, threshold: f64, level: f64) -> Option<usize> {
         self.interval?;
         let values: Vec<f64> = self.by_seed.values().copied().collect();
+        if values.len() < FEWEST_OF_A_PILOT {
+            return None;
+        }
         let needed = power::seeds_needed(&values, self.scale, threshold, level, POWER);
         needed.unwrap_or_default()
     }

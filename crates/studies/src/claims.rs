@@ -25,6 +25,10 @@ pub struct Claim {
     pub caveat: Option<String>,
     /// The statement, in our words.
     pub statement: String,
+    /// The statement as a clause after "that", with numbers, of one that the lead of
+    /// the page has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lead: Option<String>,
     /// What was measured, in words, with its unit.
     pub quantity: String,
     /// The measurements, one for each model or condition compared.
@@ -219,6 +223,7 @@ impl Claim {
             transfer: None,
             caveat: decided.caveat,
             statement: String::new(),
+            lead: None,
             quantity: String::new(),
             measured: decided.measured,
             rule: String::new(),
@@ -232,14 +237,6 @@ impl Claim {
             alone,
             verdict: alone,
         }
-    }
-
-    /// What its scale has for the mean of one of its measurements; none where it
-    /// could not be taken.
-    #[must_use]
-    pub fn mean(&self, index: usize) -> Option<f64> {
-        let interval = self.measured.get(index)?.interval?;
-        Some(interval.centre).filter(|centre| centre.is_finite())
     }
 
     /// Whether nothing is to be said of it in the table as it stands.
@@ -274,12 +271,6 @@ fn adjust_one_table(mut claims: Vec<&mut Claim>) {
     }
 }
 
-/// The claim of an id; none when its study was not drawn.
-#[must_use]
-pub fn claim<'a>(claims: &'a [Claim], id: &str) -> Option<&'a Claim> {
-    claims.iter().find(|claim| claim.id == id)
-}
-
 /// A number in a sentence: two digits, or all before the point.
 #[must_use]
 pub fn in_short(value: f64) -> String {
@@ -290,15 +281,6 @@ pub fn in_short(value: f64) -> String {
     };
     let unit = 10f64.powi(decimals);
     viz::number::shortest((value * unit).round() / unit)
-}
-
-/// `13 times as far`, or `as far` if there is no difference to see.
-#[must_use]
-pub fn times(ratio: f64, like: &str) -> String {
-    match in_short(ratio).as_str() {
-        "1" => format!("as {like}"),
-        ratio => format!("{ratio} times as {like}"),
-    }
 }
 
 /// The badge of a verdict on the page.
@@ -334,8 +316,6 @@ mod tests {
     fn numbers_in_sentences_are_short() {
         let read = [0.0123, 0.5, 1.04, 2.26, 9.97, 83.4, 1234.5].map(in_short);
         assert_eq!(read, ["0.01", "0.5", "1", "2.3", "10", "83", "1235"]);
-        assert_eq!(times(1.02, "fast"), "as fast");
-        assert_eq!(times(2.51, "fast"), "2.5 times as fast");
     }
 
     #[test]

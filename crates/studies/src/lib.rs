@@ -11,6 +11,7 @@ mod lab;
 pub mod markdown;
 pub mod measures;
 mod page;
+pub use page::replication;
 mod sampling;
 pub mod seeds;
 pub mod study;

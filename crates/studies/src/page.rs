@@ -5,6 +5,7 @@
 //! article can be put together again without drawing anything.
 
 mod lead;
+pub mod replication;
 mod statements;
 
 use std::fs;
@@ -30,6 +31,9 @@ const INDEX_FILE: &str = "index.html";
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct StoredSection {
     study: String,
+    /// What the lead says that the statements are about.
+    #[serde(default)]
+    subject: String,
     dataset: String,
     attribution: String,
     quick: bool,
@@ -68,6 +72,7 @@ pub(crate) fn write_section(
 ) -> Result<(), Error> {
     let stored = StoredSection {
         study: study.name().into(),
+        subject: study.subject().into(),
         dataset: figures::wording::name_of(dataset),
         attribution: dataset.attribution.clone(),
         quick: scale.quick,

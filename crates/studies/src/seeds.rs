@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use evaluation::statistics::sequential::{Look, USUAL_MOST, looks};
+use evaluation::statistics::sequential::{FIRST, Look, USUAL_MOST, looks};
 use runs::Error;
 use serde::de::{self, Deserialize, Deserializer, Visitor};
 
@@ -41,19 +41,23 @@ impl Seeds {
         }
     }
 
-    /// At least one and at most [`MOST_SEEDS`]; `name` is what they are called
+    /// At least one, or as many as the first look has, and at most [`MOST_SEEDS`]; `name` is what they are called
     /// where they were asked for.
     ///
     /// # Errors
     /// [`Error::Configuration`] for others.
     pub fn check(self, name: &str) -> Result<(), Error> {
+        let (what, fewest) = match self {
+            Self::Each(_) => ("", 1),
+            Self::UntilDecided(_) => ("its most seeds ", FIRST),
+        };
         let bound = match self.most() {
-            0 => "at least 1".to_owned(),
+            most if most < fewest => format!("at least {fewest}"),
             most if most > MOST_SEEDS => format!("at most {MOST_SEEDS}"),
             _ => return Ok(()),
         };
         Err(Error::Configuration(format!(
-            "{name} is {self}, but must be {bound}"
+            "{name} is {self}, but {what}must be {bound}"
         )))
     }
 }
@@ -140,7 +144,11 @@ mod tests {
             (Seeds::Each(0), "--seeds is 0, but must be at least 1"),
             (
                 Seeds::UntilDecided(20_000),
-                "--seeds is until-decided:20000, but must be at most 10000",
+                "--seeds is until-decided:20000, but its most seeds must be at most 10000",
+            ),
+            (
+                Seeds::UntilDecided(4),
+                "--seeds is until-decided:4, but its most seeds must be at least 5",
             ),
         ] {
             let message = seeds.check("--seeds").unwrap_err().to_string();

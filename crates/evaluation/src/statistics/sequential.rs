@@ -23,7 +23,7 @@
 pub const USUAL_MOST: usize = 40;
 
 /// Seeds of the first look: fewer decide nothing by a sign test.
-const FIRST: usize = 5;
+pub const FIRST: usize = 5;
 
 /// A look at the data.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -39,6 +39,23 @@ enum Action {
     Measures,
     /// List the figures a study can draw, with their options.
     Figures,
+    /// Hold the verdicts of two folders of figures against each other.
+    #[command(after_long_help = "\
+The folders are what 'figures --out' wrote for two ranges of seeds without a common one (of each
+data set only its claims.json is read):
+
+  latent-atlas figures --study beta.toml --seeds 20 --out first
+  latent-atlas figures --study beta.toml --seeds 20 --first-seed 20 --out second
+  latent-atlas study compare first second")]
+    Compare {
+        /// Folder of figures.
+        first: PathBuf,
+        /// Folder of figures of other seeds.
+        second: PathBuf,
+        /// Also write the table of all statements to this file
+        #[arg(long, value_name = "FILE")]
+        markdown: Option<PathBuf>,
+    },
 }
 
 impl Study {
@@ -47,6 +64,11 @@ impl Study {
             Action::New { file } => new(file, output, invocation.program),
             Action::Measures => measures(output),
             Action::Figures => figures(output),
+            Action::Compare {
+                first,
+                second,
+                markdown,
+            } => compare(first, second, markdown.as_deref(), output),
         }
     }
 }
@@ -63,6 +85,13 @@ fn new(file: &Path, output: &Output, program: &str) -> anyhow::Result<()> {
         path: file.into(),
         source,
     };
+    if file.exists() {
+        return Err(runs::Error::Configuration(format!(
+            "{} is there already, and is not written over; choose another name",
+            file.display()
+        ))
+        .into());
+    }
     let mut created = std::fs::File::create_new(file).map_err(unwritable)?;
     created.write_all(EXAMPLE.as_bytes()).map_err(unwritable)?;
     output.result(
@@ -73,6 +102,33 @@ fn new(file: &Path, output: &Output, program: &str) -> anyhow::Result<()> {
             quoted(file)
         ),
     )
+}
+
+fn compare(
+    first: &Path,
+    second: &Path,
+    markdown: Option<&Path>,
+    output: &Output,
+) -> anyhow::Result<()> {
+    let found = studies::replication::compare(first, second)?;
+    if let Some(path) = markdown {
+        viz::write_atomically(path, found.to_markdown()?.as_bytes())?;
+    }
+    let of_data = found.of_data.iter();
+    let text: String = of_data
+        .clone()
+        .map(|of| format!("{}: {}\n", of.dataset, of.in_words()))
+        .collect();
+    let all: Vec<Value> = of_data
+        .map(|of| {
+            json!({
+                "dataset": of.dataset,
+                "statements": of.statements,
+                "differing": of.differing,
+            })
+        })
+        .collect();
+    output.result(&json!(all), &text)
 }
 
 fn measures(output: &Output) -> anyhow::Result<()> {

@@ -11,7 +11,7 @@ use super::measures::{Decoded, Form};
 use super::spacing;
 use super::{AE, AE_8, VAE};
 use crate::Drawing;
-use crate::claims::{Claim, Decide, Decided, Part, claim, in_short};
+use crate::claims::{Decide, Decided, Part, in_short};
 use crate::measures::plane::{CodeNumbers, code_numbers};
 use figures::Measured;
 use figures::absence::known;
@@ -31,34 +31,6 @@ pub(super) const DECISIONS: &[(&str, Decide)] = &[
     ("002.11", the_answer),
     ("002.12", gaps_explain),
 ];
-
-/// Where the codes lie and what a small step does.
-pub(super) fn answer(claims: &[Claim]) -> Option<String> {
-    let [outside, area] = [claim(claims, "002.2")?, claim(claims, "002.3")?];
-    let mut text = format!(
-        "An autoencoder leaves {} % of its codes outside of the square from −4 to 4, and a VAE of the same \
-         layers {} %",
-        in_short(outside.mean(0)?),
-        in_short(outside.mean(1)?),
-    );
-    if let (Some(ae), Some(vae)) = (area.mean(0), area.mean(1)) {
-        text.push_str(&format!(
-            "; the class with most room has {} times the area of that with least, in the VAE {}",
-            in_short(ae),
-            in_short(vae)
-        ));
-    }
-    let step = claim(claims, "002.6");
-    if let Some((ae, vae)) = step.and_then(|step| step.mean(0).zip(step.mean(1))) {
-        text.push_str(&format!(
-            "; and a step of a tenth of a standard deviation of the codes on both axes leaves the class \
-             of a well-formed image in {} % of cases, in the VAE in {} %",
-            in_short(ae),
-            in_short(vae)
-        ));
-    }
-    Some(text + ".")
-}
 
 /// A problem that the document finds: a number of the AE, the same of the VAE,
 /// and the first held against the second.

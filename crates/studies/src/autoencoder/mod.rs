@@ -28,7 +28,6 @@ pub(super) const PECULIAR: Peculiar = Peculiar {
         ("numbers-of-images", |d| decoding::numbers(d, &shown(d))),
     ],
     decisions: claims::DECISIONS,
-    answer: Some(claims::answer),
 };
 
 const AE: &str = "ae";

@@ -2,18 +2,17 @@
 //! variables.
 
 use evaluation::statistics::Claim::{AtLeast, AtMost};
-use evaluation::statistics::{Evidence, Interval, Scale, SpreadComparison, Verdict, proportion};
+use evaluation::statistics::{Evidence, Interval, Scale, SpreadComparison, proportion};
 
 use super::spread::{self, COMPARISONS};
 use super::{DEEP_4, DEEP_8, DEEP_16, SHALLOW_4, SHALLOW_8, SHALLOW_16, collapsed, final_loss};
 use crate::Drawing;
-use crate::claims::{Claim, Decide, Decided, Part, claim, in_short, share_of_trainings};
+use crate::claims::{Decide, Decided, Part, in_short, share_of_trainings};
 use crate::measures::evaluation;
 use crate::measures::quality::{ByClassifier, floors};
 use figures::absence::Measurement;
 use figures::image_quality::{Quantity, Source, floor_by_each_classifier};
 use figures::measured::{LEVEL, Measured};
-use figures::wording::spelled;
 use runs::Error;
 
 pub(super) const DECISIONS: &[(&str, Decide)] = &[
@@ -40,34 +39,6 @@ pub(super) const DECISIONS: &[(&str, Decide)] = &[
 /// How real samples are, and how much of the data they reach.
 const FIDELITY: (&str, Quantity) = ("precision", |quality| quality.precision);
 const DIVERSITY: (&str, Quantity) = ("recall", |quality| quality.recall);
-
-/// How many latent variables are left unused.
-pub(super) fn answer(claims: &[Claim]) -> Option<String> {
-    let [four, more] = [claim(claims, "003.12")?, claim(claims, "003.14")?];
-    let trainings = four.measured.first()?.by_seed.len();
-    let collapses = (four.mean(1)? * trainings as f64).round() as usize;
-    let mut text = format!(
-        "With four latent variables at least one was left unused in {} of {} trainings of the deep \
-         net",
-        if collapses == 0 {
-            "none".into()
-        } else {
-            spelled(collapses)
-        },
-        spelled(trainings),
-    );
-    if four.verdict == Verdict::Undecided {
-        text.push_str(", too few to say how often that happens");
-    }
-    if let (Some(deep), Some(shallow)) = (more.mean(3), more.mean(4)) {
-        text.push_str(&format!(
-            "; of sixteen the deep net leaves {} unused and the one with fewer layers {}",
-            in_short(deep),
-            in_short(shallow)
-        ));
-    }
-    Some(text + ".")
-}
 
 /// That the final losses of the first of each pair vary more over seeds. The
 /// Brown–Forsythe test decides; the ratio with its interval from the F

@@ -28,7 +28,6 @@ pub(super) const PECULIAR: Peculiar = Peculiar {
         ("results", results::table),
     ],
     decisions: claims::DECISIONS,
-    answer: Some(claims::answer),
 };
 
 const SHALLOW_2: &str = "2";

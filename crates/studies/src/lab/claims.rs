@@ -8,14 +8,11 @@ use evaluation::statistics::Scale;
 use super::LAB_AE;
 use super::held::{Held, held};
 use super::measures::{Ring, aggregate, excess_at_origin, fine_map, largest_of_others, ring_means};
-use crate::claims::{Claim, Decide, Decided, Part, claim, in_short, share_of_trainings, times};
+use crate::claims::{Decide, Decided, Part, in_short, share_of_trainings};
 use crate::measures::map::{MapNumbers, on_own_codes, on_the_map};
 use crate::{Drawing, TrainedRun};
 use figures::Measured;
 use runs::Error;
-
-/// Of the measurements about change: the VAE's over the exercise's autoencoder's.
-const CHANGE_RATIO: usize = 6;
 
 pub(super) const DECISIONS: &[(&str, Decide)] = &[
     ("000.1", kinds_of_the_vae),
@@ -33,24 +30,6 @@ pub(super) const DECISIONS: &[(&str, Decide)] = &[
     ("001.4", generalises),
     ("001.5", in_detail),
 ];
-
-/// What the maps show.
-pub(super) fn answer(claims: &[Claim]) -> Option<String> {
-    let [kinds, change] = [claim(claims, "000.1")?, claim(claims, "000.3")?];
-    let mut text = format!(
-        "Decoded from the same square of codes, from −4 to 4 on both axes, the VAE's map shows {} \
-         kinds of object and that of the exercise's autoencoder {}",
-        in_short(kinds.mean(0)?),
-        in_short(kinds.mean(2)?),
-    );
-    if let Some(ratio) = change.mean(CHANGE_RATIO) {
-        text.push_str(&format!(
-            "; from one image to the next the VAE's map changes {}",
-            times(ratio, "fast")
-        ));
-    }
-    Some(text + ".")
-}
 
 /// That the layers, and not the VAE, make the map change fast.
 fn by_its_layers(whole: &[Measured; 3]) -> Option<String> {
@@ -147,16 +126,17 @@ fn overlap(drawing: &Drawing<'_>, at: &[f64]) -> Result<Decided, Error> {
     let excess = covering("VAE, disc minus the fullest ring", excess_at_origin)?;
     let evidence = Part::of(&excess, AtLeast, at[0]);
     let measured = [
-        covering("VAE, disc at the origin", |rings| rings[0])?,
-        covering("VAE, fullest ring", largest_of_others)?,
+        covering("VAE, disc at the origin", |rings| rings[0])?.positive(),
+        covering("VAE, fullest ring", largest_of_others)?.positive(),
         excess,
-        of_overlap("VAE, at the origin itself", |overlap| overlap[0].covering)?,
+        of_overlap("VAE, at the origin itself", |overlap| overlap[0].covering)?.positive(),
         of_overlap("VAE, distance of the most covered points", |overlap| {
             let most = overlap
                 .iter()
                 .max_by(|a, b| a.covering.total_cmp(&b.covering));
             most.map_or(f64::NAN, |at| at.radius)
-        })?,
+        })?
+        .positive(),
     ];
     Ok(Decided::new([evidence], measured))
 }
@@ -169,16 +149,11 @@ fn greatest_density(drawing: &Drawing<'_>, at: &[f64]) -> Result<Decided, Error>
             Ok(of(&ring_means(&found.overlap, density)))
         })
     };
-    let excess = density(
-        "VAE, disc minus the densest ring, % of the latter",
-        |rings| 100.0 * excess_at_origin(rings) / largest_of_others(rings),
-    )?;
-    let evidence = Part::of(&excess, AtLeast, at[0]);
-    let measured = [
-        density("VAE, disc at the origin", |rings| rings[0])?,
-        density("VAE, densest ring", largest_of_others)?,
-        excess,
-    ];
+    let disc = density("VAE, disc at the origin", |rings| rings[0])?;
+    let densest = density("VAE, densest ring", largest_of_others)?;
+    let ratio = disc.over(&densest, "VAE, disc over the densest ring (ratio)");
+    let evidence = Part::of(&ratio, AtLeast, at[0]);
+    let measured = [disc.positive(), densest.positive(), ratio];
     Ok(Decided::new([evidence], measured))
 }
 

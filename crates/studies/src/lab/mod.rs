@@ -38,7 +38,6 @@ pub(super) const PECULIAR: Peculiar = Peculiar {
         ("numbers", |d| variety::numbers(d, &shown(d))),
     ],
     decisions: claims::DECISIONS,
-    answer: Some(claims::answer),
 };
 
 /// Side of a panel, so that three beside each other are readable at half size.

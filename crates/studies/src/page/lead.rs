@@ -94,10 +94,11 @@ fn all_statements(part: &Part, several: bool) -> Text {
     Text(spans)
 }
 
-/// What a study found; of one in a file, its statements with what decided.
+/// What a study found: of one that has clauses for it a sentence, of others the
+/// statements with what decided.
 fn answer_of(section: &StoredSection) -> Option<String> {
-    if let Some(built_in) = built_in(&section.study) {
-        return built_in.answer(&section.claims);
+    if section.claims.iter().any(|claim| claim.lead.is_some()) {
+        return Some(summary(&section.subject, &section.claims));
     }
     let sentences = section.claims.iter().take(MOST_STATEMENTS).map(|claim| {
         let decisive = claim.measured.last().map(in_words).unwrap_or_default();
@@ -106,6 +107,43 @@ fn answer_of(section: &StoredSection) -> Option<String> {
     });
     let sentences: Vec<String> = sentences.collect();
     (!sentences.is_empty()).then(|| sentences.join(" "))
+}
+
+/// What is true of some statements, in one sentence: `Two planes: of 3 statements 2
+/// hold, among them that A; 1 does not.`
+fn summary(subject: &str, claims: &[Claim]) -> String {
+    use evaluation::statistics::Verdict::{Mixed, Refuted, Supported, Undecided};
+    let groups = [
+        (Supported, ["holds", "hold"], ""),
+        (Refuted, ["does not", "do not"], ""),
+        (Mixed, ["holds", "hold"], " in part"),
+        (Undecided, ["is undecided", "are undecided"], ""),
+    ];
+    let parts = groups.into_iter().filter_map(|(verdict, verbs, how)| {
+        let group = claims.iter().filter(|claim| claim.verdict == verdict);
+        let count = group.clone().count();
+        let named: Vec<String> = group
+            .filter_map(|claim| Some(format!("that {}", claim.lead.as_ref()?)))
+            .collect();
+        let among = match named.len() {
+            0 => "",
+            all if all == count => ": ",
+            _ => ", among them ",
+        };
+        let verb = verbs[usize::from(count > 1)];
+        (count > 0).then(|| format!("{count} {verb}{how}{among}{}", listed(&named)))
+    });
+    let parts: Vec<String> = parts.collect();
+    let about = if claims.iter().all(|claim| claim.transfer.is_some()) {
+        " about other data"
+    } else {
+        ""
+    };
+    let statements = match claims.len() {
+        1 => format!("of one statement{about}"),
+        count => format!("of {count} statements{about}"),
+    };
+    format!("{subject}: {statements} {}.", parts.join("; "))
 }
 
 pub(super) fn built_in(name: &str) -> Option<&'static Study> {

@@ -150,7 +150,7 @@ fn alone(claim: &Claim) -> Option<&'static str> {
 }
 
 /// Two digits or so, as `0.034`; `< 0.001` below.
-fn p_in_words(p: f64) -> String {
+pub(super) fn p_in_words(p: f64) -> String {
     match p {
         small if small < 0.001 => "< 0.001".into(),
         small if small < 0.1 => viz::number::decimal(small, 3),

@@ -22,6 +22,7 @@ fn claim(id: &str, verdict: Verdict) -> Claim {
         transfer: None,
         caveat: None,
         statement: format!("Statement {id} <of> a document."),
+        lead: None,
         quantity: "nats".into(),
         measured: vec![
             Measured::new("VAE", [(0, 8.0), (1, 8.5), (2, 9.0)].into(), Vec::new()),
@@ -45,6 +46,7 @@ fn store(out: &Path, dataset: &str, study: &str, seeds: usize, claims: Vec<Claim
     fs::create_dir_all(&folder).unwrap();
     let stored = StoredSection {
         study: study.into(),
+        subject: format!("About {study}"),
         dataset: dataset.into(),
         attribution: "made for a test".into(),
         quick: false,
@@ -191,29 +193,26 @@ fn a_statement_about_one_seed_says_so() {
 #[test]
 fn the_lead_begins_with_what_was_found() {
     let out = tempfile::tempdir().unwrap();
-    let of = |id: &str, verdict, means: &[f64]| Claim {
-        measured: means
-            .iter()
-            .map(|&mean| Measured::new("m", [(0, mean)].into(), Vec::new()))
-            .collect(),
+    let of = |id: &str, verdict, clause: Option<&str>| Claim {
+        lead: clause.map(Into::into),
         ..claim(id, verdict)
     };
-    let mut step = of("002.6", Verdict::Supported, &[1.5, 5.3]);
+    let mut step = of("002.6", Verdict::Refuted, Some("a step <loses> it"));
     step.caveat = Some("The VAE is worse.".into());
     let claims = vec![
-        of("002.2", Verdict::Supported, &[83.0, 2.0]),
-        of("002.3", Verdict::Supported, &[11.0, 4.4]),
+        of(
+            "002.2",
+            Verdict::Supported,
+            Some("codes lie far out (83 %)"),
+        ),
+        of("002.3", Verdict::Supported, Some("areas differ")),
+        of("002.4", Verdict::Supported, None),
         step,
+        of("002.5", Verdict::Mixed, None),
+        of("002.7", Verdict::Undecided, None),
+        of("002.8", Verdict::Undecided, None),
     ];
-    store(out.path(), "mnist", "autoencoder", 1, claims.clone());
-    // Without its numbers, a study says nothing here.
-    store(
-        out.path(),
-        "mnist",
-        "lab",
-        1,
-        vec![of("000.1", Verdict::Undecided, &[])],
-    );
+    store(out.path(), "mnist", "autoencoder", 1, claims);
     store(
         out.path(),
         "mnist",
@@ -223,13 +222,11 @@ fn the_lead_begins_with_what_was_found() {
     );
     let html = html(out.path());
     let lead = &html[..html.find("<nav").unwrap()];
-    let found = "mnist, one seed a model. </strong>An autoencoder leaves 83 % of its codes outside \
-                 of the square from −4 to 4, and a VAE of the same layers 2 %; the class with most room has 11 \
-                 times the area of that with least, in the VAE 4.4; and a step of a tenth of a \
-                 standard deviation of the codes on both axes leaves the class of a well-formed image in \
-                 1.5 % of cases, in the VAE in 5.3 %.</p>\n\
+    let found = "mnist, one seed a model. </strong>About autoencoder: of 7 statements \
+                 3 hold, among them that codes lie far out (83 %) and that areas differ; 1 does not: \
+                 that a step &lt;loses&gt; it; 1 holds in part; 2 are undecided.</p>\n\
                  <p>Statement mine.1 &lt;of&gt; a document: mixed (AE: 3 (diverged: seeds 1, 2)).</p>\n\
-                 <p>Of 5";
+                 <p>Of 8";
     assert!(lead.contains(found), "{lead}");
     assert!(lead.contains("“Autoencoders” (002)"), "{lead}");
     let caveats = html
@@ -287,6 +284,7 @@ fn effort_and_outcome_read_well() {
             .iter()
             .map(|&seeds| StoredSection {
                 study: "lab".into(),
+                subject: "Maps".into(),
                 dataset: "mnist".into(),
                 attribution: String::new(),
                 quick,
@@ -402,4 +400,54 @@ fn a_statement_decided_alone_is_told_where_the_table_asks_more() {
         html.contains("Decided alone with 90 % power from 7 seeds on"),
         "{html}"
     );
+}
+
+#[test]
+fn two_ranges_of_seeds_are_held_against_each_other() {
+    let [first, second] = [(); 2].map(|()| tempfile::tempdir().unwrap());
+    let all = |last| {
+        let verdicts = [Verdict::Supported, Verdict::Refuted, last];
+        let ids = ["002.1", "002.2", "002.10"];
+        ids.into_iter()
+            .zip(verdicts)
+            .map(|(id, verdict)| claim(id, verdict))
+    };
+    let shifted = |mut claim: Claim| {
+        for measured in &mut claim.measured {
+            let values = std::mem::take(&mut measured.by_seed).into_iter();
+            measured.by_seed = values.map(|(seed, value)| (seed + 40, value)).collect();
+            measured.diverged.iter_mut().for_each(|seed| *seed += 40);
+        }
+        claim
+    };
+    store(
+        first.path(),
+        "mnist",
+        "autoencoder",
+        3,
+        all(Verdict::Supported).collect(),
+    );
+    let others = all(Verdict::Undecided).map(shifted).collect();
+    store(second.path(), "mnist", "autoencoder", 3, others);
+    for folder in [&first, &second] {
+        html(folder.path());
+    }
+    let found = replication::compare(first.path(), second.path()).unwrap();
+    assert_eq!(found.of_data[0].differing, ["002.10"]);
+    let text = found.to_markdown().unwrap();
+    let differ = "2 of 3 statements have the same verdict both times; 002.10 has another.";
+    assert!(text.contains(differ), "{text}");
+    assert!(
+        text.contains("seeds 0 to 2") && text.contains("seeds 40 to 42"),
+        "{text}"
+    );
+    // What shares seeds is no second look.
+    let same = replication::compare(first.path(), first.path()).unwrap_err();
+    assert!(
+        same.to_string().contains("both have numbers of seed 0"),
+        "{same}"
+    );
+    let none = tempfile::tempdir().unwrap();
+    let error = replication::compare(first.path(), none.path()).unwrap_err();
+    assert!(error.to_string().contains("in common"), "{error}");
 }

@@ -8,7 +8,7 @@ use evaluation::statistics::Scale;
 use super::reconstruction;
 use super::{DEEP, Pair, SHALLOW, SPACE};
 use crate::Drawing;
-use crate::claims::{Claim, Decide, Decided, Part, claim, in_short, share_of_trainings, times};
+use crate::claims::{Decide, Decided, Part, in_short, share_of_trainings};
 use crate::measures::quality::{ByClassifier, floors};
 use crate::measures::shape::{Shape, UNVARYING, shape, unless_flat};
 use figures::Measured;
@@ -125,9 +125,6 @@ impl Sampled {
     }
 }
 
-/// Of the measurements of the shallow net: the distance without over with sampling.
-const RATIO_OF_DISTANCES: usize = 8;
-
 const FRECHET: (Quantity, Against) = (|images| images.frechet, Against::Ratio);
 
 pub(super) const DECISIONS: &[(&str, Decide)] = &[
@@ -139,27 +136,6 @@ pub(super) const DECISIONS: &[(&str, Decide)] = &[
     ("003.9", space_more_spherical),
     ("003.10", space_very_bad),
 ];
-
-/// What sampling in training is good for.
-pub(super) fn answer(claims: &[Claim]) -> Option<String> {
-    let [shallow, space] = [claim(claims, "003.4")?, claim(claims, "003.10")?];
-    // Of the Fréchet distances, without over with.
-    let mut text = format!(
-        "Images made at random by a model trained without sampling lie {} from real ones as those \
-         of a VAE in the small net with two latent variables, and {} in the deep net with three",
-        times(shallow.mean(RATIO_OF_DISTANCES)?, "far"),
-        times(space.mean(2)?, "far"),
-    );
-    let gain = claim(claims, "003.8").and_then(|claim| claim.mean(2));
-    if let Some(gain) = gain.filter(|gain| in_short(gain.abs()) != "0") {
-        let word = if gain < 0.0 { "better" } else { "worse" };
-        text.push_str(&format!(
-            "; its reconstructions are {word} by {} nats in the deep net with two",
-            in_short(gain.abs())
-        ));
-    }
-    Some(text + ".")
-}
 
 /// "In this case, is not so evident", the document says, and shows the deeper net
 /// next, where it can be "readily observed": so the effect here is held against the

@@ -38,7 +38,6 @@ pub(super) const PECULIAR: Peculiar = Peculiar {
         ("losses", reconstruction::table),
     ],
     decisions: claims::DECISIONS,
-    answer: Some(claims::answer),
 };
 
 /// The keys of an architecture's two models.

@@ -254,7 +254,7 @@ pub(super) fn filled(text: &str, drawing: &Drawing<'_>, thresholds: &[f64]) -> S
 
 /// A text with what `value` gives for what stands in braces; where it gives
 /// nothing, the braces stay.
-fn replaced(text: &str, mut value: impl FnMut(&str) -> Option<String>) -> String {
+pub(super) fn replaced(text: &str, mut value: impl FnMut(&str) -> Option<String>) -> String {
     let mut replaced = String::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('{') {

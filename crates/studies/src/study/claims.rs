@@ -12,9 +12,9 @@ use runs::Error;
 use serde::Deserialize;
 
 use super::Peculiar;
-use super::article::{check_places, filled, flowing, is_called};
+use super::article::{check_places, filled, flowing, is_called, replaced};
 use super::models::{self, Model};
-use crate::claims::{Claim, Decide, Decided, Part, SIGNIFICANCE};
+use crate::claims::{Claim, Decide, Decided, Part, SIGNIFICANCE, in_short};
 use crate::measures::{Measure, measure};
 
 /// A statement as a file has it.
@@ -25,6 +25,8 @@ pub(super) struct Written {
     /// The data set that the document is about.
     about: Option<String>,
     statement: String,
+    /// The statement as a clause for the lead of the page.
+    lead: Option<String>,
     /// What is measured and how it decides, in words, where Rust does both.
     quantity: Option<String>,
     rule: Option<String>,
@@ -44,6 +46,7 @@ pub(super) struct Stated {
     pub(super) id: String,
     about: Option<String>,
     statement: String,
+    lead: Option<String>,
     decided: DecidedBy,
 }
 
@@ -89,6 +92,7 @@ impl Stated {
             &Some(written.statement.clone()),
             &written.quantity,
             &written.rule,
+            &written.lead,
         ] {
             check_places(text.as_deref().unwrap_or_default(), models)?;
         }
@@ -106,6 +110,7 @@ impl Stated {
             id,
             about: written.about,
             statement: flowing(&written.statement),
+            lead: written.lead.as_deref().map(flowing),
             decided,
         })
     }
@@ -136,8 +141,11 @@ impl Stated {
                 decide(drawing, thresholds)?,
             ),
         };
+        let lead = self.lead.as_deref();
+        let lead = lead.map(|clause| with_measured(clause, drawing, &decided));
         let claim = Claim {
             id: self.id.clone(),
+            lead,
             transfer: self.transfer(drawing),
             statement: filled(&self.statement, drawing, &[]),
             quantity,
@@ -146,6 +154,20 @@ impl Stated {
         };
         Ok((claim, drawing.asked()))
     }
+}
+
+/// A clause with its places, `{measured 0}` the first measurement's mean.
+fn with_measured(clause: &str, drawing: &Drawing<'_>, decided: &Decided) -> String {
+    let clause = filled(clause, drawing, &[]);
+    replaced(&clause, |place| {
+        let index: usize = place.strip_prefix("measured ")?.parse().ok()?;
+        let mean = decided.measured.get(index)?.mean();
+        Some(if mean.is_finite() {
+            in_short(mean)
+        } else {
+            "–".into()
+        })
+    })
 }
 
 impl Rule {

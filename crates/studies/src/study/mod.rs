@@ -43,6 +43,7 @@ const QUICK_EPOCHS: usize = 3;
 pub struct Study {
     name: String,
     title: String,
+    subject: Option<String>,
     about: String,
     text: String,
     dataset: Option<String>,
@@ -55,6 +56,8 @@ pub struct Study {
     measures: Vec<&'static Measure>,
     plots: Vec<StatedPlot>,
     claims: Vec<Stated>,
+    /// Names of what it has beyond its file, which a test holds against the file.
+    #[cfg(test)]
     peculiar: Peculiar,
 }
 
@@ -65,12 +68,7 @@ pub(crate) struct Peculiar {
     pub(crate) pieces: &'static [(&'static str, Piece)],
     /// What decides its statements, by their ids.
     pub(crate) decisions: &'static [(&'static str, Decide)],
-    /// What was found, in one sentence that claims and their numbers make.
-    pub(crate) answer: Option<Answer>,
 }
-
-/// One sentence for the lead; none where what it says was not measured.
-pub(crate) type Answer = fn(&[Claim]) -> Option<String>;
 
 /// Draws a part of the article.
 pub(crate) type Piece = fn(&mut Drawing<'_>) -> Result<Vec<Block>, Error>;
@@ -91,6 +89,8 @@ enum Titles {
 #[serde(deny_unknown_fields)]
 struct Written {
     title: String,
+    /// What the statements are about, in the lead of the page.
+    subject: Option<String>,
     #[serde(default)]
     about: String,
     #[serde(default)]
@@ -239,6 +239,7 @@ impl Study {
         Ok(Self {
             name: slug(name),
             title: written.title,
+            subject: written.subject,
             text: written.text,
             dataset: written.dataset,
             reading: written.reading,
@@ -251,6 +252,7 @@ impl Study {
             measures,
             plots,
             claims,
+            #[cfg(test)]
             peculiar,
         })
     }
@@ -370,11 +372,9 @@ impl Study {
             .collect()
     }
 
-    /// What was found, for readers with two minutes; of a study without a
-    /// sentence of its own, nothing.
-    #[must_use]
-    pub fn answer(&self, claims: &[Claim]) -> Option<String> {
-        (self.peculiar.answer?)(claims)
+    /// What the lead of the page calls what the statements are about.
+    pub(crate) fn subject(&self) -> &str {
+        self.subject.as_deref().unwrap_or(&self.title)
     }
 }
 

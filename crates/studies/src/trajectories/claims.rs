@@ -1,11 +1,11 @@
 //! What document 003 says about radii and courses, held against the numbers.
 
 use evaluation::statistics::Claim::AtMost;
-use evaluation::statistics::{Scale, Verdict};
+use evaluation::statistics::Scale;
 
 use super::{KEY, cloud, region};
 use crate::Drawing;
-use crate::claims::{Claim, Decide, Decided, Part, claim, in_short};
+use crate::claims::{Decide, Decided, Part};
 use figures::Measured;
 use figures::course::Course;
 use runs::Error;
@@ -22,32 +22,6 @@ pub(super) const DECISIONS: &[(&str, Decide)] = &[
     ("003.17", accommodated),
     ("003.18", region_of_the_circle),
 ];
-
-/// What training does to a posterior.
-pub(super) fn answer(claims: &[Claim]) -> Option<String> {
-    let falls = claim(claims, "003.2")?;
-    let mut text = format!(
-        "While a VAE is trained, the circle that stands for one image shrinks to {} % of its first \
-         radius within the first epochs",
-        in_short(100.0 * falls.mean(1)?)
-    );
-    if let Some(settled) = claim(claims, "003.3") {
-        text.push_str(match settled.verdict {
-            Verdict::Supported => {
-                ", and all images spread about the centre like a normal distribution"
-            }
-            Verdict::Mixed => {
-                ", and the images spread about the centre like a normal distribution in one of two \
-                 respects only"
-            }
-            Verdict::Refuted => ", and the images do not spread like a normal distribution",
-            Verdict::Undecided => {
-                "; whether the images spread like a normal distribution, these seeds do not tell"
-            }
-        });
-    }
-    Some(text + ".")
-}
 
 fn of_course(
     drawing: &Drawing<'_>,
@@ -151,6 +125,8 @@ fn radius_at(course: &Course, epoch: usize) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use evaluation::statistics::Verdict;
+
     use super::*;
     use crate::claims::verdict_of;
 

@@ -25,7 +25,6 @@ pub(super) const PECULIAR: Peculiar = Peculiar {
         ("circles", |d| circles(d, run(d)?)),
     ],
     decisions: claims::DECISIONS,
-    answer: Some(claims::answer),
 };
 
 /// The study's only model.
