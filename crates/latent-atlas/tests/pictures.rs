@@ -208,7 +208,7 @@ fn a_study_in_a_file_trains_measures_draws_and_decides() {
     assert_eq!(made["file"], "example.toml");
     let message = refused(program(folder).args(["study", "new", "example.toml"]), 2);
     assert!(
-        message.contains("example.toml cannot be written"),
+        message.contains("example.toml is there already"),
         "{message}"
     );
     let study = r#"

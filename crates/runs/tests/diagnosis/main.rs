@@ -118,7 +118,7 @@ fn a_few_faults_are_named_on_a_few_images() {
     let (sound, run) = found(&source, &["training.epochs=30"]);
     assert_eq!(sound, None, "{}", told(&workshop.diagnose(&run)));
     let other = workshop.idx(&Pixels {
-        train: first(&pixels.train, 10),
+        train: inverse(&first(&pixels.train, 10)),
         test: inverse(&pixels.test),
     });
     let diagnosis = workshop.diagnose_with(&run, Some(&other));
