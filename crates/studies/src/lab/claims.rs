@@ -310,7 +310,7 @@ fn captured(drawing: &Drawing<'_>, at: &[f64]) -> Result<Decided, Error> {
         )
         .collect();
     let measured = kinds.into_iter().chain(explained);
-    let measured = measured.chain(differing).chain(more_explained);
+    let measured = measured.chain(more_kinds).chain(more_explained);
     Ok(Decided::new([Part::all(&parts)], measured))
 }
 
