@@ -11,6 +11,7 @@ mod lab;
 pub mod markdown;
 pub mod measures;
 mod page;
+pub mod planned;
 mod sampling;
 pub mod seeds;
 pub mod study;
