@@ -81,17 +81,16 @@ fn new(file: &Path, output: &Output, program: &str) -> anyhow::Result<()> {
         ))
         .into());
     }
-    let unwritable = |source| runs::Error::Write {
-        path: file.into(),
-        source,
-    };
-    if file.exists() {
-        return Err(runs::Error::Configuration(format!(
+    let unwritable = |source: std::io::Error| match source.kind() {
+        std::io::ErrorKind::AlreadyExists => runs::Error::Configuration(format!(
             "{} is there already, and is not written over; choose another name",
             file.display()
-        ))
-        .into());
-    }
+        )),
+        _ => runs::Error::Write {
+            path: file.into(),
+            source,
+        },
+    };
     let mut created = std::fs::File::create_new(file).map_err(unwritable)?;
     created.write_all(EXAMPLE.as_bytes()).map_err(unwritable)?;
     output.result(
@@ -116,19 +115,9 @@ fn compare(
     }
     let of_data = found.of_data.iter();
     let text: String = of_data
-        .clone()
         .map(|of| format!("{}: {}\n", of.dataset, of.in_words()))
         .collect();
-    let all: Vec<Value> = of_data
-        .map(|of| {
-            json!({
-                "dataset": of.dataset,
-                "statements": of.statements,
-                "differing": of.differing,
-            })
-        })
-        .collect();
-    output.result(&json!(all), &text)
+    output.result(&found.of_data, &text)
 }
 
 fn measures(output: &Output) -> anyhow::Result<()> {

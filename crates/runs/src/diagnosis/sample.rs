@@ -98,10 +98,13 @@ impl Sample {
                 let (of_first, of_second): (Vec<_>, Vec<_>) =
                     chosen.into_iter().partition(|&row| row < first.len());
                 let of_second: Vec<_> = of_second.iter().map(|row| row - first.len()).collect();
-                let mut all = values(&first.select(&of_first))?;
-                let more = values(&second.select(&of_second))?;
-                // Both have the width that was checked.
-                all.append(Axis(0), more.view()).unwrap_or_default();
+                let chosen = [(first, &of_first), (second, &of_second)];
+                let [first, second] = chosen.map(|(split, rows)| values(&split.select(rows)));
+                let (first, second) = (first?, second?);
+                let mut all = Array2::zeros((first.nrows() + second.nrows(), first.ncols()));
+                let (mut upper, mut lower) = all.view_mut().split_at(Axis(0), first.nrows());
+                upper.assign(&first);
+                lower.assign(&second);
                 all
             }
         };

@@ -16,6 +16,15 @@ fn due(costs: &[f64]) -> Vec<Due> {
     costs.iter().enumerate().map(run).collect()
 }
 
+/// Runs of these costs and bytes.
+fn due_of(costs: &[f64], bytes: &[u64]) -> Vec<Due> {
+    let mut due = due(costs);
+    for (run, &bytes) in due.iter_mut().zip(bytes) {
+        run.bytes = bytes;
+    }
+    due
+}
+
 fn limits(threads: usize, jobs: usize) -> Limits {
     Limits { threads, jobs }
 }
@@ -130,10 +139,7 @@ fn threads_are_shared_and_go_to_those_that_are_left() {
 
 #[test]
 fn runs_that_do_not_fit_side_by_side_wait_and_it_is_said_once() {
-    let mut due = due(&[5.0, 4.0, 3.0, 2.0]);
-    for (run, bytes) in due.iter_mut().zip([600, 800, 300, 400_000]) {
-        run.bytes = bytes;
-    }
+    let due = due_of(&[5.0, 4.0, 3.0, 2.0], &[600, 800, 300, 400_000]);
     let said = Mutex::new(Vec::new());
     let running = Mutex::new(BTreeSet::new());
     let meeting = Barrier::new(2);
@@ -172,10 +178,7 @@ fn runs_that_do_not_fit_side_by_side_wait_and_it_is_said_once() {
 
 #[test]
 fn that_a_run_waits_is_said_while_it_does() {
-    let mut due = due(&[3.0, 2.0, 1.0]);
-    for (run, bytes) in due.iter_mut().zip([600, 300, 800]) {
-        run.bytes = bytes;
-    }
+    let due = due_of(&[3.0, 2.0, 1.0], &[600, 300, 800]);
     let said = Mutex::new(Vec::new());
     let done = side_by_side_within(
         Some(1000),
@@ -251,11 +254,8 @@ fn a_signal_stops_all_of_them() {
 
 #[test]
 fn a_panic_reaches_the_caller_and_leaves_nobody_waiting() {
-    let mut due = due(&[3.0, 2.0, 1.0]);
     // The others wait for its memory.
-    for run in &mut due {
-        run.bytes = 10;
-    }
+    let due = due_of(&[3.0, 2.0, 1.0], &[10, 10, 10]);
     let caught = catch_unwind(AssertUnwindSafe(|| {
         side_by_side_within(
             Some(10),

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use figures::wording::listed;
+use serde::Serialize;
 use viz::page::{Block, Cell, Column, Page, Section, Span, Table, Text};
 
 use super::statements::p_in_words;
@@ -20,7 +21,7 @@ pub struct Replication {
 }
 
 /// The statements of one data set.
-#[derive(Debug)]
+#[derive(Debug, Serialize)]
 pub struct OfData {
     /// Its folder below the figures.
     pub dataset: String,
