@@ -49,6 +49,17 @@ functions! {
     pow(x, y): powf, pow;
 }
 
+/// 10ˣ. Of a base that they see compilers may ask the library for another function, as
+/// for exp2 of 2ˣ: here it is always seen, and not only where a call is inlined.
+#[inline]
+pub fn power_of_ten(x: f64) -> f64 {
+    if is_portable() {
+        libm::pow(10.0, x)
+    } else {
+        10_f64.powf(x)
+    }
+}
+
 /// The same functions of f32.
 pub(crate) mod single {
     use super::is_portable;
@@ -81,7 +92,15 @@ pub(crate) mod single {
 pub fn fingerprint() -> u64 {
     const PLACES: u32 = 200;
     let places = || (1..=PLACES).map(|place| 0.0937 * f64::from(place));
-    let double: [fn(f64) -> f64; 6] = [|x| exp(-x), ln, cos, sin, tanh, |x| pow(0.999, x)];
+    let double: [fn(f64) -> f64; 7] = [
+        |x| exp(-x),
+        ln,
+        cos,
+        sin,
+        tanh,
+        |x| pow(0.999, x),
+        |x| power_of_ten(-x),
+    ];
     let single: [fn(f32) -> f32; 4] = [|x| single::exp(-x), single::ln, single::cos, single::tanh];
     let words = double
         .iter()
@@ -131,6 +150,7 @@ mod tests {
                 ("cos", cos(x), x.cos()),
                 ("pow", pow(x.abs(), 3.7), libm::pow(x.abs(), 3.7)),
                 ("pow", pow(x.abs(), 3.7), x.abs().powf(3.7)),
+                ("10ˣ", power_of_ten(x), libm::pow(10.0, x)),
             ] {
                 assert!(close(ours, theirs), "{name} of {x}: {ours} and {theirs}");
             }

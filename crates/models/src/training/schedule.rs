@@ -81,10 +81,10 @@ impl Schedule {
     pub fn factor(&self, epochs: f64) -> f64 {
         match *self {
             Schedule::Constant => 1.0,
-            Schedule::Iwae => library::pow(10.0, -f64::from(iwae_stage(epochs)) / 7.0),
+            Schedule::Iwae => library::power_of_ten(-f64::from(iwae_stage(epochs)) / 7.0),
             // In hundredths, whose quotient is the nearest number to the published one.
             Schedule::IwaeRounded => {
-                let factor = library::pow(10.0, -f64::from(iwae_stage(epochs)) / 7.0);
+                let factor = library::power_of_ten(-f64::from(iwae_stage(epochs)) / 7.0);
                 (100.0 * factor).round() / 100.0
             }
             Schedule::Step {
