@@ -59,11 +59,18 @@ impl Run<'_> {
         interrupt: &Interrupt,
         observer: &mut dyn Observer,
     ) -> Result<Outcome, Error> {
+        self.begin(interrupt, observer)?
+            .ok_or_else(|| unfinished(&self.folder, self.command))
+    }
+
+    /// The same; `None` where the run has begun before and not ended.
+    fn begin(
+        &self,
+        interrupt: &Interrupt,
+        observer: &mut dyn Observer,
+    ) -> Result<Option<Outcome>, Error> {
         if self.folder.exists() {
-            if let Some(outcome) = self.finished()? {
-                return Ok(outcome);
-            }
-            return Err(unfinished(&self.folder, self.command));
+            return self.finished();
         }
         // Settings that cannot be leave no folder behind.
         let threads = self.threads.threads();
@@ -71,17 +78,15 @@ impl Run<'_> {
         let trainer = self.trainer(&images, threads)?;
         let taken = self.folder.take(self.command)?;
         if self.folder.exists() {
-            // Another process was faster.
-            if let Some(outcome) = self.finished()? {
-                return Ok(outcome);
-            }
-            return Err(unfinished(&self.folder, self.command));
+            // Another process was faster, and writes there no longer.
+            return self.finished();
         }
         let environment = Environment::describe(threads, &self.dataset.fingerprint);
         self.folder
             .create(self.configuration, self.command, &environment)?;
         let record = Record::begin(self.identity(), taken)?;
         self.go_on(trainer, &images, record, false, interrupt, observer)
+            .map(Some)
     }
 
     /// Continues from the last checkpoint, or from the beginning when the run
@@ -128,11 +133,12 @@ impl Run<'_> {
         interrupt: &Interrupt,
         observer: &mut dyn Observer,
     ) -> Result<Outcome, Error> {
-        if self.folder.exists() {
-            self.resume(false, interrupt, observer)
-        } else {
-            self.start(interrupt, observer)
+        if !self.folder.exists()
+            && let Some(outcome) = self.begin(interrupt, observer)?
+        {
+            return Ok(outcome);
         }
+        self.resume(false, interrupt, observer)
     }
 
     /// The outcome, if the run has ended; an error if the folder holds the
