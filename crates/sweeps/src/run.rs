@@ -2,7 +2,7 @@
 
 mod elsewhere;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use datasets::Dataset;
@@ -175,6 +175,12 @@ fn load(
     let location = &request.location;
     let name = &planned.configuration.data.dataset;
     refuse_inside(location.dataset.as_ref().unwrap_or(name), &request.folder)?;
+    let path = Path::new(name.strip_prefix("idx:").unwrap_or(name));
+    if location.dataset.is_none() && path.is_absolute() && !path.exists() {
+        return Err(Error::Configuration(format!(
+            "the plan is of the data {name}, where nothing is on this machine; say where they are with --dataset"
+        )));
+    }
     let dataset = location.load(&planned.configuration, download)?;
     if dataset.fingerprint != planned.dataset_sha256 {
         return Err(Error::Configuration(format!(
@@ -204,7 +210,7 @@ struct Group<'a> {
 /// What became of a run.
 enum Fate {
     Ended {
-        result: RunResult,
+        result: Box<RunResult>,
         was_trained: bool,
     },
     /// Another process has it: one that is known to live, or may be gone.
@@ -312,7 +318,7 @@ impl Group<'_> {
         tidy(self.request, &folder)?;
         self.observer.ended(place, total, planned, &result);
         Ok(Fate::Ended {
-            result,
+            result: Box::new(result),
             was_trained,
         })
     }
