@@ -1,5 +1,7 @@
 //! An indexed job of Kubernetes, with the plan and the runs on a volume.
 
+use runs::shell::shown;
+
 use super::Sheet;
 
 /// Where containers have the volume.
@@ -8,15 +10,16 @@ const VOLUME: &str = "/work";
 pub(super) fn script(sheet: &Sheet<'_>) -> String {
     let request = sheet.request;
     let name = sheet.name();
-    let words = sheet.arguments(&format!("auto/{}", sheet.shards));
-    let words = std::iter::once(request.program.clone()).chain(words);
+    // No shell is between.
+    let words = sheet.words(&format!("auto/{}", sheet.shards), |path| shown(path));
+    let words = std::iter::once(shown(&request.program)).chain(words);
     let command: Vec<String> = words.map(|word| json(&word)).collect();
     let fetch = sheet.fetch().map_or_else(
         || "The embedded data set needs nothing fetched.".to_owned(),
         |fetch| {
             format!(
                 "Once before: a pod that runs '{} {fetch}' there.",
-                request.program
+                sheet.program()
             )
         },
     );
@@ -59,7 +62,7 @@ spec:
           persistentVolumeClaim: {{claimName: {name}}}
 "#,
         about = sheet.about(),
-        program = request.program,
+        program = sheet.program(),
         merge = sheet.merge(),
         shards = sheet.shards,
         image = json(request.image),

@@ -63,8 +63,8 @@ pub struct Request<'a> {
     pub folder: &'a Path,
     /// Where both are, and the processes work.
     pub working_folder: &'a Path,
-    /// The program, as a shell there finds it.
-    pub program: String,
+    /// The program: a name or a file.
+    pub program: PathBuf,
     /// Processes; `None` for as many as take [`minutes`](Self::minutes) each.
     pub shards: Option<usize>,
     /// Minutes that a process is to take.
@@ -193,20 +193,31 @@ impl Sheet<'_> {
         self.shards - 1
     }
 
-    /// The arguments behind the program that train `shard`, as a shell takes them.
-    fn arguments(&self, shard: &str) -> Vec<String> {
+    /// The program, as a shell takes it.
+    fn program(&self) -> String {
+        quoted(&self.request.program)
+    }
+
+    /// The arguments behind the program that train `shard`, which is a word as it stands,
+    /// as a shell takes them.
+    fn arguments(&self, shard: &str) -> String {
+        self.words(shard, |path| quoted(path)).join(" ")
+    }
+
+    /// The same as words, with paths as `path` writes them.
+    fn words(&self, shard: &str, path: impl Fn(&Path) -> String) -> Vec<String> {
         let request = self.request;
         let mut words: Vec<String> = ["sweep", "run"].map(str::to_owned).into();
-        words.push(quoted(request.path));
+        words.push(path(request.path));
         let mut option = |name: &str, value: String| words.extend([name.to_owned(), value]);
-        option("--runs", quoted(request.folder));
+        option("--runs", path(request.folder));
         option("--shard", shard.to_owned());
         option("--threads", request.cores.to_string());
         if request.keep != Keep::default() {
             option("--keep", request.keep.to_string());
         }
         if let Some(folder) = &request.data_dir {
-            option("--data-dir", quoted(folder));
+            option("--data-dir", path(folder));
         }
         for (is_asked, name) in [
             (request.evaluates, "--eval"),

@@ -6,12 +6,12 @@ use super::Sheet;
 
 pub(super) fn script(sheet: &Sheet<'_>) -> String {
     let request = sheet.request;
-    let program = &request.program;
+    let program = sheet.program();
     let fetch = sheet
         .fetch()
         .map_or_else(String::new, |fetch| format!("{program} {fetch} || exit\n"));
     let shard = format!("\"$1/{}\"", sheet.shards);
-    let arguments = sheet.arguments(&shard).join(" ");
+    let arguments = sheet.arguments(&shard);
     format!(
         r#"#!/bin/bash
 # {about}.

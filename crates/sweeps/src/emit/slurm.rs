@@ -10,12 +10,12 @@ const LEAST_MINUTES: f64 = 30.0;
 
 pub(super) fn script(sheet: &Sheet<'_>) -> String {
     let request = sheet.request;
-    let program = &request.program;
+    let program = sheet.program();
     let minutes = (MARGIN * sheet.minutes).ceil().max(LEAST_MINUTES);
     let fetch = sheet
         .fetch()
         .map_or_else(String::new, |fetch| format!("{program} {fetch} && "));
-    let arguments = sheet.arguments(&format!("auto/{}", sheet.shards)).join(" ");
+    let arguments = sheet.arguments(&format!("auto/{}", sheet.shards));
     format!(
         r#"#!/bin/bash
 #SBATCH --job-name={name}
@@ -29,9 +29,10 @@ pub(super) fn script(sheet: &Sheet<'_>) -> String {
 # {about}.
 # Submit with 'bash THIS-FILE', as often as needed: what is done is not done again. Then:
 #   {program} {merge}
+script=$(realpath "$0")
 cd {folder} || exit 2
 if [ -z "$SLURM_ARRAY_TASK_ID" ]; then
-    {fetch}exec sbatch "$0"
+    {fetch}exec sbatch "$script"
 fi
 {program} {arguments} &
 run=$!

@@ -96,6 +96,12 @@ fn scripts_are_short_and_name_what_is_needed() {
         for word in words {
             assert!(text.contains(word), "{name} lacks {word}: {text}");
         }
+        // Containers get words, and shells what they take for the same.
+        let path = match engine {
+            Engine::Kubernetes => "\"my plan.jsonl\", \"--runs\"",
+            Engine::Slurm | Engine::Parallel => "run 'my plan.jsonl' --runs",
+        };
+        assert!(text.contains(path), "{name} lacks {path}: {text}");
         let embedded = self::plan(2, 1.0, "glyphs");
         let text = emit(&request(engine, &embedded)).expect("a script").text;
         assert!(!text.contains("data fetch"), "{name}: {text}");
@@ -142,7 +148,7 @@ fn a_task_is_requeued_on_75_alone_and_hands_its_signals_on() {
     write("scontrol", "#!/bin/bash\necho \"$@\" >> requeued\n");
     let plan = plan(4, 600.0, "glyphs");
     let mut asked = request(Engine::Slurm, &plan);
-    asked.program = program;
+    asked.program = program.into();
     asked.working_folder = folder;
     let script = emit(&asked).expect("a script").text;
     let start = |code: &str| {

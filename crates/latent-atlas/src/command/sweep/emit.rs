@@ -1,10 +1,10 @@
 //! `latent-atlas sweep emit`: scripts for engines that exist.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use clap::{Args, ValueEnum};
-use runs::shell::{quoted, shown};
+use runs::shell::shown;
 use serde_json::json;
 use sweeps::emit::{Engine, FEWEST_MINUTES, MOST_TASKS, Request, emit};
 use sweeps::{Keep, Plan};
@@ -152,19 +152,18 @@ impl Emit {
         }
     }
 
-    /// The program as a shell of the engine finds it.
-    fn program(&self, engine: Engine) -> Result<String, runs::Error> {
+    /// The program as the engine finds it.
+    fn program(&self, engine: Engine) -> Result<PathBuf, runs::Error> {
         if let Some(program) = &self.program {
-            return Ok(quoted(program));
+            return Ok(program.clone());
         }
         if engine == Engine::Kubernetes {
             return Ok(crate::PROGRAM.into());
         }
-        let own = std::env::current_exe().map_err(|source| runs::Error::Read {
-            path: Path::new(crate::PROGRAM).into(),
+        std::env::current_exe().map_err(|source| runs::Error::Read {
+            path: crate::PROGRAM.into(),
             source,
-        })?;
-        Ok(quoted(own))
+        })
     }
 }
 

@@ -14,6 +14,7 @@ use super::duration;
 use crate::command::settings::ReadingOptions;
 use crate::command::source::{DownloadProgress, SourceOptions};
 use crate::output::Output;
+use crate::portable::PortableOption;
 
 /// Write a plan: a line for each run, with its settings and how long it may take.
 #[derive(Debug, Args)]
@@ -66,6 +67,9 @@ pub(crate) struct Plan {
     gflops: Option<f64>,
 
     #[command(flatten)]
+    portable: PortableOption,
+
+    #[command(flatten)]
     source: SourceOptions,
 
     #[command(flatten)]
@@ -83,7 +87,8 @@ fn after_help() -> String {
     }
     text.push_str(
         "\nThe order of the runs depends on nothing but what is asked for; of two plans of the same\n\
-         only the expected times differ. Runs that several studies need are there once.\n\
+         only the expected times differ; with --portable they are those of runs that are trained\n\
+         with it. Runs that several studies need are there once.\n\
          \nExamples:\n  \
          latent-atlas sweep plan --dataset mnist --seeds 20\n  \
          latent-atlas sweep plan beta.toml --seeds 5 -o beta.jsonl\n  \
@@ -103,6 +108,8 @@ fn speed(text: &str) -> Result<f64, String> {
 
 impl Plan {
     pub(super) fn run(&self, output: &Output, program: &str) -> anyhow::Result<()> {
+        // Its speed is measured: runs that are trained with it take longer.
+        self.portable.decide()?;
         let _interrupt = crate::interrupt()?;
         runs::atomic_file::check_file(&self.output)?;
         let request = Request {
