@@ -33,20 +33,16 @@ struct Subject {
     name: &'static str,
     /// The least percentage that tests must catch.
     at_least: f64,
-    /// Which of its tests come first, behind those within it.
-    preferred: &'static [&'static str],
 }
 
 const SUBJECTS: [Subject; 2] = [
     Subject {
         name: "evaluation",
         at_least: 95.0,
-        preferred: &["degenerate"],
     },
     Subject {
         name: "models",
         at_least: 90.0,
-        preferred: &["golden_bits", "optimiser", "training", "gradients"],
     },
 ];
 
@@ -133,14 +129,9 @@ fn try_subject(subject: &Subject, settings: &Settings) -> anyhow::Result<(Report
     }
     output.note(&format!("{name}: {in_all} mutants are listed"));
 
-    let stages = Stages::of_unchanged(
-        name,
-        subject.preferred,
-        &workshops[0],
-        &folder,
-        &of_all,
-        &|line| output.note(line),
-    )?;
+    let stages = Stages::of_unchanged(name, &workshops[0], &folder, &of_all, &|line| {
+        output.note(line)
+    })?;
     for workshop in &workshops[1..] {
         seed(workshop, &workshops[0])?;
         source.copy_to(&workshop.tree())?;
@@ -263,7 +254,6 @@ mod tests {
         let subject = Subject {
             name: "models",
             at_least: 90.0,
-            preferred: &[],
         };
         let found = |missed: usize| {
             let fates = [
