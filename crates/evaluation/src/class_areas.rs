@@ -174,6 +174,116 @@ mod tests {
         }
         assert_eq!(found.areas[3], None);
         assert!((found.ratio.unwrap() - 2.0).abs() < 0.15);
+        let areas: Vec<f64> = found.areas.iter().flatten().copied().collect();
+        let mean = (areas[0] + areas[1] + areas[2]) / 3.0;
+        let squares = areas.iter().map(|area| (area - mean).powi(2));
+        let expected = (squares.sum::<f64>() / 2.0).sqrt() / mean;
+        assert!((found.relative_spread.unwrap() - expected).abs() < 1e-12);
+    }
+
+    #[test]
+    fn areas_are_compared_where_two_classes_have_one() {
+        let mut codes = standard_normals(3, 70, 2);
+        codes.slice_mut(ndarray::s![50.., 1]).fill(0.5);
+        let areas = |second: usize, third: usize| {
+            let labels: Vec<u32> = (0..50 + second + third)
+                .map(|i| u32::from(i >= 50) + u32::from(i >= 50 + second))
+                .collect();
+            let codes = codes.slice(ndarray::s![..labels.len(), ..]);
+            class_areas(codes, &labels, 3, 0.9).unwrap()
+        };
+        // Twenty codes on a line along an axis: of areas a and 0 the mean is a/2, and
+        // the standard deviation a/√2.
+        let found = areas(20, 0);
+        assert!(found.areas[0].unwrap() > 1.0);
+        assert_eq!((found.areas[1], found.areas[2]), (Some(0.0), None));
+        assert_eq!(found.ratio, None);
+        assert!((found.relative_spread.unwrap() - 2.0_f64.sqrt()).abs() < 1e-12);
+        // Nineteen are too few.
+        let found = areas(19, 1);
+        assert!(found.areas[0].is_some());
+        assert_eq!((found.areas[1], found.ratio), (None, None));
+        assert_eq!(found.relative_spread, None);
+        // Two lines have no size that one could be of the other.
+        let lines = Array2::from_shape_fn((40, 2), |(i, j)| ((i % 20) * (1 - j)) as f32);
+        let labels: Vec<u32> = (0..40).map(|i| i / 20).collect();
+        let found = class_areas(lines.view(), &labels, 2, 0.9).unwrap();
+        assert_eq!(found.areas, [Some(0.0); 2]);
+        assert_eq!((found.ratio, found.relative_spread), (None, None));
+    }
+
+    /// By the `statistics` of Python, and its quartiles of the inclusive method: the
+    /// spread of the quartiles counts where it is the smaller one and not 0.
+    #[test]
+    fn cells_and_kernel_follow_from_the_spread() {
+        for (values, low, step, reach, seventh) in [
+            (
+                vec![1.0, 2.0, 4.0, 8.0, 16.0],
+                -9.203_884_984_411_52,
+                0.138_311_601_440_715,
+                99,
+                0.960_296_653_696_159_1,
+            ),
+            (
+                vec![0.0, 0.0, 0.0, 10.0, 10.0, 10.0],
+                -12.189_615_506_662_143,
+                0.134_293_871_145_798,
+                122,
+                0.973_591_585_199_868_4,
+            ),
+            (
+                vec![5.0, 5.0, 5.0, 5.0, 9.0],
+                0.896_057_727_975_927_4,
+                0.047_687_049_000_188_07,
+                115,
+                0.970_666_887_354_324_7,
+            ),
+        ] {
+            let found = Binning::of(values.clone()).unwrap();
+            assert!((found.low - low).abs() < 1e-12, "{values:?}: {}", found.low);
+            assert!(
+                (found.step - step).abs() < 1e-13,
+                "{values:?}: {}",
+                found.step
+            );
+            assert_eq!(found.kernel.len(), reach + 1, "{values:?}");
+            assert_eq!(found.kernel[0], 1.0);
+            assert!((found.kernel[7] - seventh).abs() < 1e-12, "{values:?}");
+        }
+        assert!(Binning::of(vec![3.0; 9]).is_none());
+    }
+
+    #[test]
+    fn a_value_is_in_the_cell_above_its_lower_edge() {
+        let axis = Binning {
+            low: -1.5,
+            step: 0.25,
+            kernel: Vec::new(),
+        };
+        let cells = [-1.5, -1.25, 0.9, 62.4, 62.5, 80.0].map(|value| axis.cell_of(value));
+        assert_eq!(cells, [0, 1, 9, 255, 255, 255]);
+    }
+
+    #[test]
+    fn rows_are_smoothed_by_the_sum_of_their_counts() {
+        let mut counts = Array2::<f64>::zeros((3, CELLS));
+        for (row, cell, count) in [
+            (0, 0, 3.0),
+            (0, 2, 5.0),
+            (0, 255, 2.0),
+            (1, 127, 7.0),
+            (2, 253, 4.0),
+            (2, 4, 11.0),
+        ] {
+            counts[[row, cell]] = count;
+        }
+        let kernel = [1.0, 0.75, 0.5, 0.375, 0.125];
+        let found = smooth(counts.view(), &kernel);
+        for ((row, cell), &found) in found.indexed_iter() {
+            let weight = |at: usize| kernel.get(cell.abs_diff(at)).copied().unwrap_or(0.0);
+            let expected: f64 = (0..CELLS).map(|at| weight(at) * counts[[row, at]]).sum();
+            assert_eq!(found, expected, "{row} {cell}");
+        }
     }
 
     #[test]

@@ -285,6 +285,13 @@ mod tests {
     }
 
     #[test]
+    fn a_code_on_the_edge_of_the_map_is_on_it() {
+        let codes = array![[4.0f32, -4.0], [0.5, -4.125], [4.125, 1.0], [1.0, 4.0]];
+        let extent = code_extent(codes.view()).unwrap();
+        assert_eq!(extent.share_outside_map, 0.5);
+    }
+
+    #[test]
     fn normal_codes_are_symmetric_and_shifted_ones_are_not() {
         let codes = standard_normals(7, 4000, 2);
         let extent = code_extent(codes.view()).unwrap();
@@ -338,30 +345,53 @@ mod tests {
     }
 
     #[test]
-    fn whitened_codes_have_unit_covariance() {
+    fn moments_divide_by_the_number_of_codes() {
+        // Means 3 and 5; about them −2, −1, 3 and 4, −3, −1.
+        let codes = array![[1.0f32, 9.0], [2.0, 2.0], [6.0, 4.0]];
+        assert_eq!(mean_of_codes(&codes.view()), array![3.0, 5.0]);
+        let close = |found: f64, expected: f64| (found - expected).abs() < 1e-14;
+        let variances = variance_of_codes(codes.view());
+        assert!(close(variances[0], 14.0 / 3.0) && close(variances[1], 26.0 / 3.0));
+        assert_eq!(variances.len(), 2);
+        let covariance = covariance_of_codes(&codes.view());
+        let expected = [14.0 / 3.0, -8.0 / 3.0, -8.0 / 3.0, 26.0 / 3.0];
+        assert!(covariance.iter().zip(expected).all(|(&a, b)| close(a, b)));
+    }
+
+    #[test]
+    fn whitened_codes_have_mean_zero_and_unit_covariance() {
         let mut codes = standard_normals(3, 500, 3);
         for mut code in codes.rows_mut() {
             code[1] = 4.0 * code[1] + code[0] + 10.0;
             code[2] = 0.1 * code[2] - code[1];
         }
-        let covariance = covariance_of_codes(&whiten(codes.view()).unwrap().view());
+        let whitened = whiten(codes.view()).unwrap();
+        let mean = mean_of_codes(&whitened.view());
+        assert!(mean.iter().all(|m| m.abs() < 1e-4), "{mean}");
+        let covariance = covariance_of_codes(&whitened.view());
         let departure = (&covariance - &Array2::<f64>::eye(3))
             .iter()
             .fold(0.0_f64, |m, x| m.max(x.abs()));
         assert!(departure < 1e-4, "{departure}");
         codes.column_mut(2).fill(1.0);
         assert!(whiten(codes.view()).is_err());
+        // As many codes as dimensions always lie in a plane.
+        let few = whiten(codes.slice(s![..3, ..])).unwrap_err().to_string();
+        assert!(few.contains("at least 4"), "{few}");
     }
 
     #[test]
     fn codes_at_zero_are_half_positive_and_tip_no_balance() {
-        let codes = array![[0.0f32], [1.0], [-1.0], [2.0]];
+        let codes = array![[0.0f32], [1.0], [-1.0], [2.0], [0.0], [7.0], [0.0], [5.0]];
         let axis = axis_symmetry(codes.view()).unwrap()[0];
-        assert_eq!((axis.positive_share, axis.asymmetry), (0.625, 0.25));
-        // Mean 1/2, variance 5/4.
-        assert!((axis.standardised_mean.unwrap() - 0.2_f64.sqrt()).abs() < 1e-12);
-        assert!((axis.null_95 - 0.5 * 2.241_402_728).abs() < 1e-9);
+        assert_eq!((axis.positive_share, axis.asymmetry), (0.6875, 0.375));
+        // Mean 7/4, mean square 10.
+        let expected = 1.75 / (10.0 - 1.75 * 1.75_f64).sqrt();
+        assert!((axis.standardised_mean.unwrap() - expected).abs() < 1e-12);
+        assert!((axis.null_95 - 2.241_402_728 / 8.0_f64.sqrt()).abs() < 1e-9);
         assert_eq!((axis.lower, axis.upper), (0.0, 1.0));
+        let mirror = axis_symmetry(codes.mapv(|z| -z).view()).unwrap()[0];
+        assert_eq!((mirror.positive_share, mirror.asymmetry), (0.3125, 0.375));
     }
 
     #[test]

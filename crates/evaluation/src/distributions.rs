@@ -211,6 +211,25 @@ mod tests {
         close(erfcx(100.0), 0.005_641_613_782_989_433, 1e-13);
     }
 
+    /// In each of the three ways to it and where they meet. SciPy 1.17:
+    /// scipy.special.erfcx.
+    #[test]
+    fn scaled_error_function_is_that_of_scipy() {
+        for (x, expected) in [
+            (0.0, 1.0),
+            (0.5, 0.615_690_344_192_925_8),
+            (1.7, 0.291_663_297_075_343_4),
+            (2.0, 0.255_395_676_310_505_8),
+            (3.0, 0.179_001_151_181_389_98),
+            (7.0, 0.079_800_054_329_152_95),
+            (20.0, 0.028_174_348_741_051_323),
+        ] {
+            close(erfcx(x), expected, 1e-13);
+        }
+        // The first term left out is 945·(2x²)⁻⁵ = 2.5e-13.
+        close(erfcx(25.5), 0.022_108_108_052_519_827, 5e-13);
+    }
+
     #[test]
     fn quantiles_match_the_tables() {
         close(normal_quantile(0.975), 1.959_963_984_540_054, 1e-12);
@@ -221,6 +240,34 @@ mod tests {
         close(student_quantile(0.025, 4.0), -2.776_445_105_198, 1e-10);
         close(fisher_quantile(0.95, 4.0, 4.0), 6.388_232_908_695, 1e-9);
         close(fisher_quantile(0.95, 1.0, 10.0), 4.964_602_743_7, 1e-9);
+        // SciPy 1.17: scipy.stats.chi2.ppf, far from where small degrees end.
+        close(
+            chi_square_quantile(0.999, 20_000.0),
+            20_623.750_449_079_074,
+            1e-9,
+        );
+    }
+
+    /// As of a distribution that has two values: its function is level between.
+    #[test]
+    fn a_quantile_is_the_smallest_number_that_reaches_its_probability() {
+        let steps = |x: f64| match x {
+            x if x < 3.0 => 0.25,
+            x if x < 5.0 => 0.5,
+            _ => 1.0,
+        };
+        assert_eq!(invert(0.5, 0.0, 8.0, steps), 3.0);
+        assert_eq!(invert(0.6, 0.0, 8.0, steps), 5.0);
+    }
+
+    /// Of one and one degrees it is tan²(πp/2), here 4e17.
+    #[test]
+    fn quantiles_of_f_end_at_the_first_power_of_two_beyond_1e12() {
+        close(
+            fisher_quantile(1.0 - 1e-9, 1.0, 1.0),
+            2.0_f64.powi(40),
+            1e-12,
+        );
     }
 
     // SciPy 1.17: scipy.stats.binom.cdf, .sf and nct.sf.
@@ -256,6 +303,7 @@ mod tests {
             (6.313_751_514_675_043, 1.0, 3.0, 0.361_195_423_950_161_96),
             (1.689_57, 35.0, 3.0, 0.902_574_975_266_974_6),
             (2.13, 4.0, 8.0, 0.999_997_934_876_061_3),
+            (2.0, 1000.0, 1.5, 0.308_889_274_465_564_1),
         ] {
             close(
                 noncentral_student_survival(t, degrees, shift),
@@ -263,6 +311,13 @@ mod tests {
                 1e-8,
             );
         }
+        // S is 1 with a deviation of 0.001, and its density a difference of numbers
+        // in the millions.
+        close(
+            noncentral_student_survival(1.7, 4e5, 1.2),
+            0.308_538_230_753_219_7,
+            1e-7,
+        );
     }
 
     #[test]

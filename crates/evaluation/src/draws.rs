@@ -53,3 +53,30 @@ pub(crate) fn uniforms(seed: u64, rows: usize, columns: usize) -> Array2<f32> {
 pub(crate) fn permutation_rng(seed: u64, which: u64) -> StreamRng {
     Stream::new(seed, FIRST_STREAM + 2 + which).rng(0)
 }
+
+#[cfg(test)]
+mod tests {
+    use ndarray::s;
+    use rand::RngCore;
+
+    use super::*;
+
+    #[test]
+    fn draws_follow_one_another_in_their_stream() {
+        let all = standard_normals(8, 20, 4);
+        for draw in [0, 1, 3] {
+            let found = standard_normals_from(8, draw, 5, 4);
+            assert_eq!(found, all.slice(s![5 * draw..5 * draw + 5, ..]));
+        }
+    }
+
+    /// The very numbers, so that a number that is published can be measured again.
+    #[test]
+    fn draws_have_their_addresses() {
+        let words = |mut rng: StreamRng| [rng.next_u32(), rng.next_u32()];
+        let expected = Stream::new(9, 0x4556_0007).rng(0);
+        assert_eq!(words(permutation_rng(9, 5)), words(expected));
+        let normals = normals_of(Stream::new(9, 0x4556_0000), 3, 2);
+        assert_eq!(standard_normals(9, 3, 2), normals);
+    }
+}

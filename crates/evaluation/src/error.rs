@@ -211,3 +211,121 @@ pub(crate) fn require_finite_images(images: Images<'_>) -> Result<()> {
         Err(not_finite("the array of images", row))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use ndarray::{Array2, array};
+
+    use super::*;
+
+    fn refused(found: Result<()>, sentence: &str) {
+        let message = found.unwrap_err().to_string();
+        assert!(message.contains(sentence), "{message}");
+    }
+
+    #[test]
+    fn what_is_as_it_should_be_passes_up_to_the_border() {
+        require(true, "k", 3, "at most 3").unwrap();
+        require_rows("codes", 4, 4).unwrap();
+        require_length("labels", 3, 3).unwrap();
+        require_alike("codes", (2, 3), (2, 3)).unwrap();
+        require_labels("labels", &[0, 3, 1], 3, 4).unwrap();
+        let array = array![[1.0_f32], [-2.0]];
+        require_array("codes", &array.view(), 2, Some(1)).unwrap();
+        require_array("codes", &array.view(), 0, None).unwrap();
+        require_variances(&array![[2.5, -2.5]].view(), 2.5).unwrap();
+        require_posteriors(&array.view(), &array.view(), 2.0).unwrap();
+        require_width(Images::from(&array), 1, "model").unwrap();
+        require_finite_images(Images::from(&array)).unwrap();
+    }
+
+    #[test]
+    fn what_is_not_is_said() {
+        let found = require(false, "k", 4, "at most 3");
+        refused(found, "k is 4, expected at most 3");
+        let rows = require_rows("codes", 3, 4);
+        refused(rows, "codes holds 3 rows, at least 4 are needed");
+        for length in [2, 4] {
+            let found = require_length("labels", length, 3);
+            refused(found, &format!("labels is {length} long, expected 3;"));
+        }
+        let alike = require_alike("codes", (2, 4), (2, 3));
+        refused(alike, "codes is (2, 4), expected (2, 3);");
+        let labels = |labels: &[u32]| require_labels("labels", labels, 3, 4);
+        refused(
+            labels(&[0, 4, 9]),
+            "labels is holding class 4, expected classes below 4;",
+        );
+        refused(labels(&[0, 1]), "labels is 2 long, expected 3;");
+    }
+
+    #[test]
+    fn arrays_are_refused_for_what_is_first_wrong_with_them() {
+        let wrong = |array: Array2<f32>, columns| require_array("codes", &array.view(), 2, columns);
+        let array = || array![[1.0_f32, 2.0], [3.0, 4.0], [5.0, 6.0]];
+        refused(wrong(array(), Some(3)), "codes is [3, 2], expected [n, 3];");
+        refused(
+            wrong(Array2::zeros((1, 2)), None),
+            "holds 1 rows, at least 2",
+        );
+        refused(
+            wrong(Array2::zeros((3, 0)), None),
+            "codes is [3, 0], expected at least one column",
+        );
+        for broken in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            let mut values = array();
+            values[[1, 1]] = broken;
+            refused(
+                require_finite_images(Images::from(&values)),
+                "the array of images holds a NaN or infinite value in row 1,",
+            );
+            refused(
+                require_posteriors(&values.view(), &array().view(), 9.0),
+                "means holds a NaN or infinite value in row 1,",
+            );
+            refused(
+                require_posteriors(&array().view(), &values.view(), 9.0),
+                "log variances holds a NaN or infinite value in row 1,",
+            );
+            refused(
+                wrong(values, None),
+                "codes holds a NaN or infinite value in row 1,",
+            );
+        }
+        for value in [2.501, -2.501] {
+            let variances = array![[0.0, 2.5], [1.0, value]];
+            let found = require_posteriors(&Array2::zeros((2, 2)).view(), &variances.view(), 2.5);
+            refused(
+                found,
+                &format!("log σ² of posterior 1 is {value}, expected between -2.5 and 2.5;"),
+            );
+        }
+        let fewer = require_posteriors(&array().view(), &Array2::zeros((2, 2)).view(), 9.0);
+        refused(fewer, "log variances is (2, 2), expected (3, 2);");
+        refused(
+            require_width(Images::from(&array()), 3, "model"),
+            "images is [3, 2], expected [n, 3], as the model was trained on",
+        );
+    }
+
+    #[test]
+    fn pixels_are_those_of_their_likelihood() {
+        let images = array![[0.0_f32, 1.0], [0.5, -1.25]];
+        let of =
+            |likelihood: &str| require_pixels(Images::from(&images), likelihood.parse().unwrap());
+        of("gaussian-identity/0.1").unwrap();
+        refused(
+            of("bernoulli"),
+            "pixel 1 of image 1 is -1.25, expected a number between 0 and 1",
+        );
+        let none = Array2::<u8>::zeros((0, 2));
+        let found = require_pixels(Images::from(&none), Likelihood::Bernoulli);
+        refused(found, "holds 0 rows, at least 1");
+        let broken = array![[0.0_f32, f32::INFINITY]];
+        let found = require_pixels(
+            Images::from(&broken),
+            "gaussian-identity/0.1".parse().unwrap(),
+        );
+        refused(found, "pixel 1 of image 0 is inf, expected a finite number");
+    }
+}

@@ -87,6 +87,32 @@ mod tests {
         assert!(explained_variance(images.view(), mean.view()).abs() < 1e-6);
     }
 
+    /// More images than a block has, far from the origin.
+    #[test]
+    fn every_image_counts_with_its_nearest_tile() {
+        let value = |at: usize| ((at * 7919 + at * at * 31) % 1009) as f32 / 1009.0;
+        let images = Array2::from_shape_fn((1003, 5), |(i, j)| 2.0 + value(5 * i + j));
+        let tiles = Array2::from_shape_fn((7, 5), |(i, j)| 2.0 + value(3 * i + 11 * j + 1));
+        let squared = |i: usize, other: &dyn Fn(usize) -> f64| -> f64 {
+            (0..5)
+                .map(|j| (f64::from(images[[i, j]]) - other(j)).powi(2))
+                .sum()
+        };
+        let mean: Vec<f64> = (0..5)
+            .map(|j| (0..1003).map(|i| f64::from(images[[i, j]])).sum::<f64>() / 1003.0)
+            .collect();
+        let (mut residual, mut total) = (0.0, 0.0);
+        for i in 0..1003 {
+            let to_tile = |tile: usize| squared(i, &|j| f64::from(tiles[[tile, j]]));
+            residual += (0..7).map(to_tile).fold(f64::INFINITY, f64::min);
+            total += squared(i, &|j| mean[j]);
+        }
+        let expected = 1.0 - residual / total;
+        assert!(expected > 0.02 && expected < 0.9, "{expected}");
+        let found = explained_variance(images.view(), tiles.view());
+        assert!((found - expected).abs() < 1e-6, "{found} {expected}");
+    }
+
     #[test]
     fn images_explain_themselves_and_their_mean_nothing() {
         let images = array![[0.0f32, 1.0], [1.0, 0.0], [0.5, 0.5]];

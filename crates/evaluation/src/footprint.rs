@@ -37,3 +37,85 @@ pub fn evaluation_bytes(spec: &ModelSpec, rows: usize, threads: usize) -> u64 {
     // A conversion to integers saturates.
     pass.max((held + joint.max(marginal)) as u64)
 }
+
+#[cfg(test)]
+mod tests {
+    use models::{Likelihood, ModelKind};
+
+    use super::*;
+
+    fn spec(kind: ModelKind, architecture: &str) -> ModelSpec {
+        ModelSpec {
+            kind,
+            architecture: architecture.parse().unwrap(),
+            likelihood: Likelihood::Bernoulli,
+            posterior_scale: Default::default(),
+        }
+    }
+
+    /// Array by array: f32 and f64 of 4 and 8 bytes, blocks of 1024 posteriors, tiles of
+    /// 128 codes, 10,000 codes at most.
+    #[test]
+    fn the_arrays_of_a_rate_are_counted_one_by_one() {
+        for (architecture, rows, threads, expected) in [
+            // Of 300 variables what is joint is more than the margins.
+            (
+                "12-300",
+                20_000,
+                3,
+                // μ, log σ² and z.
+                4 * 300 * (20_000 + 20_000 + 10_000)
+                    // 601 factors of codes and posteriors; the tile and 601 factors
+                    // of a block on each thread.
+                    + 8 * 601 * (10_000 + 1024)
+                    + 3 * 8 * (128 * 1024 + 601 * 1024),
+            ),
+            // Of many rows of two variables the margins are more: mean and share in
+            // f32 and 1/σ in f64 of each posterior, 64 bytes of a code.
+            (
+                "12-2",
+                100_000,
+                1,
+                4 * 2 * (100_000 + 100_000 + 10_000) + 2 * ((4 + 4 + 8) * 100_000 + 64 * 10_000),
+            ),
+            // Of five variables four are in memory at a time.
+            (
+                "12-5",
+                100_000,
+                1,
+                4 * 5 * (100_000 + 100_000 + 10_000) + 4 * ((4 + 4 + 8) * 100_000 + 64 * 10_000),
+            ),
+            // Fewer rows than a tile or a block has, and work for one thread alone.
+            (
+                "12-50",
+                100,
+                7,
+                4 * 50 * (100 + 100 + 100) + 8 * 101 * (100 + 100) + 8 * (100 * 100 + 101 * 100),
+            ),
+            // 200 codes are two tiles.
+            (
+                "12-50",
+                200,
+                7,
+                4 * 50 * (200 + 200 + 200)
+                    + 8 * 101 * (200 + 200)
+                    + 2 * 8 * (128 * 200 + 101 * 200),
+            ),
+        ] {
+            let spec = spec(ModelKind::Vae, architecture);
+            assert!(pass_bytes(&spec, rows, threads) < expected);
+            let found = evaluation_bytes(&spec, rows, threads);
+            assert_eq!(found, expected, "{architecture}, {rows} rows");
+        }
+    }
+
+    #[test]
+    fn a_pass_is_all_of_an_autoencoder_and_of_wide_layers() {
+        for (kind, architecture) in [(ModelKind::Ae, "12-300"), (ModelKind::Vae, "100-7000-2")] {
+            let spec = spec(kind, architecture);
+            let pass = pass_bytes(&spec, 600, 2);
+            assert!(pass > 100_000);
+            assert_eq!(evaluation_bytes(&spec, 600, 2), pass);
+        }
+    }
+}

@@ -106,11 +106,11 @@ mod tests {
     #[test]
     fn commuting_covariances_have_a_closed_form() {
         let first = moments(
-            array![0.0, 0.0, 0.0],
+            array![3.0, -1.0, 5.0],
             Array2::from_diag(&array![1.0, 4.0, 9.0]),
         );
         let second = moments(
-            array![1.0, 2.0, 2.0],
+            array![4.0, 1.0, 7.0],
             Array2::from_diag(&array![4.0, 4.0, 0.0]),
         );
         // 9 + (1−2)² + (2−2)² + (3−0)².
@@ -140,6 +140,27 @@ mod tests {
         let shifted = second.mapv(|v| v + 0.5);
         let found = frechet_distance_of(first.view(), shifted.view()).unwrap();
         assert!((found - 4.0).abs() < 0.3, "{found}");
-        assert!(frechet_distance_of(first.slice(ndarray::s![..10, ..]), second.view()).is_err());
+    }
+
+    #[test]
+    fn each_sample_needs_one_row_more_than_features() {
+        let rows = standard_normals(3, 9, 4);
+        let of = |n: usize, m: usize| {
+            let [first, second] = [n, m].map(|rows_of| rows.slice(ndarray::s![..rows_of, ..]));
+            frechet_distance_of(first, second).is_ok()
+        };
+        assert!(of(5, 9) && of(9, 5));
+        assert!(!of(4, 9) && !of(9, 4));
+        let narrow = rows.slice(ndarray::s![.., ..3]);
+        assert!(frechet_distance_of(rows.view(), narrow).is_err());
+    }
+
+    #[test]
+    fn moments_by_hand() {
+        let found = FeatureMoments::new(array![[1.0_f32, 5.0], [4.0, 2.0], [7.0, 8.0]].view());
+        let found = found.unwrap();
+        assert_eq!((found.n, found.mean), (3, array![4.0, 5.0]));
+        // Deviations −3, 0, 3 and 0, −3, 3, over two.
+        assert_eq!(found.covariance, array![[9.0, 4.5], [4.5, 9.0]]);
     }
 }

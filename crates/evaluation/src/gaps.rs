@@ -198,6 +198,77 @@ mod tests {
             [0.5, 0.0],
         ]);
         assert_eq!(hull, vec![[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]]);
+        let triangle = [[0.0, 0.0], [1.0, 1.0], [2.0, 0.0]];
+        assert_eq!(convex_hull(&triangle), [[0.0, 0.0], [2.0, 0.0], [1.0, 1.0]]);
+        assert_eq!(convex_hull(&[[3.0, 2.0]; 2]), [[3.0, 2.0]]);
+    }
+
+    #[test]
+    fn a_turn_is_twice_the_area_of_a_triangle() {
+        // 5·11 − 3·2.
+        assert_eq!(turn([1.0, 2.0], [6.0, 5.0], [3.0, 13.0]), 49.0);
+        assert_eq!(turn([1.0, 2.0], [3.0, 13.0], [6.0, 5.0]), -49.0);
+    }
+
+    #[test]
+    fn cells_of_a_triangle_are_counted_by_hand() {
+        // Right-angled at (3, −2), with legs of 8 and 6: cells of four by four are 2
+        // wide and 1.5 high, and of those with the centre inside the hull four lie
+        // along its hypotenuse, exactly on it.
+        let mut codes = ndarray::array![
+            [3.0_f32, -2.0],
+            [11.0, -2.0],
+            [3.0, 4.0],
+            [5.5, -1.75],
+            [6.5, -0.25],
+            [4.75, -0.75],
+            [3.25, 1.5],
+            [3.5, -1.5],
+            [3.75, -1.25],
+            [4.25, -1.0],
+            [3.5, 2.0],
+        ];
+        let found = gaps(codes.view(), 4, 0.0, 1).unwrap();
+        assert_eq!((found.n, found.cells, found.region_cells), (11, 4, 10));
+        assert_eq!((found.region_area, found.empty_share), (24.0, 0.4));
+        assert!((found.uniform_reference - (-1.1_f64).exp()).abs() < 1e-15);
+        // 15 % of 13 are two, the farthest.
+        for far in [[40.0, 30.0], [-30.0, 25.0]] {
+            codes.push_row(ndarray::aview1(&far)).unwrap();
+        }
+        let trimmed = gaps(codes.view(), 4, 0.15, 1).unwrap();
+        assert_eq!((trimmed.n, trimmed.region_cells), (13, 10));
+        assert_eq!((trimmed.region_area, trimmed.empty_share), (24.0, 0.4));
+        assert!((trimmed.uniform_reference - (-1.105_f64).exp()).abs() < 1e-15);
+        assert!(gaps(codes.view(), 4, 0.5, 1).is_ok());
+        for (cells, trim) in [(0, 0.15), (4, 0.501), (4, -0.01)] {
+            assert!(gaps(codes.view(), cells, trim, 1).is_err());
+        }
+    }
+
+    #[test]
+    fn codes_are_ordered_by_their_mahalanobis_distance() {
+        let codes = ndarray::array![
+            [10.5_f32, 19.0],
+            [12.0, 22.5],
+            [9.0, 18.5],
+            [11.5, 20.0],
+            [10.0, 21.5],
+            [13.5, 23.0],
+            [8.5, 16.0],
+            [11.0, 21.0],
+            [9.5, 20.5],
+            [12.5, 20.5],
+            [10.25, 17.25],
+            [7.0, 19.75],
+        ];
+        // NumPy 2: argsort of the quadratic form of inv(cov(codes.T)).
+        let expected = [7, 0, 3, 2, 8, 4, 1, 9, 10, 5, 6, 11];
+        let expected: Vec<[f64; 2]> = expected
+            .map(|row: usize| [codes[[row, 0]], codes[[row, 1]]].map(f64::from))
+            .to_vec();
+        assert_eq!(central_codes(&codes.view(), 0.0).unwrap(), expected);
+        assert_eq!(central_codes(&codes.view(), 0.25).unwrap(), expected[..9]);
     }
 
     #[test]

@@ -419,7 +419,57 @@ mod tests {
     }
 
     #[test]
+    fn the_centre_of_a_lattice_is_nearer_to_the_top_left() {
+        // Three rows above and below; one column on the left, two on the right.
+        let shape = LatticeShape {
+            rows: 8,
+            columns: 5,
+        };
+        assert_eq!(centre_tiles(shape, 2).unwrap(), [16, 17, 21, 22]);
+        let whole: Vec<usize> = (5..30).collect();
+        assert_eq!(centre_tiles(shape, 5).unwrap(), whole);
+    }
+
+    #[test]
+    fn every_tile_changes_by_the_mean_of_its_neighbours() {
+        // 0 3 3
+        // 4 0 1     in the first pixel, 0 in the second
+        let shape = LatticeShape {
+            rows: 2,
+            columns: 3,
+        };
+        let mut images = Array2::<f32>::zeros((6, 2));
+        let values = [0.0, 3.0, 3.0, 4.0, 0.0, 1.0];
+        images.column_mut(0).assign(&ndarray::arr1(&values));
+        let field = change_field(images.view(), shape).unwrap();
+        let expected = [3.5, 2.0, 1.0, 4.0, 8.0 / 3.0, 1.5];
+        let mut pairs = field.iter().zip(expected);
+        assert!(pairs.all(|(a, b)| (a - b).abs() < 1e-12), "{field:?}");
+        let change = neighbour_change(images.view(), shape).unwrap();
+        // 3, 4, 0, 3, 2, 4 and 1.
+        assert!((change.mean_distance - 17.0 / 7.0).abs() < 1e-12);
+        assert_eq!(change.largest_absolute_change, 2.0);
+    }
+
+    #[test]
+    fn a_lattice_without_rows_is_empty() {
+        assert!(!SHAPE.is_empty());
+        let none = LatticeShape {
+            rows: 0,
+            columns: 4,
+        };
+        assert!(none.is_empty());
+        let message = class_map(Array2::zeros((0, 3)).view(), none, 0.01)
+            .unwrap_err()
+            .to_string();
+        assert!(message.contains("0 × 4 tiles"), "{message}");
+    }
+
+    #[test]
     fn wrong_arrays_are_errors() {
+        let few = Array2::<f32>::zeros((11, 3));
+        assert!(neighbour_change(few.view(), SHAPE).is_err());
+        assert!(change_field(few.view(), SHAPE).is_err());
         assert!(class_map(Array2::zeros((11, 3)).view(), SHAPE, 0.01).is_err());
         assert!(class_map(Array2::zeros((12, 3)).view(), SHAPE, 1.5).is_err());
         assert!(

@@ -180,6 +180,67 @@ mod tests {
         assert!(posterior_overlap(means.view(), log_variances.view(), &[1.0], 0, 0).is_err());
     }
 
+    /// Softmax, entropy and density of every posterior as they are defined.
+    #[test]
+    fn unlike_posteriors_overlap_by_their_responsibilities() {
+        let means = standard_normals(5, 9, 3);
+        let log_variances = standard_normals(6, 9, 3).mapv(|l| 0.8 * l - 0.3);
+        let (seed, directions) = (4, 5);
+        let radii = [0.0, 0.7, 1.9, 6.0];
+        let found = posterior_overlap(means.view(), log_variances.view(), &radii, directions, seed)
+            .unwrap();
+        let normals = standard_normals(seed, directions, 3).mapv(f64::from);
+        let mut covered = 0.0;
+        for (found, radius) in found.iter().zip(radii) {
+            let (mut covering, mut effective, mut density) = (0.0, 0.0, 0.0);
+            for normal in normals.rows() {
+                let length = (normal[0].powi(2) + normal[1].powi(2) + normal[2].powi(2)).sqrt();
+                let densities: Vec<f64> = (0..9)
+                    .map(|image| {
+                        let mut product = 1.0;
+                        let mut distance = 0.0;
+                        for axis in 0..3 {
+                            let variance = f64::from(log_variances[[image, axis]]).exp();
+                            let z = radius * normal[axis] / length;
+                            let apart = z - f64::from(means[[image, axis]]);
+                            distance += apart.powi(2) / variance;
+                            product *= (TAU * variance).sqrt();
+                        }
+                        // The 95 % quantile of chi-square with 3 degrees of freedom.
+                        covering += f64::from(u8::from(distance < 7.814_727_903_251_179));
+                        (-0.5 * distance).exp() / product
+                    })
+                    .collect();
+                let sum: f64 = densities.iter().sum();
+                let entropy: f64 = densities
+                    .iter()
+                    .map(|d| d / sum)
+                    .filter(|share| *share > 0.0)
+                    .map(|share| -share * share.ln())
+                    .sum();
+                effective += entropy.exp();
+                density += sum / 9.0;
+            }
+            let n = directions as f64;
+            assert_eq!(found.radius, radius);
+            assert!((found.covering - covering / n).abs() < 1e-12, "{found:?}");
+            assert!(
+                (found.effective * n / effective - 1.0).abs() < 1e-10,
+                "{found:?}"
+            );
+            assert!(
+                (found.density.unwrap() * n / density - 1.0).abs() < 1e-10,
+                "{found:?}"
+            );
+            covered += covering;
+        }
+        assert!(covered > 5.0);
+        let refused = |radius| {
+            posterior_overlap(means.view(), log_variances.view(), &[radius], 3, 0).is_err()
+        };
+        assert!(refused(f64::INFINITY) && refused(f64::NAN));
+    }
+
     #[test]
     fn three_dimensions_use_random_directions() {
         let means = Array2::<f32>::zeros((5, 3));

@@ -57,6 +57,7 @@ pub fn polarity<'a>(
 mod tests {
     use super::*;
     use models::{Initialisation, Likelihood, ModelKind, ModelSpec};
+    use ndarray::array;
 
     #[test]
     fn inverted_images_cost_what_the_images_cost() {
@@ -76,6 +77,30 @@ mod tests {
         let again = polarity(&model, &inverse, range).unwrap();
         assert!((again.inverted - found.as_they_are).abs() < 1e-5);
         assert!((again.as_they_are - found.inverted).abs() < 1e-5);
-        assert!(polarity(&model, &images, [1.0, 0.0]).is_err());
+        for range in [[1.0, 0.0], [0.0, f32::INFINITY], [f32::NEG_INFINITY, 1.0]] {
+            assert!(polarity(&model, &images, range).is_err(), "{range:?}");
+        }
+    }
+
+    #[test]
+    fn values_are_inverted_within_their_range_and_losses_averaged() {
+        let spec = ModelSpec {
+            kind: ModelKind::Ae,
+            architecture: "3-2".parse().unwrap(),
+            likelihood: "gaussian-identity/0.5".parse().unwrap(),
+            posterior_scale: Default::default(),
+        };
+        let model = Model::new(spec, Initialisation::PyTorchUniform, 2).unwrap();
+        // From −1 to 3, and one value beyond.
+        let images = array![[-1.0_f32, 3.0, 0.5], [2.0, -0.25, 1.0], [3.5, 0.0, 2.5]];
+        let inverse = array![[3.0_f32, -1.0, 1.5], [0.0, 2.25, 1.0], [-1.0, 2.0, -0.5]];
+        let found = polarity(&model, &images, [-1.0, 3.0]).unwrap();
+        let mean = |images: &Array2<f32>| -> f64 {
+            let losses = model.losses_at_mean(images);
+            (f64::from(losses[0]) + f64::from(losses[1]) + f64::from(losses[2])) / 3.0
+        };
+        assert!((found.as_they_are - mean(&images)).abs() < 1e-9);
+        assert!((found.inverted - mean(&inverse)).abs() < 1e-9);
+        assert!((found.as_they_are - found.inverted).abs() > 1e-3);
     }
 }

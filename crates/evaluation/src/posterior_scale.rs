@@ -196,6 +196,10 @@ mod tests {
     /// x = z + noise of deviation `sigma_x` in two pixels, one latent each; the
     /// encoder gives μ = 0 and the log σ² of `head`.
     fn linear(sigma_x: f64, scale: PosteriorScale, head: f32) -> Model {
+        decoded_by([1.0, 0.0, 0.0, 1.0], sigma_x, scale, head)
+    }
+
+    fn decoded_by(weight: [f32; 4], sigma_x: f64, scale: PosteriorScale, head: f32) -> Model {
         let spec = ModelSpec {
             kind: ModelKind::Vae,
             architecture: "2-2".parse().unwrap(),
@@ -205,7 +209,7 @@ mod tests {
         let plain = Model::new(spec.clone(), Initialisation::Glorot, 1).unwrap();
         let tensors = plain.named_tensors().into_iter().map(|tensor| {
             let values = match tensor.name.as_str() {
-                "decoder.0.weight" => vec![1.0, 0.0, 0.0, 1.0],
+                "decoder.0.weight" => weight.to_vec(),
                 name if name.ends_with(".bias") && name.starts_with("log_") => vec![head; 2],
                 _ => vec![0.0; tensor.values.len()],
             };
@@ -215,11 +219,36 @@ mod tests {
     }
 
     fn measured(model: &Model) -> PosteriorScales {
-        let images = Array2::<f32>::zeros((4000, 2));
-        let codes = model.encode(&images);
-        posterior_scales(model, &images, &codes, 1)
-            .unwrap()
-            .unwrap()
+        measured_on(model, &Array2::zeros((4000, 2)))
+    }
+
+    fn measured_on(model: &Model, images: &Array2<f32>) -> PosteriorScales {
+        let codes = model.encode(images);
+        posterior_scales(model, images, &codes, 1).unwrap().unwrap()
+    }
+
+    /// The ε of the two measurements above.
+    fn noise() -> Array2<f32> {
+        normals_of(stream(1, Purpose::Sampling, STREAM), 4000, 2)
+    }
+
+    #[test]
+    fn a_number_is_read_as_what_it_stands_for() {
+        // σ = 0.4.
+        let expected = 0.16_f32.ln();
+        for (reading, number, symbol) in [
+            (ScaleReading::LogVariance, 0.16_f32.ln(), "log σ²"),
+            (ScaleReading::LogSigma, 0.4_f32.ln(), "log σ"),
+            (ScaleReading::Variance, 0.16, "σ²"),
+            (ScaleReading::Sigma, 0.4, "σ"),
+        ] {
+            let found = reading.log_variance(number).unwrap();
+            assert!((found - expected).abs() < 1e-6, "{reading:?}: {found}");
+            assert_eq!(reading.symbol(), symbol);
+        }
+        for reading in [ScaleReading::Variance, ScaleReading::Sigma] {
+            assert_eq!([0.0, -0.5].map(|v| reading.log_variance(v)), [None; 2]);
+        }
     }
 
     /// With x = z + noise the best σ² for the weight β is 1/(1 + 1/(β σ_x²)).
@@ -234,6 +263,21 @@ mod tests {
         // The prior itself pulls nowhere.
         let prior = linear(0.1, PosteriorScale::LogVariance, 0.0);
         assert_eq!(measured(&prior).implied_beta, None);
+        // Nor does what is nearly the prior, enough: 2·0.04 is less than a tenth.
+        let nearly = linear(0.1, PosteriorScale::LogVariance, 0.96_f32.ln());
+        assert_eq!(measured(&nearly).implied_beta, None);
+    }
+
+    #[test]
+    fn a_sigma_that_costs_nothing_has_no_weight() {
+        let head = 0.3_f32.ln();
+        // Of a decoder that does not hear it, and of one that a larger σ leads to the
+        // images.
+        let deaf = decoded_by([0.0; 4], 0.1, PosteriorScale::LogVariance, head);
+        assert_eq!(measured(&deaf).implied_beta, None);
+        let led = linear(0.1, PosteriorScale::LogVariance, head);
+        let images = noise().mapv(|e| 3.0 * e);
+        assert_eq!(measured_on(&led, &images).implied_beta, None);
     }
 
     #[test]
@@ -271,6 +315,7 @@ mod tests {
                 ScaleReading::LogSigma,
             ),
         ];
+        let squares = noise().iter().map(|&e| f64::from(e).powi(2)).sum::<f64>() / 4000.0;
         for (scale, head, meant) in cases {
             let found = measured(&linear(0.1, scale, head));
             assert_eq!(found.as_read.reading, scale.into());
@@ -278,6 +323,23 @@ mod tests {
             all.push(found.as_read);
             // A head below 0 is no σ and no σ².
             assert_eq!(all.len(), if head < 0.0 { 2 } else { 4 });
+            for terms in &all {
+                let number = f64::from(head);
+                let l = match terms.reading {
+                    ScaleReading::LogVariance => number,
+                    ScaleReading::LogSigma => 2.0 * number,
+                    ScaleReading::Variance => number.ln(),
+                    ScaleReading::Sigma => 2.0 * number.ln(),
+                };
+                // Of two coordinates with μ = 0, and of two pixels with x = 0.
+                let kl = l.exp_m1() - l;
+                let reconstruction = 0.5 * squares * l.exp() / 0.01
+                    + 2.0 * 0.1_f64.ln()
+                    + std::f64::consts::TAU.ln();
+                assert!((terms.kl / kl - 1.0).abs() < 1e-5, "{terms:?}");
+                let error = (terms.reconstruction - reconstruction).abs();
+                assert!(error < 1e-5 * (1.0 + reconstruction.abs()), "{terms:?}");
+            }
             let loss = |terms: &ReadingLoss| terms.reconstruction + terms.kl;
             all.sort_by(|a, b| loss(a).total_cmp(&loss(b)));
             assert_eq!(all[0].reading, meant, "{all:?}");

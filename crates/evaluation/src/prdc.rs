@@ -309,8 +309,26 @@ mod tests {
             outliers.precision < 0.55 && outliers.recall > 0.8,
             "{outliers:?}"
         );
-        assert!(prdc(a.view(), b.view(), 0).is_err());
-        assert!(prdc(a.view(), b.view(), 400).is_err());
+    }
+
+    #[test]
+    fn each_set_needs_one_point_more_than_neighbours() {
+        let points = standard_normals(1, 9, 4);
+        let of = |real: usize, samples: usize, k: usize| {
+            let [real, samples] = [real, samples].map(|n| points.slice(ndarray::s![..n, ..]));
+            prdc(real, samples, k).is_ok()
+        };
+        assert!(of(4, 9, 3) && of(9, 4, 3));
+        assert!(!of(3, 9, 3) && !of(9, 3, 3));
+        assert!(!of(9, 9, 0));
+    }
+
+    #[test]
+    fn expected_coverage_by_hand() {
+        // 1 − 4/7·3/6.
+        assert!((expected_coverage(5, 3, 2).unwrap() - 5.0 / 7.0).abs() < 1e-15);
+        assert_eq!(expected_coverage(2, 3, 2), None);
+        assert_eq!(expected_coverage(5, 0, 2), None);
     }
 
     /// The published null of clovaai/prdc. It and this are single draws, so the

@@ -78,6 +78,7 @@ mod tests {
         let kl = found.kl.unwrap();
         assert!((found.elbo.unwrap() + found.reconstruction + kl).abs() < 1e-9);
         assert_eq!(found.loss, found.reconstruction + kl);
+        assert_eq!(found.at_mean.kl, None);
         let black = Array2::<u8>::zeros((400, 3));
         let found = evaluate(&model, black.view(), &options).unwrap();
         assert_eq!(found.active_units_of_lower, Some(0));
@@ -91,5 +92,13 @@ mod tests {
             let other = sampled_losses(&model, images.view(), seed, epoch).unwrap();
             assert!(other != one, "seed {seed}, epoch {epoch}");
         }
+        // The very samples, so that a number that is published can be measured again.
+        let noise = |place| stream(1, Purpose::Sampling, place);
+        let losses = model.sampled_losses(images.view(), noise(0x0000_326c_0000_0005));
+        assert_eq!(one, (losses.reconstruction, losses.kl));
+        assert_eq!(
+            posterior_means(&model, Images::from(&images), 1).unwrap(),
+            model.posterior_means(&images, 100, noise(0x0000_326c_0000_0001))
+        );
     }
 }

@@ -128,6 +128,38 @@ mod tests {
     }
 
     #[test]
+    fn a_gap_begins_beyond_the_usual_distance() {
+        let found = Spacing {
+            own: vec![1.0, 2.0],
+            random: vec![2.0, 2.5, 0.5, 7.0, 1.0],
+            median: 1.0,
+            usual: 2.0,
+        };
+        let in_gaps: Vec<bool> = found.in_gaps().collect();
+        assert_eq!(in_gaps, [false, true, false, true, false]);
+        assert_eq!(found.share_in_gaps(), 0.4);
+    }
+
+    #[test]
+    fn of_an_odd_number_of_codes_the_smaller_half_is_compared() {
+        let (codes, random) = (uniforms(4, 9, 2), uniforms(5, 3, 2));
+        for (most, compared) in [(9, 4), (4, 4), (3, 3)] {
+            let found = spacing(codes.view(), random.view(), 0.9, most).unwrap();
+            assert_eq!((found.own.len(), found.random.len()), (compared, 3));
+            // Every distance is that of a pair of codes.
+            let to_all = |at: &f64| {
+                let pairs = (0..9).flat_map(|a| (0..a).map(move |b| (a, b)));
+                let distances = pairs.map(|(a, b)| {
+                    let apart = [0, 1].map(|j| f64::from(codes[[a, j]] - codes[[b, j]]));
+                    (apart[0].powi(2) + apart[1].powi(2)).sqrt()
+                });
+                distances.into_iter().any(|d| (d - at).abs() < 1e-6)
+            };
+            assert!(found.own.iter().all(to_all), "{found:?}");
+        }
+    }
+
+    #[test]
     fn ranks_of_a_quantile() {
         let values = [4.0, 1.0, 3.0, 2.0];
         let of = |share| nearest_rank(&values, share);

@@ -101,13 +101,9 @@ pub fn sphericity(codes: ArrayView2<'_, f32>) -> Result<Sphericity> {
     Ok(Sphericity {
         n: codes.nrows(),
         eigenvalue_ratio: is_spread.then(|| values[0] / largest),
-        mauchly: is_spread.then(|| {
-            if values[0] > 0.0 {
-                (values.iter().map(|v| v.ln()).sum::<f64>() / l).exp() / mean_variance
-            } else {
-                0.0
-            }
-        }),
+        // One that is 0 has the logarithm −∞ and makes this 0.
+        mauchly: is_spread
+            .then(|| (values.iter().map(|v| v.ln()).sum::<f64>() / l).exp() / mean_variance),
         eigenvalues: values,
         radius_distance_to_prior: distance_to_chi(raw_radii, l),
         radius_distance: is_spread.then(|| distance_to_chi(radii, l)),
@@ -134,6 +130,7 @@ fn distance_to_chi(radii: Vec<f64>, dimensions: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::distributions::erfc;
     use crate::draws::standard_normals;
 
     #[test]
@@ -229,5 +226,21 @@ mod tests {
         assert!((found.radius_distance_to_prior - farthest(1.0)).abs() < 1e-12);
         assert!((found.radius_distance.unwrap() - farthest(1.0 / 1.2)).abs() < 1e-12);
         assert!((found.radius_null_95 - 1.358_1 / 5.0_f64.sqrt()).abs() < 1e-12);
+    }
+
+    #[test]
+    fn radii_with_a_gap_are_farthest_at_its_outer_end() {
+        let codes = ndarray::array![[0.1_f32], [-2.5], [2.75], [-2.875], [3.0]];
+        let found = sphericity(codes.view()).unwrap();
+        // One of five is nearer than 2.5, where the prior has erf(2.5/√2) of its mass.
+        let expected = 1.0 - erfc(2.5 / std::f64::consts::SQRT_2) - 0.2;
+        assert!((found.radius_distance_to_prior - expected).abs() < 1e-12);
+    }
+
+    #[test]
+    fn two_codes_more_than_dimensions_are_enough() {
+        let codes = standard_normals(24, 6, 4);
+        assert!(sphericity(codes.view()).is_ok());
+        assert!(sphericity(codes.slice(ndarray::s![..5, ..])).is_err());
     }
 }

@@ -30,7 +30,7 @@ pub struct DenseLayer {
 pub struct DecoderNetwork {
     layers: Vec<DenseLayer>,
     likelihood: Likelihood,
-    /// Pixels; from the decoder of a Gaussian's σ come more outputs.
+    /// Pixels; from the decoder of a Gaussian's σ come as many outputs more.
     pixels: usize,
     /// ln σ by pixel of a Gaussian whose σ does not come from the decoder.
     log_sigma: Vec<f64>,
@@ -236,14 +236,11 @@ impl DecoderNetwork {
     ///
     /// With m = E\[x\] of an output a, the mean images have the weight (dm/da)².
     fn weights(&self, outputs: ArrayView1<'_, f64>, metric: ImageMetric) -> Array1<f64> {
-        // What lies between the pixels and their ln σ is padding.
-        let log_sigma = outputs.slice(s![outputs.len() - self.pixels..]);
-        let scale_comes_from_decoder = outputs.len() > self.pixels;
+        let log_sigma = outputs.slice(s![self.pixels..]);
+        let scale_comes_from_decoder = !log_sigma.is_empty();
         let likelihood = &self.likelihood;
         Array1::from_shape_fn(outputs.len(), |k| match metric {
-            ImageMetric::FisherRao if k >= self.pixels.max(outputs.len() - self.pixels) => {
-                likelihood.information_about_log_sigma()
-            }
+            ImageMetric::FisherRao if k >= self.pixels => likelihood.information_about_log_sigma(),
             _ if k >= self.pixels => 0.0,
             ImageMetric::Outputs => 1.0,
             ImageMetric::MeanImages => likelihood.slope_of_mean(outputs[k]).powi(2),

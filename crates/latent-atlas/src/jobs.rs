@@ -13,7 +13,7 @@ pub(crate) struct JobsOption {
     /// each thread, 1 for one after the other on all of them. The last ones have
     /// more threads each; where memory does not suffice, fewer run at once. Never
     /// changes the result.
-    #[arg(id = "jobs", long = "jobs", value_name = "N|auto", default_value = "auto", value_parser = jobs, allow_negative_numbers = true)]
+    #[arg(id = "jobs", long = "jobs", value_name = "N|auto", default_value = "auto", value_parser = jobs)]
     count: Count,
 
     #[command(flatten)]

@@ -19,9 +19,10 @@ mod version;
 
 use std::ffi::OsString;
 use std::io::Write as _;
+use std::num::{IntErrorKind, ParseFloatError, ParseIntError};
 use std::process::ExitCode;
 
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ErrorKind};
 use clap::{Parser, Subcommand};
 use runs::interrupt::Interrupt;
 use runs::shell::quoted;
@@ -132,15 +133,20 @@ pub fn main_of<C: Parser>(
     run: impl FnOnce(&C, &Invocation) -> anyhow::Result<()>,
 ) -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
-    let command_line = match C::try_parse_from(&arguments) {
+    let command_line = match parsed::<C>(&arguments) {
         Ok(command_line) => command_line,
-        Err(error) if error.kind() == ErrorKind::InvalidUtf8 => {
-            complain(&no_text(&arguments));
+        Err(error) => {
+            let sentence = match error.kind() {
+                ErrorKind::InvalidUtf8 => Some(no_text(&arguments)),
+                ErrorKind::ValueValidation => no_number(&error),
+                _ => None,
+            };
+            // Help and version go to stdout with code 0, wrong usage to stderr with
+            // code 2.
+            let sentence = sentence.unwrap_or_else(|| error.exit());
+            complain(&sentence);
             return ExitCode::from(2);
         }
-        // Help and version go to stdout with code 0, wrong usage to stderr with
-        // code 2.
-        Err(error) => error.exit(),
     };
     let invocation = Invocation {
         program,
@@ -207,6 +213,47 @@ fn complain(sentence: &str) {
     // Names of files may hold line breaks and a terminal's own commands.
     let sentence = input_files::on_one_line(sentence);
     let _ = writeln!(std::io::stderr(), "error: {sentence}");
+}
+
+/// The arguments, where a number below zero is the value of the option before it: what
+/// is wrong with it is then said of that option.
+fn parsed<C: Parser>(arguments: &[OsString]) -> Result<C, clap::Error> {
+    let mut command = with_negative_numbers(C::command());
+    let mut matches = command.try_get_matches_from_mut(arguments)?;
+    C::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))
+}
+
+fn with_negative_numbers(command: clap::Command) -> clap::Command {
+    command
+        .mut_args(|argument| {
+            let has_value = !argument.is_positional() && argument.get_action().takes_values();
+            argument.allow_negative_numbers(has_value)
+        })
+        .mut_subcommands(with_negative_numbers)
+}
+
+/// That the value of an option is not the number that it has to be, where only its
+/// digits are wrong; `None` where its own parser has said what it expects.
+fn no_number(error: &clap::Error) -> Option<String> {
+    let cause = std::error::Error::source(error)?;
+    let text = |kind| error.get(kind).map(ToString::to_string);
+    let (option, found) = (
+        text(ContextKind::InvalidArg)?,
+        text(ContextKind::InvalidValue)?,
+    );
+    let option = option.split(' ').next().unwrap_or_default();
+    let expected = if let Some(cause) = cause.downcast_ref::<ParseIntError>() {
+        match cause.kind() {
+            IntErrorKind::Zero => "a whole number of at least 1",
+            IntErrorKind::PosOverflow | IntErrorKind::NegOverflow => "a smaller whole number",
+            _ => "a non-negative whole number",
+        }
+    } else if cause.is::<ParseFloatError>() {
+        "a number"
+    } else {
+        return None;
+    };
+    Some(format!("{option} is '{found}', but must be {expected}"))
 }
 
 /// That an argument which has to be text is none; files and folders that have

@@ -10,7 +10,7 @@ use crate::output::Output;
 pub(crate) struct ThreadsOption {
     /// Threads to use; all cores by default, and never more than those. Never
     /// changes the result.
-    #[arg(id = "threads", long = "threads", value_name = "N", value_parser = count, allow_negative_numbers = true)]
+    #[arg(id = "threads", long = "threads", value_name = "N", value_parser = count)]
     count: Option<usize>,
 }
 

@@ -510,8 +510,12 @@ fn wrong_usage_is_refused_before_anything_is_written() {
             "--layers is 3",
         ),
         (
-            vec!["reproduce", "keras-2d", "--layers", "2"],
-            "2 with iwae-table1",
+            vec!["reproduce", "keras-2d", "--layers", "1"],
+            "--layers changes nothing about keras-2d; leave it out, or reproduce iwae-table1 or",
+        ),
+        (
+            vec!["reproduce", "pytorch-example", "--k", "5"],
+            "--k changes nothing about pytorch-example",
         ),
         (vec!["reproduce", "iwae-table1", "--k", "0"], "training"),
         (vec!["reproduce", "iwae-table1", "--k", "1,1"], "1 twice"),

@@ -87,6 +87,37 @@ fn a_name_that_is_unknown_is_answered_with_the_one_that_is_meant() {
 }
 
 #[test]
+fn a_value_that_is_no_number_is_told_with_its_option() {
+    let folder = folder();
+    for (arguments, expected) in [
+        (
+            &["figures", "--first-seed", "x"][..],
+            "--first-seed is 'x', but must be a non-negative whole number",
+        ),
+        (
+            &["figures", "--first-seed", "-1"],
+            "--first-seed is '-1', but must be a non-negative whole number",
+        ),
+        (
+            &["figures", "--first-seed", "99999999999999999999"],
+            "--first-seed is '99999999999999999999', but must be a smaller whole number",
+        ),
+        (
+            &["sample", "run", "-o", "a.png", "--temperature", "warm"],
+            "--temperature is 'warm', but must be a number",
+        ),
+        (
+            &["reproduce", "keras-2d", "--seed", "1,b"],
+            "--seed is 'b', but must be a non-negative whole number",
+        ),
+    ] {
+        let message = refused(&folder, arguments);
+        assert_eq!(message, format!("error: {expected}\n"), "{arguments:?}");
+    }
+    assert_eq!(entries(folder.path()), 0, "something was written");
+}
+
+#[test]
 fn names_are_known_in_any_case_and_kept_in_one() {
     let folder = folder();
     let (text, _) = succeed(

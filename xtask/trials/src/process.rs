@@ -63,7 +63,11 @@ impl Program {
         let place = tempfile::tempdir()?;
         let said = place.path().join("said");
         let file = File::create(&said)?;
-        let child = Command::new(&self.path)
+        // What a shell starts in the background ignores SIGINT, and so would all that
+        // it starts.
+        let child = Command::new("env")
+            .arg("--default-signal=HUP,INT")
+            .arg(&self.path)
             .args(arguments)
             .current_dir(folder)
             .env_remove("LATENT_ATLAS_DATA")

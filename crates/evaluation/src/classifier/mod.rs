@@ -152,13 +152,9 @@ impl Classifier {
     /// A 64-bit hash of the weights in hexadecimal (FNV-1a over their
     /// little-endian bytes in PyTorch's layout): names the feature space.
     pub fn fingerprint(&self) -> String {
-        let mut hash = 0xcbf2_9ce4_8422_2325_u64;
-        for tensor in self.network.named_tensors() {
-            for byte in tensor.values.iter().flat_map(|value| value.to_le_bytes()) {
-                hash = (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
-            }
-        }
-        format!("{hash:016x}")
+        let tensors = self.network.named_tensors().into_iter();
+        let values = tensors.flat_map(|tensor| tensor.values);
+        format!("{:016x}", fnv_1a(values.flat_map(f32::to_le_bytes)))
     }
 
     /// p(class|image) of images [n, pixels]: [n, classes].
@@ -205,6 +201,13 @@ impl Classifier {
         }
         Ok(result)
     }
+}
+
+/// The hash FNV-1a of 64 bits (Fowler, Noll & Vo).
+fn fnv_1a(bytes: impl Iterator<Item = u8>) -> u64 {
+    bytes.fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    })
 }
 
 /// The first of the classes with the largest probability.

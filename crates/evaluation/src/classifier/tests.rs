@@ -1,6 +1,9 @@
+use std::collections::HashMap;
+
 use super::*;
 use crate::draws::uniforms;
 use models::PixelRows;
+use safetensors::tensor::{Dtype, TensorView, serialize};
 
 /// Two-pixel images whose class is the quadrant they lie in.
 fn quadrants(n: usize, seed: u64) -> (Array2<u8>, Vec<u32>) {
@@ -31,9 +34,11 @@ fn learns_the_quadrants() {
     let accuracy = classifier
         .measure_test_accuracy(test.view(), &test_labels)
         .unwrap();
-    assert!(accuracy > 0.97, "{accuracy}");
+    assert!((0.97..=1.0).contains(&accuracy), "{accuracy}");
     assert_eq!(classifier.test_accuracy(), Some(accuracy));
     assert_eq!(classifier.architecture(), "2-32-8-4");
+    assert_eq!((classifier.pixels(), classifier.class_count()), (2, 4));
+    assert_eq!(classifier.feature_count(), 8);
     let probabilities = classifier.probabilities(test.view()).unwrap();
     for row in probabilities.rows() {
         assert!((row.sum() - 1.0).abs() < 1e-5);
@@ -49,20 +54,102 @@ fn learns_the_quadrants() {
     assert!(features.iter().all(|&f| f >= 0.0) && features.iter().any(|&f| f > 0.0));
 }
 
+/// Of 600 images, which are several blocks, every fifth is said to be of another class.
+#[test]
+fn the_accuracy_is_the_share_of_labels_found() {
+    let (images, labels) = quadrants(200, 1);
+    let options = ClassifierOptions {
+        epochs: 1,
+        ..small()
+    };
+    let mut classifier = Classifier::train(images.view(), &labels, 4, &options).unwrap();
+    let (images, _) = quadrants(600, 8);
+    let probabilities = classifier.probabilities(images.view()).unwrap();
+    let mut classes = classifier.classify(images.view()).unwrap();
+    for (row, &class) in probabilities.rows().into_iter().zip(&classes) {
+        let own = row[class as usize];
+        assert!(row.iter().all(|&other| other <= own));
+    }
+    // A row is the same alone.
+    let last = images.slice(ndarray::s![599.., ..]);
+    let alone = classifier.probabilities(last).unwrap();
+    assert_eq!(alone.row(0), probabilities.row(599));
+    for class in classes.iter_mut().step_by(5) {
+        *class = (*class + 1) % 4;
+    }
+    let accuracy = classifier.measure_test_accuracy(images.view(), &classes);
+    assert_eq!(accuracy.unwrap(), 0.8);
+}
+
+#[test]
+fn the_first_of_equally_likely_classes_is_chosen() {
+    for (probabilities, class) in [
+        ([0.2_f32, 0.4, 0.4], 1),
+        ([0.4, 0.4, 0.2], 0),
+        ([0.1, 0.2, 0.7], 2),
+        ([0.6, 0.1, 0.3], 0),
+    ] {
+        assert_eq!(likeliest(ndarray::aview1(&probabilities)), class);
+    }
+}
+
+#[test]
+fn logits_beyond_exponentials_have_probabilities() {
+    for shift in [-200.0_f32, 0.0, 150.0] {
+        let mut row = [1.0_f32, 2.0, 5.0].map(|share| share.ln() + shift);
+        network::softmax(&mut row);
+        for (found, expected) in row.iter().zip([0.125, 0.25, 0.625]) {
+            assert!((found - expected).abs() < 1e-5, "{row:?}");
+        }
+    }
+}
+
+/// The test vectors that come with FNV.
+#[test]
+fn the_fingerprint_is_fnv_1a_of_the_weights() {
+    for (text, hash) in [
+        ("", 0xcbf2_9ce4_8422_2325),
+        ("a", 0xaf63_dc4c_8601_ec8c),
+        ("foobar", 0x8594_4171_f739_67e8),
+    ] {
+        assert_eq!(fnv_1a(text.bytes()), hash, "{text}");
+    }
+    let classifier = Classifier {
+        network: Network::new(&[3, 2, 2], 4),
+        test_accuracy: None,
+    };
+    let tensors = classifier.network.named_tensors();
+    let bytes: Vec<u8> = tensors
+        .iter()
+        .flat_map(|tensor| tensor.values.iter().flat_map(|value| value.to_le_bytes()))
+        .collect();
+    // Two layers: six weights and two biases, four and two.
+    assert_eq!(bytes.len(), 4 * (6 + 2 + 4 + 2));
+    let hash = fnv_1a(bytes.into_iter());
+    assert_eq!(classifier.fingerprint(), format!("{hash:016x}"));
+}
+
 /// The gradient of the loss, seen through one step of Adam: with a step size of
 /// η the first step moves every weight by −η·sign(gradient), and the sign is
-/// that of finite differences.
+/// that of finite differences. The wide layer's weights are in parts, of which each
+/// moves.
 #[test]
 fn the_first_step_follows_the_sign_of_finite_differences() {
+    first_step(vec![7, 5]);
+    first_step(vec![70, 5]);
+}
+
+fn first_step(hidden: Vec<usize>) {
     let (images, labels) = quadrants(20, 5);
+    let widths = [&[2], &hidden[..], &[4]].concat();
     let options = ClassifierOptions {
-        hidden: vec![7, 5],
+        hidden,
         epochs: 1,
         batch: 20,
         learning_rate: 1e-3,
         seed: 9,
     };
-    let start = Network::new(&[2, 7, 5, 4], options.seed);
+    let start = Network::new(&widths, options.seed);
     let after = training::train(images.view().into(), &labels, 4, &options);
     let loss = |network: &Network| -> f64 {
         let mut buffers = network.buffers(20);
@@ -76,23 +163,27 @@ fn the_first_step_follows_the_sign_of_finite_differences() {
             .sum()
     };
     let (mut compared, mut differing) = (0, 0);
-    for layer in 0..3 {
-        let panels = start.layers[layer].panels();
-        for row in 0..panels.rows {
-            for col in 0..panels.cols {
+    let mut compare = |of: &dyn Fn(&mut Network) -> &mut f32| {
+        let shifted = |h: f32| {
+            let mut moved = start.clone();
+            *of(&mut moved) += h;
+            loss(&moved)
+        };
+        let slope = (shifted(1e-3) - shifted(-1e-3)) / 2e-3;
+        let step = *of(&mut after.clone()) - *of(&mut start.clone());
+        if slope.abs() > 2e-3 {
+            compared += 1;
+            assert!((step.abs() - 1e-3).abs() < 2e-5, "step {step}");
+            differing += usize::from(slope * f64::from(step) > 0.0);
+        }
+    };
+    for (layer, of_layer) in start.layers.iter().enumerate() {
+        let panels = of_layer.panels();
+        for col in 0..panels.cols {
+            compare(&|network| &mut network.layers[layer].bias[col]);
+            for row in 0..panels.rows {
                 let at = panels.index(row, col);
-                let shifted = |h: f32| {
-                    let mut moved = start.clone();
-                    moved.layers[layer].weight[at] += h;
-                    loss(&moved)
-                };
-                let slope = (shifted(1e-2) - shifted(-1e-2)) / 2e-2;
-                let step = after.layers[layer].weight[at] - start.layers[layer].weight[at];
-                if slope.abs() > 1e-3 {
-                    compared += 1;
-                    assert!((step.abs() - 1e-3).abs() < 2e-5, "step {step}");
-                    differing += usize::from(slope * f64::from(step) > 0.0);
-                }
+                compare(&|network| &mut network.layers[layer].weight[at]);
             }
         }
     }
@@ -122,7 +213,7 @@ fn the_step_size_falls_linearly_from_batch_to_batch() {
     for class in 0..4 {
         let moved = f64::from(after[class] - before[class]);
         let expected = if class == 1 { sum } else { -sum };
-        assert!((moved / expected - 1.0).abs() < 1e-2, "{class}: {moved}");
+        assert!((moved / expected - 1.0).abs() < 5e-3, "{class}: {moved}");
     }
 }
 
@@ -212,6 +303,69 @@ fn survives_its_file() {
         classifier
             .save(&folder.path().join("no/such/folder"))
             .is_err()
+    );
+}
+
+/// A file without a seal, of these widths and of tensors as they come.
+fn written(format: &str, widths: &[usize], tensors: &[(&str, Dtype, &[usize])]) -> Vec<u8> {
+    let bytes = [0u8; 256];
+    let views = tensors.iter().map(|&(name, kind, shape)| {
+        let length = 4 * shape.iter().product::<usize>();
+        let view = TensorView::new(kind, shape.to_vec(), &bytes[..length]).unwrap();
+        (name, view)
+    });
+    let metadata = format!(r#"{{"format":"{format}","widths":{widths:?},"test_accuracy":0.25}}"#);
+    let entries = HashMap::from([("latent_atlas".to_owned(), metadata)]);
+    serialize(views, Some(entries)).unwrap()
+}
+
+#[test]
+fn a_file_is_read_if_its_widths_and_tensors_are_those_of_a_classifier() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("written.safetensors");
+    let read = |bytes: Vec<u8>| {
+        std::fs::write(&path, bytes).unwrap();
+        Classifier::load(&path).map_err(|error| error.to_string())
+    };
+    let of_format = |number: usize| format!("latent-atlas classifier {number}");
+    let tensors = |kind: Dtype, shape: &'static [usize]| {
+        [
+            ("classifier.0.weight", Dtype::F32, &[3, 2][..]),
+            ("classifier.0.bias", Dtype::F32, &[3]),
+            ("classifier.2.weight", kind, shape),
+            ("classifier.2.bias", Dtype::F32, &[4]),
+        ]
+    };
+    let good = tensors(Dtype::F32, &[4, 3]);
+    let found = read(written(&of_format(1), &[2, 3, 4], &good)).unwrap();
+    assert_eq!(
+        (found.architecture(), found.test_accuracy()),
+        ("2-3-4".to_owned(), Some(0.25))
+    );
+    // Files of the present format have seals.
+    let unsealed = read(written(&of_format(2), &[2, 3, 4], &good)).unwrap_err();
+    assert!(unsealed.contains("is damaged"), "{unsealed}");
+    for (kind, shape) in [(Dtype::I32, &[4, 3]), (Dtype::F32, &[3, 4])] {
+        let bytes = written(&of_format(1), &[2, 3, 4], &tensors(kind, shape));
+        let found = read(bytes).unwrap_err();
+        let expected =
+            format!("holds classifier.2.weight as {kind:?} {shape:?} instead of F32 [4, 3]");
+        assert!(found.contains(&expected), "{found}");
+    }
+    let most = MAXIMUM_WIDTH;
+    for widths in [&[2, 3][..], &[2], &[2, 0, 4], &[2, most + 1, 4]] {
+        let found = read(written(&of_format(1), widths, &good[..2])).unwrap_err();
+        assert!(
+            found.contains(&format!("states the widths {widths:?}")),
+            "{found}"
+        );
+    }
+    let found = read(written(&of_format(1), &[2, most, 4], &good)).unwrap_err();
+    assert!(found.contains("classifier.0.weight"), "{found}");
+    let found = read(written(&of_format(1), &[2, 3, 4], &good[..3])).unwrap_err();
+    assert!(
+        found.contains("lacks the tensor classifier.2.bias"),
+        "{found}"
     );
 }
 

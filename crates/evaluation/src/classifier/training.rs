@@ -6,6 +6,7 @@ use rayon::prelude::*;
 use tensor_ops::adam::{AdamConstants, AdamStep, Parameters};
 use tensor_ops::linear::{LinearScratch, RowBlock, input_gradient, weight_gradient_adam};
 use tensor_ops::panels::LANES;
+use tensor_ops::random::StreamRng;
 
 use super::ClassifierOptions;
 use super::network::{Buffers, Network, softmax};
@@ -63,8 +64,7 @@ pub(super) fn train(
     let mut order: Vec<u32> = (0..n as u32).collect();
     let mut step = 0u64;
     for epoch in 0..options.epochs {
-        let mut rng = permutation_rng(options.seed, 0x0100_0000 + epoch as u64);
-        order.shuffle(&mut rng);
+        order.shuffle(&mut order_rng(options.seed, epoch));
         for indices in order.chunks(batch) {
             let used = indices.len().div_ceil(TASK_ROWS);
             tasks[..used]
@@ -80,6 +80,11 @@ pub(super) fn train(
         }
     }
     network
+}
+
+/// Generator of the order of an epoch's images.
+fn order_rng(seed: u64, epoch: usize) -> StreamRng {
+    permutation_rng(seed, 0x0100_0000 + epoch as u64)
 }
 
 /// Forward and backward pass of one block of rows.
@@ -172,4 +177,66 @@ fn parts<'a>(
     let moments = m.par_chunks_mut(length).zip(v.par_chunks_mut(length));
     let parts = values.par_chunks_mut(length).zip(moments);
     parts.map(|(values, (m, v))| Parameters { values, m, v })
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::RngCore;
+    use tensor_ops::random::Stream;
+
+    use super::*;
+
+    /// The very order, so that a network can be trained again.
+    #[test]
+    fn the_order_of_an_epoch_has_its_address() {
+        let words = |mut rng: StreamRng| [rng.next_u32(), rng.next_u32()];
+        let expected = Stream::new(3, 0x4656_0007).rng(0);
+        assert_eq!(words(order_rng(3, 5)), words(expected));
+    }
+
+    /// The sum over rows of what reaches a unit is the slope of the summed loss by its
+    /// bias.
+    #[test]
+    fn gradients_are_those_of_finite_differences() {
+        let pixels: Vec<u8> = (0..60).map(|i| (i * 83 % 256) as u8).collect();
+        let labels: Vec<u32> = (0..20).map(|i| i * i % 4).collect();
+        let images = PixelRows::Bytes(&pixels);
+        let network = Network::new(&[3, 9, 6, 4], 2);
+        let indices: Vec<u32> = (0..20).rev().collect();
+        let mut task = Task {
+            rows: 0,
+            activations: network.buffers(TASK_ROWS),
+            gradients: network.buffers(TASK_ROWS),
+            scratch: LinearScratch::new(),
+        };
+        differentiate(&network, images, &labels, &indices, &mut task);
+        assert_eq!(task.rows, 20);
+        let loss = |network: &Network| -> f64 {
+            let mut out = vec![0.0; 80];
+            network.infer(images, 0, 3, &mut network.buffers(20), &mut out);
+            let rows = out.chunks_exact(4).zip(&labels);
+            rows.map(|(row, &label)| -f64::from(row[label as usize]).ln())
+                .sum()
+        };
+        let mut largest = 0.0_f64;
+        for (index, layer) in network.layers.iter().enumerate() {
+            let outputs = layer.shape(20).y();
+            let mut lines = vec![0.0; 20 * layer.outputs];
+            let gradient = &task.gradients[index + 1][..outputs.len()];
+            outputs.unpack_row_major(gradient, &mut lines);
+            for unit in 0..layer.outputs {
+                let found: f32 = lines.iter().skip(unit).step_by(layer.outputs).sum();
+                let shifted = |h: f32| {
+                    let mut moved = network.clone();
+                    moved.layers[index].bias[unit] += h;
+                    loss(&moved)
+                };
+                let slope = (shifted(1e-3) - shifted(-1e-3)) / 2e-3;
+                let error = (f64::from(found) - slope).abs();
+                assert!(error < 0.02, "layer {index}, unit {unit}: {found} {slope}");
+                largest = largest.max(slope.abs());
+            }
+        }
+        assert!(largest > 1.0, "{largest} tests nothing");
+    }
 }

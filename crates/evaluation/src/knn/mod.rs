@@ -68,19 +68,6 @@ impl NearestNeighbours {
         })
     }
 
-    /// Number of points.
-    pub fn len(&self) -> usize {
-        match &self.search {
-            Search::Tree(tree) => tree.len(),
-            Search::Products(products) => products.len(),
-        }
-    }
-
-    /// Whether there is no point (there always is).
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
     /// The k nearest points to `query`, nearest first (fewer when there are
     /// fewer points).
     ///
@@ -289,6 +276,78 @@ mod tests {
                 prop_assert_eq!(indices, exhaustive(&points, &query, k));
                 prop_assert_eq!(&all[row], &found);
             }
+        }
+    }
+
+    /// So many neighbours that they lie in several leaves, of queries inside the points
+    /// and far outside of them: what is cut off depends on the offsets along every axis,
+    /// above and below 1.
+    #[test]
+    fn no_neighbour_is_cut_off_with_the_cell_it_lies_in() {
+        for dimensions in 1..4 {
+            for scale in [1e-3, 1.0, 1e3] {
+                let points = standard_normals(11, 400, dimensions).mapv(|v| scale * v);
+                let queries = standard_normals(12, 40, dimensions).mapv(|v| 2.5 * scale * v);
+                let search = NearestNeighbours::new(points.view()).unwrap();
+                for query in queries.rows() {
+                    let query: Vec<f64> = query.iter().map(|&v| f64::from(v)).collect();
+                    for k in [1, 5, 60] {
+                        let found = search.nearest(&query, k).into_iter();
+                        let indices: Vec<usize> = found.map(|found| found.index).collect();
+                        let expected = exhaustive(&points, &query, k);
+                        assert_eq!(indices, expected, "{dimensions} dimensions of {scale}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn no_neighbours_are_none() {
+        for dimensions in [2, 16] {
+            let points = standard_normals(3, 40, dimensions);
+            let search = NearestNeighbours::new(points.view()).unwrap();
+            assert_eq!(search.nearest(&vec![0.0; dimensions], 0), []);
+            let of_rows = search.map_nearest(points.view(), 0, |row, found| (row, found.len()));
+            assert_eq!(of_rows, (0..40).map(|row| (row, 0)).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "nearest neighbours: query of 3 coordinates, points of 2")]
+    fn a_query_of_another_space_is_refused() {
+        let points = array![[0.0f32, 1.0], [2.0, 3.0]];
+        let search = NearestNeighbours::new(points.view()).unwrap();
+        search.nearest(&[0.0, 1.0, 2.0], 1);
+    }
+
+    #[test]
+    #[should_panic(expected = "nearest neighbours of rows: query of 1 coordinates, points of 2")]
+    fn rows_of_another_space_are_refused() {
+        let points = array![[0.0f32, 1.0], [2.0, 3.0]];
+        let search = NearestNeighbours::new(points.view()).unwrap();
+        search.map_nearest(array![[0.0f32]].view(), 1, |_, found| found.len());
+    }
+
+    #[test]
+    fn accuracy_and_its_error_are_those_counted_by_hand() {
+        let reference = array![[0.0f32], [10.0], [20.0]];
+        let queries = array![[2.0f32], [12.0], [21.0], [-3.0], [11.0]];
+        let labels = [5, 6, 6];
+        let found = knn_accuracy(
+            reference.view(),
+            &labels,
+            queries.view(),
+            &[5, 6, 5, 6, 6],
+            &[1, 3],
+        )
+        .unwrap();
+        // One nearest says 5, 6, 6, 5, 6; of all three the majority is 6.
+        for (found, k) in found.iter().zip([1, 3]) {
+            assert_eq!((found.k, found.references, found.queries), (k, 3, 5));
+            assert_eq!(found.accuracy, 0.6);
+            // √(0.6 · 0.4 / 5).
+            assert!((found.standard_error - 0.219_089_023).abs() < 1e-9);
         }
     }
 

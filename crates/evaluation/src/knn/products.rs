@@ -86,7 +86,7 @@ impl Products {
                 let norms = &self.squared_norms[columns.clone()];
                 let products = columns.clone().zip(norms.iter().zip(line));
                 for (index, (other, &product)) in products {
-                    let least = bound.least(own + other, product);
+                    let least = bound.least(*own, *other, product);
                     if found.len() < k || least <= found[k - 1].squared_distance {
                         self.look_at(query, index, k, found);
                     }
@@ -127,8 +127,8 @@ impl Bound {
         }
     }
 
-    fn least(&self, squared_norms: f64, product: f32) -> f64 {
-        squared_norms * self.share - 2.0 * f64::from(product) - self.underflow
+    fn least(&self, own: f64, other: f64, product: f32) -> f64 {
+        (own + other) * self.share - 2.0 * f64::from(product) - self.underflow
     }
 }
 
@@ -142,4 +142,57 @@ fn centred(rows: &[f32], centre: &[f32]) -> (Vec<f32>, Vec<f64>) {
     let squared_norms = centred.chunks_exact(centre.len()).map(squared_norm);
     let squared_norms = squared_norms.collect();
     (centred, squared_norms)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::draws::standard_normals;
+
+    #[test]
+    fn the_bound_is_the_one_derived() {
+        // 2 (16 + 8) u with u = 2⁻²⁴.
+        let bound = Bound::of(16);
+        assert_eq!(bound.share, 1.0 - 48.0 / 16_777_216.0);
+        assert!((bound.underflow / 1.6e-43 - 1.0).abs() < 1e-12);
+        let bound = Bound {
+            share: 0.75,
+            underflow: 0.125,
+        };
+        assert_eq!(bound.least(3.0, 5.0, 1.5), 6.0 - 3.0 - 0.125);
+    }
+
+    #[test]
+    fn rows_are_centred_and_have_their_norms() {
+        let (rows, norms) = centred(&[1.0, 5.0, 3.0, 9.5], &[0.5, 2.0]);
+        assert_eq!(rows, [0.5, 3.0, 2.5, 7.5]);
+        assert_eq!(norms, [9.25, 62.5]);
+    }
+
+    /// Points all but alike, whose squared distance is below the rounding of its parts,
+    /// and points apart.
+    #[test]
+    fn no_distance_is_below_its_bound_nor_far_above() {
+        for (dimensions, spread) in [(1, 1.0), (16, 1.0), (50, 1e-4), (784, 1e-2)] {
+            let centre = standard_normals(6, 1, dimensions);
+            let points = spread * standard_normals(5, 40, dimensions) + &centre;
+            let bound = Bound::of(dimensions);
+            for (a, b) in points
+                .rows()
+                .into_iter()
+                .zip(points.rows().into_iter().skip(1))
+            {
+                let [own, other] =
+                    [a, b].map(|row| row.iter().map(|&v| f64::from(v).powi(2)).sum::<f64>());
+                let product = a.iter().zip(b).fold(0.0_f32, |sum, (a, b)| sum + a * b);
+                let pairs = a.iter().zip(b);
+                let exact: f64 = pairs
+                    .map(|(&a, &b)| (f64::from(a) - f64::from(b)).powi(2))
+                    .sum();
+                let least = bound.least(own, other, product);
+                let room = 4.0 * (dimensions as f64 + 8.0) * UNIT_ROUNDOFF * (own + other);
+                assert!(least <= exact && exact <= least + room, "{least} {exact}");
+            }
+        }
+    }
 }

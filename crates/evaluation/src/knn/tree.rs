@@ -45,12 +45,8 @@ impl Tree {
         }
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.indices.len()
-    }
-
     pub(super) fn nearest(&self, query: &[f64], k: usize) -> Vec<Neighbour> {
-        let mut found = Vec::with_capacity(k.min(self.len()) + 1);
+        let mut found = Vec::with_capacity(k.min(self.indices.len()) + 1);
         if k > 0 {
             let mut offsets = vec![0.0; self.dimensions];
             self.descend(&self.root, query, k, 0.0, &mut offsets, &mut found);
@@ -136,5 +132,66 @@ fn build(points: &ArrayView2<'_, f32>, indices: &mut [u32], start: usize) -> Nod
             build(points, lower, start),
             build(points, upper, upper_start),
         ]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::Array2;
+
+    use super::*;
+
+    /// The axis and the value of a split, and its halves.
+    fn split(node: &Node) -> (usize, f64, &[Node; 2]) {
+        match node {
+            Node::Split {
+                axis,
+                value,
+                halves,
+            } => (*axis, *value, &**halves),
+            Node::Leaf(range) => panic!("a leaf of {range:?}"),
+        }
+    }
+
+    fn leaf(node: &Node) -> Range<usize> {
+        match node {
+            Node::Leaf(range) => range.clone(),
+            Node::Split { axis, value, .. } => panic!("a split of axis {axis} at {value}"),
+        }
+    }
+
+    /// The first axis lies farther out and the second one, about 0, is the wider.
+    #[test]
+    fn the_widest_axis_is_split_at_its_median_down_to_full_leaves() {
+        let points = Array2::from_shape_fn((33, 2), |(row, axis)| {
+            let place = (row * 10 % 33) as f32;
+            if axis == 0 {
+                50.0 - 0.01 * place
+            } else {
+                place - 16.0
+            }
+        });
+        let tree = Tree::new(points.view());
+        let (axis, value, [below, above]) = split(&tree.root);
+        assert_eq!((axis, value), (1, 0.0));
+        // 16 points are a leaf, 17 are not.
+        assert_eq!(leaf(below), 0..16);
+        let (axis, value, halves) = split(above);
+        assert_eq!((axis, value), (1, 8.0));
+        assert_eq!(halves.each_ref().map(leaf), [16..24, 24..33]);
+        for (place, &index) in tree.indices.iter().enumerate() {
+            let point = points.row(index as usize);
+            assert_eq!(tree.points[2 * place + 1], f64::from(point[1]));
+            let is_above = place >= 16;
+            assert_eq!(point[1] >= 0.0, is_above);
+        }
+    }
+
+    #[test]
+    fn equal_points_are_one_leaf_and_of_equally_wide_axes_the_first_is_split() {
+        let equal = Tree::new(Array2::from_elem((40, 3), 0.5).view());
+        assert_eq!(leaf(&equal.root), 0..40);
+        let diagonal = Array2::from_shape_fn((20, 2), |(row, _)| row as f32);
+        assert_eq!(split(&Tree::new(diagonal.view()).root).0, 0);
     }
 }

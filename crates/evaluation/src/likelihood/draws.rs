@@ -35,7 +35,7 @@ pub fn deviation_between_draws(
     let of_draw = |images| -> Result<Vec<f64>> {
         let bounds = image_bounds(model, images, samples, seed, &|| {})?;
         require_finite_bounds(&bounds)?;
-        Ok(bounds.iter().map(|b| -b.log_likelihood[&samples]).collect())
+        Ok(bounds.iter().map(|b| b.log_likelihood[&samples]).collect())
     };
     Ok(deviation_of_mean(&of_draw(first)?, &of_draw(second)?))
 }
@@ -50,7 +50,53 @@ fn deviation_of_mean(first: &[f64], second: &[f64]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::likelihood::likelihood_bounds;
+    use models::{Initialisation, Likelihood, ModelKind, ModelSpec};
+    use ndarray::{Array2, s};
     use tensor_ops::random::{Stream, fill_normal};
+
+    /// The images whose pixels differ between the draws are the first two, so that of
+    /// the others nothing is left.
+    #[test]
+    fn the_deviation_is_that_of_the_bounds_of_two_draws() {
+        let spec = ModelSpec {
+            kind: ModelKind::Vae,
+            architecture: "12-7-2".parse().unwrap(),
+            likelihood: Likelihood::Bernoulli,
+            posterior_scale: Default::default(),
+        };
+        let model = Model::new(spec, Initialisation::Glorot, 3).unwrap();
+        let first = Array2::from_shape_fn((5, 12), |(i, j)| 255 * u8::from((i + j * j) % 3 == 0));
+        let mut second = first.clone();
+        second
+            .slice_mut(s![..2, ..3])
+            .mapv_inplace(|pixel| 255 - pixel);
+        let found = deviation_between_draws(&model, [(&first).into(), (&second).into()], 20, 4);
+        // The first n images have the same bounds alone, and a mean of n of them.
+        let sums = |images: &Array2<u8>| {
+            [1, 2].map(|n| {
+                let images = images.slice(s![..n, ..]);
+                let bounds = likelihood_bounds(&model, images, 20, 4, &|| {}).unwrap();
+                bounds.nll[&20].value * n as f64
+            })
+        };
+        let ([a, ab], [c, cd]) = (sums(&first), sums(&second));
+        let differences = [a - c, (ab - a) - (cd - c)];
+        assert!(
+            differences.iter().all(|d| d.abs() > 0.01),
+            "{differences:?}"
+        );
+        let squares: f64 = differences.iter().map(|d| d * d).sum();
+        let expected = (squares / 2.0).sqrt() / 5.0;
+        assert!((found.unwrap() / expected - 1.0).abs() < 1e-9);
+        let fewer = first.slice(s![..4, ..]);
+        let refused = deviation_between_draws(&model, [fewer.into(), (&second).into()], 20, 4);
+        let message = refused.unwrap_err().to_string();
+        assert!(
+            message.contains("second draw is 5, expected that of the first, 4"),
+            "{message}"
+        );
+    }
 
     #[test]
     fn the_deviation_of_a_mean_is_found_from_two_draws() {

@@ -62,7 +62,7 @@ fn log_weights(model: &Model, image: &[u8], index: u64, samples: usize, seed: u6
     );
     let latent = mean.len();
     let mut noise = vec![0.0_f64; samples * latent];
-    let noise_stream = stream(seed, Purpose::Sampling, FIRST_STREAM + index);
+    let noise_stream = stream(seed, Purpose::Sampling, 0x0000_6e6c_0000_0000 + index);
     fill_normal(&mut noise, noise_stream, 0);
     let ln_density = |x: f64, mean: f64, log_variance: f64| {
         -0.5 * ((x - mean).powi(2) / log_variance.exp() + log_variance + std::f64::consts::TAU.ln())
@@ -305,6 +305,34 @@ fn threads_subsets_and_further_samples_do_not_change_a_bound() {
     let pair = bounds(&model, &two, 130, 2).nll[&130];
     let second = 2.0 * pair.value - alone.value;
     assert!((pair.standard_error.unwrap() - 0.5 * (second - alone.value).abs()).abs() < 1e-9);
+}
+
+/// Means, errors and quantiles counted by hand: squares of 4 + 1 + 9 over 3 · 2 for the
+/// error at K = 20, of 0.25 + 0 + 0.25 at K = 1.
+#[test]
+fn bounds_of_images_are_summarised() {
+    let of_image = |(one, all, effective_sample_size): (f64, f64, f64)| Bounds {
+        log_likelihood: BTreeMap::from([(1, one), (20, all)]),
+        effective_sample_size,
+    };
+    let mut bounds = [(-7.5, -1.0, 10.0), (-7.0, -2.0, 2.0), (-6.5, -6.0, 3.0)].map(of_image);
+    let found = summarise(&bounds).unwrap();
+    assert_eq!((found.nll[&1].value, found.nll[&20].value), (7.0, 3.0));
+    let error = |k: usize| found.nll[&k].standard_error.unwrap();
+    assert!((error(1).powi(2) - 0.5 / 6.0).abs() < 1e-15);
+    assert!((error(20).powi(2) - 14.0 / 6.0).abs() < 1e-14);
+    let sizes = found.effective_sample_size;
+    assert_eq!((sizes.mean, sizes.median, sizes.lowest), (5.0, 3.0, 2.0));
+    let alone = summarise(&bounds[1..2]).unwrap();
+    assert_eq!(
+        (alone.nll[&20].value, alone.nll[&20].standard_error),
+        (2.0, None)
+    );
+    for broken in [f64::NAN, f64::NEG_INFINITY] {
+        bounds[2].log_likelihood.insert(20, broken);
+        let message = summarise(&bounds).unwrap_err().to_string();
+        assert!(message.contains("in row 2"), "{message}");
+    }
 }
 
 #[test]

@@ -275,6 +275,49 @@ mod tests {
         densities[image] - (largest + sum.ln() - (mean.nrows() as f64).ln())
     }
 
+    #[test]
+    fn the_largest_is_found_wherever_it_is() {
+        for count in [1, 3, 8, 9, 21] {
+            for place in 0..count {
+                let mut values: Vec<f64> = (0..count).map(|i| -7.5 - (i % 5) as f64).collect();
+                values[place] = -3.25;
+                assert_eq!(largest(&values), -3.25, "{place} of {count}");
+            }
+        }
+        assert_eq!(largest(&[]), f64::NEG_INFINITY);
+    }
+
+    /// Log densities of thousands, whose exponentials are beyond numbers, and blocks
+    /// that are above and below those so far.
+    #[test]
+    fn densities_are_summed_whatever_their_size_and_order() {
+        let of = |blocks: &[&[f64]]| {
+            let (mut mixture, mut terms) = (Mixture::EMPTY, Vec::new());
+            for block in blocks {
+                mixture.absorb(block, &mut terms);
+            }
+            mixture.log()
+        };
+        // log(1 + 3e⁻¹ + 2e⁻²) (Python).
+        let expected = 0.864_706_401_450_273_9;
+        let (high, low): (&[f64], &[f64]) = (&[0.0, -1.0, -2.0], &[-1.0, -2.0, -1.0]);
+        for shift in [5000.0, 0.0, -5000.0] {
+            let [high, low] = [high, low]
+                .map(|block| -> Vec<f64> { block.iter().map(|value| value + shift).collect() });
+            for blocks in [[&high[..], &low[..]], [&low[..], &high[..]]] {
+                let found = of(&blocks) - shift;
+                assert!((found - expected).abs() < 1e-6, "{found} at {shift}");
+            }
+        }
+        let nothing = [f64::NEG_INFINITY; 2];
+        assert_eq!(of(&[&nothing, &[2.0], &nothing]), 2.0);
+        assert_eq!(of(&[&nothing]), f64::NEG_INFINITY);
+        // 45 nats below the largest are counted, more are not: 10⁵ of them are seen.
+        let at_border = of(&[&[0.0], &[-45.0; 100_000]]);
+        assert!((at_border / 2.862_518_580_549_394e-15 - 1.0).abs() < 0.2);
+        assert_eq!(of(&[&[0.0], &[-45.001; 100_000]]), 0.0);
+    }
+
     /// More posteriors than a block and more codes than a tile has rows; widths at
     /// which products are exact enough, at which no block is, and both beside each
     /// other; posteriors far from the origin.

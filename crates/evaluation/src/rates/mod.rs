@@ -124,13 +124,18 @@ fn decomposed(codes: &Codes, seed: u64, most: usize) -> Result<RateDecomposition
         mutual_information: information,
         mutual_information_standard_error: (count > 1).then_some(standard_error),
         mutual_information_cap: cap,
-        mutual_information_saturated: cap - information < SATURATION,
+        mutual_information_saturated: is_saturated(information, cap),
         marginal_kl: kl.iter().sum::<f64>() - information,
         total_correlation: marginal.iter().sum::<f64>() - information,
         marginal_kl_per_dimension: kl.iter().zip(&marginal).map(|(kl, i)| kl - i).collect(),
         rate_codes: count,
         rate_posteriors: n,
     })
+}
+
+/// Whether an estimate is within [`SATURATION`] of its cap.
+fn is_saturated(information: f64, cap: f64) -> bool {
+    cap - information < SATURATION
 }
 
 /// Dimensions whose marginal densities are in memory at a time.
@@ -178,15 +183,26 @@ mod tests {
         let ln_mean = |term: &dyn Fn(usize) -> f64| {
             (0..n).map(|m| term(m).exp()).sum::<f64>().ln() - (n as f64).ln()
         };
-        let (mut joint, mut by_dimension) = (0.0, Array1::<f64>::zeros(latent));
+        let (mut informations, mut by_dimension) = (Vec::new(), Array1::<f64>::zeros(latent));
         for i in 0..n {
             let of = |m: usize| (0..latent).map(|j| ln_q(i, m, j)).sum::<f64>();
-            joint += (of(i) - ln_mean(&of)) / n as f64;
+            informations.push(of(i) - ln_mean(&of));
             for j in 0..latent {
                 by_dimension[j] += (ln_q(i, i, j) - ln_mean(&|m| ln_q(i, m, j))) / n as f64;
             }
         }
+        let joint = informations.iter().sum::<f64>() / n as f64;
+        let squares: f64 = informations
+            .iter()
+            .map(|value| (value - joint).powi(2))
+            .sum();
+        let error = squares.sqrt() / n as f64;
         let found = rate_decomposition(&codes, 4).unwrap();
+        let found_error = found.mutual_information_standard_error.unwrap();
+        assert!(
+            (found_error / error - 1.0).abs() < 1e-4,
+            "{found_error} {error}"
+        );
         assert!(
             (found.mutual_information - joint).abs() < 1e-5,
             "{found:?} {joint}"
@@ -280,6 +296,13 @@ mod tests {
         assert!(found.mutual_information_saturated);
         // Each dimension says it all: Σ I_j − I = log N.
         assert!((found.total_correlation - 300.0_f64.ln()).abs() < 1e-5);
+    }
+
+    #[test]
+    fn an_estimate_a_nat_below_its_cap_is_not_saturated() {
+        assert!(!is_saturated(3.5, 4.5));
+        assert!(is_saturated(3.501, 4.5) && is_saturated(4.5, 4.5) && is_saturated(0.0, 0.5));
+        assert!(!is_saturated(0.5, 4.5) && !is_saturated(-2.0, 0.0));
     }
 
     #[test]

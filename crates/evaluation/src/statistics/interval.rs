@@ -215,7 +215,7 @@ fn of_order_statistics(values: &[f64], scale: Scale, level: f64) -> Result<Inter
         return Ok(found);
     }
     let beyond = |rank: u64| 2.0 * binomial_cdf(rank - 1, n as u64, 0.5);
-    let rank = (1..=n as u64 / 2).take_while(|rank| 1.0 - beyond(*rank) >= level);
+    let rank = (1..=n as u64).take_while(|rank| 1.0 - beyond(*rank) >= level);
     let rank = rank.last();
     let within = rank.map_or([0, n - 1], |rank| [rank as usize - 1, n - rank as usize]);
     let [lower, upper] = within.map(|place| ordered[place]);
@@ -265,11 +265,43 @@ mod tests {
         // 2.776445 · √(2.5/5)
         assert!((interval.lower.unwrap() - (3.0 - 1.963_243_161)).abs() < 1e-8);
         assert_eq!(interval.standard_deviation, Some(2.5_f64.sqrt()));
+        assert_eq!((interval.n, interval.about), (5, Centre::Mean));
+        // SciPy 1.17: scipy.stats.t.interval(0.9, 4, 3, √0.5).
+        let narrow = t_interval(&[1.0, 2.0, 3.0, 4.0, 5.0], 0.9).unwrap();
+        close(narrow.lower.unwrap(), 1.492_556_680_937_676_2);
+        close(narrow.upper.unwrap(), 4.507_443_319_062_323);
+        assert_eq!(narrow.level, 0.9);
         let single = t_interval(&[7.0], 0.95).unwrap();
         assert_eq!((single.centre, single.lower), (7.0, None));
+        assert_eq!((single.upper, single.standard_deviation), (None, None));
         assert!(t_interval(&[], 0.95).is_err());
         assert!(t_interval(&[f64::NAN], 0.95).is_err());
         assert!(t_interval(&[1.0], 1.0).is_err());
+        assert!(t_interval(&[1.0], 0.0).is_err());
+    }
+
+    /// As intervals were written before they said what they are about.
+    #[test]
+    fn intervals_of_older_files_are_read_as_of_means_at_the_usual_level() {
+        let text =
+            r#"{"n": 1, "mean": 1.5, "standard_deviation": null, "lower": null, "upper": null}"#;
+        let read: Interval = serde_json::from_str(text).unwrap();
+        assert_eq!(read, Interval::of_one(1.5));
+        assert_eq!((read.about, read.level), (Centre::Mean, 0.95));
+    }
+
+    #[test]
+    fn centres_are_called_what_they_are() {
+        let names = [
+            (Centre::Mean, "mean"),
+            (Centre::GeometricMean, "geometric mean"),
+            (Centre::MeanLogOdds, "mean by log odds"),
+            (Centre::Median, "median"),
+            (Centre::Proportion, "share of trainings"),
+        ];
+        for (centre, name) in names {
+            assert_eq!(centre.name(), name);
+        }
     }
 
     // SciPy 1.17: scipy.stats.t.interval of logarithms and log odds, mapped back.
@@ -305,6 +337,9 @@ mod tests {
         let product: f64 = values.iter().product();
         close(ratio.centre, product.powf(0.2));
         assert!(ratio.lower.unwrap() > 0.0);
+        // Of the values, not of their logarithms.
+        let five = interval(&[1.2, 0.8, 2.5, 1.9, 1.1], Scale::Ratio, 0.95).unwrap();
+        close(five.standard_deviation.unwrap(), 0.689_202_437_604_511);
         // A ratio and its inverse say the same.
         let inverse: Vec<f64> = values.iter().map(|v| 1.0 / v).collect();
         let inverse = interval(&inverse, Scale::Ratio, 0.95).unwrap();
@@ -325,10 +360,15 @@ mod tests {
         let held = interval(&counts, Scale::Count, 0.95).unwrap();
         // Between the second and the ninth of ten: 1 − 2·(1 + 10)/2¹⁰.
         assert_eq!((held.lower, held.upper), (Some(2.0), Some(9.0)));
+        assert_eq!((held.n, held.about), (10, Centre::Median));
+        // Squares about 5.5 of one to ten: 82.5.
+        close(held.standard_deviation.unwrap(), (82.5_f64 / 9.0).sqrt());
         close(held.level, 1.0 - 22.0 / 1024.0);
         // Five have no such interval at 95 %: their extremes hold 93.75 %.
         let few = interval(&counts[..5], Scale::Count, 0.95).unwrap();
         assert_eq!((few.centre, few.lower, few.equal), (3.0, None, None));
+        let none = interval(&counts[..5], Scale::Count, 0.99).unwrap();
+        assert_eq!((none.lower, none.level), (None, 0.99));
         let extremes = interval(&counts[..5], Scale::Count, 0.9).unwrap();
         assert_eq!((extremes.lower, extremes.upper), (Some(1.0), Some(5.0)));
         close(extremes.level, 0.9375);
@@ -349,6 +389,14 @@ mod tests {
                 let equal = interval(&vec![0.7; n], scale, 0.95).unwrap();
                 assert_eq!((equal.centre, equal.lower), (0.7, None), "{scale:?}");
                 assert_eq!(equal.upper, None);
+                assert_eq!(equal.n, n);
+                assert!(equal.standard_deviation.unwrap() < 1e-15);
+                let about = match scale {
+                    Scale::Real => Centre::Mean,
+                    Scale::Ratio => Centre::GeometricMean,
+                    _ => Centre::Median,
+                };
+                assert_eq!(equal.about, about);
                 let known = equal.equal.unwrap();
                 assert_eq!(known.count, n);
                 // R: binom.test(n, n)$conf.int[1] = 0.025^(1/n).

@@ -49,9 +49,18 @@ mod tests {
         let second = [10.0, 20.0, 30.0, 40.0];
         let paired = paired_difference(&first, &second, 0.95).unwrap();
         assert!((paired.difference.centre - 0.15).abs() < 1e-12);
-        // t = 0.15/(0.129099/2) = 2.3238 with 3 degrees of freedom: p = 0.1027.
-        assert!((paired.p_value.unwrap() - 0.1027).abs() < 1e-3);
+        // SciPy 1.17: scipy.stats.ttest_rel, t = 2.3238 with 3 degrees of freedom.
+        assert!((paired.p_value.unwrap() - 0.102_728_078_858).abs() < 1e-10);
         assert_eq!(paired.first_larger, 3);
         assert!(paired_difference(&first, &second[..3], 0.95).is_err());
+    }
+
+    #[test]
+    fn pairs_that_differ_by_one_number_have_no_p_value() {
+        let alike = paired_difference(&[1.5, 2.5, 4.0], &[1.0, 2.0, 3.5], 0.95).unwrap();
+        assert_eq!((alike.difference.centre, alike.p_value), (0.5, None));
+        assert_eq!(alike.first_larger, 3);
+        let single = paired_difference(&[1.0], &[3.0], 0.95).unwrap();
+        assert_eq!((single.p_value, single.first_larger), (None, 0));
     }
 }

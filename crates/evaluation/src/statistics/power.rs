@@ -70,7 +70,7 @@ fn by_t(effect: f64, level: f64, power: f64) -> Option<usize> {
     let mut too_few = most / 2;
     while most - too_few > 1 {
         let middle = too_few + (most - too_few) / 2;
-        if middle >= 2 && reached(middle) {
+        if reached(middle) {
             most = middle;
         } else {
             too_few = middle;
@@ -127,6 +127,8 @@ mod tests {
         // scipy.stats.binom (1.17).
         assert_eq!(by_signs(5.5 / 6.0, 0.05, 0.9), Some(11));
         assert_eq!(by_signs(0.7, 0.05, 0.9), Some(53));
+        // One head decides at a level of a half, which is its chance.
+        assert_eq!(by_signs(0.95, 0.5, 0.9), Some(1));
     }
 
     #[test]
@@ -139,6 +141,9 @@ mod tests {
         assert_eq!(of(&pilot, Scale::Real, 0.0), Some(36));
         assert_eq!(of(&pilot, Scale::Real, 1.0), Some(36));
         assert_eq!(of(&pilot, Scale::Real, 0.5), None);
+        // The same in other units.
+        let thrice = pilot.map(|value| 3.0 * value);
+        assert_eq!(of(&thrice, Scale::Real, 0.0), Some(36));
         // 5.5 of 6 on one side.
         assert_eq!(
             of(&[4.0; 5], Scale::Count, 2.0),
@@ -148,6 +153,12 @@ mod tests {
             of(&[4.0; 5], Scale::Count, 5.0),
             by_signs(5.5 / 6.0, 0.05, 0.9)
         );
-        assert!(seeds_needed(&[1.0], Scale::Real, 0.0, 1.0, 0.9).is_err());
+        // Five of six lie below, and one at the threshold does not: 5.5 of 7 need
+        // 23 (scipy.stats.binom, 1.17), and 6.5 of 7 would need 11.
+        let below = [1.0, 2.0, 3.0, 5.0, 4.0, 2.0];
+        assert_eq!(of(&below, Scale::Count, 5.0), Some(23));
+        for (level, power) in [(1.0, 0.9), (0.0, 0.9), (0.05, 1.0), (0.05, 0.0)] {
+            assert!(seeds_needed(&[1.0], Scale::Real, 0.0, level, power).is_err());
+        }
     }
 }

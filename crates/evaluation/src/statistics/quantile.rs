@@ -22,3 +22,21 @@ pub fn sorted_quantile(sorted: &[f64], q: f64) -> f64 {
     let above = (below + 1).min(sorted.len() - 1);
     sorted[below] + (position - below as f64) * (sorted[above] - sorted[below])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantiles_lie_between_neighbours_in_order() {
+        let values = sorted([4.0, 11.0, -1.0, 2.0]);
+        assert_eq!(values, [-1.0, 2.0, 4.0, 11.0]);
+        // Three quarters of the way from the first to the second, and a quarter of
+        // that from the third to the last.
+        assert_eq!(sorted_quantile(&values, 0.25), 1.25);
+        assert_eq!(sorted_quantile(&values, 0.75), 5.75);
+        assert_eq!(sorted_quantile(&values, 0.0), -1.0);
+        assert_eq!(sorted_quantile(&values, 1.0), 11.0);
+        assert_eq!(sorted_quantile(&[7.0], 0.3), 7.0);
+    }
+}

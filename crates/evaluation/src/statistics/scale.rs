@@ -92,8 +92,8 @@ impl Scale {
         let largest = on_line.iter().fold(0.0_f64, |most, v| most.max(v.abs()));
         let least = if line == Line::Itself { 0.0 } else { 1.0 };
         let rounding = 8.0 * f64::EPSILON * largest.max(least);
-        let has_spread = values.len() > 1 && largest.is_finite() && variance.sqrt() > rounding;
-        has_spread.then_some(line)
+        // That of one value is 0, and of infinite log odds it is no number.
+        (variance.sqrt() > rounding).then_some(line)
     }
 }
 
@@ -146,6 +146,8 @@ mod tests {
         assert_eq!(Scale::Real.line(&[1.0, 2.0]), Some(Line::Itself));
         assert_eq!(Scale::Real.line(&[1.0]), None);
         assert_eq!(Scale::Real.line(&[0.3, 0.1 + 0.2]), None);
+        assert_eq!(Scale::Real.line(&[0.0, 0.0]), None);
+        assert_eq!(Scale::Share.line(&[0.0]), None);
         assert_eq!(Scale::Share.line(&[0.5, 1.0]), None);
         assert_eq!(Scale::Share.line(&[0.5, 0.9]), Some(Line::LogOdds(1.0)));
         assert_eq!(Scale::Count.line(&[1.0, 2.0]), None);
@@ -157,5 +159,20 @@ mod tests {
         };
         assert!(kinds.require(&[0.0, 10.0]).is_ok());
         assert!(kinds.require(&[11.0]).is_err());
+        let said = |scale: Scale, value| scale.require(&[value]).unwrap_err().to_string();
+        assert!(said(kinds, -1.0).ends_with("is -1, expected a number from 0 to 10"));
+        assert!(said(Scale::Ratio, -2.0).ends_with("is -2, expected a number above 0"));
+    }
+
+    /// Of real values to their own size, however small or large that is; of
+    /// logarithms and log odds to 1, as the logarithm of a value near 1 has the
+    /// rounding of that value.
+    #[test]
+    fn rounding_is_relative() {
+        assert_eq!(Scale::Real.line(&[1e-20, 2e-20]), Some(Line::Itself));
+        assert_eq!(Scale::Real.line(&[1e9, 1e9 + 2.5e-7]), None);
+        assert_eq!(Scale::Real.line(&[1e9, 1e9 + 1.0]), Some(Line::Itself));
+        assert_eq!(Scale::Ratio.line(&[1.0, 1.0 + 2.0 * f64::EPSILON]), None);
+        assert_eq!(Scale::Ratio.line(&[1.0, 1.0 + 1e-9]), Some(Line::Logarithm));
     }
 }

@@ -54,7 +54,7 @@ impl Look {
 #[must_use]
 pub fn looks(most: usize) -> Vec<Look> {
     let doubling = std::iter::successors(Some(FIRST), |seeds| seeds.checked_mul(2));
-    let before = doubling.take_while(|seeds| *seeds < most && most - seeds >= seeds.div_ceil(2));
+    let before = doubling.take_while(|seeds| most.saturating_sub(*seeds) >= seeds.div_ceil(2));
     let mut seen = 0;
     before
         .chain([most])
@@ -81,6 +81,9 @@ mod tests {
         assert_eq!(of(3), [3]);
         assert_eq!(of(5), [5]);
         assert_eq!(of(6), [6]);
+        // Five leave three of eight, which is half of five rounded up.
+        assert_eq!(of(7), [7]);
+        assert_eq!(of(8), [5, 8]);
         for most in [1, 5, 12, 40, 10_000] {
             let spent: f64 = looks(most).iter().map(|look| look.share).sum();
             assert!((spent - 1.0).abs() < 1e-12);

@@ -107,6 +107,12 @@ mod tests {
             (share.upper.unwrap() - 0.853_367_20).abs() < 1e-7,
             "{share:?}"
         );
+        // SciPy 1.17: binomtest(7, 20).proportion_ci(0.9, method="exact").
+        let seven = proportion_interval(7, 20, 0.9).unwrap();
+        assert!((seven.lower.unwrap() - 0.177_310_917_574_469_15).abs() < 1e-9);
+        assert!((seven.upper.unwrap() - 0.558_034_511_315_488_9).abs() < 1e-9);
+        assert_eq!((seven.n, seven.centre, seven.level), (20, 0.35, 0.9));
+        assert_eq!(seven.about, Centre::Proportion);
         let none = proportion_interval(0, 5, 0.95).unwrap();
         assert_eq!((none.centre, none.lower), (0.0, Some(0.0)));
         assert!((none.upper.unwrap() - (1.0 - 0.025_f64.powf(0.2))).abs() < 1e-9);

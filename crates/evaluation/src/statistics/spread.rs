@@ -159,6 +159,11 @@ mod tests {
         let same = spread_comparison(&narrow, &narrow, 0.95).unwrap();
         assert!((same.f_test_p_value - 1.0).abs() < 1e-9);
         assert!(spread_comparison(&[1.0, 1.0], &[2.0, 2.0], 0.95).is_err());
+        let interval = compared.interval(5, 0.9);
+        assert_eq!(interval.centre, compared.ratio);
+        assert_eq!(interval.lower, Some(compared.lower));
+        assert_eq!(interval.upper, Some(compared.upper));
+        assert_eq!((interval.n, interval.level), (5, 0.9));
     }
 
     /// Numbers of values that differ, so that their order matters.
@@ -191,6 +196,13 @@ mod tests {
         let evidence = spread(&first, &second).unwrap();
         assert!((evidence.supports - 0.091_442_218_369_805_1).abs() < 1e-9);
         assert_eq!(spread(&second, &first).unwrap(), evidence.opposite());
+        // In other units the same.
+        for unit in [1e-12, 1e12] {
+            let [first, second] = [&first[..], &second]
+                .map(|list| -> Vec<f64> { list.iter().map(|value| unit * value).collect() });
+            let supports = spread(&first, &second).unwrap().supports;
+            assert!((supports - evidence.supports).abs() < 1e-9);
+        }
     }
 
     /// Skewed: about their means these spreads look otherwise.
@@ -212,6 +224,12 @@ mod tests {
         assert_eq!(two.refutes, 1.0);
         assert_eq!(spread(&[1.0, 2.0], &[1.0, 9.0]).unwrap(), two.opposite());
         assert_eq!(spread(&[1.0, 1.0], &[2.0, 2.0]).unwrap(), Evidence::NONE);
+        // Two of five in one of ten ways.
+        let unlike = spread(&[1.0, 9.0], &[2.0; 3]).unwrap();
+        assert!((unlike.supports - 0.1).abs() < 1e-12, "{unlike:?}");
+        // Either deviation here is 3e8, but for rounding by 1.2e-7.
+        let rounded = spread(&[1e8 + 0.1, 7e8 + 0.3], &[1.0, 2.0]).unwrap();
+        assert!((rounded.supports - 1.0 / 6.0).abs() < 1e-12, "{rounded:?}");
         let wide = [1.0, 3.0, -2.0, 5.0, 0.0];
         let narrow = [1.0, 1.01, 0.99, 1.0, 1.02];
         let of = |a: &[f64], b: &[f64]| spread(a, b).unwrap().verdict(0.05);

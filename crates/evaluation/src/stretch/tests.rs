@@ -190,6 +190,95 @@ fn mean_images_are_those_of_every_likelihood() {
     }
 }
 
+/// Of every likelihood, the outputs beyond the pixels left out.
+#[test]
+fn the_jacobian_of_mean_images_is_their_derivative() {
+    for likelihood in LIKELIHOODS {
+        let model = model(likelihood);
+        let network = DecoderNetwork::of_model(&model);
+        let codes = standard_normals(2, 3, 2);
+        let images = |shift: [f64; 2]| {
+            let moved = Array2::from_shape_fn((3, 2), |(i, j)| f64::from(codes[[i, j]]) + shift[j]);
+            network.mean_jacobian(moved.view()).unwrap()
+        };
+        let (means, jacobian) = images([0.0; 2]);
+        assert_eq!((means.dim(), jacobian.dim()), ((3, 40), (3, 2, 40)));
+        for (found, expected) in means.iter().zip(&model.decode(codes.view())) {
+            assert!((found - f64::from(*expected)).abs() < 1e-5, "{likelihood}");
+        }
+        let h = 1e-5;
+        for (j, shift) in [[h, 0.0], [0.0, h]].into_iter().enumerate() {
+            let expected = (images(shift).0 - images(shift.map(|h| -h)).0) / (2.0 * h);
+            for ((i, k), expected) in expected.indexed_iter() {
+                let found = jacobian[[i, j, k]];
+                assert!(
+                    (found - expected).abs() < 1e-8,
+                    "{likelihood}: {found} {expected}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_network_has_the_sigma_of_its_model_for_every_pixel() {
+    let of = |likelihood| DecoderNetwork::of_model(&model(likelihood)).log_sigma;
+    // As `model` sets them: one that is learned is −1.
+    let each: Vec<f64> = (0..40)
+        .map(|pixel| f64::from(0.05 * pixel as f32 - 1.0))
+        .collect();
+    assert_eq!(of("gaussian/per-pixel"), each);
+    assert_eq!(of("gaussian/scalar"), vec![-1.0; 40]);
+    let fixed = of("gaussian/0.3");
+    assert_eq!(fixed.len(), 40);
+    assert!(
+        fixed
+            .iter()
+            .all(|found| (found - 0.3_f64.ln()).abs() < 1e-7)
+    );
+    assert!(of("gaussian/decoder").is_empty() && of("bernoulli").is_empty());
+}
+
+/// The ln σ that come from a decoder are no part of the metric of its outputs.
+#[test]
+fn outputs_are_those_of_the_pixels() {
+    for likelihood in LIKELIHOODS {
+        let network = DecoderNetwork::of_model(&model(likelihood));
+        let code = standard_normals(3, 1, 2);
+        let image = |z: [f64; 2]| {
+            let z = Array2::from_shape_fn((1, 2), |(_, j)| z[j]);
+            let outputs = network.jacobian(z.view()).unwrap().0;
+            outputs.row(0).slice(s![..40]).to_owned()
+        };
+        let expected = volume_by_differences([0, 1].map(|j| f64::from(code[[0, j]])), image);
+        let found = network.stretch(code.view(), ImageMetric::Outputs).unwrap();
+        let error = (found[0].volume / expected - 1.0).abs();
+        assert!(error < 1e-6, "{likelihood}: {error}");
+    }
+}
+
+#[test]
+fn what_rounding_makes_negative_is_no_stretch() {
+    // Eigenvalues −3 and 5.
+    let found = stretch_of_metric(&array![[1.0, 4.0], [4.0, 1.0]]);
+    assert_eq!((found.volume, found.smallest), (0.0, 0.0));
+    assert!((found.largest - 5.0_f64.sqrt()).abs() < 1e-12);
+}
+
+#[test]
+fn a_volume_beyond_numbers_is_refused() {
+    // Forty singular values of 1e10.
+    let network = DecoderNetwork::new(vec![DenseLayer {
+        weight: Array2::eye(40) * 1e10,
+        bias: Array1::zeros(40),
+        activation: Activation::Identity,
+    }])
+    .unwrap();
+    let codes = Array2::<f32>::zeros((2, 40));
+    let refused = network.stretch(codes.view(), ImageMetric::Outputs);
+    assert!(refused.is_err(), "{refused:?}");
+}
+
 /// KL(p_z ‖ p_z′) is ½ dzᵀ(JᵀIJ)dz to second order, for every likelihood.
 #[test]
 fn fisher_rao_is_the_curvature_of_the_divergence() {

@@ -78,6 +78,12 @@ fn chance_decides_between_equal_remainders() {
         let found = counted(&labels, &rows, 4);
         assert!(found == [5, 3, 2, 0] || found == [5, 3, 1, 1], "{found:?}");
         of_larger += usize::from(found[2] == 2);
+        // By numbers of the labels, 14 and 21, that are none of a row's.
+        let [larger, smaller] = [14, 21].map(|label| {
+            let [high, low, ..] = numbers(seed).block(0x8000_0000_0000_0000 + label);
+            (high, low)
+        });
+        assert_eq!(found[2] == 2, larger < smaller, "{seed}");
     }
     assert!((150..=250).contains(&of_larger), "{of_larger}");
 }

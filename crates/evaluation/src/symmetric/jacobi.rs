@@ -13,7 +13,7 @@ pub(super) fn decompose(mut a: Array2<f64>) -> Decomposition {
     for _sweep in 0..60 {
         let above_diagonal = (0..n).flat_map(|p| (p + 1..n).map(move |q| (p, q)));
         let squares = above_diagonal.clone().map(|at| a[at] * a[at]);
-        if squares.sum::<f64>().sqrt() <= 1e-15 * scale || scale == 0.0 {
+        if squares.sum::<f64>().sqrt() <= 1e-15 * scale {
             break;
         }
         for (p, q) in above_diagonal {

@@ -85,12 +85,12 @@ impl SymmetricEigen {
     /// The symmetric inverse square root, which whitens.
     ///
     /// # Errors
-    /// The smallest eigenvalue is below 1e-12 of the largest.
+    /// The smallest eigenvalue is 1e-12 of the largest or less.
     pub fn inverse_square_root(&self, what: &str) -> Result<Array2<f64>> {
         let largest = self.values.last().copied().unwrap_or(0.0);
         let smallest = self.values.first().copied().unwrap_or(0.0);
         require(
-            smallest > 1e-12 * largest && largest > 0.0,
+            smallest > 1e-12 * largest,
             &format!("the covariance of {what}"),
             format_args!("singular (smallest eigenvalue {smallest:e})"),
             "full rank; a dimension has collapsed, so leave it out",
@@ -257,5 +257,34 @@ mod tests {
         assert!(eigen.inverse_square_root("the codes").is_err());
         let eigen = SymmetricEigen::new(Array2::zeros((3, 3)).view());
         assert!(eigen.inverse_square_root("the codes").is_err());
+        // What is small is so beside the largest.
+        let of = |first: f64, second: f64| {
+            let diagonal = Array2::from_diag(&array![first, second]);
+            SymmetricEigen::new(diagonal.view()).inverse_square_root("the codes")
+        };
+        assert!(of(1.0, 1e-12).is_err() && of(1.0, 1.1e-12).is_ok());
+        assert!(of(1e6, 1e-8).is_err() && of(1e-9, 2e-9).is_ok());
+        assert!(of(-1.0, -2.0).is_err());
+    }
+
+    #[test]
+    fn an_inverse_square_root_by_hand() {
+        // Eigenvalues 4 and 9 along (2, 1) and (−1, 2), each √5 long.
+        let matrix = array![[5.0, -2.0], [-2.0, 8.0]];
+        let found = SymmetricEigen::new(matrix.view()).inverse_square_root("the codes");
+        let expected = array![[7.0 / 15.0, 1.0 / 15.0], [1.0 / 15.0, 11.0 / 30.0]];
+        assert!(norm(&(found.unwrap() - expected)) < 1e-15);
+    }
+
+    /// Elements beside the diagonal whose sum is 0; the matrix has the eigenvalues
+    /// of a path of three, 2 and 2 ± √2, as a change of sign of the first variable
+    /// makes it one.
+    #[test]
+    fn elements_that_cancel_are_rotated_away() {
+        let matrix = array![[2.0, -1.0, 0.0], [-1.0, 2.0, 1.0], [0.0, 1.0, 2.0]];
+        let found = SymmetricEigen::new(matrix.view()).values;
+        let root = 2.0_f64.sqrt();
+        let error = found - array![2.0 - root, 2.0, 2.0 + root];
+        assert!(error.iter().all(|error| error.abs() < 1e-14));
     }
 }

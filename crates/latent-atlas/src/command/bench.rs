@@ -33,11 +33,11 @@ pub struct Bench {
 
     /// Epochs of each training measurement: 5, or 2 with --quick; of waits 25,
     /// or 5.
-    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    #[arg(long, value_name = "N")]
     epochs: Option<usize>,
 
     /// Measure with 1 thread and with N: 2 where there are as many processors.
-    #[arg(long, value_name = "N", value_parser = crate::threads::count, allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", value_parser = crate::threads::count)]
     threads: Option<usize>,
 
     /// Train PyTorch and JAX in turn with this program (benches/peers).

@@ -37,7 +37,7 @@ pub struct Eval {
     split: Split,
 
     /// Only the first N images.
-    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    #[arg(long, value_name = "N")]
     subset: Option<usize>,
 
     /// What to do to the images: grey, binarised-once or threshold; by default
@@ -46,7 +46,7 @@ pub struct Eval {
     data_treatment: Option<DataTreatment>,
 
     /// Importance samples per image to bound −log p(x) with.
-    #[arg(long, value_name = "K", allow_negative_numbers = true)]
+    #[arg(long, value_name = "K")]
     nll_samples: Option<usize>,
 
     /// Seed of the sampled codes.

@@ -22,26 +22,8 @@ pub struct Reproduce {
     /// Which result (listed below).
     name: String,
 
-    /// Stages of the IWAE schedule: 1 to 8, for (3^S - 1)/2 epochs. A run of
-    /// fewer stages goes on where it ended.
-    #[arg(long, value_name = "S", default_value_t = 8)]
-    stages: u32,
-
-    /// Stochastic layers of iwae-table1 and iwae-table1-as-published: 1 or 2.
-    #[arg(long, value_name = "L", default_value_t = 1)]
-    layers: usize,
-
-    /// Samples of the bound in training, one row each.
-    #[arg(long = "k", value_name = "K", value_delimiter = ',', default_values_t = [1, 5, 50])]
-    samples: Vec<usize>,
-
-    /// Measure on the first N test images only.
-    #[arg(long, value_name = "N")]
-    subset: Option<usize>,
-
-    /// Importance samples per image to bound −log p(x) with.
-    #[arg(long, value_name = "K", default_value_t = 5000)]
-    nll_samples: usize,
+    #[command(flatten)]
+    likelihoods: LikelihoodOptions,
 
     /// The images: the published numbers are of mnist; see train --dataset.
     #[arg(long, value_name = "D", default_value = "mnist")]
@@ -82,6 +64,60 @@ pub struct Reproduce {
     source: SourceOptions,
 }
 
+/// What only the results have that are likelihoods.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Options of iwae-table1 and iwae-table1-as-published")]
+struct LikelihoodOptions {
+    /// Stages of the IWAE schedule: 1 to 8, for (3^S - 1)/2 epochs; 8 if not
+    /// given. A run of fewer stages goes on where it ended.
+    #[arg(long, value_name = "S")]
+    stages: Option<u32>,
+
+    /// Stochastic layers: 1, as if not given, or 2.
+    #[arg(long, value_name = "L")]
+    layers: Option<usize>,
+
+    /// Samples of the bound in training, one row each; 1,5,50 if not given.
+    #[arg(long = "k", value_name = "K", value_delimiter = ',')]
+    samples: Option<Vec<usize>>,
+
+    /// Measure on the first N test images only.
+    #[arg(long, value_name = "N")]
+    subset: Option<usize>,
+
+    /// Importance samples per image to bound −log p(x) with; 5000 if not given.
+    #[arg(long, value_name = "K")]
+    nll_samples: Option<usize>,
+}
+
+impl LikelihoodOptions {
+    /// Refuses what would change nothing about a result.
+    fn check(&self, reproduction: &Reproduction) -> Result<(), runs::Error> {
+        if reproduction.is_of_likelihoods() {
+            return Ok(());
+        }
+        let given = [
+            ("--stages", self.stages.is_some()),
+            ("--layers", self.layers.is_some()),
+            ("--k", self.samples.is_some()),
+            ("--subset", self.subset.is_some()),
+            ("--nll-samples", self.nll_samples.is_some()),
+        ];
+        let Some((option, _)) = given.into_iter().find(|(_, is_given)| *is_given) else {
+            return Ok(());
+        };
+        let others = Reproduction::ALL
+            .iter()
+            .filter(|one| one.is_of_likelihoods());
+        let others: Vec<&str> = others.map(|one| one.name).collect();
+        Err(runs::Error::Configuration(format!(
+            "{option} changes nothing about {}; leave it out, or reproduce {}",
+            reproduction.name,
+            others.join(" or ")
+        )))
+    }
+}
+
 fn after_help() -> String {
     let mut text = String::from("Results:\n");
     for one in Reproduction::ALL {
@@ -104,14 +140,18 @@ impl Reproduce {
     pub(crate) fn run(&self, output: &Output, typed: &str) -> anyhow::Result<()> {
         self.portable.decide()?;
         let interrupt = crate::interrupt()?;
+        let reproduction = Reproduction::find(&self.name)?;
+        let likelihoods = &self.likelihoods;
+        likelihoods.check(reproduction)?;
+        let samples = likelihoods.samples.as_deref();
         let request = Request {
-            reproduction: Reproduction::find(&self.name)?,
+            reproduction,
             dataset: self.dataset.clone(),
-            stages: self.stages,
-            layers: self.layers,
-            samples: self.samples.clone(),
-            subset: self.subset,
-            nll_samples: self.nll_samples,
+            stages: likelihoods.stages.unwrap_or(8),
+            layers: likelihoods.layers.unwrap_or(1),
+            samples: samples.unwrap_or(&[1, 5, 50]).to_vec(),
+            subset: likelihoods.subset,
+            nll_samples: likelihoods.nll_samples.unwrap_or(5000),
             seeds: self.seed.clone(),
             trains: !self.no_training,
             out: self.out.clone(),

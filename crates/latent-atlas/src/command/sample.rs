@@ -35,12 +35,7 @@ pub struct Sample {
 
     /// What the standard deviation of codes is multiplied by: below 1, images
     /// are more alike and more typical.
-    #[arg(
-        long,
-        value_name = "T",
-        default_value_t = 1.0,
-        allow_negative_numbers = true
-    )]
+    #[arg(long, value_name = "T", default_value_t = 1.0)]
     temperature: f32,
 
     /// Draw from a normal distribution fitted to the codes of the training data.

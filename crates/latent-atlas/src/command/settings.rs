@@ -91,8 +91,7 @@ fn argument(setting: &'static Setting, flag: &'static str) -> Arg {
             .default_missing_value("true")
             .value_parser(["true", "false"])
             .hide_possible_values(true),
-        // What is out of range is said in the words of the setting.
-        _ => argument.allow_negative_numbers(true),
+        _ => argument,
     }
 }
 

@@ -93,7 +93,9 @@ impl Reproduction {
         names::choose("reproduction", name, Self::ALL, |one| one.name).map_err(Error::Configuration)
     }
 
-    fn is_of_likelihoods(&self) -> bool {
+    /// Whether its rows are likelihoods by number of samples, and not losses by epoch.
+    #[must_use]
+    pub fn is_of_likelihoods(&self) -> bool {
         self.losses.is_empty()
     }
 }

@@ -1,4 +1,4 @@
-//! The tests of a crate in stages: the cheapest and most telling first, until one
+//! The tests of a crate in stages: the cheapest first, until one
 //! fails.
 
 use std::collections::BTreeMap;
@@ -77,24 +77,19 @@ impl Stages {
     /// or reads from `kept` that this was done with the same digest of the tree.
     pub(super) fn of_unchanged(
         package: &'static str,
-        preferred: &[&str],
         workshop: &Workshop,
         kept: &Path,
         digest: &str,
         note: &dyn Fn(&str),
     ) -> anyhow::Result<Self> {
-        let targets = targets(package, preferred, workshop)?;
+        let targets = targets(package, workshop)?;
         let file = kept.join(format!("{package}.json"));
         let unchanged = kept.join(format!("{package}-tests"));
         if let Some(times) = kept_times(&file, digest, &targets)
             && unchanged.is_file()
         {
-            return Ok(Self {
-                package,
-                stages: targets.into_iter().zip(times).collect(),
-                unchanged,
-                modules: Mutex::default(),
-            });
+            let stages = targets.into_iter().zip(times).collect();
+            return Ok(Self::cheapest_first(package, stages, unchanged));
         }
         let mut stages = Vec::new();
         for target in targets {
@@ -124,12 +119,23 @@ impl Stages {
         let names: Vec<&str> = stages.iter().map(|(target, _)| target.name()).collect();
         let record = json!({"digest": digest, "targets": names, "seconds": seconds});
         tree::write(&file, record.to_string().as_bytes())?;
-        Ok(Self {
+        Ok(Self::cheapest_first(package, stages, unchanged))
+    }
+
+    /// The tests within the library, whose modules are asked alone first, then the
+    /// programs in the order of their times.
+    fn cheapest_first(
+        package: &'static str,
+        mut stages: Vec<(Target, Duration)>,
+        unchanged: PathBuf,
+    ) -> Self {
+        stages.sort_by_key(|(target, time)| (*target != Target::Library, *time));
+        Self {
             package,
             stages,
             unchanged,
             modules: Mutex::default(),
-        })
+        }
     }
 
     /// Makes a mutant in the workshop's tree, tests it, and takes it back. Also
@@ -209,9 +215,8 @@ fn kept_times(file: &Path, digest: &str, targets: &[Target]) -> Option<Vec<Durat
     times.filter(|times| times.len() == targets.len())
 }
 
-/// The tests within the library, then the preferred ones of its tests, then the
-/// rest.
-fn targets(package: &str, preferred: &[&str], workshop: &Workshop) -> anyhow::Result<Vec<Target>> {
+/// The tests within the library, and every program of its tests.
+fn targets(package: &str, workshop: &Workshop) -> anyhow::Result<Vec<Target>> {
     let manifest = workshop.tree().join("Cargo.toml");
     let metadata = cargo::metadata(&["--no-deps", "--manifest-path", &manifest.to_string_lossy()])?;
     let packages = metadata["packages"].as_array();
@@ -219,15 +224,8 @@ fn targets(package: &str, preferred: &[&str], workshop: &Workshop) -> anyhow::Re
     let found = found.with_context(|| format!("cargo metadata lists no {package}"))?;
     let all = found["targets"].as_array().into_iter().flatten();
     let tests = all.filter(|target| target["kind"] == json!(["test"]));
-    let mut names: Vec<&str> = tests.filter_map(|target| target["name"].as_str()).collect();
-    for name in preferred {
-        if !names.contains(name) {
-            bail!("{package} has no tests {name}; correct their order in xtask/src/ci/mutants");
-        }
-    }
-    let rank = |name: &str| preferred.iter().position(|one| *one == name);
-    names.sort_by_key(|name| (rank(name).unwrap_or(usize::MAX), *name));
-    let tests = names.into_iter().map(|name| Target::Test(name.to_owned()));
+    let names = tests.filter_map(|target| target["name"].as_str());
+    let tests = names.map(|name| Target::Test(name.to_owned()));
     Ok([Target::Library].into_iter().chain(tests).collect())
 }
 

@@ -60,6 +60,16 @@ impl Source {
         Ok(sha256_hex(all.as_bytes()))
     }
 
+    /// The same files where they were copied to: what others change in the meantime is
+    /// in no further copy.
+    pub(super) fn copied_to(self, tree: &Path) -> anyhow::Result<Self> {
+        self.copy_to(tree)?;
+        Ok(Self {
+            root: tree.to_owned(),
+            ..self
+        })
+    }
+
     /// Makes `tree` a copy. What it holds already keeps its time, or everything
     /// would be built again.
     pub(super) fn copy_to(&self, tree: &Path) -> anyhow::Result<()> {
@@ -149,7 +159,7 @@ mod tests {
         write(&tree.join("crates/a/two"), b"mutant").expect("a file");
 
         let second = source(&[("one", "1"), ("crates/a/two", "2"), ("three", "3")]);
-        second.copy_to(&tree).expect("a copy");
+        let second = second.copied_to(&tree).expect("a copy");
         assert_eq!(time("one"), written);
         assert_eq!(read(&tree.join("crates/a/two")).expect("a file"), b"2");
         let mut names = Vec::new();
@@ -161,5 +171,10 @@ mod tests {
             of_crate
         );
         assert_ne!(second.digest(&tree, &[""]).expect("a digest"), of_all);
+
+        write(&root.join("one"), b"changed since").expect("a file");
+        let third = place.path().join("third");
+        second.copy_to(&third).expect("a copy");
+        assert_eq!(read(&third.join("one")).expect("a file"), b"1");
     }
 }
