@@ -304,3 +304,6 @@ fn bytes(values: f64) -> u64 {
     // A conversion to integers saturates.
     (VALUE * values) as u64
 }
+
+#[cfg(test)]
+mod tests;

@@ -46,3 +46,16 @@ pub(crate) fn listed<const N: usize>(names: [&str; N]) -> String {
         names => names.concat(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::listed;
+
+    #[test]
+    fn only_the_last_of_several_names_follows_an_or() {
+        assert_eq!(listed([]), "");
+        assert_eq!(listed(["ae"]), "ae");
+        assert_eq!(listed(["ae", "vae"]), "ae or vae");
+        assert_eq!(listed(["ae", "vae", "ae-l2"]), "ae, vae or ae-l2");
+    }
+}

@@ -179,3 +179,175 @@ fn require(key: &str, found: &str, expected: &str) -> Result<(), ContentsError> 
     }
     Err(ContentsError::metadata(key, found, expected))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::files::checkpoint::{read_attachments, sealed};
+    use crate::network::initialisation::Initialisation;
+    use crate::spec::{ModelKind, PosteriorScale};
+    use crate::training::configuration::TrainingConfig;
+
+    fn trainer(architecture: &str) -> Trainer {
+        let spec = ModelSpec {
+            kind: ModelKind::Vae,
+            architecture: architecture.parse().unwrap(),
+            likelihood: "bernoulli".parse().unwrap(),
+            posterior_scale: PosteriorScale::LogVariance,
+        };
+        let model = Model::new(spec, Initialisation::PyTorchUniform, 2).unwrap();
+        let images: Arc<[u8]> = (0..10 * 20_u32).map(|at| (at * 37 % 256) as u8).collect();
+        let config = TrainingConfig {
+            batch: 4,
+            ..TrainingConfig::standard(5)
+        };
+        Trainer::new(model, config, images).unwrap()
+    }
+
+    /// Reads a file, and writes it again with a change.
+    fn change(path: &Path, change: impl FnOnce(&mut Checkpoint)) {
+        let mut whole = Checkpoint::read(path, Ok).unwrap();
+        change(&mut whole);
+        whole.write(path).unwrap();
+    }
+
+    fn taken(
+        [epoch, step, position, images]: [u64; 4],
+        [count, batch]: [u64; 2],
+    ) -> Result<Counters, String> {
+        let mut state = Checkpoint::default();
+        state.put_vector("counters", &[epoch, step, position, images]);
+        state.put_vector("epoch_sums", &[7.5_f64, -2.25]);
+        let counters = state.take_counters(count, batch);
+        counters.map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn counters_are_those_that_batches_reach() {
+        // Three steps in an epoch of ten images, the last one of two.
+        for (epoch, step, position) in [(0, 0, 0), (0, 2, 8), (3, 9, 0), (3, 10, 4), (3, 11, 8)] {
+            let found = taken([epoch, step, position, position], [10, 4]).unwrap();
+            let expected = Counters {
+                epoch,
+                step,
+                position,
+                sums: LossSums {
+                    images: position,
+                    reconstruction: 7.5,
+                    kl: -2.25,
+                    // Of a file that has none of its own.
+                    loss: 5.25,
+                },
+            };
+            assert_eq!(found, expected);
+        }
+        for (counters, sizes) in [
+            // Other steps than epochs and position make.
+            ([3, 10, 0, 0], [10, 4]),
+            ([3, 9, 4, 4], [10, 4]),
+            ([0, 1, 0, 0], [10, 4]),
+            // Within a batch, and at or behind the end of an epoch.
+            ([0, 1, 5, 5], [10, 4]),
+            ([0, 2, 8, 8], [8, 4]),
+            ([0, 3, 12, 12], [10, 4]),
+            // Losses of other images.
+            ([3, 10, 4, 3], [10, 4]),
+            ([3, 10, 4, 0], [10, 4]),
+            ([3, 9, 0, 4], [10, 4]),
+            // Out of range.
+            ([u64::MAX, 0, 0, 0], [10, 4]),
+            ([u64::MAX, 1, 1, 1], [2, 1]),
+        ] {
+            let [epoch, step, position, images] = counters;
+            let [count, batch] = sizes;
+            assert_eq!(
+                taken(counters, sizes).unwrap_err(),
+                format!(
+                    "metadata \"counters\" is epoch {epoch}, step {step}, position {position}, \
+                     {images} images; expected counters that batches of {batch} of {count} images \
+                     reach"
+                )
+            );
+        }
+        let most = 1_099_511_627_776;
+        assert_eq!(taken([most, most, 0, 0], [1, 1]).unwrap().step, most);
+        assert!(taken([most + 1, most + 1, 0, 0], [1, 1]).is_err());
+    }
+
+    #[test]
+    fn what_a_state_holds_besides_is_refused_and_its_attachments_are_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state.safetensors");
+        let mut trainer = trainer("20-5-3");
+        trainer.step().unwrap();
+        let attachments = Attachments::from([
+            ("metrics".to_owned(), b"{}\n".to_vec()),
+            ("none".to_owned(), Vec::new()),
+        ]);
+        trainer.save_state(&path, &attachments).unwrap();
+        assert_eq!(read_attachments(&path).unwrap(), attachments);
+        assert_eq!(trainer.load_state(&path).unwrap(), attachments);
+        change(&path, |state| state.put_vector("momentum", &[1.0_f32]));
+        let error = trainer.load_state(&path).unwrap_err().to_string();
+        assert!(
+            error.contains("tensor momentum is unknown to this model"),
+            "{error}"
+        );
+        assert_eq!(read_attachments(&path).unwrap(), attachments);
+        change(&path, |state| {
+            state.take_vector::<f32>("momentum", 1).unwrap();
+            state.take_vector::<f64>("epoch_loss", 1).unwrap();
+            state.put_vector("epoch_loss", &[1.0_f64, 2.0]);
+        });
+        let error = trainer.load_state(&path).unwrap_err().to_string();
+        assert!(
+            error.ends_with("tensor epoch_loss has shape [2]; expected [1]"),
+            "{error}"
+        );
+    }
+
+    /// When two stochastic layers were a model apart, files named no kind.
+    #[test]
+    fn files_of_two_layers_from_when_they_were_apart_are_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let [model, state] = ["model", "state"].map(|name| folder.path().join(name));
+        let mut whole = trainer("20-5-4/4-6-3");
+        whole.step().unwrap();
+        whole.model().save(&model, &BTreeMap::new()).unwrap();
+        whole.save_state(&state, &Attachments::new()).unwrap();
+        for (path, name) in [
+            (&model, "latent-atlas two-layer model"),
+            (&state, "latent-atlas two-layer state"),
+        ] {
+            for format in [sealed(name), format!("{name} 1")] {
+                change(path, |file| {
+                    file.metadata.remove("kind");
+                    file.metadata.insert("format".to_owned(), format);
+                });
+                if path == &model {
+                    assert_eq!(&Model::load(path).unwrap(), whole.model());
+                } else {
+                    let mut resumed = trainer("20-5-4/4-6-3");
+                    resumed.load_state(path).unwrap();
+                    assert_eq!(resumed.model(), whole.model());
+                    assert_eq!(resumed.steps(), 1);
+                }
+            }
+            // A file of today says which kind it is of.
+            let usual = name.replace("two-layer ", "");
+            change(path, |file| {
+                file.metadata.insert("format".to_owned(), sealed(&usual));
+            });
+            let error = if path == &model {
+                Model::load(path).unwrap_err()
+            } else {
+                whole.load_state(path).unwrap_err()
+            };
+            let error = error.to_string();
+            assert!(error.contains("metadata \"kind\" is missing"), "{error}");
+        }
+    }
+}

@@ -315,6 +315,48 @@ mod tests {
     }
 
     #[test]
+    fn the_borders_of_the_unit_interval_are_in_it() {
+        let inside = ndarray::array![[0.0_f32, -0.0], [1.0, f32::MIN_POSITIVE]];
+        assert_eq!(Images::from(&inside).first_outside_unit(), None);
+        for outside in [1.0_f32.next_up(), -f32::from_bits(1)] {
+            let values = ndarray::array![[0.5_f32, 0.5], [0.5, 0.5], [outside, 0.5]];
+            assert_eq!(Images::from(&values).first_outside_unit(), Some((2, 0)));
+            assert_eq!(Images::from(&values).first_non_finite(), None);
+        }
+    }
+
+    #[test]
+    fn rows_know_how_many_pixels_they_have() {
+        let (bytes, values) = ([7_u8; 6], [0.5_f32; 6]);
+        for (len, is_empty) in [(0, true), (1, false), (6, false)] {
+            for rows in [
+                PixelRows::Bytes(&bytes[..len]),
+                PixelRows::Values(&values[..len]),
+            ] {
+                assert_eq!((rows.len(), rows.is_empty()), (len, is_empty));
+            }
+        }
+    }
+
+    /// Blocks begin and end in the middle of an image's copies.
+    #[test]
+    fn images_are_repeated_as_a_matrix_of_all_copies_would_be_packed() {
+        let (count, pixels, times) = (5, 19, 3);
+        let values: Vec<f32> = (0..count * pixels).map(|at| at as f32).collect();
+        let copies: Vec<f32> = values
+            .chunks_exact(pixels)
+            .flat_map(|row| row.repeat(times))
+            .collect();
+        for (first, rows) in [(0, 15), (1, 1), (2, 9), (7, 8), (12, 3)] {
+            let shape = Panels::new(rows, pixels);
+            let (mut found, mut expected) = (vec![9.0; shape.len()], vec![9.0; shape.len()]);
+            PixelRows::Values(&values).pack_repeated(first, times, shape, &mut found);
+            PixelRows::Values(&copies).pack_repeated(first, 1, shape, &mut expected);
+            assert_eq!(found, expected, "{rows} rows from {first}");
+        }
+    }
+
+    #[test]
     #[should_panic(expected = "read_row: 3 values for images of 2 pixels")]
     fn a_row_of_another_width_is_refused() {
         let bytes = Array2::from_elem((2, 2), 255_u8);

@@ -120,7 +120,6 @@ impl Standardisation {
         let mut row = vec![0.0; features];
         images.read_row(0, &mut row);
         let first = row.clone();
-        let mut is_constant = vec![true; features];
         // About the first image: sums of departures of values far from 0 keep
         // the digits that sums of the values would lose.
         let mut departures = vec![0.0_f64; features];
@@ -128,7 +127,6 @@ impl Standardisation {
             images.read_row(image, &mut row);
             for (feature, (&value, &first)) in row.iter().zip(&first).enumerate() {
                 departures[feature] += f64::from(value) - f64::from(first);
-                is_constant[feature] &= value == first;
             }
         }
         let means: Vec<f64> = departures
@@ -143,14 +141,11 @@ impl Standardisation {
                 squares[feature] += (f64::from(value) - means[feature]).powi(2);
             }
         }
-        let deviation = squares.iter().zip(&is_constant).map(|(sum, &constant)| {
+        let deviation = squares.iter().map(|sum| {
             let deviation = (sum / count as f64).sqrt() as f32;
-            // Below the smallest number of f32 there is nothing to divide by.
-            if constant || deviation == 0.0 {
-                1.0
-            } else {
-                deviation
-            }
+            // Of a constant, which departs from its mean by exactly 0; and below the
+            // smallest number of f32 there is nothing to divide by.
+            if deviation == 0.0 { 1.0 } else { deviation }
         });
         let deviation = deviation.collect();
         let mean = means.into_iter().map(|mean| mean as f32).collect();
@@ -247,6 +242,28 @@ mod tests {
     }
 
     #[test]
+    fn mean_and_deviation_are_those_of_hand() {
+        let data = array![[1.0_f32, -3.5], [2.0, -3.5], [6.0, 4.5], [7.0, -7.5]];
+        let standardisation = Standardisation::of(&data).unwrap();
+        // Σ(x − mean)² is 9 + 4 + 4 + 9, and 1 + 1 + 49 + 25.
+        assert_eq!(standardisation.mean(), [4.0, -2.5]);
+        assert_eq!(standardisation.deviation(), [6.5_f32.sqrt(), 19_f32.sqrt()]);
+        let halves = Standardisation::new(vec![3.0, -5.0], vec![4.0, 0.5]).unwrap();
+        let mut rows = [9.0, -4.0, 1.0, 2.0];
+        halves.apply(&mut rows);
+        assert_eq!(rows, [1.5, 2.0, -0.5, 14.0]);
+        halves.invert(&mut rows);
+        assert_eq!(rows, [9.0, -4.0, 1.0, 2.0]);
+    }
+
+    #[test]
+    #[should_panic(expected = "standardisation: 3 values are no whole number of rows of 2")]
+    fn a_broken_row_is_refused() {
+        let two = Standardisation::new(vec![0.0; 2], vec![1.0; 2]).unwrap();
+        two.apply(&mut [0.0; 3]);
+    }
+
+    #[test]
     fn bytes_are_standardised_as_the_values_they_stand_for() {
         let bytes = Array2::from_shape_fn((50, 7), |(i, j)| (i * 11 + j * j * 3) as u8);
         let values = bytes.mapv(|byte| f32::from(byte) / 255.0);
@@ -281,6 +298,16 @@ mod tests {
             assert!(error.to_string().starts_with("feature 1 has mean 0"));
         }
         assert!(Standardisation::new(vec![f32::NAN], vec![1.0]).is_err());
+        // A deviation that rounds to 0, and the smallest that does not.
+        let smallest = f32::from_bits(1);
+        let tiny = array![
+            [0.0, 0.0],
+            [0.0, 0.0],
+            [0.0, 0.0],
+            [smallest, 4.0 * smallest]
+        ];
+        let tiny = Standardisation::of(&tiny).unwrap();
+        assert_eq!(tiny.deviation(), [1.0, 2.0 * smallest]);
         // The largest values there are leave neither range nor sense.
         let largest = array![[f32::MAX], [-f32::MAX]];
         let mut rows = [f32::MAX, -f32::MAX];

@@ -109,3 +109,25 @@ fn learned_log_sigma<T: Float>(
     let log_sigma = tape.linear_panels(nothing, weight, bias, layer.activation)?;
     tape.from_panels(log_sigma)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A value and a gradient of each array that has a number for every pixel.
+    #[test]
+    fn the_values_of_a_loss_are_counted_by_array() {
+        for (likelihood, expected) in [
+            // The gradient, in whole panels.
+            ("bernoulli", 32.0),
+            ("continuous-bernoulli", 9.0 * 19.0),
+            ("gaussian/0.5", (14.0 + 2.0) * 19.0),
+            ("laplace/scalar", (14.0 + 8.0) * 19.0),
+            ("gaussian-identity/per-pixel", (20.0 + 2.0) * 19.0),
+            ("laplace-identity/decoder", (22.0 + 8.0) * 19.0),
+        ] {
+            let found = values(likelihood.parse().unwrap(), 19);
+            assert_eq!(found, expected, "{likelihood}");
+        }
+    }
+}

@@ -291,3 +291,171 @@ fn mean_of_samples(values: &[f32], samples: usize, width: usize) -> Vec<f32> {
         .flat_map(|image| (0..width).map(move |j| mean(image, j)))
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::inference::Codes;
+    use crate::network::initialisation::Initialisation;
+    use crate::spec::{ModelKind, PosteriorScale};
+
+    /// More than two blocks, the last one smaller.
+    const IMAGES: usize = 200;
+    const PIXELS: usize = 19;
+    const LATENT: usize = 3;
+
+    fn model(kind: ModelKind, posterior_scale: PosteriorScale) -> Model {
+        let spec = ModelSpec {
+            kind,
+            architecture: format!("{PIXELS}-12-{LATENT}").parse().unwrap(),
+            likelihood: "gaussian/scalar".parse().unwrap(),
+            posterior_scale,
+        };
+        Model::new(spec, Initialisation::PyTorchUniform, 6).unwrap()
+    }
+
+    fn images() -> Array2<f32> {
+        Array2::from_shape_fn((IMAGES, PIXELS), |(i, j)| {
+            ((i * 7 + j * j) % 11) as f32 / 10.0
+        })
+    }
+
+    fn deviates(noise: Stream, first: u64, codes: usize) -> Array2<f32> {
+        let mut values = vec![0.0; codes * LATENT];
+        fill_normal(&mut values, noise, first);
+        Array2::from_shape_vec((codes, LATENT), values).unwrap()
+    }
+
+    /// ½ Σ μ² + σ² − 1 − ln σ² of one image.
+    fn kl(codes: &Codes, image: usize) -> f64 {
+        let log_variance = codes.log_variance.as_ref().unwrap().row(image);
+        let of_dimension = |(&mean, &log_variance): (&f32, &f32)| {
+            let (mean, log_variance) = (f64::from(mean), f64::from(log_variance));
+            0.5 * (mean * mean + log_variance.exp() - 1.0 - log_variance)
+        };
+        let mean = codes.mean.row(image);
+        mean.iter().zip(log_variance).map(of_dimension).sum()
+    }
+
+    fn mean(values: impl ExactSizeIterator<Item = f64>) -> f64 {
+        let count = values.len() as f64;
+        values.sum::<f64>() / count
+    }
+
+    #[track_caller]
+    fn assert_close(found: f64, expected: f64) {
+        let error = (found - expected).abs();
+        assert!(error < 1e-5 * expected.abs().max(1.0), "{found} {expected}");
+    }
+
+    #[test]
+    fn sampled_losses_are_those_of_codes_drawn_one_by_one() {
+        let (images, noise) = (images(), Stream::new(3, 7));
+        for scale in [PosteriorScale::LogVariance, PosteriorScale::LogSigma] {
+            let model = model(ModelKind::Vae, scale);
+            let codes = model.encode(&images);
+            assert_eq!((codes.len(), codes.is_empty()), (IMAGES, false));
+            let z = codes.sample(deviates(noise, 0, IMAGES).view());
+            let losses = model.reconstruction_losses(z.view(), &images);
+            let reconstruction = mean(losses.iter().map(|&loss| f64::from(loss)));
+            let penalty = mean((0..IMAGES).map(|image| kl(&codes, image)));
+            let found = model.sampled_losses(&images, noise);
+            assert_close(found.reconstruction, reconstruction);
+            assert_close(found.kl, penalty);
+            assert_close(found.loss, reconstruction + penalty);
+        }
+        let model = model(ModelKind::Ae, PosteriorScale::LogVariance);
+        let losses = model.reconstruction_losses(model.encode(&images).mean.view(), &images);
+        let found = model.sampled_losses(&images, noise);
+        assert_close(found.loss, mean(losses.iter().map(|&loss| f64::from(loss))));
+        assert_eq!((found.reconstruction, found.kl), (found.loss, 0.0));
+    }
+
+    /// What is decoded from the mean, whatever is drawn beside it.
+    #[test]
+    fn means_of_one_layer_are_those_that_images_are_encoded_as() {
+        let images = images();
+        for kind in [ModelKind::Vae, ModelKind::Ae] {
+            let model = model(kind, PosteriorScale::LogVariance);
+            let codes = model.encode(&images);
+            let means = model.posterior_means(&images, 4, Stream::new(3, 7));
+            assert_eq!(means.len(), 1);
+            assert_eq!(means[0].dim(), (IMAGES, LATENT));
+            for (found, expected) in means[0].iter().zip(&codes.mean) {
+                assert_close(f64::from(*found), f64::from(*expected));
+            }
+            let found = model.losses_at_mean(&images);
+            let expected = model.reconstruction_losses(codes.mean.view(), &images);
+            assert_eq!(found.len(), IMAGES);
+            for (found, expected) in found.iter().zip(&expected) {
+                assert_close(f64::from(*found), f64::from(*expected));
+            }
+            let decoded = model.decode(codes.mean.view());
+            for (found, expected) in model.reconstruct(&images).iter().zip(&decoded) {
+                assert_close(f64::from(*found), f64::from(*expected));
+            }
+        }
+    }
+
+    /// ln p(x|z) + ln p(z) − ln q(z|x) with z = μ + σ·ε.
+    #[test]
+    fn log_weights_are_those_of_the_densities() {
+        let images = images();
+        let (noise, first, samples) = (Stream::new(5, 2), 11, 7);
+        for scale in [PosteriorScale::LogVariance, PosteriorScale::LogSigma] {
+            let model = model(ModelKind::Vae, scale);
+            let mut sampler = ImportanceSampler::new(&model, 9);
+            let image = Images::from(&images).slice_rows(150..151);
+            sampler.set_image(image);
+            let mut found = vec![0.0; samples];
+            sampler.log_weights(noise, first, &mut found);
+            sampler.log_weights(noise, 0, &mut []);
+            let codes = model.encode(image);
+            let log_variance = codes.log_variance.as_ref().unwrap();
+            let epsilon = deviates(noise, (first * LATENT) as u64, samples);
+            for (sample, found) in found.into_iter().enumerate() {
+                let epsilon = epsilon.row(sample).insert_axis(ndarray::Axis(0));
+                let z = codes.sample(epsilon);
+                let loss = f64::from(model.reconstruction_losses(z.view(), image)[0]);
+                let densities = z.iter().zip(&epsilon).zip(log_variance);
+                let ratio = densities.map(|((&z, &epsilon), &log_variance)| {
+                    let [z, epsilon] = [z, epsilon].map(f64::from);
+                    0.5 * (epsilon * epsilon + f64::from(log_variance) - z * z)
+                });
+                assert_close(found, ratio.sum::<f64>() - loss);
+            }
+        }
+    }
+
+    #[test]
+    fn means_of_samples_are_by_image_and_column() {
+        // Two images of three samples of two columns.
+        let values = [
+            1.0, 10.0, 2.0, 20.0, 6.0, 60.0, -4.0, 5.0, -5.0, 5.0, -9.0, 8.0,
+        ];
+        assert_eq!(mean_of_samples(&values, 3, 2), [3.0, 30.0, -6.0, 6.0]);
+    }
+
+    #[test]
+    #[should_panic(expected = "images of shape (0, 19) for a model 19-12-3 that takes 19 pixels")]
+    fn no_image_breaks_the_contract() {
+        let none = Array2::<f32>::zeros((0, PIXELS));
+        model(ModelKind::Vae, PosteriorScale::LogVariance).sampled_losses(&none, Stream::new(0, 0));
+    }
+
+    #[test]
+    #[should_panic(expected = "images of shape (1, 18) for a model 19-12-3 that takes 19 pixels")]
+    fn an_image_of_another_width_breaks_the_contract() {
+        let model = model(ModelKind::Vae, PosteriorScale::LogVariance);
+        ImportanceSampler::new(&model, 1).set_image(&Array2::<f32>::zeros((1, 18)));
+    }
+
+    #[test]
+    #[should_panic(expected = "log_weights: 3 samples in a block of 2, or of no image")]
+    fn more_samples_than_a_block_has_break_the_contract() {
+        let model = model(ModelKind::Vae, PosteriorScale::LogVariance);
+        let mut sampler = ImportanceSampler::new(&model, 2);
+        sampler.set_image(&Array2::<f32>::zeros((1, PIXELS)));
+        sampler.log_weights(Stream::new(0, 0), 0, &mut [0.0; 3]);
+    }
+}

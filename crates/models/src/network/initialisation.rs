@@ -274,4 +274,35 @@ mod tests {
         assert_eq!(draw(5), draw(5));
         assert_ne!(draw(5), draw(6));
     }
+
+    #[test]
+    fn numbers_that_stand_input_by_input_become_rows_of_outputs() {
+        let by_input = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0];
+        assert_eq!(transposed(&by_input, 2), [1.0, 4.0, 2.0, 5.0, 3.0, 6.0]);
+        assert_eq!(transposed(&by_input, 3), [1.0, 3.0, 5.0, 2.0, 4.0, 6.0]);
+    }
+
+    /// Only where the output is the mean and the images leave the interval.
+    #[test]
+    fn means_are_kept_within_the_interval_unless_values_leave_it() {
+        let bias = |likelihood: &str, images: [[f32; 3]; 2]| {
+            let spec = ModelSpec {
+                kind: ModelKind::Ae,
+                architecture: "3-4-1".parse().unwrap(),
+                likelihood: likelihood.parse().unwrap(),
+                posterior_scale: Default::default(),
+            };
+            let mut model = Model::new(spec, Initialisation::PyTorchUniform, 1).unwrap();
+            model.set_output_bias_to_mean(&ndarray::Array2::from(images.to_vec()));
+            let tensors = model.parameters().named_tensors();
+            let bias = tensors.into_iter().find(|one| one.name == "decoder.2.bias");
+            bias.unwrap().values
+        };
+        let (within, beyond) = ([[0.0, 0.25, 1.0], [0.0, 0.5, 1.0]], [[0.0, 0.25, 3.0]; 2]);
+        assert_eq!(bias("gaussian-identity/0.1", within), [0.001, 0.375, 0.999]);
+        assert_eq!(bias("laplace-identity/0.1", beyond), [0.0, 0.25, 3.0]);
+        let logit = |mean: f64| (mean / (1.0 - mean)).ln() as f32;
+        let expected = [0.001, 0.25, 0.999].map(logit);
+        assert_eq!(bias("gaussian/0.1", beyond), expected);
+    }
 }

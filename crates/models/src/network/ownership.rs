@@ -157,4 +157,32 @@ mod tests {
         let ownership = PanelOwnership::new(&layout, 3);
         assert_eq!(ownership.branches(), [0..2, 2..4, 4..5, 5..6, 6..8]);
     }
+
+    #[test]
+    fn panels_and_branches_are_found_where_they_are_owned() {
+        for architecture in ["784-200-200-50", "40-33-5"] {
+            let layout = layout(ModelKind::Vae, architecture);
+            for threads in 1..=MAXIMUM_OWNERS {
+                let ownership = PanelOwnership::new(&layout, threads);
+                assert_eq!(ownership.threads(), threads);
+                for (layer, linear) in layout.layers().iter().enumerate() {
+                    for thread in 0..threads {
+                        let eighths = ownership.eighths(layer, thread);
+                        let own = panels_of(linear.outputs, &eighths);
+                        for end in own.start + 1..=own.end {
+                            for panels in [own.start..end, end - 1..end] {
+                                let owner = ownership.owner_of(layer, linear.outputs, &panels);
+                                assert_eq!(owner, thread, "{architecture}, {layer}: {panels:?}");
+                            }
+                        }
+                    }
+                }
+                let eighths = (0..threads).flat_map(|thread| ownership.eighths_of_thread(thread));
+                assert!(eighths.eq(0..EIGHTHS), "{threads} threads");
+                for (place, branch) in ownership.branches().iter().enumerate() {
+                    assert_eq!(ownership.place_of(branch), place);
+                }
+            }
+        }
+    }
 }

@@ -207,3 +207,97 @@ pub enum TensorError {
         value: f64,
     },
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::network::layout::tests::layout;
+    use crate::spec::ModelKind;
+
+    /// Tensors whose values all differ.
+    fn tensors() -> (Arc<Layout>, Vec<NamedTensor<f64>>) {
+        let layout = Arc::new(layout(ModelKind::Vae, "19-18-3"));
+        let mut parameters = Parameters::zeros(layout.clone());
+        for (index, value) in parameters.as_mut_slice().iter_mut().enumerate() {
+            *value = 0.1 + index as f64;
+        }
+        let tensors = parameters.named_tensors();
+        (layout, tensors)
+    }
+
+    #[test]
+    fn tensors_of_any_order_are_taken_and_others_refused() {
+        let (layout, tensors) = tensors();
+        let reversed = tensors.iter().rev().cloned();
+        let parameters = Parameters::from_named_tensors(layout.clone(), reversed).unwrap();
+        assert_eq!(parameters.named_tensors(), tensors);
+
+        let refused = |change: &dyn Fn(&mut Vec<NamedTensor<f64>>)| {
+            let mut tensors = tensors.clone();
+            change(&mut tensors);
+            Parameters::from_named_tensors(layout.clone(), tensors).unwrap_err()
+        };
+        let unexpected = |name: &str| TensorError::Unexpected(name.to_owned());
+        assert_eq!(
+            refused(&|all| all.push(all[3].clone())),
+            unexpected(&tensors[3].name)
+        );
+        assert_eq!(
+            refused(&|all| all[3].name = "gamma".into()),
+            unexpected("gamma")
+        );
+        let missing = TensorError::Missing {
+            name: "mu.weight".into(),
+            expected: vec![3, 18],
+        };
+        assert_eq!(refused(&|all| drop(all.remove(2))), missing);
+        // The right shape with a value too few, and the right number of another shape.
+        let of_shape = |found: &[usize]| TensorError::Shape {
+            name: "mu.weight".into(),
+            found: found.to_vec(),
+            expected: vec![3, 18],
+        };
+        assert_eq!(
+            refused(&|all| all[2].values.truncate(53)),
+            of_shape(&[3, 18])
+        );
+        assert_eq!(
+            refused(&|all| all[2].shape = vec![18, 3]),
+            of_shape(&[18, 3])
+        );
+        let infinite = TensorError::NotFinite {
+            name: "mu.weight".into(),
+            index: 7,
+            value: f64::INFINITY,
+        };
+        assert_eq!(refused(&|all| all[2].values[7] = f64::INFINITY), infinite);
+    }
+
+    #[test]
+    fn the_first_tensor_that_is_not_finite_is_named() {
+        let (layout, tensors) = tensors();
+        let mut parameters = Parameters::from_named_tensors(layout.clone(), tensors).unwrap();
+        assert_eq!(parameters.first_non_finite(), None);
+        for (name, value) in [("decoder.2.bias", f64::NAN), ("mu.bias", f64::NEG_INFINITY)] {
+            let slot = layout
+                .tensors()
+                .iter()
+                .find(|slot| slot.name == name)
+                .unwrap();
+            let mut values = layout.export(slot, parameters.as_slice());
+            *values.last_mut().unwrap() = value;
+            layout.import(slot, &values, parameters.as_mut_slice());
+            assert_eq!(parameters.first_non_finite(), Some(name));
+        }
+    }
+
+    #[test]
+    fn a_cast_rounds_every_value() {
+        let (layout, tensors) = tensors();
+        let parameters = Parameters::from_named_tensors(layout, tensors).unwrap();
+        let cast: Parameters<f32> = parameters.cast();
+        assert_eq!(cast.layout(), parameters.layout());
+        let rounded = parameters.as_slice().iter().map(|&value| value as f32);
+        assert!(rounded.eq(cast.as_slice().iter().copied()));
+    }
+}

@@ -363,9 +363,16 @@ mod tests {
             panels.pack_row_major(&codes[rows.clone()], &mut packed);
             discrepancy.take(panels, &packed, &draws[rows]);
         }
-        let value = discrepancy.finish(&pool, &mut vec![1.0; latent]);
+        // A weight of its own for each dimension, which division takes out exactly.
+        let weight = |at: usize| ((at % latent) as f64 + 1.0).exp2();
+        let mut weights: Vec<f64> = (0..latent).map(weight).collect();
+        let value = discrepancy.finish(&pool, &mut weights);
         assert!(value.is_all);
-        (value.penalty, discrepancy.by_codes(0..images).to_vec())
+        let weighed = discrepancy.by_codes(0..images);
+        assert_eq!(discrepancy.by_codes(1..images), &weighed[latent..]);
+        let weighed = weighed.iter().enumerate();
+        let gradient = weighed.map(|(at, by_code)| by_code / weight(at)).collect();
+        (value.penalty, gradient)
     }
 
     #[test]
@@ -399,11 +406,11 @@ mod tests {
     #[test]
     fn any_size_of_batch_and_number_of_threads_gives_the_same_sums() {
         let latent = 3;
-        let mut values = vec![0.0; 2 * 37 * latent];
+        let mut values = vec![0.0; 2 * 70 * latent];
         fill_normal(&mut values, Stream::new(1, 2), 0);
-        let mut discrepancy = Discrepancy::new(latent, 37);
-        let sizes = [37, 2, 9, 16, 24, 37];
-        for &images in &sizes[if cfg!(miri) { 1..3 } else { 0..6 }] {
+        let mut discrepancy = Discrepancy::new(latent, 70);
+        let sizes = [37, 2, 9, 16, 24, 37, 70];
+        for &images in &sizes[if cfg!(miri) { 1..3 } else { 0..7 }] {
             let (codes, draws) = values.split_at(values.len() / 2);
             let samples = [codes, draws].map(|sample| &sample[..images * latent]);
             let (value, gradient) = found(&mut discrepancy, samples, 1);
@@ -437,8 +444,8 @@ mod tests {
                 for (j, b) in b.chunks(latent).enumerate() {
                     let squared: f64 = a.iter().zip(b).map(|(a, b)| (a - b).powi(2)).sum();
                     if !(same && i == j) {
-                        sum += widths(latent)
-                            .map(|c| c / (c + squared))
+                        sum += SCALES
+                            .map(|s| 1.0 / (1.0 + squared / (2.0 * latent as f64 * s)))
                             .iter()
                             .sum::<f64>();
                     }
@@ -448,5 +455,30 @@ mod tests {
         };
         (sum(codes, codes, true) + sum(draws, draws, true)) / (n * (n - 1.0))
             - 2.0 * sum(codes, draws, false) / (n * n)
+    }
+
+    #[test]
+    fn the_room_told_is_that_of_every_array() {
+        let (latent, images) = (24, 64);
+        let Discrepancy {
+            codes,
+            draws,
+            tasks,
+            by_codes,
+            ..
+        } = Discrepancy::<f32>::new(latent, images);
+        let of_task = |task: &Task| task.gradient.len() + 2 * task.pulls[0].len();
+        let doubles = codes.coordinates.len()
+            + draws.coordinates.len()
+            + tasks.iter().map(of_task).sum::<usize>();
+        let taken = (2 * doubles + by_codes.len()) as f64;
+        let told = values(Gradients::Hand, latent, images);
+        assert!((1.0..1.1).contains(&(told / taken)), "{told} {taken}");
+        // Of a pair of points in three dimensions: differences, squares and their
+        // sum; at seven scales offset and quotient, and their sum. Three kernels'
+        // values, and the gradients by the two that codes are in.
+        let of_pair = 3 + 3 + 1 + 7 + 7 + 6;
+        let told = values(Gradients::Tape, 3, 10);
+        assert_eq!(told, f64::from((3 + 2) * 10 * 10 * of_pair));
     }
 }

@@ -75,3 +75,41 @@ pub(super) fn record<T: Float>(
     let floored = tape.clamp(mean, T::from_f64(nats), T::INFINITY)?;
     tape.sum(floored)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The derivative of max(λ, K) by K is taken to be 1 where they are equal.
+    #[test]
+    fn a_kl_of_exactly_the_free_nats_counts_and_a_smaller_one_costs_them() {
+        let mut penalty = FreeBits::of(
+            &Objective {
+                free_bits: 0.5,
+                ..Objective::ELBO
+            },
+            4,
+        )
+        .unwrap();
+        BatchPenalty::<f64>::begin(&mut penalty, 4);
+        // Means over the images of 0.5, 0.25, 1.75 and 0.
+        penalty.sums.copy_from_slice(&[2.0, 1.0, 7.0, 0.0]);
+        let pool = ThreadPool::new(1).unwrap();
+        let mut weights = [3.0, 5.0, 7.0, 11.0];
+        let value = penalty.finish(&pool, &mut weights);
+        assert_eq!(weights, [3.0, 0.0, 7.0, 0.0]);
+        let expected = BatchValue {
+            penalty: 0.5 + 0.5 + 1.75 + 0.5,
+            is_all: false,
+        };
+        assert_eq!(value, expected);
+        assert!(BatchPenalty::<f64>::by_codes(&penalty, 0..4).is_empty());
+        assert!(FreeBits::of(&Objective::ELBO, 4).is_none());
+
+        penalty.sums[1] = f64::NAN;
+        let value = penalty.finish(&pool, &mut weights);
+        assert!(value.penalty.is_nan());
+        BatchPenalty::<f64>::begin(&mut penalty, 3);
+        assert_eq!((penalty.images, penalty.sums), (3, vec![0.0; 4]));
+    }
+}

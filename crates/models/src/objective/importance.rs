@@ -44,4 +44,23 @@ mod tests {
         assert_eq!(normalised[3], 0.0);
         assert!((normalised[1] + normalised[2] - 1.0).abs() < 1e-6);
     }
+
+    /// Of m weights of 1 and one of m·2⁻⁶⁰ the sum rounds to m, so that the share
+    /// of the one is 2⁻⁶⁰ exactly. Its logarithm is one of few whose exponential is
+    /// exact.
+    #[test]
+    fn a_share_of_exactly_the_smallest_counts_and_a_smaller_one_does_not() {
+        let smallest = (-60.0_f64).exp2();
+        let is_exact = |&m: &usize| (m as f64 * smallest).ln().exp() == m as f64 * smallest;
+        let ones = (1..1000).find(is_exact).unwrap();
+        let log_weight = (ones as f64 * smallest).ln();
+        for (log_weight, expected) in [(log_weight, smallest), (log_weight - 1e-9, 0.0)] {
+            let mut log_weights = vec![0.0; ones];
+            log_weights.push(log_weight);
+            let mut normalised = vec![f64::NAN; ones + 1];
+            normalise(&mut log_weights, &mut normalised);
+            assert_eq!(normalised[ones], expected);
+            assert_eq!(normalised[0], 1.0 / ones as f64);
+        }
+    }
 }

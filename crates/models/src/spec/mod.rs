@@ -192,4 +192,93 @@ mod tests {
             Err(SpecError::Activation(_))
         ));
     }
+
+    #[test]
+    fn kinds_differ_in_what_they_sample_penalise_and_lose() {
+        let of_kind = |kind: ModelKind| {
+            let of_coordinate = kind.penalty_of_coordinate().map(|penalty| penalty(-3.0));
+            (
+                kind.title(),
+                kind.is_variational(),
+                kind.penalty_name(),
+                of_coordinate,
+                kind.corruption(),
+            )
+        };
+        let expected = [
+            ("AE", false, None, None, 0.0),
+            ("VAE", true, Some("KL"), None, 0.0),
+            ("AE-L2", false, Some("½‖z‖²"), Some(4.5), 0.0),
+            ("DAE", false, None, None, 0.25),
+        ];
+        assert_eq!(ModelKind::ALL.map(of_kind), expected);
+        assert_eq!(
+            SpecError::Kind("vea".into()).to_string(),
+            "the model is \"vea\"; expected ae, vae, ae-l2 or denoising"
+        );
+    }
+
+    fn spec(kind: ModelKind, architecture: &str, likelihood: &str) -> ModelSpec {
+        ModelSpec {
+            kind,
+            architecture: architecture.parse().unwrap(),
+            likelihood: likelihood.parse().unwrap(),
+            posterior_scale: Default::default(),
+        }
+    }
+
+    #[test]
+    fn only_posteriors_take_deviates_of_every_stochastic_layer() {
+        let width = |kind, architecture| spec(kind, architecture, "bernoulli").noise_width();
+        assert_eq!(width(ModelKind::Vae, "20-9-3"), 3);
+        assert_eq!(width(ModelKind::AeL2, "20-9-3"), 0);
+        assert_eq!(width(ModelKind::Vae, "20-9-7/7-5-3"), 10);
+        let decoded = |text: &str| text.parse::<Architecture>().unwrap().decoded();
+        assert_eq!(["20-9-3", "20-9-7/7-5-3"].map(decoded), [3, 7]);
+    }
+
+    #[test]
+    fn a_sigma_that_is_set_has_to_be_finite_and_positive() {
+        for sigma in [0.0, -0.0, -1.0, f64::INFINITY, f64::NEG_INFINITY, f64::NAN] {
+            let mut spec = spec(ModelKind::Vae, "20-3", "laplace/0.5");
+            let sigma = GaussianSigma::Fixed(sigma);
+            spec.likelihood = spec.likelihood.with_sigma(sigma).unwrap();
+            assert_eq!(spec.validate(), Err(SpecError::Sigma(sigma.to_string())));
+        }
+        for sigma in [f64::MIN_POSITIVE, 0.5, f64::MAX] {
+            let mut spec = spec(ModelKind::Vae, "20-3", "gaussian/scalar");
+            let sigma = GaussianSigma::Fixed(sigma);
+            spec.likelihood = spec.likelihood.with_sigma(sigma).unwrap();
+            assert_eq!(spec.validate(), Ok(()));
+        }
+    }
+
+    #[test]
+    fn every_width_up_to_the_widest_is_taken() {
+        assert_eq!(MAXIMUM_WIDTH, 65536);
+        for text in ["65536-1", "1-65536-2", "4-65536/65536-2", "4-3/3-65536-2"] {
+            let architecture: Architecture = text.parse().unwrap();
+            assert_eq!(architecture.to_string(), text);
+        }
+        for text in [
+            "65537-1",
+            "1-65537-2",
+            "3-65537",
+            "4-65537/65537-2",
+            "4-3/3-65537-2",
+        ] {
+            let error = text.parse::<Architecture>().unwrap_err();
+            let expected = SpecError::Width {
+                architecture: text.into(),
+                width: 65537,
+            };
+            assert_eq!(error, expected);
+        }
+    }
+
+    #[test]
+    fn the_scale_of_a_posterior_is_half_of_a_log_variance() {
+        let factors = PosteriorScale::ALL.map(PosteriorScale::log_sigma_factor);
+        assert_eq!(factors, [0.5, 1.0]);
+    }
 }

@@ -346,3 +346,36 @@ impl<T: Float> Block<T> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::{ModelKind, PosteriorScale};
+
+    /// A weight that is no finite number spoils the gradient in its row, of which
+    /// nothing can be told then.
+    #[test]
+    fn only_rows_of_finite_weights_tell_of_the_output() {
+        let spec = ModelSpec {
+            kind: ModelKind::Vae,
+            architecture: "20-3".parse().unwrap(),
+            likelihood: "bernoulli".parse().unwrap(),
+            posterior_scale: PosteriorScale::LogVariance,
+        };
+        let mut block = Block::<f32>::new(&spec, &Objective::iwae(2), 4);
+        block.rows.images = 3;
+        let weights = [1.0, f32::NAN, 0.5, 0.0, f32::INFINITY, 0.25];
+        block.samples.weights[..6].copy_from_slice(&weights);
+        let mut output = vec![0.0; Panels::new(6, 20).len()];
+        assert!(block.is_output_finite(&output));
+        for (row, weight) in weights.into_iter().enumerate() {
+            for panel in 0..2 {
+                let at = (panel * 6 + row) * LANES + 5;
+                output[at] = f32::NAN;
+                let is_finite = block.is_output_finite(&output);
+                assert_eq!(is_finite, !weight.is_finite(), "row {row}, panel {panel}");
+                output[at] = 0.0;
+            }
+        }
+    }
+}

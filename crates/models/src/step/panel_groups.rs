@@ -418,6 +418,20 @@ mod tests {
         }
     }
 
+    /// Panels cost 20 four times, 64, 4 four times and 64 twice: of 288 just two thirds
+    /// lie below the middle of the first of the last two.
+    #[test]
+    fn a_panel_goes_to_the_group_that_holds_its_middle() {
+        let groups = PanelGroups::split(&layout(ModelKind::Vae, "19-63-3"), 3);
+        let parts = groups.groups.iter().map(|group| {
+            let parts = group.runs[0].parts.iter();
+            let parts = parts.map(|part| (part.layer, part.panels.clone()));
+            parts.collect::<Vec<_>>()
+        });
+        let expected = [vec![(0, 0..4)], vec![(1, 0..1), (2, 0..4)], vec![(3, 0..2)]];
+        assert!(parts.eq(expected));
+    }
+
     #[test]
     fn owned_groups_cover_every_panel_once() {
         for architecture in ["784-256-2", "784-200-200-50", "784-256-32-8-2"] {
@@ -465,5 +479,17 @@ mod tests {
             (weights, weights + biases),
             (layout.weights_len(), layout.len())
         );
+    }
+
+    /// As many layers as there is room for, and two more.
+    #[test]
+    fn owned_groups_of_too_many_layers_are_cut_without_regard_to_owners() {
+        for (hidden, runs) in [(63, 1024), (64, 8)] {
+            let layout = layout(ModelKind::Vae, &format!("20-{}3", "4-".repeat(hidden)));
+            assert_eq!(layout.layers().len(), 2 * hidden + 2);
+            let groups = PanelGroups::owned(&layout, &PanelOwnership::new(&layout, 8));
+            assert_eq!(groups.runs.len(), runs);
+            assert_covers(&layout, &groups, 8);
+        }
     }
 }

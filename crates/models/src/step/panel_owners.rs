@@ -345,4 +345,22 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn batches_are_taken_by_as_many_owners_as_are_asked_for_and_there_are() {
+        let spec = ModelSpec {
+            kind: ModelKind::Vae,
+            architecture: "20-3".parse().unwrap(),
+            likelihood: Likelihood::Bernoulli,
+            posterior_scale: PosteriorScale::LogVariance,
+        };
+        let layout = Arc::new(Layout::new(&spec));
+        let mut owners = PanelOwners::<f32>::new(&spec, &Objective::ELBO, layout, (4, 4), 5);
+        assert_eq!(owners.ownership().threads(), 5);
+        assert_eq!(owners.ownerships().len(), 5);
+        for (asked, threads) in [(3, 3), (1, 1), (0, 1), (5, 5), (6, 5)] {
+            owners.set_threads(asked);
+            assert_eq!(owners.ownership().threads(), threads);
+        }
+    }
 }

@@ -1,14 +1,20 @@
 //! Every way through a step, small enough for an interpreter that watches each
 //! access to memory.
 
+use std::ops::Range;
 use std::sync::Arc;
 
+use tensor_ops::linear::RowBlock;
 use tensor_ops::parallel::ThreadPool;
 use tensor_ops::random::Stream;
 
 use crate::images::PixelRows;
-use crate::step::GradientWorkspace;
-use crate::training::batch::{BatchPixels, IndexedBatch};
+use crate::network::layout::Layout;
+use crate::network::parameters::Parameters;
+use crate::objective::BatchValue;
+use crate::step::panel_groups::LayerGradients;
+use crate::step::{Engine, GradientWorkspace, ImageLosses, LossSums, Losses};
+use crate::training::batch::{BatchPixels, BatchSource, IndexedBatch};
 use crate::{
     Bound, GaussianSigma, Gradients, Initialisation, Likelihood, Model, ModelKind, ModelSpec,
     Objective, Trainer, TrainingConfig,
@@ -104,10 +110,11 @@ fn blocks_and_threads_cannot_be_seen_in_losses_and_gradient() {
         (ModelKind::Ae, "20-36-3", "bernoulli", wae),
         (ModelKind::Vae, "20-36-3", "gaussian/1", Objective::iwae(3)),
         (ModelKind::Vae, "20-3", "laplace/1", Objective::ELBO),
+        // With a learned σ nine layers, of which eight threads have 72 parts.
         (
             ModelKind::Vae,
             "20-4-3/3-5-2",
-            "bernoulli",
+            "gaussian/1",
             Objective::iwae(2),
         ),
     ];
@@ -159,7 +166,7 @@ fn assert_blocks_and_threads_are_invisible(spec: &ModelSpec, objective: &Objecti
             corruption: (Stream::new(1, 2), 0),
         };
         let sums = workspace.forward_backward(pool, model.parameters(), &batch);
-        let mut gradient = crate::Parameters::zeros(layout.clone());
+        let mut gradient = Parameters::zeros(layout.clone());
         workspace.gradient(pool, &mut gradient);
         let values = gradient.as_slice().iter();
         let bits: Vec<u32> = values.map(|value| value.to_bits()).collect();
@@ -191,6 +198,166 @@ fn assert_blocks_and_threads_are_invisible(spec: &ModelSpec, objective: &Objecti
                     "{case}: another gradient of {rows} by {images}, {threads} threads"
                 );
             }
+        }
+    }
+}
+
+#[test]
+fn sums_of_losses_are_added_and_their_means_are_by_image() {
+    let mut sums = LossSums {
+        images: 3,
+        reconstruction: 12.0,
+        kl: 5.0,
+        loss: 14.5,
+    };
+    sums.add(&LossSums {
+        images: 5,
+        reconstruction: 28.0,
+        kl: -1.0,
+        loss: 9.5,
+    });
+    let expected = LossSums {
+        images: 8,
+        reconstruction: 40.0,
+        kl: 4.0,
+        loss: 24.0,
+    };
+    assert_eq!(sums, expected);
+    let means = Losses {
+        loss: 3.0,
+        reconstruction: 5.0,
+        kl: 0.5,
+    };
+    assert_eq!(sums.means(), means);
+    let nothing = LossSums::default().means();
+    assert_eq!(
+        (nothing.loss, nothing.reconstruction, nothing.kl),
+        (0.0, 0.0, 0.0)
+    );
+    assert!(sums.is_finite());
+    for odd in [f64::NAN, f64::INFINITY] {
+        for change in [
+            |sums: &mut LossSums, odd| sums.reconstruction = odd,
+            |sums: &mut LossSums, odd| sums.kl = odd,
+            |sums: &mut LossSums, odd| sums.loss = odd,
+        ] {
+            let mut sums = sums;
+            change(&mut sums, odd);
+            assert!(!sums.is_finite(), "{sums:?}");
+        }
+    }
+}
+
+fn tiny_workspace(gradients: Gradients, threads: usize) -> GradientWorkspace<f32> {
+    let spec = ModelSpec {
+        kind: ModelKind::Vae,
+        architecture: "20-4-3".parse().unwrap(),
+        likelihood: Likelihood::Bernoulli,
+        posterior_scale: Default::default(),
+    };
+    let layout = Arc::new(Layout::new(&spec));
+    GradientWorkspace::new(&spec, &Objective::ELBO, layout, gradients, 6, threads)
+}
+
+#[test]
+fn batches_are_taken_by_as_many_threads_as_were_asked_for_and_there_are() {
+    let mut workspace = tiny_workspace(Gradients::Hand, 5);
+    assert_eq!((workspace.most_threads(), workspace.next_threads), (5, 5));
+    for (asked, threads) in [(3, 3), (0, 1), (5, 5), (6, 5)] {
+        workspace.set_threads(asked);
+        assert_eq!(workspace.next_threads, threads);
+    }
+    assert_eq!(tiny_workspace(Gradients::Hand, 0).most_threads(), 1);
+    // The tape has a block for each and no choice.
+    let mut on_tape = tiny_workspace(Gradients::Tape, 5);
+    assert_eq!(on_tape.most_threads(), 1);
+    on_tape.set_threads(4);
+    assert_eq!(on_tape.next_threads, 1);
+}
+
+/// Losses without a model that has them.
+#[derive(Debug)]
+struct Given {
+    layout: Layout,
+    images: Vec<ImageLosses>,
+}
+
+impl LayerGradients<f32> for Given {
+    fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    fn with_row_blocks(
+        &self,
+        _: usize,
+        _: &Range<usize>,
+        _: &mut dyn FnMut(&[RowBlock<'_, f32>]),
+    ) -> bool {
+        false
+    }
+}
+
+impl Engine<f32> for Given {
+    fn set_threads(&mut self, _: usize) {}
+
+    fn run(
+        &mut self,
+        _: &ThreadPool,
+        _: &Parameters<f32>,
+        _: &dyn BatchSource<f32>,
+        _: f64,
+    ) -> Option<BatchValue> {
+        None
+    }
+
+    fn for_each_image(&self, each: &mut dyn FnMut(ImageLosses)) {
+        self.images.iter().copied().for_each(each);
+    }
+
+    fn first_non_finite_output(&self) -> Option<usize> {
+        None
+    }
+}
+
+#[test]
+fn the_term_of_a_loss_that_is_not_finite_is_named() {
+    const NAN: f64 = f64::NAN;
+    const INFINITY: f64 = f64::INFINITY;
+    // Reconstruction, penalty and loss of two images, in either order.
+    let cases: [([(f64, f64, Option<f64>); 2], &str); 7] = [
+        ([(NAN, 2.0, None), (1.0, 2.0, None)], "reconstruction"),
+        ([(1.0, -INFINITY, None), (1.0, 2.0, None)], "kl"),
+        ([(NAN, 2.0, None), (1.0, NAN, None)], "kl"),
+        ([(1.0, NAN, Some(NAN)), (1.0, 2.0, Some(3.0))], "kl"),
+        (
+            [(1.0, 2.0, Some(NAN)), (1.0, 2.0, Some(3.0))],
+            "log weights",
+        ),
+        ([(1.0, 2.0, Some(NAN)), (1.0, 2.0, None)], "log weights"),
+        (
+            [(INFINITY, 2.0, Some(NAN)), (1.0, 2.0, Some(3.0))],
+            "reconstruction",
+        ),
+    ];
+    for (images, expected) in cases {
+        let [first, second] = images;
+        for order in [[first, second], [second, first]] {
+            let mut workspace = tiny_workspace(Gradients::Hand, 1);
+            let of_image = |(reconstruction, penalty, loss)| ImageLosses {
+                reconstruction,
+                penalty,
+                loss,
+            };
+            workspace.engine = Box::new(Given {
+                layout: (*workspace.layout).clone(),
+                images: order.into_iter().map(of_image).collect(),
+            });
+            let parameters = Parameters::zeros(workspace.layout.clone());
+            assert_eq!(
+                workspace.first_non_finite(&parameters),
+                expected,
+                "{order:?}"
+            );
         }
     }
 }

@@ -163,4 +163,64 @@ mod tests {
         assert_ne!(whole[..300], whole[300..600]);
         assert!(corrupted(0..40, 0.0).iter().all(|&value| value == 1.0));
     }
+
+    /// Every value has its own deviate, at its place among all that are read in order,
+    /// and is lost where that is below the share: panels of more columns than are
+    /// drawn at a time, of rows from the middle of a batch.
+    #[test]
+    fn a_value_is_lost_where_its_own_deviate_is_below_the_share() {
+        const COLUMNS: usize = 601;
+        let values: Vec<f32> = (0..7 * COLUMNS).map(|at| 1.0 + at as f32).collect();
+        let (stream, offset) = (Stream::new(5, 4), 29);
+        let batch = IndexedBatch {
+            pixels: BatchPixels::AsStored(PixelRows::Values(&values)),
+            indices: &[6, 0, 3, 5, 1],
+            noise: Stream::new(1, 1),
+            noise_offset: 0,
+            corruption: (stream, offset),
+        };
+        let rows = 2..5;
+        let shape = Panels::new(rows.len(), COLUMNS);
+        let mut deviates = vec![0.0_f64; rows.len() * COLUMNS];
+        fill_uniform(
+            &mut deviates,
+            stream,
+            offset + (rows.start * COLUMNS) as u64,
+        );
+        // One that the share is equal to is kept.
+        let middle = deviates[1000..].iter();
+        let share = *middle.clone().find(|&&deviate| deviate > 0.4).unwrap();
+        assert!(middle.filter(|&&deviate| deviate < share).count() > 200);
+        let mut panels = vec![0.0; shape.len()];
+        let (first, second) = panels.split_at_mut(4 * shape.panel_len());
+        for (of, panels) in [(0..4, first), (4..shape.panel_count(), second)] {
+            batch.pack_pixels(rows.clone(), shape, of.clone(), panels);
+            batch.corrupt(rows.clone(), share, shape, of, panels);
+        }
+        let mut found = vec![0.0; deviates.len()];
+        shape.unpack_row_major(&panels, &mut found);
+        for (at, (&found, &deviate)) in found.iter().zip(&deviates).enumerate() {
+            let image = batch.indices[rows.start + at / COLUMNS] as usize;
+            let value = values[image * COLUMNS + at % COLUMNS];
+            let expected = if deviate < share { 0.0 } else { value };
+            assert_eq!(found, expected, "value {at}");
+        }
+    }
+
+    #[test]
+    fn deviates_of_a_row_are_its_own_wherever_it_is_asked_for() {
+        let noise = Stream::new(8, 3);
+        let batch = IndexedBatch {
+            pixels: BatchPixels::AsStored(PixelRows::Bytes(&[])),
+            indices: &[0; 9],
+            noise,
+            noise_offset: 1 << 33,
+            corruption: (noise, 0),
+        };
+        assert_eq!(batch.rows(), 9);
+        let (mut found, mut expected) = ([0.0_f32; 4 * 3], [0.0_f32; 4 * 3]);
+        batch.fill_noise(5..9, 3, &mut found);
+        fill_normal(&mut expected, noise, (1 << 33) + 15);
+        assert_eq!(found, expected);
+    }
 }

@@ -82,3 +82,37 @@ impl<T: Float> LayerGradients<T> for ClippedGradient<T> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::network::layout::tests::layout;
+    use crate::spec::ModelKind;
+
+    #[test]
+    fn the_norm_is_that_of_all_parameters() {
+        let layout = Arc::new(layout(ModelKind::Ae, "20-3"));
+        let mut clipped = ClippedGradient::<f32>::new(layout, 2.0);
+        assert_eq!(clipped.norm(), 0.0);
+        let values = clipped.gradient.as_mut_slice();
+        let last = values.len() - 1;
+        // 2² + 4² + 5² + 6² = 9², in two lanes, the first and the last line among them.
+        for (at, value) in [(0, 2.0), (16, -4.0), (160, 5.0), (last, -6.0)] {
+            values[at] = value;
+        }
+        assert_eq!(clipped.norm(), 9.0);
+    }
+
+    #[test]
+    fn a_gradient_is_shortened_and_never_made_longer() {
+        let layout = Arc::new(layout(ModelKind::Ae, "20-3"));
+        let factor =
+            |maximum, norm| ClippedGradient::<f32>::new(layout.clone(), maximum).factor(norm);
+        assert_eq!(factor(2.0, 8.0), 2.0 / 8.000_001);
+        assert_eq!(factor(2.0, 1.5), 1.0);
+        assert_eq!(factor(2.0, 0.0), 1.0);
+        // Beside the smallest norms a millionth counts.
+        assert!((factor(1e-6, 1e-6) - 0.5).abs() < 1e-12);
+        assert!((factor(1e-6, 3e-6) - 0.25).abs() < 1e-12);
+    }
+}

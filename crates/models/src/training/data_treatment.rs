@@ -326,4 +326,23 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn rows_from_the_middle_of_a_split_are_treated_as_in_the_whole() {
+        let images: Vec<u8> = (0..9 * 21_usize).map(|at| (at * 37 % 256) as u8).collect();
+        for treatment in DataTreatment::ALL {
+            let whole = treatment.evaluation_images(&images, 21, 4);
+            let part = treatment.evaluation_rows(5, &images[5 * 21..8 * 21], 21, 4);
+            assert_eq!(*part, whole[5 * 21..8 * 21], "{treatment}");
+        }
+    }
+
+    #[test]
+    fn one_draw_takes_a_bit_for_every_pixel_of_whole_panels() {
+        for treatment in DataTreatment::ALL {
+            let is_drawn = treatment == DataTreatment::BinarisedOnce;
+            let bytes = treatment.bytes_of_fixed_draw(7, 33);
+            assert_eq!(bytes, if is_drawn { 7 * 48 / 8 } else { 0 });
+        }
+    }
 }

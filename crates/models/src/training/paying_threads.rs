@@ -245,4 +245,178 @@ mod tests {
         let found = shares(&mut threads, 1_000, |_, step| noise(step));
         assert!(found[0] == 0.0 && found[1] > 0.999, "{found:?}");
     }
+
+    /// Steps of a window.
+    const WINDOW: u32 = WARM_UP + STEPS;
+
+    /// Asserts which numbers are used for how many steps one after the other, given
+    /// the seconds of a step by the number, the step, and the step of its window.
+    fn assert_runs(
+        most: usize,
+        expected: &[(usize, u32)],
+        seconds: impl Fn(usize, u32, u32) -> u64,
+    ) {
+        let mut threads = PayingThreads::new(most);
+        let mut found: Vec<(usize, u32)> = Vec::new();
+        let steps = expected.iter().map(|&(_, steps)| steps).sum();
+        for step in 0..steps {
+            let number = threads.number();
+            match found.last_mut() {
+                Some((last, run)) if *last == number => *run += 1,
+                _ => found.push((number, 1)),
+            }
+            let in_window = (found[found.len() - 1].1 - 1) % WINDOW;
+            threads.learn(Duration::from_secs(seconds(number, step, in_window)));
+        }
+        assert_eq!(found, expected);
+    }
+
+    /// The seconds of some numbers, which are all that may be tried.
+    fn of_number(seconds: &[(usize, u64)], number: usize) -> u64 {
+        let known = seconds.iter().find(|(known, _)| *known == number);
+        known.unwrap_or_else(|| panic!("{number} threads")).1
+    }
+
+    #[test]
+    fn trials_in_vain_become_rare_and_take_turns() {
+        let windows = |count| count * WINDOW;
+        // Sixteen windows of rest and one to compare with; after a trial one to compare
+        // with, a rest of twice the length, and again one.
+        let expected = [
+            (4, windows(17)),
+            (2, windows(1)),
+            (4, windows(1 + 32 + 1)),
+            (1, windows(1)),
+            (4, windows(1 + 64 + 1)),
+            (2, windows(1)),
+            (4, windows(1 + 128 + 1)),
+            (1, windows(1)),
+            (4, windows(1 + 256 + 1)),
+            (2, windows(1)),
+            (4, windows(1 + 256 + 1)),
+            (1, windows(1)),
+            (4, windows(1)),
+        ];
+        assert_runs(4, &expected, |_, _, _| 20);
+        // On the two borders: 5 % less is not enough, 30 % more not too much.
+        for other in [19, 26] {
+            let expected = [
+                (2, windows(17)),
+                (1, windows(1)),
+                (2, windows(34)),
+                (1, windows(1)),
+                (2, windows(1)),
+            ];
+            let seconds = [(2, 20), (1, other)];
+            assert_runs(2, &expected, |number, _, _| of_number(&seconds, number));
+        }
+    }
+
+    #[test]
+    fn a_faster_number_is_kept_and_soon_compared_with_others() {
+        let windows = |count| count * WINDOW;
+        let in_vain = WARM_UP + FEWEST;
+        let seconds = [(8, 20), (4, 18), (2, 10), (1, 27)];
+        let expected = [
+            (8, windows(17)),
+            (4, windows(1)),
+            (8, windows(1)),
+            (4, windows(2)),
+            (1, in_vain),
+            (4, windows(1 + 32 + 1)),
+            // Twice as many, and then all there are: the same.
+            (8, windows(1)),
+            (4, windows(1 + 64 + 1)),
+            (8, windows(1)),
+            (4, windows(1 + 128 + 1)),
+            (2, windows(1)),
+            (4, windows(1)),
+            (2, windows(2)),
+            (1, in_vain),
+            (2, windows(1 + 32 + 1)),
+            (4, in_vain),
+            (2, windows(1 + 64 + 1)),
+            (8, in_vain),
+            (2, windows(1 + 128 + 1)),
+            (1, in_vain),
+        ];
+        assert_runs(8, &expected, |number, _, _| of_number(&seconds, number));
+        // Half of one is no number.
+        let seconds = [(2, 20), (1, 10)];
+        let expected = [
+            (2, windows(17)),
+            (1, windows(1)),
+            (2, windows(1)),
+            (1, windows(2)),
+            (2, in_vain),
+            (1, windows(34)),
+            (2, in_vain),
+            (1, windows(66)),
+            (2, in_vain),
+        ];
+        assert_runs(2, &expected, |number, _, _| of_number(&seconds, number));
+    }
+
+    #[test]
+    fn the_first_steps_of_a_window_are_not_timed() {
+        let windows = |count| count * WINDOW;
+        let seconds = [(4, 20), (2, 18), (1, 30)];
+        let expected = [
+            (4, windows(17)),
+            (2, windows(1)),
+            (4, windows(1)),
+            (2, windows(2)),
+            (1, WARM_UP + FEWEST),
+            (2, windows(34)),
+        ];
+        assert_runs(4, &expected, |number, _, in_window| {
+            let is_timed = in_window >= WARM_UP;
+            if is_timed {
+                of_number(&seconds, number)
+            } else {
+                1000
+            }
+        });
+    }
+
+    #[test]
+    fn six_slow_windows_ask_for_three_trials_at_once() {
+        let windows = |count| count * WINDOW;
+        let expected = [
+            (4, windows(5 + 6)),
+            (2, windows(1)),
+            (4, windows(2)),
+            (1, windows(1)),
+            (4, windows(2)),
+            (2, windows(1)),
+            (4, windows(1 + 32 + 1)),
+            (1, windows(1)),
+        ];
+        assert_runs(
+            4,
+            &expected,
+            |_, step, _| {
+                if step < windows(5) { 20 } else { 2000 }
+            },
+        );
+        // Five are not enough, nor is one that takes just 1.3 times the best, of which
+        // a hundredth has been forgotten, and five more.
+        let usual = [(4, windows(17)), (2, windows(1)), (4, windows(1))];
+        for sixth in [1000, 1313] {
+            assert_runs(4, &usual, |_, step, _| match step / WINDOW {
+                4 => sixth,
+                5..10 => 20_000,
+                _ => 1000,
+            });
+        }
+        assert_runs(
+            4,
+            &[(4, windows(10)), (2, windows(1))],
+            |_, step, _| match step / WINDOW {
+                4 => 1314,
+                5.. => 20_000,
+                _ => 1000,
+            },
+        );
+    }
 }

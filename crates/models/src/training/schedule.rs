@@ -115,9 +115,9 @@ impl Schedule {
 
 /// The stage of the IWAE schedule after so many epochs, counted from 0.
 fn iwae_stage(epochs: f64) -> u32 {
-    (0..IWAE_STAGES - 1)
-        .find(|&stage| epochs < iwae_epochs(stage + 1) as f64)
-        .unwrap_or(IWAE_STAGES - 1)
+    (1..IWAE_STAGES)
+        .take_while(|&stages| epochs >= iwae_epochs(stages) as f64)
+        .count() as u32
 }
 
 /// Epochs of the first `stages` stages of the IWAE schedule: Σ 3ⁱ = (3ⁿ − 1)/2.
@@ -149,7 +149,10 @@ mod tests {
             first = last + 1;
         }
         assert_eq!(first, 3280);
-        assert_eq!(Schedule::Iwae.factor(1e6), 0.1);
+        for epochs in [3280.0, 9841.0, 1e6] {
+            assert_eq!(Schedule::Iwae.factor(epochs), 0.1);
+            assert_eq!(Schedule::IwaeRounded.factor(epochs), 0.1);
+        }
     }
 
     #[test]
@@ -172,6 +175,21 @@ mod tests {
     }
 
     #[test]
+    fn every_schedule_has_a_name_of_its_own() {
+        assert_eq!(
+            Schedule::ALL.map(Schedule::name),
+            ["constant", "iwae", "iwae-rounded", "step", "cosine"]
+        );
+        // Those with constants have no effect.
+        for without in [Schedule::ALL[0], Schedule::ALL[3], Schedule::ALL[4]] {
+            assert_eq!(without.validate(), Ok(()));
+            for epochs in [0.0, 0.3, 7.7] {
+                assert_eq!(without.factor(epochs), 1.0, "{without:?}");
+            }
+        }
+    }
+
+    #[test]
     fn constants_out_of_range_are_named() {
         let message = |schedule: Schedule| schedule.validate().unwrap_err().to_string();
         let (epochs, factor) = (0, 0.5);
@@ -185,5 +203,10 @@ mod tests {
             "schedule factor is -0.5; expected between 0 and 1"
         );
         assert_eq!(Schedule::Iwae.validate(), Ok(()));
+        for factor in [0.0, 1.0] {
+            assert_eq!(Schedule::Step { epochs: 1, factor }.validate(), Ok(()));
+        }
+        let factor = 1.0_f64.next_up();
+        assert!(Schedule::Step { epochs: 1, factor }.validate().is_err());
     }
 }

@@ -51,3 +51,30 @@ pub fn stream(seed: u64, purpose: Purpose, index: u64) -> Stream {
     };
     Stream::new(seed, (purpose << 48) | (index & ((1 << 48) - 1)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The numbers of the purposes are part of the format of results.
+    #[test]
+    fn a_stream_has_its_purpose_above_the_48_bits_of_its_index() {
+        for (purpose, number) in [
+            (Purpose::Initialisation, 0x0001_0000_0000_0000),
+            (Purpose::Shuffling, 0x0002_0000_0000_0000),
+            (Purpose::Noise, 0x0003_0000_0000_0000),
+            (Purpose::Sampling, 0x0004_0000_0000_0000),
+            (Purpose::Binarisation, 0x0005_0000_0000_0000),
+            (Purpose::EvaluationBinarisation, 0x0006_0000_0000_0000),
+            (Purpose::Corruption, 0x0007_0000_0000_0000_u64),
+        ] {
+            for index in [0, 1, 6, 0xffff_ffff_ffff] {
+                let expected = Stream::new(9, number + index);
+                assert_eq!(stream(9, purpose, index), expected, "{purpose:?}");
+                // No index reaches into the purpose.
+                let beyond = (1 << 48) + index;
+                assert_eq!(stream(9, purpose, beyond), expected, "{purpose:?}");
+            }
+        }
+    }
+}

@@ -350,6 +350,11 @@ fn steps_and_epochs_are_the_same_training() {
             .run_steps(7, &mut |progress| {
                 seen += 1;
                 assert_eq!(progress.step, seen);
+                // 250 images in batches of 24.
+                assert_eq!(
+                    (progress.epoch, progress.steps_in_epoch),
+                    (1 + (seen - 1) / 11, 11)
+                );
                 seen % 3 != 0
             })
             .unwrap();
