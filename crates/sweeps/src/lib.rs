@@ -1,8 +1,8 @@
 //! Many runs on any number of machines: which there are to be, a part of them on this
 //! machine, how far all of them are, and what they come to together.
 //!
-//! A sweep is a [plan](plan::Plan), a file with a line for each run. Whoever has the
-//! file and the folder of the runs can train a [shard](shard) of it, at any time and
+//! A sweep is a [plan], a file with a line for each run. Whoever has the
+//! file and the folder of the runs can train a [shard] of it, at any time and
 //! any number of times: what is finished is left alone, what was interrupted goes on,
 //! and what another process is at is left to it. No process knows of the others; there
 //! is no scheduler here, but [scripts](emit) for those that exist.
