@@ -4,6 +4,7 @@ use std::fmt;
 use std::hint::black_box;
 use std::time::Instant;
 
+use runs::environment::processor;
 use serde::Serialize;
 
 /// A machine, as far as it tells.
@@ -20,9 +21,8 @@ pub struct Machine {
 
 impl Machine {
     pub(super) fn measure() -> Self {
-        let information = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
         Self {
-            processor: processor_name(&information),
+            processor: processor(),
             cores: std::thread::available_parallelism().map_or(1, Into::into),
             clock_ghz: clock_ghz(),
         }
@@ -38,14 +38,6 @@ impl fmt::Display for Machine {
         } = self;
         write!(f, "{name}, {cores} {noun}, {clock_ghz:.2} GHz")
     }
-}
-
-/// The first `model name` of proc(5)'s cpuinfo.
-fn processor_name(information: &str) -> Option<String> {
-    let mut fields = information.lines().filter_map(|line| line.split_once(':'));
-    let (_, name) = fields.find(|(key, _)| key.trim() == "model name")?;
-    let name = name.trim();
-    (!name.is_empty()).then(|| name.to_owned())
 }
 
 /// Each round is an exclusive or and a rotation, which wait for each other and
@@ -72,13 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_processor_is_named_where_the_system_does() {
-        let information =
-            "processor\t: 0\nmodel name\t: Intel(R) Xeon(R): x\nmodel name\t: other\n";
-        let name = processor_name(information);
-        assert_eq!(name.as_deref(), Some("Intel(R) Xeon(R): x"));
-        assert_eq!(processor_name("processor : 0\nmodel name :\n"), None);
-        assert_eq!(processor_name(""), None);
+    fn a_machine_without_a_name_is_told() {
         let machine = Machine {
             processor: None,
             cores: 1,

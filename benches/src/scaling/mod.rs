@@ -262,13 +262,9 @@ fn cost(
 
 impl Machine {
     fn describe() -> Self {
-        let described = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-        let name = described.lines().find_map(|line| {
-            let (key, value) = line.split_once(':')?;
-            (key.trim() == "model name").then(|| value.trim().to_owned())
-        });
         Self {
-            processor: name.unwrap_or_else(|| std::env::consts::ARCH.to_owned()),
+            processor: runs::environment::processor()
+                .unwrap_or_else(|| std::env::consts::ARCH.to_owned()),
             cores: runs::environment::most_threads(),
             available_bytes: memory::available(),
         }

@@ -3,6 +3,9 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::lease::{GONE_AFTER, Lease, Refusal};
 
 /// The file of a folder that its writer holds locked. It stays when the writer
 /// has ended: removing it would let two processes lock files of the same name.
@@ -13,14 +16,27 @@ pub const LOCK_FILE: &str = ".latent-atlas.lock";
 pub enum LockError {
     /// Another process, or another part of this one, writes there.
     #[error(
-        "{} is being written by {holder}; wait for it to end, or choose another folder",
-        folder.display()
+        "{} is being written by {holder}{}; wait for it to end, or choose another folder",
+        folder.display(),
+        last_seen(*seen)
     )]
     Held {
         /// The folder.
         folder: PathBuf,
         /// Who says to hold it.
         holder: String,
+        /// How long ago it gave a sign of life, of a process on another machine;
+        /// none where this one knows that it runs.
+        seen: Option<Duration>,
+    },
+    /// The folder was taken from this process.
+    #[error(
+        "{} was taken over by another process, to which this one seemed to be gone; it goes on there",
+        folder.display()
+    )]
+    Lost {
+        /// The folder.
+        folder: PathBuf,
     },
     /// The lock file cannot be made.
     #[error("{} cannot be written: {source}", path.display())]
@@ -33,9 +49,13 @@ pub enum LockError {
 }
 
 /// The right to write in a folder. It ends when this is dropped, and with the
-/// process at the latest, however that ends. Readers need none.
+/// process at the latest, however that ends; a process on another machine notices
+/// that after [`GONE_AFTER`] where locks do not reach there. Readers need none.
 #[derive(Debug)]
 pub struct FolderLock {
+    folder: PathBuf,
+    /// None from when it ends.
+    lease: Option<Lease>,
     file: File,
     is_held: bool,
 }
@@ -65,25 +85,51 @@ impl FolderLock {
                 return Err(LockError::Held {
                     folder: folder.to_owned(),
                     holder: holder(&mut file),
+                    seen: None,
                 });
             }
             // A file system without locks; see `is_held`.
             Err(TryLockError::Error(_)) => false,
         };
-        let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-        let on = match host.trim() {
-            "" => String::new(),
-            host => format!(" on {host}"),
-        };
-        let text = format!("process {}{on}: {command}\n", std::process::id());
-        file.set_len(0)
-            .and_then(|()| file.write_all(text.as_bytes()))
+        let name = name_of(command);
+        let lease = Lease::acquire(folder, &name, is_held.then_some(&file));
+        let lease = lease.map_err(|refusal| match refusal {
+            Refusal::Held { holder, seen } => LockError::Held {
+                folder: folder.to_owned(),
+                holder,
+                seen,
+            },
+            Refusal::Failed(path, source) => LockError::Write { path, source },
+        })?;
+        file.rewind()
+            .and_then(|()| file.set_len(0))
+            .and_then(|()| file.write_all(format!("{name}\n").as_bytes()))
             .map_err(unwritable)?;
-        Ok(Self { file, is_held })
+        Ok(Self {
+            folder: folder.to_owned(),
+            lease: Some(lease),
+            file,
+            is_held,
+        })
     }
 
-    /// False where the file system has no locks: nothing keeps a second writer
-    /// out there.
+    /// Checks that nobody has taken the folder meanwhile, to whom this process
+    /// seemed to be gone: it had not been heard of for [`GONE_AFTER`], as after a
+    /// machine was suspended. Before every write that must not undo another one's.
+    ///
+    /// # Errors
+    /// [`LockError::Lost`] when somebody has.
+    pub fn check(&self) -> Result<(), LockError> {
+        match &self.lease {
+            Some(lease) if lease.is_lost() => Err(LockError::Lost {
+                folder: self.folder.clone(),
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// False where the file system has no locks: a second writer is kept out by
+    /// the lease alone, and one that dies is missed after [`GONE_AFTER`].
     #[must_use]
     pub fn is_held(&self) -> bool {
         self.is_held
@@ -92,10 +138,35 @@ impl FolderLock {
 
 impl Drop for FolderLock {
     fn drop(&mut self) {
+        // While the lock is still held: whoever gets it then finds it ended.
+        self.lease = None;
         // Closing the file ends the lock; an empty one names nobody. A writer
         // that dies leaves its name, which is read only while the lock is held.
         let _ = self.file.set_len(0);
     }
+}
+
+/// What others are told of this process.
+fn name_of(command: &str) -> String {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let on = match host.trim() {
+        "" => String::new(),
+        host => format!(" on {host}"),
+    };
+    // What is typed may have several lines, and names are read by the line.
+    let command = command.replace(char::is_control, " ");
+    format!("process {}{on}: {command}", std::process::id())
+}
+
+/// When a holder on another machine was last seen, as part of a sentence.
+fn last_seen(seen: Option<Duration>) -> String {
+    seen.map_or_else(String::new, |seen| {
+        format!(
+            ", last seen {} s ago (it counts as gone after {} s)",
+            seen.as_secs(),
+            GONE_AFTER.as_secs()
+        )
+    })
 }
 
 /// What the lock file says about who holds it, in one line.
@@ -134,6 +205,39 @@ mod tests {
         assert_eq!(std::fs::read(&path).expect("stays"), b"");
         std::fs::write(&path, "process 1: of somebody who died").expect("writable");
         FolderLock::acquire(folder.path(), "train").expect("free");
+    }
+
+    #[test]
+    fn what_another_process_has_taken_over_is_no_longer_ours() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let lock = FolderLock::acquire(folder.path(), "train").expect("free");
+        lock.check().expect("held");
+        std::fs::write(
+            folder.path().join(".latent-atlas-lease-2.lock"),
+            "of another",
+        )
+        .expect("writable");
+        let message = lock.check().expect_err("lost").to_string();
+        assert!(
+            message.contains("was taken over by another process"),
+            "{message}"
+        );
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_process_of_another_machine_is_named_with_its_last_sign() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let text = "process 9 on elsewhere: train\nplace elsewhere/7 another pid:[1] 9 11\n";
+        std::fs::write(folder.path().join(".latent-atlas-lease-1.lock"), text).expect("writable");
+        let message = FolderLock::acquire(folder.path(), "train")
+            .expect_err("it may be alive")
+            .to_string();
+        assert!(
+            message.contains("by process 9 on elsewhere: train, last seen ")
+                && message.contains(" s ago (it counts as gone after 180 s); wait"),
+            "{message}"
+        );
     }
 
     #[test]

@@ -5,6 +5,7 @@ use models::streams::{Purpose, stream};
 use models::{Codes, Images, Model, ModelKind};
 use ndarray::{Array2, ArrayView1, ArrayView2, Axis, CowArray, Ix2, aview1};
 use serde::{Deserialize, Serialize};
+use tensor_ops::library;
 use tensor_ops::random::fill_normal;
 
 use crate::aggregate_posterior::LARGEST_LOG_VARIANCE;
@@ -285,7 +286,7 @@ pub fn kl_per_dimension(
     require_posteriors(&means, &log_variances, LARGEST_LOG_VARIANCE)?;
     let n = means.nrows() as f64;
     // exp(l) − 1 without cancellation where σ is near 1.
-    let kl = |m: f64, l: f64| 0.5 * (m * m + l.exp_m1() - l);
+    let kl = |m: f64, l: f64| 0.5 * (m * m + library::exp_m1(l) - l);
     let axes = means.columns().into_iter().zip(log_variances.columns());
     Ok(axes
         .map(|(mu, log_variance)| {

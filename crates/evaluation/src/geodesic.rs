@@ -105,7 +105,8 @@ impl Place {
                     break;
                 };
                 let mut codes = at.codes.clone();
-                let inner = codes.slice_mut(s![1..-1, ..]);
+                let last = codes.nrows() - 1;
+                let inner = codes.slice_mut(s![1..last, ..]);
                 for (code, step) in inner.into_iter().zip(step) {
                     *code -= step;
                 }

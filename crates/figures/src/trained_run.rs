@@ -86,6 +86,9 @@ impl TrainedRun {
     /// When a file of the run folder is missing or damaged, or its model is
     /// not the one that was planned, such as one of another latent size.
     pub fn load(planned: PlannedRun, folder: RunFolder, dataset: &Dataset) -> Result<Self, Error> {
+        if !folder.model().exists() {
+            return Err(folder.without_weights());
+        }
         let model = Model::load(&folder.model())?;
         let (found, expected) = (model.spec(), planned.configuration.model_spec()?);
         if *found != expected {

@@ -21,4 +21,6 @@ pub(crate) mod schema;
 pub(crate) mod settings;
 pub(crate) mod source;
 pub(crate) mod study;
+pub(crate) mod sweep;
 pub(crate) mod train;
+pub(crate) mod verify;

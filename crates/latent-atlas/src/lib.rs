@@ -12,6 +12,7 @@ mod checkpoints;
 mod command;
 mod jobs;
 mod output;
+mod portable;
 mod progress;
 mod threads;
 mod version;
@@ -32,7 +33,8 @@ pub use crate::version::version;
 /// What the help says about exit codes.
 pub const EXIT_CODES: &str = "\
 Exit codes: 0 done (or already done), 1 unexpected, 2 bad usage, configuration or data,
-3 diverged (non-finite loss), 75 stopped by a signal (what is done is kept).";
+3 diverged (non-finite loss), 4 runs of a sweep have not ended, 75 stopped by a signal or left
+to other processes (what is done is kept; try again).";
 
 /// The program's name.
 pub const PROGRAM: &str = "latent-atlas";
@@ -83,6 +85,8 @@ pub enum Command {
     Study(Box<command::study::Study>),
     Runs(Box<command::runs::Runs>),
     Reproduce(Box<command::reproduce::Reproduce>),
+    Sweep(Box<command::sweep::Sweep>),
+    Verify(Box<command::verify::Verify>),
     Data(Box<command::data::Data>),
     Bench(Box<command::bench::Bench>),
     Schema(command::schema::Schema),
@@ -111,6 +115,8 @@ impl Command {
             Self::Study(study) => study.run(output, invocation),
             Self::Runs(runs) => runs.run(output),
             Self::Reproduce(reproduce) => reproduce.run(output, typed),
+            Self::Sweep(sweep) => sweep.run(output, invocation),
+            Self::Verify(verify) => verify.run(output, typed),
             Self::Data(data) => data.run(output),
             Self::Bench(bench) => bench.run(output),
             Self::Schema(schema) => schema.run(output),

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use tensor_ops::isa::{Isa, PIN_VARIABLE, isa};
+use tensor_ops::isa::{Isa, PIN_VARIABLE, preferred};
 
 /// The git revision, with `-dirty` behind it where sources were changed since;
 /// `unknown` in a build without git.
@@ -22,23 +22,19 @@ pub fn version() -> &'static str {
     &VERSION
 }
 
-/// The instruction set that the kernels use.
+/// The instruction set that the kernels use, or are going to unless another is chosen.
 ///
 /// # Errors
 /// When the environment pins one that there is not or that this machine lacks.
 pub(crate) fn instruction_set() -> Result<Isa, runs::Error> {
-    let pin = std::env::var_os(PIN_VARIABLE).filter(|pin| !pin.is_empty());
-    let Some(pin) = pin else {
-        return Ok(isa());
-    };
-    let available = || Isa::ALL.into_iter().filter(|isa| isa.is_available());
-    if available().any(|isa| pin == isa.name()) {
-        return Ok(isa());
-    }
-    let names: Vec<&str> = available().map(Isa::name).collect();
-    Err(runs::Error::Configuration(format!(
-        "{PIN_VARIABLE} is '{}', which is no instruction set of this machine; unset it or choose one of {}",
-        pin.display(),
-        names.join(", ")
-    )))
+    preferred().map_err(|_| {
+        let pin = std::env::var_os(PIN_VARIABLE).unwrap_or_default();
+        let available = Isa::ALL.into_iter().filter(|isa| isa.is_available());
+        let names: Vec<&str> = available.map(Isa::name).collect();
+        runs::Error::Configuration(format!(
+            "{PIN_VARIABLE} is '{}', which is no instruction set of this machine; unset it or choose one of {}",
+            pin.display(),
+            names.join(", ")
+        ))
+    })
 }

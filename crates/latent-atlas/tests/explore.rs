@@ -237,14 +237,15 @@ fn what_no_page_can_be_made_of_is_refused_in_a_sentence() {
     );
     let nowhere = refused(program(path).args(["explore", "run", "-o", "no/such/page.html"]));
     assert!(nowhere.contains("no/such/page.html"), "{nowhere}");
-    // A run that has not come to its first checkpoint.
-    let model = path.join("run/model.safetensors");
-    let weights = fs::read(&model).expect("readable");
+    // A run of which the results alone are kept, and one that has not come to its first
+    // checkpoint.
+    let [model, result] = ["run/model.safetensors", "run/result.json"].map(|name| path.join(name));
+    let [weights, ended] = [&model, &result].map(|file| fs::read(file).expect("readable"));
     fs::remove_file(&model).expect("it was there");
-    assert!(
-        message(&["run"]).contains("has no model.safetensors"),
-        "no model"
-    );
+    assert!(message(&["run"]).contains("without its weights, which were not kept"));
+    fs::remove_file(&result).expect("it was there");
+    assert!(message(&["run"]).contains("has no model.safetensors yet"));
+    fs::write(&result, ended).expect("writable");
     // A bit of the weights that has changed.
     let mut damaged = weights.clone();
     let last = damaged.len() - 3;

@@ -207,9 +207,6 @@ impl Configuration {
 
     /// SHA-256 of the settings together with the data they apply to: two runs
     /// with the same digest have the same result.
-    ///
-    /// # Panics
-    /// If a whole number is beyond i64, which no file and no flag can give.
     #[must_use]
     pub fn digest(&self, dataset_fingerprint: &str) -> String {
         digest(&self.identity(), dataset_fingerprint)
@@ -217,14 +214,13 @@ impl Configuration {
 
     /// The settings that decide a result beside the content of the data: not
     /// how and where that content was read, which its fingerprint stands for.
-    ///
-    /// # Panics
-    /// As [`digest`](Self::digest).
     #[must_use]
     pub fn identity(&self) -> Self {
-        let mut values = self.values().expect(PLAIN);
-        values.retain(|key, _| Setting::find(key).is_some_and(|setting| setting.decides));
-        let mut identity = Self::of_values(values, &[]).expect(PLAIN);
+        let mut identity = self.clone();
+        identity.data.keep_what_decides();
+        identity.model.keep_what_decides();
+        identity.training.keep_what_decides();
+        identity.tracking.keep_what_decides();
         // A name of the registry has neither; a path has one of them once it
         // is anchored.
         if identity.data.dataset.contains(['/', '\\', ':']) {

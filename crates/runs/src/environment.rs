@@ -18,10 +18,21 @@ pub struct Environment {
     pub instruction_set: String,
     /// CPU features of the machine that the kernels look at.
     pub cpu_features: Vec<String>,
+    /// Operating system and kind of processor; empty in files of older versions.
+    #[serde(default)]
+    pub platform: String,
+    /// Tells mathematical libraries apart, see [`tensor_ops::library::fingerprint`];
+    /// empty in files of older versions.
+    #[serde(default)]
+    pub library: String,
     /// Threads the run uses.
     pub threads: usize,
     /// SHA-256 over the data set's decompressed content.
     pub dataset_sha256: String,
+    /// Other instruction-set paths that the run went on with: its bits are then
+    /// those of none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub continued_on: Vec<String>,
 }
 
 impl Environment {
@@ -33,9 +44,28 @@ impl Environment {
             revision: REVISION.get().copied().unwrap_or("unknown").into(),
             instruction_set: tensor_ops::isa::isa().to_string(),
             cpu_features: cpu_features(),
+            platform: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
+            library: format!("{:016x}", tensor_ops::library::fingerprint()),
             threads,
             dataset_sha256: dataset_sha256.into(),
+            continued_on: Vec::new(),
         }
+    }
+
+    /// Notes that the run goes on in this process. A sentence where that is on a path
+    /// which it has not been on before.
+    pub(crate) fn go_on_here(&mut self) -> Option<String> {
+        let path = tensor_ops::isa::isa().to_string();
+        if self.instruction_set == path || self.continued_on.contains(&path) {
+            return None;
+        }
+        let sentence = format!(
+            "the run began with the instruction set {} and goes on with {path}, which rounds \
+             otherwise: its bits will be those of neither",
+            self.instruction_set
+        );
+        self.continued_on.push(path);
+        Some(sentence)
     }
 }
 
@@ -61,21 +91,47 @@ fn cpu_features() -> Vec<String> {
     vec![std::env::consts::ARCH.to_owned()]
 }
 
+/// The processor's name; none where the system does not tell.
+#[must_use]
+pub fn processor() -> Option<String> {
+    named_processor(&std::fs::read_to_string("/proc/cpuinfo").ok()?)
+}
+
+/// The first `model name` of proc(5)'s cpuinfo.
+fn named_processor(information: &str) -> Option<String> {
+    let mut fields = information.lines().filter_map(|line| line.split_once(':'));
+    let (_, name) = fields.find(|(key, _)| key.trim() == "model name")?;
+    let name = name.trim();
+    (!name.is_empty()).then(|| name.to_owned())
+}
+
 /// Names the git revision of this process, once: a program that knows its own
 /// says it before its first run.
 pub fn name_revision(revision: &'static str) {
     REVISION.get_or_init(|| revision);
 }
 
-/// Threads to use: as asked, else `SLURM_CPUS_PER_TASK`, else all cores, and
-/// never more than pay. Threads that share a core wait for each other.
+/// Threads to use: as asked, else what a scheduler has given this process, else all
+/// cores, and never more than pay. Threads that share a core wait for each other.
 #[must_use]
 pub fn threads(asked: Option<usize>) -> usize {
-    let by_scheduler = || std::env::var("SLURM_CPUS_PER_TASK").ok()?.parse().ok();
     let most = most_threads();
     asked
-        .or_else(by_scheduler)
+        .or_else(|| given(|name| std::env::var(name).ok()))
         .map_or(most, |count| count.clamp(1, most))
+}
+
+/// Cores that a scheduler has given this process, as its variables say: where it does
+/// not confine the process to them, nothing else does. Slurm says them by task where
+/// that was asked for, and else by node; SGE and PBS by job.
+fn given(variable: impl Fn(&str) -> Option<String>) -> Option<usize> {
+    let number = |name: &str| variable(name)?.trim().parse::<usize>().ok();
+    let is_one_task = || number("SLURM_NTASKS").is_none_or(|tasks| tasks == 1);
+    number("SLURM_CPUS_PER_TASK")
+        .or_else(|| number("SLURM_CPUS_ON_NODE").filter(|_| is_one_task()))
+        // Other programs have variables of these names.
+        .or_else(|| variable("SGE_TASK_ID").and_then(|_| number("NSLOTS")))
+        .or_else(|| variable("PBS_JOBID").and_then(|_| number("NCPUS")))
 }
 
 /// The most threads that may be used: the cores that affinity and the quota of the
@@ -90,6 +146,38 @@ pub fn most_threads() -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_processor_is_named_where_the_system_does() {
+        let information =
+            "processor\t: 0\nmodel name\t: Intel(R) Xeon(R): x\nmodel name\t: other\n";
+        let name = named_processor(information);
+        assert_eq!(name.as_deref(), Some("Intel(R) Xeon(R): x"));
+        assert_eq!(named_processor("processor : 0\nmodel name :\n"), None);
+    }
+
+    #[test]
+    fn a_scheduler_says_how_many_cores_it_has_given() {
+        let of = |variables: &[(&str, &str)]| {
+            given(|name| {
+                let mut found = variables.iter().filter(|(known, _)| *known == name);
+                found.next().map(|(_, value)| (*value).to_owned())
+            })
+        };
+        let per_task = ("SLURM_CPUS_PER_TASK", "3");
+        let on_node = ("SLURM_CPUS_ON_NODE", "8");
+        assert_eq!(of(&[per_task, on_node]), Some(3));
+        assert_eq!(of(&[on_node]), Some(8));
+        // Several tasks of the node share them.
+        assert_eq!(of(&[on_node, ("SLURM_NTASKS", "4")]), None);
+        assert_eq!(
+            of(&[("SGE_TASK_ID", "undefined"), ("NSLOTS", "4")]),
+            Some(4)
+        );
+        assert_eq!(of(&[("PBS_JOBID", "7.x"), ("NCPUS", "2")]), Some(2));
+        assert_eq!(of(&[("NSLOTS", "4"), ("NCPUS", "2")]), None);
+        assert_eq!(of(&[("SLURM_CPUS_PER_TASK", "many")]), None);
+    }
 
     #[test]
     fn threads_are_at_least_one_and_no_more_than_pay() {

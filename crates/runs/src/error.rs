@@ -84,6 +84,15 @@ pub enum Error {
     /// A signal asked a command to stop that writes all or nothing.
     #[error("stopped by a signal; nothing was written, repeat the command")]
     Abandoned,
+    /// Something about all runs of a sweep was asked, some of which have not ended.
+    #[error("{}", on_one_line(.0))]
+    Incomplete(String),
+    /// Runs that were asked for are left to other processes, which are at them.
+    #[error("{}", on_one_line(.0))]
+    LeftToOthers(String),
+    /// Training again gave other bits, and nothing explains it.
+    #[error("{}", on_one_line(.0))]
+    OtherBits(String),
     /// A signal asked a command of several runs to stop.
     #[error("stopped by a signal; what is finished is kept, continue with: {command}")]
     Interrupted {
@@ -94,15 +103,18 @@ pub enum Error {
 
 impl Error {
     /// The process exit code of this kind of error: 1 unexpected, 2 bad usage,
-    /// configuration or data, 3 diverged, 75 stopped after a checkpoint.
+    /// configuration or data, 3 diverged, 4 runs are missing, 75 stopped after a
+    /// checkpoint or left to others: to be tried again.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Benchmark(_) => 1,
+            Self::Benchmark(_) | Self::OtherBits(_) => 1,
             Self::Diverged { .. } => 3,
+            Self::Incomplete(_) => 4,
             Self::Stopped { .. }
             | Self::Left { .. }
             | Self::Interrupted { .. }
+            | Self::LeftToOthers(_)
             | Self::Abandoned => 75,
             Self::Data(datasets::DataError::Stopped { .. }) => 75,
             _ => 2,

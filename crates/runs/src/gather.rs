@@ -250,8 +250,9 @@ impl Known {
     }
 }
 
-/// The value of a dotted name.
-fn at<'v>(value: &'v Value, name: &str) -> Option<&'v Value> {
+/// The value of a dotted name, such as `at_mean.reconstruction` or `nll.100.value`.
+#[must_use]
+pub fn at<'v>(value: &'v Value, name: &str) -> Option<&'v Value> {
     name.split('.').try_fold(value, |value, part| match value {
         Value::Array(items) => items.get(part.parse::<usize>().ok()?),
         value => value.get(part),
@@ -274,7 +275,8 @@ fn differing(runs: &[Known]) -> Vec<String> {
 }
 
 /// Dotted names of everything in an object that is none itself.
-fn leaves(value: &Value, prefix: &str) -> Vec<String> {
+#[must_use]
+pub fn leaves(value: &Value, prefix: &str) -> Vec<String> {
     let Value::Object(entries) = value else {
         return Vec::new();
     };

@@ -27,7 +27,10 @@ pub mod run_folder;
 pub mod run_images;
 pub mod sealed_json;
 pub mod shell;
+mod standing;
 pub mod training;
 pub mod trajectories;
+pub mod verify;
 
 pub use error::Error;
+pub use standing::Standing;

@@ -8,6 +8,8 @@
 //! All of them are sealed: a bit that has changed in one of them is found when
 //! it is read. One process at a time writes in a folder.
 
+mod weights;
+
 use std::path::{Path, PathBuf};
 
 use durable_files::FolderLock;
@@ -157,7 +159,7 @@ impl RunFolder {
             &self.path.join("command.txt"),
             format!("{command}\n").as_bytes(),
         )?;
-        sealed_json::write(&self.environment_file(), environment)?;
+        self.write_environment(environment)?;
         // Written last: a folder with config.toml is a run folder.
         self.write_configuration(&configuration.to_toml()?)
     }
@@ -195,7 +197,7 @@ impl RunFolder {
     ///
     /// # Errors
     /// When it is not; says which settings differ where the weights know.
-    pub(crate) fn check_configuration(&self) -> Result<(), Error> {
+    pub fn check_configuration(&self) -> Result<(), Error> {
         let path = self.config();
         let bytes = input_files::read(&path).map_err(|source| Error::Read {
             path: path.clone(),
@@ -281,51 +283,6 @@ impl RunFolder {
         Ok(attachments.get(METRICS).cloned())
     }
 
-    /// The weights of the last checkpoint, of the model that `config.toml`
-    /// describes as `configuration`.
-    ///
-    /// # Errors
-    /// When there is no checkpoint yet, it cannot be read, or holds another
-    /// model or one that was trained otherwise.
-    pub fn load_model(&self, configuration: &Configuration) -> Result<Model, Error> {
-        if !self.model().exists() {
-            if let Some(divergence) = self.read_result()?.and_then(|result| result.divergence) {
-                return Err(Error::RunFolder(format!(
-                    "{} has no model.safetensors: {divergence}, before the first checkpoint; train it again with a smaller --lr",
-                    self.path.display()
-                )));
-            }
-            return Err(Error::RunFolder(format!(
-                "{} has no model.safetensors yet; let the run reach its first checkpoint, or continue it with --resume",
-                self.path.display()
-            )));
-        }
-        self.load_weights(&self.model(), configuration)
-    }
-
-    /// The weights in a file of the run.
-    ///
-    /// # Errors
-    /// When it cannot be read, or holds another model than the one that
-    /// `config.toml` describes as `configuration`, or one trained otherwise.
-    pub(crate) fn load_weights(
-        &self,
-        file: &Path,
-        configuration: &Configuration,
-    ) -> Result<Model, Error> {
-        let (model, metadata) = Model::load_with_metadata(file)?;
-        if *model.spec() != configuration.model_spec()? {
-            return Err(Error::RunFolder(format!(
-                "{} holds a model {}, but config.toml beside it describes another one; expected the files of one run",
-                file.display(),
-                model.spec().architecture
-            )));
-        }
-        let settings = metadata.get(SETTINGS).map(String::as_str);
-        self.check_settings(file, settings, configuration)?;
-        Ok(model)
-    }
-
     /// Checks that the run was trained on this data set.
     ///
     /// # Errors
@@ -345,13 +302,22 @@ impl RunFolder {
         Ok(())
     }
 
-    pub(crate) fn environment(&self) -> Result<Environment, Error> {
+    /// Where the run was made.
+    ///
+    /// # Errors
+    /// When that is not said, or the file is damaged.
+    pub fn environment(&self) -> Result<Environment, Error> {
         let path = self.environment_file();
         let remedy = "expected the file 'latent-atlas train' wrote";
         sealed_json::read(&path, remedy)?.ok_or_else(|| Error::Read {
             path,
             source: std::io::ErrorKind::NotFound.into(),
         })
+    }
+
+    /// Replaces what is said about where the run was made.
+    pub(crate) fn write_environment(&self, environment: &Environment) -> Result<(), Error> {
+        sealed_json::write(&self.environment_file(), environment)
     }
 
     /// Reads `result.json`; `None` when the run has not ended.

@@ -1,9 +1,10 @@
 //! Drawing the atlas: trains what the studies need, draws their figures and
 //! writes the page that shows them.
 
+mod data;
 mod rounds;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +13,7 @@ use datasets::Dataset;
 use figures::classifier::SharedClassifier;
 use figures::explore;
 
+pub(crate) use self::data::Data;
 use self::rounds::{Asked, adjust_all};
 use crate::claims::Claim;
 use crate::page;
@@ -21,7 +23,7 @@ use runs::atomic_file::{check_folder, check_own, create_folder, take_folder};
 use runs::configuration::{Configuration, ReadingConfiguration};
 use runs::interrupt::Interrupt;
 use runs::jobs::{Due, Limits, Share, side_by_side};
-use runs::run_data::{DataLocation, anchored, folder_name, refuse_inside};
+use runs::run_data::{DataLocation, folder_name, refuse_inside};
 use runs::run_folder::RunFolder;
 use runs::training::{self, Run};
 
@@ -106,7 +108,7 @@ pub fn draw(
         seeds.check("--seeds")?;
     }
     let studies = crate::select(&request.studies)?;
-    let data = Data::of_studies(request, &studies)?;
+    let data = Data::of_studies(request.dataset.as_deref(), &request.reading, &studies)?;
     for output in [&request.out, &request.runs] {
         refuse_inside(&data.name, output)?;
         check_folder(output)?;
@@ -125,66 +127,6 @@ pub fn draw(
     let asked = asked.collect::<Result<_, Error>>()?;
     let _taken = take_folder(&request.out, &request.command, page::is_in)?;
     draw_asked(request, &data, &dataset, asked, interrupt, observer)
-}
-
-/// Which data all runs are of, as their configurations say it.
-#[derive(Clone, Debug)]
-struct Data {
-    /// The same from every working directory.
-    name: String,
-    reading: ReadingConfiguration,
-}
-
-impl Data {
-    /// What the command asks for, or else what the studies do.
-    fn of_studies(request: &Request, studies: &[Study]) -> Result<Self, Error> {
-        /// For a first look, and without a download.
-        const EMBEDDED: &str = "glyphs";
-        let named = studies.iter().map(Study::dataset);
-        let distinct: BTreeSet<&str> = named.map(|name| name.unwrap_or(EMBEDDED)).collect();
-        let name = match (&request.dataset, distinct.first()) {
-            (Some(dataset), _) => dataset.as_str(),
-            (None, Some(only)) if distinct.len() == 1 => only,
-            _ => {
-                let names: Vec<&str> = distinct.into_iter().collect();
-                return Err(Error::Configuration(format!(
-                    "the studies are of different data sets ({}); draw them one by one, or choose one with --dataset",
-                    names.join(", ")
-                )));
-            }
-        };
-        let reading = if request.reading != ReadingConfiguration::default() {
-            request.reading.clone()
-        } else {
-            studies
-                .first()
-                .map(|study| study.reading().clone())
-                .unwrap_or_default()
-        };
-        Ok(Self {
-            name: anchored(name)?,
-            reading,
-        })
-    }
-
-    fn of(&self, mut configuration: Configuration) -> Configuration {
-        configuration.data.dataset.clone_from(&self.name);
-        configuration.data.reading = self.reading.clone();
-        configuration
-    }
-
-    /// Runs of this data set, so that each can be measured and continued from
-    /// its folder alone.
-    fn planned(&self, dataset: &Dataset, runs: Vec<PlannedRun>) -> Result<Vec<PlannedRun>, Error> {
-        runs.into_iter()
-            .map(|run| {
-                Ok(PlannedRun {
-                    configuration: self.of(run.configuration).of_shape(dataset)?,
-                    ..run
-                })
-            })
-            .collect()
-    }
 }
 
 /// Trains the runs of each study, look by look until its statements are decided

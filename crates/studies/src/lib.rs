@@ -12,6 +12,7 @@ pub mod markdown;
 pub mod measures;
 mod page;
 pub use page::replication;
+pub mod planned;
 mod sampling;
 pub mod seeds;
 pub mod study;

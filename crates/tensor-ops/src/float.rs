@@ -8,8 +8,9 @@ use crate::kernels::Kernels;
 
 /// An element type of the kernels: `f32` for training, `f64` for checks.
 ///
-/// The methods are those of the standard library under the same names; the
-/// fast vectorised functions are in [`crate::vector`]. The trait is sealed.
+/// The methods are those of the standard library under the same names, those that
+/// differ between platforms by way of [`crate::library`]; the fast vectorised
+/// functions are in [`crate::vector`]. The trait is sealed.
 pub trait Float:
     Kernels
     + Copy
@@ -126,19 +127,19 @@ macro_rules! implement_float {
             }
             #[inline(always)]
             fn exp(self) -> Self {
-                $type::exp(self)
+                library::exp(self)
             }
             #[inline(always)]
             fn exp_m1(self) -> Self {
-                $type::exp_m1(self)
+                library::exp_m1(self)
             }
             #[inline(always)]
             fn ln(self) -> Self {
-                $type::ln(self)
+                library::ln(self)
             }
             #[inline(always)]
             fn ln_1p(self) -> Self {
-                $type::ln_1p(self)
+                library::ln_1p(self)
             }
             #[inline(always)]
             fn sqrt(self) -> Self {
@@ -146,15 +147,15 @@ macro_rules! implement_float {
             }
             #[inline(always)]
             fn tanh(self) -> Self {
-                $type::tanh(self)
+                library::tanh(self)
             }
             #[inline(always)]
             fn sin(self) -> Self {
-                $type::sin(self)
+                library::sin(self)
             }
             #[inline(always)]
             fn cos(self) -> Self {
-                $type::cos(self)
+                library::cos(self)
             }
             #[inline(always)]
             fn powi(self, n: i32) -> Self {
@@ -184,5 +185,16 @@ macro_rules! implement_float {
     };
 }
 
-implement_float!(f32);
-implement_float!(f64);
+/// The methods of one type, with the functions of its library.
+mod of_f32 {
+    use crate::Float;
+    use crate::library::single as library;
+
+    implement_float!(f32);
+}
+
+mod of_f64 {
+    use crate::{Float, library};
+
+    implement_float!(f64);
+}

@@ -3,16 +3,22 @@
 use std::fmt;
 use std::sync::OnceLock;
 
-/// The environment variable that pins the path: `scalar`, `avx2` or `avx512`.
+/// The environment variable that pins the path: `portable`, `scalar`, `avx2` or
+/// `avx512`.
 pub const PIN_VARIABLE: &str = "TENSOR_OPS_ISA";
 
 /// An instruction-set path: every kernel exists once for each.
 ///
 /// Results are bit-identical within one path, whatever the number of threads;
-/// between paths they differ by rounding.
+/// between paths they differ by rounding. On one path alone, [`Isa::Portable`], they
+/// are the same on every machine too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Isa {
-    /// Portable code without fused multiply-add.
+    /// The same bits on every machine: each product and each sum is rounded by
+    /// itself, and no function comes from the platform's [library](crate::library).
+    Portable,
+    /// What the target is sure to have: as portable, but with fused multiply-add
+    /// where that is part of it (not of x86-64), and with the platform's library.
     Scalar,
     /// x86-64 with AVX2 and FMA.
     Avx2,
@@ -22,11 +28,12 @@ pub enum Isa {
 
 impl Isa {
     /// All paths, slowest first.
-    pub const ALL: [Self; 3] = [Self::Scalar, Self::Avx2, Self::Avx512];
+    pub const ALL: [Self; 4] = [Self::Portable, Self::Scalar, Self::Avx2, Self::Avx512];
 
     /// The name used by `TENSOR_OPS_ISA`.
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Portable => "portable",
             Self::Scalar => "scalar",
             Self::Avx2 => "avx2",
             Self::Avx512 => "avx512",
@@ -36,7 +43,7 @@ impl Isa {
     /// Whether this machine can run the path; constant for the life of the process.
     pub fn is_available(self) -> bool {
         match self {
-            Self::Scalar => true,
+            Self::Portable | Self::Scalar => true,
             #[cfg(all(target_arch = "x86_64", not(miri)))]
             Self::Avx2 => is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma"),
             #[cfg(all(target_arch = "x86_64", not(miri)))]
@@ -60,21 +67,43 @@ impl fmt::Display for Isa {
     }
 }
 
-/// The path of this process: the one `TENSOR_OPS_ISA` names, otherwise the
-/// fastest available. Decided at the first call and never again.
+static DECIDED: OnceLock<Isa> = OnceLock::new();
+
+/// The path of this process: the one it was [pinned](pin) to, otherwise the one
+/// `TENSOR_OPS_ISA` names, otherwise the fastest available. Decided at the first call
+/// and never again.
 ///
 /// # Panics
 /// If `TENSOR_OPS_ISA` names no path, or one this machine does not have: a
 /// test pinned to a path must not silently run another.
 pub fn isa() -> Isa {
-    static ISA: OnceLock<Isa> = OnceLock::new();
-    *ISA.get_or_init(|| {
-        let pin = std::env::var_os(PIN_VARIABLE);
-        match choose(pin.as_ref().map(|value| value.to_string_lossy()).as_deref()) {
-            Ok(isa) => isa,
-            Err(message) => panic!("{message}"),
-        }
+    *DECIDED.get_or_init(|| match preferred() {
+        Ok(isa) => isa,
+        Err(message) => panic!("{message}"),
     })
+}
+
+/// The path that [`isa`] gives, or is going to give unless the process is pinned.
+///
+/// # Errors
+/// A sentence where `TENSOR_OPS_ISA` names no path, or one this machine does not have.
+pub fn preferred() -> Result<Isa, String> {
+    if let Some(&decided) = DECIDED.get() {
+        return Ok(decided);
+    }
+    let pin = std::env::var_os(PIN_VARIABLE);
+    choose(pin.as_ref().map(|value| value.to_string_lossy()).as_deref())
+}
+
+/// Decides the path of this process, before anything is computed.
+///
+/// # Errors
+/// The path that has been decided before, where it is another one.
+pub fn pin(isa: Available) -> Result<(), Isa> {
+    match *DECIDED.get_or_init(|| isa.isa()) {
+        decided if decided == isa.isa() => Ok(()),
+        decided => Err(decided),
+    }
 }
 
 /// The proof that a path exists on this machine: made by detection alone.
@@ -110,7 +139,7 @@ fn choose(pin: Option<&str>) -> Result<Isa, String> {
         .find(|isa| isa.name() == pin)
         .ok_or_else(|| {
             format!(
-                "{PIN_VARIABLE}={pin} is no instruction-set path: expected scalar, avx2 or avx512"
+                "{PIN_VARIABLE}={pin} is no instruction-set path: expected portable, scalar, avx2 or avx512"
             )
         })?;
     if isa.is_available() {
@@ -129,6 +158,7 @@ mod tests {
     #[test]
     fn pin_is_obeyed_or_refused() {
         assert_eq!(choose(Some("scalar")), Ok(Isa::Scalar));
+        assert_eq!(choose(Some("portable")), Ok(Isa::Portable));
         assert!(
             choose(Some("sse9"))
                 .unwrap_err()
@@ -143,6 +173,18 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_process_is_pinned_once() {
+        let decided = Available::current();
+        assert_eq!(pin(decided), Ok(()));
+        assert_eq!(preferred(), Ok(decided.isa()));
+        let mut others = Isa::ALL.into_iter().filter_map(Available::new);
+        let other = others
+            .find(|other| *other != decided)
+            .expect("two at least");
+        assert_eq!(pin(other), Err(decided.isa()));
     }
 
     #[test]

@@ -14,7 +14,7 @@
 //!   do not depend on tiles, row blocks or threads, only on the
 //!   instruction-set path ([`isa`]).
 //! * **One source.** A kernel is written once, generically, and instantiated
-//!   for the portable path, AVX2+FMA and AVX-512; the path is chosen once per
+//!   for a path without features, AVX2+FMA and AVX-512; the path is chosen once per
 //!   process at run time.
 //!
 //! Shape mistakes are bugs of the caller: they panic with the operation's
@@ -29,6 +29,7 @@ mod float;
 pub mod gemm;
 pub mod isa;
 mod kernels;
+pub mod library;
 pub mod linear;
 pub mod loss;
 pub mod panels;

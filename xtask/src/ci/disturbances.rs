@@ -1,5 +1,6 @@
 //! The trials of the program, each with its numbers.
 
+use std::path::Path;
 use std::time::Duration;
 
 use trials::Report;
@@ -50,6 +51,17 @@ pub(super) fn signals(settings: &Settings) -> anyhow::Result<Report> {
     let program = program(settings)?;
     let jobs = Job::all()?;
     trials::signals::signals(&program, &jobs, settings.count, LIMIT, settings.seed)
+}
+
+/// The script that starts a Slurm of this machine alone.
+const ONE_NODE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/trials/slurm/one-node.sh");
+
+pub(super) fn slurm(settings: &Settings) -> anyhow::Result<Report> {
+    trials::engines::slurm::slurm(&program(settings)?, Path::new(ONE_NODE))
+}
+
+pub(super) fn parallel(settings: &Settings) -> anyhow::Result<Report> {
+    trials::engines::parallel::parallel(&program(settings)?, Path::new(ONE_NODE))
 }
 
 pub(super) fn bit_flips(settings: &Settings) -> anyhow::Result<Report> {

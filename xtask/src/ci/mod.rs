@@ -53,8 +53,8 @@ pub(crate) struct Ci {
 
     /// Also run what takes longer than a gate may: pages in a browser under the
     /// rules of accessibility, planted faults and sound runs, changed files for every
-    /// reader, kills, power cuts, two writers, full disks, signals, changed bits,
-    /// changed code, ThreadSanitizer and Miri.
+    /// reader, kills, power cuts, two writers, full disks, signals, a sweep by Slurm and
+    /// by GNU parallel, changed bits, changed code, ThreadSanitizer and Miri.
     #[arg(long)]
     full: bool,
 
@@ -306,6 +306,14 @@ const LONGER_CHECKS: &[Check] = &[
     Check {
         name: "signals",
         work: Work::Tried(4, disturbances::signals),
+    },
+    Check {
+        name: "slurm",
+        work: Work::Own(disturbances::slurm),
+    },
+    Check {
+        name: "parallel",
+        work: Work::Own(disturbances::parallel),
     },
     Check {
         name: "bit-flips",

@@ -1,5 +1,6 @@
 //! What happens to the program when it is killed, asked to stop, started twice,
-//! when the power goes, the disk is full or a bit of its files changes.
+//! when the power goes, the disk is full or a bit of its files changes, and when others
+//! start it: Slurm and GNU parallel.
 //!
 //! Every trial runs the program as a process on small data, does that to it at
 //! moments that follow from a seed, lets it go on, and compares what it ends in
@@ -10,6 +11,7 @@
 
 pub mod bit_flips;
 pub mod contents;
+pub mod engines;
 pub mod full_disk;
 mod images;
 pub mod job;

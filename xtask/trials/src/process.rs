@@ -49,6 +49,12 @@ impl Program {
         Self { path: path.into() }
     }
 
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Starts it in `folder`.
     ///
     /// # Errors

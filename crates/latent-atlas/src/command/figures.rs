@@ -21,6 +21,7 @@ use super::source::{DownloadProgress, SourceOptions};
 use crate::checkpoints::CheckpointOption;
 use crate::jobs::JobsOption;
 use crate::output::Output;
+use crate::portable::PortableOption;
 use crate::progress::{TrainingProgress, note_above};
 
 /// Draw everything about some runs, or train what studies need and draw them.
@@ -92,6 +93,9 @@ pub struct Figures {
     jobs: JobsOption,
 
     #[command(flatten)]
+    portable: PortableOption,
+
+    #[command(flatten)]
     checkpoints: CheckpointOption,
 
     /// Also write the article as Markdown to this file, with small copies of
@@ -132,6 +136,7 @@ fn after_help() -> String {
 
 impl Figures {
     pub(crate) fn run(&self, output: &Output, typed: &str) -> anyhow::Result<()> {
+        self.portable.decide()?;
         let interrupt = crate::interrupt()?;
         if !self.of_runs.is_empty() {
             return self.draw_runs(output, typed, &interrupt);

@@ -12,6 +12,7 @@ use super::source::{DownloadProgress, SourceOptions};
 use crate::checkpoints::CheckpointOption;
 use crate::jobs::JobsOption;
 use crate::output::Output;
+use crate::portable::PortableOption;
 use crate::progress::{ImageProgress, TrainingProgress, note_above};
 
 /// Make a published result again: our figures beside the published ones.
@@ -52,6 +53,9 @@ pub struct Reproduce {
 
     #[command(flatten)]
     jobs: JobsOption,
+
+    #[command(flatten)]
+    portable: PortableOption,
 
     #[command(flatten)]
     checkpoints: CheckpointOption,
@@ -134,6 +138,7 @@ fn after_help() -> String {
 
 impl Reproduce {
     pub(crate) fn run(&self, output: &Output, typed: &str) -> anyhow::Result<()> {
+        self.portable.decide()?;
         let interrupt = crate::interrupt()?;
         let reproduction = Reproduction::find(&self.name)?;
         let likelihoods = &self.likelihoods;

@@ -17,6 +17,7 @@ use super::source::{DownloadProgress, SourceOptions};
 use crate::Invocation;
 use crate::checkpoints::CheckpointOption;
 use crate::output::Output;
+use crate::portable::PortableOption;
 use crate::progress::TrainingProgress;
 use crate::threads::ThreadsOption;
 
@@ -53,6 +54,9 @@ pub struct Train {
 
     #[command(flatten)]
     threads: ThreadsOption,
+
+    #[command(flatten)]
+    portable: PortableOption,
 
     #[command(flatten)]
     checkpoints: CheckpointOption,
@@ -103,9 +107,17 @@ fn after_help() -> String {
 impl Train {
     pub(crate) fn run(&self, output: &Output, invocation: &Invocation) -> anyhow::Result<()> {
         let target = self.target()?;
+        let configuration = target.configuration()?;
         if self.print_config {
-            let configuration = target.configuration()?;
             return output.result(&configuration, &configuration.to_toml()?);
+        }
+        match &self.resume {
+            // With another one its bits would be those of neither.
+            Some(path) => {
+                let environment = RunFolder::at(path).environment()?;
+                self.portable.decide_as(&environment.instruction_set)?;
+            }
+            None => self.portable.decide()?,
         }
         let interrupt = crate::interrupt()?;
         let request = training::Request {
@@ -118,7 +130,6 @@ impl Train {
                 None => None,
             }),
         };
-        let configuration = request.target.configuration()?;
         let epochs = configuration.training.epochs;
         let mut progress = TrainingProgress::new(*output, epochs);
         let mut downloads = DownloadProgress::new(*output);

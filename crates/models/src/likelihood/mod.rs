@@ -13,7 +13,7 @@ use tensor_ops::loss::continuous_bernoulli;
 /// How the mean of a pixel with a σ comes from the decoder's output.
 pub use tensor_ops::loss::location_scale::Mean as GaussianMean;
 use tensor_ops::loss::location_scale::{Density, Family};
-use tensor_ops::vector;
+use tensor_ops::{library, vector};
 
 use self::GaussianMean::{Identity, Sigmoid};
 
@@ -344,7 +344,7 @@ impl Likelihood {
     /// anywhere where the output is the mean.
     pub(crate) fn output_of_mean(self, mean: f64) -> f64 {
         match self.mean() {
-            Some(Sigmoid) => (mean / (1.0 - mean)).ln(),
+            Some(Sigmoid) => library::ln(mean / (1.0 - mean)),
             Some(Identity) => mean,
             // E[x] rises with the logit and has no inverse in closed form; for
             // large |a| it is within 1/|a| of 0 or 1.
@@ -367,7 +367,7 @@ impl Likelihood {
     /// Its mean m = E\[x|z\].
     pub fn mean_of_output(self, output: f64) -> f64 {
         match self.mean() {
-            Some(Sigmoid) => 1.0 / (1.0 + (-output).exp()),
+            Some(Sigmoid) => 1.0 / (1.0 + library::exp(-output)),
             Some(Identity) => output,
             None => {
                 let mut mean = [output];
@@ -381,7 +381,7 @@ impl Likelihood {
     pub fn slope_of_mean(self, output: f64) -> f64 {
         match self.mean() {
             Some(Sigmoid) => {
-                let m = 1.0 / (1.0 + (-output).exp());
+                let m = 1.0 / (1.0 + library::exp(-output));
                 m * (1.0 - m)
             }
             Some(Identity) => 1.0,
@@ -401,7 +401,7 @@ impl Likelihood {
         match self.density() {
             None => slope,
             Some(density) => {
-                slope.powi(2) * density.family.information() * (-2.0 * log_sigma).exp()
+                slope.powi(2) * density.family.information() * library::exp(-2.0 * log_sigma)
             }
         }
     }
@@ -418,7 +418,7 @@ impl Model {
     /// for each. `None` without σ, and where the decoder computes it.
     pub fn log_sigma(&self) -> Option<Vec<f64>> {
         match self.spec().likelihood.scale_source()? {
-            GaussianSigma::Fixed(sigma) => Some(vec![sigma.ln()]),
+            GaussianSigma::Fixed(sigma) => Some(vec![library::ln(sigma)]),
             GaussianSigma::Scalar | GaussianSigma::PerPixel => {
                 let layout = self.parameters().layout();
                 let layer = layout.network(Role::Scale).next()?;

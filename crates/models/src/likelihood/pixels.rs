@@ -3,8 +3,7 @@
 
 use tensor_ops::loss::{self, RowSums, SampledRows, continuous_bernoulli, location_scale};
 use tensor_ops::panels::Panels;
-use tensor_ops::vector;
-use tensor_ops::{AlignedBuffer, Float};
+use tensor_ops::{AlignedBuffer, Float, library, vector};
 
 use super::{Form, GaussianSigma, Likelihood};
 use crate::model::Model;
@@ -66,7 +65,7 @@ impl<T: Float> PixelLikelihood<T> {
         let mut scale = parameters.layout().network(Role::Scale);
         let learned = scale.next().map(|layer| parameters.bias(layer));
         let log_sigma = |pixel: usize| match (sigma, learned) {
-            (GaussianSigma::Fixed(sigma), _) => T::from_f64(sigma.ln()),
+            (GaussianSigma::Fixed(sigma), _) => T::from_f64(library::ln(sigma)),
             (GaussianSigma::Scalar, Some(values)) => values[0],
             (_, Some(values)) => values[pixel],
             (_, None) => T::ZERO,

@@ -1,9 +1,9 @@
 //! −log p(x|z) of the decoder's outputs on the autodiff tape.
 
 use autodiff::{Error, Tape, Var};
-use tensor_ops::Float;
 use tensor_ops::loss::location_scale::Family;
 use tensor_ops::panels::LANES;
+use tensor_ops::{Float, library};
 
 use super::{Form, GaussianMean, GaussianSigma, Likelihood};
 use crate::network::layout::{Layout, Role};
@@ -37,7 +37,7 @@ pub(crate) fn losses<T: Float>(
                 tape.slice(outputs, 1, first..first + inputs)?,
             )
         }
-        GaussianSigma::Fixed(sigma) => (outputs, tape.scalar(T::from_f64(sigma.ln()))),
+        GaussianSigma::Fixed(sigma) => (outputs, tape.scalar(T::from_f64(library::ln(sigma)))),
         GaussianSigma::Scalar | GaussianSigma::PerPixel => {
             (outputs, learned_log_sigma(layout, rows, tape)?)
         }

@@ -146,7 +146,7 @@ mod tests {
                 ModelKind::Ae,
                 "21-3",
                 "gaussian/per-pixel",
-                &[("encoder.0", [3, 21])],
+                &[("code", [3, 21])],
                 &[("decoder.0", [21, 3])],
             ),
             // ln σ of all pixels after their means, without the padding between.

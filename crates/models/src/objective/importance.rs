@@ -1,6 +1,6 @@
 //! The weights of importance samples.
 
-use tensor_ops::{Float, reduce};
+use tensor_ops::{Float, library, reduce};
 
 /// w̃ below 2⁻⁶⁰ counts as zero: it is far below the rounding of the sums it
 /// enters, but its products with small gradients would be subnormal numbers,
@@ -15,7 +15,7 @@ pub(crate) fn normalise<T: Float>(log_weights: &mut [f64], normalised: &mut [T])
     // weights keep their digits however small all w are.
     let largest = reduce::max(log_weights);
     for weight in &mut *log_weights {
-        *weight = (*weight - largest).exp();
+        *weight = library::exp(*weight - largest);
     }
     let total = reduce::sum(log_weights);
     for (normalised, weight) in normalised.iter_mut().zip(&*log_weights) {
@@ -26,7 +26,7 @@ pub(crate) fn normalise<T: Float>(log_weights: &mut [f64], normalised: &mut [T])
             T::from_f64(share)
         };
     }
-    (log_weights.len() as f64).ln() - (largest + total.ln())
+    library::ln(log_weights.len() as f64) - (largest + library::ln(total))
 }
 
 #[cfg(test)]

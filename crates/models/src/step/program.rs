@@ -10,10 +10,10 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use autodiff::{BlockTapes, Error, PanelLayer, Tape, Var};
-use tensor_ops::Float;
 use tensor_ops::linear::RowBlock;
 use tensor_ops::panels::{LANES, Panels};
 use tensor_ops::parallel::ThreadPool;
+use tensor_ops::{Float, library};
 
 use super::panel_groups::LayerGradients;
 use super::{Engine, ImageLosses, block_rows};
@@ -351,7 +351,7 @@ impl Program {
         if let (Bound::Iwae, Some(log_ratio)) = (self.objective.bound, latent.log_ratio) {
             let log_weights = tape.sub(log_ratio, losses)?;
             let total = tape.logsumexp(log_weights, 1)?;
-            let bound = tape.offset(total, T::from_f64(-(samples as f64).ln()))?;
+            let bound = tape.offset(total, T::from_f64(-library::ln(samples as f64)))?;
             let negative_bound = tape.neg(bound)?;
             read(tape, &mut block.losses, Some(negative_bound))?;
             return tape.sum(negative_bound);

@@ -323,8 +323,10 @@ impl Engine<f32> for Given {
 fn the_term_of_a_loss_that_is_not_finite_is_named() {
     const NAN: f64 = f64::NAN;
     const INFINITY: f64 = f64::INFINITY;
-    // Reconstruction, penalty and loss of two images, in either order.
-    let cases: [([(f64, f64, Option<f64>); 2], &str); 7] = [
+    /// Reconstruction, penalty and loss of an image.
+    type Terms = (f64, f64, Option<f64>);
+    // Of two images, in either order.
+    let cases: [([Terms; 2], &str); 7] = [
         ([(NAN, 2.0, None), (1.0, 2.0, None)], "reconstruction"),
         ([(1.0, -INFINITY, None), (1.0, 2.0, None)], "kl"),
         ([(NAN, 2.0, None), (1.0, NAN, None)], "kl"),

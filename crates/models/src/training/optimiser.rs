@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use tensor_ops::Float;
 use tensor_ops::adam::{AdamStep, descend, flush, update};
+use tensor_ops::{Float, library};
 
 use crate::network::layout::Layout;
 use crate::network::parameters::Parameters;
@@ -120,7 +120,9 @@ impl AdamConstants {
         let epsilon = match self.form {
             AdamForm::Corrected => self.epsilon,
             // √v + ε times the correction of √v.
-            AdamForm::Efficient => self.epsilon / (1.0 - self.beta2.powf(step as f64)).sqrt(),
+            AdamForm::Efficient => {
+                self.epsilon / (1.0 - library::pow(self.beta2, step as f64)).sqrt()
+            }
         };
         let of_rate = |learning_rate| {
             let constants = tensor_ops::adam::AdamConstants {

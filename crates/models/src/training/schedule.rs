@@ -1,6 +1,7 @@
 //! The step size over the course of training.
 
 use serde::{Deserialize, Serialize};
+use tensor_ops::library;
 
 use crate::training::configuration::{AT_LEAST_1, ConfigurationError, require};
 
@@ -80,18 +81,19 @@ impl Schedule {
     pub fn factor(&self, epochs: f64) -> f64 {
         match *self {
             Schedule::Constant => 1.0,
-            Schedule::Iwae => 10_f64.powf(-f64::from(iwae_stage(epochs)) / 7.0),
+            Schedule::Iwae => library::power_of_ten(-f64::from(iwae_stage(epochs)) / 7.0),
             // In hundredths, whose quotient is the nearest number to the published one.
             Schedule::IwaeRounded => {
-                (100.0 * 10_f64.powf(-f64::from(iwae_stage(epochs)) / 7.0)).round() / 100.0
+                let factor = library::power_of_ten(-f64::from(iwae_stage(epochs)) / 7.0);
+                (100.0 * factor).round() / 100.0
             }
             Schedule::Step {
                 epochs: every,
                 factor,
-            } => factor.powf((epochs / every as f64).floor()),
+            } => library::pow(factor, (epochs / every as f64).floor()),
             Schedule::Cosine { epochs: end, last } => {
                 let share = (epochs / end as f64).min(1.0);
-                last + (1.0 - last) * 0.5 * (1.0 + (std::f64::consts::PI * share).cos())
+                last + (1.0 - last) * 0.5 * (1.0 + library::cos(std::f64::consts::PI * share))
             }
         }
     }

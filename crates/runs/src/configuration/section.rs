@@ -53,6 +53,19 @@ macro_rules! sections {
                 )+
             }
 
+            impl $section {
+                /// Takes every setting that decides no result back to its default.
+                pub(super) fn keep_what_decides(&mut self) {
+                    let default = Self::default();
+                    $(
+                        if !Self::$setting.decides {
+                            self.$setting = default.$setting;
+                        }
+                    )+
+                    $(self.$inner.keep_what_decides();)?
+                }
+            }
+
             impl Serialize for $section {
                 fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                     let default = Self::default();

@@ -136,6 +136,21 @@ pub(super) fn check(request: &Request) -> Result<(), Error> {
     Ok(())
 }
 
+/// The run of every number of samples and every seed asked for, below the folder of the
+/// reproduction, with what it is called but for its seed.
+pub(super) fn planned(workshop: &Workshop<'_>) -> Result<Vec<(String, Planned)>, Error> {
+    let asked = asked(workshop, |_| None);
+    let planned = asked.map(|asked| {
+        let planned = Planned {
+            row: asked.name(workshop.request),
+            configuration: configuration(workshop, &asked)?,
+            folder: RunFolder::at(workshop.folder.join(&asked.run)),
+        };
+        Ok((called(workshop.request, asked.k), planned))
+    });
+    planned.collect()
+}
+
 /// One row for every number of samples and every seed asked for.
 pub(super) fn rows(workshop: &Workshop<'_>) -> Result<Vec<LikelihoodRow>, Error> {
     let request = workshop.request;
@@ -152,7 +167,11 @@ pub(super) fn rows(workshop: &Workshop<'_>) -> Result<Vec<LikelihoodRow>, Error>
     let mut missing = Vec::new();
     let mut planned = Vec::new();
     // A mistake in any of them is found before the first is trained.
-    for asked in asked(workshop) {
+    let former = |name: &str| {
+        let former = RunFolder::at(workshop.folder.join(name)).configuration();
+        former.ok().map(|found| found.training.seed)
+    };
+    for asked in asked(workshop, former) {
         let configuration = configuration(workshop, &asked)?;
         let path = asked.row_path(workshop, configuration.training.epochs, images);
         let kept = if request.trains {
@@ -201,44 +220,53 @@ struct Asked {
     run: String,
 }
 
-/// The rows of a request.
-fn asked(workshop: &Workshop<'_>) -> Vec<Asked> {
+/// The rows of a request; `former` gives the seed of a run that has a name already.
+fn asked<'w>(
+    workshop: &'w Workshop<'_>,
+    former: impl Fn(&str) -> Option<u64> + 'w,
+) -> impl Iterator<Item = Asked> + 'w {
     let request = workshop.request;
     let both = request
         .samples
         .iter()
         .flat_map(|&k| request.seeds.iter().map(move |&seed| (k, seed)));
-    both.map(|(k, seed)| Asked {
+    both.map(move |(k, seed)| Asked {
         k,
         seed,
-        run: run_name(workshop, k, seed),
+        run: run_name(request, k, seed, &former),
     })
-    .collect()
 }
 
 /// The runs of the seed that none names have short names, and so have those of
 /// any seed that stand there since there was but one.
-fn run_name(workshop: &Workshop<'_>, k: usize, seed: u64) -> String {
-    let name = match workshop.request.layers {
+fn run_name(
+    request: &Request,
+    k: usize,
+    seed: u64,
+    former: impl Fn(&str) -> Option<u64>,
+) -> String {
+    let name = match request.layers {
         1 => format!("k{k}"),
         layers => format!("layers{layers}-k{k}"),
     };
-    let former = RunFolder::at(workshop.folder.join(&name)).configuration();
-    let stands = former.is_ok_and(|found| found.training.seed == seed);
-    if seed == SEED || stands {
+    if seed == SEED || former(&name) == Some(seed) {
         name
     } else {
         format!("{name}-seed{seed}")
     }
 }
 
+/// What runs of so many samples are called.
+fn called(request: &Request, k: usize) -> String {
+    match request.layers {
+        1 => format!("k = {k}"),
+        layers => format!("{layers} layers, k = {k}"),
+    }
+}
+
 impl Asked {
     fn name(&self, request: &Request) -> String {
-        let k = self.k;
-        let name = match request.layers {
-            1 => format!("k = {k}"),
-            layers => format!("{layers} layers, k = {k}"),
-        };
+        let name = called(request, self.k);
         match request.seeds.len() {
             1 => name,
             _ => format!("{name}, seed {}", self.seed),

@@ -36,6 +36,13 @@ pub struct LossRow {
 
 /// A row per epoch that has a published number, of every seed.
 pub(super) fn rows(workshop: &Workshop<'_>) -> Result<Vec<LossRow>, Error> {
+    let planned = planned(workshop)?;
+    let rows = workshop.complete(&planned, 0, |place, _| rows_of(workshop, &planned[place]))?;
+    Ok(rows.concat())
+}
+
+/// The run of every seed asked for.
+pub(super) fn planned(workshop: &Workshop<'_>) -> Result<Vec<Planned>, Error> {
     let (request, name) = (workshop.request, workshop.request.reproduction.name);
     let planned = request.seeds.iter().map(|seed| {
         Ok(Planned {
@@ -47,9 +54,7 @@ pub(super) fn rows(workshop: &Workshop<'_>) -> Result<Vec<LossRow>, Error> {
             folder: RunFolder::at(workshop.folder.join(format!("seed{seed}"))),
         })
     });
-    let planned = planned.collect::<Result<Vec<_>, Error>>()?;
-    let rows = workshop.complete(&planned, 0, |place, _| rows_of(workshop, &planned[place]))?;
-    Ok(rows.concat())
+    planned.collect()
 }
 
 fn rows_of(workshop: &Workshop<'_>, planned: &Planned) -> Result<Vec<LossRow>, Error> {

@@ -143,6 +143,19 @@ pub trait Observer {
     fn remark(&self, sentence: &str);
 }
 
+/// Hears nothing.
+impl Observer for () {
+    fn training(&self, _row: &str, _epochs: usize) -> Box<dyn training::Observer + '_> {
+        Box::new(())
+    }
+
+    fn measuring(&self, _row: &str) -> Box<dyn report::Observer + '_> {
+        Box::new(())
+    }
+
+    fn remark(&self, _sentence: &str) {}
+}
+
 /// The rows of a reproduction, ours and the published numbers.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(untagged)]
@@ -188,19 +201,7 @@ pub fn run(
     download: &mut dyn FnMut(datasets::Progress<'_>),
     observer: &(dyn Observer + Sync),
 ) -> Result<Rows, Error> {
-    let is_of_likelihoods = request.reproduction.is_of_likelihoods();
-    let has_two = request.reproduction.two_layers.is_some();
-    if request.layers != 1 && !(has_two && request.layers == 2) {
-        return Err(Error::Configuration(format!(
-            "--layers is {}, but must be 1, or 2 with {IWAE_TABLE_1} and {IWAE_TABLE_1_AS_PUBLISHED}",
-            request.layers
-        )));
-    }
-    if is_of_likelihoods {
-        likelihoods::check(request)?;
-    }
-    check_distinct("--k", &request.samples)?;
-    check_distinct("--seed", &request.seeds)?;
+    check(request)?;
     atomic_file::check_folder(&request.out)?;
     let command = request.command.clone();
     let _farewell = interrupt.on_departure(move || Error::Interrupted {
@@ -214,11 +215,76 @@ pub fn run(
         interrupt,
         observer,
     };
-    if is_of_likelihoods {
+    if request.reproduction.is_of_likelihoods() {
         likelihoods::rows(&workshop).map(Rows::Likelihoods)
     } else {
         losses::rows(&workshop).map(Rows::Losses)
     }
+}
+
+/// A run that [`run`] would train, for those who train it elsewhere.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PlannedRun {
+    /// What it is one of several seeds of.
+    pub model: String,
+    /// What to train.
+    pub configuration: Configuration,
+    /// Where [`run`] looks for it, below [`Request::out`].
+    pub folder: PathBuf,
+}
+
+/// The data set and the runs that [`run`] would train for the same request, whatever
+/// stands in its folder.
+///
+/// # Errors
+/// A request out of range, or data that cannot be had.
+pub fn planned(
+    request: &Request,
+    download: &mut dyn FnMut(datasets::Progress<'_>),
+) -> Result<(Dataset, Vec<PlannedRun>), Error> {
+    check(request)?;
+    let dataset = datasets::load(&request.dataset, &request.lookup, download)?;
+    let name = request.reproduction.name;
+    let workshop = Workshop {
+        request,
+        dataset: &dataset,
+        folder: PathBuf::from(name),
+        interrupt: &Interrupt::default(),
+        observer: &(),
+    };
+    let planned = if request.reproduction.is_of_likelihoods() {
+        likelihoods::planned(&workshop)?
+    } else {
+        let planned = losses::planned(&workshop)?;
+        planned
+            .into_iter()
+            .map(|run| (name.to_owned(), run))
+            .collect()
+    };
+    let runs = planned.into_iter().map(|(model, run)| PlannedRun {
+        model,
+        folder: run.folder.path().to_owned(),
+        configuration: run.configuration,
+    });
+    let runs = runs.collect();
+    Ok((dataset, runs))
+}
+
+/// Refuses what cannot be asked for, before data are read.
+fn check(request: &Request) -> Result<(), Error> {
+    let has_two = request.reproduction.two_layers.is_some();
+    if request.layers != 1 && !(has_two && request.layers == 2) {
+        return Err(Error::Configuration(format!(
+            "--layers is {}, but must be 1, or 2 with {IWAE_TABLE_1} and {IWAE_TABLE_1_AS_PUBLISHED}",
+            request.layers
+        )));
+    }
+    if request.reproduction.is_of_likelihoods() {
+        likelihoods::check(request)?;
+    }
+    check_distinct("--k", &request.samples)?;
+    check_distinct("--seed", &request.seeds)?;
+    Ok(())
 }
 
 /// What the rows of one reproduction are made with.

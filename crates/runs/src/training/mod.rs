@@ -1,5 +1,6 @@
 //! Training one model into a run folder: start, resume, checkpoint, finish.
 
+pub mod pace;
 mod record;
 mod run;
 

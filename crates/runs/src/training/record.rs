@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use durable_files::FolderLock;
 use evaluation::EvaluationError;
 use models::{Attachments, CheckpointError};
 
@@ -32,6 +33,8 @@ pub(crate) struct Identity<'a> {
 #[derive(Debug)]
 pub(crate) struct Record<'a> {
     identity: Identity<'a>,
+    /// The right to write all of it.
+    taken: FolderLock,
     /// What decides the results, as `config.toml` has it.
     settings: String,
     log: MetricsLog,
@@ -39,13 +42,13 @@ pub(crate) struct Record<'a> {
 }
 
 impl<'a> Record<'a> {
-    /// Of a run that begins.
+    /// Of a run that begins in the folder that was `taken`.
     ///
     /// # Errors
     /// When the folder cannot be written.
-    pub(crate) fn begin(identity: Identity<'a>) -> Result<Self, Error> {
+    pub(crate) fn begin(identity: Identity<'a>, taken: FolderLock) -> Result<Self, Error> {
         let log = MetricsLog::begin(&identity.folder.metrics())?;
-        Self::of(identity, log, Vec::new())
+        Self::of(identity, taken, log, Vec::new())
     }
 
     /// Of a run that goes on: `load` has a trainer take up the state, and gives
@@ -57,6 +60,7 @@ impl<'a> Record<'a> {
     /// where it is needed; when the folder cannot be read or written.
     pub(crate) fn take_up(
         identity: Identity<'a>,
+        taken: FolderLock,
         is_longer: bool,
         observer: &mut dyn Observer,
         load: impl FnOnce(&Path) -> Result<(Attachments, u64), CheckpointError>,
@@ -91,20 +95,31 @@ impl<'a> Record<'a> {
             observer.mended(&sentence);
         }
         observer.resumed(metrics.len());
-        Self::of(identity, log, metrics)
+        Self::of(identity, taken, log, metrics)
     }
 
     fn of(
         identity: Identity<'a>,
+        taken: FolderLock,
         log: MetricsLog,
         metrics: Vec<EpochMetrics>,
     ) -> Result<Self, Error> {
         Ok(Self {
             settings: identity.configuration.identity().to_toml()?,
             identity,
+            taken,
             log,
             metrics,
         })
+    }
+
+    /// Checks that the folder is still this process's own: before files are
+    /// replaced, of which another one may have written later ones.
+    ///
+    /// # Errors
+    /// When another process has taken it over.
+    pub(crate) fn require_folder(&self) -> Result<(), Error> {
+        Ok(self.taken.check()?)
     }
 
     /// Every epoch so far.
@@ -159,6 +174,7 @@ impl<'a> Record<'a> {
         steps: u64,
         best_epoch: Option<usize>,
     ) -> Result<RunResult, Error> {
+        self.require_folder()?;
         let result = RunResult {
             best_epoch,
             ..self.result(Status::Done, epochs, steps)
@@ -178,6 +194,7 @@ impl<'a> Record<'a> {
         steps: u64,
         observer: &mut dyn Observer,
     ) -> Result<Error, Error> {
+        self.require_folder()?;
         self.log.sync()?;
         self.identity.folder.write_result(&RunResult {
             divergence: Some(divergence.clone()),

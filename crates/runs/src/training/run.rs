@@ -59,25 +59,34 @@ impl Run<'_> {
         interrupt: &Interrupt,
         observer: &mut dyn Observer,
     ) -> Result<Outcome, Error> {
+        self.begin(interrupt, observer)?
+            .ok_or_else(|| unfinished(&self.folder, self.command))
+    }
+
+    /// The same; `None` where the run has begun before and not ended.
+    fn begin(
+        &self,
+        interrupt: &Interrupt,
+        observer: &mut dyn Observer,
+    ) -> Result<Option<Outcome>, Error> {
         if self.folder.exists() {
-            if let Some(outcome) = self.finished()? {
-                return Ok(outcome);
-            }
-            return Err(unfinished(&self.folder, self.command));
+            return self.finished();
         }
         // Settings that cannot be leave no folder behind.
         let threads = self.threads.threads();
         let images = self.images(threads)?;
         let trainer = self.trainer(&images, threads)?;
-        let _taken = self.folder.take(self.command)?;
+        let taken = self.folder.take(self.command)?;
         if self.folder.exists() {
-            return Err(unfinished(&self.folder, self.command));
+            // Another process was faster, and writes there no longer.
+            return self.finished();
         }
         let environment = Environment::describe(threads, &self.dataset.fingerprint);
         self.folder
             .create(self.configuration, self.command, &environment)?;
-        let record = Record::begin(self.identity())?;
+        let record = Record::begin(self.identity(), taken)?;
         self.go_on(trainer, &images, record, false, interrupt, observer)
+            .map(Some)
     }
 
     /// Continues from the last checkpoint, or from the beginning when the run
@@ -102,8 +111,13 @@ impl Run<'_> {
         let threads = self.threads.threads();
         let images = self.images(threads)?;
         let mut trainer = self.trainer(&images, threads)?;
-        let _taken = self.folder.take(self.command)?;
-        let record = Record::take_up(self.identity(), is_longer, observer, |state| {
+        let taken = self.folder.take(self.command)?;
+        // Another process may have ended it since it was looked at.
+        if !is_longer && let Some(outcome) = self.finished()? {
+            return Ok(outcome);
+        }
+        self.note_path(observer)?;
+        let record = Record::take_up(self.identity(), taken, is_longer, observer, |state| {
             let attachments = trainer.load_state(state)?;
             Ok((attachments, trainer.epoch()))
         })?;
@@ -119,11 +133,12 @@ impl Run<'_> {
         interrupt: &Interrupt,
         observer: &mut dyn Observer,
     ) -> Result<Outcome, Error> {
-        if self.folder.exists() {
-            self.resume(false, interrupt, observer)
-        } else {
-            self.start(interrupt, observer)
+        if !self.folder.exists()
+            && let Some(outcome) = self.begin(interrupt, observer)?
+        {
+            return Ok(outcome);
         }
+        self.resume(false, interrupt, observer)
     }
 
     /// The outcome, if the run has ended; an error if the folder holds the
@@ -179,7 +194,23 @@ impl Run<'_> {
         }
     }
 
-    fn images(&self, threads: usize) -> Result<RunImages<'_>, Error> {
+    /// Says and keeps that the run goes on with another instruction set than it began
+    /// with; one that has no checkpoint begins again.
+    fn note_path(&self, observer: &mut dyn Observer) -> Result<(), Error> {
+        let mut environment = self.folder.environment()?;
+        if !self.folder.state().exists() {
+            let here = Environment::describe(environment.threads, &environment.dataset_sha256);
+            if here.instruction_set != environment.instruction_set {
+                self.folder.write_environment(&here)?;
+            }
+        } else if let Some(sentence) = environment.go_on_here() {
+            self.folder.write_environment(&environment)?;
+            observer.mended(&sentence);
+        }
+        Ok(())
+    }
+
+    pub(super) fn images(&self, threads: usize) -> Result<RunImages<'_>, Error> {
         if self.configuration.shape()? != self.dataset.shape() {
             return Err(Error::Configuration(format!(
                 "{} holds {} of {}, but the model is one of {}; expected the same shape",
@@ -194,7 +225,7 @@ impl Run<'_> {
         RunImages::new(self.configuration, self.dataset)
     }
 
-    fn trainer(&self, images: &RunImages<'_>, threads: usize) -> Result<Trainer, Error> {
+    pub(super) fn trainer(&self, images: &RunImages<'_>, threads: usize) -> Result<Trainer, Error> {
         let mut model = Model::new(
             self.configuration.model_spec()?,
             self.configuration.initialisation()?,
@@ -404,6 +435,7 @@ impl Run<'_> {
         record: &Record<'_>,
         is_end: bool,
     ) -> Result<(), Error> {
+        record.require_folder()?;
         // The state comes last: what was written before it without it is cut
         // back or replaced when the run is resumed from the older state.
         let per_epoch = trainer.steps_in_epoch() as u64;

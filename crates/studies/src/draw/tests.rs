@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::*;
 use crate::Scale;
 use runs::configuration::Override;
+use runs::run_data::anchored;
 use runs::run_folder::EpochMetrics;
 
 /// A folder of a small data set: glyphs with `classes` classes in the files of

@@ -27,6 +27,7 @@ use self::article::{Content, Part, check_places, filled, flowing, paragraphs};
 use self::claims::Stated;
 use self::figure::Shown;
 use self::models::Model;
+pub use self::models::in_words;
 use self::plots::StatedPlot;
 use crate::claims::{Claim, Decide};
 use crate::measures::{Measure, measure};

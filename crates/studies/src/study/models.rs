@@ -74,6 +74,15 @@ pub(super) fn last(name: &str) -> &str {
     name.rsplit('.').next().unwrap_or(name)
 }
 
+/// Settings by their last names, as the models of a grid are called.
+#[must_use]
+pub fn in_words(settings: &[(String, toml::Value)]) -> String {
+    let words = settings
+        .iter()
+        .map(|(name, value)| format!("{} {}", last(name).replace('_', " "), shown(value)));
+    words.collect::<Vec<_>>().join(", ")
+}
+
 /// A value as tables show it.
 pub(super) fn shown(value: &toml::Value) -> String {
     match value {
@@ -98,11 +107,7 @@ pub(super) fn of(
     let mut models = Vec::new();
     if !grid.is_empty() {
         for settings in combinations(&flat(grid, ""))? {
-            let words: Vec<String> = settings
-                .iter()
-                .map(|(name, value)| format!("{} {}", last(name).replace('_', " "), shown(value)))
-                .collect();
-            models.push(model(&words.join(", "), settings)?);
+            models.push(model(&in_words(&settings), settings)?);
         }
     }
     for (name, settings) in named {

@@ -12,8 +12,8 @@ pub(crate) mod kernel;
 
 use kernel::{Descent, Flush, Update};
 
-use crate::Float;
 use crate::isa::Available;
+use crate::{Float, library};
 
 /// The constants of Adam.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -60,7 +60,7 @@ impl<T: Float> AdamStep<T> {
     /// If `step` is 0.
     pub fn new(constants: &AdamConstants, step: u64) -> Self {
         assert!(step > 0, "AdamStep::new: steps are counted from 1");
-        let power = |beta: f64| beta.powf(step as f64);
+        let power = |beta: f64| library::pow(beta, step as f64);
         Self {
             one_minus_beta1: T::from_f64(1.0 - constants.beta1),
             beta2: T::from_f64(constants.beta2),

@@ -187,7 +187,7 @@ fn products_agree_with_matrixmultiply() {
                     (ours - theirs).abs() <= tolerance,
                     "{form:?} {shape:?} [{i}]"
                 );
-                if isa.isa() != Isa::Scalar {
+                if matches!(isa.isa(), Isa::Avx2 | Isa::Avx512) {
                     assert_eq!(ours, theirs, "{form:?} {shape:?} [{i}]");
                 }
             }

@@ -22,13 +22,13 @@
 //! Elsewhere, with b = |a|, A(a) = max(a, 0) + ln((1 − e⁻ᵇ)/b), which does not
 //! overflow, and A′(−b) = 1/b − e⁻ᵇ/(1 − e⁻ᵇ) = 1 − A′(b).
 
-use crate::Float;
 use crate::isa::Available;
 use crate::loss::kernel::Logits;
 use crate::loss::rows::{LineAt, PixelLoss, RowLosses};
 use crate::loss::{RowSums, SampledRows};
 use crate::panels::LANES;
 use crate::simd::{Line, Operation};
+use crate::{Float, library};
 
 /// B₂ₙ / (2n)! for n = 1, 2, …: at |a| = 1 the first term left out is below
 /// 1e-17, and below 1e-9 after five.
@@ -172,7 +172,7 @@ pub fn variance(logit: f64) -> f64 {
             sum * square + (2 * n + 1) as f64 * coefficient
         });
     }
-    let e = (-b).exp();
+    let e = library::exp(-b);
     1.0 / square - e / (1.0 - e).powi(2)
 }
 

@@ -12,13 +12,13 @@
 use std::f64::consts::{LN_2, SQRT_2, TAU};
 use std::fmt;
 
-use crate::Float;
 use crate::isa::Available;
 use crate::loss::kernel::Logits;
 use crate::loss::rows::{LineAt, PixelLoss, RowLosses};
 use crate::loss::{RowSums, SampledRows};
 use crate::panels::LANES;
 use crate::simd::Line;
+use crate::{Float, library};
 
 /// How the mean comes from the decoder's output a.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -70,7 +70,7 @@ impl Family {
     /// What −ln p has besides in nats.
     pub fn constant(self) -> f64 {
         match self {
-            Family::Gaussian => 0.5 * TAU.ln(),
+            Family::Gaussian => 0.5 * library::ln(TAU),
             Family::Laplace => 0.5 * LN_2,
         }
     }

@@ -422,7 +422,8 @@ impl<T: Float> Operation<T> for List<'_> {
 /// gradient's tile on a path, for blocks of so many rows.
 fn tile_heights<T: Float>(isa: Isa, rows: usize) -> (usize, usize) {
     match isa {
-        Isa::Scalar => heights::<T, T::Portable>(rows),
+        Isa::Portable => heights::<T, T::Portable>(rows),
+        Isa::Scalar => heights::<T, T::Scalar>(rows),
         #[cfg(target_arch = "x86_64")]
         Isa::Avx2 => heights::<T, T::Avx2>(rows),
         #[cfg(target_arch = "x86_64")]

@@ -105,8 +105,10 @@ pub trait Line<T>: Copy {
 
 /// The lines of an element type, one per path.
 pub trait Lines: Sized {
-    /// Without intrinsics; runs everywhere, Miri included.
+    /// Without intrinsics and without fused multiply-add, which rounds once.
     type Portable: Line<Self>;
+    /// Without intrinsics; runs everywhere, Miri included.
+    type Scalar: Line<Self>;
     /// AVX2 and FMA.
     #[cfg(target_arch = "x86_64")]
     type Avx2: Line<Self>;
@@ -116,7 +118,8 @@ pub trait Lines: Sized {
 }
 
 impl Lines for f32 {
-    type Portable = portable::Portable<f32>;
+    type Portable = portable::Portable<f32, false>;
+    type Scalar = portable::Portable<f32, { portable::BASELINE_FMA }>;
     #[cfg(target_arch = "x86_64")]
     type Avx2 = avx2::F32;
     #[cfg(target_arch = "x86_64")]
@@ -124,7 +127,8 @@ impl Lines for f32 {
 }
 
 impl Lines for f64 {
-    type Portable = portable::Portable<f64>;
+    type Portable = portable::Portable<f64, false>;
+    type Scalar = portable::Portable<f64, { portable::BASELINE_FMA }>;
     #[cfg(target_arch = "x86_64")]
     type Avx2 = avx2::F64;
     #[cfg(target_arch = "x86_64")]
@@ -161,8 +165,10 @@ pub(crate) fn prefetch<P>(place: &P) {
 #[inline(always)]
 pub(crate) fn dispatch<T: Lines, O: Operation<T>>(isa: Available, operation: O) -> O::Result {
     match isa.isa() {
-        // SAFETY: the portable line needs no feature.
-        Isa::Scalar => unsafe { operation.run::<T::Portable>() },
+        // SAFETY: the lines of both paths need no feature.
+        Isa::Portable => unsafe { run_plain::<T, O, T::Portable>(operation) },
+        // SAFETY: as above.
+        Isa::Scalar => unsafe { run_plain::<T, O, T::Scalar>(operation) },
         #[cfg(target_arch = "x86_64")]
         // SAFETY: `Available` of AVX2 exists only where AVX2 and FMA were detected.
         Isa::Avx2 => unsafe { run_avx2(operation) },
@@ -172,6 +178,17 @@ pub(crate) fn dispatch<T: Lines, O: Operation<T>>(isa: Available, operation: O) 
         #[cfg(not(target_arch = "x86_64"))]
         Isa::Avx2 | Isa::Avx512 => unreachable!("only x86-64 offers this path"),
     }
+}
+
+/// A function of its own: where the target is not sure of fused multiply-add, the two
+/// paths without features are one.
+///
+/// # Safety
+/// The processor must have the features of `L`.
+#[inline(never)]
+unsafe fn run_plain<T, O: Operation<T>, L: Line<T>>(operation: O) -> O::Result {
+    // SAFETY: as this function.
+    unsafe { operation.run::<L>() }
 }
 
 /// # Safety
@@ -194,4 +211,4 @@ unsafe fn run_avx512<T: Lines, O: Operation<T>>(operation: O) -> O::Result {
 
 /// The portable line of f64, for tests of functions that need any line.
 #[cfg(test)]
-pub(crate) type PortableF64 = portable::Portable<f64>;
+pub(crate) type PortableF64 = portable::Portable<f64, false>;

@@ -5,16 +5,16 @@ use super::Line;
 use crate::Float;
 use crate::panels::LANES;
 
-/// Sixteen elements in an array.
+/// Sixteen elements in an array; `FMA` says whether multiply-add rounds once.
 #[derive(Clone, Copy)]
 #[repr(align(64))]
-pub struct Portable<T>([T; LANES]);
+pub struct Portable<T, const FMA: bool>([T; LANES]);
 
 /// Whether the baseline of the target has a fused multiply-add instruction;
 /// where it has none, `mul_add` is a library call per element.
-const BASELINE_FMA: bool = cfg!(any(target_arch = "aarch64", target_feature = "fma"));
+pub(super) const BASELINE_FMA: bool = cfg!(any(target_arch = "aarch64", target_feature = "fma"));
 
-impl<T: Float> Portable<T> {
+impl<T: Float, const FMA: bool> Portable<T, FMA> {
     #[inline(always)]
     fn zip(self, other: Self, f: impl Fn(T, T) -> T) -> Self {
         let mut out = self;
@@ -25,8 +25,8 @@ impl<T: Float> Portable<T> {
     }
 }
 
-impl<T: Float> Line<T> for Portable<T> {
-    const FMA: bool = BASELINE_FMA;
+impl<T: Float, const FMA: bool> Line<T> for Portable<T, FMA> {
+    const FMA: bool = FMA;
     // SSE2 has 16 registers of 4 lanes, NEON 32.
     const TILE_ROWS: [usize; 6] = if cfg!(target_arch = "aarch64") {
         [5, 0, 0, 0, 0, 0]
@@ -69,7 +69,7 @@ impl<T: Float> Line<T> for Portable<T> {
     unsafe fn mul_add(self, factor: Self, addend: Self) -> Self {
         let mut out = addend;
         for (lane, out) in out.0.iter_mut().enumerate() {
-            *out = if BASELINE_FMA {
+            *out = if FMA {
                 self.0[lane].mul_add(factor.0[lane], *out)
             } else {
                 self.0[lane] * factor.0[lane] + *out

@@ -3,8 +3,9 @@
 //! The compiler vectorises loops over these functions, so that the body of a
 //! loop, its tail and the portable path share one source. The parameter `L`
 //! says only whether multiply-add rounds once. f32 is computed with the
-//! polynomials of `fit/minimax.py`, f64 by the standard library.
+//! polynomials of `fit/minimax.py`, f64 by the [`library`].
 
+use crate::library;
 use crate::simd::Line;
 
 /// The functions of [`crate::vector`] with the arithmetic of `L`.
@@ -268,15 +269,15 @@ impl Elementary for f32 {
 impl Elementary for f64 {
     #[inline(always)]
     fn fast_exp<L: Line<Self>>(x: f64) -> f64 {
-        x.exp()
+        library::exp(x)
     }
     #[inline(always)]
     fn fast_ln<L: Line<Self>>(x: f64) -> f64 {
-        x.ln()
+        library::ln(x)
     }
     #[inline(always)]
     fn fast_log1p_unit<L: Line<Self>>(x: f64) -> f64 {
-        x.ln_1p()
+        library::ln_1p(x)
     }
     #[inline(always)]
     fn fast_sigmoid<L: Line<Self>>(x: f64) -> f64 {
@@ -288,7 +289,7 @@ impl Elementary for f64 {
     }
     #[inline(always)]
     fn fast_tanh<L: Line<Self>>(x: f64) -> f64 {
-        x.tanh()
+        library::tanh(x)
     }
     #[inline(always)]
     fn fast_relu<L: Line<Self>>(x: f64) -> f64 {
@@ -296,8 +297,8 @@ impl Elementary for f64 {
     }
     #[inline(always)]
     fn fast_softplus_sigmoid<L: Line<Self>>(x: f64) -> (f64, f64) {
-        let e = (-x.abs()).exp();
-        let softplus = Self::fast_relu::<L>(x) + e.ln_1p();
+        let e = library::exp(-x.abs());
+        let softplus = Self::fast_relu::<L>(x) + library::ln_1p(e);
         (softplus, if x > 0.0 { 1.0 } else { e } / (1.0 + e))
     }
     #[inline(always)]
@@ -307,9 +308,9 @@ impl Elementary for f64 {
     #[inline(always)]
     fn fast_normal_pair<L: Line<Self>>(radius: u32, angle: u32) -> (f64, f64) {
         const UNIT: f64 = 1.0 / 4_294_967_296.0;
-        let radius = (-2.0 * ((f64::from(radius) + 0.5) * UNIT).ln()).sqrt();
+        let radius = (-2.0 * library::ln((f64::from(radius) + 0.5) * UNIT)).sqrt();
         let angle = f64::from(angle) * UNIT * std::f64::consts::TAU;
-        (radius * angle.cos(), radius * angle.sin())
+        (radius * library::cos(angle), radius * library::sin(angle))
     }
     #[inline(always)]
     fn fast_bce<L: Line<Self>>(x: f64, t: f64) -> (f64, f64) {

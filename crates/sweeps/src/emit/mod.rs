@@ -1,0 +1,268 @@
+//! Scripts that have engines train a plan: in shards, each a process that is started
+//! again when it was stopped after a checkpoint, and never when it would end the same
+//! way.
+
+mod kubernetes;
+mod parallel;
+mod slurm;
+
+use std::path::{Path, PathBuf};
+
+use runs::Error;
+use runs::shell::quoted;
+
+use crate::keep::Keep;
+use crate::plan::Plan;
+
+/// Lines that a script has at most.
+pub const MOST_LINES: usize = 40;
+
+/// Minutes that a shard takes at least: what an engine needs to begin one is little
+/// beside that.
+pub const FEWEST_MINUTES: f64 = 10.0;
+
+/// Tasks of a job array that a Slurm has which says nothing else.
+pub const MOST_TASKS: usize = 1001;
+
+/// What starts many processes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    /// A job array of Slurm.
+    Slurm,
+    /// GNU parallel, on one machine or several.
+    Parallel,
+    /// An indexed job of Kubernetes.
+    Kubernetes,
+}
+
+impl Engine {
+    /// Every one.
+    pub const ALL: [Self; 3] = [Self::Slurm, Self::Parallel, Self::Kubernetes];
+
+    /// The name on the command line.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Slurm => "slurm",
+            Self::Parallel => "parallel",
+            Self::Kubernetes => "kubernetes",
+        }
+    }
+}
+
+/// What is to be started.
+#[derive(Clone, Debug)]
+pub struct Request<'a> {
+    /// By what.
+    pub engine: Engine,
+    /// The plan.
+    pub plan: &'a Plan,
+    /// Its file.
+    pub path: &'a Path,
+    /// The folder of its runs.
+    pub folder: &'a Path,
+    /// Where both are, and the processes work.
+    pub working_folder: &'a Path,
+    /// The program: a name or a file.
+    pub program: PathBuf,
+    /// Processes; `None` for as many as take [`minutes`](Self::minutes) each.
+    pub shards: Option<usize>,
+    /// Minutes that a process is to take.
+    pub minutes: f64,
+    /// The most processes.
+    pub most: usize,
+    /// Cores of each.
+    pub cores: usize,
+    /// What is kept of a run that has ended.
+    pub keep: Keep,
+    /// Whether each is evaluated too.
+    pub evaluates: bool,
+    /// Whether all machines are to give the same bits.
+    pub portable: bool,
+    /// Where named data sets are looked up.
+    pub data_dir: Option<PathBuf>,
+    /// The image of containers.
+    pub image: &'a str,
+}
+
+/// A script.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Script {
+    /// Its text.
+    pub text: String,
+    /// Processes that it starts.
+    pub shards: usize,
+    /// Minutes that each is expected to take.
+    pub minutes: f64,
+}
+
+/// Writes the script.
+///
+/// # Errors
+/// No or more shards than there are runs or tasks, a shard that is too short to be
+/// worth a process.
+pub fn emit(request: &Request<'_>) -> Result<Script, Error> {
+    let shards = shards(request)?;
+    let seconds = request.plan.seconds() / (shards * request.cores) as f64;
+    let sheet = Sheet {
+        request,
+        shards,
+        minutes: seconds / 60.0,
+    };
+    let text = match request.engine {
+        Engine::Slurm => slurm::script(&sheet),
+        Engine::Parallel => parallel::script(&sheet),
+        Engine::Kubernetes => kubernetes::script(&sheet),
+    };
+    debug_assert!(text.lines().count() <= MOST_LINES, "a script is too long");
+    Ok(Script {
+        text,
+        shards,
+        minutes: sheet.minutes,
+    })
+}
+
+/// How many processes there are to be.
+fn shards(request: &Request<'_>) -> Result<usize, Error> {
+    let runs = request.plan.runs.len();
+    let most = runs.min(request.most).max(1);
+    if let Some(shards) = request.shards {
+        if (1..=most).contains(&shards) {
+            return Ok(shards);
+        }
+        return Err(Error::Configuration(format!(
+            "--shards is {shards}, but must lie between 1 and {most}, the fewer of the plan's {runs} runs and the {} tasks that there can be",
+            request.most
+        )));
+    }
+    if !(request.minutes >= FEWEST_MINUTES && request.minutes.is_finite()) {
+        return Err(Error::Configuration(format!(
+            "--minutes is {}, but must be at least {FEWEST_MINUTES}: shorter processes are not worth their start (--shards N asks for a number all the same)",
+            request.minutes
+        )));
+    }
+    let seconds = request.plan.seconds() / request.cores as f64;
+    // Rounded down: none is shorter than was asked for.
+    let wanted = (seconds / (60.0 * request.minutes)).floor();
+    Ok((wanted as usize).clamp(1, most))
+}
+
+/// What scripts are filled with.
+struct Sheet<'a> {
+    request: &'a Request<'a>,
+    shards: usize,
+    minutes: f64,
+}
+
+impl Sheet<'_> {
+    /// What it is, in a line.
+    fn about(&self) -> String {
+        format!(
+            "{} runs of {} in {} processes of about {} on {} cores each",
+            self.request.plan.runs.len(),
+            quoted(self.request.path),
+            self.shards,
+            duration(self.minutes),
+            self.request.cores
+        )
+    }
+
+    /// The name of jobs and files of the script.
+    fn name(&self) -> String {
+        /// What Kubernetes takes, with room for what it adds.
+        const LONGEST: usize = 40;
+        let stem = self.request.path.file_stem().unwrap_or_default();
+        let kept = |c: char| match c.is_ascii_alphanumeric() {
+            true => c.to_ascii_lowercase(),
+            false => '-',
+        };
+        let name: String = stem
+            .to_string_lossy()
+            .chars()
+            .map(kept)
+            .take(LONGEST)
+            .collect();
+        match name.trim_matches('-') {
+            "" => "sweep".into(),
+            name => format!("sweep-{name}"),
+        }
+    }
+
+    /// The index of the last process.
+    fn last(&self) -> usize {
+        self.shards - 1
+    }
+
+    /// The program, as a shell takes it.
+    fn program(&self) -> String {
+        quoted(&self.request.program)
+    }
+
+    /// The arguments behind the program that train `shard`, which is a word as it stands,
+    /// as a shell takes them.
+    fn arguments(&self, shard: &str) -> String {
+        self.words(shard, |path| quoted(path)).join(" ")
+    }
+
+    /// The same as words, with paths as `path` writes them.
+    fn words(&self, shard: &str, path: impl Fn(&Path) -> String) -> Vec<String> {
+        let request = self.request;
+        let mut words: Vec<String> = ["sweep", "run"].map(str::to_owned).into();
+        words.push(path(request.path));
+        let mut option = |name: &str, value: String| words.extend([name.to_owned(), value]);
+        option("--runs", path(request.folder));
+        option("--shard", shard.to_owned());
+        option("--threads", request.cores.to_string());
+        if request.keep != Keep::default() {
+            option("--keep", request.keep.to_string());
+        }
+        if let Some(folder) = &request.data_dir {
+            option("--data-dir", path(folder));
+        }
+        for (is_asked, name) in [
+            (request.evaluates, "--eval"),
+            (request.portable, "--portable"),
+        ] {
+            if is_asked {
+                words.push(name.to_owned());
+            }
+        }
+        // Many processes that find nothing would all fetch it.
+        words.push("--offline".to_owned());
+        words
+    }
+
+    /// The arguments behind the program that fetch the data sets which are downloaded;
+    /// none where the plan needs no such.
+    fn fetch(&self) -> Option<String> {
+        let names = self.request.plan.datasets();
+        let fetched: Vec<&str> = names
+            .into_iter()
+            .filter(|name| *name != EMBEDDED && !name.contains(['/', '\\', ':']))
+            .collect();
+        let folder = self.request.data_dir.as_ref();
+        let folder = folder.map_or_else(String::new, |dir| format!(" --data-dir {}", quoted(dir)));
+        (!fetched.is_empty()).then(|| format!("data fetch {}{folder}", fetched.join(" ")))
+    }
+
+    /// The arguments that merge what the runs came to.
+    fn merge(&self) -> String {
+        let (plan, folder) = (quoted(self.request.path), quoted(self.request.folder));
+        format!("sweep merge {plan} --runs {folder} -o {}.csv", self.name())
+    }
+}
+
+/// The data set that is part of the program.
+const EMBEDDED: &str = "glyphs";
+
+/// Minutes in words.
+fn duration(minutes: f64) -> String {
+    match minutes {
+        ..0.95 => "less than a minute".into(),
+        ..90.0 => format!("{} minutes", minutes.round().max(1.0)),
+        _ => format!("{:.1} hours", minutes / 60.0),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,188 @@
+use std::process::{Command, Stdio};
+
+use runs::configuration::Configuration;
+
+use super::*;
+use crate::plan::PlannedRun;
+
+/// A plan of so many runs, each so many seconds long.
+fn plan(runs: u64, seconds: f64, dataset: &str) -> Plan {
+    let run = |seed: u64| {
+        let mut configuration = Configuration::default();
+        configuration.training.seed = seed;
+        configuration.data.dataset = dataset.into();
+        PlannedRun {
+            id: format!("{seed:012}"),
+            run: format!("run-{seed}"),
+            model: "vae".into(),
+            seed,
+            digest: String::new(),
+            dataset_sha256: String::new(),
+            seconds,
+            configuration,
+        }
+    };
+    Plan {
+        runs: (0..runs).map(run).collect(),
+    }
+}
+
+fn request<'a>(engine: Engine, plan: &'a Plan) -> Request<'a> {
+    Request {
+        engine,
+        plan,
+        path: Path::new("my plan.jsonl"),
+        folder: Path::new("runs"),
+        working_folder: Path::new("/home/me/it's here"),
+        program: "latent-atlas".into(),
+        shards: None,
+        minutes: 30.0,
+        most: MOST_TASKS,
+        cores: 2,
+        keep: Keep::Weights,
+        evaluates: false,
+        portable: false,
+        data_dir: None,
+        image: "registry/latent-atlas:1",
+    }
+}
+
+#[test]
+fn shards_are_never_shorter_than_asked_nor_more_than_there_may_be() {
+    for (runs, seconds, shards) in [
+        (24, 1.0, 1),
+        // An hour of two cores: two of half an hour.
+        (72, 100.0, 2),
+        (10_000, 3600.0, 1001),
+        (3, 1e6, 3),
+    ] {
+        let plan = plan(runs, seconds, "glyphs");
+        let script = emit(&request(Engine::Slurm, &plan)).expect("a script");
+        assert_eq!(script.shards, shards, "{runs} of {seconds} s");
+    }
+    let plan = plan(24, 1.0, "glyphs");
+    let mut asked = request(Engine::Slurm, &plan);
+    asked.shards = Some(24);
+    assert_eq!(emit(&asked).expect("asked for").shards, 24);
+    asked.shards = Some(25);
+    let message = emit(&asked).expect_err("more than runs").to_string();
+    assert!(message.contains("between 1 and 24"), "{message}");
+    (asked.shards, asked.minutes) = (None, 5.0);
+    let message = emit(&asked).expect_err("too short").to_string();
+    assert!(message.contains("at least 10"), "{message}");
+}
+
+#[test]
+fn scripts_are_short_and_name_what_is_needed() {
+    let plan = plan(24, 600.0, "mnist");
+    for engine in Engine::ALL {
+        let mut asked = request(engine, &plan);
+        asked.shards = Some(4);
+        asked.evaluates = true;
+        asked.portable = true;
+        asked.keep = Keep::All;
+        asked.data_dir = Some("/data".into());
+        let text = emit(&asked).expect("a script").text;
+        let name = engine.name();
+        assert!(
+            text.lines().count() <= MOST_LINES,
+            "{name}: {}",
+            text.lines().count()
+        );
+        for part in ["data fetch mnist --data-dir /data", "75", "sweep merge"] {
+            assert!(text.contains(part), "{name} lacks {part}: {text}");
+        }
+        let words = ["--eval", "--portable", "--keep", "--offline", "--threads"];
+        for word in words {
+            assert!(text.contains(word), "{name} lacks {word}: {text}");
+        }
+        // Containers get words, and shells what they take for the same.
+        let path = match engine {
+            Engine::Kubernetes => "\"my plan.jsonl\", \"--runs\"",
+            Engine::Slurm | Engine::Parallel => "run 'my plan.jsonl' --runs",
+        };
+        assert!(text.contains(path), "{name} lacks {path}: {text}");
+        let embedded = self::plan(2, 1.0, "glyphs");
+        let text = emit(&request(engine, &embedded)).expect("a script").text;
+        assert!(!text.contains("data fetch"), "{name}: {text}");
+    }
+}
+
+#[test]
+fn a_shell_understands_the_scripts() {
+    let plan = plan(24, 600.0, "mnist");
+    for engine in [Engine::Slurm, Engine::Parallel] {
+        let text = emit(&request(engine, &plan)).expect("a script").text;
+        let shell = Command::new("bash")
+            .args(["-n", "-c", &text])
+            .stdin(Stdio::null())
+            .output();
+        let Ok(output) = shell else {
+            // A machine without bash.
+            return;
+        };
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() && said.is_empty(), "{said}\n{text}");
+    }
+}
+
+/// The script of Slurm with a program that does what it is told, and commands of Slurm
+/// that write down that they were called.
+#[cfg(unix)]
+#[test]
+fn a_task_is_requeued_on_75_alone_and_hands_its_signals_on() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let folder = folder.path();
+    let write = |name: &str, text: &str| {
+        let path = folder.join(name);
+        std::fs::write(&path, text).expect("writable");
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).expect("ours");
+        path.display().to_string()
+    };
+    let program = write(
+        "program",
+        "#!/bin/bash\n[ -n \"$CODE\" ] && exit $CODE\ntrap 'exit 75' TERM\ntouch began\nwhile :; do sleep 0.02; done\n",
+    );
+    write("scontrol", "#!/bin/bash\necho \"$@\" >> requeued\n");
+    let plan = plan(4, 600.0, "glyphs");
+    let mut asked = request(Engine::Slurm, &plan);
+    asked.program = program.into();
+    asked.working_folder = folder;
+    let script = emit(&asked).expect("a script").text;
+    let start = |code: &str| {
+        let path = std::env::var("PATH").unwrap_or_default();
+        Command::new("bash")
+            .args(["-c", &script])
+            .env("PATH", format!("{}:{path}", folder.display()))
+            .env("SLURM_ARRAY_TASK_ID", "1")
+            .env("SLURM_JOB_ID", "77")
+            .env("CODE", code)
+            .stdin(Stdio::null())
+            .spawn()
+    };
+    let requeued = || std::fs::read_to_string(folder.join("requeued")).unwrap_or_default();
+    for code in [0, 1, 2, 3, 137] {
+        let Ok(mut child) = start(&code.to_string()) else {
+            // A machine without bash.
+            return;
+        };
+        let status = child.wait().expect("a child");
+        assert_eq!(status.code(), Some(code));
+        assert_eq!(requeued(), "", "after code {code}");
+    }
+    let mut child = start("75").expect("a shell");
+    assert_eq!(child.wait().expect("a child").code(), Some(75));
+    assert_eq!(requeued(), "requeue 77\n");
+    let mut child = start("").expect("a shell");
+    while !folder.join("began").exists() {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    let sent = Command::new("kill")
+        .args(["-TERM", &child.id().to_string()])
+        .status();
+    assert!(sent.expect("kill").success());
+    assert_eq!(child.wait().expect("a child").code(), Some(75));
+    assert_eq!(requeued(), "requeue 77\nrequeue 77\n");
+}

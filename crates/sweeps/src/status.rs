@@ -1,0 +1,195 @@
+//! How far the runs of a plan are.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::SystemTime;
+
+use runs::run_folder::Status as Ended;
+use runs::{Error, Standing};
+use serde::Serialize;
+
+use crate::plan::{Plan, PlannedRun};
+
+/// How far all of them are.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Status {
+    /// Whether every run has ended.
+    pub complete: bool,
+    /// How many stand where.
+    pub counts: BTreeMap<Place, usize>,
+    /// Seconds that what is left is expected to take on one thread of the machine that
+    /// the plan was made on.
+    pub seconds_left: f64,
+    /// Instruction sets that ended runs were made with, and how many with each: several
+    /// round differently.
+    pub instruction_sets: BTreeMap<String, usize>,
+    /// Each run.
+    pub runs: Vec<RunStatus>,
+}
+
+/// Where a run stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Place {
+    /// It is done.
+    Done,
+    /// It has ended because its loss was no longer finite.
+    Diverged,
+    /// A process is at it.
+    Running,
+    /// It has begun, and no process is at it.
+    Interrupted,
+    /// It has not begun.
+    Missing,
+}
+
+/// How far a run is.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct RunStatus {
+    /// Its name.
+    pub id: String,
+    /// Its folder below that of all runs.
+    pub run: String,
+    /// What it is one of several seeds of.
+    pub model: String,
+    /// Its seed.
+    pub seed: u64,
+    /// Where it stands.
+    pub status: Place,
+    /// Epochs completed.
+    pub epochs: usize,
+    /// Epochs it is to have.
+    pub epochs_planned: usize,
+    /// Of a run that a process is at, which.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub holder: Option<String>,
+    /// And how long ago that gave its last sign of life, by the clocks of the file
+    /// system and of this machine.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seconds_since_sign_of_life: Option<f64>,
+    /// Of a run that diverged, where and in what.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub divergence: Option<String>,
+}
+
+impl Place {
+    /// Every one, in the order of reports.
+    pub const ALL: [Self; 5] = [
+        Self::Done,
+        Self::Diverged,
+        Self::Running,
+        Self::Interrupted,
+        Self::Missing,
+    ];
+
+    /// `done`, `diverged`, `running`, `interrupted` or `missing`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Diverged => "diverged",
+            Self::Running => "running",
+            Self::Interrupted => "interrupted",
+            Self::Missing => "missing",
+        }
+    }
+
+    fn has_ended(self) -> bool {
+        matches!(self, Self::Done | Self::Diverged)
+    }
+}
+
+/// Looks at all runs, which are in `folder`, and changes nothing.
+///
+/// # Errors
+/// When a file of a run is damaged or cannot be read, or a folder holds another run.
+pub fn status(plan: &Plan, folder: &Path) -> Result<Status, Error> {
+    let mut counts: BTreeMap<Place, usize> = Place::ALL.into_iter().map(|at| (at, 0)).collect();
+    let mut instruction_sets = BTreeMap::new();
+    let mut seconds_left = 0.0;
+    let mut runs = Vec::with_capacity(plan.runs.len());
+    for planned in &plan.runs {
+        let run = RunStatus::of(planned, folder)?;
+        *counts.entry(run.status).or_default() += 1;
+        if run.status.has_ended() {
+            let environment = planned.folder(folder).environment()?;
+            let set = environment.instruction_set;
+            let sets = std::iter::once(set).chain(environment.continued_on);
+            for set in sets {
+                *instruction_sets.entry(set).or_default() += 1;
+            }
+        } else {
+            let done = run.epochs as f64 / run.epochs_planned.max(1) as f64;
+            seconds_left += planned.seconds * (1.0 - done.min(1.0));
+        }
+        runs.push(run);
+    }
+    Ok(Status {
+        complete: runs.iter().all(|run| run.status.has_ended()),
+        counts,
+        seconds_left,
+        instruction_sets,
+        runs,
+    })
+}
+
+impl RunStatus {
+    fn of(planned: &PlannedRun, folder: &Path) -> Result<Self, Error> {
+        let run = planned.folder(folder);
+        let mut status = Self {
+            id: planned.id.clone(),
+            run: planned.run.clone(),
+            model: planned.model.clone(),
+            seed: planned.seed,
+            status: Place::Missing,
+            epochs: 0,
+            epochs_planned: planned.configuration.training.epochs,
+            holder: None,
+            seconds_since_sign_of_life: None,
+            divergence: None,
+        };
+        match run.standing()? {
+            Standing::Missing => {}
+            Standing::Interrupted { epochs } => {
+                status.status = Place::Interrupted;
+                status.epochs = epochs;
+            }
+            Standing::Running { holder, epochs } => {
+                status.status = Place::Running;
+                status.epochs = epochs;
+                // A clock that is behind sees signs of the future.
+                let age = SystemTime::now()
+                    .duration_since(holder.seen)
+                    .unwrap_or_default();
+                status.seconds_since_sign_of_life = Some(age.as_secs_f64());
+                status.holder = Some(holder.name);
+            }
+            Standing::Ended(result) => {
+                require_planned(planned, &result.digest, folder)?;
+                status.status = match result.status {
+                    Ended::Done => Place::Done,
+                    Ended::Diverged => Place::Diverged,
+                };
+                status.epochs = result.epochs;
+                status.divergence = result.divergence;
+            }
+        }
+        Ok(status)
+    }
+}
+
+/// Checks that a result is that of the planned run.
+pub(crate) fn require_planned(
+    planned: &PlannedRun,
+    digest: &str,
+    folder: &Path,
+) -> Result<(), Error> {
+    if digest == planned.digest {
+        return Ok(());
+    }
+    Err(Error::RunFolder(format!(
+        "{} holds another run than the one that the plan calls {}, or the same of a version with other results; name another folder with --runs",
+        planned.folder(folder).path().display(),
+        planned.id
+    )))
+}
