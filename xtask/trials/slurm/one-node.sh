@@ -79,14 +79,15 @@ start_slurmd() {
     slurmd-wlm -d "$(command -v slurmstepd-wlm)" -N "$host"
 }
 
-wait_until_idle() {
-    for _ in $(seq 100); do
-        if [ "$(sinfo -h -o %T 2>/dev/null)" != "" ] && sinfo -h -o %T | grep -Eq '^(idle|mixed|allocated)$'; then
-            return
-        fi
+# With a mark behind its state, such as idle*, it does not answer.
+wait_until_it_answers() {
+    local state
+    for _ in $(seq 300); do
+        state=$(sinfo -h -o %T 2>/dev/null || true)
+        case $state in idle | mixed | allocated | completing) return ;; esac
         sleep 0.3
     done
-    echo "the node did not become idle:" >&2
+    echo "the node did not answer, its state is '$state':" >&2
     tail -n 5 "$folder"/log/*.log >&2
     return 1
 }
@@ -101,14 +102,14 @@ start)
     source "$folder/environment"
     slurmctld-wlm -c
     start_slurmd
-    wait_until_idle
+    wait_until_it_answers
     ;;
 restart)
     source "$folder/environment"
     kill -KILL "$(cat "$folder/slurmd.pid")"
     sleep 1
     start_slurmd
-    wait_until_idle
+    wait_until_it_answers
     ;;
 stop)
     for name in slurmctld slurmd; do
