@@ -47,6 +47,15 @@ pub struct LastHolder {
     pub is_alive: bool,
 }
 
+impl LastHolder {
+    /// How long ago its last sign of life was, by the clock of the file system and that
+    /// of this machine.
+    #[must_use]
+    pub fn age(&self) -> Duration {
+        age(self.seen, SystemTime::now())
+    }
+}
+
 /// Who held a folder last and did not say that it had ended; none where nobody did.
 ///
 /// It looks and changes nothing, so that it is in nobody's way.

@@ -11,6 +11,7 @@ pub(crate) mod explore;
 pub(crate) mod figures;
 pub(crate) mod inspect;
 pub(crate) mod interpolate;
+pub(crate) mod iwae_table;
 pub(crate) mod man;
 pub(crate) mod new_data;
 pub(crate) mod reconstruct;

@@ -1,6 +1,7 @@
 //! Making a plan: of studies, lists of configurations and published results.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use datasets::{Dataset, Lookup};
@@ -40,6 +41,23 @@ pub struct Request {
     /// Operations a second of one thread of the machines that train; `None` to measure
     /// them here.
     pub speed: Option<f64>,
+}
+
+impl Request {
+    /// The seeds that were asked for of `what`, which has no statements; `None` where
+    /// none were.
+    fn counted_seeds(&self, what: &str) -> Result<Option<Range<u64>>, Error> {
+        let Some(seeds) = self.seeds else {
+            return Ok(None);
+        };
+        seeds.check("--seeds")?;
+        match seeds {
+            Seeds::Each(count) => Ok(Some(self.first_seed..self.first_seed + count as u64)),
+            Seeds::UntilDecided(_) => Err(Error::Configuration(format!(
+                "--seeds is {seeds}, but {what} has nothing to decide; name a number"
+            ))),
+        }
+    }
 }
 
 /// What `reproduce` is asked for besides a name.
@@ -191,23 +209,12 @@ impl Makers<'_> {
         } = listed;
         let request = self.request;
         let own = configuration.training.seed;
-        let seeds = match request.seeds {
-            None => vec![own],
-            Some(_) if has_seed => {
-                return Err(Error::Configuration(format!(
-                    "--seeds asks for several seeds, but the settings of '{model}' say training.seed is {own}; leave one of them out"
-                )));
-            }
-            Some(Seeds::Each(count)) => {
-                Seeds::Each(count).check("--seeds")?;
-                (request.first_seed..request.first_seed + count as u64).collect()
-            }
-            Some(seeds @ Seeds::UntilDecided(_)) => {
-                return Err(Error::Configuration(format!(
-                    "--seeds is {seeds}, but a list has nothing to decide; name a number"
-                )));
-            }
-        };
+        if has_seed && request.seeds.is_some() {
+            return Err(Error::Configuration(format!(
+                "--seeds asks for several seeds, but the settings of '{model}' say training.seed is {own}; leave one of them out"
+            )));
+        }
+        let seeds = request.counted_seeds("a list")?.unwrap_or(own..own + 1);
         if let Some(dataset) = &request.dataset {
             configuration.data.dataset.clone_from(dataset);
         }
@@ -258,19 +265,11 @@ impl Makers<'_> {
         /// The images of every published number.
         const PUBLISHED: &str = "mnist";
         let request = self.request;
-        let first = match (request.first_seed, request.seeds) {
-            (0, None) => reproduce::SEED,
-            (first, _) => first,
+        let only = match request.first_seed {
+            0 => reproduce::SEED,
+            first => first,
         };
-        let count = match request.seeds {
-            None => 1,
-            Some(Seeds::Each(count)) => count as u64,
-            Some(seeds @ Seeds::UntilDecided(_)) => {
-                return Err(Error::Configuration(format!(
-                    "--seeds is {seeds}, but a published result has nothing to decide; name a number"
-                )));
-            }
-        };
+        let seeds = request.counted_seeds("a published result")?;
         let asked = reproduce::Request {
             reproduction,
             dataset: request.dataset.clone().unwrap_or_else(|| PUBLISHED.into()),
@@ -279,7 +278,7 @@ impl Makers<'_> {
             samples: request.published.samples.clone(),
             subset: None,
             nll_samples: 1,
-            seeds: (first..first + count).collect(),
+            seeds: seeds.unwrap_or(only..only + 1).collect(),
             trains: true,
             out: PathBuf::new(),
             limits: Limits::of(Some(1), Some(1)),

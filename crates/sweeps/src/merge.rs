@@ -3,6 +3,7 @@
 //! The table is a function of the plan and of what the runs came to: whoever trained
 //! them, in which order and where, it is the same to the byte.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -270,6 +271,9 @@ struct Numbers<'a> {
     planned: &'a PlannedRun,
     folder: &'a Path,
     result: Value,
+    /// What `eval.json` holds, read when a measure asks for it; `None` where there is
+    /// none.
+    evaluation: OnceCell<Option<Value>>,
 }
 
 impl<'a> Numbers<'a> {
@@ -287,6 +291,7 @@ impl<'a> Numbers<'a> {
             planned,
             folder,
             result: losses.unwrap_or_default(),
+            evaluation: OnceCell::new(),
         }
     }
 
@@ -296,20 +301,26 @@ impl<'a> Numbers<'a> {
         }
         let run = self.planned.folder(self.folder);
         let path = run.path().display();
-        let remedy = format!("run 'latent-atlas eval {path}' again");
-        let evaluation: Option<Value> = sealed_json::read(&run.evaluation(), &remedy)?;
+        let evaluation = match self.evaluation.get() {
+            Some(evaluation) => evaluation,
+            None => {
+                let remedy = format!("run 'latent-atlas eval {path}' again");
+                let read = sealed_json::read(&run.evaluation(), &remedy)?;
+                self.evaluation.get_or_init(|| read)
+            }
+        };
         let Some(evaluation) = evaluation else {
             return Err(Error::Configuration(format!(
                 "--measures names '{measure}', which result.json of {path} does not have, and there is no eval.json; {}",
                 self.known(&Value::Null, measure)
             )));
         };
-        at(&evaluation, measure)
+        at(evaluation, measure)
             .and_then(Value::as_f64)
             .ok_or_else(|| {
                 Error::Configuration(format!(
                     "--measures names '{measure}', which {path} does not have; {}",
-                    self.known(&evaluation, measure)
+                    self.known(evaluation, measure)
                 ))
             })
     }

@@ -284,15 +284,13 @@ impl Group<'_> {
         let planned = &self.request.runs[place];
         planned.check()?;
         let configuration = &planned.configuration;
-        let standardised = configuration.data.standardise;
-        let data = standardised
-            .then(|| RunData::of_training(configuration, self.dataset.clone()))
-            .transpose()?;
+        // A copy shares the values.
+        let data = RunData::of_training(configuration, self.dataset.clone())?;
         let folder = planned.folder(&self.request.folder);
         let run = Run {
             configuration,
-            dataset: data.as_ref().map_or(self.dataset, |data| &data.dataset),
-            standardisation: data.as_ref().and_then(|data| data.standardisation.as_ref()),
+            dataset: &data.dataset,
+            standardisation: data.standardisation.as_ref(),
             threads: share.clone(),
             checkpoint_every: self.request.checkpoint_every,
             folder: folder.clone(),

@@ -100,14 +100,10 @@ fn measured(kinds: &BTreeMap<String, Kind<'_>>) -> Result<Vec<(f64, f64)>, Error
         // The first, the last, and others evenly between them.
         let kind = by_size[number * (by_size.len() - 1) / (count - 1).max(1)];
         let configuration = kind.configuration;
-        let standardised = configuration.data.standardise;
-        let data = standardised
-            .then(|| RunData::of_training(configuration, kind.dataset.clone()))
-            .transpose()?;
-        let (dataset, standardisation) = data.as_ref().map_or((kind.dataset, None), |data| {
-            (&data.dataset, data.standardisation.as_ref())
-        });
-        let speed = operations_per_second(configuration, dataset, standardisation, time)?;
+        // A copy shares the values.
+        let data = RunData::of_training(configuration, kind.dataset.clone())?;
+        let standardisation = data.standardisation.as_ref();
+        let speed = operations_per_second(configuration, &data.dataset, standardisation, time)?;
         speeds.extend(speed.map(|speed| (kind.size, speed)));
     }
     if speeds.is_empty() {

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::time::SystemTime;
 
 use runs::run_folder::Status as Ended;
 use runs::{Error, Standing};
@@ -157,11 +156,7 @@ impl RunStatus {
             Standing::Running { holder, epochs } => {
                 status.status = Place::Running;
                 status.epochs = epochs;
-                // A clock that is behind sees signs of the future.
-                let age = SystemTime::now()
-                    .duration_since(holder.seen)
-                    .unwrap_or_default();
-                status.seconds_since_sign_of_life = Some(age.as_secs_f64());
+                status.seconds_since_sign_of_life = Some(holder.age().as_secs_f64());
                 status.holder = Some(holder.name);
             }
             Standing::Ended(result) => {

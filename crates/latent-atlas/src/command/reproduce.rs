@@ -8,6 +8,7 @@ use runs::reproduce::{self, Reproduction, Request, document};
 use runs::{report, training};
 use serde_json::json;
 
+use super::iwae_table::IwaeTableOptions;
 use super::source::{DownloadProgress, SourceOptions};
 use crate::checkpoints::CheckpointOption;
 use crate::jobs::JobsOption;
@@ -68,18 +69,8 @@ pub struct Reproduce {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Options of iwae-table1 and iwae-table1-as-published")]
 struct LikelihoodOptions {
-    /// Stages of the IWAE schedule: 1 to 8, for (3^S - 1)/2 epochs; 8 if not
-    /// given. A run of fewer stages goes on where it ended.
-    #[arg(long, value_name = "S")]
-    stages: Option<u32>,
-
-    /// Stochastic layers: 1, as if not given, or 2.
-    #[arg(long, value_name = "L")]
-    layers: Option<usize>,
-
-    /// Samples of the bound in training, one row each; 1,5,50 if not given.
-    #[arg(long = "k", value_name = "K", value_delimiter = ',')]
-    samples: Option<Vec<usize>>,
+    #[command(flatten)]
+    table: IwaeTableOptions,
 
     /// Measure on the first N test images only.
     #[arg(long, value_name = "N")]
@@ -96,14 +87,12 @@ impl LikelihoodOptions {
         if reproduction.is_of_likelihoods() {
             return Ok(());
         }
-        let given = [
-            ("--stages", self.stages.is_some()),
-            ("--layers", self.layers.is_some()),
-            ("--k", self.samples.is_some()),
+        let own = [
             ("--subset", self.subset.is_some()),
             ("--nll-samples", self.nll_samples.is_some()),
         ];
-        let Some((option, _)) = given.into_iter().find(|(_, is_given)| *is_given) else {
+        let mut given = self.table.given().into_iter().chain(own);
+        let Some((option, _)) = given.find(|(_, is_given)| *is_given) else {
             return Ok(());
         };
         let others = Reproduction::ALL
@@ -143,13 +132,13 @@ impl Reproduce {
         let reproduction = Reproduction::find(&self.name)?;
         let likelihoods = &self.likelihoods;
         likelihoods.check(reproduction)?;
-        let samples = likelihoods.samples.as_deref();
+        let table = &likelihoods.table;
         let request = Request {
             reproduction,
             dataset: self.dataset.clone(),
-            stages: likelihoods.stages.unwrap_or(8),
-            layers: likelihoods.layers.unwrap_or(1),
-            samples: samples.unwrap_or(&[1, 5, 50]).to_vec(),
+            stages: table.stages(),
+            layers: table.layers(),
+            samples: table.samples(),
             subset: likelihoods.subset,
             nll_samples: likelihoods.nll_samples.unwrap_or(5000),
             seeds: self.seed.clone(),

@@ -11,6 +11,7 @@ use studies::{STUDIES, Seeds};
 use sweeps::make::{self, Published, Request};
 
 use super::duration;
+use crate::command::iwae_table::IwaeTableOptions;
 use crate::command::settings::ReadingOptions;
 use crate::command::source::{DownloadProgress, SourceOptions};
 use crate::output::Output;
@@ -49,17 +50,8 @@ pub(crate) struct Plan {
     #[arg(long, value_name = "S", default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=1_000_000_000))]
     first_seed: u64,
 
-    /// Stages of the IWAE schedule of published results.
-    #[arg(long, value_name = "S", default_value_t = 8)]
-    stages: u32,
-
-    /// Stochastic layers of published results that are of one and of two.
-    #[arg(long, value_name = "L", default_value_t = 1)]
-    layers: usize,
-
-    /// Samples of the bound in training of published results, one run each.
-    #[arg(long = "k", value_name = "K", value_delimiter = ',', default_values_t = [1, 5, 50])]
-    samples: Vec<usize>,
+    #[command(flatten)]
+    table: IwaeTableOptions,
 
     /// Speed of one thread of the machines that train, in billions of operations a
     /// second; by default measured here for a second.
@@ -119,9 +111,9 @@ impl Plan {
             seeds: self.seeds,
             first_seed: self.first_seed,
             published: Published {
-                stages: self.stages,
-                layers: self.layers,
-                samples: self.samples.clone(),
+                stages: self.table.stages(),
+                layers: self.table.layers(),
+                samples: self.table.samples(),
             },
             reading: self.reading.over(&ReadingConfiguration::default())?,
             location: self.source.location(None),
