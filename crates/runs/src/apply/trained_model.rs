@@ -147,7 +147,7 @@ impl TrainedModel {
     }
 
     /// Runs `operation` on the threads of the model.
-    pub(super) fn install<R: Send>(&self, operation: impl FnOnce() -> R + Send) -> R {
+    pub fn install<R: Send>(&self, operation: impl FnOnce() -> R + Send) -> R {
         self.pool.install(operation)
     }
 
