@@ -1,0 +1,194 @@
+//! Layers in their places as a model under this program's names.
+
+use models::{Activation, Architecture, Model, ModelKind, ModelSpec, NamedTensor, PosteriorScale};
+
+use crate::arrangement::{Arrangement, Head};
+use crate::assumptions::{
+    assumed_activation, assumed_likelihood, check_output, check_sigma, scale_of,
+};
+use crate::declared::Declared;
+use crate::error::ImportError;
+use crate::file::Format;
+use crate::layers::Layer;
+use crate::model::Imported;
+use crate::onnx_file::{Graph, ScaleUse};
+use crate::tensor::Tensor;
+
+/// The name of a learned ln σ.
+pub(crate) const LOG_SIGMA: &str = "likelihood.log_sigma";
+
+/// What is found in a file, whatever its format.
+pub(crate) struct Found {
+    pub(crate) layers: Vec<Layer>,
+    pub(crate) arrangement: Arrangement,
+    pub(crate) log_sigma: Option<Tensor>,
+    /// What the map calls the scale.
+    pub(crate) scale: Option<PosteriorScale>,
+    pub(crate) graph: Option<Graph>,
+}
+
+/// The model of the layers in their places.
+pub(crate) fn assembled(
+    found: Found,
+    declared: &Declared,
+    format: Format,
+) -> Result<Imported, ImportError> {
+    let Found {
+        layers,
+        arrangement,
+        log_sigma,
+        scale,
+        graph,
+    } = found;
+    let mut assumed = arrangement.guesses(&layers);
+    let is_variational = !matches!(arrangement.head, Head::Single(_));
+    let told = arrangement.activation(&layers)?;
+    if let (Some(told), Some(said)) = (told, declared.activation)
+        && told != said
+    {
+        return Err(ImportError::Undeclared(format!(
+            "--activation is {}, but the graph has {} behind hidden layers; leave the option out",
+            said.name(),
+            told.name()
+        )));
+    }
+    let activation = match arrangement.encoder.is_empty() {
+        // Of no hidden layers none has one.
+        true => declared.activation.unwrap_or(Activation::Relu),
+        false => assumed_activation(declared, told, &mut assumed),
+    };
+    let last = arrangement.decoder.last().copied().unwrap_or_default();
+    let has_sigmoid = graph
+        .as_ref()
+        .map(|graph| graph.with_sigmoid.contains(&last));
+    let likelihood = assumed_likelihood(declared, &mut assumed);
+    check_output(has_sigmoid, likelihood, declared, &mut assumed)?;
+    check_sigma(&arrangement, likelihood, log_sigma.as_ref())?;
+    let posterior_scale = match arrangement.head {
+        Head::Two(_, layer) | Head::Shared(layer) => {
+            let used = graph
+                .as_ref()
+                .map_or(ScaleUse::Unknown, |graph| graph.scale_use(layer));
+            let name = &layers[layer].name;
+            scale_of(declared, scale, used, name, &mut assumed)?
+        }
+        Head::Single(_) => PosteriorScale::default(),
+    };
+    let spec = ModelSpec {
+        kind: declared.kind.unwrap_or(match is_variational {
+            true => ModelKind::Vae,
+            false => ModelKind::Ae,
+        }),
+        architecture: Architecture {
+            inputs: arrangement.inputs,
+            hidden: arrangement.hidden(&layers),
+            lower: None,
+            latent: arrangement.latent,
+            activation,
+        },
+        likelihood,
+        posterior_scale,
+    };
+    spec.validate()?;
+    let without: Vec<&str> = layers
+        .iter()
+        .filter(|layer| !layer.has_bias)
+        .map(|layer| layer.name.as_str())
+        .collect();
+    if !without.is_empty() {
+        assumed.push(format!(
+            "{} have no bias: zeros stand for it",
+            without.join(", ")
+        ));
+    }
+    let said = arrangement.said(&layers);
+    let placed = placed(&arrangement, &layers, posterior_scale);
+    let names = placed
+        .iter()
+        .map(|(ours, layer)| {
+            let way = if layer.was_transposed {
+                ", transposed"
+            } else {
+                ""
+            };
+            (ours.clone(), format!("{}{way}", layer.name))
+        })
+        .collect();
+    let mut tensors: Vec<NamedTensor<f32>> = Vec::new();
+    for (ours, layer) in placed {
+        tensors.push(NamedTensor {
+            name: format!("{ours}.weight"),
+            shape: vec![layer.outputs, layer.inputs],
+            values: layer.weight,
+        });
+        tensors.push(NamedTensor {
+            name: format!("{ours}.bias"),
+            shape: vec![layer.outputs],
+            values: layer.bias,
+        });
+    }
+    if let Some(log_sigma) = log_sigma {
+        let values = log_sigma.values.unwrap_or_default();
+        tensors.push(NamedTensor {
+            name: LOG_SIGMA.into(),
+            shape: vec![values.len()],
+            values,
+        });
+    }
+    let model = Model::from_named_tensors(spec, tensors)?;
+    Ok(Imported {
+        model,
+        format,
+        files: Vec::new(),
+        names,
+        said,
+        assumed,
+    })
+}
+
+/// Every layer under our name; a shared head in two halves.
+fn placed(
+    arrangement: &Arrangement,
+    layers: &[Layer],
+    scale: PosteriorScale,
+) -> Vec<(String, Layer)> {
+    let scale = match scale {
+        PosteriorScale::LogVariance => "log_var",
+        PosteriorScale::LogSigma => "log_sigma",
+    };
+    let numbered = |network: &str, indices: &[usize]| -> Vec<(String, Layer)> {
+        indices
+            .iter()
+            .enumerate()
+            .map(|(index, &layer)| (format!("{network}.{}", 2 * index), layers[layer].clone()))
+            .collect()
+    };
+    let mut placed = numbered("encoder", &arrangement.encoder);
+    match arrangement.head {
+        Head::Two(mean, log) => {
+            placed.push(("mu".into(), layers[mean].clone()));
+            placed.push((scale.into(), layers[log].clone()));
+        }
+        Head::Shared(one) => {
+            let (mean, log) = halves(&layers[one]);
+            placed.push(("mu".into(), mean));
+            placed.push((scale.into(), log));
+        }
+        Head::Single(one) => placed.push(("code".into(), layers[one].clone())),
+    }
+    placed.extend(numbered("decoder", &arrangement.decoder));
+    placed
+}
+
+/// A layer of the first and one of the last half of the outputs.
+fn halves(layer: &Layer) -> (Layer, Layer) {
+    let half = layer.outputs / 2;
+    let part = |rows: std::ops::Range<usize>| Layer {
+        name: format!("{}[{}..{}]", layer.name, rows.start, rows.end),
+        outputs: half,
+        weight: layer.weight[rows.start * layer.inputs..rows.end * layer.inputs].to_vec(),
+        bias: layer.bias[rows].to_vec(),
+        ..layer.clone()
+    };
+    (part(0..half), part(half..layer.outputs))
+}

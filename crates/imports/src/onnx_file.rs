@@ -1,0 +1,427 @@
+//! Reading the graph of an ONNX file: its dense layers, what each takes, and what
+//! follows the last one.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use models::Activation;
+use onnx::{Model, Node};
+
+use crate::layers::{Layer, Takes, parts, transposed};
+use crate::tensor::shown;
+
+/// The layers of a graph.
+#[derive(Clone, Debug)]
+pub(crate) struct Graph {
+    /// In the order of the file.
+    pub(crate) layers: Vec<Layer>,
+    /// Layers whose outputs go through a sigmoid, by their index.
+    pub(crate) with_sigmoid: BTreeSet<usize>,
+    /// What is done with the outputs of layers that may be scales.
+    scales: Scales,
+}
+
+/// What the graph does with outputs, by the index of their layer.
+#[derive(Clone, Debug, Default)]
+struct Scales {
+    halved: BTreeSet<usize>,
+    exponentiated: BTreeSet<usize>,
+    softplus: BTreeSet<usize>,
+    has_root: bool,
+}
+
+/// What a graph makes of a scale.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ScaleUse {
+    /// exp(½·s) is σ.
+    LogVariance,
+    /// exp(s) is σ.
+    LogSigma,
+    /// softplus(s) is σ.
+    Softplus,
+    /// It does not tell.
+    Unknown,
+}
+
+impl Graph {
+    /// What the graph makes of a layer's outputs.
+    pub(crate) fn scale_use(&self, layer: usize) -> ScaleUse {
+        let scales = &self.scales;
+        if scales.softplus.contains(&layer) {
+            ScaleUse::Softplus
+        } else if scales.halved.contains(&layer) {
+            ScaleUse::LogVariance
+        } else if scales.exponentiated.contains(&layer) && !scales.has_root {
+            ScaleUse::LogSigma
+        } else {
+            ScaleUse::Unknown
+        }
+    }
+
+    /// The graph of a second file behind this one, with names that begin with those
+    /// of their files.
+    pub(crate) fn join(&mut self, mut other: Self) {
+        let offset = self.layers.len();
+        for layer in &mut other.layers {
+            if let Some(Takes::Layer(before, _)) = &mut layer.takes {
+                *before += offset;
+            }
+        }
+        let moved = |set: BTreeSet<usize>| set.into_iter().map(move |layer| layer + offset);
+        self.layers.append(&mut other.layers);
+        self.with_sigmoid.extend(moved(other.with_sigmoid));
+        self.scales.halved.extend(moved(other.scales.halved));
+        self.scales
+            .exponentiated
+            .extend(moved(other.scales.exponentiated));
+        self.scales.softplus.extend(moved(other.scales.softplus));
+        self.scales.has_root |= other.scales.has_root;
+    }
+}
+
+/// Operators that leave every value as it is.
+const TRANSPARENT: &[&str] = &[
+    "Flatten",
+    "Reshape",
+    "Identity",
+    "Cast",
+    "Dropout",
+    "Squeeze",
+    "Unsqueeze",
+];
+
+/// What may lie between the heads and the decoder, or behind it.
+const BETWEEN: &[&str] = &[
+    "Relu",
+    "Tanh",
+    "Sigmoid",
+    "Exp",
+    "Mul",
+    "Add",
+    "Sub",
+    "Div",
+    "Sqrt",
+    "Pow",
+    "Neg",
+    "Split",
+    "Slice",
+    "Gather",
+    "Concat",
+    "Constant",
+    "ConstantOfShape",
+    "Shape",
+    "Size",
+    "Expand",
+    "Transpose",
+    "RandomNormal",
+    "RandomNormalLike",
+    "Clip",
+    "Softplus",
+    "ReduceSum",
+    "Range",
+    "Equal",
+    "Where",
+    "Log",
+    "Min",
+    "Max",
+    "Mod",
+];
+
+/// Where a value comes from.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Source {
+    Input,
+    Dense(usize),
+    Activated(usize, Activation),
+    Sigmoid(usize),
+    Computed,
+}
+
+/// The dense layers of the bytes of a file.
+///
+/// # Errors
+/// What is wrong with the bytes or with the graph, as the second half of a sentence.
+pub(crate) fn read(bytes: &[u8]) -> Result<Graph, String> {
+    let model = Model::decode(bytes).map_err(|error| error.to_string())?;
+    let mut walk = Walk {
+        constants: model
+            .initialisers
+            .iter()
+            .filter_map(|tensor| {
+                let values = tensor.floats()?;
+                Some((tensor.name.as_str(), (tensor.shape.as_slice(), values)))
+            })
+            .collect(),
+        sources: model
+            .inputs
+            .iter()
+            .map(|input| (input.name.as_str(), Source::Input))
+            .collect(),
+        layers: Vec::new(),
+        with_sigmoid: BTreeSet::new(),
+        scales: Scales::default(),
+        is_addend: BTreeMap::new(),
+        room: bytes.len(),
+    };
+    let foreign: BTreeSet<&str> = model
+        .nodes
+        .iter()
+        .map(|node| node.operator.as_str())
+        .filter(|&operator| {
+            !matches!(operator, "Gemm" | "MatMul")
+                && !TRANSPARENT.contains(&operator)
+                && !BETWEEN.contains(&operator)
+        })
+        .collect();
+    if !foreign.is_empty() {
+        let foreign: Vec<&str> = foreign.into_iter().take(20).collect();
+        return Err(format!(
+            "its graph has the operators {}, which this program's models have not; expected dense layers (Gemm, or MatMul with Add) with relu or tanh behind hidden ones",
+            foreign.join(", ")
+        ));
+    }
+    for node in &model.nodes {
+        walk.node(node)?;
+    }
+    if walk.layers.is_empty() {
+        return Err(
+            "its graph has no dense layer (Gemm, or MatMul with Add, of constant weights)".into(),
+        );
+    }
+    Ok(Graph {
+        layers: walk.layers,
+        with_sigmoid: walk.with_sigmoid,
+        scales: walk.scales,
+    })
+}
+
+struct Walk<'a> {
+    constants: BTreeMap<&'a str, (&'a [usize], &'a [f32])>,
+    sources: BTreeMap<&'a str, Source>,
+    layers: Vec<Layer>,
+    with_sigmoid: BTreeSet<usize>,
+    scales: Scales,
+    /// Values that layers may still have: a few times those of the file, as weights
+    /// may be shared, but not without end.
+    room: usize,
+    /// Layers of a MatMul that may still get their bias, by the name of its result.
+    is_addend: BTreeMap<&'a str, usize>,
+}
+
+impl<'a> Walk<'a> {
+    fn node(&mut self, node: &'a Node) -> Result<(), String> {
+        let Some(result) = node.outputs.first().map(String::as_str) else {
+            return Ok(());
+        };
+        let input = |index: usize| node.inputs.get(index).map_or("", String::as_str);
+        let source = match node.operator.as_str() {
+            "Constant" => {
+                if let Some(tensor) = node.tensor("value")
+                    && let Some(values) = tensor.floats()
+                {
+                    self.constants
+                        .insert(result, (tensor.shape.as_slice(), values));
+                }
+                Source::Computed
+            }
+            "Gemm" => self.gemm(node)?,
+            "MatMul" if self.is_weight(input(1)) => self.product(node, result)?,
+            "Add" if self.adds_bias(input(0), input(1)) => self.add_bias(input(0), input(1))?,
+            "Add" if self.adds_bias(input(1), input(0)) => self.add_bias(input(1), input(0))?,
+            "Relu" => self.activated(input(0), Activation::Relu),
+            "Tanh" => self.activated(input(0), Activation::Tanh),
+            "Sigmoid" => match self.source(input(0)) {
+                Source::Dense(layer) => {
+                    self.with_sigmoid.insert(layer);
+                    Source::Sigmoid(layer)
+                }
+                _ => Source::Computed,
+            },
+            operator if TRANSPARENT.contains(&operator) => self.source(input(0)),
+            operator => {
+                self.note_scale(operator, input(0), input(1));
+                Source::Computed
+            }
+        };
+        for output in &node.outputs {
+            self.sources.insert(output, source);
+        }
+        Ok(())
+    }
+
+    /// Notes what is done with outputs by which a scale can be known.
+    fn note_scale(&mut self, operator: &str, first: &str, second: &str) {
+        if operator == "Sqrt" {
+            self.scales.has_root = true;
+        }
+        let is_number = |name: &str, value: f32| {
+            let constant = self.constants.get(name);
+            constant.is_some_and(|(_, values)| matches!(values, [one] if *one == value))
+        };
+        let halved = match operator {
+            "Mul" if is_number(second, 0.5) => Some(first),
+            "Mul" if is_number(first, 0.5) => Some(second),
+            "Div" if is_number(second, 2.0) => Some(first),
+            _ => None,
+        };
+        if let Some(Source::Dense(layer)) = halved.map(|name| self.source(name)) {
+            self.scales.halved.insert(layer);
+        }
+        if let Source::Dense(layer) = self.source(first) {
+            let noted = match operator {
+                "Exp" => &mut self.scales.exponentiated,
+                "Softplus" => &mut self.scales.softplus,
+                _ => return,
+            };
+            noted.insert(layer);
+        }
+    }
+
+    fn require_room(&mut self, values: &[f32]) -> Result<(), String> {
+        let left = self.room.checked_sub(values.len());
+        self.room = left.ok_or("its layers have more weights in all than the file has bytes")?;
+        Ok(())
+    }
+
+    fn source(&self, name: &str) -> Source {
+        self.sources.get(name).copied().unwrap_or(Source::Computed)
+    }
+
+    fn activated(&self, name: &str, activation: Activation) -> Source {
+        match self.source(name) {
+            Source::Dense(layer) => Source::Activated(layer, activation),
+            _ => Source::Computed,
+        }
+    }
+
+    fn is_weight(&self, name: &str) -> bool {
+        let constant = self.constants.get(name);
+        constant.is_some_and(|(shape, _)| shape.len() == 2)
+    }
+
+    /// What a layer takes of the value of a name.
+    fn takes(&self, name: &str, layer: &str) -> Result<Takes, String> {
+        match self.source(name) {
+            Source::Input => Ok(Takes::Input),
+            Source::Dense(before) => Ok(Takes::Layer(before, None)),
+            Source::Activated(before, activation) => Ok(Takes::Layer(before, Some(activation))),
+            Source::Sigmoid(before) => Err(format!(
+                "its layer {layer} takes the sigmoid of {}; expected relu or tanh behind hidden layers",
+                self.layers[before].name
+            )),
+            Source::Computed => Ok(Takes::Computed),
+        }
+    }
+
+    /// y = α·x·W + β·b.
+    fn gemm(&mut self, node: &'a Node) -> Result<Source, String> {
+        let input = |index: usize| node.inputs.get(index).map_or("", String::as_str);
+        let (x, w, b) = (input(0), input(1), input(2));
+        let Some(&(shape, values)) = self.constants.get(w).filter(|_| self.is_weight(w)) else {
+            return Ok(Source::Computed);
+        };
+        let is_one = |name| node.float(name).is_none_or(|value| value == 1.0);
+        if !is_one("alpha") || !is_one("beta") || node.integer("transA").unwrap_or(0) != 0 {
+            return Err(format!(
+                "its node {} has factors or a transposed input, which no dense layer has",
+                node.name
+            ));
+        }
+        let name = layer_name(node, w);
+        let outputs_first = node.integer("transB").unwrap_or(0) != 0;
+        let takes = self.takes(x, &name)?;
+        self.require_room(values)?;
+        let layer = layer(name, shape, values, outputs_first, takes);
+        let index = self.layers.len();
+        self.layers.push(layer);
+        if !b.is_empty() {
+            self.set_bias(index, b)?;
+        }
+        Ok(Source::Dense(index))
+    }
+
+    /// x·W, whose bias may be added next.
+    fn product(&mut self, node: &'a Node, result: &'a str) -> Result<Source, String> {
+        let (x, w) = (node.inputs[0].as_str(), node.inputs[1].as_str());
+        let Some(&(shape, values)) = self.constants.get(w) else {
+            return Ok(Source::Computed);
+        };
+        let name = layer_name(node, w);
+        let takes = self.takes(x, &name)?;
+        self.require_room(values)?;
+        let layer = layer(name, shape, values, false, takes);
+        let index = self.layers.len();
+        self.layers.push(layer);
+        self.is_addend.insert(result, index);
+        Ok(Source::Dense(index))
+    }
+
+    fn adds_bias(&self, sum: &str, bias: &str) -> bool {
+        self.is_addend.contains_key(sum) && self.constants.contains_key(bias)
+    }
+
+    fn add_bias(&mut self, sum: &str, bias: &str) -> Result<Source, String> {
+        let Some(index) = self.is_addend.remove(sum) else {
+            return Ok(Source::Computed);
+        };
+        self.set_bias(index, bias)?;
+        Ok(Source::Dense(index))
+    }
+
+    fn set_bias(&mut self, index: usize, name: &str) -> Result<(), String> {
+        let layer = &mut self.layers[index];
+        let wrong = |found: String| {
+            format!(
+                "its layer {} has {} outputs and {found} for its bias; expected as many constants",
+                layer.name, layer.outputs
+            )
+        };
+        let Some(&(shape, values)) = self.constants.get(name) else {
+            return Err(wrong("something computed".into()));
+        };
+        if values.len() != layer.outputs {
+            return Err(wrong(shown(shape)));
+        }
+        layer.bias = values.to_vec();
+        layer.has_bias = true;
+        Ok(())
+    }
+}
+
+/// What a layer is called: by its weight where that has a telling name, else by its
+/// node.
+fn layer_name(node: &Node, weight: &str) -> String {
+    match parts(weight) {
+        Some((name, _)) if !name.is_empty() => name,
+        _ if !node.name.is_empty() => node.name.clone(),
+        _ => weight.to_owned(),
+    }
+}
+
+fn layer(
+    name: String,
+    shape: &[usize],
+    values: &[f32],
+    outputs_first: bool,
+    takes: Takes,
+) -> Layer {
+    let (outputs, inputs) = match outputs_first {
+        true => (shape[0], shape[1]),
+        false => (shape[1], shape[0]),
+    };
+    let weight = match outputs_first {
+        true => values.to_vec(),
+        false => transposed(values, shape[0], shape[1]),
+    };
+    Layer {
+        name,
+        inputs,
+        outputs,
+        weight,
+        bias: vec![0.0; outputs],
+        has_bias: false,
+        was_transposed: !outputs_first,
+        is_direction_guessed: false,
+        takes: Some(takes),
+        place: None,
+    }
+}
