@@ -57,6 +57,11 @@ impl GraphBuilder {
         Self { graph }
     }
 
+    /// Says what the graph is, for readers.
+    pub fn describe(&mut self, text: &str) {
+        self.graph.doc_string = Some(text.to_owned());
+    }
+
     /// Adds an input of 32-bit floats `[n, width]`.
     pub fn input(&mut self, name: &str, width: usize) -> Named {
         self.graph.input.push(rows(name, width));
