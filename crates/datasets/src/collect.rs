@@ -57,22 +57,33 @@ pub(crate) fn collected(
             (train, test, TestOrigin::Share(reading.test_share))
         }
     };
+    let classes = Classes::of([&train, &test], &class_names, listed_in.as_deref())?;
+    Ok(Dataset {
+        name,
+        attribution,
+        test_origin,
+        remarks,
+        ..of_parts(train, test, &classes)
+    })
+}
+
+/// The data set of these rows, which have been made [`alike`]; its test rows are its own.
+pub(crate) fn of_parts(train: Collected, test: Collected, classes: &Classes) -> Dataset {
     let (train_digests, test_digests) = rayon::join(|| train.digests(), || test.digests());
     let fingerprint = {
         let ([a, b], [c, d]) = (&train_digests, &test_digests);
         fingerprint([a, b, c, d])
     };
-    let classes = Classes::of([&train, &test], &class_names, listed_in.as_deref())?;
-    Ok(Dataset {
-        name,
+    Dataset {
+        name: String::new(),
         class_names: classes.names.clone(),
-        attribution,
-        train: train.into_split(&classes),
-        test: test.into_split(&classes),
-        test_origin,
-        remarks,
+        attribution: String::new(),
+        train: train.into_split(classes),
+        test: test.into_split(classes),
+        test_origin: TestOrigin::Own,
+        remarks: Vec::new(),
         fingerprint,
-    })
+    }
 }
 
 /// Refuses training and test rows that do not fit together.
@@ -100,14 +111,14 @@ fn check_agreement(train: &Part, test: &Part) -> Result<(), DataError> {
 }
 
 /// Rows in memory, with the labels of the source.
-struct Collected {
-    values: Values,
-    rows: std::ops::Range<usize>,
-    shape: Shape,
-    labels: Option<Vec<i64>>,
-    names: Option<Vec<String>>,
+pub(crate) struct Collected {
+    pub(crate) values: Values,
+    pub(crate) rows: std::ops::Range<usize>,
+    pub(crate) shape: Shape,
+    pub(crate) labels: Option<Vec<i64>>,
+    pub(crate) names: Option<Vec<String>>,
     /// SHA-256 of the IDX files of these rows, where reading gave them.
-    digests: Option<[String; 2]>,
+    pub(crate) digests: Option<[String; 2]>,
 }
 
 impl Collected {
@@ -131,7 +142,7 @@ impl Collected {
 }
 
 /// The classes of a source: its labels in ascending order, numbered from 0.
-struct Classes {
+pub(crate) struct Classes {
     numbers: BTreeMap<i64, u32>,
     names: Vec<String>,
 }
@@ -139,7 +150,7 @@ struct Classes {
 impl Classes {
     /// A class that has a name but no rows counts as one: it keeps its number
     /// and its colour.
-    fn of(
+    pub(crate) fn of(
         parts: [&Collected; 2],
         names: &BTreeMap<i64, String>,
         listed_in: Option<&Path>,
@@ -465,7 +476,7 @@ fn row_hash_of_floats(row: &[f32]) -> u64 {
 /// Both parts as bytes where both can be: floats that are all a byte over 255
 /// are what their bytes are, in a quarter of the memory. Otherwise both as
 /// floats.
-fn alike(train: Collected, test: Collected) -> (Collected, Collected) {
+pub(crate) fn alike(train: Collected, test: Collected) -> (Collected, Collected) {
     let is_bytes = |part: &Collected| match &part.values {
         Values::Bytes(_) => true,
         Values::Floats(values) => values.iter().all(|&value| byte_of(value).is_some()),
@@ -520,8 +531,8 @@ fn to_bytes(values: &Values) -> Values {
 
 fn same_buffer(first: &Values, second: &Values) -> bool {
     match (first, second) {
-        (Values::Bytes(first), Values::Bytes(second)) => std::sync::Arc::ptr_eq(first, second),
-        (Values::Floats(first), Values::Floats(second)) => std::sync::Arc::ptr_eq(first, second),
+        (Values::Bytes(first), Values::Bytes(second)) => first.is_same(second),
+        (Values::Floats(first), Values::Floats(second)) => first.is_same(second),
         _ => false,
     }
 }

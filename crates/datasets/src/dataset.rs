@@ -4,6 +4,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use memory::SharedSlice;
 use ndarray::{Array2, ArrayView2, Axis};
 use rayon::prelude::*;
 
@@ -70,8 +71,8 @@ impl Dataset {
     pub fn changed(mut self, change: impl Fn(&mut [f32]) + Sync) -> Self {
         let length = self.shape().len();
         let shared = match (&self.train.values, &self.test.values) {
-            (Values::Bytes(train), Values::Bytes(test)) => Arc::ptr_eq(train, test),
-            (Values::Floats(train), Values::Floats(test)) => Arc::ptr_eq(train, test),
+            (Values::Bytes(train), Values::Bytes(test)) => train.is_same(test),
+            (Values::Floats(train), Values::Floats(test)) => train.is_same(test),
             _ => false,
         };
         let empty = Values::zeros(Kind::Floats, 0);
@@ -110,12 +111,17 @@ impl Dataset {
 }
 
 fn changed_values(values: Values, length: usize, change: &(impl Fn(&mut [f32]) + Sync)) -> Values {
-    let mut floats: Arc<[f32]> = match values {
-        Values::Floats(floats) if Arc::strong_count(&floats) == 1 => floats,
-        Values::Floats(floats) => floats.iter().copied().collect(),
+    let mut floats: SharedSlice<f32> = match values {
+        Values::Floats(mut floats) => {
+            if floats.get_mut().is_some() {
+                floats
+            } else {
+                floats.iter().copied().collect()
+            }
+        }
         Values::Bytes(bytes) => bytes.iter().map(|&byte| f32::from(byte) / 255.0).collect(),
     };
-    if let Some(floats) = Arc::get_mut(&mut floats) {
+    if let Some(floats) = floats.get_mut() {
         floats.par_chunks_exact_mut(length).for_each(change);
     }
     Values::Floats(floats)
@@ -172,7 +178,7 @@ impl Split {
     #[must_use]
     pub fn grey(images: Arc<[u8]>, labels: Vec<u32>, height: usize, width: usize) -> Self {
         Self::new(
-            Values::Bytes(images),
+            Values::Bytes(images.into()),
             Shape::grey(height, width),
             Some(labels),
         )
@@ -415,7 +421,7 @@ mod tests {
         let (Values::Bytes(shared), rows) = part.shared() else {
             panic!("bytes")
         };
-        assert!(Arc::ptr_eq(whole, shared));
+        assert!(whole.is_same(shared));
         assert_eq!(rows, 1..3);
         assert_eq!(part.slice(1..2).shared().1, 2..3);
     }

@@ -31,6 +31,7 @@
 #![forbid(unsafe_code)]
 
 pub mod archive;
+mod arrays;
 mod cache;
 mod class_names;
 mod collect;
@@ -62,6 +63,7 @@ mod table;
 mod test_server;
 mod values;
 
+pub use arrays::ArrayPart;
 pub use cache::default_cache;
 pub use dataset::{Dataset, Split, TestOrigin};
 pub use digest::{sha256_file, sha256_hex};

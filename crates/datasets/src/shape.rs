@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::error::DataError;
+use crate::table::square_side;
 
 /// The shape of every row of a data set.
 ///
@@ -54,6 +55,16 @@ impl Shape {
             height,
             width,
             channels: 3,
+        }
+    }
+
+    /// What a row of `length` bytes is where nothing else is said: a square image where
+    /// their number is a square, else a vector.
+    #[must_use]
+    pub fn of_bytes(length: usize) -> Self {
+        match square_side(length) {
+            Some(side) => Self::grey(side, side),
+            None => Self::Vector { length },
         }
     }
 
@@ -193,6 +204,12 @@ mod tests {
         }
         assert_eq!("28×28".parse::<Shape>().unwrap(), Shape::grey(28, 28));
         assert_eq!("8x8x1".parse::<Shape>().unwrap(), Shape::grey(8, 8));
+    }
+
+    #[test]
+    fn bytes_in_a_square_are_an_image() {
+        assert_eq!(Shape::of_bytes(784), Shape::grey(28, 28));
+        assert_eq!(Shape::of_bytes(783), Shape::Vector { length: 783 });
     }
 
     #[test]

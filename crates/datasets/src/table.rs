@@ -188,11 +188,11 @@ pub(crate) const LEAST_PIXELS: usize = 25;
 
 /// Rows of `length` bytes: square images where nothing else is said.
 pub(crate) fn byte_rows(length: usize, reading: &Reading) -> (Shape, Option<String>) {
-    match square_side(length) {
-        Some(side) if reading.shape.is_none() => (
-            Shape::grey(side, side),
+    match Shape::of_bytes(length) {
+        shape @ Shape::Image { .. } if reading.shape.is_none() => (
+            shape,
             Some(format!(
-                "rows of {length} bytes are taken as images of {side}x{side}; --shape {length} makes them vectors"
+                "rows of {length} bytes are taken as images of {shape}; --shape {length} makes them vectors"
             )),
         ),
         _ => (Shape::Vector { length }, None),

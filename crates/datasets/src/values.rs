@@ -1,7 +1,6 @@
 //! How the values of a data set are stored: bytes or floats.
 
-use std::sync::Arc;
-
+use memory::SharedSlice;
 use ndarray::ArrayView2;
 
 /// What a stored value is.
@@ -37,9 +36,9 @@ impl Kind {
 #[derive(Clone, Debug)]
 pub enum Values {
     /// Bytes that stand for b / 255.
-    Bytes(Arc<[u8]>),
+    Bytes(SharedSlice<u8>),
     /// Values that stand for themselves.
-    Floats(Arc<[f32]>),
+    Floats(SharedSlice<f32>),
 }
 
 impl Values {
@@ -84,8 +83,8 @@ impl Values {
     pub(crate) fn as_mut(&mut self) -> ValuesMut<'_> {
         const OWNED: &str = "values under construction have one owner";
         match self {
-            Self::Bytes(values) => ValuesMut::Bytes(Arc::get_mut(values).expect(OWNED)),
-            Self::Floats(values) => ValuesMut::Floats(Arc::get_mut(values).expect(OWNED)),
+            Self::Bytes(values) => ValuesMut::Bytes(values.get_mut().expect(OWNED)),
+            Self::Floats(values) => ValuesMut::Floats(values.get_mut().expect(OWNED)),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! How much memory the machine can still give, and a refusal in words of what
 //! needs more. A process that takes more is ended by the system without one.
+//! Values that many read are shared and not copied ([`SharedSlice`]).
 //!
 //! ```
 //! memory::require("a batch of 100 images", 78_400)?;
@@ -14,8 +15,11 @@
 
 #[cfg(any(target_os = "linux", test))]
 mod linux;
+mod shared;
 
 use std::fmt::{self, Display};
+
+pub use shared::SharedSlice;
 
 /// Bytes that can still be taken: the least of what the system has (memory
 /// and swap), what the control groups of the process leave of their limits,

@@ -3,6 +3,7 @@
 use std::ops::{Deref, Range};
 use std::sync::Arc;
 
+use memory::SharedSlice;
 use ndarray::ArrayView2;
 
 use crate::images::{Images, PixelRows};
@@ -13,7 +14,7 @@ use crate::images::{Images, PixelRows};
 /// it, and none is a copy.
 #[derive(Clone, Debug)]
 pub struct SharedPixels<T> {
-    pixels: Arc<[T]>,
+    pixels: SharedSlice<T>,
     range: Range<usize>,
 }
 
@@ -45,7 +46,8 @@ impl<T> SharedPixels<T> {
     ///
     /// # Panics
     /// If the allocation does not hold them.
-    pub fn part(pixels: Arc<[T]>, range: Range<usize>) -> Self {
+    pub fn part(pixels: impl Into<SharedSlice<T>>, range: Range<usize>) -> Self {
+        let pixels = pixels.into();
         assert!(
             range.start <= range.end && range.end <= pixels.len(),
             "part: pixels {range:?} of an allocation of {}",
@@ -84,7 +86,7 @@ impl<T> From<Arc<[T]>> for SharedPixels<T> {
     /// All of them.
     fn from(pixels: Arc<[T]>) -> Self {
         let range = 0..pixels.len();
-        Self { pixels, range }
+        Self::part(pixels, range)
     }
 }
 
