@@ -1,13 +1,50 @@
 //! Trained runs as files of other tools: one module for each format.
 //!
-//! Every format is a function `export(run: &ExportedRun, out: &Path, …) ->
-//! Result<Vec<PathBuf>, runs::Error>`, which writes the file `out`, or files into
-//! the folder `out`, and returns what it wrote. The same run gives the same bytes:
-//! no format asks a clock. Files appear whole. That nothing of somebody else
-//! stands where they go is seen to by whoever calls, before the run is opened.
+//! Every format is a function `export(run: &ExportedRun, …)` that writes a file, or
+//! files into a folder, and returns what it wrote: where it is told a path, nothing
+//! of somebody else stands there, which whoever calls sees to before the run is
+//! opened; a [`Destination`](runs::apply::Destination) sees to it itself. The same
+//! run gives the same bytes: no format asks a clock. Files appear whole.
 
 #![forbid(unsafe_code)]
 
+pub mod codes_table;
+mod format;
+pub mod metadata;
+pub mod onnx;
+#[cfg(feature = "parquet")]
+pub mod parquet;
+pub mod projector;
+pub mod python;
+pub mod rows;
 pub mod run;
+pub mod tensorboard;
 
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+pub use format::Format;
 pub use run::{ExportedRun, RunRows};
+
+/// What was written.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Exported {
+    /// The files.
+    #[serde(serialize_with = "shown")]
+    pub files: Vec<PathBuf>,
+    /// The rows they hold, where they hold rows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rows: Option<usize>,
+    /// What is said of each row.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub columns: Vec<String>,
+    /// What was decided, a sentence each.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub remarks: Vec<String>,
+}
+
+/// Paths that are no text are shown as far as they are.
+fn shown<S: serde::Serializer>(paths: &[PathBuf], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(paths.iter().map(runs::shell::shown))
+}

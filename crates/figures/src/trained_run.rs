@@ -138,6 +138,30 @@ impl TrainedRun {
         })
     }
 
+    /// A run whose weights are in memory, as while it is trained, without its history.
+    /// `range` is that of its [data](range_of).
+    ///
+    /// # Errors
+    /// When the shape of its data cannot be understood.
+    pub fn in_memory(
+        folder: RunFolder,
+        configuration: Configuration,
+        model: Model,
+        range: [f32; 2],
+    ) -> Result<Self, Error> {
+        let name = folder.path().file_name().unwrap_or_default();
+        Ok(Self {
+            key: name.to_string_lossy().into_owned(),
+            title: title(model.spec()),
+            range,
+            shape: kept_shape(&configuration, &model)?.0,
+            configuration,
+            model,
+            metrics: Vec::new(),
+            folder,
+        })
+    }
+
     /// The same run under another name and title.
     #[must_use]
     pub fn called(self, key: String, title: String) -> Self {
@@ -306,7 +330,8 @@ impl TrainedRun {
 }
 
 /// The values that pictures show from black to white: 0 to 1 where all lie there.
-fn range_of(dataset: &Dataset) -> [f32; 2] {
+#[must_use]
+pub fn range_of(dataset: &Dataset) -> [f32; 2] {
     let [low, high] = dataset.range();
     [low.min(0.0), if low >= 0.0 { high.max(1.0) } else { high }]
 }

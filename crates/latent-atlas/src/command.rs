@@ -8,6 +8,7 @@ pub(crate) mod diagnose;
 pub(crate) mod encode;
 pub(crate) mod eval;
 pub(crate) mod explore;
+pub(crate) mod export;
 pub(crate) mod figures;
 pub(crate) mod inspect;
 pub(crate) mod interpolate;

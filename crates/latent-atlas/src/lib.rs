@@ -14,6 +14,7 @@ mod jobs;
 mod output;
 mod portable;
 mod progress;
+mod tensorboard;
 mod threads;
 mod version;
 
@@ -80,6 +81,7 @@ pub enum Command {
     Decode(Box<command::decode::Decode>),
     Sample(Box<command::sample::Sample>),
     Interpolate(Box<command::interpolate::Interpolate>),
+    Export(Box<command::export::Export>),
     Figures(Box<command::figures::Figures>),
     Explore(Box<command::explore::Explore>),
     Study(Box<command::study::Study>),
@@ -110,6 +112,7 @@ impl Command {
             Self::Decode(decode) => decode.run(output),
             Self::Sample(sample) => sample.run(output),
             Self::Interpolate(interpolate) => interpolate.run(output),
+            Self::Export(export) => export.run(output),
             Self::Figures(figures) => figures.run(output, typed),
             Self::Explore(explore) => explore.run(output),
             Self::Study(study) => study.run(output, invocation),

@@ -97,7 +97,7 @@ pub use montage::{
 };
 pub use output::{FigureOutput, Format, Picture, write_figure, write_figure_as};
 pub use plot::{Aspect, Frame, LegendAt, Plot};
-pub use png_file::{decode_png, encode_png, write_png};
+pub use png_file::{decode_png, encode_png, encode_thumbnail, write_png};
 pub use sidecar::Sidecar;
 pub use small_png::{encode_png_within, encode_small_png, write_png_within, write_small_png};
 pub use tile::{TileShape, TileValues, Tiles};

@@ -25,11 +25,37 @@ pub fn encode_png<'a>(
     encode(image.into(), texts, None)
 }
 
+/// The bytes of a PNG file of a small image, of which there are many: in a fraction of the time of
+/// [`encode_png`], and somewhat larger.
+///
+/// # Errors
+///
+/// [`VizError::Encode`] for an image without pixels.
+///
+/// ```
+/// use viz::{GrayImage, Image, decode_png, encode_thumbnail};
+/// let image = GrayImage::new(28, 28, 7);
+/// assert_eq!(decode_png(&encode_thumbnail(&image)?)?, Image::Gray(image));
+/// # Ok::<(), viz::VizError>(())
+/// ```
+pub fn encode_thumbnail<'a>(image: impl Into<ImageRef<'a>>) -> Result<Vec<u8>, VizError> {
+    compressed(image.into(), &[], None, png::Compression::Fast)
+}
+
 /// As [`encode_png`], with the number of pixels to a metre if the image has a size on paper.
 pub(crate) fn encode(
     image: ImageRef<'_>,
     texts: &[(&str, &str)],
     pixels_per_metre: Option<u32>,
+) -> Result<Vec<u8>, VizError> {
+    compressed(image, texts, pixels_per_metre, png::Compression::Balanced)
+}
+
+fn compressed(
+    image: ImageRef<'_>,
+    texts: &[(&str, &str)],
+    pixels_per_metre: Option<u32>,
+    compression: png::Compression,
 ) -> Result<Vec<u8>, VizError> {
     let mut bytes = Vec::new();
     let failed = |error: png::EncodingError| VizError::Encode {
@@ -45,7 +71,7 @@ pub(crate) fn encode(
         ImageRef::Gray(_) => png::ColorType::Grayscale,
         ImageRef::Rgb(_) => png::ColorType::Rgb,
     });
-    encoder.set_compression(png::Compression::Balanced);
+    encoder.set_compression(compression);
     encoder.set_pixel_dims(pixels_per_metre.map(|number| png::PixelDimensions {
         xppu: number,
         yppu: number,

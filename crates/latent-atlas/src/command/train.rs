@@ -19,6 +19,7 @@ use crate::checkpoints::CheckpointOption;
 use crate::output::Output;
 use crate::portable::PortableOption;
 use crate::progress::TrainingProgress;
+use crate::tensorboard::TensorboardOption;
 use crate::threads::ThreadsOption;
 
 /// What `--dataset` sets, which is no setting with `--resume`.
@@ -60,6 +61,9 @@ pub struct Train {
 
     #[command(flatten)]
     checkpoints: CheckpointOption,
+
+    #[command(flatten)]
+    tensorboard: TensorboardOption,
 
     /// Run folder to create; by default one named after the
     /// data set and the model, below runs/.
@@ -134,7 +138,8 @@ impl Train {
         let mut progress = TrainingProgress::new(*output, epochs);
         let mut downloads = DownloadProgress::new(*output);
         let mut download = |event: datasets::Progress<'_>| downloads.report(event);
-        let outcome = training::train(&request, &interrupt, &mut download, &mut progress)?;
+        let mut watching = self.tensorboard.watching(*output, &mut progress);
+        let outcome = training::train(&request, &interrupt, &mut download, &mut watching)?;
         let result = &outcome.result;
         let last = result.last;
         let mut text = format!(

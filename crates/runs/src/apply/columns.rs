@@ -6,7 +6,7 @@ use ndarray::ArrayView2;
 
 /// What a column holds, for all rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum ColumnType {
+pub enum ColumnType {
     /// One f32 in each row.
     Float,
     /// So many f32 in each row.
@@ -19,7 +19,7 @@ pub(super) enum ColumnType {
 
 /// A column before its rows are known.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Column {
+pub struct Column {
     /// The name of the array; the columns of a CSV file are numbered from 1
     /// after it where there are several.
     pub(super) name: &'static str,
@@ -28,16 +28,21 @@ pub(super) struct Column {
 
 /// Consecutive rows of a column.
 #[derive(Clone, Debug)]
-pub(super) enum Values<'a> {
+pub enum Values<'a> {
+    /// One f32 of each row.
     Float(&'a [f32]),
     /// Row-major, `[rows, width]`.
     Floats(ArrayView2<'a, f32>),
+    /// One i64 of each row.
     Integer(Cow<'a, [i64]>),
+    /// One text of each row.
     Text(Vec<&'a str>),
 }
 
 impl Column {
-    pub(super) fn new(name: &'static str, holds: ColumnType) -> Self {
+    /// A column of this name.
+    #[must_use]
+    pub fn new(name: &'static str, holds: ColumnType) -> Self {
         Self { name, holds }
     }
 

@@ -130,7 +130,7 @@ impl Destination {
     ///
     /// # Panics
     /// If this is a folder.
-    pub(super) fn file(&mut self) -> &mut File {
+    pub fn file(&mut self) -> &mut File {
         match &mut self.unfinished {
             Unfinished::File(file) => file.file(),
             Unfinished::Folder(_) => unreachable!("a folder has no file of its own"),
@@ -158,7 +158,7 @@ impl Destination {
     ///
     /// # Panics
     /// If this is a file.
-    pub(super) fn add(&self, name: &Path, bytes: &[u8]) -> Result<(), Error> {
+    pub fn add(&self, name: &Path, bytes: &[u8]) -> Result<(), Error> {
         let Unfinished::Folder(folder) = &self.unfinished else {
             unreachable!("a file holds no files");
         };
@@ -167,7 +167,8 @@ impl Destination {
     }
 
     /// An error of writing it.
-    pub(super) fn failure(&self, source: io::Error) -> Error {
+    #[must_use]
+    pub fn failure(&self, source: io::Error) -> Error {
         unwritable(&self.path)(source)
     }
 
@@ -175,7 +176,7 @@ impl Destination {
     ///
     /// # Errors
     /// When it cannot be synced or renamed; nothing is left then.
-    pub(super) fn finish(self) -> Result<PathBuf, Error> {
+    pub fn finish(self) -> Result<PathBuf, Error> {
         let Self {
             path, unfinished, ..
         } = self;

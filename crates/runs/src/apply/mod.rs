@@ -30,6 +30,7 @@ mod table;
 mod trained_model;
 
 pub use codes_file::read as read_codes;
+pub use columns::{Column, ColumnType, Values};
 pub use decode::{DECODED, Decoded, decode};
 pub use destination::{Destination, Kind};
 pub use encode::{ENCODED, Encoded, EncodedPart, encode};
@@ -37,6 +38,7 @@ pub use interpolate::{InterpolateRequest, Interpolated, Place, interpolate};
 pub use reconstruct::{RECONSTRUCTED, ReconstructRequest, Reconstructed, reconstruct};
 pub use rows::{DataRequest, PartChoice};
 pub use sample::{SampleRequest, Sampled, sample};
+pub use table::Table;
 pub use trained_model::TrainedModel;
 
 use crate::error::Error;

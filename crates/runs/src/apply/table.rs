@@ -13,7 +13,7 @@ use crate::error::Error;
 
 /// A table under construction at a [`Destination`].
 #[derive(Debug)]
-pub(super) struct Table {
+pub struct Table {
     destination: Destination,
     columns: Vec<Column>,
     /// Those of `columns` that are written.
@@ -41,7 +41,7 @@ impl Table {
     ///
     /// # Panics
     /// If the destination is a picture or folder, or `main` is no column.
-    pub(super) fn new(
+    pub fn new(
         columns: Vec<Column>,
         main: &str,
         mut destination: Destination,
@@ -83,7 +83,7 @@ impl Table {
     ///
     /// # Panics
     /// If they are not of the columns, or differ in number.
-    pub(super) fn append(&mut self, values: Vec<Values<'_>>) -> Result<(), Error> {
+    pub fn append(&mut self, values: Vec<Values<'_>>) -> Result<(), Error> {
         let rows = values.first().map_or(0, Values::rows);
         assert!(
             values.len() == self.columns.len()
@@ -108,7 +108,7 @@ impl Table {
     ///
     /// # Errors
     /// When it cannot be written; nothing is left then.
-    pub(super) fn finish(self) -> Result<PathBuf, Error> {
+    pub fn finish(self) -> Result<PathBuf, Error> {
         let Self {
             mut destination,
             rows,
@@ -134,7 +134,8 @@ impl Table {
     }
 
     /// The names of what is written: arrays, or the columns of a CSV file.
-    pub(super) fn names(&self) -> Vec<String> {
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
         match &self.sink {
             Sink::Arrays(arrays) => arrays.names(),
             Sink::Lines => csv_table::header(&self.columns),

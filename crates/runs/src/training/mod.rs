@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use datasets::{Dataset, TestOrigin};
 use durable_files::LOCK_FILE;
-use models::ModelKind;
+use models::{ModelKind, Trainer};
 
 use crate::atomic_file;
 use crate::configuration::Configuration;
@@ -106,12 +106,17 @@ pub trait Observer {
     fn mended(&mut self, _sentence: &str) {}
     /// Training begins or goes on; `statement` says on what, or what for.
     fn began(&mut self, _statement: &str) {}
+    /// The folder is this process's own, and training in it begins, or goes on after
+    /// the epochs of `metrics`.
+    fn opened(&mut self, _run: &Run<'_>, _metrics: &[EpochMetrics]) {}
     /// Training goes on after this many epochs.
     fn resumed(&mut self, _epochs: usize) {}
     /// A step was made: this share of all steps of the run is done.
     fn progressed(&mut self, _share: f64) {}
     /// An epoch of `epochs` ended.
     fn epoch(&mut self, _metrics: &EpochMetrics, _epochs: usize) {}
+    /// The weights after an epoch, whose line has been written.
+    fn trained(&mut self, _run: &Run<'_>, _trainer: &Trainer, _metrics: &EpochMetrics) {}
     /// Training ended.
     fn finished(&mut self) {}
     /// Whether a diagnosis is wanted at the end.

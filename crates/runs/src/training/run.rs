@@ -265,6 +265,7 @@ impl Run<'_> {
             // Not before everything has been found that it goes on from.
             self.folder.extend(self.configuration)?;
         }
+        observer.opened(self, record.metrics());
         observer.model(trainer.model().spec().kind);
         observer.began(&images.statement());
         let objective = &trainer.config().objective;
@@ -297,6 +298,7 @@ impl Run<'_> {
                     record.append(metrics)?;
                     stopping.observe(&metrics, trainer.model());
                     observer.epoch(&metrics, epochs);
+                    observer.trained(self, &trainer, &metrics);
                 }
                 Some(Err(divergence)) => {
                     return Err(record.diverge(divergence, epoch, steps, observer)?);

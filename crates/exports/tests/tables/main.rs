@@ -1,0 +1,7 @@
+//! Exported runs, read back by readers that share nothing with what wrote them.
+
+mod event_files;
+mod projector;
+mod support;
+mod tables;
+mod watching;
