@@ -85,6 +85,9 @@ mod tests {
         let message = "parket".parse::<Format>().unwrap_err();
         assert!(message.contains("did you mean 'parquet'?"), "{message}");
         let message = "xyz".parse::<Format>().unwrap_err();
-        assert!(message.contains("'npz'") && message.contains("'python'"), "{message}");
+        assert!(
+            message.contains("'npz'") && message.contains("'python'"),
+            "{message}"
+        );
     }
 }

@@ -89,7 +89,8 @@ pub fn export(
     let split: Vec<String> = rows.split().into_iter().map(str::to_owned).collect();
     for first in (0..rows.len()).step_by(ROWS) {
         let range = first..rows.len().min(first + ROWS);
-        let part = |array: ArrayView2<'_, f32>| array.slice_axis(Axis(0), range.clone().into()).to_owned();
+        let part =
+            |array: ArrayView2<'_, f32>| array.slice_axis(Axis(0), range.clone().into()).to_owned();
         let (mean, log_variance) = (
             part(codes),
             rows.codes.log_variance.as_ref().map(|all| part(all.view())),
@@ -106,7 +107,11 @@ pub fn export(
             ColumnValues::Integers(&index[range.clone()]),
             ColumnValues::Texts(&split[range.clone()]),
         ];
-        values.extend(labels.as_ref().map(|all| ColumnValues::Integers(&all[range.clone()])));
+        values.extend(
+            labels
+                .as_ref()
+                .map(|all| ColumnValues::Integers(&all[range.clone()])),
+        );
         for texts in [&classes, &names].into_iter().flatten() {
             values.push(ColumnValues::Texts(&texts[range.clone()]));
         }
@@ -114,7 +119,11 @@ pub fn export(
             values.push(ColumnValues::Floats(&axis[range.clone()]));
         }
         values.push(ColumnValues::FloatLists(mean.view()));
-        values.extend(log_variance.as_ref().map(|all| ColumnValues::FloatLists(all.view())));
+        values.extend(
+            log_variance
+                .as_ref()
+                .map(|all| ColumnValues::FloatLists(all.view())),
+        );
         values.push(ColumnValues::Floats(&rows.reconstruction[range]));
         values.extend(ids.map(|(ids, distances)| ColumnValues::Neighbours { ids, distances }));
         if has_pictures {
@@ -147,7 +156,10 @@ fn plane(codes: ArrayView2<'_, f32>) -> Result<([Vec<f32>; 2], String), Error> {
             "the latent variable and 0".into(),
         ),
         2 => ([column(0), column(1)], "the two latent variables".into()),
-        _ if codes.nrows() < 2 => ([column(0), column(1)], "the first two latent variables".into()),
+        _ if codes.nrows() < 2 => (
+            [column(0), column(1)],
+            "the first two latent variables".into(),
+        ),
         _ => {
             let (plane, _) = Plane::principal(codes)?;
             let points = plane.project(codes);
@@ -234,7 +246,11 @@ mod tests {
         let all = nearest(codes.view(), 99).unwrap().unwrap();
         assert_eq!(all.ids.ncols(), 3);
         assert!(nearest(codes.view(), 0).unwrap().is_none());
-        assert!(nearest(codes.slice_axis(Axis(0), (..1).into()), 5).unwrap().is_none());
+        assert!(
+            nearest(codes.slice_axis(Axis(0), (..1).into()), 5)
+                .unwrap()
+                .is_none()
+        );
     }
 
     #[test]

@@ -107,4 +107,3 @@ impl ExportedRun {
         Ok(self.data.get_or_init(|| RunRows { dataset, run }))
     }
 }
-

@@ -17,7 +17,11 @@ fn run(folder: &Path, line: &str) -> (Option<i32>, String, String) {
         .output()
         .expect("the program starts");
     let text = |bytes| String::from_utf8(bytes).expect("output is UTF-8");
-    (output.status.code(), text(output.stdout), text(output.stderr))
+    (
+        output.status.code(),
+        text(output.stdout),
+        text(output.stderr),
+    )
 }
 
 fn succeed(folder: &Path, line: &str) -> String {
@@ -102,9 +106,15 @@ fn every_format_is_written_where_it_is_said() {
 #[test]
 fn a_parquet_file_is_written() {
     let folder = trained("");
-    let said = succeed(folder.path(), "export run --format parquet --split all --neighbours 3");
+    let said = succeed(
+        folder.path(),
+        "export run --format parquet --split all --neighbours 3",
+    );
     assert!(said.contains("run.parquet: 120 rows"), "{said}");
-    assert!(said.contains("embedding-atlas run.parquet --x x --y y"), "{said}");
+    assert!(
+        said.contains("embedding-atlas run.parquet --x x --y y"),
+        "{said}"
+    );
 }
 
 #[cfg(not(feature = "parquet"))]
@@ -128,7 +138,10 @@ fn what_cannot_be_is_refused_before_any_work() {
         ("export run --format csv --split half", "train, test or all"),
         ("export run --format onnx --split test", "leave it out"),
         ("export run --format csv --neighbours 3", "leave it out"),
-        ("export run --format npz --base-url http://x", "leave it out"),
+        (
+            "export run --format npz --base-url http://x",
+            "leave it out",
+        ),
         ("export nothing --format csv", "is not a run folder"),
     ] {
         let message = refused(folder.path(), line);

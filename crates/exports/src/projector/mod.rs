@@ -66,7 +66,10 @@ pub fn export(
         sprite: layout.map(|layout| [layout.width, layout.height]),
     };
     let mut files = vec![
-        (TENSORS, run.install(|| tensors(rows.codes.mean.view(), &shown))),
+        (
+            TENSORS,
+            run.install(|| tensors(rows.codes.mean.view(), &shown)),
+        ),
         (METADATA, metadata(&rows, &shown).into_bytes()),
     ];
     if let Some(layout) = layout {
@@ -180,7 +183,13 @@ impl Configuration {
         let name: String = self
             .name
             .chars()
-            .map(|c| if c.is_control() || "\"\\".contains(c) { '_' } else { c })
+            .map(|c| {
+                if c.is_control() || "\"\\".contains(c) {
+                    '_'
+                } else {
+                    c
+                }
+            })
             .collect();
         let mut text = format!(
             "embeddings {{\n  tensor_name: \"{name}\"\n  tensor_path: \"{TENSORS}\"\n  metadata_path: \"{METADATA}\"\n"
@@ -244,7 +253,10 @@ mod tests {
             sprite: Some([28, 14]),
         };
         let text = config.text();
-        assert!(text.contains("tensor_name: \"test codes of _a_b_\""), "{text}");
+        assert!(
+            text.contains("tensor_name: \"test codes of _a_b_\""),
+            "{text}"
+        );
         assert!(text.contains("single_image_dim: 28\n    single_image_dim: 14"));
         let site: serde_json::Value =
             serde_json::from_slice(&config.site(Some("https://example.org/a/")).unwrap()).unwrap();
@@ -252,7 +264,10 @@ mod tests {
         assert_eq!(embedding["tensorPath"], "https://example.org/a/tensors.tsv");
         assert_eq!(embedding["tensorShape"], json!([7, 2]));
         assert_eq!(embedding["sprite"]["singleImageDim"], json!([28, 14]));
-        let vectors = Configuration { sprite: None, ..config };
+        let vectors = Configuration {
+            sprite: None,
+            ..config
+        };
         assert!(!vectors.text().contains("sprite"));
         assert_eq!(cell("a\tb\nc"), "a b c");
     }

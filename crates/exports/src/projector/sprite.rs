@@ -102,14 +102,25 @@ mod tests {
 
     #[test]
     fn sprites_stay_within_what_browsers_load() {
-        for (height, width) in [(28, 28), (14, 56), (56, 14), (1, 1), (64, 64), (500, 300), (1, 4000)] {
+        for (height, width) in [
+            (28, 28),
+            (14, 56),
+            (56, 14),
+            (1, 1),
+            (64, 64),
+            (500, 300),
+            (1, 4000),
+        ] {
             let capacity = SpriteLayout::capacity(height, width);
             for count in [1, 2, 99, 10_000, 70_000, capacity] {
                 let count = count.min(capacity);
                 let layout = SpriteLayout::of(count, height, width);
                 let sides = [layout.columns * layout.width, layout.rows * layout.height];
                 assert!(sides.iter().all(|&side| side <= MOST_PIXELS), "{layout:?}");
-                assert!(layout.columns * layout.rows >= count, "{layout:?} of {count}");
+                assert!(
+                    layout.columns * layout.rows >= count,
+                    "{layout:?} of {count}"
+                );
             }
         }
         // 70 000 digits are a square of 265.
@@ -126,7 +137,10 @@ mod tests {
         let at = |x, y| image.as_ref().get(x, y);
         assert_eq!((image.as_ref().width(), image.as_ref().height()), (6, 4));
         let grey = |value| Rgb(value, value, value);
-        assert_eq!([at(0, 0), at(3, 1), at(2, 3), at(5, 3)], [1, 2, 3, 0].map(grey));
+        assert_eq!(
+            [at(0, 0), at(3, 1), at(2, 3), at(5, 3)],
+            [1, 2, 3, 0].map(grey)
+        );
         let layout = SpriteLayout::of(1, 200, 100);
         let colour = |_| Ok(RgbImage::new(100, 200, Rgb(1, 2, 3)).into());
         let image = layout.image((0..1).map(colour), false).unwrap();

@@ -37,11 +37,19 @@ pub(super) fn scalars(metrics: &EpochMetrics, kind: ModelKind) -> Vec<Value> {
         let tag = format!("reconstruction/{part}");
         values.push(scalar(tag, losses.reconstruction));
         if kind.penalty_name().is_some() {
-            let penalty = if kind.is_variational() { "kl" } else { "penalty" };
+            let penalty = if kind.is_variational() {
+                "kl"
+            } else {
+                "penalty"
+            };
             values.push(scalar(format!("{penalty}/{part}"), losses.kl));
         }
     }
-    values.extend(metrics.learning_rate.map(|rate| scalar("learning_rate", rate)));
+    values.extend(
+        metrics
+            .learning_rate
+            .map(|rate| scalar("learning_rate", rate)),
+    );
     values.push(scalar("images_per_second", metrics.images_per_second));
     values
 }

@@ -62,7 +62,10 @@ pub fn beginning(wall_time: f64) -> Vec<u8> {
     };
     let mut file = Vec::new();
     append(&event(What::FileVersion(FILE_VERSION.into())), &mut file);
-    append(&event(What::SessionLog(SessionLog { status: 1 })), &mut file);
+    append(
+        &event(What::SessionLog(SessionLog { status: 1 })),
+        &mut file,
+    );
     file
 }
 
@@ -177,7 +180,10 @@ mod tests {
         assert_eq!(file_number(&file_name(7)), Some(7));
         assert!(file_name(7).contains("tfevents"));
         assert!(file_name(9) < file_name(10));
-        for other in ["events.out.tfevents.7.latent-atlas", "events.out.tfevents.7.host"] {
+        for other in [
+            "events.out.tfevents.7.latent-atlas",
+            "events.out.tfevents.7.host",
+        ] {
             assert_eq!(file_number(other), None);
         }
     }

@@ -1,12 +1,12 @@
 //! What an event file shows of weights: pictures and distributions.
 
+use datasets::Split;
+use evaluation::subset::{Population, SEED, numbers, subset};
 use figures::TrainedRun;
 use figures::choice::one_of_each_class;
 use figures::plane::{Axes, Plane};
 use figures::plane_map::PlaneMap;
 use figures::tiles::{Layout, picture};
-use datasets::Split;
-use evaluation::subset::{Population, SEED, numbers, subset};
 use models::{Codes, Images};
 use ndarray::{Array2, ArrayView2, Axis, concatenate};
 use runs::Error;
@@ -78,7 +78,10 @@ pub(super) fn of_weights(run: &TrainedRun, rows: &ShownRows) -> Result<Vec<Value
         let tag = format!("weights/{}", tensor.name);
         values.extend(histogram(tag, tensor.values.iter().copied()));
     }
-    let parts = [("mu", Some(&codes.mean)), ("log_var", codes.log_variance.as_ref())];
+    let parts = [
+        ("mu", Some(&codes.mean)),
+        ("log_var", codes.log_variance.as_ref()),
+    ];
     for (name, part) in parts {
         let columns = part.into_iter().flat_map(|part| part.columns());
         for (column, number) in columns.zip(1..=MOST_VARIABLES) {

@@ -36,19 +36,28 @@ fn a_run_is_told_by_epochs() {
             ("learning_rate", metrics.learning_rate.unwrap()),
         ] {
             let of_epoch = |told: &&Told| told.tag == tag && told.step == metrics.epoch as u64;
-            let found: Vec<f32> = told.iter().filter(of_epoch).filter_map(Told::scalar).collect();
+            let found: Vec<f32> = told
+                .iter()
+                .filter(of_epoch)
+                .filter_map(Told::scalar)
+                .collect();
             assert_eq!(found, [expected as f32], "{tag} of epoch {}", metrics.epoch);
         }
     }
     // The settings, as they can be trained with again.
-    let settings = told.iter().find(|told| told.tag == "configuration/text_summary");
+    let settings = told
+        .iter()
+        .find(|told| told.tag == "configuration/text_summary");
     let settings = settings.expect("the settings");
     let metadata = fields(field(&settings.fields, 9).unwrap().bytes());
     let plugin = fields(field(&metadata, 1).unwrap().bytes());
     assert_eq!(field(&plugin, 1).unwrap().text(), "text");
     let tensor = fields(field(&settings.fields, 8).unwrap().bytes());
     let text = field(&tensor, 8).unwrap().text();
-    assert!(text.starts_with("```toml\n") && text.contains("epochs = 3"), "{text}");
+    assert!(
+        text.starts_with("```toml\n") && text.contains("epochs = 3"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -57,7 +66,10 @@ fn pictures_and_distributions_are_of_the_last_weights() {
     let data = images(folder.path(), 5, 7, 1);
     let run = trained(folder.path(), &data, &[]);
     let told = event_file_of(&run, folder.path());
-    let images: Vec<&Told> = told.iter().filter(|told| field(&told.fields, 4).is_some()).collect();
+    let images: Vec<&Told> = told
+        .iter()
+        .filter(|told| field(&told.fields, 4).is_some())
+        .collect();
     let of_tag = |tag: &'static str| images.iter().filter(move |told| told.tag == tag);
     // Of the beginning and of three epochs.
     let steps: Vec<u64> = of_tag("pictures/codes").map(|told| told.step).collect();
@@ -81,7 +93,10 @@ fn pictures_and_distributions_are_of_the_last_weights() {
     }
     for tensor in run.model().named_tensors() {
         let tag = format!("weights/{}", tensor.name);
-        let told = told.iter().find(|told| told.tag == tag).expect("a histogram");
+        let told = told
+            .iter()
+            .find(|told| told.tag == tag)
+            .expect("a histogram");
         let histogram = fields(field(&told.fields, 5).unwrap().bytes());
         let number = |at: u64| field(&histogram, at).map_or(0.0, Field::double);
         assert_eq!(number(3), tensor.values.len() as f64, "{tag}");
@@ -108,13 +123,22 @@ fn every_model_and_shape_has_a_file() {
         let data = images(folder.path(), shape.0, shape.1, shape.2);
         let run = trained(folder.path(), &data, settings);
         let told = event_file_of(&run, folder.path());
-        assert!(told.iter().any(|told| told.tag == "pictures/map"), "{settings:?}");
+        assert!(
+            told.iter().any(|told| told.tag == "pictures/map"),
+            "{settings:?}"
+        );
         let is_vae = run.model().spec().kind.is_variational();
         assert_eq!(told.iter().any(|told| told.tag == "kl/test"), is_vae);
     }
     let folder = tempdir().unwrap();
-    let settings = ["model.likelihood=gaussian-identity", "data.standardise=true"];
+    let settings = [
+        "model.likelihood=gaussian-identity",
+        "data.standardise=true",
+    ];
     let run = trained(folder.path(), &vectors(folder.path()), &settings);
     let told = event_file_of(&run, folder.path());
-    assert!(told.iter().any(|told| told.tag == "pictures/reconstructions"));
+    assert!(
+        told.iter()
+            .any(|told| told.tag == "pictures/reconstructions")
+    );
 }

@@ -24,7 +24,9 @@ fn every_row_has_a_code_a_line_and_a_picture() {
     let text = |name: &str| fs::read_to_string(path.join(name)).unwrap();
     let tensors = text("tensors.tsv");
     let codes = &run.data(&mut |_| {}).unwrap().run;
-    let codes = codes.codes(&run.data(&mut |_| {}).unwrap().dataset.test).unwrap();
+    let codes = codes
+        .codes(&run.data(&mut |_| {}).unwrap().dataset.test)
+        .unwrap();
     assert_eq!(tensors.lines().count(), TEST);
     for (line, code) in tensors.lines().zip(codes.mean.outer_iter()) {
         let values: Vec<f32> = line.split('\t').map(|cell| cell.parse().unwrap()).collect();
@@ -32,7 +34,10 @@ fn every_row_has_a_code_a_line_and_a_picture() {
     }
     let metadata = text("metadata.tsv");
     let mut lines = metadata.lines();
-    assert_eq!(lines.next(), Some("class\tlabel\tindex\tsplit\treconstruction"));
+    assert_eq!(
+        lines.next(),
+        Some("class\tlabel\tindex\tsplit\treconstruction")
+    );
     let rows: Vec<Vec<&str>> = lines.map(|line| line.split('\t').collect()).collect();
     assert_eq!(rows.len(), TEST);
     for (row, cells) in rows.iter().enumerate() {
@@ -52,12 +57,21 @@ fn every_row_has_a_code_a_line_and_a_picture() {
     }
     let config = text("projector_config.pbtxt");
     assert!(config.contains("tensor_path: \"tensors.tsv\""), "{config}");
-    assert!(config.contains("single_image_dim: 7\n    single_image_dim: 5"), "{config}");
+    assert!(
+        config.contains("single_image_dim: 7\n    single_image_dim: 5"),
+        "{config}"
+    );
     let site: Value = serde_json::from_str(&text("projector.json")).unwrap();
     let embedding = &site["embeddings"][0];
     assert_eq!(embedding["tensorShape"], serde_json::json!([TEST, 2]));
-    assert_eq!(embedding["sprite"]["singleImageDim"], serde_json::json!([7, 5]));
-    let events = exported.files.iter().find(|file| file.to_string_lossy().contains("tfevents"));
+    assert_eq!(
+        embedding["sprite"]["singleImageDim"],
+        serde_json::json!([7, 5])
+    );
+    let events = exported
+        .files
+        .iter()
+        .find(|file| file.to_string_lossy().contains("tfevents"));
     assert!(!event_file(events.expect("an event file")).is_empty());
 }
 
@@ -74,7 +88,11 @@ fn vectors_without_labels_and_a_single_latent_variable_have_one_too() {
     assert_eq!(exported.rows, Some(200));
     assert!(!path.join("sprite.png").exists());
     let text = |name: &str| fs::read_to_string(path.join(name)).unwrap();
-    assert!(text("tensors.tsv").lines().all(|line| line.ends_with("\t0")));
+    assert!(
+        text("tensors.tsv")
+            .lines()
+            .all(|line| line.ends_with("\t0"))
+    );
     assert_eq!(text("metadata.tsv").lines().count(), 201);
     assert!(text("metadata.tsv").starts_with("index\tsplit\t"));
     assert!(text("projector.json").contains("https://example.org/p/tensors.tsv"));

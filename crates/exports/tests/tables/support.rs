@@ -31,9 +31,8 @@ pub(crate) fn images(folder: &Path, height: usize, width: usize, channels: usize
         if channels > 1 {
             shape.push(channels);
         }
-        let pixels = ArrayD::from_shape_fn(IxDyn(&shape), |at| {
-            pixel(first + at[0], &at.slice()[1..])
-        });
+        let pixels =
+            ArrayD::from_shape_fn(IxDyn(&shape), |at| pixel(first + at[0], &at.slice()[1..]));
         let labels = Array1::from_shape_fn(count, |row| ((first + row) % 3) as u8);
         archive.add_array(format!("x_{name}"), &pixels).unwrap();
         archive.add_array(format!("y_{name}"), &labels).unwrap();
@@ -129,7 +128,11 @@ pub(crate) fn exported_twice(
         let exported = export(Destination::open(&path, false, &[kind]).unwrap()).unwrap();
         (path, exported)
     });
-    assert_eq!(contents(&first.0), contents(&second.0), "not the same again");
+    assert_eq!(
+        contents(&first.0),
+        contents(&second.0),
+        "not the same again"
+    );
     first
 }
 
@@ -264,7 +267,11 @@ pub(crate) fn event_file(path: &Path) -> Vec<Told> {
             break;
         }
         let event = &rest[12..12 + length];
-        assert_eq!(number(12 + length), masked_crc(event), "a record in {path:?}");
+        assert_eq!(
+            number(12 + length),
+            masked_crc(event),
+            "a record in {path:?}"
+        );
         rest = &rest[16 + length..];
         let event = fields(event);
         assert!(matches!(field(&event, 1), Some(Field::Fixed64(_)) | None));

@@ -13,14 +13,24 @@ use crate::support::*;
 fn arrays_hold_the_codes_of_the_model() {
     let folder = tempdir().unwrap();
     let data = images(folder.path(), 5, 7, 1);
-    let run = trained(folder.path(), &data, &["data.validation=20", "model.latent=3"]);
+    let run = trained(
+        folder.path(),
+        &data,
+        &["data.validation=20", "model.latent=3"],
+    );
     let names = ["codes-1.npz", "codes-2.npz"];
     let (path, exported) = exported_twice(folder.path(), names, Kind::Npz, |destination| {
         codes_table::export(&run, SplitChoice::All, destination, &mut |_| {})
     });
     assert_eq!(exported.rows, Some(TRAIN + TEST));
     let columns = [
-        "index", "split", "label", "class", "mu", "log_var", "reconstruction",
+        "index",
+        "split",
+        "label",
+        "class",
+        "mu",
+        "log_var",
+        "reconstruction",
     ];
     assert_eq!(exported.columns, columns);
     let mut archive = NpzReader::new(std::fs::File::open(path).unwrap()).unwrap();
@@ -32,12 +42,18 @@ fn arrays_hold_the_codes_of_the_model() {
     let rows = run.data(&mut |_| {}).unwrap();
     for (split, first) in [(&rows.dataset.train, 0), (&rows.dataset.test, TRAIN)] {
         let codes = rows.run.codes(split).unwrap();
-        let losses = rows.run.model.losses_at_mean(rows.run.seen(split).unwrap().images());
+        let losses = rows
+            .run
+            .model
+            .losses_at_mean(rows.run.seen(split).unwrap().images());
         for row in 0..split.len() {
             let at = first + row;
             assert_eq!((index[at], label[at]), (row as i64, (at % 3) as i64));
             assert_eq!(mu.row(at), codes.mean.row(row));
-            assert_eq!(log_var.row(at), codes.log_variance.as_ref().unwrap().row(row));
+            assert_eq!(
+                log_var.row(at),
+                codes.log_variance.as_ref().unwrap().row(row)
+            );
             assert_eq!(loss[at], losses[row]);
         }
     }
@@ -47,19 +63,42 @@ fn arrays_hold_the_codes_of_the_model() {
 fn lines_name_what_each_row_was_for() {
     let folder = tempdir().unwrap();
     let data = images(folder.path(), 4, 4, 3);
-    let run = trained(folder.path(), &data, &["data.validation=20", "model.kind=ae"]);
+    let run = trained(
+        folder.path(),
+        &data,
+        &["data.validation=20", "model.kind=ae"],
+    );
     let names = ["codes-1.csv", "codes-2.csv"];
     let (path, _) = exported_twice(folder.path(), names, Kind::Csv, |destination| {
         codes_table::export(&run, SplitChoice::All, destination, &mut |_| {})
     });
     let mut reader = csv::Reader::from_path(path).unwrap();
-    let header: Vec<String> = reader.headers().unwrap().iter().map(str::to_owned).collect();
-    let expected = ["index", "split", "label", "class", "mu1", "mu2", "reconstruction"];
+    let header: Vec<String> = reader
+        .headers()
+        .unwrap()
+        .iter()
+        .map(str::to_owned)
+        .collect();
+    let expected = [
+        "index",
+        "split",
+        "label",
+        "class",
+        "mu1",
+        "mu2",
+        "reconstruction",
+    ];
     assert_eq!(header, expected);
-    let split: Vec<String> = reader.records().map(|row| row.unwrap()[1].to_owned()).collect();
+    let split: Vec<String> = reader
+        .records()
+        .map(|row| row.unwrap()[1].to_owned())
+        .collect();
     let count = |name: &str| split.iter().filter(|split| *split == name).count();
     assert_eq!(split.len(), TRAIN + TEST);
-    assert_eq!([count("train"), count("validation"), count("test")], [130, 20, TEST]);
+    assert_eq!(
+        [count("train"), count("validation"), count("test")],
+        [130, 20, TEST]
+    );
 }
 
 #[cfg(feature = "parquet")]
@@ -72,11 +111,17 @@ mod parquet {
 
     fn read(path: &std::path::Path) -> Vec<Row> {
         let reader = SerializedFileReader::new(std::fs::File::open(path).unwrap()).unwrap();
-        reader.get_row_iter(None).unwrap().map(Result::unwrap).collect()
+        reader
+            .get_row_iter(None)
+            .unwrap()
+            .map(Result::unwrap)
+            .collect()
     }
 
     fn place(row: &Row, name: &str) -> usize {
-        row.get_column_iter().position(|(column, _)| column == name).unwrap()
+        row.get_column_iter()
+            .position(|(column, _)| column == name)
+            .unwrap()
     }
 
     #[test]
@@ -90,7 +135,10 @@ mod parquet {
         });
         let rows = read(&path);
         assert_eq!(rows.len(), TRAIN + TEST);
-        let columns: Vec<String> = rows[0].get_column_iter().map(|(name, _)| name.clone()).collect();
+        let columns: Vec<String> = rows[0]
+            .get_column_iter()
+            .map(|(name, _)| name.clone())
+            .collect();
         assert_eq!(columns, exported.columns);
         let code = |row: &Row| {
             let list = row.get_list(place(row, "mu")).unwrap().elements().to_vec();
@@ -134,7 +182,10 @@ mod parquet {
             assert_eq!(image.get_string(1).unwrap(), &format!("{at}.png"));
             let png = viz::decode_png(image.get_bytes(0).unwrap().data()).unwrap();
             let colour = [0, 1, 2].map(|channel| pixel(at, &[4, 6, channel]));
-            assert_eq!(png.as_ref().get(6, 4), viz::Rgb(colour[0], colour[1], colour[2]));
+            assert_eq!(
+                png.as_ref().get(6, 4),
+                viz::Rgb(colour[0], colour[1], colour[2])
+            );
         }
     }
 
@@ -148,7 +199,13 @@ mod parquet {
             parquet::export(&run, SplitChoice::Train, 0, destination, &mut |_| {})
         });
         let columns = [
-            "index", "split", "x", "y", "mu", "log_var", "reconstruction",
+            "index",
+            "split",
+            "x",
+            "y",
+            "mu",
+            "log_var",
+            "reconstruction",
         ];
         assert_eq!(exported.columns, columns);
         assert!(exported.remarks[0].contains("two principal directions"));

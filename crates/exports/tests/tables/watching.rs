@@ -88,7 +88,9 @@ fn file(run: &Path) -> PathBuf {
 fn losses(run: &Path) -> Vec<(u64, f32)> {
     let told = event_file(&file(run));
     let losses = told.iter().filter(|told| told.tag == "loss/test");
-    losses.map(|told| (told.step, told.scalar().unwrap())).collect()
+    losses
+        .map(|told| (told.step, told.scalar().unwrap()))
+        .collect()
 }
 
 fn expected(run: &Path) -> Vec<(u64, f32)> {
@@ -146,7 +148,10 @@ fn a_stopped_run_goes_on_without_an_epoch_twice() {
     assert!(!path.exists(), "another file, which readers turn to");
     let told = event_file(&file(&run));
     let maps = told.iter().filter(|told| told.tag == "pictures/map");
-    assert_eq!(maps.map(|told| told.step).collect::<Vec<_>>(), [1, 2, 3, 4, 5]);
+    assert_eq!(
+        maps.map(|told| told.step).collect::<Vec<_>>(),
+        [1, 2, 3, 4, 5]
+    );
 }
 
 #[test]

@@ -181,9 +181,7 @@ impl Export {
         let name = self.run.canonicalize().unwrap_or_else(|_| self.run.clone());
         let name = name.file_name().unwrap_or_default().to_string_lossy();
         match self.format {
-            Format::Npz | Format::Csv | Format::Parquet => {
-                format!("{name}.{}", self.format).into()
-            }
+            Format::Npz | Format::Csv | Format::Parquet => format!("{name}.{}", self.format).into(),
             // What is behind a point would be taken for the kind of a file.
             _ => format!("{}-{}", name.replace('.', "_"), self.format).into(),
         }
@@ -270,8 +268,8 @@ fn next(format: Format, path: &Path) -> String {
                 path.join("decoder.onnx").display().to_string()
             ))
         ),
-        Format::Python => format!(
-            "next: cd {place} && python3 -c 'from model import load; print(load())'\n"
-        ),
+        Format::Python => {
+            format!("next: cd {place} && python3 -c 'from model import load; print(load())'\n")
+        }
     }
 }

@@ -6,9 +6,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use ::parquet::basic::{Compression, LogicalType, Repetition, Type as Physical};
-use ::parquet::data_type::{
-    ByteArray, ByteArrayType, DataType, DoubleType, FloatType, Int64Type,
-};
+use ::parquet::data_type::{ByteArray, ByteArrayType, DataType, DoubleType, FloatType, Int64Type};
 use ::parquet::errors::{ParquetError, Result as ParquetResult};
 use ::parquet::file::properties::{EnabledStatistics, WriterPropertiesBuilder};
 use ::parquet::file::writer::SerializedRowGroupWriter;
@@ -230,7 +228,11 @@ impl Column {
                     paths: new_paths,
                 },
             ) => {
-                files.extend(new_files[rows.clone()].iter().map(|file| file.clone().into()));
+                files.extend(
+                    new_files[rows.clone()]
+                        .iter()
+                        .map(|file| file.clone().into()),
+                );
                 paths.extend(new_paths[rows].iter().map(|path| path.as_str().into()));
             }
             (
@@ -262,9 +264,7 @@ impl Column {
             Self::Doubles(values) => write_plain::<DoubleType>(values, group),
             Self::Integers(values) => write_plain::<Int64Type>(values, group),
             Self::Texts(values) => write_plain::<ByteArrayType>(values, group),
-            Self::FloatLists { length, values } => {
-                write_lists::<FloatType>(*length, values, group)
-            }
+            Self::FloatLists { length, values } => write_lists::<FloatType>(*length, values, group),
             Self::Images { files, paths } => {
                 write_plain::<ByteArrayType>(files, group)?;
                 write_plain::<ByteArrayType>(paths, group)

@@ -87,8 +87,7 @@ fn long_rows_make_small_groups() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("long.parquet");
     let length = 1 << 20;
-    let mut writer =
-        ParquetWriter::create(&path, &[("x", ColumnKind::FloatList(length))]).unwrap();
+    let mut writer = ParquetWriter::create(&path, &[("x", ColumnKind::FloatList(length))]).unwrap();
     assert_eq!(writer.group_rows, 2);
     let rows = Array2::zeros((3, length));
     writer
