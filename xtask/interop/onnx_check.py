@@ -140,7 +140,7 @@ def check_python(folder, x, codes, z, images, sigma, evaluation, tuned):
         at_mean = evaluation["at_mean"]
         close("the reconstruction of PyTorch", losses.mean(), at_mean["reconstruction"], 1e-5)
         if sigma is not None and not hasattr(model, "lower_posterior"):
-            log_sigma = model.log_sigma(model.decoder(z)).exp()
+            log_sigma = model.log_scale(model.decoder(z)).exp()
             units = model.standardisation.deviation if hasattr(model, "as_seen") else 1
             errors.append(close("sigma of ONNX Runtime", sigma, log_sigma * units))
 

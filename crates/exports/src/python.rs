@@ -64,7 +64,7 @@ In use, with x [n, {inputs}] in the units of the data{units}:
     from model import load
     model = load()                                  # the weights beside this file
     {codes} = model.encode(x)
-    images = model.decode({code})                        # the mean of every value
+    images = model.decode({code})                       # the mean of every value
     loss, reconstruction, penalty = model.loss(x)   # nats; loss.backward() trains on
 
 model.save("tuned.safetensors") writes the weights under the names they had. They
@@ -147,14 +147,7 @@ impl Described<'_> {
             ("{code}", if is_variational { "mu" } else { "z" }.to_owned()),
             ("{options}", self.options()),
             ("{imports}", imports),
-            (
-                "{sizes}",
-                self.shape
-                    .split('x')
-                    .map(|size| format!("{size},"))
-                    .collect::<Vec<_>>()
-                    .join(" "),
-            ),
+            ("{sizes}", self.sizes()),
             ("{latent}", spec.architecture.latent.to_string()),
             ("{constants}", self.constants()),
             ("{metadata}", self.metadata()),
@@ -182,6 +175,15 @@ impl Described<'_> {
         ];
         let line = |(key, value): (&str, String)| format!("    \"{key}\": \"{value}\",\n");
         entries.map(line).concat()
+    }
+
+    /// The shape as the items of a tuple.
+    fn sizes(&self) -> String {
+        if self.shape.contains('x') {
+            self.shape.replace('x', ", ")
+        } else {
+            format!("{},", self.shape)
+        }
     }
 
     /// What `import` has to be told of the file that is saved.
@@ -214,8 +216,9 @@ impl Described<'_> {
     fn constants(&self) -> String {
         let mut constants = self.loss_constants();
         if let Some(names) = metadata::class_names(self.dataset) {
-            let names = serde_json::Value::from(names);
-            constants += &format!("CLASS_NAMES = {names}\n");
+            let quoted = names.into_iter().map(|name| format!("{name:?}"));
+            let names = quoted.collect::<Vec<_>>().join(", ");
+            constants += &format!("CLASS_NAMES = [{names}]\n");
         }
         constants
     }

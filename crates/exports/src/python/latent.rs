@@ -14,16 +14,11 @@ const STANDARDISED: &str = r#"
         return values * self.standardisation.deviation + self.standardisation.mean
 "#;
 
-const GAUSSIAN: &str = r#"
-    def gaussian(self, hidden, mu, scale):
-        """Mean and log σ² of a layer of {described}."""
-        return mu(hidden), {log_var}
-"#;
-
 const VARIATIONAL: &str = r#"
     def posterior(self, seen):
         """μ and log σ² of q(z|x), of values as the network takes them."""
-        return self.gaussian(self.encoder(seen), self.mu, self.{scale})
+        hidden = self.encoder(seen)
+        return self.mu(hidden), {twice}self.{scale}(hidden)
 
     def encode(self, x):
         """μ and log σ² of q(z|x), [n, LATENT] each."""
@@ -59,15 +54,18 @@ const DETERMINISTIC: &str = r#"
 const TWO_LAYERS: &str = r#"
     def lower_posterior(self, seen):
         """Mean and log σ² of q(h1|x), of values as the network takes them."""
-        return self.gaussian(self.encoder_1(seen), self.mu_1, self.{scale}_1)
+        hidden = self.encoder_1(seen)
+        return self.mu_1(hidden), {twice}self.{scale}_1(hidden)
 
     def upper_posterior(self, h1):
         """Mean and log σ² of q(h2|h1)."""
-        return self.gaussian(self.encoder_2(h1), self.mu_2, self.{scale}_2)
+        hidden = self.encoder_2(h1)
+        return self.mu_2(hidden), {twice}self.{scale}_2(hidden)
 
     def lower_prior(self, h2):
         """Mean and log σ² of p(h1|h2)."""
-        return self.gaussian(self.prior(h2), self.prior_mu, self.prior_{scale})
+        hidden = self.prior(h2)
+        return self.prior_mu(hidden), {twice}self.prior_{scale}(hidden)
 
     def encode(self, x):
         """Mean and log σ² of q(h2|h1) at the mean of q(h1|x), [n, LATENT] each."""
@@ -98,19 +96,18 @@ impl Described<'_> {
                 values.to_owned()
             }
         };
-        let (scale, log_var, described) = match spec.posterior_scale {
-            PosteriorScale::LogVariance => ("log_var", "scale(hidden)", "μ and log σ²"),
-            PosteriorScale::LogSigma => ("log_sigma", "2 * scale(hidden)", "μ and log σ"),
+        let (scale, twice) = match spec.posterior_scale {
+            PosteriorScale::LogVariance => ("log_var", ""),
+            PosteriorScale::LogSigma => ("log_sigma", "2 * "),
         };
         let methods = match (&spec.architecture.lower, spec.kind.is_variational()) {
-            (Some(_), _) => [GAUSSIAN, TWO_LAYERS].concat(),
-            (None, true) => [GAUSSIAN, VARIATIONAL].concat(),
-            (None, false) => DETERMINISTIC.to_owned(),
+            (Some(_), _) => TWO_LAYERS,
+            (None, true) => VARIATIONAL,
+            (None, false) => DETERMINISTIC,
         };
         let methods = methods
             .replace("{scale}", scale)
-            .replace("{log_var}", log_var)
-            .replace("{described}", described)
+            .replace("{twice}", twice)
             .replace("{seen}", self.seen())
             .replace("{decoded_lower}", &in_units("self.mean(self.decoder(h1))"))
             .replace("{decoded}", &in_units("self.mean(self.decoder(z))"));

@@ -42,13 +42,13 @@ const LOCATION_SCALE: &str = r#"
         """E[x] of the decoder's outputs."""
         return {mean}
 
-    def log_sigma(self, outputs):
+    def log_scale(self, outputs):
         """ln σ of every value{seen}."""
         return {log_sigma}
 
     def negative_log_likelihood(self, outputs, x):
         """−log p(x|z) of each row in nats."""
-        log_sigma = self.log_sigma(outputs)
+        log_sigma = self.log_scale(outputs)
         difference = self.mean(outputs) - x
         losses = {term} + log_sigma + {constant}
         return losses.sum(-1)

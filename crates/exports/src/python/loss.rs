@@ -92,23 +92,13 @@ const DISCREPANCY_FUNCTION: &str = r#"def discrepancy(codes, draws):
 "#;
 
 impl Described<'_> {
-    /// The constants that [`loss`](Self::loss) uses, and those of the network.
+    /// The constants that [`loss`](Self::loss) uses.
     pub(super) fn loss_constants(&self) -> String {
         let (spec, objective) = (self.model.spec(), self.objective);
         let mut constants = String::new();
         let mut constant = |name: &str, value: String, remark: &str| {
             constants += &format!("{name} = {value}  # {remark}\n");
         };
-        match spec.likelihood.scale_source() {
-            Some(GaussianSigma::Decoder) => {
-                constant(
-                    "OUTPUTS",
-                    "2 * INPUTS".into(),
-                    "the means of all values, then their ln σ",
-                );
-            }
-            _ => constant("OUTPUTS", "INPUTS".into(), "of the decoder"),
-        }
         if let Some(GaussianSigma::Fixed(sigma)) = spec.likelihood.scale_source() {
             constant("SIGMA", format!("{sigma:?}"), "of every value");
         }

@@ -22,8 +22,13 @@ impl Described<'_> {
             PosteriorScale::LogVariance => "log_var",
             PosteriorScale::LogSigma => "log_sigma",
         };
+        let inputs = spec.architecture.inputs;
+        let outputs = match spec.likelihood.scale_source() {
+            Some(GaussianSigma::Decoder) => 2 * inputs,
+            _ => inputs,
+        };
         let mut network = |name: &str, role, heads: &[(String, usize)]| {
-            lines.extend(sequential(name, layers(role), heads));
+            lines.extend(sequential(name, layers(role), heads, outputs));
         };
         let gaussian = |prefix: &str, suffix: &str, width: usize| {
             [
@@ -44,7 +49,6 @@ impl Described<'_> {
             None => network("encoder", Role::Encoder, &[("code".to_owned(), latent)]),
         }
         network("decoder", Role::Decoder, &[]);
-        let inputs = spec.architecture.inputs;
         let learned = match spec.likelihood.scale_source() {
             Some(GaussianSigma::Scalar) => Some(1),
             Some(GaussianSigma::PerPixel) => Some(inputs),
@@ -69,8 +73,13 @@ impl Described<'_> {
 }
 
 /// The hidden layers of a network as an `nn.Sequential` and its heads behind them;
-/// without heads the last layer is in it too.
-fn sequential(name: &str, layers: &[LinearLayer], heads: &[(String, usize)]) -> Vec<String> {
+/// without heads a last layer of `outputs`, without what pads it, is in it too.
+fn sequential(
+    name: &str,
+    layers: &[LinearLayer],
+    heads: &[(String, usize)],
+    outputs: usize,
+) -> Vec<String> {
     let Some((last, hidden)) = layers.split_last() else {
         return Vec::new();
     };
@@ -84,7 +93,7 @@ fn sequential(name: &str, layers: &[LinearLayer], heads: &[(String, usize)]) -> 
         });
     }
     if heads.is_empty() {
-        modules.push(format!("nn.Linear({}, OUTPUTS)", last.inputs));
+        modules.push(format!("nn.Linear({}, {outputs})", last.inputs));
     }
     let mut lines = Vec::new();
     if modules.is_empty() {

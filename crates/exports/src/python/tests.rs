@@ -82,6 +82,12 @@ fn nothing_is_left_to_be_filled_in() {
                                 && word.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
                             assert!(!is_place, "{{{word}}} of {kind} {likelihood}:\n{text}");
                         }
+                        // A method would hide a module of its name.
+                        for tensor in model.named_tensors() {
+                            let module = tensor.name.split('.').next().unwrap_or_default();
+                            assert!(!text.contains(&format!("def {module}(")), "{module}");
+                            assert!(text.contains(&format!("self.{module} = nn.")), "{module}");
+                        }
                         let says = |words| text.contains(words);
                         assert_eq!(says("import math\n"), says("math.log") || says("math.sqrt"));
                         assert_eq!(says("import functional as F\n"), says(" F."));
