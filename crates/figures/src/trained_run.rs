@@ -122,9 +122,29 @@ impl TrainedRun {
     /// When the folder is no run, has no weights yet, or was trained on other
     /// data.
     pub fn open(folder: RunFolder, dataset: &Dataset) -> Result<Self, Error> {
+        folder.configuration()?;
+        folder.check_dataset(dataset)?;
+        Self::showing(folder, dataset)
+    }
+
+    /// Opens a run to show other rows than those of its own data set, of the same
+    /// shape. What the run has kept of its own rows is not for them.
+    ///
+    /// # Errors
+    /// When the folder is no run or has no weights yet, or its rows have another length.
+    pub fn showing(folder: RunFolder, dataset: &Dataset) -> Result<Self, Error> {
         let configuration = folder.configuration()?;
         let model = folder.load_model(&configuration)?;
-        folder.check_dataset(dataset)?;
+        let inputs = model.spec().architecture.inputs;
+        if dataset.shape().len() != inputs {
+            return Err(Error::Configuration(format!(
+                "{} holds {} of {}, but a row of {} has {inputs} values; expected as many",
+                dataset.name,
+                dataset.shape().noun(),
+                dataset.shape(),
+                folder.path().display()
+            )));
+        }
         let name = folder.path().file_name().unwrap_or_default();
         Ok(Self {
             key: name.to_string_lossy().into_owned(),

@@ -9,6 +9,10 @@ use models::{Images, Model, SharedImages, SharedPixels, Standardisation};
 use crate::configuration::Configuration;
 use crate::error::Error;
 
+/// What the configuration of a run names whose data were arrays in memory, and
+/// nowhere else.
+pub const IN_MEMORY: &str = "memory:arrays";
+
 /// A data set with what was done to its values.
 #[derive(Clone, Debug)]
 pub struct RunData {
@@ -50,6 +54,11 @@ impl DataLocation {
         download: &mut dyn FnMut(datasets::Progress<'_>),
     ) -> Result<Dataset, Error> {
         let name = self.dataset.as_ref().unwrap_or(&configuration.data.dataset);
+        if name == IN_MEMORY {
+            return Err(Error::Configuration(
+                "the run was trained on arrays in memory, which are gone; write them into an .npz as x_train and x_test and name that with --dataset".into(),
+            ));
+        }
         let source: Source = name.parse().map_err(|error| match &self.dataset {
             // The name was good when the run began.
             None if Path::new(name).is_absolute() => Error::Configuration(format!(
@@ -280,6 +289,21 @@ mod tests {
             assert!(refuse_inside(&source, &root.path().join(outside)).is_ok());
         }
         assert!(refuse_inside("glyphs", &data.join("runs")).is_ok());
+    }
+
+    #[test]
+    fn arrays_in_memory_are_asked_for() {
+        let mut configuration = Configuration::default();
+        configuration.data.dataset = IN_MEMORY.into();
+        let message = DataLocation::default()
+            .load(&configuration, &mut |_| {})
+            .expect_err("gone")
+            .to_string();
+        assert!(message.contains("x_train"), "{message}");
+        // Its results are those of the same rows in a file.
+        let mut of_file = configuration.clone();
+        of_file.data.dataset = "/data/digits.npz".into();
+        assert_eq!(configuration.identity(), of_file.identity());
     }
 
     #[test]

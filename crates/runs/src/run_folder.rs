@@ -8,6 +8,7 @@
 //! All of them are sealed: a bit that has changed in one of them is found when
 //! it is read. One process at a time writes in a folder.
 
+mod files;
 mod weights;
 
 use std::path::{Path, PathBuf};
@@ -25,6 +26,7 @@ use crate::metrics::{self, MetricsLog};
 use crate::sealed_json;
 use crate::shell::quoted;
 
+pub use self::files::RunFiles;
 pub use crate::metrics::{EpochMetrics, Losses};
 
 /// The metadata entry of `model.safetensors`, and the attachment of

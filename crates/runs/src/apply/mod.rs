@@ -37,7 +37,7 @@ pub use encode::{ENCODED, Encoded, EncodedPart, encode};
 pub use interpolate::{InterpolateRequest, Interpolated, Place, interpolate};
 pub use reconstruct::{RECONSTRUCTED, ReconstructRequest, Reconstructed, reconstruct};
 pub use rows::{DataRequest, PartChoice};
-pub use sample::{SampleRequest, Sampled, sample};
+pub use sample::{SampleRequest, Sampled, random_codes, sample};
 pub use table::Table;
 pub use trained_model::TrainedModel;
 

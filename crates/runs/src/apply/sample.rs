@@ -81,11 +81,7 @@ pub fn sample(
     }
     let latent = trained.latent();
     require_for_codes("-n", request.count, latent)?;
-    let mut noise = Array2::zeros((request.count, latent));
-    if let Some(values) = noise.as_slice_mut() {
-        fill_normal(values, stream(request.seed, Purpose::Sampling, CODES), 0);
-    }
-    noise *= request.temperature;
+    let noise = random_codes(request.count, latent, request.seed, request.temperature);
     let codes = match &request.fitted {
         Some(location) => fitted(trained, location, download)?.codes(&noise),
         None => noise,
@@ -108,6 +104,18 @@ pub fn sample(
         seed: request.seed,
         temperature: request.temperature,
     })
+}
+
+/// The codes temperature · ε `[count, latent]` with ε from N(0, I) that [`sample`]
+/// decodes: code i depends on `seed` and i alone.
+#[must_use]
+pub fn random_codes(count: usize, latent: usize, seed: u64, temperature: f32) -> Array2<f32> {
+    let mut codes = Array2::zeros((count, latent));
+    if let Some(values) = codes.as_slice_mut() {
+        fill_normal(values, stream(seed, Purpose::Sampling, CODES), 0);
+    }
+    codes *= temperature;
+    codes
 }
 
 /// Mean and covariance of the codes (of a VAE, of their means) of the rows the
