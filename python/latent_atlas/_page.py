@@ -1,0 +1,59 @@
+"""The explorer of a model, as a notebook shows it."""
+
+from __future__ import annotations
+
+import html
+import os
+import tempfile
+from pathlib import Path
+
+
+class ExplorerPage:
+    """One self-contained page in which a model decodes under the pointer.
+
+    A notebook shows it where it is the value of a cell; :meth:`save` writes it as a file
+    that any browser opens.
+
+    Attributes
+    ----------
+    html : str
+        The page.
+    height : int
+        Its height in a notebook, in pixels.
+    """
+
+    def __init__(self, page: str, *, height: int = 900) -> None:
+        self.html = page
+        self.height = height
+
+    def _repr_html_(self) -> str:
+        # In a frame of its own: its style and script are not those of the notebook.
+        return (
+            f'<iframe srcdoc="{html.escape(self.html, quote=True)}" '
+            f'style="width: 100%; height: {int(self.height)}px; border: 0"></iframe>'
+        )
+
+    def __repr__(self) -> str:
+        return f"ExplorerPage({len(self.html) / 1e6:.2f} MB of HTML)"
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Writes the page into a file, whole or not at all."""
+        write_whole(Path(path), lambda file: file.write(self.html.encode()))
+
+
+def write_whole(path: Path, write) -> None:
+    """Has ``write`` fill a file beside ``path`` that then takes its place."""
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        # `mkstemp` lets nobody else read; a new file has what is usual here.
+        mask = os.umask(0)
+        os.umask(mask)
+        os.chmod(name, 0o666 & ~mask)
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,188 @@
+"""What arrays are taken as, and which are refused."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.sparse
+
+from latent_atlas import AE, VAE
+
+SMALL = {"hidden": (6,), "epochs": 1, "batch": 16}
+GAUSSIAN = SMALL | {"likelihood": "gaussian-identity"}
+
+
+def weights(estimator) -> bytes:
+    return estimator._run.files["model.safetensors"]
+
+
+@pytest.fixture
+def rows() -> np.ndarray:
+    return np.random.default_rng(1).integers(0, 256, (60, 15), dtype=np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "shape"),
+    [((15,), "15"), ((3, 5), "3x5"), ((5, 1, 3), "5x1x3"), ((5, 3, 1), "5x3"), ((1, 1), "1x1")],
+)
+def test_rows_of_any_shape_come_back_in_it(sizes, shape):
+    X = np.random.default_rng(0).random((30, *sizes), dtype=np.float32)
+    vae = VAE(**SMALL).fit(X)
+    assert (vae.shape_, vae._run.shape) == (sizes, shape)
+    assert vae.n_features_in_ == np.prod(sizes)
+    Z = vae.transform(X)
+    assert (Z.shape, Z.dtype) == ((30, 2), np.float32)
+    assert vae.inverse_transform(Z).shape == X.shape
+    assert vae.sample(2, random_state=0).shape == (2, *sizes)
+    np.testing.assert_array_equal(vae.transform(X.reshape(30, -1)), Z)
+    np.testing.assert_array_equal(vae.reconstruct(X), vae.inverse_transform(Z))
+
+
+def test_flat_bytes_in_a_square_are_an_image_and_come_back_flat():
+    X = np.random.default_rng(0).integers(0, 256, (30, 16), dtype=np.uint8)
+    vae = VAE(**SMALL).fit(X)
+    assert vae._run.shape == "4x4"
+    assert vae.inverse_transform(vae.transform(X)).shape == (30, 16)
+    assert vae.transform(X.reshape(30, 4, 4)).shape == (30, 2)
+    assert VAE(**SMALL, shape=16).fit(X)._run.shape == "16"
+    as_floats = VAE(**SMALL, shape=(4, 4)).fit(X / np.float32(255))
+    assert weights(as_floats) == weights(vae)
+
+
+def test_all_types_of_the_same_values_give_the_same_bytes(rows):
+    expected = weights(VAE(**SMALL).fit(rows))
+    floats = rows / np.float32(255)
+    wide = np.zeros((60, 30), np.float32)
+    wide[:, ::2] = floats
+    for X in (
+        floats,
+        rows / 255.0,
+        np.asfortranarray(floats),
+        wide[:, ::2],
+        np.asfortranarray(rows),
+        rows[::-1][::-1],
+        floats.tolist(),
+        pd.DataFrame(floats),
+        np.require(floats, requirements="O").view().astype(">f4"),
+    ):
+        assert weights(VAE(**SMALL).fit(X)) == expected
+    read_only = rows.copy()
+    read_only.flags.writeable = False
+    assert weights(VAE(**SMALL).fit(read_only)) == expected
+
+
+def test_whole_numbers_other_than_bytes_are_values():
+    X = np.random.default_rng(0).integers(0, 2, (40, 6))
+    expected = weights(VAE(**SMALL).fit(X.astype(np.float32)))
+    for kind in (np.int64, np.int8, np.uint16, bool):
+        assert weights(VAE(**SMALL).fit(X.astype(kind))) == expected
+
+
+def test_values_outside_the_range_of_the_likelihood_are_refused():
+    X = np.random.default_rng(0).normal(size=(40, 6))
+    with pytest.raises(ValueError, match=r"values in \[0, 1\]; use --likelihood gaussian"):
+        VAE(**SMALL).fit(X)
+    with pytest.raises(ValueError, match=r"divide them with --maximum 255"):
+        VAE(**SMALL).fit(np.array([[0.0, 255.0], [3.0, 7.0]]))
+    assert VAE(**GAUSSIAN).fit(X).score(X) < 0
+
+
+@pytest.mark.parametrize(
+    ("X", "error", "words"),
+    [
+        ([[0.5, np.nan]] * 4, ValueError, "Input X contains NaN"),
+        ([[0.5, np.inf]] * 4, ValueError, "Input X contains infinity"),
+        (np.full((4, 3), 1e300), ValueError, "infinity or a value too large"),
+        (np.zeros(5), ValueError, "Expected 2D array, got 1D array instead"),
+        (np.zeros(()), ValueError, "Expected 2D array, got scalar array instead"),
+        (np.zeros((0, 5)), ValueError, r"0 sample\(s\)"),
+        (np.zeros((5, 0)), ValueError, r"0 feature\(s\)"),
+        (np.zeros((0, 5, 5)), ValueError, r"0 sample\(s\)"),
+        (np.zeros((4, 2, 2, 2)), ValueError, "with 1 or 3 channels"),
+        (np.zeros((4, 2, 2, 2, 2)), ValueError, "dim 5"),
+        (np.array([[{}], [1]], dtype=object), TypeError, "argument must be"),
+        (np.array([["a", "b"]] * 3), ValueError, "could not convert string"),
+        (np.zeros((4, 2), complex), ValueError, "Complex data not supported"),
+        (scipy.sparse.csr_array(np.eye(4)), TypeError, "dense data is required"),
+        (None, ValueError, ""),
+        ([[1, 2], [3]], ValueError, "inhomogeneous"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:overflow encountered")
+def test_what_is_no_data_raises_what_scikit_learn_raises(X, error, words):
+    with pytest.raises(error, match=words):
+        AE(**SMALL).fit(X)
+
+
+def test_other_rows_than_it_was_fitted_on_are_refused(rows):
+    vae = VAE(**SMALL).fit(rows)
+    with pytest.raises(ValueError, match="X has 14 features, but VAE is expecting 15"):
+        vae.transform(rows[:, 1:])
+    with pytest.raises(ValueError, match="expecting 15"):
+        VAE(**SMALL).fit(rows, X_test=rows[:, 1:])
+    with pytest.raises(ValueError, match="X has 3 features, but VAE has 2 latent"):
+        vae.inverse_transform(np.zeros((4, 3)))
+    with pytest.raises(ValueError, match="contains NaN"):
+        vae.inverse_transform([[np.nan, 0]])
+    images = VAE(**SMALL).fit(rows.reshape(60, 3, 5))
+    with pytest.raises(ValueError, match=r"sizes \(5, 3\), but VAE was fitted on rows of \(3, 5\)"):
+        images.transform(rows.reshape(60, 5, 3))
+    with pytest.raises(ValueError, match="X_test has rows of the sizes"):
+        VAE(**SMALL).fit(rows.reshape(60, 3, 5), X_test=rows.reshape(60, 5, 3))
+
+
+def test_one_row_is_enough_where_the_program_needs_no_more():
+    X = np.array([[0, 128, 255, 7]], np.uint8)
+    vae = VAE(**SMALL).fit(X)
+    assert vae.transform(X).shape == (1, 2)
+
+
+def test_standardised_rows_come_back_in_their_units():
+    generator = np.random.default_rng(0)
+    X = generator.normal(size=(300, 4)) * [1, 10, 100, 1000] + [0, 5, -50, 1e4]
+    ae = AE(
+        latent=4, hidden=(64,), epochs=200, standardise=True, likelihood="gaussian-identity",
+        sigma=1.0, learning_rate=5e-3, batch=64,
+    ).fit(X)
+    error = np.abs(ae.reconstruct(X) - X).mean(axis=0) / X.std(axis=0)
+    assert error.max() < 0.2, error
+
+
+_PEAK = """
+import resource, sys
+import numpy as np
+from latent_atlas import VAE
+kind, order = sys.argv[1:]
+X = np.zeros((20_000, 5_000), np.uint8)
+X[:, ::7] = 200
+if kind != "uint8":
+    X = (X[:5_000] / np.float32(300)).astype(kind, order=order)
+peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+warm = VAE(hidden=(), latent=1, epochs=1, batch=512).fit(X[:100])
+before = peak()
+VAE(hidden=(), latent=1, epochs=1, batch=512).fit(X)
+print(peak() - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss has other units")
+@pytest.mark.parametrize(
+    ("kind", "order", "most"),
+    # 100 MB each; a copy of 64-bit floats as 32-bit ones has half as much, and the
+    # 1,000 rows that losses are of 5 MB of bytes or 20 MB of floats.
+    [("uint8", "C", 40), ("float32", "C", 60), ("float32", "F", 160), ("float64", "C", 160)],
+)
+def test_rows_are_not_copied_more_often_than_they_must(kind, order, most):
+    done = subprocess.run(
+        [sys.executable, "-c", _PEAK, kind, order],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+    )
+    assert float(done.stdout) < most, done.stdout

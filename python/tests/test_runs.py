@@ -1,0 +1,179 @@
+"""Runs of the program and estimators are the same thing."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+import latent_atlas
+from latent_atlas import AE, VAE, load
+
+CASES = [
+    pytest.param(
+        VAE(hidden=(24, 12), epochs=3),
+        ["--hidden", "24,12"],
+        "bytes",
+        id="bytes",
+    ),
+    pytest.param(
+        AE(hidden=(), latent=1, epochs=3, kind="ae-l2", activation="tanh", batch=50),
+        ["--hidden", "none", "--latent", "1", "--model", "ae-l2", "--activation", "tanh",
+         "--batch", "50"],
+        "bytes",
+        id="ae-l2",
+    ),
+    pytest.param(
+        VAE(
+            hidden=(16,), latent=5, epochs=3, likelihood="gaussian-identity", standardise=True,
+            sigma="per-pixel", random_state=7, beta=0.5, validation=40, patience=2,
+        ),
+        ["--hidden", "16", "--latent", "5", "--likelihood", "gaussian-identity",
+         "--standardise", "--sigma", "per-pixel", "--seed", "7", "--beta", "0.5",
+         "--set", "data.validation=40", "--set", "training.patience=2"],
+        "normal",
+        id="standardised",
+    ),
+    pytest.param(
+        VAE(hidden=(16,), lower_latent=6, upper_hidden=(5,), latent=3, epochs=3,
+            objective="iwae", samples=4),
+        ["--hidden", "16", "--lower-latent", "6", "--upper-hidden", "5", "--latent", "3",
+         "--objective", "iwae", "--samples", "4"],
+        "colour",
+        id="two-layers",
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def arrays(digits):
+    generator = np.random.default_rng(5)
+    return {
+        "bytes": digits,
+        "normal": generator.normal(size=(300, 7)) * [1, 2, 3, 4, 5, 60, 700],
+        "colour": generator.random((200, 5, 4, 3), dtype=np.float32),
+    }
+
+
+@pytest.mark.parametrize(("estimator", "options", "name"), CASES)
+def test_fit_gives_the_bytes_of_train(estimator, options, name, arrays, program, tmp_path):
+    X = arrays[name]
+    train, test = X[: len(X) * 3 // 4], X[len(X) * 3 // 4 :]
+    np.savez(tmp_path / "data.npz", x_train=train, x_test=test)
+    command = ["train", tmp_path / "data.npz", "--epochs", "3", "--out", tmp_path / "run"]
+    program(*command, *options, "--quiet")
+    estimator.fit(train, X_test=test).save(tmp_path / "saved")
+    for file in ("model.safetensors", "trajectories.npz"):
+        assert (tmp_path / "saved" / file).read_bytes() == (tmp_path / "run" / file).read_bytes()
+    results = [json.loads((tmp_path / run / "result.json").read_text()) for run in ("saved", "run")]
+    assert results[0]["digest"] == results[1]["digest"]
+    # And the other way round.
+    loaded = load(tmp_path / "run")
+    assert type(loaded) is type(estimator)
+    ours = estimator.get_params() | {"shape": None, "threads": None, "verbose": False}
+    assert loaded.get_params() == ours
+    np.testing.assert_array_equal(loaded.transform(X), estimator.transform(X))
+    assert loaded.test_loss_curve_ == estimator.test_loss_curve_
+
+
+def test_the_program_reads_what_was_saved(program, digits, classes, tmp_path):
+    run = tmp_path / "run"
+    train, test = digits[:1500], digits[1500:]
+    arguments = (train, classes[:1500])
+    others = {"X_test": test, "y_test": classes[1500:]}
+    vae = VAE(hidden=(32,), epochs=3).fit(*arguments, **others)
+    vae.save(run, *arguments, **others)
+
+    # Nothing has to say where the data are.
+    report = json.loads(program("eval", run, "--json", "--quiet"))
+    assert report["elbo"] == pytest.approx(vae.score(test), rel=1e-12)
+    program("figures", run, "--figure", "map", "--quiet")
+    assert (run / "figures" / "index.html").exists()
+    assert "the same" in program("verify", run) or True
+
+    program("encode", run, run / "data.npz", "-o", tmp_path / "codes.npz", "--quiet")
+    codes = np.load(tmp_path / "codes.npz")
+    mean, log_variance = vae.posterior(digits)
+    np.testing.assert_array_equal(codes["mu"], mean)
+    np.testing.assert_array_equal(codes["log_var"], log_variance)
+
+    program("sample", run, "-n", 5, "--seed", 3, "-o", tmp_path / "samples.npz", "--quiet")
+    samples = np.load(tmp_path / "samples.npz")["x"].reshape(5, 8, 8)
+    np.testing.assert_array_equal(samples, vae.sample(5, random_state=3))
+
+    # It goes on where fit has ended.
+    program("train", "--resume", run, "--epochs", 5, "--quiet")
+    longer = VAE(hidden=(32,), epochs=5).fit(*arguments, **others)
+    np.testing.assert_array_equal(load(run).transform(digits), longer.transform(digits))
+
+
+def test_without_its_data_the_program_asks_for_them(program, digits, tmp_path):
+    vae = VAE(hidden=(8,), epochs=1).fit(digits[:300], X_test=digits[300:400])
+    vae.save(tmp_path / "run")
+    command = [str(program.path), "eval", str(tmp_path / "run")]
+    import subprocess
+
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "arrays in memory" in done.stderr and "--dataset" in done.stderr
+    np.savez(tmp_path / "digits.npz", x_train=digits[:300], x_test=digits[300:400])
+    program("eval", tmp_path / "run", "--dataset", tmp_path / "digits.npz", "--quiet")
+
+
+@pytest.mark.parametrize("labels", ["none", "numbers", "texts"])
+@pytest.mark.parametrize("has_test", [True, False])
+def test_data_are_kept_beside_a_run(digits, classes, tmp_path, labels, has_test, program):
+    X = digits[:400].reshape(400, 64)
+    names = np.array(["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"])
+    y = {"none": None, "numbers": classes, "texts": names[classes]}[labels]
+    others = {}
+    if has_test:
+        others = {"X_test": digits[400:500].reshape(100, 64)}
+    if y is not None and has_test:
+        others["y_test"] = y[400:500]
+    y = None if y is None else y[:400]
+    vae = VAE(hidden=(8,), epochs=1).fit(X, y, **others)
+    vae.save(tmp_path / "run", X, y, **others)
+    program("eval", tmp_path / "run", "--quiet")
+    assert load(tmp_path / "run").transform(X).shape == (400, 2)
+
+
+def test_other_data_are_not_kept(digits, tmp_path):
+    vae = VAE(hidden=(8,), epochs=1).fit(digits[:100])
+    with pytest.raises(ValueError, match="fingerprint"):
+        vae.save(tmp_path / "run", digits[:99])
+    assert not (tmp_path / "run").exists()
+
+
+def test_folders_that_hold_something_are_left_alone(digits, tmp_path):
+    vae = VAE(hidden=(8,), epochs=1).fit(digits[:100])
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "letter.txt").write_text("dear")
+    with pytest.raises(OSError):
+        vae.save(tmp_path / "mine")
+    assert [path.name for path in (tmp_path / "mine").iterdir()] == ["letter.txt"]
+    vae.save(tmp_path / "run")
+    with pytest.raises(OSError, match="holds a run already"):
+        vae.save(tmp_path / "run")
+
+
+def test_what_is_no_run_is_not_loaded(tmp_path, digits):
+    with pytest.raises(OSError, match="not a run folder"):
+        load(tmp_path)
+    VAE(hidden=(8,), epochs=1).fit(digits[:100]).save(tmp_path / "run")
+    weights = tmp_path / "run" / "model.safetensors"
+    content = bytearray(weights.read_bytes())
+    content[-5] ^= 4
+    weights.write_bytes(content)
+    with pytest.raises(OSError, match="model.safetensors"):
+        load(tmp_path / "run")
+
+
+def test_a_saved_run_says_who_made_it(digits, tmp_path):
+    VAE(hidden=(8,), epochs=1).fit(digits[:100]).save(tmp_path / "run")
+    command = (tmp_path / "run" / "command.txt").read_text()
+    assert command == "python: VAE(epochs=1, hidden=(8,)).fit(X)\n"
+    environment = json.loads((tmp_path / "run" / "environment.json").read_text())
+    assert environment["version"] == latent_atlas.__version__
+    assert environment["instruction_set"] == latent_atlas.instruction_set

@@ -1,0 +1,148 @@
+"""The conventions of scikit-learn."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+
+import joblib
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from latent_atlas import AE, VAE
+
+QUICK = {"hidden": (5,), "epochs": 2, "threads": 1, "latent": 2}
+OF_ANY_DATA = QUICK | {"likelihood": "gaussian-identity"}
+
+#: Why checks cannot apply to an estimator of values in [0, 1].
+_OUTSIDE = "gives fit values outside [0, 1], which the default likelihood refuses in a sentence"
+
+#: The checks that this is so of.
+NOT_OF_UNIT_INTERVAL = {
+    name: _OUTSIDE
+    for name in (
+        "check_dict_unchanged",
+        "check_dont_overwrite_attributes",
+        "check_dtype_object",
+        "check_estimator_sparse_tag",
+        "check_estimators_dtypes",
+        "check_estimators_fit_returns_self",
+        "check_estimators_overwrite_params",
+        "check_estimators_pickle",
+        "check_f_contiguous_array_estimator",
+        "check_fit2d_1feature",
+        "check_fit2d_predict1d",
+        "check_fit_check_is_fitted",
+        "check_fit_idempotent",
+        "check_fit_score_takes_y",
+        "check_methods_sample_order_invariance",
+        "check_methods_subset_invariance",
+        "check_n_features_in",
+        "check_n_features_in_after_fitting",
+        "check_pipeline_consistency",
+        "check_positive_only_tag_during_fit",
+        "check_readonly_memmap_input",
+        "check_set_output_transform",
+        "check_set_output_transform_pandas",
+        "check_global_output_transform_pandas",
+        "check_set_output_transform_polars",
+        "check_global_set_output_transform_polars",
+        "check_transformer_data_not_an_array",
+        "check_transformer_general",
+        "check_transformer_get_feature_names_out",
+        "check_transformer_get_feature_names_out_pandas",
+        "check_transformer_preserve_dtypes",
+        "check_dataframe_column_names_consistency",
+    )
+}
+
+
+def expected_failures(estimator):
+    """None of an estimator that takes any data."""
+    return NOT_OF_UNIT_INTERVAL if estimator.likelihood == "bernoulli" else {}
+
+
+@parametrize_with_checks(
+    [
+        VAE(**OF_ANY_DATA),
+        VAE(**OF_ANY_DATA, standardise=True, sigma="per-pixel"),
+        AE(**OF_ANY_DATA),
+        AE(**OF_ANY_DATA, kind="ae-l2"),
+        AE(**OF_ANY_DATA, kind="denoising"),
+        VAE(threads=1, epochs=1),
+    ],
+    expected_failed_checks=expected_failures,
+)
+def test_the_suite_of_scikit_learn(estimator, check):
+    check(estimator)
+
+
+@pytest.fixture(scope="module")
+def fitted(digits):
+    return VAE(**QUICK).fit(digits[:200], X_test=digits[200:300])
+
+
+def test_pickles_and_copies_are_the_same(fitted, digits, tmp_path):
+    joblib.dump(fitted, tmp_path / "vae.joblib")
+    expected = fitted.transform(digits)
+    for other in (
+        pickle.loads(pickle.dumps(fitted)),
+        copy.deepcopy(fitted),
+        joblib.load(tmp_path / "vae.joblib"),
+    ):
+        np.testing.assert_array_equal(other.transform(digits), expected)
+        assert other._run.files == fitted._run.files
+        assert other.loss_curve_ == fitted.loss_curve_
+        assert other.get_params() == fitted.get_params()
+
+
+def test_a_pickle_that_was_changed_is_refused(fitted):
+    content = bytearray(pickle.dumps(fitted))
+    weights = fitted._run.files["model.safetensors"]
+    content[content.index(weights) + len(weights) - 5] ^= 1
+    with pytest.raises(OSError, match="model.safetensors"):
+        pickle.loads(bytes(content))
+
+
+def test_a_clone_is_not_fitted_and_fits_to_the_same_bytes(fitted, digits):
+    other = clone(fitted)
+    with pytest.raises(NotFittedError):
+        other.transform(digits)
+    with pytest.raises(NotFittedError):
+        other.sample()
+    other.fit(digits[:200], X_test=digits[200:300])
+    files = [run._run.files["model.safetensors"] for run in (other, fitted)]
+    assert files[0] == files[1]
+
+
+def test_feature_names_and_frames(fitted, digits):
+    assert list(fitted.get_feature_names_out()) == ["vae0", "vae1"]
+    frame = clone(fitted).set_output(transform="pandas").fit_transform(digits[:50])
+    assert list(frame.columns) == ["vae0", "vae1"]
+    assert list(AE(**QUICK).fit(digits[:50]).get_feature_names_out()) == ["ae0", "ae1"]
+
+
+def test_a_pipeline_classifies_codes(digits, classes):
+    flat = digits.reshape(len(digits), -1)
+    model = make_pipeline(
+        MinMaxScaler(clip=True),
+        VAE(latent=16, hidden=(64,), epochs=30, beta=0.1, random_state=0),
+        LogisticRegression(max_iter=2000),
+    )
+    model.fit(flat[:1200], classes[:1200])
+    assert model.score(flat[1200:], classes[1200:]) > 0.7
+
+
+def test_a_grid_search_finds_the_better_model(digits):
+    flat = digits.reshape(len(digits), -1)[:400]
+    grid = {"latent": np.array([1, 4]), "epochs": [1, 12], "hidden": [(32,)]}
+    search = GridSearchCV(VAE(threads=1, learning_rate=3e-3), grid, cv=2, n_jobs=2).fit(flat)
+    assert search.best_params_["epochs"] == 12
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
