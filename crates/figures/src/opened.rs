@@ -164,6 +164,7 @@ pub(crate) fn how_far(run: &TrainedRun) -> Result<String, Error> {
     let status = run.folder.read_result()?.map(|result| result.status);
     Ok(match status {
         Some(Status::Diverged) => format!("{done} of {asked} epochs, then diverged"),
+        Some(Status::Done) if done == 0 && run.configuration.is_imported() => "imported".into(),
         Some(Status::Done) if done == 1 => "1 epoch".into(),
         Some(Status::Done) => format!("{done} epochs"),
         None => format!("{done} of {asked} epochs so far"),

@@ -10,6 +10,7 @@
 mod declaration;
 mod differences;
 mod former;
+mod imported;
 mod layers;
 mod named;
 mod page;
@@ -151,7 +152,8 @@ impl Configuration {
     ///
     /// # Errors
     /// One sentence naming the key, what was found and what is expected.
-    fn validated(self) -> Result<Self, Error> {
+    pub(crate) fn validated(self) -> Result<Self, Error> {
+        imported::check(&self)?;
         // First what the types behind the settings refuse in words of their own.
         self.model_spec()?;
         self.objective()?;

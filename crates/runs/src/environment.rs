@@ -4,6 +4,8 @@ use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
 
+use crate::imported::Provenance;
+
 static REVISION: OnceLock<&str> = OnceLock::new();
 
 /// The surroundings of a run. None of it changes a result, except that
@@ -33,6 +35,9 @@ pub struct Environment {
     /// those of none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub continued_on: Vec<String>,
+    /// Where the weights are from, if another program trained them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub imported: Option<Provenance>,
 }
 
 impl Environment {
@@ -49,6 +54,7 @@ impl Environment {
             threads,
             dataset_sha256: dataset_sha256.into(),
             continued_on: Vec::new(),
+            imported: None,
         }
     }
 

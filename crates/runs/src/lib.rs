@@ -15,6 +15,7 @@ mod early_stopping;
 pub mod environment;
 mod error;
 pub mod gather;
+pub mod imported;
 pub mod interrupt;
 pub mod jobs;
 mod metrics;

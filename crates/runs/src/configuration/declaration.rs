@@ -164,6 +164,10 @@ sections! {
         /// The decoder's last bias at the start: as all others, or the logit of the mean training
         /// image.
         output_bias: String = "initialisation".into() => Name(|| vec!["initialisation", "train-mean"]);
+        /// SHA-256 of weights that another program trained and `import` brought in; empty of a
+        /// model that was trained here from the beginning.
+        imported: String = String::new() => Text("a SHA-256, or empty"),
+            is_always_written: false;
     }
 
     /// The optimisation.
@@ -184,8 +188,9 @@ sections! {
         /// Nats of KL per latent dimension that cost nothing.
         free_bits: f64 = 0.0 => NOT_NEGATIVE,
             flags: &["free-bits"], takes: "X";
-        /// Passes over the training images.
-        epochs: usize = 10 => Whole(1, MOST_EPOCHS),
+        /// Passes over the training images; 0 of imported weights alone, which have had theirs
+        /// elsewhere.
+        epochs: usize = 10 => Whole(0, MOST_EPOCHS),
             flags: &["epochs"], takes: "N", is_for_resuming: true;
         /// Images in a minibatch; the last one of an epoch may be smaller.
         batch: usize = 128 => Whole(1, i64::MAX),

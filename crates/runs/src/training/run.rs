@@ -13,6 +13,7 @@ use crate::configuration::Configuration;
 use crate::early_stopping::EarlyStopping;
 use crate::environment::Environment;
 use crate::error::Error;
+use crate::imported;
 use crate::interrupt::Interrupt;
 use crate::jobs::Share;
 use crate::needed_memory::{allows_threads, require_for_training};
@@ -72,6 +73,7 @@ impl Run<'_> {
         if self.folder.exists() {
             return self.finished();
         }
+        imported::refuse_to_begin(self.configuration)?;
         // Settings that cannot be leave no folder behind.
         let threads = self.threads.threads();
         let images = self.images(threads)?;
@@ -108,6 +110,7 @@ impl Run<'_> {
             }
             return Ok(outcome);
         }
+        imported::require_state(self.configuration, &self.folder)?;
         let threads = self.threads.threads();
         let images = self.images(threads)?;
         let mut trainer = self.trainer(&images, threads)?;

@@ -51,6 +51,9 @@ pub fn verify(
         )));
     };
     let then = folder.environment()?;
+    if let Some(imported) = &then.imported {
+        return Err(imported.cannot_be_made_again(folder));
+    }
     let dataset = request.location.load(&configuration, download)?;
     observer.data(&dataset);
     folder.check_dataset(&dataset)?;
