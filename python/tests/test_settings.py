@@ -55,7 +55,7 @@ def test_parameters_are_documented():
         ({"sigma": 0.1}, ValueError, "only a Gaussian"),
         ({"validation": 40}, ValueError, "data.validation is 40, but must be below the 40"),
         ({"patience": 3}, ValueError, "data.validation holds out no images"),
-        ({"treatment": "dynamic", "likelihood": "gaussian"}, ValueError, "density"),
+        ({"treatment": "binarised-once", "likelihood": "gaussian"}, ValueError, "density"),
         ({"shape": (3, 5)}, ValueError, "shape is 3x5, which has 15 values"),
         ({"shape": "wide"}, ValueError, '"wide"'),
         ({"threads": 0}, ValueError, "threads is 0"),
