@@ -11,7 +11,7 @@ use crate::assumptions::{assumed_activation, assumed_likelihood};
 use crate::declared::Declared;
 use crate::error::ImportError;
 use crate::file::{Contents, Format, Weights};
-use crate::layers::{Layers, leftovers};
+use crate::layers::{Layers, Takes, leftovers};
 use crate::map::{Applied, NameMap};
 use crate::onnx_file::Graph;
 use crate::own_names;
@@ -245,7 +245,8 @@ fn of_graph(
     }
     check_widths(&graph.layers)?;
     let is_variational = declared.kind.map(ModelKind::is_variational);
-    let arrangement = Arrangement::of(&graph.layers, declared.inputs, is_variational)?;
+    let arrangement = Arrangement::of(&graph.layers, declared.inputs, is_variational)
+        .map_err(|error| with_computed(error, &graph))?;
     Ok(Found {
         layers: std::mem::take(&mut graph.layers),
         arrangement,
@@ -253,6 +254,23 @@ fn of_graph(
         scale,
         graph: Some(graph),
     })
+}
+
+/// The error, with the layers that take something computed, which may be why.
+fn with_computed(error: ImportError, graph: &Graph) -> ImportError {
+    let computed: Vec<&str> = graph
+        .layers
+        .iter()
+        .filter(|layer| layer.takes == Some(Takes::Computed))
+        .map(|layer| layer.name.as_str())
+        .collect();
+    match error {
+        ImportError::Network(reason) if !computed.is_empty() => ImportError::Network(format!(
+            "{reason}; in the graph {} take values that are computed: what standardises rows is left out and asked for with --set data.standardise=true, and behind hidden layers there is relu or tanh alone",
+            computed.join(", ")
+        )),
+        error => error,
+    }
 }
 
 fn of_tensors(

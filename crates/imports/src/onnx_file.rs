@@ -24,6 +24,7 @@ pub(crate) struct Graph {
 #[derive(Clone, Debug, Default)]
 struct Scales {
     halved: BTreeSet<usize>,
+    doubled: BTreeSet<usize>,
     exponentiated: BTreeSet<usize>,
     softplus: BTreeSet<usize>,
     has_root: bool,
@@ -50,6 +51,9 @@ impl Graph {
             ScaleUse::Softplus
         } else if scales.halved.contains(&layer) {
             ScaleUse::LogVariance
+        } else if scales.doubled.contains(&layer) {
+            // 2·log σ is log σ².
+            ScaleUse::LogSigma
         } else if scales.exponentiated.contains(&layer) && !scales.has_root {
             ScaleUse::LogSigma
         } else {
@@ -69,6 +73,7 @@ impl Graph {
         let moved = |set: BTreeSet<usize>| set.into_iter().map(move |layer| layer + offset);
         self.layers.append(&mut other.layers);
         self.with_sigmoid.extend(moved(other.with_sigmoid));
+        self.scales.doubled.extend(moved(other.scales.doubled));
         self.scales.halved.extend(moved(other.scales.halved));
         self.scales
             .exponentiated
@@ -91,6 +96,9 @@ const TRANSPARENT: &[&str] = &[
 
 /// What may lie between the heads and the decoder, or behind it.
 const BETWEEN: &[&str] = &[
+    "Abs",
+    "Greater",
+    "Less",
     "Relu",
     "Tanh",
     "Sigmoid",
@@ -257,14 +265,18 @@ impl<'a> Walk<'a> {
             let constant = self.constants.get(name);
             constant.is_some_and(|(_, values)| matches!(values, [one] if *one == value))
         };
-        let halved = match operator {
-            "Mul" if is_number(second, 0.5) => Some(first),
-            "Mul" if is_number(first, 0.5) => Some(second),
-            "Div" if is_number(second, 2.0) => Some(first),
+        let factor = |value: f32| match operator {
+            "Mul" if is_number(second, value) => Some(first),
+            "Mul" if is_number(first, value) => Some(second),
+            "Div" if is_number(second, value.recip()) => Some(first),
             _ => None,
         };
-        if let Some(Source::Dense(layer)) = halved.map(|name| self.source(name)) {
+        let [halved, doubled] = [0.5, 2.0].map(|value| factor(value).map(|name| self.source(name)));
+        if let Some(Source::Dense(layer)) = halved {
             self.scales.halved.insert(layer);
+        }
+        if let Some(Source::Dense(layer)) = doubled {
+            self.scales.doubled.insert(layer);
         }
         if let Source::Dense(layer) = self.source(first) {
             let noted = match operator {

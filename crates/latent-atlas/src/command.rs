@@ -10,6 +10,7 @@ pub(crate) mod eval;
 pub(crate) mod explore;
 pub(crate) mod export;
 pub(crate) mod figures;
+pub(crate) mod import;
 pub(crate) mod inspect;
 pub(crate) mod interpolate;
 pub(crate) mod iwae_table;
