@@ -178,4 +178,8 @@ pub static READERS: &[Reader] = &[
     reader("codes-csv", reading::run_files::codes_csv),
     reader("study", reading::studies::study),
     sealed("section", repair::json_document, reading::studies::section),
+    tensors("import-safetensors", reading::imports::safetensors),
+    sealed("import-torch", repair::archive, reading::imports::torch),
+    reader("import-onnx", reading::imports::onnx),
+    reader("name-map", reading::imports::name_map),
 ];

@@ -1,6 +1,7 @@
 //! The readers, by what their files are of.
 
 pub(crate) mod data;
+pub(crate) mod imports;
 pub(crate) mod pictures;
 pub(crate) mod run_files;
 pub(crate) mod studies;
