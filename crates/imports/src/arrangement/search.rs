@@ -17,8 +17,15 @@ pub(super) struct Asked<'a> {
 /// Layers that are tried in all, before a file is taken for something else.
 const MOST_TRIED: usize = 200_000;
 
-/// The first arrangement of all layers that fits.
+/// The first arrangement of all layers that fits; one whose decoder has two outputs for
+/// each value only where no other does.
 pub(super) fn search(asked: &Asked<'_>) -> Option<Arrangement> {
+    [1, 2]
+        .into_iter()
+        .find_map(|outputs_per_value| search_with(asked, outputs_per_value))
+}
+
+fn search_with(asked: &Asked<'_>, outputs_per_value: usize) -> Option<Arrangement> {
     let count = asked.layers.len();
     let variational = [Place::Mean, Place::Scale];
     let heads: [(&[Place], bool); 3] = [
@@ -58,6 +65,7 @@ pub(super) fn search(asked: &Asked<'_>) -> Option<Arrangement> {
                 chosen: Vec::new(),
                 encoder,
                 heads: head.len(),
+                outputs_per_value,
                 tried,
             };
             let is_found = attempt.go_on();
@@ -81,6 +89,8 @@ struct Attempt<'a> {
     /// Hidden layers of the encoder.
     encoder: usize,
     heads: usize,
+    /// Of the decoder.
+    outputs_per_value: usize,
     tried: usize,
 }
 
@@ -144,7 +154,7 @@ impl Attempt<'_> {
         };
         let ends = match place {
             Place::Decoder(_) if self.chosen.len() + 1 == self.places.len() => {
-                outputs == self.inputs() || outputs == 2 * self.inputs()
+                outputs == self.outputs_per_value * self.inputs()
             }
             Place::Decoder(index) if self.asked.is_mirrored => {
                 let mirrored = self.chosen[self.encoder - 1 - index];
@@ -191,9 +201,7 @@ impl Attempt<'_> {
         let (inputs, latent) = (self.inputs(), self.latent());
         let decoder = self.chosen[self.encoder + self.heads..].to_vec();
         let head = self.chosen[self.encoder];
-        let is_doubled = decoder
-            .last()
-            .is_some_and(|&last| self.asked.layers[last].outputs != inputs);
+        let is_doubled = self.outputs_per_value == 2;
         Arrangement {
             encoder: self.chosen[..self.encoder].to_vec(),
             head: match self.places[self.encoder] {

@@ -77,7 +77,8 @@ fn one_head_is_a_code_or_both_halves() {
     );
     let shared = arranged(&[layer("a", 9, 4), layer("b", 2, 9)]);
     assert_eq!((shared.head, shared.latent), (Head::Shared(0), 2));
-    let doubled = arranged(&[layer("a", 9, 4), layer("b", 4, 18)]);
+    // Without names it could be read from its other end.
+    let doubled = arranged(&[layer("enc", 9, 4), layer("dec", 4, 18)]);
     assert!(doubled.is_doubled && !code.is_doubled);
 }
 
