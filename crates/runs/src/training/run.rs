@@ -194,16 +194,17 @@ impl Run<'_> {
         }
     }
 
-    /// Says and keeps that the run goes on with another instruction set than it began
-    /// with; one that has no checkpoint begins again.
+    /// Says and keeps that the run goes on with another instruction set or mathematical
+    /// library than it began with; one that has no checkpoint begins again.
     fn note_path(&self, observer: &mut dyn Observer) -> Result<(), Error> {
         let mut environment = self.folder.environment()?;
+        let here = Environment::describe(environment.threads, &environment.dataset_sha256);
+        let places = |of: &Environment| (of.instruction_set.clone(), of.library.clone());
         if !self.folder.state().exists() {
-            let here = Environment::describe(environment.threads, &environment.dataset_sha256);
-            if here.instruction_set != environment.instruction_set {
+            if places(&here) != places(&environment) {
                 self.folder.write_environment(&here)?;
             }
-        } else if let Some(sentence) = environment.go_on_here() {
+        } else if let Some(sentence) = environment.go_on(&here) {
             self.folder.write_environment(&environment)?;
             observer.mended(&sentence);
         }
