@@ -363,6 +363,7 @@ impl Group<'_> {
             standardisation: data.standardisation.as_ref(),
             threads: share.clone(),
             checkpoint_every: self.request.checkpoint_every,
+            keeps_state: self.request.keep == Some(Keep::All),
             folder: folder.clone(),
             command: &self.request.command,
         };

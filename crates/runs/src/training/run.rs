@@ -33,6 +33,8 @@ pub struct Run<'a> {
     pub threads: Share,
     /// The longest that training goes on without a checkpoint.
     pub checkpoint_every: Duration,
+    /// Whether a run with more epochs is to go on where this one ends.
+    pub keeps_state: bool,
     /// Where everything is kept.
     pub folder: RunFolder,
     /// The command as typed, for `command.txt` and for those who find the folder
@@ -445,7 +447,11 @@ impl Run<'_> {
         trajectories.write(&self.folder.trajectories())?;
         let metadata = record.metadata(trainer.epoch(), trainer.steps());
         trainer.model().save(&self.folder.model(), &metadata)?;
-        trainer.save_state(&self.folder.state(), &record.attachments()?)?;
+        // Also where no state is written, all lines are on the disk before a result is.
+        let attachments = record.attachments()?;
+        if self.keeps_state || !is_end {
+            trainer.save_state(&self.folder.state(), &attachments)?;
+        }
         Ok(())
     }
 }

@@ -92,6 +92,7 @@ fn train(
         standardisation: data.standardisation.as_ref(),
         threads: Share::of(threads(request.threads)),
         checkpoint_every: CHECKPOINT_EVERY,
+        keeps_state: true,
         folder: folder.clone(),
         command: &request.command,
     };
