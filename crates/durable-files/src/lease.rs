@@ -20,7 +20,7 @@ use std::time::{Duration, SystemTime};
 use self::machine::Holder;
 
 /// Time between two signs of life.
-pub const SIGN_OF_LIFE: Duration = Duration::from_secs(15);
+const SIGN_OF_LIFE: Duration = Duration::from_secs(15);
 
 /// Without a sign for so long, a holder on another machine is taken for gone: time
 /// for a file server to come back.
@@ -43,8 +43,8 @@ pub struct LastHolder {
     pub name: String,
     /// The time of its last sign of life, by the clock of the file system.
     pub seen: SystemTime,
-    /// Whether it still writes, as far as can be told from here.
-    pub is_alive: bool,
+    /// Whether its process runs; none where that cannot be told from this machine.
+    pub runs: Option<bool>,
 }
 
 impl LastHolder {
@@ -53,6 +53,13 @@ impl LastHolder {
     #[must_use]
     pub fn age(&self) -> Duration {
         age(self.seen, SystemTime::now())
+    }
+
+    /// Whether it still writes, as far as can be told by one look from here: of another
+    /// machine's by the clocks of the file system and of this one.
+    #[must_use]
+    pub fn is_alive(&self) -> bool {
+        self.runs.unwrap_or_else(|| self.age() < GONE_AFTER)
     }
 }
 
@@ -77,14 +84,11 @@ pub fn last_holder(folder: &Path) -> io::Result<Option<LastHolder>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error),
     };
-    let is_alive = match holder.runs_here() {
-        Some(runs) => runs,
-        None => age(seen, SystemTime::now()) < GONE_AFTER,
-    };
+    let runs = holder.runs_here();
     Ok(Some(LastHolder {
         name: holder.name,
         seen,
-        is_alive,
+        runs,
     }))
 }
 
@@ -105,9 +109,14 @@ pub(crate) enum Refusal {
 }
 
 impl Lease {
-    /// Makes the next lease of `folder` for `name`. With `lock`, the file of the
-    /// folder that this process has locked, nobody on this machine holds it.
-    pub(crate) fn acquire(folder: &Path, name: &str, lock: Option<&File>) -> Result<Self, Refusal> {
+    /// Makes the next lease of `folder` for `name`. `lock` is the open file of its
+    /// lock; where this process has locked it, nobody on this machine holds the folder.
+    pub(crate) fn acquire(
+        folder: &Path,
+        name: &str,
+        lock: &File,
+        is_locked: bool,
+    ) -> Result<Self, Refusal> {
         let failed = |error| Refusal::Failed(folder.to_owned(), error);
         for _ in 0..LOOKS {
             let number = match highest(folder).map_err(failed)? {
@@ -118,14 +127,14 @@ impl Lease {
                         Err(error) => return Err(Refusal::Failed(path, error)),
                         Ok(None) => {}
                         Ok(Some((holder, seen))) => {
-                            refuse_if_held(holder, seen, lock).map_err(
-                                |refusal| match refusal {
+                            refuse_if_held(holder, seen, lock, is_locked).map_err(|refusal| {
+                                match refusal {
                                     Refusal::Failed(_, error) => {
                                         Refusal::Failed(path.clone(), error)
                                     }
                                     held => held,
-                                },
-                            )?;
+                                }
+                            })?;
                         }
                     }
                     number + 1
@@ -178,9 +187,14 @@ impl Drop for Lease {
 }
 
 /// Refuses a lease that another process keeps alive, as far as can be told.
-fn refuse_if_held(holder: Holder, seen: SystemTime, lock: Option<&File>) -> Result<(), Refusal> {
+fn refuse_if_held(
+    holder: Holder,
+    seen: SystemTime,
+    lock: &File,
+    is_locked: bool,
+) -> Result<(), Refusal> {
     // The system keeps locks of all processes of one machine.
-    let is_reached = lock.is_some() && holder.is_reached_by_locks();
+    let is_reached = is_locked && holder.is_reached_by_locks();
     let runs = holder.runs_here();
     if is_reached || runs == Some(false) {
         return Ok(());
@@ -192,8 +206,7 @@ fn refuse_if_held(holder: Holder, seen: SystemTime, lock: Option<&File>) -> Resu
         });
     }
     // By the clock of the file system, which may be another machine's.
-    let now = lock.map_or_else(|| Ok(SystemTime::now()), time_of_file_system);
-    let now = now.map_err(|error| Refusal::Failed(PathBuf::new(), error))?;
+    let now = time_of_file_system(lock).map_err(|error| Refusal::Failed(PathBuf::new(), error))?;
     let seen = age(seen, now);
     if seen >= GONE_AFTER {
         return Ok(());

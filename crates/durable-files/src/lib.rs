@@ -23,7 +23,7 @@ use std::io::{self, Write as _};
 use std::path::Path;
 
 pub use crate::folder::{check_file, check_folder, create_folder, remove_file, sync_folder};
-pub use crate::lease::{GONE_AFTER, LastHolder, SIGN_OF_LIFE, last_holder};
+pub use crate::lease::{GONE_AFTER, LastHolder, last_holder};
 pub use crate::lock::{FolderLock, LOCK_FILE, LockError};
 pub use crate::unfinished::{UnfinishedFile, UnfinishedFolder};
 

@@ -57,7 +57,6 @@ pub struct FolderLock {
     /// None from when it ends.
     lease: Option<Lease>,
     file: File,
-    is_held: bool,
 }
 
 impl FolderLock {
@@ -79,7 +78,7 @@ impl FolderLock {
             .truncate(false)
             .open(&path)
             .map_err(unwritable)?;
-        let is_held = match file.try_lock() {
+        let is_locked = match file.try_lock() {
             Ok(()) => true,
             Err(TryLockError::WouldBlock) => {
                 return Err(LockError::Held {
@@ -88,11 +87,12 @@ impl FolderLock {
                     seen: None,
                 });
             }
-            // A file system without locks; see `is_held`.
+            // On a file system without locks a second writer is kept out by the lease
+            // alone, and one that dies is missed after `GONE_AFTER`.
             Err(TryLockError::Error(_)) => false,
         };
         let name = name_of(command);
-        let lease = Lease::acquire(folder, &name, is_held.then_some(&file));
+        let lease = Lease::acquire(folder, &name, &file, is_locked);
         let lease = lease.map_err(|refusal| match refusal {
             Refusal::Held { holder, seen } => LockError::Held {
                 folder: folder.to_owned(),
@@ -109,7 +109,6 @@ impl FolderLock {
             folder: folder.to_owned(),
             lease: Some(lease),
             file,
-            is_held,
         })
     }
 
@@ -126,13 +125,6 @@ impl FolderLock {
             }),
             _ => Ok(()),
         }
-    }
-
-    /// False where the file system has no locks: a second writer is kept out by
-    /// the lease alone, and one that dies is missed after [`GONE_AFTER`].
-    #[must_use]
-    pub fn is_held(&self) -> bool {
-        self.is_held
     }
 }
 
@@ -191,7 +183,6 @@ mod tests {
     fn the_second_is_told_who_holds_it_and_the_dead_hold_nothing() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let first = FolderLock::acquire(folder.path(), "train --out x").expect("free");
-        assert!(first.is_held());
         let refused = FolderLock::acquire(folder.path(), "train").expect_err("held");
         let message = refused.to_string();
         let id = std::process::id().to_string();

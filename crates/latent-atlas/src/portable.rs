@@ -8,8 +8,7 @@ use tensor_ops::isa::{self, Available, Isa};
 #[derive(Clone, Copy, Debug, Args)]
 pub(crate) struct PortableOption {
     /// Compute what every machine computes to the bit: without fused multiply-adds and
-    /// without the platform's mathematical library. Takes longer. A run keeps how it was
-    /// begun.
+    /// without the platform's mathematical library. Takes longer.
     #[arg(id = "portable", long = "portable")]
     is_asked: bool,
 }

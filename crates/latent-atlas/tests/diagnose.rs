@@ -50,7 +50,7 @@ fn a_run_that_has_hardly_moved_is_told_so_wherever_it_is_looked_at() {
         (&1e-7.into(), &1e-4.into())
     );
     assert_eq!(document["ending"], "done");
-    assert_eq!(document["symptoms"]["train_images"], 120);
+    assert_eq!(document["images"]["count"], 120);
     let eval = |options: &[&str]| {
         let output = program(folder.path())
             .args(["eval", "run"])

@@ -220,7 +220,11 @@ fn what_is_kept_is_what_was_asked_for() {
         expected.sort_unstable();
         assert_eq!(names(keep), expected);
     }
-    // What is there too much is removed later, and what is gone is said to be.
+    // What ended before is left as it is; what is there too much is removed when that is
+    // asked for, and what is gone is said to be.
+    let before = names("all");
+    succeed(&mut sweep(folder, "run plan.jsonl --runs all --quiet"));
+    assert_eq!(names("all"), before);
     succeed(&mut sweep(
         folder,
         "run plan.jsonl --runs all --keep weights --quiet",
@@ -232,6 +236,22 @@ fn what_is_kept_is_what_was_asked_for() {
     let line = "merge plan.jsonl --runs results --measures test.loss,active_units";
     let merged = succeed(&mut sweep(folder, line));
     assert!(merged.contains("vae,active_units,2,"), "{merged}");
+    let line = "merge plan.jsonl --runs results --measures active_unit";
+    let near = ends_with(&mut sweep(folder, line), 2);
+    assert!(near.contains("active_units"), "{near}");
+    // An evaluation without the samples that are asked for is made again.
+    for samples in ["", " --nll-samples 5", " --nll-samples 5"] {
+        let line = format!("run plan.jsonl --runs weights --eval{samples} --quiet");
+        succeed(&mut sweep(folder, &line));
+    }
+    let line = "merge plan.jsonl --runs weights --measures nll.5.value";
+    let merged = sweep(folder, line).output().expect("starts");
+    let said = String::from_utf8_lossy(&merged.stderr);
+    // Autoencoders have none.
+    assert!(
+        said.contains("nll.5.value") && said.contains("ae"),
+        "{said}"
+    );
     // The weights take most of a folder, of a model that is not this small.
     let run = runs_of(folder)[1]["run"]
         .as_str()
@@ -426,6 +446,77 @@ fn a_machine_that_gives_signs_of_life_keeps_its_runs_and_a_silent_one_does_not()
 }
 
 #[test]
+fn a_damaged_run_is_told_and_keeps_no_other_from_its_end() {
+    let folder = planned(STUDY);
+    let folder = folder.path();
+    let runs = runs_of(folder);
+    let id = |place: usize| runs[place]["id"].as_str().expect("an id").to_owned();
+    succeed(&mut sweep(
+        folder,
+        &format!("run plan.jsonl --only {} --quiet", id(1)),
+    ));
+    let run = runs[1]["run"].as_str().expect("a folder");
+    let result = folder.join("runs").join(run).join("result.json");
+    let whole = fs::read(&result).expect("trained");
+    fs::write(&result, &whole[..whole.len() / 2]).expect("writable");
+    let output = sweep(folder, "run plan.jsonl --json --quiet").output();
+    let output = output.expect("the program starts");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{stderr}");
+    assert!(stderr.contains("result.json"), "{stderr}");
+    let document = json(&String::from_utf8_lossy(&output.stdout));
+    assert_eq!(document["trained"], 3, "{document}");
+    assert_eq!(document["refused"][0], id(1), "{document}");
+    let status = sweep(folder, "status plan.jsonl").output().expect("starts");
+    assert_eq!(status.status.code(), Some(4));
+    let text = String::from_utf8_lossy(&status.stdout);
+    assert!(text.contains("3 done, 1 damaged"), "{text}");
+}
+
+/// A run goes on as it was begun, and is not mixed with what gives the same bits
+/// everywhere.
+#[test]
+fn an_interrupted_run_goes_on_as_it_was_begun() {
+    let list = r#"{"model.hidden": [12], "model.latent": 2, "training.epochs": 4000}"#;
+    let folder = folder();
+    let folder = folder.path();
+    fs::write(folder.join("list.jsonl"), list).expect("writable");
+    plan(folder, &["list.jsonl"]);
+    let run = folder
+        .join("runs")
+        .join(runs_of(folder)[0]["run"].as_str().expect("a folder"));
+    let set = || {
+        let text = fs::read_to_string(run.join("environment.json")).expect("there");
+        json(&text)["instruction_set"]
+            .as_str()
+            .expect("text")
+            .to_owned()
+    };
+    let begin = "run plan.jsonl --portable --checkpoint-every 10ms --quiet";
+    let mut child = std::process::Command::new(assert_cmd::cargo::cargo_bin("latent-atlas"))
+        .current_dir(folder)
+        .arg("sweep")
+        .args(begin.split(' '))
+        .spawn()
+        .expect("the program starts");
+    while !run.join("state.safetensors").exists() {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    child.kill().expect("ours");
+    child.wait().expect("ours");
+    assert_eq!(set(), "portable");
+    let mut pinned = sweep(folder, "run plan.jsonl --quiet");
+    pinned.env("TENSOR_OPS_ISA", "scalar");
+    let refused = ends_with(&mut pinned, 2);
+    assert!(
+        refused.contains("was begun with the instruction set portable")
+            && refused.contains("--portable"),
+        "{refused}"
+    );
+    assert_eq!(set(), "portable");
+}
+
+#[test]
 fn lists_and_published_results_are_plans_too() {
     let folder = folder();
     let folder = folder.path();
@@ -441,6 +532,23 @@ fn lists_and_published_results_are_plans_too() {
         merged.contains("\"hidden 8, latent 2, epochs 1\",test.loss,3,"),
         "{merged}"
     );
+
+    for (options, said) in [
+        (
+            "plan list.jsonl --first-seed 7",
+            "--first-seed is 7, but of the settings",
+        ),
+        (
+            "plan list.jsonl --k 9",
+            "--k changes nothing about this plan",
+        ),
+    ] {
+        let refused = ends_with(
+            &mut sweep(folder, &format!("{options} --dataset idx:tiny")),
+            2,
+        );
+        assert!(refused.contains(said), "{refused}");
+    }
 
     // What 'reproduce' looks for is what was trained.
     assert_eq!(plan(folder, &["keras-2d", "--seeds", "2"])["runs"], 2);

@@ -38,6 +38,9 @@ pub struct Environment {
     /// Where the weights are from, if another program trained them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub imported: Option<Provenance>,
+    /// Other mathematical libraries that it went on with, likewise.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub continued_with: Vec<String>,
 }
 
 impl Environment {
@@ -55,23 +58,38 @@ impl Environment {
             dataset_sha256: dataset_sha256.into(),
             continued_on: Vec::new(),
             imported: None,
+            continued_with: Vec::new(),
         }
     }
 
-    /// Notes that the run goes on in this process. A sentence where that is on a path
-    /// which it has not been on before.
-    pub(crate) fn go_on_here(&mut self) -> Option<String> {
-        let path = tensor_ops::isa::isa().to_string();
-        if self.instruction_set == path || self.continued_on.contains(&path) {
-            return None;
-        }
-        let sentence = format!(
-            "the run began with the instruction set {} and goes on with {path}, which rounds \
-             otherwise: its bits will be those of neither",
-            self.instruction_set
+    /// Notes that the run goes on in the process that `here` describes. A sentence where
+    /// that rounds as none before it has.
+    pub(crate) fn go_on(&mut self, here: &Self) -> Option<String> {
+        let is_new = |first: &str, others: &[String], now: &String| {
+            !first.is_empty() && first != now && !others.contains(now)
+        };
+        let has_other_path = is_new(
+            &self.instruction_set,
+            &self.continued_on,
+            &here.instruction_set,
         );
-        self.continued_on.push(path);
-        Some(sentence)
+        let has_other_library = is_new(&self.library, &self.continued_with, &here.library);
+        if has_other_library {
+            self.continued_with.push(here.library.clone());
+        }
+        if has_other_path {
+            self.continued_on.push(here.instruction_set.clone());
+            return Some(format!(
+                "the run began with the instruction set {} and goes on with {}, which rounds \
+                 otherwise: its bits will be those of neither",
+                self.instruction_set, here.instruction_set
+            ));
+        }
+        has_other_library.then(|| {
+            "the run began with another mathematical library than this machine's, which \
+             computes other last digits: its bits will be those of neither"
+                .into()
+        })
     }
 }
 

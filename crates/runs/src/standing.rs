@@ -3,6 +3,7 @@
 use durable_files::{LastHolder, last_holder};
 
 use crate::error::{Error, unreadable};
+use crate::metrics;
 use crate::run_folder::{RunFolder, RunResult};
 
 /// Where a run stands.
@@ -37,11 +38,12 @@ impl RunFolder {
         if let Some(result) = self.read_result()? {
             return Ok(Standing::Ended(result));
         }
-        let holder = holder.filter(|holder| holder.is_alive);
+        let holder = holder.filter(LastHolder::is_alive);
         if holder.is_none() && !self.exists() {
             return Ok(Standing::Missing);
         }
-        let epochs = self.read_metrics()?.len();
+        // Without asking whether they are all: one that ends just now has no end yet.
+        let epochs = metrics::read(&self.metrics())?.len();
         Ok(match holder {
             Some(holder) => Standing::Running { holder, epochs },
             None => Standing::Interrupted { epochs },

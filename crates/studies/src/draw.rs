@@ -383,6 +383,7 @@ impl<'a> Queue<'a> {
             standardisation: None,
             threads: share.clone(),
             checkpoint_every: self.request.checkpoint_every,
+            keeps_state: true,
             folder: self.folder(index),
             command: &self.request.command,
         };

@@ -35,6 +35,7 @@ fn trained(dataset: &Dataset, folder: &Path, preset: &str, seed: u64) -> Trained
         standardisation: None,
         threads: Share::of(2),
         checkpoint_every: CHECKPOINT_EVERY,
+        keeps_state: true,
         folder: folder.clone(),
         command: "margins",
     };

@@ -31,7 +31,7 @@ pub struct Request {
     /// Seeds per model, counted from the first; `None` for what each says.
     pub seeds: Option<Seeds>,
     /// The first seed.
-    pub first_seed: u64,
+    pub first_seed: Option<u64>,
     /// What of published results.
     pub published: Published,
     /// How data are read.
@@ -51,8 +51,9 @@ impl Request {
             return Ok(None);
         };
         seeds.check("--seeds")?;
+        let first = self.first_seed.unwrap_or(0);
         match seeds {
-            Seeds::Each(count) => Ok(Some(self.first_seed..self.first_seed + count as u64)),
+            Seeds::Each(count) => Ok(Some(first..first + count as u64)),
             Seeds::UntilDecided(_) => Err(Error::Configuration(format!(
                 "--seeds is {seeds}, but {what} has nothing to decide; name a number"
             ))),
@@ -177,7 +178,7 @@ impl Makers<'_> {
             dataset: request.dataset.as_deref(),
             quick: request.quick,
             seeds: request.seeds,
-            first_seed: request.first_seed,
+            first_seed: request.first_seed.unwrap_or(0),
             reading: &request.reading,
             location: &request.location,
         };
@@ -209,6 +210,11 @@ impl Makers<'_> {
         } = listed;
         let request = self.request;
         let own = configuration.training.seed;
+        if let (Some(first), None) = (request.first_seed, request.seeds) {
+            return Err(Error::Configuration(format!(
+                "--first-seed is {first}, but of the settings of '{model}' no seeds are counted; add --seeds N, or leave it out"
+            )));
+        }
         if has_seed && request.seeds.is_some() {
             return Err(Error::Configuration(format!(
                 "--seeds asks for several seeds, but the settings of '{model}' say training.seed is {own}; leave one of them out"
@@ -265,10 +271,7 @@ impl Makers<'_> {
         /// The images of every published number.
         const PUBLISHED: &str = "mnist";
         let request = self.request;
-        let only = match request.first_seed {
-            0 => reproduce::SEED,
-            first => first,
-        };
+        let only = request.first_seed.unwrap_or(reproduce::SEED);
         let seeds = request.counted_seeds("a published result")?;
         let asked = reproduce::Request {
             reproduction,

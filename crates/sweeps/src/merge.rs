@@ -327,7 +327,8 @@ impl<'a> Numbers<'a> {
 
     /// What may be meant instead.
     fn known(&self, evaluation: &Value, measure: &str) -> String {
-        let is_number = |value: &Value, name: &String| at(value, name).is_some_and(Value::is_f64);
+        let is_number =
+            |value: &Value, name: &String| at(value, name).is_some_and(Value::is_number);
         let of = |value: &Value| {
             let names = leaves(value, "").into_iter();
             names

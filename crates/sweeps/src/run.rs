@@ -2,6 +2,7 @@
 
 mod elsewhere;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -14,11 +15,14 @@ use runs::report::{self, SplitName};
 use runs::run_data::{DataLocation, RunData, refuse_inside};
 use runs::run_folder::{RunFolder, RunResult, Status};
 use runs::training::{self, Run};
-use runs::{Error, atomic_file};
+use runs::{Error, atomic_file, sealed_json};
+use serde_json::Value;
 
 use crate::keep::Keep;
 use crate::plan::PlannedRun;
 use crate::status::require_planned;
+
+use self::elsewhere::Doubtful;
 
 /// Which runs, and how.
 #[derive(Clone, Debug)]
@@ -31,8 +35,9 @@ pub struct Request {
     pub limits: Limits,
     /// The longest that training goes on without a checkpoint.
     pub checkpoint_every: Duration,
-    /// What is kept of a run that has ended.
-    pub keep: Keep,
+    /// What is kept of a run that has ended; `None` for what is kept of those that are
+    /// trained now, where runs that ended before are left as they are.
+    pub keep: Option<Keep>,
     /// Whether each is evaluated too.
     pub evaluates: bool,
     /// Importance samples of that; `None` for no −log p(x).
@@ -54,6 +59,8 @@ pub struct Outcome {
     pub diverged: Vec<PlannedRun>,
     /// Those that another process is at.
     pub elsewhere: Vec<PlannedRun>,
+    /// Those whose folders are damaged or hold something else, and why.
+    pub refused: Vec<(PlannedRun, String)>,
 }
 
 /// Hears how far the runs have come. Several may be under way at once.
@@ -75,11 +82,12 @@ pub trait Observer {
 ///
 /// What has ended is left as it is; what was interrupted goes on. A run whose process
 /// on another machine gives no more signs of life is waited for until that is certain,
-/// and then goes on here. Runs that diverge are no error.
+/// and then goes on here. Runs that diverge are no error, and a run whose folder is damaged
+/// or holds another one keeps none of the others from being trained.
 ///
 /// # Errors
-/// Data that cannot be had or are others than those of the plan, a folder of a run that
-/// holds another one, an unwritable disk, or a stop asked for by a signal.
+/// Data that cannot be had or are others than those of the plan, an unwritable disk, or
+/// a stop asked for by a signal.
 pub fn run(
     request: &Request,
     interrupt: &Interrupt,
@@ -94,12 +102,13 @@ pub fn run(
     let mut outcome = Outcome::default();
     let mut due = Vec::new();
     for (place, planned) in request.runs.iter().enumerate() {
-        match ended_before(request, planned)? {
-            None => due.push(place),
-            Some(result) => {
+        match ended_before(request, planned) {
+            Ok(None) => due.push(place),
+            Ok(Some(result)) => {
                 outcome.ended_before += 1;
                 outcome.note_end(planned, &result);
             }
+            Err(error) => outcome.refuse(planned, error)?,
         }
         if interrupt.requested() {
             return Err(stopped(request));
@@ -125,10 +134,41 @@ pub fn run(
     Ok(outcome)
 }
 
+/// The instruction sets that unfinished runs were begun with, each with one of those.
+///
+/// # Errors
+/// When a file of a run that tells it cannot be read.
+pub fn begun_with<'a>(
+    runs: &'a [PlannedRun],
+    folder: &Path,
+) -> Result<BTreeMap<String, &'a PlannedRun>, Error> {
+    let mut sets = BTreeMap::new();
+    for planned in runs {
+        let run = planned.folder(folder);
+        // One without a checkpoint begins again; of a damaged one is told later.
+        if run.state().exists() && matches!(run.read_result(), Ok(None)) {
+            sets.entry(run.environment()?.instruction_set)
+                .or_insert(planned);
+        }
+    }
+    Ok(sets)
+}
+
 impl Outcome {
     fn note_end(&mut self, planned: &PlannedRun, result: &RunResult) {
         if result.status == Status::Diverged {
             self.diverged.push(planned.clone());
+        }
+    }
+
+    /// Notes what is wrong with a run's own folder; anything else is wrong with all.
+    fn refuse(&mut self, planned: &PlannedRun, error: Error) -> Result<(), Error> {
+        match error {
+            Error::RunFolder(why) => {
+                self.refused.push((planned.clone(), why));
+                Ok(())
+            }
+            error => Err(error),
         }
     }
 }
@@ -143,16 +183,40 @@ fn ended_before(request: &Request, planned: &PlannedRun) -> Result<Option<RunRes
     require_planned(planned, &result.digest, &request.folder)?;
     folder.check_configuration()?;
     let is_done = result.status == Status::Done;
-    if is_done && request.evaluates && !folder.evaluation().exists() {
+    if is_done && request.evaluates && !is_evaluated(request, planned, &folder)? {
         return Ok(None);
     }
-    tidy(request, &folder)?;
+    if let Some(keep) = request.keep {
+        tidy(request, keep, &folder)?;
+    }
     Ok(Some(result))
 }
 
+/// Whether there is an evaluation with the importance samples that are asked for.
+fn is_evaluated(
+    request: &Request,
+    planned: &PlannedRun,
+    folder: &RunFolder,
+) -> Result<bool, Error> {
+    let path = folder.evaluation();
+    let remedy = format!("run 'latent-atlas eval {}' again", folder.path().display());
+    let evaluation: Option<Value> = sealed_json::read(&path, &remedy)?;
+    let Some(evaluation) = evaluation else {
+        return Ok(false);
+    };
+    let samples = nll_samples(request, planned)?.map(|samples| samples.to_string());
+    Ok(samples.is_none_or(|samples| evaluation["nll"][samples].is_object()))
+}
+
+/// The importance samples of a run's evaluation, if it is of a model that has any.
+fn nll_samples(request: &Request, planned: &PlannedRun) -> Result<Option<usize>, Error> {
+    let is_variational = planned.configuration.model_spec()?.kind.is_variational();
+    Ok(request.nll_samples.filter(|_| is_variational))
+}
+
 /// Removes what is not to be kept, unless another process is at it.
-fn tidy(request: &Request, folder: &RunFolder) -> Result<(), Error> {
-    match request.keep.remove_others(folder, &request.command) {
+fn tidy(request: &Request, keep: Keep, folder: &RunFolder) -> Result<(), Error> {
+    match keep.remove_others(folder, &request.command) {
         Err(Error::Taken(LockError::Held { .. })) => Ok(()),
         removed => removed,
     }
@@ -213,8 +277,10 @@ enum Fate {
         result: Box<RunResult>,
         was_trained: bool,
     },
-    /// Another process has it: one that is known to live, or may be gone.
-    Taken { lives: bool },
+    /// Another process has it, which is known to live or was last seen so long ago.
+    Taken { seen: Option<Duration> },
+    /// Its folder is damaged or holds something else.
+    Refused(Error),
 }
 
 impl Group<'_> {
@@ -235,8 +301,9 @@ impl Group<'_> {
                         outcome.ended_before += usize::from(!was_trained);
                         outcome.note_end(planned, &result);
                     }
-                    Fate::Taken { lives: true } => outcome.elsewhere.push(planned.clone()),
-                    Fate::Taken { lives: false } => doubtful.push(place),
+                    Fate::Taken { seen: None } => outcome.elsewhere.push(planned.clone()),
+                    Fate::Taken { seen: Some(seen) } => doubtful.push(Doubtful { place, seen }),
+                    Fate::Refused(error) => outcome.refuse(planned, error)?,
                 }
             }
             let watched = self.watch(&doubtful)?;
@@ -266,7 +333,10 @@ impl Group<'_> {
 
     fn due(&self, place: usize) -> Result<Due, Error> {
         let planned = &self.request.runs[place];
-        let due = Due::training(planned.called(), &planned.configuration, self.dataset)?;
+        let due = Due {
+            cost: planned.seconds,
+            ..Due::training(planned.called(), &planned.configuration, self.dataset)?
+        };
         if !self.request.evaluates {
             return Ok(due);
         }
@@ -293,6 +363,7 @@ impl Group<'_> {
             standardisation: data.standardisation.as_ref(),
             threads: share.clone(),
             checkpoint_every: self.request.checkpoint_every,
+            keeps_state: self.request.keep == Some(Keep::All),
             folder: folder.clone(),
             command: &self.request.command,
         };
@@ -301,19 +372,23 @@ impl Group<'_> {
         let (result, was_trained) = match run.complete(interrupt, progress.as_mut()) {
             Ok(done) => (done.result, !done.already_done),
             Err(error @ Error::Diverged { .. }) => (folder.read_result()?.ok_or(error)?, true),
-            Err(Error::Taken(LockError::Held { seen, .. })) => {
+            Err(Error::Taken(LockError::Held { seen, .. })) => return Ok(Fate::Taken { seen }),
+            Err(Error::Taken(LockError::Lost { .. })) => {
                 return Ok(Fate::Taken {
-                    lives: seen.is_none(),
+                    seen: Some(Duration::ZERO),
                 });
             }
-            Err(Error::Taken(LockError::Lost { .. })) => return Ok(Fate::Taken { lives: false }),
+            Err(error @ Error::RunFolder(_)) => return Ok(Fate::Refused(error)),
             Err(error) => return Err(error),
         };
         drop(progress);
         if result.status == Status::Done {
             self.evaluate(&folder, planned, was_trained, share)?;
         }
-        tidy(self.request, &folder)?;
+        let keep = self.request.keep.unwrap_or_default();
+        if was_trained || self.request.keep.is_some() {
+            tidy(self.request, keep, &folder)?;
+        }
         self.observer.ended(place, total, planned, &result);
         Ok(Fate::Ended {
             result: Box::new(result),
@@ -328,18 +403,17 @@ impl Group<'_> {
         was_trained: bool,
         share: &Share,
     ) -> Result<(), Error> {
-        let is_there = !was_trained && folder.evaluation().exists();
-        if !self.request.evaluates || is_there {
+        if !self.request.evaluates || (!was_trained && is_evaluated(self.request, planned, folder)?)
+        {
             return Ok(());
         }
-        let is_variational = planned.configuration.model_spec()?.kind.is_variational();
         let request = report::Request {
             folder: folder.clone(),
             split: SplitName::Test,
             subset: None,
             seed: 0,
             treatment: None,
-            nll_samples: self.request.nll_samples.filter(|_| is_variational),
+            nll_samples: nll_samples(self.request, planned)?,
             threads: Some(share.threads()),
             location: self.request.location.clone(),
         };

@@ -38,6 +38,8 @@ pub enum Place {
     Running,
     /// It has begun, and no process is at it.
     Interrupted,
+    /// Its folder is damaged or holds something else.
+    Damaged,
     /// It has not begun.
     Missing,
 }
@@ -69,19 +71,23 @@ pub struct RunStatus {
     /// Of a run that diverged, where and in what.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub divergence: Option<String>,
+    /// Of one whose folder is damaged, in a sentence how.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub damage: Option<String>,
 }
 
 impl Place {
     /// Every one, in the order of reports.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Done,
         Self::Diverged,
         Self::Running,
         Self::Interrupted,
+        Self::Damaged,
         Self::Missing,
     ];
 
-    /// `done`, `diverged`, `running`, `interrupted` or `missing`.
+    /// `done`, `diverged`, `running`, `interrupted`, `damaged` or `missing`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -89,6 +95,7 @@ impl Place {
             Self::Diverged => "diverged",
             Self::Running => "running",
             Self::Interrupted => "interrupted",
+            Self::Damaged => "damaged",
             Self::Missing => "missing",
         }
     }
@@ -101,7 +108,7 @@ impl Place {
 /// Looks at all runs, which are in `folder`, and changes nothing.
 ///
 /// # Errors
-/// When a file of a run is damaged or cannot be read, or a folder holds another run.
+/// When a file of a run cannot be read.
 pub fn status(plan: &Plan, folder: &Path) -> Result<Status, Error> {
     let mut counts: BTreeMap<Place, usize> = Place::ALL.into_iter().map(|at| (at, 0)).collect();
     let mut instruction_sets = BTreeMap::new();
@@ -146,8 +153,23 @@ impl RunStatus {
             holder: None,
             seconds_since_sign_of_life: None,
             divergence: None,
+            damage: None,
         };
-        match run.standing()? {
+        let standing = run.standing().and_then(|standing| {
+            if let Standing::Ended(result) = &standing {
+                require_planned(planned, &result.digest, folder)?;
+            }
+            Ok(standing)
+        });
+        let standing = match standing {
+            Err(Error::RunFolder(damage)) => {
+                status.status = Place::Damaged;
+                status.damage = Some(damage);
+                return Ok(status);
+            }
+            standing => standing?,
+        };
+        match standing {
             Standing::Missing => {}
             Standing::Interrupted { epochs } => {
                 status.status = Place::Interrupted;
@@ -160,7 +182,6 @@ impl RunStatus {
                 status.holder = Some(holder.name);
             }
             Standing::Ended(result) => {
-                require_planned(planned, &result.digest, folder)?;
                 status.status = match result.status {
                     Ended::Done => Place::Done,
                     Ended::Diverged => Place::Diverged,

@@ -102,7 +102,7 @@ fn ten_thousand_runs_are_light() {
         dataset: Some("glyphs".into()),
         quick: false,
         seeds: Some("10".parse().expect("a number")),
-        first_seed: 0,
+        first_seed: None,
         published: Published {
             stages: 1,
             layers: 1,

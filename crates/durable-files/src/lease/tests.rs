@@ -17,8 +17,13 @@ fn names(folder: &Path) -> Vec<String> {
         .map(|entry| entry.expect("readable").file_name())
         .map(|name| name.to_string_lossy().into_owned())
         .collect();
+    names.retain(|name| name != "lock");
     names.sort();
     names
+}
+
+fn lock(folder: &Path) -> File {
+    File::create(folder.join("lock")).expect("writable")
 }
 
 #[test]
@@ -29,13 +34,13 @@ fn leases_are_numbered_and_the_last_says_that_it_has_ended() {
         last_holder(&folder.path().join("absent")).expect("nobody"),
         None
     );
-    let first = Lease::acquire(folder.path(), "first", None).expect("free");
+    let first = Lease::acquire(folder.path(), "first", &lock(folder.path()), false).expect("free");
     let holder = last_holder(folder.path()).expect("readable").expect("held");
-    assert!(holder.is_alive && holder.name == "first", "{holder:?}");
+    assert!(holder.is_alive() && holder.name == "first", "{holder:?}");
     assert!(!first.is_lost());
     drop(first);
     assert_eq!(last_holder(folder.path()).expect("readable"), None);
-    drop(Lease::acquire(folder.path(), "second", None).expect("free"));
+    drop(Lease::acquire(folder.path(), "second", &lock(folder.path()), false).expect("free"));
     assert_eq!(names(folder.path()), [".latent-atlas-lease-2.lock"]);
 }
 
@@ -43,8 +48,8 @@ fn leases_are_numbered_and_the_last_says_that_it_has_ended() {
 #[test]
 fn without_locks_a_process_of_this_machine_is_seen_to_run() {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let held = Lease::acquire(folder.path(), "first", None).expect("free");
-    match Lease::acquire(folder.path(), "second", None) {
+    let held = Lease::acquire(folder.path(), "first", &lock(folder.path()), false).expect("free");
+    match Lease::acquire(folder.path(), "second", &lock(folder.path()), false) {
         Err(Refusal::Held { holder, .. }) => assert_eq!(holder, "first"),
         other => panic!("{other:?}"),
     }
@@ -63,8 +68,9 @@ fn without_locks_a_process_of_this_machine_is_seen_to_run() {
     let holder = last_holder(folder.path())
         .expect("readable")
         .expect("not ended");
-    assert!(!holder.is_alive, "{holder:?}");
-    Lease::acquire(folder.path(), "third", None).expect("its process is gone");
+    assert!(!holder.is_alive(), "{holder:?}");
+    Lease::acquire(folder.path(), "third", &lock(folder.path()), false)
+        .expect("its process is gone");
     assert_eq!(names(folder.path()), [".latent-atlas-lease-6.lock"]);
 }
 
@@ -72,10 +78,10 @@ fn without_locks_a_process_of_this_machine_is_seen_to_run() {
 #[test]
 fn another_machine_keeps_its_folder_while_it_shows_signs_of_life() {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let lock = File::create(folder.path().join("lock")).expect("writable");
+    let lock = lock(folder.path());
     of_another_machine(folder.path(), 3, Duration::from_secs(60));
-    for lock in [None, Some(&lock)] {
-        match Lease::acquire(folder.path(), "here", lock) {
+    for is_locked in [false, true] {
+        match Lease::acquire(folder.path(), "here", &lock, is_locked) {
             Err(Refusal::Held { holder, seen }) => {
                 assert_eq!(holder, "process 9 on elsewhere: sweep run");
                 let seconds = seen.expect("nothing is seen of it from here").as_secs();
@@ -88,22 +94,22 @@ fn another_machine_keeps_its_folder_while_it_shows_signs_of_life() {
         last_holder(folder.path())
             .expect("readable")
             .expect("held")
-            .is_alive
+            .is_alive()
     );
     of_another_machine(folder.path(), 3, GONE_AFTER + Duration::from_secs(5));
     assert!(
         !last_holder(folder.path())
             .expect("readable")
             .expect("left")
-            .is_alive
+            .is_alive()
     );
-    Lease::acquire(folder.path(), "here", Some(&lock)).expect("it is gone");
+    Lease::acquire(folder.path(), "here", &lock, true).expect("it is gone");
 }
 
 #[test]
 fn who_was_taken_for_gone_finds_out() {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let slept = Lease::acquire(folder.path(), "slept", None).expect("free");
+    let slept = Lease::acquire(folder.path(), "slept", &lock(folder.path()), false).expect("free");
     let successor = of_another_machine(folder.path(), 2, Duration::ZERO);
     assert!(slept.is_lost());
     let of_successor = fs::read(&successor).expect("there");
@@ -116,7 +122,11 @@ fn of_many_that_begin_at_once_one_has_it() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let held: Vec<_> = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..8)
-            .map(|_| scope.spawn(|| Lease::acquire(folder.path(), "one of many", None)))
+            .map(|_| {
+                scope.spawn(|| {
+                    Lease::acquire(folder.path(), "one of many", &lock(folder.path()), false)
+                })
+            })
             .collect();
         let ended = threads
             .into_iter()

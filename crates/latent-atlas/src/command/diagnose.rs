@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use clap::Args;
-use runs::diagnosis::{self, Diagnosis, Ending, Request, Symptoms};
+use runs::diagnosis::{self, Diagnosis, Ending, Request, Symptoms, TrainingImages};
 use runs::run_folder::RunFolder;
 
 use super::source::{DownloadProgress, SourceOptions};
@@ -77,16 +77,16 @@ fn text(diagnosis: &Diagnosis) -> String {
         ),
     };
     text.push_str(&epochs);
-    if let Some(symptoms) = &diagnosis.symptoms {
-        let _ = write!(
-            text,
-            "; a sample of {} training and {} test images",
-            symptoms.train_images, symptoms.test_images
-        );
+    if let Some(images) = &diagnosis.images {
+        let _ = write!(text, "; a sample of {} training", images.count);
+        if let Some(symptoms) = &diagnosis.symptoms {
+            let _ = write!(text, " and {} test", symptoms.test_images);
+        }
+        text.push_str(" images");
     }
     text.push('\n');
-    if let Some(symptoms) = &diagnosis.symptoms {
-        write_symptoms(&mut text, symptoms);
+    if let (Some(images), Some(symptoms)) = (&diagnosis.images, &diagnosis.symptoms) {
+        write_symptoms(&mut text, images, symptoms);
     }
     for (index, finding) in diagnosis.findings.iter().enumerate() {
         let which = if index == 0 { "diagnosis" } else { "and" };
@@ -131,7 +131,7 @@ fn rounded(limit: f64) -> String {
     }
 }
 
-fn write_symptoms(text: &mut String, symptoms: &Symptoms) {
+fn write_symptoms(text: &mut String, images: &TrainingImages, symptoms: &Symptoms) {
     let mut row = |name: &str, train: String, test: String| {
         let _ = writeln!(text, "{name:<28}{train:>12}{test:>12}");
     };
@@ -139,7 +139,7 @@ fn write_symptoms(text: &mut String, symptoms: &Symptoms) {
     row("nats per row", "training".into(), "test".into());
     row(
         "mean image",
-        nats(symptoms.mean_image_loss),
+        nats(images.mean_image_loss),
         nats(symptoms.test_mean_image_loss),
     );
     row(

@@ -1,6 +1,23 @@
 //! Which runs of Table 1 of Burda et al. 2016.
 
 use clap::Args;
+use runs::Error;
+use runs::reproduce::Reproduction;
+
+/// Refuses the first option that was given where it changes nothing.
+pub(crate) fn refuse_given(options: &[(&str, bool)], what: &str, to: &str) -> Result<(), Error> {
+    let Some((option, _)) = options.iter().find(|(_, is_given)| *is_given) else {
+        return Ok(());
+    };
+    let others = Reproduction::ALL
+        .iter()
+        .filter(|one| one.is_of_likelihoods());
+    let others: Vec<&str> = others.map(|one| one.name).collect();
+    Err(Error::Configuration(format!(
+        "{option} changes nothing about {what}; leave it out, or {to} {}",
+        others.join(" or ")
+    )))
+}
 
 /// Options of the published results that are likelihoods by number of samples.
 #[derive(Clone, Debug, Args)]
@@ -32,12 +49,14 @@ impl IwaeTableOptions {
         self.samples.clone().unwrap_or_else(|| vec![1, 5, 50])
     }
 
-    /// Each option and whether it was given.
-    pub(crate) fn given(&self) -> [(&'static str, bool); 3] {
-        [
+    /// Refuses them where there is no such result among `what`; `to` is what can be done
+    /// with one.
+    pub(crate) fn refuse(&self, what: &str, to: &str) -> Result<(), Error> {
+        let given = [
             ("--stages", self.stages.is_some()),
             ("--layers", self.layers.is_some()),
             ("--k", self.samples.is_some()),
-        ]
+        ];
+        refuse_given(&given, what, to)
     }
 }

@@ -8,7 +8,7 @@ use runs::reproduce::{self, Reproduction, Request, document};
 use runs::{report, training};
 use serde_json::json;
 
-use super::iwae_table::IwaeTableOptions;
+use super::iwae_table::{IwaeTableOptions, refuse_given};
 use super::source::{DownloadProgress, SourceOptions};
 use crate::checkpoints::CheckpointOption;
 use crate::jobs::JobsOption;
@@ -87,23 +87,12 @@ impl LikelihoodOptions {
         if reproduction.is_of_likelihoods() {
             return Ok(());
         }
+        self.table.refuse(reproduction.name, "reproduce")?;
         let own = [
             ("--subset", self.subset.is_some()),
             ("--nll-samples", self.nll_samples.is_some()),
         ];
-        let mut given = self.table.given().into_iter().chain(own);
-        let Some((option, _)) = given.find(|(_, is_given)| *is_given) else {
-            return Ok(());
-        };
-        let others = Reproduction::ALL
-            .iter()
-            .filter(|one| one.is_of_likelihoods());
-        let others: Vec<&str> = others.map(|one| one.name).collect();
-        Err(runs::Error::Configuration(format!(
-            "{option} changes nothing about {}; leave it out, or reproduce {}",
-            reproduction.name,
-            others.join(" or ")
-        )))
+        refuse_given(&own, reproduction.name, "reproduce")
     }
 }
 

@@ -6,7 +6,7 @@ use evaluation::EvaluationError;
 use models::Model;
 use tensor_ops::parallel::ThreadPool;
 
-use super::{Case, Course, Sample, Symptoms, faults};
+use super::{Case, Course, Sample, Symptoms, TrainingImages, faults};
 use crate::configuration::Configuration;
 use crate::environment::threads;
 use crate::error::Error;
@@ -95,7 +95,9 @@ fn looked_at(
     };
     let sample = Sample::of_model_data(configuration, dataset, rows, SEED)?;
     let pool = ThreadPool::new(threads(asked_threads)).map_err(models::TrainerError::from)?;
-    let symptoms = match pool.install(|| Symptoms::of(model, &sample, SEED, false)) {
+    let images = TrainingImages::of(&sample, case.spec.likelihood)?;
+    let range = images.range;
+    let symptoms = match pool.install(|| Symptoms::of(model, &sample, range, SEED, false)) {
         Ok(symptoms) => Some(symptoms),
         Err(EvaluationError::Diverged(sentence)) => {
             case.divergence = Some(sentence);
@@ -103,6 +105,7 @@ fn looked_at(
         }
         Err(error) => return Err(error.into()),
     };
+    case.images = Some(&images);
     case.symptoms = symptoms.as_ref();
     let (findings, _) = faults::judge(&case);
     let run = case.run;

@@ -1,8 +1,8 @@
 //! What is wrong with a trained run: faults by their names, each with the number
 //! that shows it, the limit it has passed and the setting that mends it.
 //!
-//! `symptoms` measures a random sample of the run's images, `course` reads its
-//! losses, and `faults` judges: it holds the faults, in the order in which one
+//! `training_images` looks at a random sample of the run's images, `symptoms` measures
+//! what the model makes of it, `course` reads its losses, and `faults` judges: it holds the faults, in the order in which one
 //! explains the others, and what a limit is taken from. The first finding is the
 //! diagnosis; those after it are often its consequences. Limits are shares of
 //! what the data themselves say (the loss of their mean image, the pixels' own
@@ -14,11 +14,12 @@ mod course;
 mod faults;
 mod sample;
 mod symptoms;
+mod training_images;
 
 use std::path::PathBuf;
 
 use evaluation::EvaluationError;
-use models::{Bound, ModelSpec, Objective};
+use models::{Bound, Model, ModelSpec, Objective};
 use serde::Serialize;
 use tensor_ops::parallel::ThreadPool;
 
@@ -35,6 +36,7 @@ pub use course::Course;
 pub use faults::{Fault, Finding, NotAsked};
 use sample::Sample;
 pub use symptoms::{Aggregate, Posterior, Symptoms, Terms};
+pub use training_images::TrainingImages;
 
 /// What to look at.
 #[derive(Clone, Debug)]
@@ -67,6 +69,9 @@ pub struct Diagnosis {
     pub findings: Vec<Finding>,
     /// Faults that this run cannot have, or that cannot be seen in it, and why.
     pub not_asked: Vec<NotAsked>,
+    /// What the training images show by themselves; absent where there are no
+    /// weights and the images are not at hand.
+    pub images: Option<TrainingImages>,
     /// What was measured; absent where there are no weights, or where they give
     /// no finite numbers.
     pub symptoms: Option<Symptoms>,
@@ -99,6 +104,7 @@ struct Case<'a> {
     divergence: Option<String>,
     /// Whether the test images are others than the run's.
     has_other_images: bool,
+    images: Option<&'a TrainingImages>,
     symptoms: Option<&'a Symptoms>,
     course: Option<&'a Course>,
 }
@@ -121,6 +127,7 @@ impl<'a> Case<'a> {
             },
             divergence: result.and_then(|result| result.divergence.clone()),
             has_other_images: false,
+            images: None,
             symptoms: None,
             course: None,
         })
@@ -161,10 +168,16 @@ pub fn diagnose(
         Err(_) if case.ending == Ending::Diverged && !folder.model().exists() => None,
         model => Some(model?),
     };
-    let mut symptoms = None;
-    if let Some(model) = &model {
-        let dataset = request.location.load(&configuration, download)?;
-        folder.check_dataset(&dataset)?;
+    let dataset = request.location.load(&configuration, download);
+    let dataset = dataset.and_then(|dataset| folder.check_dataset(&dataset).map(|()| dataset));
+    let dataset = match (&model, dataset) {
+        (Some(_), dataset) => Some(dataset?),
+        // Without weights the images still tell something, unless what standardised
+        // them went with the weights.
+        (None, dataset) => dataset.ok().filter(|_| !configuration.data.standardise),
+    };
+    let (mut images, mut symptoms) = (None, None);
+    if let Some(dataset) = dataset {
         let others = request.images.as_ref().map(|source| {
             let location = DataLocation {
                 dataset: Some(source.clone()),
@@ -182,17 +195,23 @@ pub fn diagnose(
             &configuration,
             &dataset,
             others.transpose()?.as_ref(),
-            model.standardisation(),
+            model.as_ref().and_then(Model::standardisation),
             rows,
             request.seed,
         )?;
-        let pool = ThreadPool::new(count).map_err(models::TrainerError::from)?;
-        match pool.install(|| Symptoms::of(model, &sample, request.seed, true)) {
-            Ok(found) => symptoms = Some(found),
-            Err(EvaluationError::Diverged(sentence)) => case.divergence = Some(sentence),
-            Err(error) => return Err(error.into()),
+        let found = TrainingImages::of(&sample, case.spec.likelihood)?;
+        if let Some(model) = &model {
+            let pool = ThreadPool::new(count).map_err(models::TrainerError::from)?;
+            let range = found.range;
+            match pool.install(|| Symptoms::of(model, &sample, range, request.seed, true)) {
+                Ok(found) => symptoms = Some(found),
+                Err(EvaluationError::Diverged(sentence)) => case.divergence = Some(sentence),
+                Err(error) => return Err(error.into()),
+            }
         }
+        images = Some(found);
     }
+    case.images = images.as_ref();
     case.symptoms = symptoms.as_ref();
     case.course = course.as_ref();
     let (findings, not_asked) = faults::judge(&case);
@@ -203,6 +222,7 @@ pub fn diagnose(
         epochs_asked: configuration.training.epochs,
         findings,
         not_asked,
+        images,
         symptoms,
         course,
     })

@@ -3,7 +3,6 @@
 use evaluation::aggregate_posterior::{Lattice, PriorComparison, aggregate_mass};
 use evaluation::codes::variance_of_codes;
 use evaluation::elbo::{ACTIVE_VARIANCE, kl_per_dimension, sample_codes, sampled_losses};
-use evaluation::entropy_floor::entropy_floor;
 use evaluation::explained::explained_by_reconstructions;
 use evaluation::mean_image::mean_image;
 use evaluation::polarity::{Polarity, polarity};
@@ -23,6 +22,18 @@ const PRINCIPAL_ROWS: usize = 256;
 /// Principal directions that are told.
 const PRINCIPAL_DIRECTIONS: usize = 8;
 
+/// KL below which a variable tells nothing, nats: where the variance law holds, the
+/// KL is −ln σ, and posteriors are then over nine tenths as wide as the prior.
+const LEAST_TOLD: f64 = 0.1;
+
+/// Share of a layer's units that may be silent: random weights make few.
+pub(super) const MOST_SILENT: f64 = 0.75;
+
+/// Whether hardly any unit of a layer ever fires.
+pub(super) fn is_dead(layer: &SilentUnits) -> bool {
+    layer.share() > MOST_SILENT
+}
+
 /// q(z)/p(z) below which the prior has a hole, as in `evaluation`.
 const HOLE: f64 = 0.1;
 
@@ -32,36 +43,10 @@ const DRAW: u64 = 0x6469_6167;
 /// What a sample of a run's images shows.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Symptoms {
-    /// Training images in the sample.
-    pub train_images: usize,
     /// Test images in the sample.
     pub test_images: usize,
-    /// Values of an image.
-    pub pixels: usize,
-    /// Whether they were standardised.
-    pub is_standardised: bool,
-    /// The lowest and the highest value of the training images.
-    pub range: [f32; 2],
-    /// Whether every one of them is a whole number.
-    pub is_whole: bool,
-    /// Share of the values that are 0 or 1.
-    pub binary_share: f64,
-    /// Share of the values outside [0, 1].
-    pub outside_share: f64,
-    /// Mean over training images of Σ |x|: Adam's first steps change the sum that
-    /// a unit of the first layer takes of an image by up to this times the step
-    /// size.
-    pub input_size: f64,
-    /// Whether the training images are dark on a light background.
-    pub is_dark_on_light: bool,
-    /// Loss of the mean of the training images, for them; nats per image.
-    pub mean_image_loss: f64,
-    /// The same of the test images.
+    /// Loss of the test images' own mean, for them; nats per image.
     pub test_mean_image_loss: f64,
-    /// Root mean square of a value's distance from its mean.
-    pub deviation: f64,
-    /// The lowest loss that a Bernoulli allows for the training images.
-    pub entropy_floor: Option<f64>,
     /// Of the training images.
     pub train: Terms,
     /// Of the test images.
@@ -81,6 +66,14 @@ pub struct Symptoms {
     pub principal_shares: Vec<f64>,
     /// Of a model with posteriors.
     pub posterior: Option<Posterior>,
+}
+
+impl Symptoms {
+    /// Share of the images' variance that a projection on so many straight lines
+    /// explains at best, as far as principal directions were looked for.
+    pub(super) fn linear_share(&self, lines: usize) -> f64 {
+        self.principal_shares.iter().take(lines).sum()
+    }
 }
 
 /// Terms of the loss with one z per image, nats per image.
@@ -121,6 +114,19 @@ pub struct Posterior {
     pub aggregate: Option<Aggregate>,
 }
 
+impl Posterior {
+    /// Latent variables that tell something of the image: active ones with a KL of
+    /// over a tenth of a nat, where there is one in closed form.
+    pub(super) fn informative(&self) -> usize {
+        let tells = |(variable, &variance): (usize, &f64)| {
+            let kl = self.kl_per_dimension.as_ref().map(|kl| kl[variable]);
+            variance > ACTIVE_VARIANCE && kl.is_none_or(|kl| kl > LEAST_TOLD)
+        };
+        let variables = self.variance_of_mu.iter().enumerate();
+        variables.filter(|&variable| tells(variable)).count()
+    }
+}
+
 /// The aggregate posterior in a plane.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Aggregate {
@@ -131,7 +137,7 @@ pub struct Aggregate {
 }
 
 impl Symptoms {
-    /// Measures a sample. `is_whole` is a diagnosis that may take its time: it
+    /// Measures a sample, whose values are in `range`. `is_whole` is a diagnosis that may take its time: it
     /// looks for holes too, and for principal directions whether or not they are
     /// needed.
     ///
@@ -140,6 +146,7 @@ impl Symptoms {
     pub(super) fn of(
         model: &Model,
         sample: &Sample,
+        range: [f32; 2],
         seed: u64,
         is_whole: bool,
     ) -> evaluation::Result<Self> {
@@ -148,12 +155,6 @@ impl Symptoms {
         let codes = model.encode(train);
         let terms = |images: &Array2<f32>| terms(model, images, seed);
         let (of_train, of_test) = (terms(train)?, terms(test)?);
-        let of_mean = mean_image(train, likelihood)?;
-        let floor = (!likelihood.is_density()).then(|| entropy_floor(train));
-        let range = range(train);
-        let count = |is: fn(f32) -> bool| {
-            train.iter().filter(|&&value| is(value)).count() as f64 / train.len() as f64
-        };
         let z = sample_codes(&codes, seed);
         let reconstructions = model.reconstruct(train);
         let squares = train.iter().zip(&reconstructions);
@@ -164,9 +165,11 @@ impl Symptoms {
             .is_some()
             .then(|| Posterior::of(model, train, &codes, seed, is_whole))
             .transpose()?;
-        let is_suspicious = posterior.as_ref().is_some_and(|posterior| {
-            posterior.active_units < posterior.variance_of_mu.len().min(2)
-        });
+        let silent_units = silent_units(model, train, z.view())?;
+        let is_suspicious = silent_units.iter().any(is_dead)
+            || posterior.as_ref().is_some_and(|posterior| {
+                posterior.informative() < posterior.variance_of_mu.len().min(2)
+            });
         let shares = (is_whole || is_suspicious).then(|| {
             let rows = train.nrows().min(PRINCIPAL_ROWS);
             principal_shares(train.slice(s![..rows, ..]))
@@ -174,27 +177,14 @@ impl Symptoms {
         let mut shares = shares.transpose()?.unwrap_or_default();
         shares.truncate(PRINCIPAL_DIRECTIONS);
         Ok(Self {
-            train_images: train.nrows(),
             test_images: test.nrows(),
-            pixels: train.ncols(),
-            is_standardised: sample.is_standardised,
-            range,
-            is_whole: train.iter().all(|value| value.fract() == 0.0),
-            binary_share: count(|value| value == 0.0 || value == 1.0),
-            outside_share: count(|value| !(0.0..=1.0).contains(&value)),
-            input_size: train.iter().map(|&x| f64::from(x.abs())).sum::<f64>()
-                / train.nrows() as f64,
-            is_dark_on_light: sample.is_dark_on_light,
-            mean_image_loss: of_mean.loss,
             test_mean_image_loss: mean_image(test, likelihood)?.loss,
-            deviation: of_mean.deviation,
-            entropy_floor: floor.transpose()?,
             train: of_train,
             test: of_test,
             explained: explained_by_reconstructions(test, model.reconstruct(test).view())?,
             residual,
             polarity: polarity(model, test, range)?,
-            silent_units: silent_units(model, train, z.view())?,
+            silent_units,
             principal_shares: shares,
             posterior,
         })
@@ -287,13 +277,6 @@ fn terms(model: &Model, images: &Array2<f32>, seed: u64) -> evaluation::Result<T
     })
 }
 
-fn range(values: &Array2<f32>) -> [f32; 2] {
-    let start = [f32::INFINITY, f32::NEG_INFINITY];
-    values.iter().fold(start, |[low, high], &value| {
-        [low.min(value), high.max(value)]
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use ndarray::array;
@@ -331,7 +314,17 @@ mod tests {
     }
 
     #[test]
-    fn ranges_of_values() {
-        assert_eq!(range(&array![[0.25, -1.0], [3.0, 0.0]]), [-1.0, 3.0]);
+    fn a_variable_that_tells_a_tenth_of_a_nat_is_informative() {
+        let posterior = |variance_of_mu: &[f64], kl: Option<&[f64]>| Posterior {
+            active_units: 0,
+            variance_of_mu: variance_of_mu.to_vec(),
+            kl_per_dimension: kl.map(<[f64]>::to_vec),
+            variance_law: None,
+            scales: None,
+            aggregate: None,
+        };
+        let count = |variances: &[f64], kl| posterior(variances, kl).informative();
+        assert_eq!(count(&[1.3, 0.067, 0.005], None), 2);
+        assert_eq!(count(&[1.3, 0.067, 0.005], Some(&[2.5, 0.065, 0.2])), 1);
     }
 }

@@ -389,6 +389,7 @@ impl Workshop<'_> {
             standardisation: None,
             threads: share.clone(),
             checkpoint_every: self.request.checkpoint_every,
+            keeps_state: true,
             folder: folder.clone(),
             command: &self.request.command,
         };

@@ -199,6 +199,7 @@ pub fn train(
         standardisation: data.standardisation.as_ref(),
         threads: Share::of(threads(request.threads)),
         checkpoint_every: request.checkpoint_every,
+        keeps_state: true,
         folder,
         command: &request.command,
     };

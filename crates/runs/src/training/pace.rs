@@ -48,6 +48,7 @@ pub fn operations_per_second(
         standardisation,
         threads: Share::of(1),
         checkpoint_every: Duration::MAX,
+        keeps_state: true,
         // Nothing is written.
         folder: RunFolder::at(""),
         command: "",

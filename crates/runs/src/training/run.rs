@@ -34,6 +34,8 @@ pub struct Run<'a> {
     pub threads: Share,
     /// The longest that training goes on without a checkpoint.
     pub checkpoint_every: Duration,
+    /// Whether a run with more epochs is to go on where this one ends.
+    pub keeps_state: bool,
     /// Where everything is kept.
     pub folder: RunFolder,
     /// The command as typed, for `command.txt` and for those who find the folder
@@ -197,16 +199,17 @@ impl Run<'_> {
         }
     }
 
-    /// Says and keeps that the run goes on with another instruction set than it began
-    /// with; one that has no checkpoint begins again.
+    /// Says and keeps that the run goes on with another instruction set or mathematical
+    /// library than it began with; one that has no checkpoint begins again.
     fn note_path(&self, observer: &mut dyn Observer) -> Result<(), Error> {
         let mut environment = self.folder.environment()?;
+        let here = Environment::describe(environment.threads, &environment.dataset_sha256);
+        let places = |of: &Environment| (of.instruction_set.clone(), of.library.clone());
         if !self.folder.state().exists() {
-            let here = Environment::describe(environment.threads, &environment.dataset_sha256);
-            if here.instruction_set != environment.instruction_set {
+            if places(&here) != places(&environment) {
                 self.folder.write_environment(&here)?;
             }
-        } else if let Some(sentence) = environment.go_on_here() {
+        } else if let Some(sentence) = environment.go_on(&here) {
             self.folder.write_environment(&environment)?;
             observer.mended(&sentence);
         }
@@ -449,7 +452,11 @@ impl Run<'_> {
         trajectories.write(&self.folder.trajectories())?;
         let metadata = record.metadata(trainer.epoch(), trainer.steps());
         trainer.model().save(&self.folder.model(), &metadata)?;
-        trainer.save_state(&self.folder.state(), &record.attachments()?)?;
+        // Also where no state is written, all lines are on the disk before a result is.
+        let attachments = record.attachments()?;
+        if self.keeps_state || !is_end {
+            trainer.save_state(&self.folder.state(), &attachments)?;
+        }
         Ok(())
     }
 }

@@ -95,6 +95,7 @@ fn train(
         standardisation: data.standardisation.as_ref(),
         threads: Share::of(threads(request.threads)),
         checkpoint_every: CHECKPOINT_EVERY,
+        keeps_state: true,
         folder: folder.clone(),
         command: &request.command,
     };
@@ -137,7 +138,12 @@ fn reasons(
         ));
     }
     let differs = |then: &str, now: &str| !then.is_empty() && then != now;
-    if differs(&then.library, &now.library) {
+    if !then.continued_with.is_empty() {
+        reasons.push(
+            "the run went on with another mathematical library than it began with, which computes other last digits: no machine makes its bits again"
+                .to_owned(),
+        );
+    } else if differs(&then.library, &now.library) {
         reasons.push(format!(
             "the mathematical library of this machine ({}) computes other last digits than that of the run's ({}); a run that is trained with --portable uses none",
             now.platform, then.platform
@@ -204,6 +210,11 @@ mod tests {
             ..here.clone()
         };
         assert!(of(&other_library, &result)[0].contains("other last digits"));
+        let mixed_libraries = Environment {
+            continued_with: vec!["0".into()],
+            ..here.clone()
+        };
+        assert!(of(&mixed_libraries, &result)[0].contains("no machine makes its bits again"));
         // Older versions did not say which they had.
         let unsaid = Environment {
             library: String::new(),

@@ -55,6 +55,7 @@ fn planted_faults_are_named_first_and_sound_runs_raise_no_alarm() {
             );
             if !is_named {
                 eprintln!("    {:?}", diagnosis.course);
+                eprintln!("    {:?}", diagnosis.images);
                 eprintln!("    {:?}", diagnosis.symptoms);
             }
         }
@@ -73,7 +74,7 @@ fn planted_faults_are_named_first_and_sound_runs_raise_no_alarm() {
                 "{sign} {name} {settings:?}: {line:?}\n    {}",
                 told(&diagnosis)
             );
-            if let Some(symptoms) = &diagnosis.symptoms {
+            if let (Some(images), Some(symptoms)) = (&diagnosis.images, &diagnosis.symptoms) {
                 let posterior = symptoms.posterior.as_ref();
                 let holes = posterior.and_then(|posterior| posterior.aggregate.as_ref());
                 let scales = posterior.and_then(|posterior| posterior.scales.as_ref());
@@ -84,13 +85,13 @@ fn planted_faults_are_named_first_and_sound_runs_raise_no_alarm() {
                     symptoms.explained,
                     symptoms.silent_units,
                     symptoms.principal_shares,
-                    symptoms.binary_share,
-                    symptoms.mean_image_loss,
+                    images.binary_share,
+                    images.mean_image_loss,
                     symptoms.test_mean_image_loss,
                     symptoms.train,
                     symptoms.test,
                     symptoms.residual,
-                    symptoms.deviation,
+                    images.deviation,
                     diagnosis.course,
                 );
             }
@@ -123,6 +124,17 @@ fn a_few_faults_are_named_on_a_few_images() {
     });
     let diagnosis = workshop.diagnose_with(&run, Some(&other));
     assert_eq!(named_first(&diagnosis), Some(Fault::Polarity));
+    // A run that has left no weights is told by its images.
+    let raw = workshop.npz(&pixels, f32::from);
+    let settings = [
+        "model.likelihood=gaussian-identity",
+        "training.learning_rate=1e30",
+    ];
+    let (cause, run) = found(&raw, &settings);
+    let diagnosis = workshop.diagnose(&run);
+    assert_eq!(cause, Some(Fault::PixelScale), "{}", told(&diagnosis));
+    assert!(diagnosis.symptoms.is_none(), "it has diverged");
+    assert_eq!(diagnosis.findings[1].fault, Fault::Diverged);
     for (fault, settings) in [
         (Fault::KlWeight, &["training.beta=784"][..]),
         (Fault::StepSizeTooHigh, &["training.learning_rate=0.3"]),

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use runs::Error;
 use runs::shell::quoted;
+use sha2::{Digest as _, Sha256};
 
 use crate::keep::Keep;
 use crate::plan::Plan;
@@ -188,6 +189,20 @@ impl Sheet<'_> {
         }
     }
 
+    /// The same for files that tell what has been done: of this plan, in these shards.
+    fn name_of_content(&self) -> String {
+        let mut hasher = Sha256::new();
+        for run in &self.request.plan.runs {
+            hasher.update(run.id.as_bytes());
+        }
+        let digest = hasher.finalize();
+        let digits: String = digest[..4]
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        format!("{}-{digits}-{}", self.name(), self.shards)
+    }
+
     /// The index of the last process.
     fn last(&self) -> usize {
         self.shards - 1
@@ -213,9 +228,7 @@ impl Sheet<'_> {
         option("--runs", path(request.folder));
         option("--shard", shard.to_owned());
         option("--threads", request.cores.to_string());
-        if request.keep != Keep::default() {
-            option("--keep", request.keep.to_string());
-        }
+        option("--keep", request.keep.to_string());
         if let Some(folder) = &request.data_dir {
             option("--data-dir", path(folder));
         }

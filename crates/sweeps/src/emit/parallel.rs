@@ -15,11 +15,14 @@ pub(super) fn script(sheet: &Sheet<'_>) -> String {
     format!(
         r#"#!/bin/bash
 # {about}.
-# Run it again until it ends with code 0, or 3: shards that are done are not started again,
-# nor are those in {name}.final. Then:
+# Run it again while it ends with code 75: shards that are done are not started again. After
+# 0, and 3 (some runs diverged):
 #   {program} {merge}
+# 2 says that settings or data are wrong; mend them, then run it again.
 # On several machines with one file system: HOSTS=1/node1,1/node2 bash THIS-FILE
 cd {folder} || exit 2
+# Shards of wrong settings are done to parallel: all are looked at again.
+grep -qs ' 2$' {name}.final && rm -f {name}.final {name}.joblog
 {fetch}shard() {{
     cd {folder} || exit 2
     {program} {arguments}
@@ -34,12 +37,10 @@ cd {folder} || exit 2
 export -f shard
 export SHELL=/bin/bash
 seq 0 {last} | parallel --jobs "${{JOBS:-1}}" ${{HOSTS:+--sshlogin "$HOSTS"}} --env shard \
-    --joblog {name}.joblog --resume-failed --retries 3 shard
-code=$?
-[ -e {name}.final ] && code=3
-exit $code
+    --joblog {name}.joblog --resume-failed --retries 3 shard || exit 75
+[ ! -e {name}.final ] || exit "$(sed 's/.* //' {name}.final | sort -n | head -n 1)"
 "#,
-        name = sheet.name(),
+        name = sheet.name_of_content(),
         last = sheet.last(),
         about = sheet.about(),
         merge = sheet.merge(),

@@ -12,9 +12,9 @@ pub(super) fn script(sheet: &Sheet<'_>) -> String {
     let request = sheet.request;
     let program = sheet.program();
     let minutes = (MARGIN * sheet.minutes).ceil().max(LEAST_MINUTES);
-    let fetch = sheet
-        .fetch()
-        .map_or_else(String::new, |fetch| format!("{program} {fetch} && "));
+    let fetch = sheet.fetch().map_or_else(String::new, |fetch| {
+        format!("{program} {fetch} || exit\n    ")
+    });
     let arguments = sheet.arguments(&format!("auto/{}", sheet.shards));
     format!(
         r#"#!/bin/bash
@@ -45,7 +45,8 @@ if [ $code -gt 128 ]; then
     [ $late -ne 127 ] && code=$late
 fi
 # 2 (settings or data) and 3 (diverged) would come again.
-[ $code -eq 75 ] && scontrol requeue "$SLURM_JOB_ID"
+# The id of the job may be that of the whole array.
+[ $code -eq 75 ] && scontrol requeue "${{SLURM_ARRAY_JOB_ID}}_$SLURM_ARRAY_TASK_ID"
 exit $code
 "#,
         name = sheet.name(),

@@ -126,19 +126,81 @@ fn a_shell_understands_the_scripts() {
     }
 }
 
-/// The script of Slurm with a program that does what it is told, and commands of Slurm
-/// that write down that they were called.
+/// The script of GNU parallel with a program that ends as it is told by a file for each
+/// shard.
 #[cfg(unix)]
 #[test]
-fn a_task_is_requeued_on_75_alone_and_hands_its_signals_on() {
-    use std::os::unix::fs::PermissionsExt as _;
-
+fn parallel_is_told_what_would_come_again_and_tries_the_rest() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let folder = folder.path();
     let write = |name: &str, text: &str| {
         let path = folder.join(name);
         std::fs::write(&path, text).expect("writable");
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).expect("ours");
+        path.display().to_string()
+    };
+    let program = write(
+        "program",
+        "#!/bin/bash\nshard=$(grep -o '[0-9]*/[0-9]*' <<<\"$*\"); shard=${shard%/*}\necho $shard >> started\nexit $(cat code-$shard)\n",
+    );
+    executable(Path::new(&program));
+    let call = |plan: &Plan, codes: [u8; 3]| {
+        for (shard, code) in codes.iter().enumerate() {
+            write(&format!("code-{shard}"), &code.to_string());
+        }
+        let mut asked = request(Engine::Parallel, plan);
+        asked.program = program.clone().into();
+        asked.working_folder = folder;
+        asked.shards = Some(3);
+        let script = emit(&asked).expect("a script").text;
+        let _ = std::fs::remove_file(folder.join("started"));
+        let output = Command::new("bash")
+            .args(["-c", &script])
+            .stdin(Stdio::null())
+            .output()
+            .expect("it was there");
+        let started = std::fs::read_to_string(folder.join("started")).unwrap_or_default();
+        let mut started: Vec<String> = started.lines().map(str::to_owned).collect();
+        started.sort();
+        (output.status.code(), started.concat())
+    };
+    let is_there = Command::new("bash")
+        .args(["-c", "command -v parallel"])
+        .stdin(Stdio::null())
+        .output();
+    if !is_there.is_ok_and(|output| output.status.success()) {
+        return;
+    }
+    let first = plan(3, 600.0, "glyphs");
+    let end = |code: i32, started: &str| (Some(code), started.to_owned());
+    // Stopped shards are tried three times, and again by the next call alone.
+    assert_eq!(call(&first, [3, 75, 0]), end(75, "01112"));
+    assert_eq!(call(&first, [3, 0, 0]), end(3, "1"));
+    assert_eq!(call(&first, [3, 0, 0]), end(3, ""));
+    // Another plan of the same name is another one.
+    let second = plan(4, 600.0, "glyphs");
+    assert_eq!(call(&second, [2, 3, 0]), end(2, "012"));
+    // What was wrong is mended: what has ended takes a moment.
+    assert_eq!(call(&second, [0, 3, 0]), end(3, "012"));
+}
+
+#[cfg(unix)]
+fn executable(path: &Path) {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).expect("ours");
+}
+
+/// The script of Slurm with a program that does what it is told, and commands of Slurm
+/// that write down that they were called.
+#[cfg(unix)]
+#[test]
+fn a_task_is_requeued_on_75_alone_and_hands_its_signals_on() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let folder = folder.path();
+    let write = |name: &str, text: &str| {
+        let path = folder.join(name);
+        std::fs::write(&path, text).expect("writable");
+        executable(&path);
         path.display().to_string()
     };
     let program = write(
@@ -157,7 +219,8 @@ fn a_task_is_requeued_on_75_alone_and_hands_its_signals_on() {
             .args(["-c", &script])
             .env("PATH", format!("{}:{path}", folder.display()))
             .env("SLURM_ARRAY_TASK_ID", "1")
-            .env("SLURM_JOB_ID", "77")
+            .env("SLURM_ARRAY_JOB_ID", "70")
+            .env("SLURM_JOB_ID", "70")
             .env("CODE", code)
             .stdin(Stdio::null())
             .spawn()
@@ -174,7 +237,7 @@ fn a_task_is_requeued_on_75_alone_and_hands_its_signals_on() {
     }
     let mut child = start("75").expect("a shell");
     assert_eq!(child.wait().expect("a child").code(), Some(75));
-    assert_eq!(requeued(), "requeue 77\n");
+    assert_eq!(requeued(), "requeue 70_1\n");
     let mut child = start("").expect("a shell");
     while !folder.join("began").exists() {
         std::thread::sleep(std::time::Duration::from_millis(5));
@@ -184,5 +247,5 @@ fn a_task_is_requeued_on_75_alone_and_hands_its_signals_on() {
         .status();
     assert!(sent.expect("kill").success());
     assert_eq!(child.wait().expect("a child").code(), Some(75));
-    assert_eq!(requeued(), "requeue 77\nrequeue 77\n");
+    assert_eq!(requeued(), "requeue 70_1\nrequeue 70_1\n");
 }

@@ -1,9 +1,9 @@
 //! Runs of which a process on another machine may be gone, or not.
 
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
-use durable_files::GONE_AFTER;
-use runs::{Error, Standing};
+use durable_files::{GONE_AFTER, last_holder};
+use runs::Error;
 
 use super::{Group, stopped};
 
@@ -22,37 +22,58 @@ pub(super) struct Watched {
     pub(super) living: Vec<usize>,
 }
 
+/// A run that seems to be held by a process on another machine.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Doubtful {
+    /// Its place among the runs of the request.
+    pub(super) place: usize,
+    /// How long ago its process was last seen, by the clock of the file system.
+    pub(super) seen: Duration,
+}
+
 impl Group<'_> {
     /// Watches runs until each has shown a sign of life, or none for so long that its
     /// process is gone.
-    pub(super) fn watch(&self, places: &[usize]) -> Result<Watched, Error> {
+    ///
+    /// Signs are told by that they differ, and time is this machine's own: its clock and
+    /// that of the file system need not agree.
+    pub(super) fn watch(&self, doubtful: &[Doubtful]) -> Result<Watched, Error> {
         let mut watched = Watched::default();
-        let mut doubtful: Vec<(usize, Option<SystemTime>)> =
-            places.iter().map(|&place| (place, None)).collect();
         if doubtful.is_empty() {
             return Ok(watched);
         }
         self.observer.remark(&format!(
             "{} runs belong to processes on other machines that may be gone, which is certain after {} s without a sign of life",
-            places.len(),
+            doubtful.len(),
             GONE_AFTER.as_secs()
         ));
-        while !doubtful.is_empty() {
+        let began = Instant::now();
+        let mut still: Vec<(Doubtful, Option<SystemTime>)> =
+            doubtful.iter().map(|&run| (run, None)).collect();
+        while !still.is_empty() {
             self.pause()?;
-            let mut still = Vec::new();
-            for (place, before) in doubtful {
-                let folder = self.request.runs[place].folder(&self.request.folder);
-                match folder.standing()? {
-                    Standing::Running { holder, .. } => match before {
-                        Some(before) if holder.seen != before => watched.living.push(place),
-                        _ => still.push((place, Some(holder.seen))),
+            let mut next = Vec::new();
+            for (run, before) in still {
+                let folder = self.request.runs[run.place].folder(&self.request.folder);
+                let holder = last_holder(folder.path()).map_err(|source| Error::Read {
+                    path: folder.path().to_owned(),
+                    source,
+                })?;
+                let is_over = run.seen + began.elapsed() > GONE_AFTER;
+                match holder {
+                    None => watched.free.push(run.place),
+                    Some(holder) => match (holder.runs, before) {
+                        (Some(false), _) => watched.free.push(run.place),
+                        (Some(true), _) => watched.living.push(run.place),
+                        (None, Some(before)) if before != holder.seen => {
+                            watched.living.push(run.place);
+                        }
+                        (None, _) if is_over => watched.free.push(run.place),
+                        (None, _) => next.push((run, Some(holder.seen))),
                     },
-                    Standing::Missing | Standing::Interrupted { .. } | Standing::Ended(_) => {
-                        watched.free.push(place);
-                    }
                 }
             }
-            doubtful = still;
+            still = next;
         }
         Ok(watched)
     }

@@ -58,6 +58,17 @@ fn disturbed(sweep: &Sweep, node: &Node) -> anyhow::Result<Report> {
         wait_for("the end of the array", || {
             Ok(node.shell(sweep.folder(), "squeue -h")?.trim().is_empty())
         })?;
+        if submissions == 1 {
+            // The requeue of one task is not that of the array.
+            let again = "grep -l ' 0 trained now' sweep-plan-*.log | wc -l";
+            let count = node.shell(sweep.folder(), again)?;
+            if count.trim() != "0" {
+                report.findings.push(format!(
+                    "{} tasks were started again whose runs had ended",
+                    count.trim()
+                ));
+            }
+        }
         if sweep.is_complete()? {
             break;
         }

@@ -45,10 +45,10 @@ pub(crate) struct Plan {
     #[arg(long, value_name = "N")]
     seeds: Option<Seeds>,
 
-    /// The first seed of each model. Published results have the seed 42 unless it or
-    /// --seeds is given.
-    #[arg(long, value_name = "S", default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=1_000_000_000))]
-    first_seed: u64,
+    /// The first seed of each model, 0 if not given. Published results have the seed 42
+    /// unless it or --seeds is given.
+    #[arg(long, value_name = "S", value_parser = clap::value_parser!(u64).range(..=1_000_000_000))]
+    first_seed: Option<u64>,
 
     #[command(flatten)]
     table: IwaeTableOptions,
@@ -103,6 +103,13 @@ impl Plan {
         // Its speed is measured: runs that are trained with it take longer.
         self.portable.decide()?;
         let _interrupt = crate::interrupt()?;
+        let results = self
+            .sources
+            .iter()
+            .filter_map(|name| Reproduction::find(name).ok());
+        if !results.into_iter().any(Reproduction::is_of_likelihoods) {
+            self.table.refuse("this plan", "plan")?;
+        }
         runs::atomic_file::check_file(&self.output)?;
         let request = Request {
             sources: self.sources.clone(),

@@ -11,6 +11,7 @@ use runs::training;
 use serde_json::json;
 use sweeps::shard::Asked;
 use sweeps::{Keep, Plan, PlannedRun, Shard};
+use tensor_ops::isa::{Isa, isa};
 
 use crate::checkpoints::CheckpointOption;
 use crate::command::source::{DownloadProgress, SourceOptions};
@@ -22,11 +23,13 @@ use crate::progress::{TrainingProgress, note_above};
 /// Train the runs of a plan, a part of them, or one.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
-What has ended is left alone, what was interrupted goes on, and what another process is at is left
+What has ended is left alone, what was interrupted goes on with the instruction set that it was
+begun with, where all have the same, and what another process is at is left
 to that one; of a process on another machine that gives no sign of life any more it is waited until
 it is certain to be gone (3 minutes), then its run goes on here. A signal stops all runs after a
 checkpoint; the same command goes on. Exit codes: 0 all of the runs have ended, 3 they have and some
-diverged, 75 stopped, or some are left to other processes: to be tried again.
+diverged, 75 stopped, or some are left to other processes: to be tried again; 2 wrong settings or
+data, or folders of runs that are damaged, which keep none of the others from being trained.
 
 --shard auto reads the index of a job array of Slurm, PBS, SGE or AWS Batch or of an indexed job of
 Kubernetes; auto/N says of how many parts, which PBS and Kubernetes do not, and which stays the
@@ -59,9 +62,10 @@ pub(crate) struct Run {
     only: Option<String>,
 
     /// What is kept of a run that has ended: results (no weights), weights, or all that
-    /// a run with more epochs would go on from (four times the size).
-    #[arg(long, value_name = "results|weights|all", default_value_t = Keep::Weights)]
-    keep: Keep,
+    /// a run with more epochs would go on from (four times the size). Where nothing is
+    /// said, weights of runs that are trained now; what ended before is left as it is.
+    #[arg(long, value_name = "results|weights|all")]
+    keep: Option<Keep>,
 
     /// Evaluate each run too, as 'eval' does.
     #[arg(long)]
@@ -91,14 +95,35 @@ pub(crate) struct Run {
 
 impl Run {
     pub(super) fn run(&self, output: &Output, typed: &str) -> anyhow::Result<()> {
-        self.portable.decide()?;
+        let (runs, part) = self.chosen(Plan::read(&self.plan)?)?;
+        let begun = sweeps::run::begun_with(&runs, &self.runs)?;
+        let sets: Vec<(&str, &PlannedRun)> = begun
+            .iter()
+            .map(|(set, &run)| (set.as_str(), run))
+            .collect();
+        match sets[..] {
+            [(set, _)] => self.portable.decide_as(set)?,
+            _ => self.portable.decide()?,
+        }
+        let here = isa().to_string();
+        let portable = Isa::Portable.name();
+        let mixed = sets
+            .iter()
+            .find(|(set, _)| *set != here && [*set, &here].contains(&portable));
+        if let Some((set, run)) = mixed {
+            return Err(Error::Configuration(format!(
+                "{} was begun with the instruction set {set}, and would go on with {here}, so that no machine would make its bits again; {}",
+                run.called(),
+                if *set == portable { "add --portable" } else { "leave --portable out, or name another folder with --runs" }
+            ))
+            .into());
+        }
         let interrupt = crate::interrupt()?;
         if self.nll_samples == Some(0) {
             return Err(
                 Error::Configuration("--nll-samples is 0, but must be at least 1".into()).into(),
             );
         }
-        let (runs, part) = self.chosen(Plan::read(&self.plan)?)?;
         let request = sweeps::run::Request {
             runs,
             folder: self.runs.clone(),
@@ -121,13 +146,18 @@ impl Run {
             0 => String::new(),
             count => format!(", {count} {what}"),
         };
+        for (run, why) in &outcome.refused {
+            output.note(&format!("{}: {why}", run.called()));
+        }
+        let refused: Vec<PlannedRun> = outcome.refused.iter().map(|(run, _)| run.clone()).collect();
         let text = format!(
-            "{} runs{part}: {} trained now, {} ended before{}{}\n{}\n",
+            "{} runs{part}: {} trained now, {} ended before{}{}{}\n{}\n",
             request.runs.len(),
             outcome.trained,
             outcome.ended_before,
             count(&outcome.diverged, "diverged"),
             count(&outcome.elsewhere, "left to other processes"),
+            count(&refused, "with damaged folders"),
             self.runs.display()
         );
         let ids = |runs: &[PlannedRun]| -> Vec<String> {
@@ -140,8 +170,16 @@ impl Run {
             "ended_before": outcome.ended_before,
             "diverged": ids(&outcome.diverged),
             "elsewhere": ids(&outcome.elsewhere),
+            "refused": ids(&refused),
         });
         output.result(&document, &text)?;
+        if let [(first, why), others @ ..] = &outcome.refused[..] {
+            let and = match others.len() {
+                0 => String::new(),
+                count => format!(" (and {count} more, see above)"),
+            };
+            return Err(Error::RunFolder(format!("{}: {why}{and}", first.called())).into());
+        }
         if let [first, ..] = &outcome.elsewhere[..] {
             let count = outcome.elsewhere.len();
             return Err(Error::LeftToOthers(format!(

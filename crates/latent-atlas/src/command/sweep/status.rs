@@ -15,7 +15,8 @@ use crate::output::Output;
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 A run is done, diverged, running (a process is at it, with the age of its last sign of life),
-interrupted (begun, and nobody is at it) or missing.
+interrupted (begun, and nobody is at it), damaged (its folder is, or holds something else) or
+missing.
 
 Examples:
   latent-atlas sweep status plan.jsonl
@@ -67,7 +68,12 @@ fn text(found: &sweeps::status::Status) -> String {
             duration(found.seconds_left)
         );
     }
-    for place in [Place::Running, Place::Interrupted, Place::Diverged] {
+    for place in [
+        Place::Running,
+        Place::Interrupted,
+        Place::Damaged,
+        Place::Diverged,
+    ] {
         let mut listed = found.runs.iter().filter(|run| run.status == place);
         for run in listed.by_ref().take(LISTED) {
             let _ = writeln!(text, "{}", line(run));
@@ -94,14 +100,15 @@ fn text(found: &sweeps::status::Status) -> String {
 fn line(run: &RunStatus) -> String {
     let of = format!("{} {} seed {}", run.id, run.model, run.seed);
     let epochs = format!("epoch {}/{}", run.epochs, run.epochs_planned);
-    let end = match (run.seconds_since_sign_of_life, &run.holder, &run.divergence) {
+    let what = run.divergence.as_ref().or(run.damage.as_ref());
+    let end = match (run.seconds_since_sign_of_life, &run.holder, what) {
         (Some(seconds), Some(holder), _) => {
             format!(
                 "{epochs}, last sign of life {} ago by {holder}",
                 duration(seconds)
             )
         }
-        (_, _, Some(divergence)) => divergence.clone(),
+        (_, _, Some(what)) => what.clone(),
         _ => epochs,
     };
     format!("{:<12} {of}: {end}", run.status.name())

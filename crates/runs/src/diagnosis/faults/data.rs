@@ -10,14 +10,16 @@ const NEARLY_BLACK: f32 = 0.25;
 /// Values above 1 that are no rounding.
 const BEYOND_ONE: f32 = 1.01;
 
+const STANDARDISED: &str = "the values are standardised";
+
 /// Pixels on another scale than [0, 1].
 pub(super) fn pixel_scale(case: &Case<'_>) -> Judgement {
-    let symptoms = case.measured()?;
-    if symptoms.is_standardised {
-        return Err("the values are standardised");
+    let images = case.images()?;
+    if images.is_standardised {
+        return Err(STANDARDISED);
     }
-    let [low, high] = symptoms.range;
-    let is_beyond = low >= 0.0 && high > BEYOND_ONE && symptoms.is_whole;
+    let [low, high] = images.range;
+    let is_beyond = low >= 0.0 && high > BEYOND_ONE && images.is_whole;
     if is_beyond {
         let maximum = if high > 100.0 { 255.0 } else { high };
         return Ok(Some(Evidence {
@@ -98,7 +100,7 @@ const FEWEST_OTHERS: usize = 10;
 
 /// Other images that a model which knows its own does not know.
 pub(super) fn unfamiliar(case: &Case<'_>) -> Judgement {
-    let symptoms = case.measured()?;
+    let (images, symptoms) = (case.images()?, case.measured()?);
     if !case.has_other_images {
         return Err("the test images are the run's own");
     }
@@ -106,7 +108,7 @@ pub(super) fn unfamiliar(case: &Case<'_>) -> Judgement {
         return Err("fewer than ten other images tell too little");
     }
     let (loss, limit) = (symptoms.test.reconstruction, symptoms.test_mean_image_loss);
-    let knows_its_own = symptoms.train.reconstruction < symptoms.mean_image_loss;
+    let knows_its_own = symptoms.train.reconstruction < images.mean_image_loss;
     let is_polarity = matches!(polarity(case), Ok(Some(_)));
     if loss <= limit || !knows_its_own || is_polarity {
         return Ok(None);
@@ -128,18 +130,18 @@ pub(super) fn unfamiliar(case: &Case<'_>) -> Judgement {
 
 /// Trained on dark images on a light ground.
 pub(super) fn inverted(case: &Case<'_>) -> Judgement {
-    let symptoms = case.measured()?;
-    if symptoms.is_standardised {
-        return Err("the values are standardised");
+    let images = case.images()?;
+    if images.is_standardised {
+        return Err(STANDARDISED);
     }
-    Ok(match symptoms.is_dark_on_light {
+    Ok(match images.is_dark_on_light {
         false => None,
         true => Some(Evidence {
             found: format!(
                 "the training images are dark on a light background ({} of 1 on average)",
-                digits(symptoms.input_size / symptoms.pixels as f64)
+                digits(images.input_size / images.pixels as f64)
             ),
-            number: symptoms.input_size / symptoms.pixels as f64,
+            number: images.input_size / images.pixels as f64,
             limit: 0.5,
             limit_from: "data sets of ink on nothing have their background at 0",
             remedy: format!(
@@ -170,11 +172,11 @@ const MOST_RESIDUAL: f64 = 3.0;
 
 /// A distribution of pixels that these pixels cannot have.
 pub(super) fn likelihood(case: &Case<'_>) -> Judgement {
-    let symptoms = case.measured()?;
+    let images = case.images()?;
     let likelihood = case.spec.likelihood;
     let name = likelihood.name();
     let setting = Some("model.likelihood");
-    let (outside, binary) = (symptoms.outside_share, symptoms.binary_share);
+    let (outside, binary) = (images.outside_share, images.binary_share);
     if likelihood.is_density() && binary >= BINARY {
         return Ok(Some(Evidence {
             found: format!(
@@ -190,7 +192,7 @@ pub(super) fn likelihood(case: &Case<'_>) -> Judgement {
     }
     let is_bounded = likelihood.scale_source().is_some() && !name.ends_with("-identity");
     if is_bounded && outside > MOST_OUTSIDE {
-        let [low, high] = symptoms.range;
+        let [low, high] = images.range;
         return Ok(Some(Evidence {
             found: format!(
                 "{} of the values lie outside of [0, 1], from {} to {}, where the means of {name} never come",
@@ -205,14 +207,14 @@ pub(super) fn likelihood(case: &Case<'_>) -> Judgement {
             setting,
         }));
     }
-    if let Some(floor) = symptoms.entropy_floor {
-        let share = floor / symptoms.mean_image_loss;
+    if let Some(floor) = images.entropy_floor {
+        let share = floor / images.mean_image_loss;
         return Ok(match share > MOST_ENTROPY {
             false => None,
             true => Some(Evidence {
                 found: format!(
                     "of the {} nats that the mean image loses, {} are the entropy of grey values read as probabilities, which no code takes away",
-                    digits(symptoms.mean_image_loss),
+                    digits(images.mean_image_loss),
                     digits(floor)
                 ),
                 number: share,
@@ -228,19 +230,20 @@ pub(super) fn likelihood(case: &Case<'_>) -> Judgement {
     };
     let setting = Some("model.sigma");
     let limit_from = "the best σ is the deviation of what is left of the pixels (Rybkin, Daniilidis & Levine 2021, eq. 5)";
-    if sigma > symptoms.deviation {
+    if sigma > images.deviation {
         return Ok(Some(Evidence {
             found: format!(
                 "--sigma {sigma} is wider than the images vary at all ({} about their mean image), so that hardly anything of them is worth a code",
-                digits(symptoms.deviation)
+                digits(images.deviation)
             ),
             number: sigma,
-            limit: symptoms.deviation,
+            limit: images.deviation,
             limit_from,
             remedy: "train it again with --sigma scalar, which learns it".into(),
             setting,
         }));
     }
+    let symptoms = case.measured()?;
     let ratio = symptoms.residual / sigma;
     Ok(match ratio > MOST_RESIDUAL {
         false => None,

@@ -10,7 +10,7 @@ mod posterior;
 
 use serde::Serialize;
 
-use super::{Case, Symptoms};
+use super::{Case, Symptoms, TrainingImages};
 
 /// What can be wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
@@ -55,24 +55,25 @@ pub enum Fault {
 impl Fault {
     /// Every one, causes before what they cause.
     pub const ALL: [Self; 17] = [
-        Self::Diverged,
         Self::PixelScale,
+        Self::Likelihood,
+        Self::Diverged,
         Self::Polarity,
         Self::Unfamiliar,
-        Self::Likelihood,
         Self::StepSizeTooHigh,
         Self::StepSizeTooLow,
         Self::KlWeight,
-        // A weight that lets nothing through leaves units without a gradient too.
+        // A weight that lets nothing through leaves units without a gradient too, and so
+        // does a light background, which each first step adds to every sum.
         Self::BetaTooStrong,
+        Self::Inverted,
+        Self::Collapse,
         Self::DeadUnits,
         Self::PosteriorScale,
         Self::TooFewEpochs,
         Self::Memorisation,
-        Self::Collapse,
         Self::MeanImage,
         Self::Holes,
-        Self::Inverted,
     ];
 
     /// What the program calls it: `kl-weight`.
@@ -178,6 +179,12 @@ struct Evidence {
 const NO_WEIGHTS: &str = "there are no weights that give finite numbers";
 
 impl<'a> Case<'a> {
+    /// What the training images show, or why nothing does.
+    fn images(&self) -> Result<&'a TrainingImages, &'static str> {
+        self.images
+            .ok_or("there are no weights, and the images as they saw them are not at hand")
+    }
+
     /// What was measured, or why nothing was.
     fn measured(&self) -> Result<&'a Symptoms, &'static str> {
         self.symptoms.ok_or(NO_WEIGHTS)

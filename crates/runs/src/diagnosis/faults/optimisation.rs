@@ -4,7 +4,8 @@ use evaluation::silent_units::SilentUnits;
 use models::GaussianSigma;
 
 use super::{Case, Evidence, Judgement, digits, percent};
-use crate::diagnosis::{Course, Ending, Symptoms};
+use crate::diagnosis::symptoms::{MOST_SILENT, is_dead};
+use crate::diagnosis::{Course, Ending, Symptoms, TrainingImages};
 
 /// Step sizes that are ordinary, a factor of ten about Adam's default.
 const ORDINARY_STEPS: [f64; 2] = [1e-4, 1e-2];
@@ -58,11 +59,12 @@ fn steadier(case: &Case<'_>, rate: f64) -> String {
 /// not know the images.
 fn ignorance(case: &Case<'_>, symptoms: &Symptoms) -> Option<String> {
     let loss = symptoms.train.loss(case.weight());
-    if loss > symptoms.mean_image_loss {
+    let of_mean = case.images.map(|images| images.mean_image_loss);
+    if let Some(of_mean) = of_mean.filter(|&of_mean| loss > of_mean) {
         return Some(format!(
             "the training images lose {} nats, their mean image {}",
             digits(loss),
-            digits(symptoms.mean_image_loss)
+            digits(of_mean)
         ));
     }
     let explained = symptoms
@@ -85,30 +87,30 @@ pub(super) fn in_words(explained: f64) -> String {
 /// A step size that leaps over what is sought: much larger than is usual, with
 /// nothing learned or most units dead.
 pub(super) fn step_size_too_high(case: &Case<'_>) -> Judgement {
-    let symptoms = case.measured()?;
+    let (images, symptoms) = (case.images()?, case.measured()?);
     let rate = case.learning_rate();
-    let change = rate * symptoms.input_size;
+    let change = rate * images.input_size;
     if rate < ORDINARY_STEPS[1] && change < LARGE_CHANGE {
         return Ok(None);
     }
-    let harm = ignorance(case, symptoms).or_else(|| dead_layer(symptoms).map(silence));
+    let harm = ignorance(case, symptoms).or_else(|| dead_layer(case, symptoms).map(silence));
     Ok(harm.map(|harm| Evidence {
         found: format!(
             "--lr {rate} changes the sums that units take of an image by up to {} in a step, and {harm}",
             digits(change)
         ),
         number: rate,
-        limit: ORDINARY_STEPS[1].min(LARGE_CHANGE / symptoms.input_size),
+        limit: ORDINARY_STEPS[1].min(LARGE_CHANGE / images.input_size),
         limit_from: FROM_ADAM,
-        remedy: format!("train it again with --lr {}", usual(symptoms)),
+        remedy: format!("train it again with --lr {}", usual(images)),
         setting: Some("training.learning_rate"),
     }))
 }
 
 /// A step size to begin with again: Adam's default, or less where that changes the
 /// sum of an image by more than 1.
-fn usual(symptoms: &Symptoms) -> String {
-    format!("{:.0e}", f64::min(ADAM_STEP, 1.0 / symptoms.input_size))
+fn usual(images: &TrainingImages) -> String {
+    format!("{:.0e}", f64::min(ADAM_STEP, 1.0 / images.input_size))
 }
 
 /// A step size with which weights have hardly left where they began.
@@ -134,6 +136,9 @@ pub(super) fn step_size_too_low(case: &Case<'_>) -> Judgement {
 /// epochs brought, from which on training has not ended.
 const MOST_FALL: f64 = 0.2;
 
+/// Share of the mean image's loss that is the least to be called known.
+const LEAST_KNOWN: f64 = 0.05;
+
 /// Share of the whole fall that is no noise.
 const LEAST_FALL: f64 = 0.05;
 
@@ -152,8 +157,10 @@ fn falling(case: &Case<'_>, symptoms: &Symptoms) -> Result<Option<Fall>, &'stati
     if fall < LEAST_FALL * (course.first - course.last).abs() {
         return Ok(None);
     }
-    // A model that has not reached the mean image learned what it did just now.
-    let known = (symptoms.test_mean_image_loss - course.last).max(fall);
+    // A model that has not reached the mean image learned what it did just now; what
+    // is less than a twentieth of that loss is nothing, however little is known.
+    let of_mean = symptoms.test_mean_image_loss;
+    let known = (of_mean - course.last).max(fall).max(LEAST_KNOWN * of_mean);
     let share = fall / known;
     Ok((fall > 0.0 && share > MOST_FALL).then(|| Fall {
         share,
@@ -189,14 +196,6 @@ pub(super) fn too_few_epochs(case: &Case<'_>) -> Judgement {
     }))
 }
 
-/// Share of a layer's units that may be silent: random weights make few.
-const MOST_SILENT: f64 = 0.75;
-
-/// The layer with the largest silent share.
-fn worst(layers: &[SilentUnits]) -> Option<&SilentUnits> {
-    layers.iter().max_by(|a, b| a.share().total_cmp(&b.share()))
-}
-
 fn silence(layer: &SilentUnits) -> String {
     format!(
         "{} of the {} units of {} are 0 for every image",
@@ -204,9 +203,21 @@ fn silence(layer: &SilentUnits) -> String {
     )
 }
 
-/// The layer most of whose units never fire, if there is one.
-pub(super) fn dead_layer(symptoms: &Symptoms) -> Option<&SilentUnits> {
-    worst(&symptoms.silent_units).filter(|layer| layer.share() > MOST_SILENT)
+/// The layer most of whose units never fire, if there is one and it does harm.
+///
+/// In the layer that sees the images the first steps of Adam silence many units, up
+/// to nine tenths of them where the background is light, and the rest do their work:
+/// it counts where codes explain less than straight lines through the images would.
+pub(super) fn dead_layer<'a>(case: &Case<'_>, symptoms: &'a Symptoms) -> Option<&'a SilentUnits> {
+    let latent = case.spec.architecture.latent;
+    let is_harmed = symptoms
+        .explained
+        .is_some_and(|share| share < symptoms.linear_share(latent));
+    let layers = symptoms.silent_units.iter().enumerate();
+    layers
+        .filter(|&(place, layer)| is_dead(layer) && (place > 0 || is_harmed))
+        .map(|(_, layer)| layer)
+        .max_by(|a, b| a.share().total_cmp(&b.share()))
 }
 
 /// Layers most of whose units never fire.
@@ -215,7 +226,7 @@ pub(super) fn dead_units(case: &Case<'_>) -> Judgement {
     if symptoms.silent_units.is_empty() {
         return Err("there are no hidden layers of rectified units");
     }
-    Ok(dead_layer(symptoms).map(|layer| Evidence {
+    Ok(dead_layer(case, symptoms).map(|layer| Evidence {
         found: silence(layer),
         number: layer.share(),
         limit: MOST_SILENT,
@@ -225,22 +236,23 @@ pub(super) fn dead_units(case: &Case<'_>) -> Judgement {
     }))
 }
 
-/// Share of what is known of training images that test images lack.
-const MOST_GAP: f64 = 0.25;
+/// Share of what is known of training images that test images lack: whole data sets
+/// leave it at a twentieth.
+const MOST_GAP: f64 = 0.1;
 
 /// Standard errors that a difference of means has to have.
 const ERRORS: f64 = 3.0;
 
 /// Training images that are known much better than others.
 pub(super) fn memorisation(case: &Case<'_>) -> Judgement {
-    let symptoms = case.measured()?;
+    let (images, symptoms) = (case.images()?, case.measured()?);
     if case.has_other_images {
         return Err("the test images are no draw of what was trained on");
     }
     let (train, test) = (symptoms.train, symptoms.test);
     let weight = case.weight();
     let gap = test.loss(weight) - train.loss(weight);
-    let known = symptoms.mean_image_loss - train.loss(weight);
+    let known = images.mean_image_loss - train.loss(weight);
     let error = train.standard_error.hypot(test.standard_error);
     let share = gap / known;
     let is_certain = gap > ERRORS * error && known > 0.0;

@@ -29,7 +29,8 @@ fn scales<'a>(
 /// Share of the KL under the better reading that it has to spare.
 const MOST_SPARED: f64 = 0.2;
 
-/// Nats that posteriors have to be worth for their scale to tell anything.
+/// Nats that a posterior has to be worth for its scale to tell anything, and for a
+/// variable to be of use: one is a spread of e posteriors' widths.
 const LEAST_KL: f64 = 1.0;
 
 /// Variance of a mean over images from which on codes are not held by the prior.
@@ -99,21 +100,21 @@ const PIXEL_FACTOR: f64 = 4.0;
 /// A weight of the KL that is the number of pixels, or one over it: the
 /// reconstruction, or the KL, was averaged over them.
 pub(super) fn kl_weight(case: &Case<'_>) -> Judgement {
-    let symptoms = case.measured()?;
+    let (images, symptoms) = (case.images()?, case.measured()?);
     if case.objective.bound != Bound::Elbo || case.spec.kind.penalty_name().is_none() {
         return Err("there is no weight of a KL");
     }
-    if symptoms.pixels < FEWEST_PIXELS {
+    if images.pixels < FEWEST_PIXELS {
         return Err("there are too few pixels to take their number for a weight");
     }
-    let pixels = symptoms.pixels as f64;
+    let pixels = images.pixels as f64;
     let asked = case.objective.beta;
     let is_odd = |beta: f64| beta >= pixels / PIXEL_FACTOR || beta <= PIXEL_FACTOR / pixels;
     // Of weights from elsewhere, the settings do not tell.
     let implied = symptoms
         .posterior
         .as_ref()
-        .filter(|_| case.objective.free_bits == 0.0 && dead_layer(symptoms).is_none())
+        .filter(|_| case.objective.free_bits == 0.0 && dead_layer(case, symptoms).is_none())
         .and_then(|posterior| posterior.scales.as_ref()?.implied_beta);
     let (beta, origin) = match implied {
         _ if is_odd(asked) => (asked, format!("--beta is {asked}")),
@@ -139,7 +140,7 @@ pub(super) fn kl_weight(case: &Case<'_>) -> Judgement {
     Ok(Some(Evidence {
         found: format!(
             "{origin}, of the order of {relation}{} pixels: as if the {what} were {cause}",
-            symptoms.pixels
+            images.pixels
         ),
         number: beta,
         limit,
@@ -177,17 +178,19 @@ pub(super) fn beta_too_strong(case: &Case<'_>) -> Judgement {
         return Ok(None);
     }
     let latent = case.spec.architecture.latent;
-    let active = symptoms
-        .posterior
-        .as_ref()
-        .map(|posterior| posterior.active_units);
+    let informative = symptoms.posterior.as_ref().map(Posterior::informative);
     let called_for = called_for(symptoms, latent.min(2));
     let explained = symptoms.explained.unwrap_or(1.0);
     let least = symptoms.principal_shares.first().copied().unwrap_or(0.0);
-    let harm = match active {
-        Some(active) if active < called_for => {
-            format!("{active} of {latent} latent variables say anything of the image")
+    let kl = symptoms.train.kl;
+    let harm = match informative {
+        Some(informative) if informative < called_for => {
+            format!("{informative} of {latent} latent variables say anything of the image")
         }
+        Some(_) if kl < LEAST_KL * called_for as f64 => format!(
+            "codes hold {} nats of an image, less than one for each of the {called_for} directions that the images call for",
+            digits(kl)
+        ),
         _ if explained < least => format!(
             "reconstructions explain {} of the images' variance, less than a straight line through them ({})",
             percent(explained.max(0.0)),
@@ -211,17 +214,35 @@ pub(super) fn collapse(case: &Case<'_>) -> Judgement {
     let posterior = posterior(symptoms)?;
     let latent = posterior.variance_of_mu.len();
     let called_for = called_for(symptoms, latent.min(2));
-    let active = posterior.active_units;
+    let informative = posterior.informative();
+    if symptoms
+        .silent_units
+        .iter()
+        .any(|layer| layer.silent == layer.units)
+    {
+        return Err("a layer in which no unit fires leaves codes nothing to say");
+    }
     let kl = digits(symptoms.train.kl);
-    Ok((active < called_for).then(|| Evidence {
-        found: format!(
-            "{active} of {latent} latent variables are active (the mean varies by more than 0.01 between images), with a KL of {kl} nats"
+    // Without a closed form the KL cannot be weighed.
+    let (remedy, setting) = match posterior.kl_per_dimension {
+        Some(_) => (
+            "train it again with --beta-warm-up 5, --free-bits 0.25 or another --seed",
+            "training.beta_warm_up_epochs",
         ),
-        number: active as f64,
+        None => (
+            "train it again with --objective iwae --samples 5, a smaller --batch or another --seed",
+            "training.objective",
+        ),
+    };
+    Ok((informative < called_for).then(|| Evidence {
+        found: format!(
+            "{informative} of {latent} latent variables tell anything of the image (a mean that varies by more than 0.01 between images, a KL of more than 0.1 nats); all together {kl} nats"
+        ),
+        number: informative as f64,
         limit: called_for as f64,
         limit_from: FROM_DIRECTIONS,
-        remedy: "train it again with --beta-warm-up 5, --free-bits 0.25 or another --seed".into(),
-        setting: Some("training.beta_warm_up_epochs"),
+        remedy: remedy.into(),
+        setting: Some(setting),
     }))
 }
 
