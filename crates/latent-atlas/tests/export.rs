@@ -53,7 +53,7 @@ fn names(folder: &Path) -> Vec<String> {
 fn trained(options: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let rows = (0..120).map(|row| {
-        let pixel = |at| (row * 37 + at * (row % 5 + 3) * 11) % 256;
+        let pixel = |at: usize| (row * 37 + at * (row % 5 + 3) * 11) % 256;
         let pixels: Vec<String> = (0..16).map(|at| pixel(at).to_string()).collect();
         format!("{},{}\n", row % 2, pixels.join(","))
     });
