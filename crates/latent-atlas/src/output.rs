@@ -43,6 +43,12 @@ impl Output {
         }
     }
 
+    /// A line about something that was asked for and will be missing: to stderr, also with
+    /// `--quiet`.
+    pub fn warn(&self, line: &str) {
+        let _ = writeln!(std::io::stderr(), "{line}");
+    }
+
     /// The command's result: the document with `--json`, else the text.
     ///
     /// # Errors

@@ -50,8 +50,8 @@ impl Watching<'_> {
         let Some(log) = &mut self.log else { return };
         if let Err(error) = write(log) {
             self.log = None;
-            self.output.note(&format!(
-                "note: {error}; training goes on without TensorBoard's file, which `export \
+            self.output.warn(&format!(
+                "warning: {error}; training goes on without TensorBoard's file, which `export \
                  --format tensorboard` writes afterwards"
             ));
         }

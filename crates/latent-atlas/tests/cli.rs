@@ -547,6 +547,8 @@ fn every_command_has_help_with_examples() {
         "decode",
         "sample",
         "interpolate",
+        "export",
+        "import",
         "figures",
         "reproduce",
         "data",
