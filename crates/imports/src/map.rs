@@ -338,7 +338,7 @@ fn rows_of(layer: Layer, rows: Option<[usize; 2]>, stem: &str) -> Result<Layer, 
 fn place(stem: &str) -> Option<Place> {
     let index = |prefix: &str| -> Option<usize> {
         let index: usize = stem.strip_prefix(prefix)?.parse().ok()?;
-        (index % 2 == 0).then_some(index / 2)
+        index.is_multiple_of(2).then_some(index / 2)
     };
     match stem {
         "mu" => Some(Place::Mean),

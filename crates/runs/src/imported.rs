@@ -138,7 +138,7 @@ pub fn create(
     let _stay = interrupt.stay();
     let taken = folder.take(&request.command)?;
     if folder.exists() {
-        return check_folder(folder).and_then(|()| Err(Error::Abandoned));
+        return check_folder(folder).and(Err(Error::Abandoned));
     }
     let mut environment = Environment::describe(count, &dataset.fingerprint);
     environment.imported = Some(provenance);

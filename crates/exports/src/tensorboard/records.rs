@@ -127,7 +127,7 @@ mod tests {
         for _ in 0..12 * 8 {
             crc = (crc >> 1) ^ (0x82f6_3b78 & 0_u32.wrapping_sub(crc & 1));
         }
-        let masked = (!crc >> 15 | !crc << 17).wrapping_add(0xa282_ead8);
+        let masked = (!crc).rotate_right(15).wrapping_add(0xa282_ead8);
         assert_eq!(masked_crc(&[0; 12]), masked);
     }
 

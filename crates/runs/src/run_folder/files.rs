@@ -181,6 +181,7 @@ mod tests {
             standardisation: None,
             threads: Share::of(1),
             checkpoint_every: Duration::MAX,
+            keeps_state: true,
             folder: RunFolder::at(path),
             command: "test",
         };
