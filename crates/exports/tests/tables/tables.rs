@@ -46,7 +46,8 @@ fn arrays_hold_the_codes_of_the_model() {
             .run
             .model
             .losses_at_mean(rows.run.seen(split).unwrap().images());
-        for row in 0..split.len() {
+        assert_eq!(losses.len(), split.len());
+        for (row, &of_row) in losses.iter().enumerate() {
             let at = first + row;
             assert_eq!((index[at], label[at]), (row as i64, (at % 3) as i64));
             assert_eq!(mu.row(at), codes.mean.row(row));
@@ -54,7 +55,7 @@ fn arrays_hold_the_codes_of_the_model() {
                 log_var.row(at),
                 codes.log_variance.as_ref().unwrap().row(row)
             );
-            assert_eq!(loss[at], losses[row]);
+            assert_eq!(loss[at], of_row);
         }
     }
 }
