@@ -216,6 +216,7 @@ fn trained(
         threads: Share::of(threads(asked)),
         // Of a folder that goes with the process none is any good.
         checkpoint_every: Duration::MAX,
+        keeps_state: true,
         folder: RunFolder::at(folder.path().join("run")),
         command,
     };
