@@ -206,8 +206,7 @@ struct Known {
 
 impl Known {
     fn of(folder: RunFolder) -> Result<Self, Error> {
-        let remedy = format!("run 'latent-atlas eval {}' again", folder.path().display());
-        let mut evaluation: Option<Value> = sealed_json::read(&folder.evaluation(), &remedy)?;
+        let mut evaluation = folder.read_evaluation()?;
         if let Some(entries) = evaluation.as_mut().and_then(Value::as_object_mut) {
             // The seal of the file is no measure.
             entries.remove("sha256");

@@ -331,6 +331,16 @@ impl RunFolder {
         sealed_json::read(&self.result(), "delete it and resume the run")
     }
 
+    /// Reads `eval.json` as it stands, with its seal; `None` when there is none.
+    ///
+    /// # Errors
+    /// When the file exists but cannot be understood, or has changed since it was
+    /// written.
+    pub fn read_evaluation(&self) -> Result<Option<serde_json::Value>, Error> {
+        let remedy = format!("run 'latent-atlas eval {}' again", self.path().display());
+        sealed_json::read(&self.evaluation(), &remedy)
+    }
+
     /// Marks the run as ended.
     ///
     /// # Errors

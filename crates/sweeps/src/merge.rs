@@ -304,8 +304,7 @@ impl<'a> Numbers<'a> {
         let evaluation = match self.evaluation.get() {
             Some(evaluation) => evaluation,
             None => {
-                let remedy = format!("run 'latent-atlas eval {path}' again");
-                let read = sealed_json::read(&run.evaluation(), &remedy)?;
+                let read = run.read_evaluation()?;
                 self.evaluation.get_or_init(|| read)
             }
         };

@@ -15,8 +15,7 @@ use runs::report::{self, SplitName};
 use runs::run_data::{DataLocation, RunData, refuse_inside};
 use runs::run_folder::{RunFolder, RunResult, Status};
 use runs::training::{self, Run};
-use runs::{Error, atomic_file, sealed_json};
-use serde_json::Value;
+use runs::{Error, atomic_file};
 
 use crate::keep::Keep;
 use crate::plan::PlannedRun;
@@ -198,10 +197,7 @@ fn is_evaluated(
     planned: &PlannedRun,
     folder: &RunFolder,
 ) -> Result<bool, Error> {
-    let path = folder.evaluation();
-    let remedy = format!("run 'latent-atlas eval {}' again", folder.path().display());
-    let evaluation: Option<Value> = sealed_json::read(&path, &remedy)?;
-    let Some(evaluation) = evaluation else {
+    let Some(evaluation) = folder.read_evaluation()? else {
         return Ok(false);
     };
     let samples = nll_samples(request, planned)?.map(|samples| samples.to_string());

@@ -103,11 +103,11 @@ impl Plan {
         // Its speed is measured: runs that are trained with it take longer.
         self.portable.decide()?;
         let _interrupt = crate::interrupt()?;
-        let results = self
+        let mut results = self
             .sources
             .iter()
             .filter_map(|name| Reproduction::find(name).ok());
-        if !results.into_iter().any(Reproduction::is_of_likelihoods) {
+        if !results.any(Reproduction::is_of_likelihoods) {
             self.table.refuse("this plan", "plan")?;
         }
         runs::atomic_file::check_file(&self.output)?;
