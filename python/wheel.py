@@ -26,7 +26,8 @@ from maturin import (  # noqa: F401
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
-SCRIPTS = HERE / "latent_atlas.data" / "scripts"
+#: What maturin puts into a wheel beside a module, found by this name where it is there.
+SCRIPTS = HERE / "latent_atlas._native.data" / "scripts"
 NAME = "latent-atlas" + (".exe" if os.name == "nt" else "")
 
 
@@ -35,9 +36,11 @@ def built_program() -> Path:
     given = os.environ.get("LATENT_ATLAS_PROGRAM")
     if given:
         return Path(given)
+    # Symbols are left out where the program is linked: of a profile without them all
+    # crates would be compiled again.
     command = [
-        *("cargo", "build", "--release", "--locked", "--package", "latent-atlas"),
-        *("--config", 'profile.release.strip="symbols"'),
+        *("cargo", "rustc", "--release", "--locked", "--package", "latent-atlas"),
+        *("--bin", "latent-atlas", "--", "-C", "strip=symbols"),
     ]
     subprocess.run(command, cwd=ROOT, check=True)
     target = os.environ.get("CARGO_TARGET_DIR", "target")

@@ -1,6 +1,6 @@
 from collections.abc import Callable
 from os import PathLike
-from typing import Any, final
+from typing import Any, TypeAlias, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,7 @@ instruction_set: str
 
 class Diverged(FloatingPointError): ...
 
-_Rows = NDArray[np.uint8] | NDArray[np.float32]
+_Rows: TypeAlias = NDArray[np.uint8] | NDArray[np.float32]
 
 def schema() -> str: ...
 def check(settings: dict[str, Any]) -> None: ...

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import os
 import tempfile
+from numbers import Integral
 from pathlib import Path
 
 
@@ -22,15 +23,17 @@ class ExplorerPage:
         Its height in a notebook, in pixels.
     """
 
-    def __init__(self, page: str, *, height: int = 900) -> None:
+    def __init__(self, page: str, *, height: int = 1200) -> None:
+        if isinstance(height, bool) or not isinstance(height, Integral) or height < 1:
+            raise ValueError(f"height is {height!r}; expected a whole number of at least 1")
         self.html = page
-        self.height = height
+        self.height = int(height)
 
     def _repr_html_(self) -> str:
         # In a frame of its own: its style and script are not those of the notebook.
         return (
             f'<iframe srcdoc="{html.escape(self.html, quote=True)}" '
-            f'style="width: 100%; height: {int(self.height)}px; border: 0"></iframe>'
+            f'style="width: 100%; height: {self.height}px; border: 0"></iframe>'
         )
 
     def __repr__(self) -> str:

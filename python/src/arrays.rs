@@ -76,7 +76,7 @@ fn in_order<'a, T: Element>(array: &'a PyReadonlyArray2<'_, T>) -> PyResult<&'a 
     let values = array.as_slice().ok().filter(|_| array.is_c_contiguous());
     values.ok_or_else(|| {
         PyValueError::new_err(
-            "the array is not stored in C order; give numpy.ascontiguousarray of it",
+            "the array is not stored in C order, or not aligned; give numpy.require(array, requirements=['C', 'A'])",
         )
     })
 }

@@ -4,6 +4,8 @@ use pyo3::exceptions::{PyFloatingPointError, PyOSError, PyRuntimeError, PyValueE
 use pyo3::{PyErr, create_exception};
 use runs::Error;
 
+use crate::advice::in_python;
+
 create_exception!(
     latent_atlas,
     Diverged,
@@ -18,6 +20,7 @@ pub(crate) fn exception(error: impl Into<Error>) -> PyErr {
         Error::Diverged { divergence, .. } => {
             Diverged::new_err(format!("{divergence}; try a smaller learning_rate"))
         }
+        // Not as a parameter: what is quoted of a file has no options in it.
         error @ (Error::Read { .. }
         | Error::Write { .. }
         | Error::Taken(_)
@@ -26,7 +29,7 @@ pub(crate) fn exception(error: impl Into<Error>) -> PyErr {
         error @ Error::Trainer(models::TrainerError::Threads(_)) => {
             PyRuntimeError::new_err(error.to_string())
         }
-        error => PyValueError::new_err(error.to_string()),
+        error => PyValueError::new_err(in_python(&error.to_string())),
     }
 }
 

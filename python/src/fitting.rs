@@ -44,7 +44,14 @@ pub(crate) fn row_shape(
     is_bytes: bool,
     asked: Option<&str>,
 ) -> PyResult<String> {
-    let found: usize = sizes.iter().product();
+    let product = sizes
+        .iter()
+        .try_fold(1usize, |product, &size| product.checked_mul(size));
+    let found = product.ok_or_else(|| {
+        exception(Error::Configuration(format!(
+            "a row of X has the sizes {sizes:?}, which are more values than there can be"
+        )))
+    })?;
     let shape = match (asked, &sizes[..]) {
         (Some(asked), _) => {
             let shape: Shape = asked
@@ -174,26 +181,39 @@ fn parts(
     let train = train.part("X", row, train_labels)?;
     let test = match test {
         Some(test) => test.part("X_test", row, test_labels)?,
-        None => measured(&train),
+        None => measured(&train)?,
     };
     Ok((train, test))
 }
 
 /// Copies of the rows that losses are of where no others are given.
-fn measured(train: &ArrayPart) -> ArrayPart {
+///
+/// # Errors
+/// `ValueError` where there are more or fewer labels than rows.
+fn measured(train: &ArrayPart) -> PyResult<ArrayPart> {
     let all = Split::new(train.values.clone(), train.shape, None);
     let rows = all.select(&measured_rows(all.len()));
     let values: Values = rows.shared().0.clone();
-    let labels = train.labels.as_ref().map(|labels| {
-        let rows = measured_rows(all.len()).into_iter();
-        rows.map(|row| labels[row]).collect()
-    });
-    ArrayPart {
+    let labels = match &train.labels {
+        None => None,
+        Some(labels) if labels.len() == all.len() => {
+            let rows = measured_rows(all.len()).into_iter();
+            Some(rows.map(|row| labels[row]).collect())
+        }
+        Some(labels) => {
+            return Err(exception(Error::Configuration(format!(
+                "X has {} rows and {} labels; expected one label for each row",
+                all.len(),
+                labels.len()
+            ))));
+        }
+    };
+    Ok(ArrayPart {
         name: "X_test".into(),
         values,
         shape: train.shape,
         labels,
-    }
+    })
 }
 
 /// Trains in a temporary folder, as the program does in one that stays, and keeps what is

@@ -5,6 +5,7 @@
 //! arrays, settings and errors over the border. The interpreter is left to others while
 //! anything is computed, and no panic crosses.
 
+mod advice;
 mod arrays;
 mod errors;
 mod fitting;

@@ -62,8 +62,9 @@ fn made(
             "images is 0, but must be at least 1".into(),
         ));
     }
-    // The page asks for test rows alone.
-    let dataset = Dataset::of_arrays(rows.clone(), rows, &class_names)?;
+    // The page asks for test rows alone, and says that they are if there are others.
+    let mut dataset = Dataset::of_arrays(rows.clone(), rows, &class_names)?;
+    dataset.attribution = "Arrays in memory".into();
     let folder = temporary_folder()?;
     let opened = run.files().unpack(folder.path())?;
     if opened.environment()?.dataset_sha256 != dataset.fingerprint {
@@ -73,12 +74,15 @@ fn made(
             std::fs::remove_file(&path).map_err(|source| Error::Write { path, source })?;
         }
     }
+    dataset.train = dataset.train.slice(0..0);
     let shown = TrainedRun::showing(opened, &dataset)?;
     let title = shown.title();
     let shown = shown.called("model".into(), title);
     let pool = ThreadPool::new(threads(asked)).map_err(models::TrainerError::from)?;
     let explored = pool.install(|| explored(&dataset, &[&shown], &options, interrupt))?;
-    let wrong = |error: explorer::Error| Error::Configuration(error.to_string());
+    // Nothing is written here, so that nothing can be forced.
+    let advice = |text: String| text.replace(", or write it with --force", "");
+    let wrong = |error: explorer::Error| Error::Configuration(advice(error.to_string()));
     explored.page.check_size().map_err(wrong)?;
     Ok(explored.page.html().to_owned())
 }

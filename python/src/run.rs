@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use models::{Images, Model};
 use ndarray::{Array2, ArrayView2, s};
 use numpy::{PyArray2, PyReadonlyArray2, PyUntypedArrayMethods as _};
-use pyo3::exceptions::PyValueError;
+use pyo3::exceptions::{PyMemoryError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 use runs::Error;
@@ -269,7 +269,7 @@ impl Run {
         let latent = self.latent();
         let bytes = (count as u64).saturating_mul(4 * (latent + self.inputs()) as u64);
         memory::require(format!("{count} samples"), bytes)
-            .map_err(|error| exception(Error::Configuration(error.to_string())))?;
+            .map_err(|error| PyMemoryError::new_err(error.to_string()))?;
         Ok(to_python(py, random_codes(count, latent, seed, 1.0)))
     }
 

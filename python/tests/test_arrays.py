@@ -71,9 +71,34 @@ def test_all_types_of_the_same_values_give_the_same_bytes(rows):
         np.require(floats, requirements="O").view().astype(">f4"),
     ):
         assert weights(VAE(**SMALL).fit(X)) == expected
+
+
+def test_values_are_found_wherever_they_are(rows, tmp_path):
+    expected = weights(VAE(**SMALL).fit(rows))
     read_only = rows.copy()
     read_only.flags.writeable = False
-    assert weights(VAE(**SMALL).fit(read_only)) == expected
+    mapped = np.memmap(tmp_path / "rows", np.uint8, "w+", shape=rows.shape)
+    mapped[:] = rows
+    # At an odd address, where no processor reads floats fast, and some none.
+    odd = np.ndarray(rows.shape, np.float32, np.zeros(4 * rows.size + 1, np.uint8), offset=1)
+    odd[:] = rows / np.float32(255)
+    assert not odd.flags.aligned
+    for X in (read_only, mapped, odd, np.ma.array(rows)):
+        assert weights(VAE(**SMALL).fit(X)) == expected
+    same = np.broadcast_to(rows[0], rows.shape)
+    assert weights(VAE(**SMALL).fit(same)) == weights(VAE(**SMALL).fit(same.copy()))
+
+
+def test_images_of_other_libraries_are_images(rows):
+    class Tensor:
+        ndim = 3
+
+        def __array__(self, dtype=None, copy=None):
+            return rows.reshape(60, 3, 5)
+
+    vae = VAE(**SMALL).fit(Tensor())
+    assert vae.shape_ == (3, 5)
+    assert vae.transform(Tensor()).shape == (60, 2)
 
 
 def test_whole_numbers_other_than_bytes_are_values():
@@ -85,11 +110,20 @@ def test_whole_numbers_other_than_bytes_are_values():
 
 def test_values_outside_the_range_of_the_likelihood_are_refused():
     X = np.random.default_rng(0).normal(size=(40, 6))
-    with pytest.raises(ValueError, match=r"values in \[0, 1\]; use --likelihood gaussian"):
+    advice = r"""Negative values .* in \[0, 1\]; use likelihood="gaussian-identity", with standardise=True where"""
+    with pytest.raises(ValueError, match=advice):
         VAE(**SMALL).fit(X)
-    with pytest.raises(ValueError, match=r"divide them with --maximum 255"):
+    with pytest.raises(ValueError, match='divide them by 255, or use likelihood="gaussian-ident'):
         VAE(**SMALL).fit(np.array([[0.0, 255.0], [3.0, 7.0]]))
     assert VAE(**GAUSSIAN).fit(X).score(X) < 0
+    for likelihood in ("bernoulli", "continuous-bernoulli"):
+        with pytest.raises(ValueError, match=r"is of values in \[0, 1\]"):
+            VAE(**SMALL, likelihood=likelihood).fit(X)
+        with pytest.raises(ValueError, match=r"is of values in \[0, 1\]"):
+            VAE(**SMALL, likelihood=likelihood).fit(2 * X**2)
+    # As the program has it: means within [0, 1] of values that may be beyond.
+    for likelihood in ("gaussian", "laplace", "laplace-identity"):
+        assert VAE(**SMALL, likelihood=likelihood).fit(X).score(X) < 0
 
 
 @pytest.mark.parametrize(
@@ -109,7 +143,21 @@ def test_values_outside_the_range_of_the_likelihood_are_refused():
         (np.array([["a", "b"]] * 3), ValueError, "could not convert string"),
         (np.zeros((4, 2), complex), ValueError, "Complex data not supported"),
         (scipy.sparse.csr_array(np.eye(4)), TypeError, "dense data is required"),
-        (None, ValueError, ""),
+        (None, ValueError, "Expected 2D array, got scalar array instead"),
+        ("text", ValueError, "could not convert string"),
+        ({"a": [1]}, TypeError, "argument must be"),
+        (pd.DataFrame(), ValueError, "at least one array or dtype is required"),
+        (pd.DataFrame({"a": ["x"] * 4}), ValueError, "could not convert string"),
+        (pd.DataFrame({"a": [0.5, np.nan]}), ValueError, "Input X contains NaN"),
+        (np.array([[None, 1.0]] * 4, dtype=object), ValueError, "Input X contains NaN"),
+        (np.full((4, 2, 2), np.nan, np.float32), ValueError, "Input X contains NaN"),
+        (np.full((4, 2), np.nan, np.float16), ValueError, "Input X contains NaN"),
+        (np.ma.masked_less([[0.1, 0.5]] * 4, 0.2), ValueError, "of which 4 values are masked"),
+        (np.zeros((4, 2), "M8[D]"), ValueError, "has the dtype datetime64"),
+        (np.zeros((4, 2), [("a", "f4")]), ValueError, "has the dtype .*; expected numbers"),
+        (np.asmatrix(np.eye(3)), TypeError, "np.matrix is not supported"),
+        (-np.ones((4, 2)), ValueError, "Negative values in data passed to AE"),
+        (np.zeros((2, 70_000)), ValueError, "between 1 and 65536"),
         ([[1, 2], [3]], ValueError, "inhomogeneous"),
     ],
 )
@@ -129,6 +177,10 @@ def test_other_rows_than_it_was_fitted_on_are_refused(rows):
         vae.inverse_transform(np.zeros((4, 3)))
     with pytest.raises(ValueError, match="contains NaN"):
         vae.inverse_transform([[np.nan, 0]])
+    with pytest.raises(ValueError, match="^X_test: Input X contains NaN"):
+        VAE(**SMALL).fit(rows, X_test=np.full((2, 15), np.nan))
+    with pytest.raises(ValueError, match="of which 1 values are masked"):
+        vae.inverse_transform(np.ma.array([[0.0, 1.0]], mask=[[True, False]]))
     images = VAE(**SMALL).fit(rows.reshape(60, 3, 5))
     with pytest.raises(ValueError, match=r"sizes \(5, 3\), but VAE was fitted on rows of \(3, 5\)"):
         images.transform(rows.reshape(60, 5, 3))

@@ -113,6 +113,29 @@ def test_what_a_callback_raises_ends_training(digits):
     assert not hasattr(vae, "n_features_in_")
 
 
+def test_a_callback_that_is_none_is_refused_before_it_would_be_called(digits):
+    vae = VAE(**FOREVER)
+    with pytest.raises(TypeError, match="callback is 3; expected a function"):
+        vae.fit(digits, callback=3)
+    assert not hasattr(vae, "n_features_in_")
+
+
+def test_samples(digits):
+    vae = VAE(**QUICK).fit(digits[:200])
+    assert not np.array_equal(vae.sample(3), vae.sample(3))
+    same = [vae.sample(3, random_state=np.random.RandomState(1)) for _ in range(2)]
+    np.testing.assert_array_equal(*same)
+    np.testing.assert_array_equal(vae.sample(2, random_state=2**64 - 1).shape, (2, 8, 8))
+    for count in (0, -1, True, 2.0, None):
+        with pytest.raises(ValueError, match="n_samples is .*, but must be a whole number"):
+            vae.sample(count)
+    for seed in (-1, 2**64):
+        with pytest.raises(ValueError, match="random_state is .*; expected a whole number"):
+            vae.sample(1, random_state=seed)
+    with pytest.raises(MemoryError, match="1000000000000 samples needs"):
+        vae.sample(10**12)
+
+
 def test_the_interpreter_is_left_to_others(digits):
     thread = threading.Thread(target=VAE(hidden=(256,), epochs=15, threads=1).fit, args=(digits,))
     thread.start()
@@ -127,7 +150,7 @@ def test_the_interpreter_is_left_to_others(digits):
 def test_divergence_is_an_error_of_its_own():
     X = np.random.default_rng(0).normal(size=(100, 5)) * 1e6
     ae = AE(likelihood="gaussian-identity", sigma=1e-4, learning_rate=1e6, epochs=50, hidden=(8,))
-    with pytest.raises(Diverged, match="not finite.*smaller learning_rate"):
+    with pytest.raises(Diverged, match="training diverged.*finite.*smaller learning_rate"):
         ae.fit(X)
     assert issubclass(Diverged, FloatingPointError)
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import html
+import json
 import re
 
 import numpy as np
@@ -11,11 +14,22 @@ import pytest
 from latent_atlas import AE, VAE, ExplorerPage
 
 
+def manifest(page: ExplorerPage) -> dict:
+    """What a page says that it holds."""
+    packed = re.search(r'id="payload">(.*?)</script>', page.html, re.DOTALL)[1]
+    content = gzip.decompress(base64.b64decode(packed))
+    length = int.from_bytes(content[:4], "little")
+    return json.loads(content[4 : 4 + length])
+
+
 def test_the_page_is_shown_in_a_frame_and_saved(digits, classes, tmp_path):
     vae = VAE(hidden=(16,), latent=3, epochs=2).fit(digits[:300], X_test=digits[300:400])
     page = vae.explore(digits[300:400], classes[300:400], height=700)
     assert isinstance(page, ExplorerPage)
     assert "Latent Atlas explorer" in page.html and "VAE 64-16-3" in page.html
+    # Which rows they are is not known here, where they come from is.
+    data = manifest(page)["data"]
+    assert (data["split"], data["attribution"]) == ("images", "Arrays in memory")
     shown = page._repr_html_()
     assert shown.startswith("<iframe srcdoc=") and "height: 700px" in shown
     kept = re.search(r'srcdoc="(.*?)" style', shown, re.DOTALL)
@@ -33,10 +47,35 @@ def test_pages_of_vectors_and_of_one_latent_variable():
     assert "AE 6-4-1" in page.html
 
 
+def test_labels_of_every_kind_are_names(digits):
+    vae = VAE(hidden=(8,), epochs=1).fit(digits[:100])
+    ends = vae.explore(digits[:2]).html.count("</script>")
+    for labels, names in (
+        # NumPy's texts end before such a character.
+        (["</script>", "a\0"], ["</script>", "a"]),
+        ([True, False], ["0", "1"]),
+        ([-1, 2**62], ["-1", str(2**62)]),
+        (np.array(["x", 3], object), ["3", "x"]),
+    ):
+        page = vae.explore(digits[:2], labels, images=10**30, thumbnails=10**30)
+        assert manifest(page)["data"]["classes"] == names
+        assert page.html.count("</script>") == ends
+
+
 def test_what_cannot_be_shown_is_refused(digits):
     vae = VAE(hidden=(8,), epochs=1).fit(digits[:100])
     with pytest.raises(ValueError, match="images is 0"):
         vae.explore(digits[:50], images=0)
+    with pytest.raises(ValueError, match="images is -1"):
+        vae.explore(digits[:50], images=-1)
+    for height in (0, 1.5, "tall"):
+        with pytest.raises(ValueError, match="height is .*; expected a whole number"):
+            vae.explore(digits[:50], height=height)
+    for label in (None, float("nan"), b"x"):
+        with pytest.raises(ValueError, match="y holds .*; expected labels"):
+            vae.explore(digits[:1], np.array([label], object))
+    with pytest.raises(ValueError, match="y holds 9223372036854775808"):
+        vae.explore(digits[:1], [2**63])
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
         vae.explore(digits[:50], [1, 2])
     with pytest.raises(ValueError, match="whole numbers or texts"):

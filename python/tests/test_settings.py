@@ -59,8 +59,11 @@ def test_parameters_are_documented():
         ({"shape": (3, 5)}, ValueError, "shape is 3x5, which has 15 values"),
         ({"shape": "wide"}, ValueError, '"wide"'),
         ({"threads": 0}, ValueError, "threads is 0"),
-        ({"random_state": -1}, ValueError, "training.seed"),
+        ({"random_state": -1}, ValueError, "random_state is -1"),
+        ({"random_state": 2**63}, ValueError, "random_state is 9223372036854775808"),
         ({"random_state": "seed"}, ValueError, "seed"),
+        ({"shape": "4294967296x4294967296"}, ValueError, "no shape"),
+        ({"shape": (-4, -4)}, ValueError, "no shape"),
         ({"hidden": None}, TypeError, "hidden is None"),
         ({"epochs": object()}, TypeError, "expected a number"),
     ],
@@ -73,6 +76,19 @@ def test_wrong_parameters_are_refused_by_fit(parameters, error, words):
     assert words in str(caught.value)
     assert "\n" not in str(caught.value)
     assert vars(estimator) == vars(VAE(**parameters))
+
+
+@pytest.mark.parametrize(
+    ("parameters", "words"),
+    [
+        ({"hidden": "7-4-2"}, "type hidden=(7, 4) latent=2 for that architecture, or hidden=(7, 4, 2)"),
+        ({"hidden": (0,)}, "for no hidden layer use hidden=()"),
+    ],
+)
+def test_advice_is_that_of_python(parameters, words):
+    with pytest.raises(ValueError) as caught:
+        VAE(**parameters).fit(np.zeros((40, 16), np.uint8))
+    assert words in str(caught.value) and "--" not in str(caught.value)
 
 
 def test_parameters_of_numpy_are_numbers():

@@ -80,9 +80,17 @@ impl Shown {
             attribution: dataset
                 .attribution
                 .replace(&dataset.name, &name_of(dataset)),
-            split: match shape {
-                Shape::Image { .. } => "test images".into(),
-                Shape::Vector { .. } => "test vectors".into(),
+            split: {
+                // Alone, they may be any rows, those of the training too.
+                let part = if dataset.train.is_empty() {
+                    ""
+                } else {
+                    "test "
+                };
+                match shape {
+                    Shape::Image { .. } => format!("{part}images"),
+                    Shape::Vector { .. } => format!("{part}vectors"),
+                }
             },
             rows: dataset.test.len(),
             shape: tile_shape(shape),
