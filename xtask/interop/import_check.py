@@ -3,10 +3,13 @@
 PROGRAM is the built latent-atlas. The VAE of PyTorch's examples is trained for a few
 steps on images made here, saved in every format that is read, imported, and evaluated
 by the program; reconstruction and KL at z = mu have to be PyTorch's to 1e-5 of their
-size. Then a run of the program is loaded into PyTorch, trained there, and imported
-again. Needs torch, onnx, onnxscript, safetensors and numpy.
+size. Then a run of the program is exported as a program of PyTorch, trained there for
+an epoch, imported again and drawn beside the run it was. Last come files that become no
+model (refused_files.py): each has to be refused in one sentence with exit code 2, with
+nothing run and nothing written. Needs torch, onnx, onnxscript, safetensors and numpy.
 """
 
+import importlib.util
 import json
 import pathlib
 import subprocess
@@ -15,8 +18,10 @@ import tempfile
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import nn
+
+import refused_files
 
 HEIGHT, WIDTH, HIDDEN, LATENT = 14, 10, 40, 5
 INPUTS = HEIGHT * WIDTH
@@ -42,26 +47,6 @@ class VAE(nn.Module):
         mu, log_var = self.encode(x.view(-1, INPUTS))
         z = mu + torch.randn_like(mu) * torch.exp(0.5 * log_var)
         return self.decode(z), mu, log_var
-
-
-class Own(nn.Module):
-    """A run of the program under its own names."""
-
-    def __init__(self):
-        super().__init__()
-        self.encoder = nn.Sequential(nn.Linear(INPUTS, HIDDEN), nn.ReLU())
-        self.mu = nn.Linear(HIDDEN, LATENT)
-        self.log_var = nn.Linear(HIDDEN, LATENT)
-        self.decoder = nn.Sequential(nn.Linear(LATENT, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, INPUTS))
-
-    def encode(self, x):
-        h = self.encoder(x)
-        return self.mu(h), self.log_var(h)
-
-    def decode(self, z):
-        return torch.sigmoid(self.decoder(z))
-
-    forward = VAE.forward
 
 
 def images(count, seed):
@@ -98,10 +83,25 @@ def train(model, x, steps, seed):
         optimiser.step()
 
 
-def main(program):
-    program = str(pathlib.Path(program).resolve())
-    folder = pathlib.Path(tempfile.mkdtemp(prefix="import-check-"))
+def exported(folder):
+    """The network that the program wrote as a module of PyTorch, with its weights."""
+    spec = importlib.util.spec_from_file_location("model", folder / "model.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.load()
 
+
+def train_an_epoch(model, x, seed):
+    torch.manual_seed(seed)
+    optimiser = torch.optim.Adam(model.parameters(), lr=1e-3)
+    for batch in x[torch.randperm(len(x))].split(64):
+        loss, _, _ = model.loss(batch)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+
+
+def check(program, folder):
     def run(*arguments):
         done = subprocess.run(
             [program, *map(str, arguments), "--json", "--quiet"],
@@ -139,17 +139,26 @@ def main(program):
         compare(f"from-{name.split('.')[1]}", model, [name])
 
     run("train", "spots.npz", "--hidden", HIDDEN, "--latent", LATENT, "--epochs", 2, "--out", "ours")
-    own = Own()
-    own.load_state_dict(load_file(folder / "ours" / "model.safetensors"), strict=True)
-    train(own, x, 50, 2)
-    torch.save({"state_dict": own.state_dict(), "epoch": 1}, folder / "own.pt")
-    compare("back-again", own, ["own.pt"])
-    run("figures", "ours", "back-again", "--out", "compared")
-    run("train", "--resume", "back-again", "--epochs", 1)
-    print(f"all agree; files are in {folder}")
+    run("export", "ours", "--format", "python", "-o", "torch")
+    own = exported(folder / "torch")
+    train_an_epoch(own, x, 2)
+    own.save(folder / "tuned.safetensors")
+    compare("tuned", own, ["tuned.safetensors"])
+    torch.save({"state_dict": own.state_dict(), "epoch": 1}, folder / "checkpoint.pt")
+    compare("from-checkpoint", own, ["checkpoint.pt"])
+    run("figures", "ours", "tuned", "--out", "compared")
+    run("explore", "tuned", "--out", "tuned.html")
+    run("train", "--resume", "tuned", "--epochs", 1)
+
+    count = 0
+    for name, path, options in refused_files.write(folder, VAE, INPUTS):
+        refused_files.check(program, folder, name, path, options)
+        count += 1
+    print(f"all agree, and {count} files that are no such model are refused")
 
 
 if __name__ == "__main__":
     if len(sys.argv) != 2:
         sys.exit(__doc__)
-    main(sys.argv[1])
+    with tempfile.TemporaryDirectory() as folder:
+        check(str(pathlib.Path(sys.argv[1]).resolve()), pathlib.Path(folder))
