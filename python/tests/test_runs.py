@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 
 import numpy as np
 import pytest
@@ -112,8 +113,6 @@ def test_without_its_data_the_program_asks_for_them(program, digits, tmp_path):
     vae = VAE(hidden=(8,), epochs=1).fit(digits[:300], X_test=digits[300:400])
     vae.save(tmp_path / "run")
     command = [str(program.path), "eval", str(tmp_path / "run")]
-    import subprocess
-
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 2
     assert "arrays in memory" in done.stderr and "--dataset" in done.stderr
@@ -124,19 +123,20 @@ def test_without_its_data_the_program_asks_for_them(program, digits, tmp_path):
 @pytest.mark.parametrize("labels", ["none", "numbers", "texts"])
 @pytest.mark.parametrize("has_test", [True, False])
 def test_data_are_kept_beside_a_run(digits, classes, tmp_path, labels, has_test, program):
-    X = digits[:400].reshape(400, 64)
+    # More than the rows that losses are of where there are no others.
+    X = digits[:1200].reshape(1200, 64)
     names = np.array(["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"])
     y = {"none": None, "numbers": classes, "texts": names[classes]}[labels]
     others = {}
     if has_test:
-        others = {"X_test": digits[400:500].reshape(100, 64)}
+        others = {"X_test": digits[1200:1300].reshape(100, 64)}
     if y is not None and has_test:
-        others["y_test"] = y[400:500]
-    y = None if y is None else y[:400]
+        others["y_test"] = y[1200:1300]
+    y = None if y is None else y[:1200]
     vae = VAE(hidden=(8,), epochs=1).fit(X, y, **others)
     vae.save(tmp_path / "run", X, y, **others)
     program("eval", tmp_path / "run", "--quiet")
-    assert load(tmp_path / "run").transform(X).shape == (400, 2)
+    assert load(tmp_path / "run").transform(X).shape == (1200, 2)
 
 
 def test_other_data_are_not_kept(digits, tmp_path):
