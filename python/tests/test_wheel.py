@@ -27,7 +27,7 @@ vae.save("run", X)
 PAGES = [("python/README.md", None), ("docs/interop.md", "## Python")]
 
 #: Lines of those pages that build or install, which is done here already.
-_INSTALLS = ("pip wheel", "pip install", "python -m venv", "cd python", "python benches")
+_INSTALLS = ("pip wheel", "pip install", "python -m venv", "cd python", "python ben", "python check")
 
 
 @pytest.fixture(scope="module")
