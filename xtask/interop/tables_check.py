@@ -19,6 +19,7 @@ import io
 import json
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import sys
@@ -127,6 +128,25 @@ def tensorboard(folder):
     yield board.launch().rstrip("/")
 
 
+def check_plugins(url, run):
+    """What the pages of pictures, distributions and texts ask the server for."""
+
+    def asked(path, **query):
+        query = urllib.parse.urlencode({"run": run} | query)
+        return json.loads(get(f"{url}/data/plugin/{path}?{query}")[1])
+
+    maps = asked("images/images", tag="pictures/map", sample=0)
+    _, picture = get(f"{url}/data/plugin/images/individualImage?{maps[-1]['query']}")
+    size = Image.open(io.BytesIO(picture)).size
+    # 21 tiles of 28 pixels on a side.
+    check("server: pictures", size == (588, 588), f"{len(maps)} maps of {size}")
+    histograms = asked("histograms/histograms", tag="codes/mu1")
+    steps = [step for _, step, _ in histograms]
+    check("server: distributions", steps == sorted(set(steps)) and len(steps) > 1, f"epochs {steps}")
+    texts = asked("text/text", tag="configuration/text_summary")
+    check("server: settings", len(texts) == 1 and "[training]" in texts[0]["text"])
+
+
 def check_server(folder, projector, points, size):
     """The scalars and the projector plugin over HTTP."""
     with tensorboard(folder) as url:
@@ -138,7 +158,9 @@ def check_server(folder, projector, points, size):
                 break
             time.sleep(0.5)
         check("projector plugin: finds the folder", runs, str(runs))
-        check("server: scalars", any("loss/test" in tags for tags in json.loads(scalars).values()))
+        scalars = {run: tags for run, tags in json.loads(scalars).items() if "loss/test" in tags}
+        check("server: scalars", scalars, str(list(scalars)))
+        check_plugins(url, "live")
         if not runs:
             return
         name = urllib.parse.quote(runs[0])
@@ -146,7 +168,9 @@ def check_server(folder, projector, points, size):
         embedding = json.loads(info)["embeddings"][0]
         tensor = urllib.parse.quote(embedding["tensorName"])
         query = f"run={name}&name={tensor}"
-        check("projector plugin: shape", embedding["tensorShape"][0] == points, str(embedding["tensorShape"]))
+        # Of fewer than three values the page draws nothing.
+        found = embedding["tensorShape"]
+        check("projector plugin: shape", found[0] == points and found[1] >= 3, str(found))
         _, values = get(f"{url}/data/plugin/projector/tensor?{query}&num_rows=100000")
         values = np.frombuffer(values, np.float32).reshape(points, -1)
         codes = np.loadtxt(projector / "tensors.tsv", dtype=np.float32, ndmin=2)
@@ -159,6 +183,8 @@ def check_server(folder, projector, points, size):
         fits = max(image.size) <= 8192
         cells = (image.width // size[1]) * (image.height // size[0])
         check("projector plugin: sprite", fits and cells >= points, f"{image.size}")
+        used = image.convert("L").crop((0, 0, size[1], size[0]))
+        check("projector plugin: the first cell is a picture", used.getextrema()[1] > 0)
 
 
 def check_tables(npz, csv, parquet, shape):
@@ -251,7 +277,7 @@ def main():
             "tensorboard": folder / "logs" / "events",
             "projector": folder / "logs" / "projector",
         }
-        (folder / "logs").mkdir()
+        shutil.copytree(out / "tensorboard", folder / "logs" / "live")
         for name, place in places.items():
             _, seconds = run(program, "export", out, "--format", name, "-o", place, "--threads", options.threads)
             print(f"     export --format {name}: {seconds:.2f} s")

@@ -14,8 +14,11 @@ mod network;
 
 use std::path::{Path, PathBuf};
 
-use models::{Activation, DataTreatment, Likelihood, Model, ModelKind, Objective};
+use models::{DataTreatment, Model, Objective};
+use runs::configuration::Configuration;
+use runs::shell::quoted;
 use runs::{Error, atomic_file};
+use serde_json::json;
 
 use crate::ExportedRun;
 use crate::metadata;
@@ -33,6 +36,7 @@ pub fn export(run: &ExportedRun, out: &Path) -> Result<Vec<PathBuf>, Error> {
         treatment: configuration.treatment()?,
         shape: run.shape().to_string(),
         dataset: &configuration.identity().data.dataset,
+        preparation: preparation(configuration),
     };
     let text = described.text();
     let from = run.folder().model();
@@ -53,6 +57,8 @@ struct Described<'a> {
     shape: String,
     /// Where the data came from, without paths.
     dataset: &'a str,
+    /// How its rows are made ready, as options of `import`.
+    preparation: String,
 }
 
 /// How the file begins, up to the constants; `{…}` are filled in.
@@ -70,7 +76,7 @@ In use, with x [n, {inputs}] in the units of the data{units}:
 model.save("tuned.safetensors") writes the weights under the names they had. They
 become a run with
 
-    latent-atlas import tuned.safetensors{options} -o RUN
+    latent-atlas import tuned.safetensors --dataset {dataset}{preparation} -o RUN
 
 Needs the packages torch and safetensors.
 """
@@ -95,7 +101,7 @@ const TAIL: &str = r#"
             name: tensor.detach().cpu().float().contiguous()
             for name, tensor in self.state_dict().items()
         }
-        save_file(tensors, path, metadata=METADATA)
+        save_file(tensors, path, metadata={"latent_atlas": json.dumps(METADATA)})
 
 
 def load(path=Path(__file__).with_name("model.safetensors")):
@@ -145,7 +151,8 @@ impl Described<'_> {
                 if is_variational { "mu, log_var" } else { "z" }.to_owned(),
             ),
             ("{code}", if is_variational { "mu" } else { "z" }.to_owned()),
-            ("{options}", self.options()),
+            ("{dataset}", self.source().to_owned()),
+            ("{preparation}", self.preparation.clone()),
             ("{imports}", imports),
             ("{sizes}", self.sizes()),
             ("{latent}", spec.architecture.latent.to_string()),
@@ -160,8 +167,9 @@ impl Described<'_> {
         format!("{head}{body}{TAIL}")
     }
 
-    /// The entries of `METADATA`, by which the program reads the file as a model:
-    /// in the format from before files had checksums, which others cannot make.
+    /// The entries of `METADATA`, by which `import` knows the file for a model of this
+    /// program and needs no word about it: in the format from before files had
+    /// checksums, which others cannot make.
     fn metadata(&self) -> String {
         let spec = self.model.spec();
         let entries = [
@@ -186,30 +194,12 @@ impl Described<'_> {
         }
     }
 
-    /// What `import` has to be told of the file that is saved.
-    fn options(&self) -> String {
-        let spec = self.model.spec();
-        let dataset = match metadata::class_names(self.dataset) {
+    /// The data, where they have a name that others know them by.
+    fn source(&self) -> &str {
+        match metadata::class_names(self.dataset) {
             Some(_) => self.dataset,
             None => "SOURCE",
-        };
-        let mut options = format!(" --dataset {dataset}");
-        if spec.kind != ModelKind::Vae {
-            options += &format!(" --model {}", spec.kind);
         }
-        if spec.architecture.activation != Activation::Relu {
-            options += &format!(" --activation {}", spec.architecture.activation);
-        }
-        if spec.likelihood != Likelihood::Bernoulli {
-            options += &format!(" --likelihood {}", spec.likelihood.name());
-        }
-        if let Some(sigma) = spec.likelihood.scale_source() {
-            options += &format!(" --sigma {sigma}");
-        }
-        if self.model.standardisation().is_some() {
-            options += " --set data.standardise=true";
-        }
-        options
     }
 
     /// What the loss is told, and the names of classes.
@@ -224,9 +214,41 @@ impl Described<'_> {
     }
 }
 
+/// What `import` has to be told of how rows are made ready: the settings of data that
+/// are not those of a new run, and that no file of weights tells.
+fn preparation(configuration: &Configuration) -> String {
+    /// Names the data, describes them, or is in the file.
+    const TOLD: [&str; 3] = ["dataset", "shape", "standardise"];
+
+    let usual = Configuration::default();
+    let sections = [
+        ("data", json!(configuration.data), json!(usual.data)),
+        (
+            "data.reading",
+            json!(configuration.data.reading),
+            json!(usual.data.reading),
+        ),
+    ];
+    let mut options = String::new();
+    for (section, settings, usual) in sections {
+        for (key, value) in settings.as_object().into_iter().flatten() {
+            let is_told = section == "data" && TOLD.contains(&key.as_str());
+            if is_told || value.is_object() || usual.get(key) == Some(value) {
+                continue;
+            }
+            let text = value
+                .as_str()
+                .map_or_else(|| value.to_string(), str::to_owned);
+            let setting = quoted(format!("{section}.{key}={text}"));
+            options += &format!(" --set {setting}");
+        }
+    }
+    options
+}
+
 /// The imports that a body needs.
 fn imports(body: &str) -> String {
-    let mut lines = String::new();
+    let mut lines = "import json\n".to_owned();
     if body.contains("math.") {
         lines += "import math\n";
     }

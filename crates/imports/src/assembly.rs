@@ -9,9 +9,9 @@ use crate::assumptions::{
 use crate::declared::Declared;
 use crate::error::ImportError;
 use crate::file::Format;
+use crate::graph::{Graph, ScaleUse};
 use crate::layers::Layer;
 use crate::model::Imported;
-use crate::onnx_file::{Graph, ScaleUse};
 use crate::tensor::Tensor;
 
 /// The name of a learned ln σ.
@@ -101,6 +101,9 @@ pub(crate) fn assembled(
             without.join(", ")
         ));
     }
+    for layer in &layers {
+        require_finite(layer)?;
+    }
     let said = arrangement.said(&layers);
     let placed = placed(&arrangement, &layers, posterior_scale);
     let names = placed
@@ -144,6 +147,19 @@ pub(crate) fn assembled(
         said,
         assumed,
     })
+}
+
+/// Refuses what no network computes with, by the name that the file has for it.
+fn require_finite(layer: &Layer) -> Result<(), ImportError> {
+    for (part, values) in [("weight", &layer.weight), ("bias", &layer.bias)] {
+        if let Some(value) = values.iter().find(|value| !value.is_finite()) {
+            return Err(ImportError::Network(format!(
+                "the {part} of {} holds {value}; expected finite numbers",
+                layer.name
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// Every layer under our name; a shared head in two halves.

@@ -7,7 +7,7 @@ use crate::arrangement::Arrangement;
 use crate::assembly::LOG_SIGMA;
 use crate::declared::Declared;
 use crate::error::ImportError;
-use crate::onnx_file::ScaleUse;
+use crate::graph::ScaleUse;
 use crate::tensor::{Tensor, shown};
 use crate::words::{self, ScaleName};
 

@@ -38,6 +38,9 @@ pub enum ImportError {
     /// The model cannot be.
     #[error(transparent)]
     Spec(#[from] models::SpecError),
+    /// Means and deviations that nothing can be standardised by.
+    #[error("what the file standardises values by means nothing: {0}")]
+    Standardisation(#[from] models::StandardisationError),
     /// A file that this program wrote, and that is damaged.
     #[error(transparent)]
     Checkpoint(#[from] models::CheckpointError),

@@ -6,7 +6,8 @@ use std::path::Path;
 use datasets::sha256_hex;
 
 use crate::error::ImportError;
-use crate::onnx_file::{self, Graph};
+use crate::graph::Graph;
+use crate::onnx_file;
 use crate::safetensors_file;
 use crate::tensor::Tensor;
 use crate::torch;

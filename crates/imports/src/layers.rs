@@ -95,7 +95,11 @@ struct Candidate {
 impl Layer {
     /// `fc1 784→400`.
     pub(crate) fn shown(&self) -> String {
-        format!("{} {}→{}", self.name, self.inputs, self.outputs)
+        let name = match self.name.as_str() {
+            "" => "a layer without a name",
+            name => name,
+        };
+        format!("{name} {}→{}", self.inputs, self.outputs)
     }
 }
 

@@ -14,6 +14,7 @@ mod assumptions;
 mod declared;
 mod error;
 mod file;
+mod graph;
 mod layers;
 mod map;
 mod model;

@@ -11,9 +11,9 @@ use crate::assumptions::{assumed_activation, assumed_likelihood};
 use crate::declared::Declared;
 use crate::error::ImportError;
 use crate::file::{Contents, Format, Weights};
+use crate::graph::Graph;
 use crate::layers::{Layers, Takes, leftovers};
 use crate::map::{Applied, NameMap};
-use crate::onnx_file::Graph;
 use crate::own_names;
 use crate::tensor::{Tensor, list};
 
@@ -42,6 +42,21 @@ pub struct Imported {
 /// layers whose decoder mirrors its encoder, with a list of them; what has to be
 /// declared.
 pub fn read(
+    paths: &[PathBuf],
+    map: Option<&NameMap>,
+    declared: &Declared,
+) -> Result<Imported, ImportError> {
+    read_files(paths, map, declared).map_err(|error| match error {
+        ImportError::Network(reason) if !paths.is_empty() => {
+            let names = paths.iter().map(|path| path.display().to_string());
+            let names: Vec<String> = names.collect();
+            ImportError::Network(format!("{}: {reason}", names.join(", ")))
+        }
+        error => error,
+    })
+}
+
+fn read_files(
     paths: &[PathBuf],
     map: Option<&NameMap>,
     declared: &Declared,
@@ -106,25 +121,31 @@ pub fn read(
             }
         }
     }
-    let found = match graph {
+    let standardisation = match &mut graph {
+        Some(graph) => graph.standardisation.take(),
+        None => own_names::standardisation(&mut tensors)?,
+    };
+    let mut imported = match graph {
         Some(_) if !tensors.is_empty() => {
             return Err(ImportError::Network(
                 "one of the files is ONNX and another is not; expected files of one format".into(),
             ));
         }
-        Some(graph) => of_graph(graph, map, declared)?,
-        None => {
-            if let Some(imported) = two_layers(&tensors, declared, map)? {
-                return Ok(Imported {
-                    files,
-                    format,
-                    ..imported
-                });
+        Some(graph) => assembled(of_graph(graph, map, declared)?, declared, format)?,
+        None => match two_layers(&tensors, declared, map)? {
+            Some(imported) => Imported { format, ..imported },
+            None => {
+                let found = of_tensors(tensors, map, declared, &mut assumed)?;
+                assembled(found, declared, format)?
             }
-            of_tensors(tensors, map, declared, &mut assumed)?
-        }
+        },
     };
-    let mut imported = assembled(found, declared, format)?;
+    if let Some(standardisation) = standardisation {
+        imported.model = imported.model.with_standardisation(standardisation)?;
+        imported
+            .said
+            .push("values are standardised by the means and deviations of the file".into());
+    }
     imported.files = files;
     assumed.append(&mut imported.assumed);
     imported.assumed = assumed;
@@ -250,7 +271,7 @@ fn of_graph(
     Ok(Found {
         layers: std::mem::take(&mut graph.layers),
         arrangement,
-        log_sigma: None,
+        log_sigma: graph.log_sigma.take(),
         scale,
         graph: Some(graph),
     })
@@ -266,7 +287,7 @@ fn with_computed(error: ImportError, graph: &Graph) -> ImportError {
         .collect();
     match error {
         ImportError::Network(reason) if !computed.is_empty() => ImportError::Network(format!(
-            "{reason}; in the graph {} take values that are computed: what standardises rows is left out and asked for with --set data.standardise=true, and behind hidden layers there is relu or tanh alone",
+            "{reason}; in the graph {} take values that are computed: before the first layer there may be a subtraction of constants and a division by constants, and behind hidden layers relu or tanh alone",
             computed.join(", ")
         )),
         error => error,

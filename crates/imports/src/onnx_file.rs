@@ -3,85 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use models::Activation;
+use models::{Activation, Standardisation};
 use onnx::{Model, Node};
 
+use crate::assembly::LOG_SIGMA;
+use crate::graph::{Graph, Scales};
 use crate::layers::{Layer, Takes, parts, transposed};
-use crate::tensor::shown;
-
-/// The layers of a graph.
-#[derive(Clone, Debug)]
-pub(crate) struct Graph {
-    /// In the order of the file.
-    pub(crate) layers: Vec<Layer>,
-    /// Layers whose outputs go through a sigmoid, by their index.
-    pub(crate) with_sigmoid: BTreeSet<usize>,
-    /// What is done with the outputs of layers that may be scales.
-    scales: Scales,
-}
-
-/// What the graph does with outputs, by the index of their layer.
-#[derive(Clone, Debug, Default)]
-struct Scales {
-    halved: BTreeSet<usize>,
-    doubled: BTreeSet<usize>,
-    exponentiated: BTreeSet<usize>,
-    softplus: BTreeSet<usize>,
-    has_root: bool,
-}
-
-/// What a graph makes of a scale.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum ScaleUse {
-    /// exp(½·s) is σ.
-    LogVariance,
-    /// exp(s) is σ.
-    LogSigma,
-    /// softplus(s) is σ.
-    Softplus,
-    /// It does not tell.
-    Unknown,
-}
-
-impl Graph {
-    /// What the graph makes of a layer's outputs.
-    pub(crate) fn scale_use(&self, layer: usize) -> ScaleUse {
-        let scales = &self.scales;
-        if scales.softplus.contains(&layer) {
-            ScaleUse::Softplus
-        } else if scales.halved.contains(&layer) {
-            ScaleUse::LogVariance
-        } else if scales.doubled.contains(&layer) {
-            // 2·log σ is log σ².
-            ScaleUse::LogSigma
-        } else if scales.exponentiated.contains(&layer) && !scales.has_root {
-            ScaleUse::LogSigma
-        } else {
-            ScaleUse::Unknown
-        }
-    }
-
-    /// The graph of a second file behind this one, with names that begin with those
-    /// of their files.
-    pub(crate) fn join(&mut self, mut other: Self) {
-        let offset = self.layers.len();
-        for layer in &mut other.layers {
-            if let Some(Takes::Layer(before, _)) = &mut layer.takes {
-                *before += offset;
-            }
-        }
-        let moved = |set: BTreeSet<usize>| set.into_iter().map(move |layer| layer + offset);
-        self.layers.append(&mut other.layers);
-        self.with_sigmoid.extend(moved(other.with_sigmoid));
-        self.scales.doubled.extend(moved(other.scales.doubled));
-        self.scales.halved.extend(moved(other.scales.halved));
-        self.scales
-            .exponentiated
-            .extend(moved(other.scales.exponentiated));
-        self.scales.softplus.extend(moved(other.scales.softplus));
-        self.scales.has_root |= other.scales.has_root;
-    }
-}
+use crate::tensor::{Tensor, shown};
 
 /// Operators that leave every value as it is.
 const TRANSPARENT: &[&str] = &[
@@ -138,6 +66,10 @@ const BETWEEN: &[&str] = &[
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Source {
     Input,
+    /// The input less constants.
+    Centred,
+    /// That by constants.
+    Standardised,
     Dense(usize),
     Activated(usize, Activation),
     Sigmoid(usize),
@@ -169,6 +101,9 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Graph, String> {
         scales: Scales::default(),
         is_addend: BTreeMap::new(),
         room: bytes.len(),
+        mean: None,
+        deviation: None,
+        takes_input: [false; 2],
     };
     let foreign: BTreeSet<&str> = model
         .nodes
@@ -195,7 +130,17 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Graph, String> {
             "its graph has no dense layer (Gemm, or MatMul with Add, of constant weights)".into(),
         );
     }
+    let log_sigma = walk
+        .constants
+        .get(LOG_SIGMA)
+        .map(|&(shape, values)| Tensor {
+            name: LOG_SIGMA.into(),
+            shape: shape.to_vec(),
+            values: Some(values.to_vec()),
+        });
     Ok(Graph {
+        standardisation: walk.standardisation()?,
+        log_sigma,
         layers: walk.layers,
         with_sigmoid: walk.with_sigmoid,
         scales: walk.scales,
@@ -211,6 +156,12 @@ struct Walk<'a> {
     /// Values that layers may still have: a few times those of the file, as weights
     /// may be shared, but not without end.
     room: usize,
+    /// What is taken off the input, and what that is divided by: one number, or one
+    /// for each value.
+    mean: Option<&'a [f32]>,
+    deviation: Option<&'a [f32]>,
+    /// Whether a layer takes the input as it is, and standardised.
+    takes_input: [bool; 2],
     /// Layers of a MatMul that may still get their bias, by the name of its result.
     is_addend: BTreeMap<&'a str, usize>,
 }
@@ -244,6 +195,14 @@ impl<'a> Walk<'a> {
                 }
                 _ => Source::Computed,
             },
+            "Sub" if self.source(input(0)) == Source::Input => {
+                let mean = self.values(input(1));
+                once(&mut self.mean, mean, Source::Centred)
+            }
+            "Div" if self.source(input(0)) == Source::Centred => {
+                let deviation = self.values(input(1));
+                once(&mut self.deviation, deviation, Source::Standardised)
+            }
             operator if TRANSPARENT.contains(&operator) => self.source(input(0)),
             operator => {
                 self.note_scale(operator, input(0), input(1));
@@ -305,22 +264,55 @@ impl<'a> Walk<'a> {
         }
     }
 
+    fn values(&self, name: &str) -> Option<&'a [f32]> {
+        self.constants.get(name).map(|&(_, values)| values)
+    }
+
+    /// What the input is standardised by, where it is.
+    fn standardisation(&self) -> Result<Option<Standardisation>, String> {
+        match self.takes_input {
+            [true, true] => {
+                return Err("its graph standardises values for some layers and not for others; expected the same for all".into());
+            }
+            [_, false] => return Ok(None),
+            [false, true] => {}
+        }
+        let (Some(mean), Some(deviation)) = (self.mean, self.deviation) else {
+            return Ok(None);
+        };
+        let mut first = self.layers.iter();
+        let Some(first) = first.find(|layer| layer.takes == Some(Takes::Input)) else {
+            return Ok(None);
+        };
+        let of_all = |values: &[f32]| match values {
+            &[one] => vec![one; first.inputs],
+            several => several.to_vec(),
+        };
+        let found = Standardisation::new(of_all(mean), of_all(deviation));
+        let found = found.map_err(|error| format!("its graph standardises values: {error}"))?;
+        Ok(Some(found))
+    }
+
     fn is_weight(&self, name: &str) -> bool {
         let constant = self.constants.get(name);
         constant.is_some_and(|(shape, _)| shape.len() == 2)
     }
 
     /// What a layer takes of the value of a name.
-    fn takes(&self, name: &str, layer: &str) -> Result<Takes, String> {
-        match self.source(name) {
-            Source::Input => Ok(Takes::Input),
+    fn takes(&mut self, name: &str, layer: &str) -> Result<Takes, String> {
+        let source = self.source(name);
+        match source {
+            Source::Input | Source::Standardised => {
+                self.takes_input[usize::from(source == Source::Standardised)] = true;
+                Ok(Takes::Input)
+            }
             Source::Dense(before) => Ok(Takes::Layer(before, None)),
             Source::Activated(before, activation) => Ok(Takes::Layer(before, Some(activation))),
             Source::Sigmoid(before) => Err(format!(
                 "its layer {layer} takes the sigmoid of {}; expected relu or tanh behind hidden layers",
                 self.layers[before].name
             )),
-            Source::Computed => Ok(Takes::Computed),
+            Source::Centred | Source::Computed => Ok(Takes::Computed),
         }
     }
 
@@ -396,6 +388,19 @@ impl<'a> Walk<'a> {
         layer.bias = values.to_vec();
         layer.has_bias = true;
         Ok(())
+    }
+}
+
+/// Keeps constants that the input is standardised by, and gives what comes out; of
+/// no constants, or others than before, that is something computed.
+fn once<'a>(kept: &mut Option<&'a [f32]>, found: Option<&'a [f32]>, result: Source) -> Source {
+    match (*kept, found) {
+        (None, Some(values)) => {
+            *kept = Some(values);
+            result
+        }
+        (Some(before), Some(values)) if before == values => result,
+        _ => Source::Computed,
     }
 }
 

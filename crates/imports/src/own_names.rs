@@ -1,12 +1,49 @@
-//! Files whose tensors have this program's own names, of models of two stochastic
-//! layers: no chain of widths tells these apart from others.
+//! Tensors under this program's own names that no chain of widths tells apart from
+//! others: those of two stochastic layers, and of standardising.
 
 use models::{
     Activation, Architecture, Layout, Likelihood, LowerLayer, ModelKind, ModelSpec, NamedTensor,
-    PosteriorScale,
+    PosteriorScale, Standardisation,
 };
 
+use crate::error::ImportError;
 use crate::tensor::Tensor;
+
+/// Mean and deviation of every value, as the networks that are exported keep them
+/// beside their weights.
+const MEAN: &str = "standardisation.mean";
+const DEVIATION: &str = "standardisation.deviation";
+
+/// Takes what values are standardised by out of the tensors, where it is there.
+///
+/// # Errors
+/// One of mean and deviation without the other, or numbers that nothing can be
+/// standardised by.
+pub(crate) fn standardisation(
+    tensors: &mut Vec<Tensor>,
+) -> Result<Option<Standardisation>, ImportError> {
+    let mut take = |wanted: &str| -> Option<Vec<f32>> {
+        let is_wanted = |tensor: &mut Tensor| {
+            let prefix = tensor.name.strip_suffix(wanted);
+            prefix.is_some_and(|prefix| prefix.is_empty() || prefix.ends_with('.'))
+                && tensor.values.is_some()
+        };
+        tensors.extract_if(.., is_wanted).next()?.values
+    };
+    match (take(MEAN), take(DEVIATION)) {
+        (None, None) => Ok(None),
+        (Some(mean), Some(deviation)) => Ok(Some(Standardisation::new(mean, deviation)?)),
+        (mean, _) => {
+            let (found, missing) = match mean {
+                Some(_) => (MEAN, DEVIATION),
+                None => (DEVIATION, MEAN),
+            };
+            Err(ImportError::Network(format!(
+                "the file has {found} without {missing}; expected both, or neither"
+            )))
+        }
+    }
+}
 
 /// The specification of two stochastic layers and its tensors, where all names and
 /// shapes are those of such a model.

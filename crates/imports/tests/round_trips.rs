@@ -238,6 +238,62 @@ fn two_stochastic_layers_come_back_under_their_names() {
 }
 
 #[test]
+fn what_values_are_standardised_by_comes_back() {
+    let tensor = |name: &str, values: [f32; 9]| NamedTensor {
+        name: name.into(),
+        shape: vec![9],
+        values: values.into(),
+    };
+    let repeated = |three: [f32; 3]| -> [f32; 9] { std::array::from_fn(|at| three[at % 3]) };
+    let mean = repeated([0.5, -1.0, 2.0]);
+    let deviation = repeated([1.5, 0.25, 3.0]);
+    for architecture in ["9-7-2", "9-5-4/4-3-2"] {
+        for prefix in ["", "module."] {
+            let case = Case::of(model(ModelKind::Vae, architecture, "gaussian-identity/0.5"));
+            // Names of two stochastic layers stand alone.
+            let prefix = if architecture.contains('/') {
+                ""
+            } else {
+                prefix
+            };
+            let mut tensors = case.model.named_tensors();
+            tensors.push(tensor("standardisation.mean", mean));
+            tensors.push(tensor("standardisation.deviation", deviation));
+            for tensor in &mut tensors {
+                tensor.name = format!("{prefix}{}", tensor.name);
+            }
+            write(&case.path(), &tensors);
+            let imported = case.read(None).expect("a model");
+            case.comes_back(&imported);
+            let found = imported.model.standardisation().expect("standardised");
+            assert_eq!(found.mean(), mean);
+            assert_eq!(found.deviation(), deviation);
+            // Half of it, and what nothing can be divided by.
+            let whole = tensors.clone();
+            tensors.retain(|tensor| !tensor.name.ends_with("deviation"));
+            write(&case.path(), &tensors);
+            let message = case.read(None).unwrap_err().to_string();
+            assert!(
+                message.contains("without standardisation.deviation"),
+                "{message}"
+            );
+            let mut tensors = whole;
+            for tensor in &mut tensors {
+                if tensor.name.ends_with("deviation") {
+                    tensor.values[3] = 0.0;
+                }
+            }
+            write(&case.path(), &tensors);
+            let message = case.read(None).unwrap_err().to_string();
+            assert!(
+                message.contains("feature 3 has mean 0.5 and deviation 0"),
+                "{message}"
+            );
+        }
+    }
+}
+
+#[test]
 fn files_of_this_program_need_no_words() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("model.safetensors");
@@ -273,7 +329,7 @@ fn weights_that_are_not_numbers_are_refused() {
     write(&case.path(), &tensors);
     let message = case.read(None).unwrap_err().to_string();
     assert!(
-        message.contains("encoder.0.weight holds NaN at index 3"),
+        message.contains("model.safetensors: the weight of encoder.0 holds NaN"),
         "{message}"
     );
 }

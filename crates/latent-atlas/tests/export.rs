@@ -90,6 +90,8 @@ fn every_format_is_written_where_it_is_said() {
         let message = refused(folder.path(), &again);
         assert_eq!(message.trim_end().lines().count(), 1, "{message}");
     }
+    succeed(folder.path(), "export run --format onnx -o new/deep/onnx");
+    assert!(at("new/deep/onnx/encoder.onnx").is_file());
     let line = "export run --format csv --split all -o all.csv --json";
     let document: Value = serde_json::from_str(&succeed(folder.path(), line)).expect("JSON");
     assert_eq!(document["rows"], 120);

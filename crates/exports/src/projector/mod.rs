@@ -23,6 +23,10 @@ use crate::{Exported, ExportedRun};
 /// Points that the plugin loads.
 const MOST_POINTS: usize = 100_000;
 
+/// Values of a vector that the page draws: of fewer its principal components have no
+/// third one, and without that the view it begins with is empty.
+const LEAST_VALUES: usize = 3;
+
 const TENSORS: &str = "tensors.tsv";
 const METADATA: &str = "metadata.tsv";
 const SPRITE: &str = "sprite.png";
@@ -61,8 +65,7 @@ pub fn export(
     let config = Configuration {
         name: format!("{} codes of {}", choice.name(), run.name()),
         points: shown.len(),
-        // The page takes no vectors of one value.
-        values: rows.codes.mean.ncols().max(2),
+        values: rows.codes.mean.ncols().max(LEAST_VALUES),
         sprite: layout.map(|layout| [layout.width, layout.height]),
     };
     let mut files = vec![
@@ -99,8 +102,10 @@ pub fn export(
             rows.len()
         ));
     }
-    if rows.codes.mean.ncols() == 1 {
-        remarks.push("a second coordinate of 0 stands beside the one latent variable".into());
+    if rows.codes.mean.ncols() < LEAST_VALUES {
+        remarks.push(format!(
+            "codes have coordinates of 0 up to the {LEAST_VALUES} that the projector draws"
+        ));
     }
     Ok(Exported {
         files: names.iter().map(|name| folder.join(name)).collect(),
@@ -113,7 +118,8 @@ pub fn export(
 /// Rows that one thread writes as text at a time.
 const TOGETHER: usize = 512;
 
-/// Codes `[n, L]` of the rows that are shown: a line for each, tabs between values.
+/// Codes `[n, L]` of the rows that are shown: a line for each, tabs between values,
+/// and zeros up to the least number of them.
 fn tensors(codes: ArrayView2<'_, f32>, shown: &[usize]) -> Vec<u8> {
     let text = |rows: &[usize]| {
         let mut text = String::new();
@@ -123,12 +129,20 @@ fn tensors(codes: ArrayView2<'_, f32>, shown: &[usize]) -> Vec<u8> {
                 // Writing to a text never fails.
                 let _ = write!(text, "{}{value:?}", if at > 0 { "\t" } else { "" });
             }
-            text.push_str(if code.len() == 1 { "\t0\n" } else { "\n" });
+            text.extend((code.len()..LEAST_VALUES).map(|_| "\t0"));
+            text.push('\n');
         }
         text
     };
     let texts: Vec<String> = shown.par_chunks(TOGETHER).map(text).collect();
     texts.concat().into_bytes()
+}
+
+/// Whether it says something what a row was for. The page labels points by the first
+/// column that holds words, which is this one where classes are digits.
+fn has_several_splits(rows: &EncodedRows<'_>) -> bool {
+    let split = rows.split();
+    split.windows(2).any(|pair| pair[0] != pair[1])
 }
 
 /// What is known of each row, in the order of the columns.
@@ -138,7 +152,7 @@ fn columns(rows: &EncodedRows<'_>) -> Vec<String> {
         (rows.labels().is_some(), "label"),
         (rows.names().is_some(), "name"),
         (true, "index"),
-        (true, "split"),
+        (has_several_splits(rows), "split"),
         (true, "reconstruction"),
     ];
     let there = columns.iter().filter(|(is_there, _)| *is_there);
@@ -149,6 +163,7 @@ fn columns(rows: &EncodedRows<'_>) -> Vec<String> {
 fn metadata(rows: &EncodedRows<'_>, shown: &[usize]) -> String {
     let (labels, classes, names) = (rows.labels(), rows.classes(), rows.names());
     let (index, split) = (rows.index(), rows.split());
+    let says_split = has_several_splits(rows);
     let mut text = columns(rows).join("\t") + "\n";
     for &row in shown {
         if let (Some(labels), Some(classes)) = (&labels, &classes) {
@@ -158,7 +173,11 @@ fn metadata(rows: &EncodedRows<'_>, shown: &[usize]) -> String {
             let _ = write!(text, "{}\t", cell(&names[row]));
         }
         let loss = rows.reconstruction[row];
-        let _ = writeln!(text, "{}\t{}\t{loss:.2}", index[row], split[row]);
+        let _ = write!(text, "{}\t", index[row]);
+        if says_split {
+            let _ = write!(text, "{}\t", split[row]);
+        }
+        let _ = writeln!(text, "{loss:.2}");
     }
     text
 }
@@ -235,13 +254,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn codes_are_lines_of_two_values_or_more() {
+    fn codes_are_lines_of_three_values_or_more() {
         let codes = array![[0.5_f32, -1.0, 1e-30], [2.0, 3.0, 4.0], [5.0, 6.0, 7.0]];
         let text = String::from_utf8(tensors(codes.view(), &[0, 2])).unwrap();
         assert_eq!(text, "0.5\t-1.0\t1e-30\n5.0\t6.0\t7.0\n");
         let one = codes.slice_axis(ndarray::Axis(1), (..1).into());
         let text = String::from_utf8(tensors(one, &[1])).unwrap();
-        assert_eq!(text, "2.0\t0\n");
+        assert_eq!(text, "2.0\t0\t0\n");
+        let two = codes.slice_axis(ndarray::Axis(1), (..2).into());
+        let text = String::from_utf8(tensors(two, &[1])).unwrap();
+        assert_eq!(text, "2.0\t3.0\t0\n");
     }
 
     #[test]

@@ -17,6 +17,7 @@ become a run with
 Needs the packages torch and safetensors.
 """
 
+import json
 from pathlib import Path
 
 import torch
@@ -102,7 +103,7 @@ class Model(nn.Module):
             name: tensor.detach().cpu().float().contiguous()
             for name, tensor in self.state_dict().items()
         }
-        save_file(tensors, path, metadata=METADATA)
+        save_file(tensors, path, metadata={"latent_atlas": json.dumps(METADATA)})
 
 
 def load(path=Path(__file__).with_name("model.safetensors")):

@@ -19,6 +19,7 @@ fn text(model: &Model, objective: &Objective) -> String {
         treatment: DataTreatment::Grey,
         shape: model.spec().architecture.inputs.to_string(),
         dataset: "glyphs",
+        preparation: String::new(),
     };
     described.text()
 }
@@ -109,6 +110,7 @@ fn the_file_is_the_one_that_readers_see() {
         treatment: DataTreatment::Grey,
         shape: "8x8".to_owned(),
         dataset: "glyphs",
+        preparation: String::new(),
     };
     let text = described.text();
     if std::env::var_os("EXAMPLES").is_some_and(|value| value == "rewrite") {
@@ -122,10 +124,27 @@ fn the_file_is_the_one_that_readers_see() {
 }
 
 #[test]
-fn what_import_is_told_is_what_it_cannot_see() {
-    let likelihood = "laplace-identity/per-pixel".parse().unwrap();
-    let model = model(ModelKind::AeL2, "9-2", likelihood);
-    let told = " --dataset glyphs --model ae-l2 --likelihood laplace-identity --sigma per-pixel -o";
-    let text = text(&model, &Objective::ELBO);
-    assert!(text.contains(told), "{text}");
+fn import_is_told_how_rows_are_made_ready() {
+    let of = |settings: &[&str]| {
+        let overrides: Vec<_> = settings
+            .iter()
+            .map(|text| runs::configuration::Override::parse(text).unwrap())
+            .collect();
+        preparation(&Configuration::resolve(None, None, &overrides).unwrap())
+    };
+    assert_eq!(of(&[]), "");
+    // What the file of the weights says.
+    assert_eq!(
+        of(&["data.standardise=true", "model.likelihood=laplace"]),
+        ""
+    );
+    assert_eq!(
+        of(&[
+            "data.treatment=threshold",
+            "data.validation=50",
+            "data.reading.invert=true",
+            "data.reading.background=#ffffff",
+        ]),
+        " --set data.treatment=threshold --set data.validation=50 --set 'data.reading.background=#ffffff' --set data.reading.invert=true"
+    );
 }

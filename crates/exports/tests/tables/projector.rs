@@ -30,19 +30,16 @@ fn every_row_has_a_code_a_line_and_a_picture() {
     assert_eq!(tensors.lines().count(), TEST);
     for (line, code) in tensors.lines().zip(codes.mean.outer_iter()) {
         let values: Vec<f32> = line.split('\t').map(|cell| cell.parse().unwrap()).collect();
-        assert_eq!(values, code.to_vec());
+        assert_eq!(values, [code.to_vec(), vec![0.0]].concat());
     }
     let metadata = text("metadata.tsv");
     let mut lines = metadata.lines();
-    assert_eq!(
-        lines.next(),
-        Some("class\tlabel\tindex\tsplit\treconstruction")
-    );
+    assert_eq!(lines.next(), Some("class\tlabel\tindex\treconstruction"));
     let rows: Vec<Vec<&str>> = lines.map(|line| line.split('\t').collect()).collect();
     assert_eq!(rows.len(), TEST);
     for (row, cells) in rows.iter().enumerate() {
         let label = ((TRAIN + row) % 3).to_string();
-        assert_eq!(cells[..4], [&label, &label, &row.to_string(), "test"]);
+        assert_eq!(cells[..3], [&label, &label, &row.to_string()]);
     }
     let sprite = viz::decode_png(&fs::read(path.join("sprite.png")).unwrap()).unwrap();
     let sprite = sprite.as_ref();
@@ -63,7 +60,7 @@ fn every_row_has_a_code_a_line_and_a_picture() {
     );
     let site: Value = serde_json::from_str(&text("projector.json")).unwrap();
     let embedding = &site["embeddings"][0];
-    assert_eq!(embedding["tensorShape"], serde_json::json!([TEST, 2]));
+    assert_eq!(embedding["tensorShape"], serde_json::json!([TEST, 3]));
     assert_eq!(
         embedding["sprite"]["singleImageDim"],
         serde_json::json!([7, 5])
@@ -91,10 +88,10 @@ fn vectors_without_labels_and_a_single_latent_variable_have_one_too() {
     assert!(
         text("tensors.tsv")
             .lines()
-            .all(|line| line.ends_with("\t0"))
+            .all(|line| line.ends_with("\t0\t0"))
     );
     assert_eq!(text("metadata.tsv").lines().count(), 201);
     assert!(text("metadata.tsv").starts_with("index\tsplit\t"));
     assert!(text("projector.json").contains("https://example.org/p/tensors.tsv"));
-    assert!(exported.remarks[0].contains("second coordinate"));
+    assert!(exported.remarks[0].contains("coordinates of 0"));
 }

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use exports::rows::SplitChoice;
 use exports::{Exported, ExportedRun, Format, codes_table, onnx, projector, python, tensorboard};
-use runs::Error;
 use runs::apply::{Destination, Kind};
 use runs::run_folder::RunFolder;
 use runs::shell::quoted;
+use runs::{Error, atomic_file};
 
 use super::source::{DownloadProgress, SourceOptions};
 use crate::output::Output;
@@ -106,7 +106,12 @@ impl Export {
     pub(crate) fn run(&self, output: &Output) -> anyhow::Result<()> {
         self.check_options()?;
         let path = self.place();
-        let destination = Destination::open(&path, self.force, &[kind(self.format)?])?;
+        let kind = kind(self.format)?;
+        if let (Kind::Folder, Some(parent)) = (kind, path.parent()) {
+            // As `train` makes the folders that its run is in.
+            atomic_file::create_folder(parent)?;
+        }
+        let destination = Destination::open(&path, self.force, &[kind])?;
         let run = ExportedRun::open(
             RunFolder::at(&self.run),
             self.threads.asked(output),
