@@ -41,6 +41,11 @@ impl PortableOption {
         let known = Isa::ALL.into_iter().find(|isa| isa.name() == name);
         known.filter(|isa| isa.is_available()).map_or(Ok(()), pin)
     }
+
+    /// The instruction set that is asked for.
+    pub(crate) fn instruction_set(self) -> Option<&'static str> {
+        self.is_asked.then(|| Isa::Portable.name())
+    }
 }
 
 fn pin(isa: Isa) -> Result<(), Error> {

@@ -1,12 +1,12 @@
 //! Files that are either wholly there or not at all, and folders of one's own:
 //! what `durable_files` does, with errors that name the place.
 
-use std::io;
+use std::io::{self, Read as _};
 use std::path::Path;
 
 use durable_files::{FolderLock, LOCK_FILE};
 
-use crate::error::Error;
+use crate::error::{Error, unreadable};
 
 /// Writes `bytes` to `path`.
 ///
@@ -34,6 +34,35 @@ pub fn check_file(file: &Path) -> Result<(), Error> {
     durable_files::check_file(file)
         .and_then(|()| input_files::require_replaceable(file))
         .map_err(unwritable(file))
+}
+
+/// The same of a file that may only take the place of one of its own kind: `is_ours`
+/// tells by the first bytes of what is there; an empty file is in nobody's way.
+///
+/// # Errors
+/// As [`check_file`], or when something else is there, which would be lost; `kind` is
+/// what the file is going to be.
+pub fn check_own_file(
+    file: &Path,
+    kind: &str,
+    is_ours: impl FnOnce(&[u8]) -> bool,
+) -> Result<(), Error> {
+    /// More than any kind is told by.
+    const HEAD: u64 = 4096;
+    check_file(file)?;
+    let mut head = Vec::new();
+    match input_files::open(file) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        opened => opened.and_then(|found| found.take(HEAD).read_to_end(&mut head)),
+    }
+    .map_err(unreadable(file))?;
+    if head.is_empty() || is_ours(&head) {
+        return Ok(());
+    }
+    Err(Error::Configuration(format!(
+        "{} exists and is no {kind}; name another file, or remove it first",
+        file.display()
+    )))
 }
 
 /// Makes a folder and those above it that are missing.
@@ -71,7 +100,7 @@ pub fn check_own(folder: &Path, is_ours: impl FnOnce(&Path) -> bool) -> Result<(
     if is_empty || folder.join(LOCK_FILE).exists() || is_ours(folder) {
         return Ok(());
     }
-    Err(Error::Configuration(format!(
+    Err(Error::RunFolder(format!(
         "{} holds files that this program has not written, which results would be mixed with; name a new or empty folder",
         folder.display()
     )))
@@ -103,6 +132,26 @@ mod tests {
             let expected = format!("{} cannot be written: ", place.display());
             assert!(message.starts_with(&expected), "{message}");
         }
+    }
+
+    #[test]
+    fn files_of_others_are_not_replaced() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let file = folder.path().join("table.csv");
+        let check = || check_own_file(&file, "table", |head| head.starts_with(b"model,"));
+        check().expect("new");
+        for (content, is_free) in [("", true), ("model,n\n", true), ("label,pixel1\n", false)] {
+            std::fs::write(&file, content).expect("writable");
+            assert_eq!(check().is_ok(), is_free, "{content:?}");
+        }
+        let message = check().unwrap_err().to_string();
+        assert!(
+            message.contains("table.csv exists and is no table"),
+            "{message}"
+        );
+        std::fs::remove_file(&file).expect("ours");
+        std::fs::create_dir(&file).expect("writable");
+        check().expect_err("a folder");
     }
 
     #[test]

@@ -1,11 +1,13 @@
 //! One error type for everything a command can run into, and the exit code
 //! each kind maps to.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use input_files::on_one_line;
+use models::CheckpointError;
 
-use crate::shell::quoted;
+use crate::shell::quoted_path;
 
 /// What can go wrong, each in one sentence.
 #[derive(Debug, thiserror::Error)]
@@ -21,7 +23,7 @@ pub enum Error {
     Model(#[from] models::SpecError),
     /// A checkpoint cannot be read or written.
     #[error(transparent)]
-    Checkpoint(#[from] models::CheckpointError),
+    Checkpoint(#[from] CheckpointError),
     /// Training cannot begin.
     #[error(transparent)]
     Trainer(#[from] models::TrainerError),
@@ -69,14 +71,14 @@ pub enum Error {
         divergence: String,
     },
     /// A signal asked to stop, and a checkpoint was written.
-    #[error("stopped by a signal after a checkpoint; continue with: latent-atlas train --resume {run}", run = quoted(run))]
+    #[error("stopped by a signal after a checkpoint; continue with: latent-atlas train --resume {run}", run = quoted_path(run))]
     Stopped {
         /// The run folder to resume.
         run: PathBuf,
     },
     /// A signal asked to stop, and the step or pass in progress took too long to
     /// wait for.
-    #[error("stopped by a signal in the middle of a step or a pass that takes long; continue from the last checkpoint before it with: latent-atlas train --resume {run}", run = quoted(run))]
+    #[error("stopped by a signal in the middle of a step or a pass that takes long; continue from the last checkpoint before it with: latent-atlas train --resume {run}", run = quoted_path(run))]
     Left {
         /// The run folder to resume.
         run: PathBuf,
@@ -122,8 +124,75 @@ impl Error {
     }
 }
 
+impl Error {
+    /// Whether it lies in this folder of a run alone, so that other runs are none the
+    /// worse: what is there is damaged or something else, or cannot be used. A full or
+    /// broken disk is everybody's.
+    #[must_use]
+    pub fn is_of_folder(&self, folder: &Path) -> bool {
+        let (path, source) = match self {
+            Self::RunFolder(_) => return true,
+            Self::Read { path, source } | Self::Write { path, source } => (path, source),
+            Self::Checkpoint(error) => match error {
+                CheckpointError::Read { path, source }
+                | CheckpointError::Write { path, source } => (path, source),
+                CheckpointError::Format { path, .. }
+                | CheckpointError::Damaged { path, .. }
+                | CheckpointError::Contents { path, .. } => return path.starts_with(folder),
+            },
+            _ => return false,
+        };
+        path.starts_with(folder)
+            && matches!(
+                source.kind(),
+                ErrorKind::NotFound
+                    | ErrorKind::NotADirectory
+                    | ErrorKind::IsADirectory
+                    | ErrorKind::AlreadyExists
+                    | ErrorKind::PermissionDenied
+                    | ErrorKind::InvalidData
+                    | ErrorKind::InvalidInput
+                    | ErrorKind::UnexpectedEof
+            )
+    }
+}
+
 /// That `path` could not be read, of why.
 pub(crate) fn unreadable(path: &Path) -> impl FnOnce(std::io::Error) -> Error {
     let path = path.to_owned();
     |source| Error::Read { path, source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_in_the_way_is_no_fault_of_other_runs_and_a_full_disk_is() {
+        let folder = Path::new("runs/a");
+        let write = |path: &str, kind: ErrorKind| Error::Write {
+            path: path.into(),
+            source: kind.into(),
+        };
+        for (error, is_own) in [
+            (write("runs/a", ErrorKind::NotADirectory), true),
+            (
+                write("runs/a/config.toml", ErrorKind::PermissionDenied),
+                true,
+            ),
+            (
+                write("runs/a/model.safetensors", ErrorKind::StorageFull),
+                false,
+            ),
+            (
+                write("runs/ab/config.toml", ErrorKind::PermissionDenied),
+                false,
+            ),
+            (write("runs", ErrorKind::PermissionDenied), false),
+            (Error::RunFolder("it is damaged".into()), true),
+            (Error::Configuration("--jobs is 0".into()), false),
+        ] {
+            assert_eq!(error.is_of_folder(folder), is_own, "{error}");
+        }
+    }
 }

@@ -108,19 +108,36 @@ impl Gathered {
     /// feature, Parquet, by the ending of `path`.
     ///
     /// # Errors
-    /// Another ending, or a place that cannot be written.
+    /// As [`Self::check_place`].
     pub fn write(&self, path: &Path) -> Result<(), Error> {
-        atomic_file::check_file(path)?;
+        Self::check_place(path)?;
         match path.extension().and_then(|end| end.to_str()) {
             Some("csv") => atomic_file::write(path, self.to_csv().as_bytes()),
-            Some("json") => sealed_json::write(path, self),
             #[cfg(feature = "parquet")]
             Some("parquet") => self.write_parquet(path),
-            _ => Err(Error::Configuration(format!(
-                "-o is {}, but a table of runs is a .csv, a .json or, in a build with the feature parquet, a .parquet",
-                path.display()
-            ))),
+            _ => sealed_json::write(path, self),
         }
+    }
+
+    /// Checks that a table can be written to `path`.
+    ///
+    /// # Errors
+    /// Another ending, a place that cannot be written, or a file that is there and no
+    /// such table.
+    pub fn check_place(path: &Path) -> Result<(), Error> {
+        let own: &[u8] = match path.extension().and_then(|end| end.to_str()) {
+            Some("csv") => b"run,status,epochs,",
+            Some("json") => b"{\n  \"columns\": ",
+            #[cfg(feature = "parquet")]
+            Some("parquet") => b"PAR1",
+            _ => {
+                return Err(Error::Configuration(format!(
+                    "-o is {}, but a table of runs is a .csv, a .json or, in a build with the feature parquet, a .parquet",
+                    path.display()
+                )));
+            }
+        };
+        atomic_file::check_own_file(path, "table of runs", |head| head.starts_with(own))
     }
 
     /// Columns of numbers as doubles, NaN where a run has none; others as texts,

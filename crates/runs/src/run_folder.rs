@@ -24,7 +24,7 @@ use crate::environment::Environment;
 use crate::error::Error;
 use crate::metrics::{self, MetricsLog};
 use crate::sealed_json;
-use crate::shell::quoted;
+use crate::shell::quoted_path;
 
 pub use self::files::RunFiles;
 pub use crate::metrics::{EpochMetrics, Losses};
@@ -397,7 +397,7 @@ impl RunFolder {
                 self.metrics().display(),
                 metrics.len(),
                 result.epochs,
-                quoted(&self.path)
+                quoted_path(&self.path)
             )));
         }
         if result.last.is_some() && result.last != metrics.last().copied() {

@@ -1,5 +1,6 @@
 //! Words of commands and paths as messages and documents give them.
 
+use std::borrow::Cow;
 use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -18,6 +19,21 @@ pub fn quoted(argument: impl AsRef<OsStr>) -> String {
         Some(text) if !text.is_empty() && text.chars().all(plain) => text.to_owned(),
         Some(text) => format!("'{}'", text.replace('\'', r"'\''")),
         None => escaped(argument),
+    }
+}
+
+/// A path as a shell takes it, and as no program takes it for an option.
+#[must_use]
+pub fn quoted_path(path: &Path) -> String {
+    quoted(no_option(path).as_os_str())
+}
+
+/// A path that does not begin as options do.
+#[must_use]
+pub fn no_option(path: &Path) -> Cow<'_, Path> {
+    match path.as_os_str().as_encoded_bytes() {
+        [b'-', ..] => Path::new(".").join(path).into(),
+        _ => path.into(),
     }
 }
 
@@ -82,6 +98,18 @@ mod tests {
             ("tab\there's \\", r"$'tab\011here\'s \\'"),
         ] {
             assert_eq!(quoted(argument), word);
+        }
+    }
+
+    #[test]
+    fn no_path_is_taken_for_an_option() {
+        for (path, word) in [
+            ("-x y", "'./-x y'"),
+            ("--runs", "./--runs"),
+            ("a/-x", "a/-x"),
+            ("plan.jsonl", "plan.jsonl"),
+        ] {
+            assert_eq!(quoted_path(Path::new(path)), word);
         }
     }
 

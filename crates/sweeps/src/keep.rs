@@ -56,6 +56,16 @@ impl Keep {
         Ok(())
     }
 
+    /// Whether the folder of a run that is done has less than this, which only training
+    /// again would bring back.
+    pub(crate) fn lacks_in(self, folder: &RunFolder) -> bool {
+        match self {
+            Self::Results => false,
+            Self::Weights => !folder.model().exists(),
+            Self::All => !folder.model().exists() || !folder.state().exists(),
+        }
+    }
+
     fn others(self, folder: &RunFolder) -> Vec<PathBuf> {
         let continuing = [folder.state(), folder.best()];
         let figures = [folder.model(), folder.trajectories()];
@@ -108,6 +118,8 @@ mod tests {
         ] {
             keep.remove_others(&folder, "sweep").expect("writable");
             assert_eq!(left(), expected, "{keep}");
+            let lacks = keep == Keep::All && !expected[2];
+            assert_eq!(keep.lacks_in(&folder), lacks, "{keep}");
         }
         assert_eq!("Weights".parse(), Ok(Keep::Weights));
         assert!("everything".parse::<Keep>().is_err());

@@ -1,10 +1,13 @@
 //! Lists of configurations: a file with a line of JSON for each, or files of settings.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::Path;
 
 use runs::Error;
 use runs::configuration::{Configuration, Override};
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use studies::study::in_words;
 
@@ -16,10 +19,15 @@ pub(crate) struct Listed {
     pub(crate) configuration: Configuration,
     /// Whether the list says its seed.
     pub(crate) has_seed: bool,
+    /// The line of a list that says its data set.
+    pub(crate) dataset_of: Option<String>,
 }
 
 /// The setting that tells runs of one model apart.
 const SEED: &str = "training.seed";
+
+/// The setting that an option takes the place of.
+const DATASET: &str = "data.dataset";
 
 /// Keys of a line that are no settings.
 const NAME: &str = "name";
@@ -57,6 +65,7 @@ pub(crate) fn read(path: &Path) -> Result<Vec<Listed>, Error> {
             model: line.model(),
             configuration,
             has_seed: seed.is_some(),
+            dataset_of: line.has(DATASET).then_some(origin),
         })
     });
     let listed = listed.collect::<Result<Vec<_>, Error>>()?;
@@ -92,6 +101,7 @@ pub(crate) fn read_configuration(path: &Path) -> Result<Option<Listed>, Error> {
         model: name.unwrap_or_default().to_string_lossy().into_owned(),
         configuration: Configuration::resolve(None, Some(path), &[])?,
         has_seed: training.is_some_and(|training| training.contains_key("seed")),
+        dataset_of: None,
     }))
 }
 
@@ -117,32 +127,40 @@ impl Line {
                 "{origin} is no configuration ({reason}); expected an object of settings, such as {{\"training.beta\": 4}}"
             ))
         };
-        let value: Value = serde_json::from_str(line).map_err(|error| wrong(error.to_string()))?;
-        let Value::Object(entries) = value else {
-            return Err(wrong("it is no object".into()));
-        };
+        let entries: Entries =
+            serde_json::from_str(line).map_err(|error| wrong(without_place(&error)))?;
         let mut read = Self {
             name: None,
             preset: None,
             settings: Vec::new(),
         };
-        for (key, value) in entries {
+        for (key, entry) in entries.0 {
             let place = match key.as_str() {
                 NAME => &mut read.name,
                 PRESET => &mut read.preset,
                 _ => {
-                    flatten(&key, &value, &mut read.settings).map_err(wrong)?;
+                    flatten(&key, entry, &mut read.settings).map_err(wrong)?;
                     continue;
                 }
             };
-            let text = value
-                .as_str()
-                .ok_or_else(|| wrong(format!("{key} is no text")))?;
-            *place = Some(text.to_owned());
+            let Entry::Value(Value::String(text)) = entry else {
+                return Err(wrong(format!("{key} is no text")));
+            };
+            if place.replace(text).is_some() {
+                return Err(wrong(format!("{key} stands there twice")));
+            }
         }
         // Whatever order the file has them in, they are the same settings.
         read.settings.sort_by(|(a, _), (b, _)| a.cmp(b));
-        Ok(read)
+        let twice = read.settings.windows(2).find(|pair| pair[0].0 == pair[1].0);
+        match twice {
+            Some(pair) => Err(wrong(format!("{} stands there twice", pair[0].0))),
+            None => Ok(read),
+        }
+    }
+
+    fn has(&self, key: &str) -> bool {
+        self.settings.iter().any(|(known, _)| known == key)
     }
 
     /// The seed, which is no part of the model.
@@ -166,7 +184,13 @@ impl Line {
             origin: origin.to_owned(),
         });
         let settings: Vec<Override> = settings.collect();
-        Configuration::resolve(self.preset.as_deref(), None, &settings)
+        Configuration::resolve(self.preset.as_deref(), None, &settings).map_err(|error| {
+            let reason = error.to_string();
+            match reason.contains(origin) {
+                true => error,
+                false => Error::Configuration(format!("{origin}: {reason}")),
+            }
+        })
     }
 
     fn model(&self) -> String {
@@ -183,20 +207,65 @@ impl Line {
     }
 }
 
-/// Adds the settings of a value by their dotted names.
+/// Entries of an object as they are written: [`serde_json::Map`] would keep the last of
+/// several with one key.
+struct Entries(Vec<(String, Entry)>);
+
+/// What stands behind a key.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Entry {
+    Section(Entries),
+    Value(Value),
+}
+
+impl<'de> Deserialize<'de> for Entries {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct OfMap;
+
+        impl<'de> Visitor<'de> for OfMap {
+            type Value = Entries;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Entries, A::Error> {
+                let mut entries = Vec::new();
+                while let Some(entry) = map.next_entry()? {
+                    entries.push(entry);
+                }
+                Ok(Entries(entries))
+            }
+        }
+
+        deserializer.deserialize_map(OfMap)
+    }
+}
+
+/// What is wrong with a text of one line, without its place in that.
+fn without_place(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let place = format!(" at line {} column {}", error.line(), error.column());
+    text.strip_suffix(&place).unwrap_or(&text).to_owned()
+}
+
+/// Adds the settings of an entry by their dotted names.
 fn flatten(
     key: &str,
-    value: &Value,
+    entry: Entry,
     settings: &mut Vec<(String, toml::Value)>,
 ) -> Result<(), String> {
-    if let Value::Object(entries) = value {
-        return entries
-            .iter()
-            .try_for_each(|(name, value)| flatten(&format!("{key}.{name}"), value, settings));
+    match entry {
+        Entry::Section(Entries(entries)) => entries
+            .into_iter()
+            .try_for_each(|(name, entry)| flatten(&format!("{key}.{name}"), entry, settings)),
+        Entry::Value(value) => {
+            let value = toml::Value::try_from(&value).map_err(|_| format!("{key} is {value}"))?;
+            settings.push((key.to_owned(), value));
+            Ok(())
+        }
     }
-    let value = toml::Value::try_from(value).map_err(|_| format!("{key} is {value}"))?;
-    settings.push((key.to_owned(), value));
-    Ok(())
 }
 
 #[cfg(test)]
@@ -249,6 +318,21 @@ mod tests {
             ("{\"name\": 4}", "name is no text"),
             ("{\"training.seed\": -1}", "non-negative"),
             ("{\"model.kind\": \"gan\"}", "'vae'"),
+            ("{\"preset\": \"vae-3d\"}", "line 1 of "),
+            ("{\"model.latent\": 0}", "line 1 of "),
+            ("[4]", "an object"),
+            (
+                "{\"training.beta\": 4, \"training.beta\": 5}",
+                "stands there twice",
+            ),
+            (
+                "{\"training\": {\"beta\": 4}, \"training.beta\": 4}",
+                "training.beta stands there twice",
+            ),
+            (
+                "{\"name\": \"a\", \"name\": \"b\"}",
+                "name stands there twice",
+            ),
         ] {
             let message = list(text).expect_err(expected).to_string();
             assert!(message.contains(expected), "{message}");

@@ -72,6 +72,16 @@ pub struct Published {
     pub samples: Vec<usize>,
 }
 
+/// A plan that has been made.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Made {
+    /// The plan.
+    pub plan: Plan,
+    /// How often a list asks for a run that has been asked for before; runs that several
+    /// studies need are not counted.
+    pub repeated: usize,
+}
+
 /// Makes the plan.
 ///
 /// # Errors
@@ -80,7 +90,7 @@ pub struct Published {
 pub fn make(
     request: &Request,
     download: &mut dyn FnMut(datasets::Progress<'_>),
-) -> Result<Plan, Error> {
+) -> Result<Made, Error> {
     let mut makers = Makers {
         request,
         data: Vec::new(),
@@ -207,8 +217,14 @@ impl Makers<'_> {
             model,
             mut configuration,
             has_seed,
+            dataset_of,
         } = listed;
         let request = self.request;
+        if let (Some(dataset), Some(line)) = (&request.dataset, dataset_of) {
+            return Err(Error::Configuration(format!(
+                "--dataset is {dataset}, but {line} says data.dataset itself; leave one of them out"
+            )));
+        }
         let own = configuration.training.seed;
         if let (Some(first), None) = (request.first_seed, request.seeds) {
             return Err(Error::Configuration(format!(
@@ -303,7 +319,8 @@ impl Makers<'_> {
         Ok(())
     }
 
-    fn plan(self) -> Result<Plan, Error> {
+    fn plan(self) -> Result<Made, Error> {
+        let mut repeated = 0;
         let mut titles = Titles::default();
         let mut known: BTreeMap<String, String> = BTreeMap::new();
         let mut runs: Vec<PlannedRun> = Vec::new();
@@ -318,8 +335,10 @@ impl Makers<'_> {
                 .unwrap_or_else(|| configuration.run_name(fingerprint));
             match known.insert(digest.clone(), run.clone()) {
                 None => {}
-                // Several ask for it.
-                Some(other) if other == run => continue,
+                Some(other) if other == run => {
+                    repeated += usize::from(candidate.asker.is_none());
+                    continue;
+                }
                 Some(other) => {
                     return Err(Error::Configuration(format!(
                         "one run is asked for in two folders, {other} and {run}; make a plan of each"
@@ -342,7 +361,10 @@ impl Makers<'_> {
         for (run, seconds) in runs.iter_mut().zip(seconds) {
             run.seconds = seconds;
         }
-        Ok(Plan { runs })
+        Ok(Made {
+            plan: Plan { runs },
+            repeated,
+        })
     }
 }
 

@@ -14,7 +14,7 @@ use runs::{Error, atomic_file, sealed_json};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::plan::{Plan, PlannedRun};
+use crate::plan::{Plan, PlannedRun, counted};
 use crate::status::require_planned;
 
 /// Measures of a table that names none, separated by commas.
@@ -32,7 +32,7 @@ pub struct Merged {
     pub done: usize,
     /// A row for each model and measure.
     pub rows: Vec<Row>,
-    /// Runs that have not ended.
+    /// Runs without a result: they have not ended, or their folders are damaged.
     pub missing: Vec<Absent>,
     /// Runs that diverged, which are in no number.
     pub diverged: Vec<Absent>,
@@ -57,7 +57,7 @@ pub struct Row {
     pub lower: Option<f64>,
     /// Its upper end.
     pub upper: Option<f64>,
-    /// Seeds that have not ended.
+    /// Seeds without a result.
     pub missing: Vec<u64>,
     /// Seeds that diverged.
     pub diverged: Vec<u64>,
@@ -77,13 +77,15 @@ pub struct Absent {
     /// Of a run that diverged, where and in what.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub divergence: Option<String>,
+    /// Of one whose folder is damaged or holds something else, in a sentence how.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub damage: Option<String>,
 }
 
 /// Gathers the `measures` of the runs of a plan, which are in `folder`.
 ///
 /// # Errors
-/// A folder that holds another run, a damaged file, a measure that a run which is done
-/// does not have.
+/// A measure that a run which is done does not have, or a disk that cannot be read.
 pub fn merge(plan: &Plan, folder: &Path, measures: &[String]) -> Result<Merged, Error> {
     let mut models: Vec<Model<'_>> = Vec::new();
     let mut places: BTreeMap<&str, usize> = BTreeMap::new();
@@ -100,18 +102,27 @@ pub fn merge(plan: &Plan, folder: &Path, measures: &[String]) -> Result<Merged, 
             models.len() - 1
         });
         let model = &mut models[place];
-        let run = planned.folder(folder);
-        let Some(result) = run.read_result()? else {
-            merged.complete = false;
-            merged.missing.push(Absent::of(planned, None));
-            model.missing.push(planned.seed);
-            continue;
+        let result = match ended(planned, folder) {
+            Ok(Some(result)) => result,
+            absent => {
+                let damage = match absent {
+                    Err(error) if error.is_of_folder(planned.folder(folder).path()) => {
+                        Some(error.to_string())
+                    }
+                    absent => absent?.and(None),
+                };
+                merged.complete = false;
+                model.missing.push(planned.seed);
+                let run = Absent::of(planned);
+                merged.missing.push(Absent { damage, ..run });
+                continue;
+            }
         };
-        require_planned(planned, &result.digest, folder)?;
         match result.status {
             Status::Diverged => {
                 model.diverged.push(planned.seed);
-                merged.diverged.push(Absent::of(planned, result.divergence));
+                let (run, divergence) = (Absent::of(planned), result.divergence);
+                merged.diverged.push(Absent { divergence, ..run });
             }
             Status::Done => {
                 merged.done += 1;
@@ -128,37 +139,65 @@ pub fn merge(plan: &Plan, folder: &Path, measures: &[String]) -> Result<Merged, 
     Ok(merged)
 }
 
+/// What a run came to, once it has ended.
+fn ended(planned: &PlannedRun, folder: &Path) -> Result<Option<RunResult>, Error> {
+    let result = planned.folder(folder).read_result()?;
+    if let Some(result) = &result {
+        require_planned(planned, &result.digest, folder)?;
+    }
+    Ok(result)
+}
+
+/// Columns of a table.
+const HEADER: [&str; 9] = [
+    "model",
+    "measure",
+    "n",
+    "mean",
+    "standard_deviation",
+    "lower",
+    "upper",
+    "missing_seeds",
+    "diverged_seeds",
+];
+
 impl Merged {
     /// Writes the table whole, as CSV (RFC 4180) or JSON by the ending of `path`.
     ///
     /// # Errors
-    /// Another ending, or a place that cannot be written.
+    /// As [`Self::check_place`].
     pub fn write(&self, path: &Path) -> Result<(), Error> {
-        atomic_file::check_file(path)?;
+        Self::check_place(path)?;
         match path.extension().and_then(|end| end.to_str()) {
             Some("csv") => atomic_file::write(path, self.to_csv().as_bytes()),
-            Some("json") => sealed_json::write(path, self),
-            _ => Err(Error::Configuration(format!(
-                "-o is {}, but a merged table is a .csv or a .json",
-                path.display()
-            ))),
+            _ => sealed_json::write(path, self),
         }
+    }
+
+    /// Checks that a table can be written to `path`.
+    ///
+    /// # Errors
+    /// Another ending than `.csv` and `.json`, a place that cannot be written, or a file
+    /// that is there and no such table.
+    pub fn check_place(path: &Path) -> Result<(), Error> {
+        let own = match path.extension().and_then(|end| end.to_str()) {
+            Some("csv") => HEADER.join(","),
+            Some("json") => "{\n  \"complete\": ".into(),
+            _ => {
+                return Err(Error::Configuration(format!(
+                    "-o is {}, but a merged table is a .csv or a .json",
+                    path.display()
+                )));
+            }
+        };
+        atomic_file::check_own_file(path, "merged table", |head| {
+            head.starts_with(own.as_bytes())
+        })
     }
 
     /// The rows as CSV with a header; seeds of a cell are separated by spaces.
     #[must_use]
     pub fn to_csv(&self) -> String {
-        const HEADER: [&str; 9] = [
-            "model",
-            "measure",
-            "n",
-            "mean",
-            "standard_deviation",
-            "lower",
-            "upper",
-            "missing_seeds",
-            "diverged_seeds",
-        ];
         let number = |value: Option<f64>| value.map_or_else(String::new, |v| v.to_string());
         let seeds = |seeds: &[u64]| {
             let seeds: Vec<String> = seeds.iter().map(u64::to_string).collect();
@@ -187,10 +226,30 @@ impl Merged {
         String::from_utf8(bytes).expect("texts are UTF-8")
     }
 
+    /// The refusal of a table without a number.
+    ///
+    /// # Errors
+    /// [`Error::Incomplete`] where not one run has ended; `folder` is that of all.
+    pub fn require_any(&self, folder: &Path) -> Result<(), Error> {
+        if self.done + self.diverged.len() > 0 {
+            return Ok(());
+        }
+        let what = match folder.is_dir() {
+            true => "which holds no result of them",
+            false => "which is no folder",
+        };
+        Err(Error::Incomplete(format!(
+            "none of the plan's {} has ended in {}, {what}; name the folder of the runs with --runs, or train them with 'sweep run'",
+            counted(self.missing.len()),
+            folder.display()
+        )))
+    }
+
     /// The refusal of a table in which runs are missing.
     ///
     /// # Errors
-    /// [`Error::Incomplete`] where some are; it names the first few.
+    /// [`Error::Incomplete`] where some are; it names the first few, and why the first
+    /// damaged one is.
     pub fn require_complete(&self) -> Result<(), Error> {
         /// As many as are read.
         const NAMED: usize = 3;
@@ -205,22 +264,34 @@ impl Merged {
             named.push("…".into());
         }
         let all = self.missing.len() + self.diverged.len() + self.done;
+        let damage = self.missing.iter().find_map(|run| run.damage.as_deref());
+        let remedy = match damage {
+            None => "train them with 'sweep run'".to_owned(),
+            Some(damage) => format!("of one that is damaged: {damage}"),
+        };
         Err(Error::Incomplete(format!(
-            "{} of {all} runs have not ended ({}); train them with 'sweep run', or add --incomplete for a table of those that have",
+            "{} of {} {} no result ({}); {remedy}; or add --incomplete for a table of those that have one",
             self.missing.len(),
+            counted(all),
+            if self.missing.len() == 1 {
+                "has"
+            } else {
+                "have"
+            },
             named.join(", ")
         )))
     }
 }
 
 impl Absent {
-    fn of(planned: &PlannedRun, divergence: Option<String>) -> Self {
+    fn of(planned: &PlannedRun) -> Self {
         Self {
             id: planned.id.clone(),
             run: planned.run.clone(),
             model: planned.model.clone(),
             seed: planned.seed,
-            divergence,
+            divergence: None,
+            damage: None,
         }
     }
 }
@@ -338,6 +409,9 @@ impl<'a> Numbers<'a> {
         known.extend(of(evaluation));
         let hint = names::hint(measure, known.iter().map(String::as_str), &[]);
         match evaluation {
+            _ if measure.starts_with("nll") => {
+                format!("{hint} (nll needs 'sweep run --eval --nll-samples K')")
+            }
             Value::Null => format!("{hint} (train with --eval for more)"),
             _ => hint,
         }
@@ -423,7 +497,7 @@ mod tests {
         assert_eq!(lines[3], "b,test.loss,0,,,,,1,0");
         let message = merged.require_complete().expect_err("missing").to_string();
         assert!(
-            message.contains("2 of 5 runs have not ended (b seed 1, a seed 2)"),
+            message.contains("2 of 5 runs have no result (b seed 1, a seed 2)"),
             "{message}"
         );
         assert_eq!(Error::Incomplete(String::new()).exit_code(), 4);
@@ -437,21 +511,51 @@ mod tests {
     }
 
     #[test]
-    fn other_runs_and_unknown_measures_are_refused() {
+    fn other_runs_are_no_results_and_unknown_measures_are_refused() {
         let root = tempfile::tempdir().expect("a temporary folder");
-        let mut run = planned("a", 0);
-        end(root.path(), &run, Some(10.0));
-        let merge = |run: &PlannedRun, measure: &str| {
+        let runs = [planned("a", 0), planned("a", 1)];
+        for run in &runs {
+            end(root.path(), run, Some(10.0));
+        }
+        let of = |runs: &[PlannedRun], measure: &str| {
             let plan = Plan {
-                runs: vec![run.clone()],
+                runs: runs.to_vec(),
             };
             merge(&plan, root.path(), &[measure.to_owned()])
-                .expect_err("refused")
-                .to_string()
         };
-        let message = merge(&run, "test.los");
+        let message = of(&runs, "test.los").expect_err("unknown").to_string();
         assert!(message.contains("did you mean 'test.loss'?"), "{message}");
-        run.digest = "another".into();
-        assert!(merge(&run, "test.loss").contains("holds another run"));
+        let message = of(&runs, "nll.8.value").expect_err("unknown").to_string();
+        assert!(message.contains("--nll-samples"), "{message}");
+        let mut other = runs.clone();
+        other[0].digest = "another".into();
+        let merged = of(&other, "test.loss").expect("readable");
+        assert_eq!((merged.done, &merged.rows[0].missing), (1, &vec![0]));
+        merged.require_any(root.path()).expect("one");
+        let message = merged.require_complete().expect_err("damaged").to_string();
+        assert!(
+            message.contains("1 of 2 runs has no result (a seed 0)")
+                && message.contains("holds another run"),
+            "{message}"
+        );
+        let nowhere = root.path().join("typo");
+        let plan = Plan { runs: runs.into() };
+        let merged = merge(&plan, &nowhere, &["test.loss".into()]).expect("readable");
+        let message = merged.require_any(&nowhere).expect_err("none").to_string();
+        assert!(message.contains("typo, which is no folder"), "{message}");
+    }
+
+    #[test]
+    fn a_table_takes_the_place_of_a_table_alone() {
+        let root = tempfile::tempdir().expect("a temporary folder");
+        let merged = merge(&Plan::default(), root.path(), &[]).expect("readable");
+        for name in ["table.csv", "table.json"] {
+            let path = root.path().join(name);
+            merged.write(&path).expect("new");
+            merged.write(&path).expect("a table");
+            std::fs::write(&path, "label,pixel\n").expect("writable");
+            let message = merged.write(&path).expect_err("data").to_string();
+            assert!(message.contains("is no merged table"), "{message}");
+        }
     }
 }

@@ -122,7 +122,7 @@ impl Plan {
     /// # Errors
     /// When the file cannot be written.
     pub fn write(&self, path: &Path) -> Result<(), Error> {
-        atomic_file::check_file(path)?;
+        Self::check_place(path)?;
         atomic_file::write(
             path,
             &self.lines().map_err(|source| Error::Write {
@@ -130,6 +130,14 @@ impl Plan {
                 source,
             })?,
         )
+    }
+
+    /// Checks that a plan can be written to `path`.
+    ///
+    /// # Errors
+    /// When the file cannot be written, or is there and no plan.
+    pub fn check_place(path: &Path) -> Result<(), Error> {
+        atomic_file::check_own_file(path, "plan", |head| head.starts_with(b"{\"id\":\""))
     }
 
     /// The file as bytes.
@@ -147,16 +155,20 @@ impl Plan {
         Ok(bytes)
     }
 
-    /// The run called `name`: by its id, digits that no other one begins with, or its
-    /// folder.
+    /// The run called `name`: by its id, digits that no other one begins with, or a path
+    /// of its folder.
     ///
     /// # Errors
     /// When there is none, or several.
     pub fn find(&self, name: &str) -> Result<usize, Error> {
         /// Fewer are no name that somebody has copied.
         const FEWEST: usize = 4;
+        // As completion writes folders, below that of all runs or not.
+        let folder = Path::new(name).components();
         let is_called = |run: &PlannedRun| {
-            run.run == name || run.id == name || name.len() >= FEWEST && run.id.starts_with(name)
+            run.id == name
+                || name.len() >= FEWEST && run.id.starts_with(name)
+                || folder.as_path().ends_with(&run.run)
         };
         let mut found = (0..self.runs.len()).filter(|&place| is_called(&self.runs[place]));
         match (found.next(), found.next()) {
@@ -165,7 +177,7 @@ impl Plan {
                 "--only is '{name}', which {} of the plan's {} runs {}; expected the id or the folder of one",
                 if first.is_some() { "several" } else { "none" },
                 self.runs.len(),
-                if first.is_some() { "begin with" } else { "has" },
+                if first.is_some() { "have" } else { "has" },
             ))),
         }
     }
@@ -212,6 +224,15 @@ impl Plan {
             )));
         }
         Ok(())
+    }
+}
+
+/// So many runs, in words.
+#[must_use]
+pub fn counted(runs: usize) -> String {
+    match runs {
+        1 => "1 run".into(),
+        _ => format!("{runs} runs"),
     }
 }
 
@@ -318,7 +339,12 @@ mod tests {
         let plan = Plan {
             runs: vec![run("00aa11", 0), run("00aa22", 1)],
         };
-        for (name, place) in [("00aa22", 1), ("00aa1", 0), ("glyphs-00aa22", 1)] {
+        for (name, place) in [
+            ("00aa22", 1),
+            ("00aa1", 0),
+            ("glyphs-00aa22", 1),
+            ("runs/glyphs-00aa22/", 1),
+        ] {
             assert_eq!(plan.find(name).expect("one"), place, "{name}");
         }
         for (name, word) in [("00aa", "several"), ("00", "none"), ("x", "none")] {

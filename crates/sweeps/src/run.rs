@@ -37,6 +37,9 @@ pub struct Request {
     /// What is kept of a run that has ended; `None` for what is kept of those that are
     /// trained now, where runs that ended before are left as they are.
     pub keep: Option<Keep>,
+    /// The instruction set that runs are to have been made with; `None` where it does not
+    /// matter.
+    pub instruction_set: Option<&'static str>,
     /// Whether each is evaluated too.
     pub evaluates: bool,
     /// Importance samples of that; `None` for no −log p(x).
@@ -60,6 +63,11 @@ pub struct Outcome {
     pub elsewhere: Vec<PlannedRun>,
     /// Those whose folders are damaged or hold something else, and why.
     pub refused: Vec<(PlannedRun, String)>,
+    /// Of those that had ended before, how many were made with another instruction set
+    /// than the one asked for.
+    pub made_otherwise: usize,
+    /// Of the same, how many have less than what is to be kept now.
+    pub keeping_less: usize,
 }
 
 /// Hears how far the runs have come. Several may be under way at once.
@@ -93,7 +101,6 @@ pub fn run(
     download: &mut dyn FnMut(datasets::Progress<'_>),
     observer: &(dyn Observer + Sync),
 ) -> Result<Outcome, Error> {
-    atomic_file::check_folder(&request.folder)?;
     let command = request.command.clone();
     let _farewell = interrupt.on_departure(move || Error::Interrupted {
         command: command.clone(),
@@ -103,15 +110,20 @@ pub fn run(
     for (place, planned) in request.runs.iter().enumerate() {
         match ended_before(request, planned) {
             Ok(None) => due.push(place),
-            Ok(Some(result)) => {
+            Ok(Some(ended)) => {
                 outcome.ended_before += 1;
-                outcome.note_end(planned, &result);
+                outcome.made_otherwise += usize::from(ended.was_made_otherwise);
+                outcome.keeping_less += usize::from(ended.keeps_less);
+                outcome.note_end(planned, &ended.result);
             }
-            Err(error) => outcome.refuse(planned, error)?,
+            Err(error) => outcome.refuse(request, planned, error)?,
         }
         if interrupt.requested() {
             return Err(stopped(request));
         }
+    }
+    if !due.is_empty() {
+        atomic_file::check_folder(&request.folder)?;
     }
     // Of several data sets one after the other is held.
     while let Some(&first) = due.first() {
@@ -144,10 +156,17 @@ pub fn begun_with<'a>(
     let mut sets = BTreeMap::new();
     for planned in runs {
         let run = planned.folder(folder);
-        // One without a checkpoint begins again; of a damaged one is told later.
-        if run.state().exists() && matches!(run.read_result(), Ok(None)) {
-            sets.entry(run.environment()?.instruction_set)
-                .or_insert(planned);
+        // One without a checkpoint begins again.
+        if !run.state().exists() || !matches!(run.read_result(), Ok(None)) {
+            continue;
+        }
+        match run.environment() {
+            Ok(environment) => {
+                sets.entry(environment.instruction_set).or_insert(planned);
+            }
+            // Of a damaged one is told when it is its turn.
+            Err(error) if error.is_of_folder(run.path()) => {}
+            Err(error) => return Err(error),
         }
     }
     Ok(sets)
@@ -161,20 +180,30 @@ impl Outcome {
     }
 
     /// Notes what is wrong with a run's own folder; anything else is wrong with all.
-    fn refuse(&mut self, planned: &PlannedRun, error: Error) -> Result<(), Error> {
-        match error {
-            Error::RunFolder(why) => {
-                self.refused.push((planned.clone(), why));
-                Ok(())
-            }
-            error => Err(error),
+    fn refuse(
+        &mut self,
+        request: &Request,
+        planned: &PlannedRun,
+        error: Error,
+    ) -> Result<(), Error> {
+        if !error.is_of_folder(planned.folder(&request.folder).path()) {
+            return Err(error);
         }
+        self.refused.push((planned.clone(), error.to_string()));
+        Ok(())
     }
 }
 
-/// The result of a run for which nothing is left to do here; what is not to be kept of
-/// it is removed, if a call that was to do so was stopped before.
-fn ended_before(request: &Request, planned: &PlannedRun) -> Result<Option<RunResult>, Error> {
+/// A run for which nothing is left to do here.
+struct EndedBefore {
+    result: RunResult,
+    was_made_otherwise: bool,
+    keeps_less: bool,
+}
+
+/// What a run came to for which nothing is left to do here; what is not to be kept of it
+/// is removed, if a call that was to do so was stopped before.
+fn ended_before(request: &Request, planned: &PlannedRun) -> Result<Option<EndedBefore>, Error> {
     let folder = planned.folder(&request.folder);
     let Some(result) = folder.read_result()? else {
         return Ok(None);
@@ -183,12 +212,26 @@ fn ended_before(request: &Request, planned: &PlannedRun) -> Result<Option<RunRes
     folder.check_configuration()?;
     let is_done = result.status == Status::Done;
     if is_done && request.evaluates && !is_evaluated(request, planned, &folder)? {
-        return Ok(None);
+        if folder.model().exists() {
+            return Ok(None);
+        }
+        return Err(Error::RunFolder(format!(
+            "{} was kept without its weights, so that it cannot be evaluated; leave --eval out, or name another folder with --runs",
+            folder.path().display()
+        )));
     }
     if let Some(keep) = request.keep {
         tidy(request, keep, &folder)?;
     }
-    Ok(Some(result))
+    let was_made_otherwise = match request.instruction_set {
+        None => false,
+        Some(set) => folder.environment()?.instruction_set != set,
+    };
+    Ok(Some(EndedBefore {
+        was_made_otherwise,
+        keeps_less: is_done && request.keep.is_some_and(|keep| keep.lacks_in(&folder)),
+        result,
+    }))
 }
 
 /// Whether there is an evaluation with the importance samples that are asked for.
@@ -299,7 +342,7 @@ impl Group<'_> {
                     }
                     Fate::Taken { seen: None } => outcome.elsewhere.push(planned.clone()),
                     Fate::Taken { seen: Some(seen) } => doubtful.push(Doubtful { place, seen }),
-                    Fate::Refused(error) => outcome.refuse(planned, error)?,
+                    Fate::Refused(error) => outcome.refuse(self.request, planned, error)?,
                 }
             }
             let watched = self.watch(&doubtful)?;
@@ -319,7 +362,14 @@ impl Group<'_> {
             self.request.limits,
             self.interrupt,
             &|sentence| self.observer.remark(sentence),
-            |index, share, interrupt| self.complete_one(places[index], share, interrupt),
+            |index, share, interrupt| {
+                let place = places[index];
+                let folder = self.request.runs[place].folder(&self.request.folder);
+                match self.complete_one(place, share, interrupt) {
+                    Err(error) if error.is_of_folder(folder.path()) => Ok(Fate::Refused(error)),
+                    fate => fate,
+                }
+            },
         );
         match fates {
             _ if self.interrupt.requested() => Err(stopped(self.request)),
@@ -374,7 +424,6 @@ impl Group<'_> {
                     seen: Some(Duration::ZERO),
                 });
             }
-            Err(error @ Error::RunFolder(_)) => return Ok(Fate::Refused(error)),
             Err(error) => return Err(error),
         };
         drop(progress);

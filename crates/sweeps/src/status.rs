@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use runs::atomic_file::check_own;
+use runs::environment::Environment;
 use runs::run_folder::Status as Ended;
 use runs::{Error, Standing};
 use serde::Serialize;
@@ -108,17 +110,16 @@ impl Place {
 /// Looks at all runs, which are in `folder`, and changes nothing.
 ///
 /// # Errors
-/// When a file of a run cannot be read.
+/// When the disk cannot be read.
 pub fn status(plan: &Plan, folder: &Path) -> Result<Status, Error> {
     let mut counts: BTreeMap<Place, usize> = Place::ALL.into_iter().map(|at| (at, 0)).collect();
     let mut instruction_sets = BTreeMap::new();
     let mut seconds_left = 0.0;
     let mut runs = Vec::with_capacity(plan.runs.len());
     for planned in &plan.runs {
-        let run = RunStatus::of(planned, folder)?;
+        let (run, environment) = RunStatus::of(planned, folder)?;
         *counts.entry(run.status).or_default() += 1;
-        if run.status.has_ended() {
-            let environment = planned.folder(folder).environment()?;
+        if let Some(environment) = environment {
             let set = environment.instruction_set;
             let sets = std::iter::once(set).chain(environment.continued_on);
             for set in sets {
@@ -140,8 +141,8 @@ pub fn status(plan: &Plan, folder: &Path) -> Result<Status, Error> {
 }
 
 impl RunStatus {
-    fn of(planned: &PlannedRun, folder: &Path) -> Result<Self, Error> {
-        let run = planned.folder(folder);
+    /// With what a run that has ended was made with.
+    fn of(planned: &PlannedRun, folder: &Path) -> Result<(Self, Option<Environment>), Error> {
         let mut status = Self {
             id: planned.id.clone(),
             run: planned.run.clone(),
@@ -155,19 +156,14 @@ impl RunStatus {
             divergence: None,
             damage: None,
         };
-        let standing = run.standing().and_then(|standing| {
-            if let Standing::Ended(result) = &standing {
-                require_planned(planned, &result.digest, folder)?;
-            }
-            Ok(standing)
-        });
-        let standing = match standing {
-            Err(Error::RunFolder(damage)) => {
+        let run = planned.folder(folder);
+        let (standing, environment) = match look(planned, folder) {
+            Err(error) if error.is_of_folder(run.path()) => {
                 status.status = Place::Damaged;
-                status.damage = Some(damage);
-                return Ok(status);
+                status.damage = Some(error.to_string());
+                return Ok((status, None));
             }
-            standing => standing?,
+            seen => seen?,
         };
         match standing {
             Standing::Missing => {}
@@ -190,8 +186,27 @@ impl RunStatus {
                 status.divergence = result.divergence;
             }
         }
-        Ok(status)
+        Ok((status, environment))
     }
+}
+
+/// Where a run stands and, where it has ended, what it was made with.
+fn look(planned: &PlannedRun, folder: &Path) -> Result<(Standing, Option<Environment>), Error> {
+    let run = planned.folder(folder);
+    let standing = run.standing()?;
+    let environment = match &standing {
+        Standing::Ended(result) => {
+            require_planned(planned, &result.digest, folder)?;
+            run.check_configuration()?;
+            Some(run.environment()?)
+        }
+        Standing::Missing => {
+            check_own(run.path(), |_| false)?;
+            None
+        }
+        Standing::Interrupted { .. } | Standing::Running { .. } => None,
+    };
+    Ok((standing, environment))
 }
 
 /// Checks that a result is that of the planned run.

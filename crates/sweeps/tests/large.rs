@@ -113,7 +113,7 @@ fn ten_thousand_runs_are_light() {
         speed: Some(1e11),
     };
     measured("planned", || {
-        let plan = make(&request, &mut |_| {}).expect("a plan");
+        let plan = make(&request, &mut |_| {}).expect("a plan").plan;
         assert_eq!(plan.runs.len(), RUNS);
         plan.write(&path).expect("writable");
     });

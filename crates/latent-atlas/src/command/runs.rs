@@ -53,6 +53,9 @@ impl Runs {
 
 impl Table {
     fn run(&self, output: &Output) -> anyhow::Result<()> {
+        if let Some(path) = &self.output {
+            Gathered::check_place(path)?;
+        }
         let gathered = gather(&self.folders, &self.measures)?;
         remark(&gathered, output);
         let text = match &self.output {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use figures::pictures::KIT;
-use runs::shell::{quoted, shown};
+use runs::shell::{quoted_path, shown};
 use serde_json::{Value, json};
 use studies::measures::MEASURES;
 use studies::study::EXAMPLE;
@@ -98,7 +98,7 @@ fn new(file: &Path, output: &Output, program: &str) -> anyhow::Result<()> {
         &format!(
             "wrote {}\nnext: {program} figures --study {}\n",
             file.display(),
-            quoted(file)
+            quoted_path(file)
         ),
     )
 }

@@ -8,7 +8,7 @@ use models::ModelKind;
 use runs::configuration::{Configuration, Override, Setting};
 use runs::presets::PRESETS;
 use runs::run_folder::{Losses, RunFolder};
-use runs::shell::{quoted, shown};
+use runs::shell::{quoted, quoted_path, shown};
 use runs::training::{self, Target};
 use serde_json::json;
 
@@ -264,7 +264,7 @@ fn test_rows((count, origin): (usize, TestOrigin)) -> String {
 
 /// What to type next, each line for a shell.
 fn next(program: &str, run: &Path, source: &str) -> String {
-    let run = quoted(run);
+    let run = quoted_path(run);
     let source = quoted(source);
     format!(
         "next: {program} figures {run}\n\

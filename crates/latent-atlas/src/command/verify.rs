@@ -62,7 +62,7 @@ impl Verify {
             Some(path) => path.clone(),
             None => Receipt::usual_path(&folder),
         };
-        runs::atomic_file::check_file(&path)?;
+        Receipt::check_place(&path)?;
         let interrupt = crate::interrupt()?;
         let request = Request {
             folder,
@@ -84,7 +84,7 @@ impl Verify {
 
 fn text(receipt: &Receipt) -> String {
     let comparison = &receipt.comparison;
-    let mut text = format!("{}: {}\n", receipt.run, receipt.verdict);
+    let mut text = format!("{}: {}\n", receipt.run, receipt.says());
     for reason in &receipt.reasons {
         let _ = writeln!(text, "because {reason}");
     }
@@ -93,7 +93,10 @@ fn text(receipt: &Receipt) -> String {
         let _ = writeln!(text, "  {:<20} {says:<6} {}", file.name, &file.sha256[..16]);
     }
     for name in &comparison.not_kept {
-        let _ = writeln!(text, "  {name:<20} was not kept");
+        let _ = writeln!(
+            text,
+            "  {name:<20} is not in the run: kept without it, or removed"
+        );
     }
     let losses = match comparison.first_differing_epoch {
         None => format!("same, of {} epochs", comparison.epochs),

@@ -29,7 +29,7 @@ use crate::error::Error;
 use crate::needed_memory::require_for_evaluation;
 use crate::run_data::DataLocation;
 use crate::run_folder::{RunFolder, RunResult, Status};
-use crate::shell::quoted;
+use crate::shell::quoted_path;
 
 pub(crate) use brief::{brief, of_training};
 pub use course::Course;
@@ -116,7 +116,7 @@ impl<'a> Case<'a> {
         result: Option<&RunResult>,
     ) -> Result<Self, Error> {
         Ok(Self {
-            run: quoted(folder.path()),
+            run: quoted_path(folder.path()),
             configuration,
             spec: configuration.model_spec()?,
             objective: configuration.objective()?,

@@ -18,7 +18,7 @@ pub struct Comparison {
     pub is_same: bool,
     /// Files, byte for byte.
     pub files: Vec<File>,
-    /// Files that the run was kept without.
+    /// Files that the run does not have: it was kept without them, or they were removed.
     pub not_kept: Vec<&'static str>,
     /// Epochs whose losses were compared.
     pub epochs: usize,
@@ -48,24 +48,15 @@ pub struct File {
 
 impl Comparison {
     /// Compares a run with the same made again.
-    ///
-    /// # Errors
-    /// When a file cannot be read or is damaged.
-    pub(super) fn of(
-        (run, result): (&RunFolder, &RunResult),
-        (again, result_again): (&RunFolder, &RunResult),
-    ) -> Result<Self, Error> {
+    pub(super) fn of(run: &Held, again: &Held) -> Self {
         let (mut files, mut not_kept) = (Vec::new(), Vec::new());
-        for (name, own, other) in [
-            (WEIGHTS, run.model(), again.model()),
-            ("trajectories.npz", run.trajectories(), again.trajectories()),
-        ] {
-            match (hash(&own)?, hash(&other)?) {
+        for (place, name) in NAMES.into_iter().enumerate() {
+            match (&run.hashes[place], &again.hashes[place]) {
                 (Some(sha256), sha256_again) => files.push(File {
                     name,
-                    is_same: sha256_again.as_ref() == Some(&sha256),
-                    sha256,
-                    sha256_again,
+                    is_same: sha256_again.as_ref() == Some(sha256),
+                    sha256: sha256.clone(),
+                    sha256_again: sha256_again.clone(),
                 }),
                 (None, Some(_)) => not_kept.push(name),
                 // Of a run that diverged before its first checkpoint.
@@ -73,35 +64,72 @@ impl Comparison {
             }
         }
         let mut largest_weight_difference = None;
-        if let Some(weights) = files
-            .iter_mut()
-            .find(|file| file.name == WEIGHTS && !file.is_same && file.sha256_again.is_some())
-        {
-            let difference = largest_difference(&run.model(), &again.model())?;
-            weights.is_same = difference.is_none();
-            largest_weight_difference = difference;
+        if let (Some(own), Some(other), Some(file)) = (
+            &run.weights,
+            &again.weights,
+            files.iter_mut().find(|file| file.name == WEIGHTS),
+        ) {
+            largest_weight_difference = largest_difference(own, other);
+            file.is_same = largest_weight_difference.is_none();
         }
-        let (lines, lines_again) = (run.read_metrics()?, again.read_metrics()?);
-        let first_differing_epoch = first_differing(&lines, &lines_again);
-        let ends = (result.end() != result_again.end()).then(|| [result.end(), result_again.end()]);
+        let first_differing_epoch = first_differing(&run.lines, &again.lines);
+        let ends = (run.end != again.end).then(|| [run.end.clone(), again.end.clone()]);
         let has_same_files = files.iter().all(|file| file.is_same);
-        Ok(Self {
+        Self {
             is_same: has_same_files && first_differing_epoch.is_none() && ends.is_none(),
             files,
             not_kept,
-            epochs: lines.len(),
+            epochs: run.lines.len(),
             first_differing_epoch,
             largest_weight_difference,
-            last_test_loss: lines
+            last_test_loss: run
+                .lines
                 .last()
-                .zip(lines_again.last())
+                .zip(again.lines.last())
                 .map(|(own, other)| [own.test.loss, other.test.loss]),
             ends,
+        }
+    }
+
+    /// Whether there were weights to compare.
+    #[must_use]
+    pub fn has_weights(&self) -> bool {
+        self.files.iter().any(|file| file.name == WEIGHTS)
+    }
+}
+
+/// What of a run is compared, read whole.
+pub(super) struct Held {
+    /// Of the files, in their order; none where there is none.
+    hashes: [Option<String>; NAMES.len()],
+    weights: Option<Model>,
+    lines: Vec<EpochMetrics>,
+    end: String,
+}
+
+impl Held {
+    /// Reads what a run holds that ended so.
+    ///
+    /// # Errors
+    /// When a file cannot be read or is damaged.
+    pub(super) fn of(run: &RunFolder, result: &RunResult) -> Result<Self, Error> {
+        let hashes = [hash(&run.model())?, hash(&run.trajectories())?];
+        Ok(Self {
+            weights: match &hashes[0] {
+                Some(_) => Some(Model::load(&run.model())?),
+                None => None,
+            },
+            hashes,
+            lines: run.read_metrics()?,
+            end: result.end(),
         })
     }
 }
 
 const WEIGHTS: &str = "model.safetensors";
+
+/// Files whose bytes are compared.
+const NAMES: [&str; 2] = [WEIGHTS, "trajectories.npz"];
 
 fn hash(path: &Path) -> Result<Option<String>, Error> {
     if !path.exists() {
@@ -127,14 +155,14 @@ fn first_differing(own: &[EpochMetrics], other: &[EpochMetrics]) -> Option<usize
 
 /// The largest difference between weights of two files; none where all have the same
 /// bits.
-fn largest_difference(own: &Path, other: &Path) -> Result<Option<f64>, Error> {
-    let [own, other] = [Model::load(own)?, Model::load(other)?].map(|model| model.named_tensors());
+fn largest_difference(own: &Model, other: &Model) -> Option<f64> {
+    let [own, other] = [own, other].map(Model::named_tensors);
     let differences = own.iter().zip(&other).flat_map(|(own, other)| {
         let pairs = own.values.iter().zip(&other.values);
         let differing = pairs.filter(|(own, other)| own.to_bits() != other.to_bits());
         differing.map(|(&own, &other)| (f64::from(own) - f64::from(other)).abs())
     });
-    Ok(differences.reduce(f64::max))
+    differences.reduce(f64::max)
 }
 
 #[cfg(test)]

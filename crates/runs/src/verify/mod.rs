@@ -14,6 +14,8 @@ use crate::run_data::{DataLocation, RunData};
 use crate::run_folder::{RunFolder, RunResult, Status};
 use crate::training::{CHECKPOINT_EVERY, Observer, Run};
 
+use self::comparison::Held;
+
 pub use self::comparison::{Comparison, File};
 pub use self::receipt::{Machine, Program, Receipt, Verdict};
 
@@ -54,6 +56,8 @@ pub fn verify(
     if let Some(imported) = &then.imported {
         return Err(imported.cannot_be_made_again(folder));
     }
+    // What cannot be compared is told before the training, not after it.
+    let held = Held::of(folder, &result)?;
     let dataset = request.location.load(&configuration, download)?;
     observer.data(&dataset);
     folder.check_dataset(&dataset)?;
@@ -73,7 +77,7 @@ pub fn verify(
     )?;
     let now = again.environment()?;
     let reasons = reasons(&configuration, &then, &now, &result);
-    let comparison = Comparison::of((folder, &result), (&again, &result_again))?;
+    let comparison = Comparison::of(&held, &Held::of(&again, &result_again)?);
     Ok(Receipt::new(folder, then, now, reasons, comparison))
 }
 

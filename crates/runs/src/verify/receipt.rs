@@ -105,10 +105,37 @@ impl Receipt {
     /// Writes it, sealed.
     ///
     /// # Errors
-    /// When the file cannot be written.
+    /// As [`Self::check_place`].
     pub fn write(&self, path: &Path) -> Result<(), Error> {
-        atomic_file::check_file(path)?;
+        Self::check_place(path)?;
         sealed_json::write(path, self)
+    }
+
+    /// Checks that a receipt can be written to `path`.
+    ///
+    /// # Errors
+    /// When the file cannot be written, or is there and no receipt.
+    pub fn check_place(path: &Path) -> Result<(), Error> {
+        // Its first two fields.
+        atomic_file::check_own_file(path, "receipt of 'verify'", |head| {
+            let mut lines = head.split(|&byte| byte == b'\n').skip(1);
+            let fields = ["  \"run\": ", "  \"verdict\": "];
+            fields.iter().all(|field| {
+                lines
+                    .next()
+                    .is_some_and(|line| line.starts_with(field.as_bytes()))
+            })
+        })
+    }
+
+    /// What was found, in words: of a run without weights, of what alone.
+    #[must_use]
+    pub fn says(&self) -> String {
+        let verdict = self.verdict;
+        match self.comparison.has_weights() {
+            true => verdict.to_string(),
+            false => format!("{verdict}, of its losses alone: the run has no weights to compare"),
+        }
     }
 
     /// That nothing explains other bits.

@@ -1,8 +1,11 @@
 //! An indexed job of Kubernetes, with the plan and the runs on a volume.
 
+use std::path::{Component, Path, PathBuf};
+
+use runs::Error;
 use runs::shell::shown;
 
-use super::Sheet;
+use super::{Request, Sheet, own_path};
 
 /// Where containers have the volume.
 const VOLUME: &str = "/work";
@@ -11,18 +14,17 @@ pub(super) fn script(sheet: &Sheet<'_>) -> String {
     let request = sheet.request;
     let name = sheet.name();
     // No shell is between.
-    let words = sheet.words(&format!("auto/{}", sheet.shards), |path| shown(path));
+    let words = sheet.words(&format!("auto/{}", sheet.shards), |word| shown(word));
     let words = std::iter::once(shown(&request.program)).chain(words);
     let command: Vec<String> = words.map(|word| json(&word)).collect();
-    let fetch = sheet.fetch().map_or_else(
-        || "The embedded data set needs nothing fetched.".to_owned(),
-        |fetch| {
-            format!(
-                "Once before: a pod that runs '{} {fetch}' there.",
-                sheet.program()
-            )
-        },
-    );
+    let fetch = match (sheet.fetch(), &own_data(request)[..]) {
+        (Some(fetch), _) => format!(
+            "Once before: a pod that runs '{} {fetch}' there.",
+            sheet.program()
+        ),
+        (None, []) => "The embedded data set needs nothing fetched.".to_owned(),
+        (None, [first, ..]) => format!("It holds the data {first} too.", first = shown(first)),
+    };
     format!(
         r#"# {about}.
 # The volume claim {name} holds the plan, and gets the runs. {fetch}
@@ -69,6 +71,52 @@ spec:
         command = command.join(", "),
         cores = request.cores,
     )
+}
+
+/// Checks that what containers are to read and write is on the volume.
+///
+/// # Errors
+/// When a path is elsewhere.
+pub(super) fn require_on_volume(request: &Request<'_>) -> Result<(), Error> {
+    for (what, path) in [("the plan", request.path), ("--runs", request.folder)]
+        .into_iter()
+        .chain(
+            request
+                .data_dir
+                .iter()
+                .map(|path| ("--data-dir", path.as_path())),
+        )
+    {
+        if !is_on_volume(path) {
+            return Err(Error::Configuration(format!(
+                "{what} is {}, which containers do not have; they work in the volume {VOLUME}: name it as it is there",
+                path.display()
+            )));
+        }
+    }
+    match own_data(request)
+        .into_iter()
+        .find(|path| !is_on_volume(path))
+    {
+        None => Ok(()),
+        Some(path) => Err(Error::Configuration(format!(
+            "the runs are of the data {}, which containers do not have; copy them to the volume {VOLUME} and say where they are there with --dataset",
+            path.display()
+        ))),
+    }
+}
+
+/// Files and folders of data that nobody downloads.
+fn own_data(request: &Request<'_>) -> Vec<PathBuf> {
+    let names = request.datasets().into_iter();
+    names.filter_map(own_path).collect()
+}
+
+/// Whether a path leads into the volume from where containers work.
+fn is_on_volume(path: &Path) -> bool {
+    let below = path.strip_prefix(VOLUME).unwrap_or(path);
+    let mut parts = below.components();
+    parts.all(|part| matches!(part, Component::Normal(_) | Component::CurDir))
 }
 
 /// A word of YAML, for which JSON is a part of it.

@@ -6,14 +6,16 @@ mod kubernetes;
 mod parallel;
 mod slurm;
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
+use datasets::Source;
 use runs::Error;
-use runs::shell::quoted;
+use runs::shell::{no_option, quoted, quoted_path};
 use sha2::{Digest as _, Sha256};
 
 use crate::keep::Keep;
-use crate::plan::Plan;
+use crate::plan::{Plan, counted};
 
 /// Lines that a script has at most.
 pub const MOST_LINES: usize = 40;
@@ -78,6 +80,10 @@ pub struct Request<'a> {
     pub keep: Keep,
     /// Whether each is evaluated too.
     pub evaluates: bool,
+    /// Importance samples of that; `None` for no −log p(x).
+    pub nll_samples: Option<usize>,
+    /// Where the data of the plan are for the processes, if not where it says.
+    pub dataset: Option<&'a str>,
     /// Whether all machines are to give the same bits.
     pub portable: bool,
     /// Where named data sets are looked up.
@@ -101,8 +107,11 @@ pub struct Script {
 ///
 /// # Errors
 /// No or more shards than there are runs or tasks, a shard that is too short to be
-/// worth a process.
+/// worth a process, files that containers do not have.
 pub fn emit(request: &Request<'_>) -> Result<Script, Error> {
+    if request.engine == Engine::Kubernetes {
+        kubernetes::require_on_volume(request)?;
+    }
     let shards = shards(request)?;
     let seconds = request.plan.seconds() / (shards * request.cores) as f64;
     let sheet = Sheet {
@@ -158,13 +167,19 @@ struct Sheet<'a> {
 impl Sheet<'_> {
     /// What it is, in a line.
     fn about(&self) -> String {
+        let processes = match self.shards {
+            1 => "1 process".into(),
+            shards => format!("{shards} processes"),
+        };
+        let cores = match self.request.cores {
+            1 => "1 core".into(),
+            cores => format!("{cores} cores"),
+        };
         format!(
-            "{} runs of {} in {} processes of about {} on {} cores each",
-            self.request.plan.runs.len(),
-            quoted(self.request.path),
-            self.shards,
+            "{} of {} in {processes} of about {} on {cores} each",
+            counted(self.request.plan.runs.len()),
+            quoted_path(self.request.path),
             duration(self.minutes),
-            self.request.cores
         )
     }
 
@@ -210,18 +225,19 @@ impl Sheet<'_> {
 
     /// The program, as a shell takes it.
     fn program(&self) -> String {
-        quoted(&self.request.program)
+        quoted_path(&self.request.program)
     }
 
     /// The arguments behind the program that train `shard`, which is a word as it stands,
     /// as a shell takes them.
     fn arguments(&self, shard: &str) -> String {
-        self.words(shard, |path| quoted(path)).join(" ")
+        self.words(shard, |word| quoted(word)).join(" ")
     }
 
-    /// The same as words, with paths as `path` writes them.
-    fn words(&self, shard: &str, path: impl Fn(&Path) -> String) -> Vec<String> {
+    /// The same as words, with those that may be anything as `word` writes them.
+    fn words(&self, shard: &str, word: impl Fn(&OsStr) -> String) -> Vec<String> {
         let request = self.request;
+        let path = |path: &Path| word(no_option(path).as_os_str());
         let mut words: Vec<String> = ["sweep", "run"].map(str::to_owned).into();
         words.push(path(request.path));
         let mut option = |name: &str, value: String| words.extend([name.to_owned(), value]);
@@ -229,8 +245,14 @@ impl Sheet<'_> {
         option("--shard", shard.to_owned());
         option("--threads", request.cores.to_string());
         option("--keep", request.keep.to_string());
+        if let Some(dataset) = request.dataset {
+            option("--dataset", path(Path::new(dataset)));
+        }
         if let Some(folder) = &request.data_dir {
             option("--data-dir", path(folder));
+        }
+        if let Some(samples) = request.nll_samples {
+            option("--nll-samples", samples.to_string());
         }
         for (is_asked, name) in [
             (request.evaluates, "--eval"),
@@ -248,25 +270,51 @@ impl Sheet<'_> {
     /// The arguments behind the program that fetch the data sets which are downloaded;
     /// none where the plan needs no such.
     fn fetch(&self) -> Option<String> {
-        let names = self.request.plan.datasets();
+        let names = self.request.datasets().into_iter();
         let fetched: Vec<&str> = names
-            .into_iter()
-            .filter(|name| *name != EMBEDDED && !name.contains(['/', '\\', ':']))
+            .filter(|name| matches!(name.parse(), Ok(Source::Named(_))))
             .collect();
         let folder = self.request.data_dir.as_ref();
-        let folder = folder.map_or_else(String::new, |dir| format!(" --data-dir {}", quoted(dir)));
+        let folder = folder.map_or_else(String::new, |dir| {
+            format!(" --data-dir {}", quoted_path(dir))
+        });
         (!fetched.is_empty()).then(|| format!("data fetch {}{folder}", fetched.join(" ")))
     }
 
     /// The arguments that merge what the runs came to.
     fn merge(&self) -> String {
-        let (plan, folder) = (quoted(self.request.path), quoted(self.request.folder));
-        format!("sweep merge {plan} --runs {folder} -o {}.csv", self.name())
+        format!(
+            "sweep merge {} -o {}.csv",
+            self.plan_and_runs(),
+            self.name()
+        )
+    }
+
+    /// The arguments of commands that look at all runs.
+    fn plan_and_runs(&self) -> String {
+        let request = self.request;
+        let (plan, folder) = (quoted_path(request.path), quoted_path(request.folder));
+        format!("{plan} --runs {folder}")
     }
 }
 
-/// The data set that is part of the program.
-const EMBEDDED: &str = "glyphs";
+impl<'a> Request<'a> {
+    /// The data that processes read, as they name them.
+    fn datasets(&self) -> Vec<&'a str> {
+        match self.dataset {
+            Some(dataset) => vec![dataset],
+            None => self.plan.datasets(),
+        }
+    }
+}
+
+/// The file or folder of data that are not known by name; it need not be here.
+fn own_path(dataset: &str) -> Option<PathBuf> {
+    match dataset.parse::<Source>() {
+        Ok(source) => source.path().map(Path::to_owned),
+        Err(_) => Some(dataset.into()),
+    }
+}
 
 /// Minutes in words.
 fn duration(minutes: f64) -> String {

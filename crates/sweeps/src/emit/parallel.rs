@@ -1,6 +1,6 @@
 //! GNU parallel, on this machine or on several that have one file system.
 
-use runs::shell::quoted;
+use runs::shell::quoted_path;
 
 use super::Sheet;
 
@@ -15,16 +15,15 @@ pub(super) fn script(sheet: &Sheet<'_>) -> String {
     format!(
         r#"#!/bin/bash
 # {about}.
-# Run it again while it ends with code 75: shards that are done are not started again. After
-# 0, and 3 (some runs diverged):
-#   {program} {merge}
-# 2 says that settings or data are wrong; mend them, then run it again.
-# On several machines with one file system: HOSTS=1/node1,1/node2 bash THIS-FILE
+# Again while it ends with 75: shards that are done are not started again. 2: settings, data or
+# hosts are wrong. After 0, and 3 (some runs diverged): {program} {merge}
+# So many shards at once, and on several machines with one file system:
+# JOBS=2 HOSTS=1/node1,1/node2 bash THIS-FILE
 cd {folder} || exit 2
-# Shards of wrong settings are done to parallel: all are looked at again.
-grep -qs ' 2$' {name}.final && rm -f {name}.final {name}.joblog
-{fetch}shard() {{
+ready() {{ cd {folder} && {program} --version; }}
+shard() {{
     cd {folder} || exit 2
+    trap : TERM # which the program has too: it writes a checkpoint
     {program} {arguments}
     code=$?
     # 2 (settings or data) and 3 (diverged) would come again: they are written down, and
@@ -34,16 +33,28 @@ grep -qs ' 2$' {name}.final && rm -f {name}.final {name}.joblog
     *) return $code ;;
     esac
 }}
-export -f shard
+export -f ready shard
 export SHELL=/bin/bash
-seq 0 {last} | parallel --jobs "${{JOBS:-1}}" ${{HOSTS:+--sshlogin "$HOSTS"}} --env shard \
-    --joblog {name}.joblog --resume-failed --retries 3 shard || exit 75
-[ ! -e {name}.final ] || exit "$(sed 's/.* //' {name}.final | sort -n | head -n 1)"
+parallel --nonall --sshlogin "${{HOSTS:-:}}" --env ready ready >/dev/null ||
+    {{ echo "GNU parallel, the program or a host is not there" >&2; exit 2; }}
+{fetch}# Shards of wrong settings are done to parallel: all are looked at again.
+grep -qs ' 2$' {name}.final && rm -f {name}.final {name}.joblog
+seq 0 {last} | parallel --jobs "${{JOBS:-1}}" --sshlogin "${{HOSTS:-:}}" --env shard --joblog {name}.joblog \
+    --resume-failed --retries 3 --termseq TERM,60000,KILL,25 shard &
+all=$!
+trap 'kill -TERM $all 2>/dev/null' HUP INT TERM
+while wait $all; code=$?; kill -0 $all 2>/dev/null; do :; done
+[ $code -eq 0 ] || {{ echo "shards were stopped; run it again" >&2; exit 75; }}
+[ ! -e {name}.final ] || code=$(sed 's/.* //' {name}.final | sort -n | head -n 1)
+[ $code -eq 2 ] || {program} sweep status {plan_and_runs} >/dev/null || case $? in
+4) rm -f {name}.final {name}.joblog; echo "runs are missing; run it again" >&2; exit 75 ;; *) exit 2 ;; esac
+exit $code
 "#,
         name = sheet.name_of_content(),
         last = sheet.last(),
         about = sheet.about(),
         merge = sheet.merge(),
-        folder = quoted(request.working_folder),
+        plan_and_runs = sheet.plan_and_runs(),
+        folder = quoted_path(request.working_folder),
     )
 }

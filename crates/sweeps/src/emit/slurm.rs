@@ -1,6 +1,6 @@
 //! A job array of Slurm.
 
-use runs::shell::quoted;
+use runs::shell::quoted_path;
 
 use super::Sheet;
 
@@ -54,6 +54,6 @@ exit $code
         cores = request.cores,
         about = sheet.about(),
         merge = sheet.merge(),
-        folder = quoted(request.working_folder),
+        folder = quoted_path(request.working_folder),
     )
 }

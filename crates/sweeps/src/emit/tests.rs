@@ -41,6 +41,8 @@ fn request<'a>(engine: Engine, plan: &'a Plan) -> Request<'a> {
         cores: 2,
         keep: Keep::Weights,
         evaluates: false,
+        nll_samples: None,
+        dataset: None,
         portable: false,
         data_dir: None,
         image: "registry/latent-atlas:1",
@@ -81,7 +83,8 @@ fn scripts_are_short_and_name_what_is_needed() {
         asked.evaluates = true;
         asked.portable = true;
         asked.keep = Keep::All;
-        asked.data_dir = Some("/data".into());
+        asked.nll_samples = Some(64);
+        asked.data_dir = Some("data".into());
         let text = emit(&asked).expect("a script").text;
         let name = engine.name();
         assert!(
@@ -89,10 +92,17 @@ fn scripts_are_short_and_name_what_is_needed() {
             "{name}: {}",
             text.lines().count()
         );
-        for part in ["data fetch mnist --data-dir /data", "75", "sweep merge"] {
+        for part in ["data fetch mnist --data-dir data", "75", "sweep merge"] {
             assert!(text.contains(part), "{name} lacks {part}: {text}");
         }
-        let words = ["--eval", "--portable", "--keep", "--offline", "--threads"];
+        let words = [
+            "--nll-samples",
+            "--eval",
+            "--portable",
+            "--keep",
+            "--offline",
+            "--threads",
+        ];
         for word in words {
             assert!(text.contains(word), "{name} lacks {word}: {text}");
         }
@@ -140,21 +150,32 @@ fn parallel_is_told_what_would_come_again_and_tries_the_rest() {
     };
     let program = write(
         "program",
-        "#!/bin/bash\nshard=$(grep -o '[0-9]*/[0-9]*' <<<\"$*\"); shard=${shard%/*}\necho $shard >> started\nexit $(cat code-$shard)\n",
+        r#"#!/bin/bash
+[ "$1" = --version ] && exit
+[ "$2" = status ] && exit $(cat status)
+shard=$(grep -o '[0-9]*/[0-9]*' <<<"$*"); shard=${shard%/*}
+trap 'echo $shard >> stopped; exit 75' TERM
+echo $shard >> started
+[ $(cat code-$shard) = wait ] || exit $(cat code-$shard)
+while :; do sleep 0.02; done
+"#,
     );
     executable(Path::new(&program));
-    let call = |plan: &Plan, codes: [u8; 3]| {
-        for (shard, code) in codes.iter().enumerate() {
-            write(&format!("code-{shard}"), &code.to_string());
-        }
+    write("status", "0");
+    let script = |plan: &Plan| {
         let mut asked = request(Engine::Parallel, plan);
         asked.program = program.clone().into();
         asked.working_folder = folder;
         asked.shards = Some(3);
-        let script = emit(&asked).expect("a script").text;
+        emit(&asked).expect("a script").text
+    };
+    let call = |plan: &Plan, codes: [u8; 3]| {
+        for (shard, code) in codes.iter().enumerate() {
+            write(&format!("code-{shard}"), &code.to_string());
+        }
         let _ = std::fs::remove_file(folder.join("started"));
         let output = Command::new("bash")
-            .args(["-c", &script])
+            .args(["-c", &script(plan)])
             .stdin(Stdio::null())
             .output()
             .expect("it was there");
@@ -181,6 +202,116 @@ fn parallel_is_told_what_would_come_again_and_tries_the_rest() {
     assert_eq!(call(&second, [2, 3, 0]), end(2, "012"));
     // What was wrong is mended: what has ended takes a moment.
     assert_eq!(call(&second, [0, 3, 0]), end(3, "012"));
+    // What parallel takes for done and is not is looked at again by the next call.
+    write("status", "4");
+    assert_eq!(call(&second, [0, 3, 0]), end(75, ""));
+    assert_eq!(call(&second, [0, 0, 0]), end(75, "012"));
+    write("status", "0");
+    assert_eq!(call(&second, [0, 0, 0]), end(0, "012"));
+    // A plan that cannot be read any more.
+    write("status", "2");
+    assert_eq!(call(&second, [0, 0, 0]), end(2, ""));
+    // Signals reach the shards, and are waited for.
+    write("code-0", "wait");
+    let third = plan(5, 600.0, "glyphs");
+    std::fs::remove_file(folder.join("started")).ok();
+    let mut child = Command::new("bash")
+        .args(["-c", &script(&third)])
+        .stdin(Stdio::null())
+        .spawn()
+        .expect("it was there");
+    while !folder.join("started").exists() {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    let sent = Command::new("kill")
+        .args(["-TERM", &child.id().to_string()])
+        .status();
+    assert!(sent.expect("kill").success());
+    assert_eq!(child.wait().expect("a child").code(), Some(75));
+    let stopped = std::fs::read_to_string(folder.join("stopped")).expect("stopped");
+    assert_eq!(stopped, "0\n");
+    // A machine that is not there.
+    let nowhere = Command::new("bash")
+        .args(["-c", &script(&third)])
+        .env("HOSTS", "1/no-such-host.invalid")
+        .stdin(Stdio::null())
+        .output()
+        .expect("it was there");
+    assert_eq!(nowhere.status.code(), Some(2));
+}
+
+/// What a plan is of, or the script is told, decides where containers look.
+#[test]
+fn containers_are_sent_to_files_of_their_volume_alone() {
+    for (dataset, told, said) in [
+        ("mnist", None, Ok("data fetch mnist")),
+        ("glyphs", None, Ok("needs nothing fetched")),
+        (
+            "/home/me/photos",
+            None,
+            Err("copy them to the volume /work"),
+        ),
+        ("idx:/data/mine", None, Err("the data /data/mine")),
+        (
+            "/home/me/photos",
+            Some("photos"),
+            Ok("holds the data photos"),
+        ),
+        (
+            "/home/me/photos",
+            Some("idx:/work/p"),
+            Ok("\"--dataset\", \"idx:/work/p\""),
+        ),
+        ("glyphs", Some("../photos"), Err("the data ../photos")),
+    ] {
+        let plan = plan(24, 600.0, dataset);
+        let mut asked = request(Engine::Kubernetes, &plan);
+        asked.dataset = told;
+        match (emit(&asked), said) {
+            (Ok(script), Ok(part)) => assert!(script.text.contains(part), "{}", script.text),
+            (Err(error), Err(part)) => assert!(error.to_string().contains(part), "{error}"),
+            (found, said) => panic!("{found:?}, expected {said:?}"),
+        }
+    }
+    let plan = plan(24, 600.0, "glyphs");
+    for (path, runs, is_there) in [
+        ("plan.jsonl", "runs", true),
+        ("/work/a/plan.jsonl", "/work/runs", true),
+        ("/home/me/plan.jsonl", "runs", false),
+        ("../plan.jsonl", "runs", false),
+        ("plan.jsonl", "/scratch/runs", false),
+        ("/work/../plan.jsonl", "runs", false),
+    ] {
+        let mut asked = request(Engine::Kubernetes, &plan);
+        (asked.path, asked.folder) = (Path::new(path), Path::new(runs));
+        assert_eq!(emit(&asked).is_ok(), is_there, "{path} {runs}");
+    }
+}
+
+/// No name is taken for an option.
+#[test]
+fn paths_that_begin_as_options_do_are_written_otherwise() {
+    let plan = plan(24, 600.0, "mnist");
+    for engine in Engine::ALL {
+        let mut asked = request(engine, &plan);
+        asked.path = Path::new("-plan.jsonl");
+        asked.folder = Path::new("--runs");
+        asked.data_dir = Some("-d".into());
+        let text = emit(&asked).expect("a script").text;
+        for option in [
+            " -plan",
+            "\"-plan",
+            " --runs --runs",
+            "\"--runs\", \"--runs\"",
+        ] {
+            assert!(!text.contains(option), "{option}: {text}");
+        }
+        assert!(
+            text.contains("./-plan.jsonl") && text.contains("./--runs"),
+            "{text}"
+        );
+        assert!(!text.contains("--data-dir -d"), "{text}");
+    }
 }
 
 #[cfg(unix)]

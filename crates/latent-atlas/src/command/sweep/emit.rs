@@ -1,5 +1,6 @@
 //! `latent-atlas sweep emit`: scripts for engines that exist.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
@@ -60,6 +61,14 @@ pub(crate) struct Emit {
     #[arg(long)]
     eval: bool,
 
+    /// Importance samples per image to bound −log p(x) with.
+    #[arg(long, value_name = "K", requires = "eval")]
+    nll_samples: Option<NonZeroUsize>,
+
+    /// Where the data of the plan are for the processes, if not where it says.
+    #[arg(long, value_name = "SOURCE")]
+    dataset: Option<String>,
+
     /// Let all machines give the same bits; see 'sweep run'.
     #[arg(long)]
     portable: bool,
@@ -73,9 +82,9 @@ pub(crate) struct Emit {
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
 
-    /// Image of the containers.
-    #[arg(long, value_name = "IMAGE", default_value = "latent-atlas")]
-    image: String,
+    /// Image of the containers, of Kubernetes alone [default: latent-atlas].
+    #[arg(long, value_name = "IMAGE")]
+    image: Option<String>,
 
     /// Write the script to this file instead of printing it.
     #[arg(short, long, value_name = "FILE")]
@@ -101,8 +110,17 @@ impl From<Name> for Engine {
 
 impl Emit {
     pub(super) fn run(&self, output: &Output) -> anyhow::Result<()> {
-        let plan = Plan::read(&self.plan)?;
         let engine = Engine::from(self.engine);
+        if self.image.is_some() && engine != Engine::Kubernetes {
+            return Err(changes_nothing("--image", engine).into());
+        }
+        if self.most.is_some() && engine != Engine::Slurm {
+            return Err(changes_nothing("--most", engine).into());
+        }
+        if let Some(path) = &self.output {
+            runs::atomic_file::check_own_file(path, "script of 'sweep emit'", is_script)?;
+        }
+        let plan = Plan::read(&self.plan)?;
         let unreadable = |source| runs::Error::Read {
             path: ".".into(),
             source,
@@ -125,9 +143,11 @@ impl Emit {
             cores: self.cores,
             keep: self.keep,
             evaluates: self.eval,
+            nll_samples: self.nll_samples.map(NonZeroUsize::get),
+            dataset: self.dataset.as_deref(),
             portable: self.portable,
             data_dir: self.data_dir.clone(),
-            image: &self.image,
+            image: self.image.as_deref().unwrap_or(crate::PROGRAM),
         };
         let script = emit(&request)?;
         if script.minutes < FEWEST_MINUTES && script.shards > 1 {
@@ -145,7 +165,6 @@ impl Emit {
         match &self.output {
             None => output.result(&document, &script.text),
             Some(path) => {
-                runs::atomic_file::check_file(path)?;
                 runs::atomic_file::write(path, script.text.as_bytes())?;
                 output.result(&document, &format!("{}\n", path.display()))
             }
@@ -165,6 +184,20 @@ impl Emit {
             source,
         })
     }
+}
+
+fn changes_nothing(option: &str, engine: Engine) -> runs::Error {
+    runs::Error::Configuration(format!(
+        "{option} changes nothing about a script for {}; leave it out",
+        engine.name()
+    ))
+}
+
+/// Whether a file begins as scripts do, which say in a comment what they start.
+fn is_script(head: &[u8]) -> bool {
+    let head = String::from_utf8_lossy(head);
+    let mut comments = head.lines().filter(|line| line.starts_with("# "));
+    comments.any(|line| line.contains(" of about ") && line.ends_with(" each."))
 }
 
 /// The most tasks of an array of the Slurm that this machine belongs to, if there is one.

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 use sweeps::Plan;
-use sweeps::merge::{USUAL, merge};
+use sweeps::merge::{Absent, Merged, USUAL, merge};
+use sweeps::plan::counted;
 
 use crate::output::Output;
 
@@ -13,9 +14,9 @@ use crate::output::Output;
 #[command(after_long_help = "\
 Measures are numbers of the last epoch (test.loss, train.kl, …) or, of runs that were trained with
 --eval, names of numbers in eval.json, nested ones with dots (active_units, nll.1000.value). Runs
-that diverged are in no number and are listed; so are those that are missing, for which the exit
-code is 4 and nothing is written without --incomplete. The table depends on the plan and the runs
-alone, not on who trained them.
+that diverged are in no number and are listed; so are those that are missing or whose folders are
+damaged, for which the exit code is 4 and nothing is written without --incomplete. The table depends
+on the plan and the runs alone, not on who trained them.
 
 Examples:
   latent-atlas sweep merge plan.jsonl
@@ -45,17 +46,37 @@ pub(crate) struct Merge {
 impl Merge {
     pub(super) fn run(&self, output: &Output) -> anyhow::Result<()> {
         let plan = Plan::read(&self.plan)?;
-        let merged = merge(&plan, &self.runs, &self.measures)?;
+        if let Some(path) = &self.output {
+            Merged::check_place(path)?;
+        }
+        let measures = self.measures.iter().map(|name| name.trim().to_owned());
+        let measures: Vec<String> = measures.collect();
+        let merged = merge(&plan, &self.runs, &measures)?;
+        merged.require_any(&self.runs)?;
         if !self.incomplete {
             merged.require_complete()?;
         }
-        for (runs, what) in [(&merged.missing, "missing"), (&merged.diverged, "diverged")] {
-            if let Some(first) = runs.first() {
-                let and = match runs.len() {
-                    1 => String::new(),
-                    count => format!(" and {} more", count - 1),
+        let absent = merged.missing.iter();
+        let (damaged, missing): (Vec<&Absent>, Vec<&Absent>) =
+            absent.partition(|run| run.damage.is_some());
+        let diverged = merged.diverged.iter().collect();
+        for (runs, what) in [
+            (missing, "missing"),
+            (damaged, "damaged"),
+            (diverged, "diverged"),
+        ] {
+            if let [first, others @ ..] = &runs[..] {
+                let and = match others.len() {
+                    0 => String::new(),
+                    count => format!(" and {count} more"),
                 };
-                output.note(&format!("{what}: {} seed {}{and}", first.model, first.seed));
+                let why = first.damage.as_ref().map(|why| format!(": {why}"));
+                output.note(&format!(
+                    "{what}: {} seed {}{and}{}",
+                    first.model,
+                    first.seed,
+                    why.unwrap_or_default()
+                ));
             }
         }
         let text = match &self.output {
@@ -63,9 +84,9 @@ impl Merge {
             Some(path) => {
                 merged.write(path)?;
                 format!(
-                    "{} rows of {} runs\n{}\n",
+                    "{} rows of {}\n{}\n",
                     merged.rows.len(),
-                    merged.done,
+                    counted(merged.done),
                     path.display()
                 )
             }

@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use clap::Args;
 use runs::configuration::ReadingConfiguration;
 use runs::reproduce::Reproduction;
-use runs::shell::{quoted, shown};
+use runs::shell::{quoted_path, shown};
 use serde_json::json;
 use studies::{STUDIES, Seeds};
 use sweeps::make::{self, Published, Request};
+use sweeps::plan::counted;
 
 use super::duration;
 use crate::command::iwae_table::IwaeTableOptions;
@@ -110,7 +111,7 @@ impl Plan {
         if !results.any(Reproduction::is_of_likelihoods) {
             self.table.refuse("this plan", "plan")?;
         }
-        runs::atomic_file::check_file(&self.output)?;
+        sweeps::Plan::check_place(&self.output)?;
         let request = Request {
             sources: self.sources.clone(),
             dataset: self.dataset.clone(),
@@ -128,20 +129,28 @@ impl Plan {
         };
         let mut downloads = DownloadProgress::new(*output);
         let mut download = |event: datasets::Progress<'_>| downloads.report(event);
-        let plan = make::make(&request, &mut download)?;
+        let made = make::make(&request, &mut download)?;
+        if made.repeated > 0 {
+            output.note(&format!(
+                "{} of the list's lines and seeds ask for runs that others ask for too; each is planned once",
+                made.repeated
+            ));
+        }
+        let plan = made.plan;
         plan.write(&self.output)?;
         let seconds = plan.seconds();
         let text = format!(
-            "{} runs, about {} on one thread\n{}\nnext: {program} sweep run {}\n",
-            plan.runs.len(),
+            "{}, about {} on one thread\n{}\nnext: {program} sweep run {}\n",
+            counted(plan.runs.len()),
             duration(seconds),
             self.output.display(),
-            quoted(&self.output)
+            quoted_path(&self.output)
         );
         let document = json!({
             "plan": shown(&self.output),
             "runs": plan.runs.len(),
             "seconds": seconds,
+            "repeated": made.repeated,
         });
         output.result(&document, &text)
     }

@@ -9,6 +9,7 @@ use runs::run_folder::RunResult;
 use runs::shell::shown;
 use runs::training;
 use serde_json::json;
+use sweeps::plan::counted;
 use sweeps::shard::Asked;
 use sweeps::{Keep, Plan, PlannedRun, Shard};
 use tensor_ops::isa::{Isa, isa};
@@ -130,6 +131,7 @@ impl Run {
             limits: self.jobs.limits(output),
             checkpoint_every: self.checkpoints.every(),
             keep: self.keep,
+            instruction_set: self.portable.instruction_set(),
             evaluates: self.eval,
             nll_samples: self.nll_samples,
             location: self.source.location(self.dataset.clone()),
@@ -149,15 +151,28 @@ impl Run {
         for (run, why) in &outcome.refused {
             output.note(&format!("{}: {why}", run.called()));
         }
+        let left_alone = [
+            (outcome.made_otherwise, "were made without --portable"),
+            (
+                outcome.keeping_less,
+                "had ended with less kept than --keep asks for",
+            ),
+        ];
+        for (count, what) in left_alone.into_iter().filter(|(count, _)| *count > 0) {
+            output.note(&format!(
+                "{count} of the {} that ended before {what}; they are left as they are, and --runs with another folder trains them again",
+                outcome.ended_before
+            ));
+        }
         let refused: Vec<PlannedRun> = outcome.refused.iter().map(|(run, _)| run.clone()).collect();
         let text = format!(
-            "{} runs{part}: {} trained now, {} ended before{}{}{}\n{}\n",
-            request.runs.len(),
+            "{}{part}: {} trained now, {} ended before{}{}{}\n{}\n",
+            counted(request.runs.len()),
             outcome.trained,
             outcome.ended_before,
             count(&outcome.diverged, "diverged"),
             count(&outcome.elsewhere, "left to other processes"),
-            count(&refused, "with damaged folders"),
+            count(&refused, "with folders that cannot be used"),
             self.runs.display()
         );
         let ids = |runs: &[PlannedRun]| -> Vec<String> {
@@ -170,7 +185,11 @@ impl Run {
             "ended_before": outcome.ended_before,
             "diverged": ids(&outcome.diverged),
             "elsewhere": ids(&outcome.elsewhere),
-            "refused": ids(&refused),
+            "refused": outcome
+                .refused
+                .iter()
+                .map(|(run, why)| json!({"id": run.id, "why": why}))
+                .collect::<Vec<_>>(),
         });
         output.result(&document, &text)?;
         if let [(first, why), others @ ..] = &outcome.refused[..] {

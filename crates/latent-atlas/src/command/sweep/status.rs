@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 use runs::Error;
 use sweeps::Plan;
+use sweeps::plan::counted;
 use sweeps::status::{Place, RunStatus, status};
 
 use super::duration;
@@ -41,13 +42,20 @@ impl Status {
         if found.complete {
             return Ok(());
         }
-        let ended = [Place::Done, Place::Diverged].map(|place| found.counts[&place]);
-        let left = found.runs.len() - ended.iter().sum::<usize>();
-        Err(Error::Incomplete(format!(
-            "{left} of {} runs have not ended; train them with 'sweep run'",
-            found.runs.len()
-        ))
-        .into())
+        let of = |place: Place| found.counts[&place];
+        let damaged = of(Place::Damaged);
+        let left = found.runs.len() - of(Place::Done) - of(Place::Diverged) - damaged;
+        let all = counted(found.runs.len());
+        let left = (left > 0).then(|| {
+            let have = if left == 1 { "has" } else { "have" };
+            format!("{left} of {all} {have} not ended; train them with 'sweep run'")
+        });
+        let damaged = (damaged > 0).then(|| {
+            let are = if damaged == 1 { "is" } else { "are" };
+            format!("{damaged} of {all} {are} damaged; mend their folders as is said of each, or remove them to train those runs again")
+        });
+        let what: Vec<String> = left.into_iter().chain(damaged).collect();
+        Err(Error::Incomplete(what.join("; ")).into())
     }
 }
 
@@ -57,8 +65,8 @@ fn text(found: &sweeps::status::Status) -> String {
         .filter(|place| found.counts[place] > 0)
         .map(|place| format!("{} {}", found.counts[&place], place.name()));
     let mut text = format!(
-        "{} runs: {}\n",
-        found.runs.len(),
+        "{}: {}\n",
+        counted(found.runs.len()),
         counts.collect::<Vec<_>>().join(", ")
     );
     if !found.complete {
