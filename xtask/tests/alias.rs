@@ -67,6 +67,7 @@ fn longer_checks_can_be_run_alone() {
     let refused = xtask(&["ci", "--full", "--only", "kill"]);
     let message = String::from_utf8_lossy(&refused.stderr);
     for name in [
+        "interop",
         "mutations",
         "kills",
         "power-cuts",

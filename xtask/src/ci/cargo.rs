@@ -115,11 +115,16 @@ pub(super) fn built(package: &str, features: &[&str], json: bool) -> anyhow::Res
         &[],
         json,
     )?;
+    Ok(target_folder()?.join("debug").join(package))
+}
+
+/// Where cargo builds.
+pub(super) fn target_folder() -> anyhow::Result<PathBuf> {
     let metadata = metadata(&["--no-deps"])?;
     let target = metadata["target_directory"]
         .as_str()
         .context("cargo metadata names no target_directory")?;
-    Ok(PathBuf::from(target).join("debug").join(package))
+    Ok(target.into())
 }
 
 #[cfg(test)]

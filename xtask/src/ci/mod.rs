@@ -4,6 +4,7 @@
 mod cargo;
 mod dependencies;
 mod disturbances;
+mod interop;
 mod miri;
 mod mutants;
 mod mutations;
@@ -53,8 +54,9 @@ pub(crate) struct Ci {
 
     /// Also run what takes longer than a gate may: pages in a browser under the
     /// rules of accessibility, planted faults and sound runs, changed files for every
-    /// reader, kills, power cuts, two writers, full disks, signals, a sweep by Slurm and
-    /// by GNU parallel, changed bits, changed code, ThreadSanitizer and Miri.
+    /// reader, what other tools make of exported files and we of theirs (with packages from
+    /// PyPI), kills, power cuts, two writers, full disks, signals, a sweep by Slurm and by
+    /// GNU parallel, changed bits, changed code, ThreadSanitizer and Miri.
     #[arg(long)]
     full: bool,
 
@@ -282,6 +284,10 @@ const LONGER_CHECKS: &[Check] = &[
             ],
             environment: &[],
         },
+    },
+    Check {
+        name: "interop",
+        work: Work::Own(interop::interop),
     },
     Check {
         name: "mutations",
