@@ -221,7 +221,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         Raises
         ------
         OSError
-            A folder that holds something already, or cannot be written.
+            A folder that holds something already, or cannot be written: nothing is left
+            in it then.
         ValueError
             Other rows than the estimator was fitted on.
         """
@@ -240,8 +241,18 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
                 f"with {self._run.fingerprint}; give save the arrays that fit was given, in "
                 "the same types and order, or none"
             )
+        was_there = folder.exists()
         self._run.save(folder, self._command("save"), str(folder / _DATA_FILE))
-        write_whole(folder / _DATA_FILE, lambda file: np.savez(file, **data.arrays()))
+        try:
+            write_whole(folder / _DATA_FILE, lambda file: np.savez(file, **data.arrays()))
+        except BaseException:
+            # A run that names data which are not there is half of one. It is of files
+            # alone, and the folder was empty or not there.
+            for file in list(folder.iterdir()):
+                file.unlink()
+            if not was_there:
+                folder.rmdir()
+            raise
 
     def explore(
         self,
@@ -370,11 +381,10 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
 
     def _settings(self) -> dict[str, Any]:
         """The settings that the parameters are, by their keys."""
-        names = self._get_param_names()
         settings = {
             key: _settings.plain(getattr(self, name))
             for name, key in _settings.KEYS.items()
-            if name in names
+            if hasattr(self, name)
         }
         settings["model.kind"] = self._kind()
         settings["training.seed"] = seed_of(self.random_state)
@@ -409,8 +419,10 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
 
 def keep(estimator: Autoencoder, arguments: dict[str, Any]) -> None:
     """Keeps the arguments of a constructor as they are; ``fit`` looks at them."""
-    for name in estimator._get_param_names():
-        setattr(estimator, name, arguments[name])
+    # Not the parameters of its class: a subclass may have more of its own, or fewer.
+    for name, value in arguments.items():
+        if name not in ("self", "__class__"):
+            setattr(estimator, name, value)
 
 
 def seed_of(random_state: Any, bits: int = 63) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import os
-import tempfile
+import secrets
 from numbers import Integral
 from pathlib import Path
 
@@ -46,17 +46,17 @@ class ExplorerPage:
 
 def write_whole(path: Path, write) -> None:
     """Has ``write`` fill a file beside ``path`` that then takes its place."""
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+    unfinished = path.with_name(f".{path.name}-{secrets.token_hex(8)}")
+    # Not `tempfile`, which lets nobody else read: a new file has what is usual here, which
+    # the system knows; to ask for it would change it, for all threads, for a moment.
+    flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0)
+    handle = os.open(unfinished, flags, 0o666)
     try:
         with os.fdopen(handle, "wb") as file:
             write(file)
             file.flush()
             os.fsync(file.fileno())
-        # `mkstemp` lets nobody else read; a new file has what is usual here.
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(name, 0o666 & ~mask)
-        os.replace(name, path)
+        os.replace(unfinished, path)
     except BaseException:
-        Path(name).unlink(missing_ok=True)
+        unfinished.unlink(missing_ok=True)
         raise

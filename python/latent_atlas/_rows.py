@@ -75,11 +75,24 @@ def of_images(shape: str) -> tuple[int, ...] | None:
 
 
 def labels_of(*parts: Any) -> tuple[tuple[list[int], ...], dict[int, str]]:
-    """Labels as whole numbers, with what they are called where they are texts."""
+    """Labels as whole numbers, with what they are called where they are texts.
+
+    Raises
+    ------
+    ValueError
+        Labels that are neither, not one for each row, or of both kinds: 1 and "1" would be
+        one class.
+    """
     arrays = [np.asarray(part) for part in parts]
     for array in arrays:
         if array.ndim != 1:
             raise ValueError(f"y has the shape {array.shape}; expected one label for each row")
+    if both := _of_both_kinds(parts, arrays):
+        number, text = both
+        raise ValueError(
+            f"y holds the number {number} and the text {text!r}; expected labels of one kind, "
+            "so give all as whole numbers or all as texts"
+        )
     if all(array.dtype.kind in "iub" for array in arrays):
         found = tuple([int(label) for label in array] for array in arrays)
         largest = max((label for labels in found for label in labels), default=0)
@@ -97,3 +110,19 @@ def labels_of(*parts: Any) -> tuple[tuple[list[int], ...], dict[int, str]]:
     numbers = {name: number for number, name in enumerate(names)}
     labels = tuple([numbers[text] for text in part] for part in texts)
     return labels, dict(enumerate(names))
+
+
+def _of_both_kinds(parts: tuple[Any, ...], arrays: list[np.ndarray]) -> tuple[Any, str] | None:
+    """A number and a text, where labels are of both kinds."""
+    number, text = None, None
+    for part, array in zip(parts, arrays):
+        # Of a list with both NumPy makes texts alone.
+        items = part if isinstance(part, (list, tuple)) else array
+        if array.dtype.kind in "iub" or (array.dtype.kind == "U" and items is array):
+            items = array[:1]
+        for label in items:
+            if isinstance(label, str):
+                text = label if text is None else text
+            elif isinstance(label, (Integral, np.bool_)) and number is None:
+                number = label
+    return None if number is None or text is None else (number, str(text))

@@ -29,8 +29,9 @@ const MEASURED: usize = 1000;
 /// Which of `rows` training rows the losses after each epoch are of where no others are
 /// given: a random choice, the same every time.
 #[pyfunction]
-pub(crate) fn measured_rows(rows: usize) -> Vec<usize> {
-    subset::subset(Population::Rows(rows), MEASURED, subset::numbers(SEED))
+#[pyo3(name = "measured_rows")]
+pub(crate) fn measured_rows_of(py: Python<'_>, rows: usize) -> PyResult<Vec<usize>> {
+    detached(py, || measured_rows(rows))
 }
 
 /// What a row is, such as `28x28`: what `asked` says, else what an array of these sizes
@@ -94,7 +95,7 @@ impl Observer for Epochs {
 }
 
 /// Trains on `train`, rows of `shape`; after each epoch losses are measured on `test`, or
-/// on [`measured_rows`], and `on_epoch` is called with them as a text of JSON.
+/// on [`measured_rows_of`], and `on_epoch` is called with them as a text of JSON.
 ///
 /// # Errors
 /// `ValueError` of settings or data that cannot be, `Diverged`, `OSError` where there is
@@ -119,13 +120,13 @@ pub(crate) fn fit(
 ) -> PyResult<Run> {
     let mut configuration = resolved(settings)?;
     configuration.data.dataset = IN_MEMORY.into();
-    let (train, test) = parts(train, test, shape, labels)?;
+    let arrays = Arrays::of(train, test, shape, labels)?;
     let interrupt = Interrupt::default();
     let trained = listening(
         py,
         &interrupt,
         |sender| {
-            let dataset = Dataset::of_arrays(train, test, &class_names)?;
+            let dataset = arrays.dataset(&class_names)?;
             trained(
                 configuration,
                 dataset,
@@ -160,54 +161,72 @@ pub(crate) fn fingerprint(
     labels: Option<(Vec<i64>, Vec<i64>)>,
     class_names: BTreeMap<i64, String>,
 ) -> PyResult<String> {
-    let (train, test) = parts(train, test, shape, labels)?;
-    let dataset = detached(py, || Dataset::of_arrays(train, test, &class_names))?;
-    let dataset = dataset.map_err(Error::from).map_err(exception)?;
+    let arrays = Arrays::of(train, test, shape, labels)?;
+    let dataset = detached(py, || arrays.dataset(&class_names))?.map_err(exception)?;
     Ok(dataset.fingerprint)
 }
 
-/// Training and test rows of `shape`, with their labels.
-fn parts(
-    train: Rows<'_>,
-    test: Option<Rows<'_>>,
-    shape: &str,
-    labels: Option<(Vec<i64>, Vec<i64>)>,
-) -> PyResult<(ArrayPart, ArrayPart)> {
-    let row: Shape = shape
-        .parse::<Shape>()
-        .map_err(Error::from)
-        .map_err(exception)?;
-    let (train_labels, test_labels) = labels.unzip();
-    let train = train.part("X", row, train_labels)?;
-    let test = match test {
-        Some(test) => test.part("X_test", row, test_labels)?,
-        None => measured(&train)?,
-    };
-    Ok((train, test))
+/// Rows that were given, where they are, and not yet a data set.
+struct Arrays {
+    train: ArrayPart,
+    test: Option<ArrayPart>,
+}
+
+impl Arrays {
+    /// Training and test rows of `shape`, with their labels.
+    fn of(
+        train: Rows<'_>,
+        test: Option<Rows<'_>>,
+        shape: &str,
+        labels: Option<(Vec<i64>, Vec<i64>)>,
+    ) -> PyResult<Self> {
+        let row: Shape = shape
+            .parse::<Shape>()
+            .map_err(Error::from)
+            .map_err(exception)?;
+        let (train_labels, test_labels) = labels.unzip();
+        let test = test.map(|test| test.part("X_test", row, test_labels));
+        Ok(Self {
+            train: train.part("X", row, train_labels)?,
+            test: test.transpose()?,
+        })
+    }
+
+    /// The data set, for which all rows are read and those that are measured copied: not
+    /// while the interpreter is held.
+    fn dataset(self, class_names: &BTreeMap<i64, String>) -> Result<Dataset, Error> {
+        let test = self.test.map_or_else(|| measured(&self.train), Ok)?;
+        Ok(Dataset::of_arrays(self.train, test, class_names)?)
+    }
+}
+
+/// Which of `rows` training rows are measured where no others are given.
+fn measured_rows(rows: usize) -> Vec<usize> {
+    subset::subset(Population::Rows(rows), MEASURED, subset::numbers(SEED))
 }
 
 /// Copies of the rows that losses are of where no others are given.
 ///
 /// # Errors
-/// `ValueError` where there are more or fewer labels than rows.
-fn measured(train: &ArrayPart) -> PyResult<ArrayPart> {
+/// Where there are more or fewer labels than rows.
+fn measured(train: &ArrayPart) -> Result<ArrayPart, Error> {
     let all = Split::new(train.values.clone(), train.shape, None);
-    let rows = all.select(&measured_rows(all.len()));
-    let values: Values = rows.shared().0.clone();
+    let measured = measured_rows(all.len());
     let labels = match &train.labels {
         None => None,
         Some(labels) if labels.len() == all.len() => {
-            let rows = measured_rows(all.len()).into_iter();
-            Some(rows.map(|row| labels[row]).collect())
+            Some(measured.iter().map(|&row| labels[row]).collect())
         }
         Some(labels) => {
-            return Err(exception(Error::Configuration(format!(
+            return Err(Error::Configuration(format!(
                 "X has {} rows and {} labels; expected one label for each row",
                 all.len(),
                 labels.len()
-            ))));
+            )));
         }
     };
+    let rows = all.select(&measured);
+    let values: Values = rows.shared().0.clone();
     Ok(ArrayPart {
         name: "X_test".into(),
         values,

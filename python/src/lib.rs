@@ -25,7 +25,7 @@ mod _native {
     #[pymodule_export]
     use super::errors::Diverged;
     #[pymodule_export]
-    use super::fitting::{fingerprint, fit, measured_rows, row_shape};
+    use super::fitting::{fingerprint, fit, measured_rows_of, row_shape};
     #[pymodule_export]
     use super::run::Run;
     #[pymodule_export]

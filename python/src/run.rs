@@ -83,6 +83,7 @@ impl Run {
         for first in (0..rows.nrows()).step_by(ROWS) {
             let end = rows.nrows().min(first + ROWS);
             let chunk = treated_from(first, treatment, rows.slice_rows(first..end), seed)?;
+            self.check_values(first, chunk.images())?;
             work(first, self.standardised(chunk).images())?;
         }
         Ok(())
@@ -136,7 +137,29 @@ impl Run {
     fn seen<'a>(&self, rows: Images<'a>) -> Result<Treated<'a>, Error> {
         let treatment = evaluated_treatment(&self.configuration, None)?;
         let rows = treated_from(0, treatment, rows, self.configuration.data.test_seed)?;
+        self.check_values(0, rows.images())?;
         Ok(self.standardised(rows))
+    }
+
+    /// Refuses values that the likelihood is none of, as the program's `encode` does: a
+    /// network gives codes of any, and those of 0 … 255 for 0 … 1 would be believed. The
+    /// first of `rows` is that of number `first`.
+    fn check_values(&self, first: usize, rows: Images<'_>) -> Result<(), Error> {
+        let likelihood = self.model.spec().likelihood;
+        if !likelihood.is_of_unit_interval() || self.model.standardisation().is_some() {
+            return Ok(());
+        }
+        let Some((row, position)) = rows.first_outside_unit() else {
+            return Ok(());
+        };
+        let mut values = vec![0.0; rows.ncols()];
+        rows.read_row(row, &mut values);
+        Err(Error::Configuration(format!(
+            "X holds {} in row {}, but the likelihood '{}' is of values in [0, 1]; give rows in the type and the units of those given to fit (uint8 stands for value / 255)",
+            values[position],
+            first + row,
+            self.configuration.model.likelihood
+        )))
     }
 
     fn check_width(&self, name: &str, found: usize, expected: usize) -> PyResult<()> {
@@ -270,7 +293,8 @@ impl Run {
         let bytes = (count as u64).saturating_mul(4 * (latent + self.inputs()) as u64);
         memory::require(format!("{count} samples"), bytes)
             .map_err(|error| PyMemoryError::new_err(error.to_string()))?;
-        Ok(to_python(py, random_codes(count, latent, seed, 1.0)))
+        let codes = detached(py, || random_codes(count, latent, seed, 1.0))?;
+        Ok(to_python(py, codes))
     }
 
     /// Mean −log p(x|z) and penalty of rows in nats, with one z for each as `seed` draws
@@ -323,6 +347,9 @@ impl Run {
             .parse::<datasets::Shape>()
             .map_err(Error::from)
             .map_err(exception)?;
+        let images_of_rows = rows.images()?;
+        let check = || self.for_chunks(images_of_rows, |_, _| Ok(()));
+        detached(py, check)?.map_err(exception)?;
         let contents = Contents {
             rows: rows.part("X", shape, labels)?,
             class_names,

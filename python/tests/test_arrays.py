@@ -126,6 +126,35 @@ def test_values_outside_the_range_of_the_likelihood_are_refused():
         assert VAE(**SMALL, likelihood=likelihood).fit(X).score(X) < 0
 
 
+@pytest.mark.parametrize("estimator", [VAE(**SMALL), AE(**SMALL, kind="ae-l2")])
+def test_what_fit_refuses_for_its_range_no_method_takes(rows, estimator):
+    estimator.fit(rows)
+    expected = estimator.transform(rows)
+    np.testing.assert_array_equal(estimator.transform(rows / np.float32(255)), expected)
+    wrong = rows / np.float32(255)
+    wrong[41, 3] = 98.5
+    methods = [estimator.transform, estimator.reconstruct, estimator.score, estimator.explore]
+    if isinstance(estimator, VAE):
+        methods.append(estimator.posterior)
+    for method in methods:
+        with pytest.raises(
+            ValueError, match=r"^X holds 98\.5 in row 41, but the likelihood 'bernoulli' is of"
+        ):
+            method(wrong)
+    # Rows are counted over all, not in the part that goes through the network at a time.
+    many = np.zeros((5000, 15), np.float32)
+    many[4998, 0] = -0.5
+    with pytest.raises(ValueError, match="^X holds -0.5 in row 4998, .* given to fit"):
+        estimator.transform(many)
+
+
+def test_values_beyond_one_have_codes_where_the_likelihood_has_them():
+    X = np.random.default_rng(0).normal(size=(40, 6))
+    for options in ({}, {"standardise": True}):
+        ae = AE(**GAUSSIAN, **options).fit(X)
+        assert np.isfinite(ae.transform(100 * X)).all()
+
+
 @pytest.mark.parametrize(
     ("X", "error", "words"),
     [

@@ -148,6 +148,18 @@ def test_the_interpreter_is_left_to_others(digits):
     assert longest < 0.5
 
 
+def test_the_interpreter_is_left_to_others_while_codes_are_drawn():
+    run = VAE(hidden=(), latent=8, epochs=1).fit(np.zeros((4, 2), np.uint8))._run
+    thread = threading.Thread(target=run.prior_codes, args=(4_000_000, 0))
+    thread.start()
+    turns = 0
+    while thread.is_alive():
+        time.sleep(0.001)
+        turns += 1
+    # Held, it would come back from the first sleep when all were drawn.
+    assert turns > 20
+
+
 def test_divergence_is_an_error_of_its_own():
     X = np.random.default_rng(0).normal(size=(100, 5)) * 1e6
     ae = AE(likelihood="gaussian-identity", sigma=1e-4, learning_rate=1e6, epochs=50, hidden=(8,))

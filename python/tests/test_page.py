@@ -6,12 +6,15 @@ import base64
 import gzip
 import html
 import json
+import os
 import re
+import stat
 
 import numpy as np
 import pytest
 
 from latent_atlas import AE, VAE, ExplorerPage
+from latent_atlas._page import write_whole
 
 
 def manifest(page: ExplorerPage) -> dict:
@@ -41,6 +44,22 @@ def test_the_page_is_shown_in_a_frame_and_saved(digits, classes, tmp_path):
     assert len(repr(page)) < 80
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no permissions of this kind")
+def test_a_file_has_the_permissions_of_new_ones_and_the_process_keeps_its_own(
+    tmp_path, monkeypatch
+):
+    before = os.umask(0o027)
+    try:
+        # To set it, even for a moment, would open the files of other threads to everybody.
+        monkeypatch.delattr(os, "umask")
+        write_whole(tmp_path / "a.html", lambda file: file.write(b"a"))
+    finally:
+        monkeypatch.undo()
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "a.html").stat().st_mode) == 0o640
+    assert (tmp_path / "a.html").read_bytes() == b"a"
+
+
 def test_pages_of_vectors_and_of_one_latent_variable():
     X = np.random.default_rng(0).normal(size=(80, 6))
     ae = AE(latent=1, hidden=(4,), epochs=1, likelihood="gaussian-identity").fit(X)
@@ -56,7 +75,8 @@ def test_labels_of_every_kind_are_names(digits):
         (["</script>", "a\0"], ["</script>", "a"]),
         ([True, False], ["0", "1"]),
         ([-1, 2**62], ["-1", str(2**62)]),
-        (np.array(["x", 3], object), ["3", "x"]),
+        (np.array(["x", "3"], object), ["3", "x"]),
+        (np.array([7, 3], object), ["3", "7"]),
     ):
         page = vae.explore(digits[:2], labels, images=10**30, thumbnails=10**30)
         assert manifest(page)["data"]["classes"] == names
@@ -75,6 +95,11 @@ def test_what_cannot_be_shown_is_refused(digits):
     for label in (None, float("nan"), b"x"):
         with pytest.raises(ValueError, match="y holds .*; expected labels"):
             vae.explore(digits[:1], np.array([label], object))
+    for labels in ([1, "1"], np.array(["1", 1], object), [np.bool_(True), "1"]):
+        with pytest.raises(
+            ValueError, match="y holds the number (1|True) and the text '1'; expected labels of one kind"
+        ):
+            vae.explore(digits[:2], labels)
     with pytest.raises(ValueError, match="y holds 9223372036854775808"):
         vae.explore(digits[:1], [2**63])
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):

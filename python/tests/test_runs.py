@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import subprocess
 
@@ -156,6 +157,41 @@ def test_folders_that_hold_something_are_left_alone(digits, tmp_path):
     vae.save(tmp_path / "run")
     with pytest.raises(OSError, match="holds a run already"):
         vae.save(tmp_path / "run")
+
+
+@pytest.mark.parametrize("was_there", [False, True])
+def test_a_run_whose_data_cannot_be_kept_is_not_left_behind(
+    digits, tmp_path, monkeypatch, was_there
+):
+    vae = VAE(hidden=(8,), epochs=1).fit(digits[:100])
+    run = tmp_path / "run"
+    if was_there:
+        run.mkdir()
+
+    def full(file, **arrays):
+        file.write(b"some of it")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(np, "savez", full)
+        with pytest.raises(OSError, match="No space left"):
+            vae.save(run, digits[:100])
+    assert [path.name for path in tmp_path.iterdir()] == ["run"] * was_there
+    assert not was_there or list(run.iterdir()) == []
+    vae.save(run, digits[:100])
+    np.testing.assert_array_equal(np.load(run / "data.npz")["x_train"], digits[:100])
+
+
+def test_labels_of_both_kinds_are_refused(digits):
+    X, test = digits[:20], digits[20:40]
+    for y, y_test in (
+        ([0, 1] * 10, ["0", "1"] * 10),
+        (["0", "1"] * 10, np.arange(20)),
+        ([0, "0"] * 10, [0, 1] * 10),
+        (np.array([0, "0"] * 10, object), ["0", "1"] * 10),
+    ):
+        with pytest.raises(ValueError, match="the number 0 and the text '0'; expected labels of"):
+            VAE(hidden=(8,), epochs=1).fit(X, y, X_test=test, y_test=y_test)
 
 
 def test_what_is_no_run_is_not_loaded(tmp_path, digits):

@@ -139,6 +139,38 @@ def test_a_clone_is_not_fitted_and_fits_to_the_same_bytes(fitted, digits):
     assert files[0] == files[1]
 
 
+class WithMore(VAE):
+    def __init__(self, note="", latent=2, hidden=(5,), epochs=2, threads=1):
+        super().__init__(latent=latent, hidden=hidden, epochs=epochs, threads=threads)
+        self.note = note
+
+
+class WithFewer(AE):
+    def __init__(self, latent=2):
+        super().__init__(latent, (5,), kind="ae-l2", epochs=2, threads=1)
+
+
+@pytest.mark.parametrize(
+    ("estimator", "same", "parameters"),
+    [
+        (
+            WithMore("mine", latent=3),
+            VAE(**QUICK | {"latent": 3}),
+            {"note": "mine", "latent": 3, "hidden": (5,), "epochs": 2, "threads": 1},
+        ),
+        (WithFewer(3), AE(**QUICK | {"latent": 3}, kind="ae-l2"), {"latent": 3}),
+    ],
+)
+def test_a_subclass_has_parameters_of_its_own(estimator, same, parameters, digits):
+    assert estimator.get_params() == parameters
+    found = clone(estimator).fit(digits[:100])
+    expected = same.fit(digits[:100])
+    assert found.get_params() == parameters
+    assert found._run.files["model.safetensors"] == expected._run.files["model.safetensors"]
+    name = type(estimator).__name__
+    assert found._run.files["command.txt"].startswith(f"python: {name}(".encode())
+
+
 def test_feature_names_and_frames(fitted, digits):
     assert list(fitted.get_feature_names_out()) == ["vae0", "vae1"]
     frame = clone(fitted).set_output(transform="pandas").fit_transform(digits[:50])
