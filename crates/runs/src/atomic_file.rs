@@ -49,6 +49,16 @@ pub fn check_own_file(
 ) -> Result<(), Error> {
     /// More than any kind is told by.
     const HEAD: u64 = 4096;
+    let parent = file
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty());
+    if let Some(parent) = parent.filter(|parent| !parent.exists()) {
+        let missing = format!("there is no folder {}", parent.display());
+        return Err(unwritable(file)(io::Error::new(
+            io::ErrorKind::NotFound,
+            missing,
+        )));
+    }
     check_file(file)?;
     let mut head = Vec::new();
     match input_files::open(file) {
@@ -152,6 +162,12 @@ mod tests {
         std::fs::remove_file(&file).expect("ours");
         std::fs::create_dir(&file).expect("writable");
         check().expect_err("a folder");
+        let nowhere = folder.path().join("nowhere/table.csv");
+        let message = check_own_file(&nowhere, "table", |_| true).unwrap_err();
+        assert!(
+            message.to_string().contains("there is no folder"),
+            "{message}"
+        );
     }
 
     #[test]

@@ -13,6 +13,7 @@
 #![forbid(unsafe_code)]
 
 pub mod emit;
+mod ended;
 pub mod keep;
 mod list;
 pub mod make;

@@ -106,10 +106,15 @@ pub(crate) fn read_configuration(path: &Path) -> Result<Option<Listed>, Error> {
 }
 
 fn text(path: &Path) -> Result<String, Error> {
-    input_files::read_to_string(path).map_err(|source| Error::Read {
+    let text = input_files::read_to_string(path).map_err(|source| Error::Read {
         path: path.into(),
         source,
-    })
+    })?;
+    // As editors of Windows put before UTF-8.
+    Ok(text
+        .strip_prefix('\u{feff}')
+        .map(str::to_owned)
+        .unwrap_or(text))
 }
 
 /// A line as it is written.
@@ -277,6 +282,12 @@ mod tests {
         let path = folder.path().join("list.jsonl");
         std::fs::write(&path, text).expect("writable");
         read(&path)
+    }
+
+    #[test]
+    fn a_mark_of_byte_order_is_no_part_of_a_list() {
+        let listed = list("\u{feff}{\"name\": \"plain\"}\n").expect("settings");
+        assert_eq!(listed[0].model, "plain");
     }
 
     #[test]

@@ -14,8 +14,8 @@ use runs::{Error, atomic_file, sealed_json};
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::ended::Ended;
 use crate::plan::{Plan, PlannedRun, counted};
-use crate::status::require_planned;
 
 /// Measures of a table that names none, separated by commas.
 pub const USUAL: &str = "test.loss,test.reconstruction,test.kl,train.loss";
@@ -32,7 +32,8 @@ pub struct Merged {
     pub done: usize,
     /// A row for each model and measure.
     pub rows: Vec<Row>,
-    /// Runs without a result: they have not ended, or their folders are damaged.
+    /// Runs without these numbers: they have not ended, their folders are damaged, or they
+    /// were not evaluated.
     pub missing: Vec<Absent>,
     /// Runs that diverged, which are in no number.
     pub diverged: Vec<Absent>,
@@ -77,7 +78,8 @@ pub struct Absent {
     /// Of a run that diverged, where and in what.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub divergence: Option<String>,
-    /// Of one whose folder is damaged or holds something else, in a sentence how.
+    /// Of one whose folder is damaged, holds something else or lacks a measure that others
+    /// have, in a sentence how.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub damage: Option<String>,
 }
@@ -85,7 +87,7 @@ pub struct Absent {
 /// Gathers the `measures` of the runs of a plan, which are in `folder`.
 ///
 /// # Errors
-/// A measure that a run which is done does not have, or a disk that cannot be read.
+/// A measure that not one of the runs has which are done, or a disk that cannot be read.
 pub fn merge(plan: &Plan, folder: &Path, measures: &[String]) -> Result<Merged, Error> {
     let mut models: Vec<Model<'_>> = Vec::new();
     let mut places: BTreeMap<&str, usize> = BTreeMap::new();
@@ -96,14 +98,15 @@ pub fn merge(plan: &Plan, folder: &Path, measures: &[String]) -> Result<Merged, 
         missing: Vec::new(),
         diverged: Vec::new(),
     };
+    let mut unmeasured = None;
     for planned in &plan.runs {
         let place = *places.entry(&planned.model).or_insert_with(|| {
             models.push(Model::new(&planned.model, measures.len()));
             models.len() - 1
         });
         let model = &mut models[place];
-        let result = match ended(planned, folder) {
-            Ok(Some(result)) => result,
+        let result = match Ended::read(planned, folder) {
+            Ok(Some(ended)) => ended.result,
             absent => {
                 let damage = match absent {
                     Err(error) if error.is_of_folder(planned.folder(folder).path()) => {
@@ -125,27 +128,38 @@ pub fn merge(plan: &Plan, folder: &Path, measures: &[String]) -> Result<Merged, 
                 merged.diverged.push(Absent { divergence, ..run });
             }
             Status::Done => {
-                merged.done += 1;
                 let numbers = Numbers::of(planned, folder, &result);
-                for (values, measure) in model.values.iter_mut().zip(measures) {
-                    values.push(numbers.get(measure)?);
+                let read: Result<Vec<f64>, Error> = measures
+                    .iter()
+                    .map(|measure| numbers.get(measure))
+                    .collect();
+                match read {
+                    Ok(read) => {
+                        merged.done += 1;
+                        for (values, value) in model.values.iter_mut().zip(read) {
+                            values.push(value);
+                        }
+                    }
+                    Err(error) => {
+                        merged.complete = false;
+                        model.missing.push(planned.seed);
+                        let run = Absent::of(planned);
+                        let damage = Some(error.to_string());
+                        merged.missing.push(Absent { damage, ..run });
+                        unmeasured.get_or_insert(error);
+                    }
                 }
             }
         }
+    }
+    // What not one of them has is no fault of theirs.
+    if let (0, Some(error)) = (merged.done, unmeasured) {
+        return Err(error);
     }
     for model in models {
         model.add_rows(measures, &mut merged.rows)?;
     }
     Ok(merged)
-}
-
-/// What a run came to, once it has ended.
-fn ended(planned: &PlannedRun, folder: &Path) -> Result<Option<RunResult>, Error> {
-    let result = planned.folder(folder).read_result()?;
-    if let Some(result) = &result {
-        require_planned(planned, &result.digest, folder)?;
-    }
-    Ok(result)
 }
 
 /// Columns of a table.
@@ -267,7 +281,7 @@ impl Merged {
         let damage = self.missing.iter().find_map(|run| run.damage.as_deref());
         let remedy = match damage {
             None => "train them with 'sweep run'".to_owned(),
-            Some(damage) => format!("of one that is damaged: {damage}"),
+            Some(damage) => format!("of one of them: {damage}"),
         };
         Err(Error::Incomplete(format!(
             "{} of {} {} no result ({}); {remedy}; or add --incomplete for a table of those that have one",
@@ -421,6 +435,7 @@ impl<'a> Numbers<'a> {
 #[cfg(test)]
 mod tests {
     use runs::configuration::Configuration;
+    use runs::environment::Environment;
     use runs::run_folder::{EpochMetrics, Losses};
 
     use super::*;
@@ -441,6 +456,10 @@ mod tests {
     fn end(folder: &Path, run: &PlannedRun, loss: Option<f64>) {
         let of = run.folder(folder);
         std::fs::create_dir_all(of.path()).expect("writable");
+        std::fs::write(of.path().join("config.toml"), "").expect("writable");
+        let environment = serde_json::to_string(&Environment::describe(1, "f"));
+        let path = of.path().join("environment.json");
+        std::fs::write(path, environment.expect("plain data")).expect("writable");
         let losses = |loss| Losses {
             loss,
             reconstruction: loss - 1.0,
@@ -538,6 +557,19 @@ mod tests {
                 && message.contains("holds another run"),
             "{message}"
         );
+        // A number that one of them does not have leaves the other's.
+        for (seed, evaluation) in [(0, "{\"active_units\": 2}"), (1, "{")] {
+            let path = runs[seed].folder(root.path()).path().join("eval.json");
+            std::fs::write(path, evaluation).expect("writable");
+        }
+        let merged = of(&runs, "active_units").expect("readable");
+        assert_eq!((merged.done, &merged.rows[0].missing), (1, &vec![1]));
+        assert_eq!(merged.rows[0].mean, Some(2.0));
+        // Nor is what is in a folder of its own.
+        std::fs::remove_file(runs[0].folder(root.path()).path().join("environment.json"))
+            .expect("there");
+        let merged = of(&runs, "test.loss").expect("readable");
+        assert_eq!(merged.rows[0].missing, [0]);
         let nowhere = root.path().join("typo");
         let plan = Plan { runs: runs.into() };
         let merged = merge(&plan, &nowhere, &["test.loss".into()]).expect("readable");

@@ -17,9 +17,9 @@ use runs::run_folder::{RunFolder, RunResult, Status};
 use runs::training::{self, Run};
 use runs::{Error, atomic_file};
 
+use crate::ended::{Ended, require_folder};
 use crate::keep::Keep;
 use crate::plan::PlannedRun;
-use crate::status::require_planned;
 
 use self::elsewhere::Doubtful;
 
@@ -105,6 +105,7 @@ pub fn run(
     let _farewell = interrupt.on_departure(move || Error::Interrupted {
         command: command.clone(),
     });
+    require_folder(&request.folder)?;
     let mut outcome = Outcome::default();
     let mut due = Vec::new();
     for (place, planned) in request.runs.iter().enumerate() {
@@ -205,11 +206,10 @@ struct EndedBefore {
 /// is removed, if a call that was to do so was stopped before.
 fn ended_before(request: &Request, planned: &PlannedRun) -> Result<Option<EndedBefore>, Error> {
     let folder = planned.folder(&request.folder);
-    let Some(result) = folder.read_result()? else {
+    let Some(ended) = Ended::read(planned, &request.folder)? else {
         return Ok(None);
     };
-    require_planned(planned, &result.digest, &request.folder)?;
-    folder.check_configuration()?;
+    let result = ended.result;
     let is_done = result.status == Status::Done;
     if is_done && request.evaluates && !is_evaluated(request, planned, &folder)? {
         if folder.model().exists() {
@@ -223,12 +223,9 @@ fn ended_before(request: &Request, planned: &PlannedRun) -> Result<Option<EndedB
     if let Some(keep) = request.keep {
         tidy(request, keep, &folder)?;
     }
-    let was_made_otherwise = match request.instruction_set {
-        None => false,
-        Some(set) => folder.environment()?.instruction_set != set,
-    };
+    let made_with = ended.environment.instruction_set;
     Ok(Some(EndedBefore {
-        was_made_otherwise,
+        was_made_otherwise: request.instruction_set.is_some_and(|set| set != made_with),
         keeps_less: is_done && request.keep.is_some_and(|keep| keep.lacks_in(&folder)),
         result,
     }))

@@ -98,7 +98,7 @@ impl Shard {
                     .copied()
                     .collect();
                 return Err(Error::Configuration(format!(
-                    "--shard is auto, but no engine has set one of {}; name a part as I/N, or leave --shard out for all runs",
+                    "--shard is auto, but no engine has set one of {} to a number; name a part as I/N, or leave --shard out for all runs",
                     names.join(", ")
                 )));
             }

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use runs::atomic_file::check_own;
 use runs::environment::Environment;
-use runs::run_folder::Status as Ended;
+use runs::run_folder::Status as End;
 use runs::{Error, Standing};
 use serde::Serialize;
 
+use crate::ended::{Ended, require_folder};
 use crate::plan::{Plan, PlannedRun};
 
 /// How far all of them are.
@@ -110,8 +110,9 @@ impl Place {
 /// Looks at all runs, which are in `folder`, and changes nothing.
 ///
 /// # Errors
-/// When the disk cannot be read.
+/// When `folder` is none, or the disk cannot be read.
 pub fn status(plan: &Plan, folder: &Path) -> Result<Status, Error> {
+    require_folder(folder)?;
     let mut counts: BTreeMap<Place, usize> = Place::ALL.into_iter().map(|at| (at, 0)).collect();
     let mut instruction_sets = BTreeMap::new();
     let mut seconds_left = 0.0;
@@ -179,8 +180,8 @@ impl RunStatus {
             }
             Standing::Ended(result) => {
                 status.status = match result.status {
-                    Ended::Done => Place::Done,
-                    Ended::Diverged => Place::Diverged,
+                    End::Done => Place::Done,
+                    End::Diverged => Place::Diverged,
                 };
                 status.epochs = result.epochs;
                 status.divergence = result.divergence;
@@ -192,35 +193,13 @@ impl RunStatus {
 
 /// Where a run stands and, where it has ended, what it was made with.
 fn look(planned: &PlannedRun, folder: &Path) -> Result<(Standing, Option<Environment>), Error> {
-    let run = planned.folder(folder);
-    let standing = run.standing()?;
-    let environment = match &standing {
-        Standing::Ended(result) => {
-            require_planned(planned, &result.digest, folder)?;
-            run.check_configuration()?;
-            Some(run.environment()?)
-        }
-        Standing::Missing => {
-            check_own(run.path(), |_| false)?;
-            None
-        }
-        Standing::Interrupted { .. } | Standing::Running { .. } => None,
+    // In this order: one that ends in between has ended.
+    let standing = match Ended::read(planned, folder)? {
+        Some(ended) => return Ok((Standing::Ended(ended.result), Some(ended.environment))),
+        None => planned.folder(folder).standing()?,
     };
-    Ok((standing, environment))
-}
-
-/// Checks that a result is that of the planned run.
-pub(crate) fn require_planned(
-    planned: &PlannedRun,
-    digest: &str,
-    folder: &Path,
-) -> Result<(), Error> {
-    if digest == planned.digest {
-        return Ok(());
+    match standing {
+        Standing::Ended(_) => look(planned, folder),
+        standing => Ok((standing, None)),
     }
-    Err(Error::RunFolder(format!(
-        "{} holds another run than the one that the plan calls {}, or the same of a version with other results; name another folder with --runs",
-        planned.folder(folder).path().display(),
-        planned.id
-    )))
 }

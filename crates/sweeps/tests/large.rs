@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use allocation_meter::Meter;
 use durable_files::seal::JSON_DOCUMENT;
 use runs::configuration::ReadingConfiguration;
+use runs::environment::Environment;
 use runs::run_data::DataLocation;
 use runs::run_folder::{EpochMetrics, Losses, RunResult, Status};
 use sweeps::make::{Published, Request, make};
@@ -68,6 +69,11 @@ fn end(run: &PlannedRun, folder: &Path) {
     JSON_DOCUMENT.close(&mut text);
     let place = run.folder(folder).path().to_owned();
     fs::create_dir_all(&place).expect("writable");
+    let settings = run.configuration.to_toml().expect("plain data");
+    fs::write(place.join("config.toml"), settings).expect("writable");
+    let environment = Environment::describe(1, &run.dataset_sha256);
+    let environment = serde_json::to_vec(&environment).expect("plain data");
+    fs::write(place.join("environment.json"), environment).expect("writable");
     fs::write(place.join("result.json"), text).expect("writable");
 }
 

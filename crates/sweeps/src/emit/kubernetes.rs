@@ -16,7 +16,8 @@ pub(super) fn script(sheet: &Sheet<'_>) -> String {
     // No shell is between.
     let words = sheet.words(&format!("auto/{}", sheet.shards), |word| shown(word));
     let words = std::iter::once(shown(&request.program)).chain(words);
-    let command: Vec<String> = words.map(|word| json(&word)).collect();
+    // Kubernetes would put variables in the place of $(NAME).
+    let command: Vec<String> = words.map(|word| json(&word.replace("$(", "$$("))).collect();
     let fetch = match (sheet.fetch(), &own_data(request)[..]) {
         (Some(fetch), _) => format!(
             "Once before: a pod that runs '{} {fetch}' there.",

@@ -204,12 +204,14 @@ impl Sheet<'_> {
         }
     }
 
-    /// The same for files that tell what has been done: of this plan, in these shards.
+    /// The same for files that tell what has been done: of this plan, with these options,
+    /// in these shards.
     fn name_of_content(&self) -> String {
         let mut hasher = Sha256::new();
         for run in &self.request.plan.runs {
             hasher.update(run.id.as_bytes());
         }
+        hasher.update(self.arguments("").as_bytes());
         let digest = hasher.finalize();
         let digits: String = digest[..4]
             .iter()

@@ -152,7 +152,7 @@ fn parallel_is_told_what_would_come_again_and_tries_the_rest() {
         "program",
         r#"#!/bin/bash
 [ "$1" = --version ] && exit
-[ "$2" = status ] && exit $(cat status)
+[ "$2" = status ] && { cat status; grep -q 'done' status; exit $((4 * $?)); }
 shard=$(grep -o '[0-9]*/[0-9]*' <<<"$*"); shard=${shard%/*}
 trap 'echo $shard >> stopped; exit 75' TERM
 echo $shard >> started
@@ -161,7 +161,7 @@ while :; do sleep 0.02; done
 "#,
     );
     executable(Path::new(&program));
-    write("status", "0");
+    write("status", "4 runs: 4 done");
     let script = |plan: &Plan| {
         let mut asked = request(Engine::Parallel, plan);
         asked.program = program.clone().into();
@@ -195,6 +195,7 @@ while :; do sleep 0.02; done
     let end = |code: i32, started: &str| (Some(code), started.to_owned());
     // Stopped shards are tried three times, and again by the next call alone.
     assert_eq!(call(&first, [3, 75, 0]), end(75, "01112"));
+    write("status", "4 runs: 3 done, 1 diverged");
     assert_eq!(call(&first, [3, 0, 0]), end(3, "1"));
     assert_eq!(call(&first, [3, 0, 0]), end(3, ""));
     // Another plan of the same name is another one.
@@ -203,14 +204,33 @@ while :; do sleep 0.02; done
     // What was wrong is mended: what has ended takes a moment.
     assert_eq!(call(&second, [0, 3, 0]), end(3, "012"));
     // What parallel takes for done and is not is looked at again by the next call.
-    write("status", "4");
+    write("status", "4 runs: 4 missing");
     assert_eq!(call(&second, [0, 3, 0]), end(75, ""));
     assert_eq!(call(&second, [0, 0, 0]), end(75, "012"));
-    write("status", "0");
+    write("status", "4 runs: 4 done");
     assert_eq!(call(&second, [0, 0, 0]), end(0, "012"));
-    // A plan that cannot be read any more.
-    write("status", "2");
+    // What is damaged would be so again.
+    write("status", "4 runs: 1 damaged");
     assert_eq!(call(&second, [0, 0, 0]), end(2, ""));
+    write("status", "4 runs: 4 done");
+    // The same plan with other options is other work.
+    let mut asked = request(Engine::Parallel, &second);
+    let name = |asked: &Request<'_>| {
+        let text = emit(asked).expect("a script").text;
+        let joblog = text.split(".joblog").next().expect("named");
+        joblog.rsplit(' ').next().expect("a word").to_owned()
+    };
+    let plain = name(&asked);
+    asked.evaluates = true;
+    assert_ne!(name(&asked), plain);
+    // Parallel itself has failed.
+    let refused = Command::new("bash")
+        .args(["-c", &script(&second)])
+        .env("JOBS", "many")
+        .stdin(Stdio::null())
+        .output()
+        .expect("it was there");
+    assert_eq!(refused.status.code(), Some(2));
     // Signals reach the shards, and are waited for.
     write("code-0", "wait");
     let third = plan(5, 600.0, "glyphs");

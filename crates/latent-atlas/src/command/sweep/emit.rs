@@ -45,13 +45,13 @@ pub(crate) struct Emit {
     minutes: f64,
 
     /// Cores of each process.
-    #[arg(long, value_name = "C", default_value_t = 2, value_parser = crate::threads::count)]
-    cores: usize,
+    #[arg(long, value_name = "C", default_value_t = CORES)]
+    cores: NonZeroUsize,
 
     /// The most tasks of an array: of Slurm its MaxArraySize, which is asked for where
     /// there is a Slurm, or else 1001.
     #[arg(long, value_name = "N")]
-    most: Option<usize>,
+    most: Option<NonZeroUsize>,
 
     /// What is kept of a run that has ended; see 'sweep run'.
     #[arg(long, value_name = "results|weights|all", default_value_t = Keep::Weights)]
@@ -91,6 +91,9 @@ pub(crate) struct Emit {
     output: Option<PathBuf>,
 }
 
+/// Cores that a process has if nothing is said.
+const CORES: NonZeroUsize = NonZeroUsize::new(2).expect("more than 0");
+
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Name {
     Slurm,
@@ -126,10 +129,13 @@ impl Emit {
             source,
         };
         let working_folder = std::env::current_dir().map_err(unreadable)?;
-        let most = self.most.unwrap_or_else(|| match engine {
-            Engine::Slurm => largest_array().unwrap_or(MOST_TASKS),
-            Engine::Parallel | Engine::Kubernetes => plan.runs.len(),
-        });
+        let most = self
+            .most
+            .map(NonZeroUsize::get)
+            .unwrap_or_else(|| match engine {
+                Engine::Slurm => largest_array().unwrap_or(MOST_TASKS),
+                Engine::Parallel | Engine::Kubernetes => plan.runs.len(),
+            });
         let request = Request {
             engine,
             plan: &plan,
@@ -140,7 +146,7 @@ impl Emit {
             shards: self.shards,
             minutes: self.minutes,
             most,
-            cores: self.cores,
+            cores: self.cores.get(),
             keep: self.keep,
             evaluates: self.eval,
             nll_samples: self.nll_samples.map(NonZeroUsize::get),
