@@ -57,18 +57,19 @@ pub(crate) fn assembled(
         true => declared.activation.unwrap_or(Activation::Relu),
         false => assumed_activation(declared, told, &mut assumed),
     };
-    let last = arrangement.decoder.last().copied().unwrap_or_default();
-    let has_sigmoid = graph
-        .as_ref()
-        .map(|graph| graph.with_sigmoid.contains(&last));
+    let mut end = None;
+    if let Some(graph) = &graph {
+        graph.check_code(&arrangement, &layers)?;
+        end = Some(graph.end(&arrangement, &layers)?);
+    }
     let likelihood = assumed_likelihood(declared, &mut assumed);
-    check_output(has_sigmoid, likelihood, declared, &mut assumed)?;
+    check_output(end, likelihood, declared, &mut assumed)?;
     check_sigma(&arrangement, likelihood, log_sigma.as_ref())?;
     let posterior_scale = match arrangement.head {
         Head::Two(_, layer) | Head::Shared(layer) => {
             let used = graph
                 .as_ref()
-                .map_or(ScaleUse::Unknown, |graph| graph.scale_use(layer));
+                .map_or(ScaleUse::Unknown, |graph| graph.scale_use(&arrangement));
             let name = &layers[layer].name;
             scale_of(declared, scale, used, name, &mut assumed)?
         }

@@ -9,6 +9,7 @@ use crate::declared::Declared;
 use crate::error::ImportError;
 use crate::graph::ScaleUse;
 use crate::tensor::{Tensor, shown};
+use crate::trace::End;
 use crate::words::{self, ScaleName};
 
 /// The nonlinearity, as declared or `told` by a graph.
@@ -36,7 +37,7 @@ pub(crate) fn assumed_likelihood(declared: &Declared, assumed: &mut Vec<String>)
 
 /// What follows the last layer in a graph has to be what the likelihood has there.
 pub(crate) fn check_output(
-    has_sigmoid: Option<bool>,
+    end: Option<End>,
     likelihood: Likelihood,
     declared: &Declared,
     assumed: &mut Vec<String>,
@@ -45,17 +46,27 @@ pub(crate) fn check_output(
         Likelihood::Bernoulli | Likelihood::ContinuousBernoulli => None,
         Likelihood::Gaussian { mean, .. } | Likelihood::Laplace { mean, .. } => Some(mean),
     };
-    match (has_sigmoid, mean) {
-        (Some(true), Some(GaussianMean::Identity)) => Err(ImportError::Undeclared(format!(
-            "--likelihood is {}, whose mean is the output itself, but the graph ends in a sigmoid; expected bernoulli, continuous-bernoulli, gaussian or laplace",
-            likelihood.name()
-        ))),
-        (Some(false), Some(GaussianMean::Sigmoid)) => Err(ImportError::Undeclared(format!(
-            "--likelihood is {}, whose mean is the sigmoid of the output, but nothing follows the last layer of the graph; expected {}-identity",
-            likelihood.name(),
-            likelihood.name()
-        ))),
-        (Some(false), None) if declared.likelihood.is_none() => {
+    match (end, mean) {
+        (Some(End::ContinuousBernoulli), _) if likelihood != Likelihood::ContinuousBernoulli => {
+            Err(ImportError::Undeclared(format!(
+                "--likelihood is {}, but the graph ends in the mean of a continuous Bernoulli; expected continuous-bernoulli",
+                likelihood.name()
+            )))
+        }
+        (Some(End::Sigmoid), Some(GaussianMean::Identity)) => {
+            Err(ImportError::Undeclared(format!(
+                "--likelihood is {}, whose mean is the output itself, but the graph ends in a sigmoid; expected bernoulli, continuous-bernoulli, gaussian or laplace",
+                likelihood.name()
+            )))
+        }
+        (Some(End::Identity), Some(GaussianMean::Sigmoid)) => {
+            Err(ImportError::Undeclared(format!(
+                "--likelihood is {}, whose mean is the sigmoid of the output, but nothing follows the last layer of the graph; expected {}-identity",
+                likelihood.name(),
+                likelihood.name()
+            )))
+        }
+        (Some(End::Identity), None) if declared.likelihood.is_none() => {
             assumed.push(
                 "nothing follows the last layer of the graph: its outputs are taken for logits; of a model of squared errors say --likelihood gaussian-identity --sigma 1".into(),
             );
@@ -76,7 +87,7 @@ pub(crate) fn check_sigma(
     if arrangement.is_doubled != (source == Some(GaussianSigma::Decoder)) {
         return Err(ImportError::Undeclared(match arrangement.is_doubled {
             true => format!(
-                "the decoder has {} outputs, two for each of {inputs} values; where they are means and then ln σ, say --likelihood gaussian-identity --sigma decoder",
+                "the decoder has {} outputs, two for each of {inputs} values; where they are means and then ln σ, say --sigma decoder with --likelihood gaussian, whose mean goes through a sigmoid, or gaussian-identity",
                 2 * inputs
             ),
             false => format!(
@@ -121,6 +132,12 @@ pub(crate) fn scale_of(
         return Ok(said);
     }
     match (used, words::scale(name)) {
+        (ScaleUse::LogVariance, ScaleName::Logarithm(PosteriorScale::LogSigma)) => {
+            return Err(contradicts(name, "exp(½·s)", "log-sigma"));
+        }
+        (ScaleUse::LogSigma, ScaleName::Logarithm(PosteriorScale::LogVariance)) => {
+            return Err(contradicts(name, "exp(s)", "log-variance"));
+        }
         (ScaleUse::LogVariance, _) => return Ok(PosteriorScale::LogVariance),
         (ScaleUse::LogSigma, _) => return Ok(PosteriorScale::LogSigma),
         (ScaleUse::Softplus, _) => {}
@@ -136,6 +153,12 @@ pub(crate) fn scale_of(
     Err(ImportError::Undeclared(format!(
         "the layer {name} seems to compute σ itself, or its softplus, which this program's models do not; where it is a logarithm, say --posterior-scale log-sigma or log-variance"
     )))
+}
+
+fn contradicts(name: &str, sigma: &str, named: &str) -> ImportError {
+    ImportError::Undeclared(format!(
+        "the graph takes {sigma} of the layer {name} for σ, but its name says {named}; say with --posterior-scale log-sigma or log-variance which of both it is"
+    ))
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Dense layers: which weight and bias belong together, and which way a weight lies.
 
-use models::Activation;
+use models::{Activation, MAXIMUM_WIDTH};
 
 use crate::error::ImportError;
 use crate::tensor::{Tensor, list, shown};
@@ -219,6 +219,23 @@ impl Candidate {
             takes: None,
             place: None,
         }
+    }
+}
+
+/// Refuses a weight with a side that no layer has, before anything of its size is made.
+///
+/// # Errors
+/// The sentence about it.
+pub(crate) fn require_sides(name: &str, shape: [usize; 2]) -> Result<(), String> {
+    match shape
+        .iter()
+        .all(|side| (1..=2 * MAXIMUM_WIDTH).contains(side))
+    {
+        true => Ok(()),
+        false => Err(format!(
+            "the weight of {name} is {}, with a side of a width that no layer has; expected 1 to {MAXIMUM_WIDTH}",
+            shown(&shape)
+        )),
     }
 }
 

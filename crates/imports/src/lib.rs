@@ -23,6 +23,7 @@ mod own_names;
 mod safetensors_file;
 mod tensor;
 mod torch;
+mod trace;
 mod words;
 
 pub use declared::Declared;

@@ -122,7 +122,7 @@ fn read_files(
         }
     }
     let standardisation = match &mut graph {
-        Some(graph) => graph.standardisation.take(),
+        Some(graph) => graph.standardisation.clone(),
         None => own_names::standardisation(&mut tensors)?,
     };
     let mut imported = match graph {
@@ -287,7 +287,7 @@ fn with_computed(error: ImportError, graph: &Graph) -> ImportError {
         .collect();
     match error {
         ImportError::Network(reason) if !computed.is_empty() => ImportError::Network(format!(
-            "{reason}; in the graph {} take values that are computed: before the first layer there may be a subtraction of constants and a division by constants, and behind hidden layers relu or tanh alone",
+            "{reason}; in the graph {} take values that are computed: before the first layer there may be a subtraction of constants and a division by constants, behind hidden layers relu or tanh alone, and behind a code nothing",
             computed.join(", ")
         )),
         error => error,

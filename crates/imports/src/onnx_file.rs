@@ -1,15 +1,18 @@
 //! Reading the graph of an ONNX file: its dense layers, what each takes, and what
 //! follows the last one.
 
+mod following;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use models::{Activation, Standardisation};
 use onnx::{Model, Node};
 
 use crate::assembly::LOG_SIGMA;
-use crate::graph::{Graph, Scales};
-use crate::layers::{Layer, Takes, parts, transposed};
+use crate::graph::Graph;
+use crate::layers::{Layer, Takes, parts, require_sides, transposed};
 use crate::tensor::{Tensor, shown};
+use crate::trace::{Made, Trace};
 
 /// Operators that leave every value as it is.
 const TRANSPARENT: &[&str] = &[
@@ -97,8 +100,14 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Graph, String> {
             .map(|input| (input.name.as_str(), Source::Input))
             .collect(),
         layers: Vec::new(),
-        with_sigmoid: BTreeSet::new(),
-        scales: Scales::default(),
+        trace: Trace::default(),
+        values: BTreeMap::new(),
+        of_layers: BTreeMap::new(),
+        wholes: model
+            .initialisers
+            .iter()
+            .filter_map(|tensor| Some((tensor.name.as_str(), tensor.integers()?)))
+            .collect(),
         is_addend: BTreeMap::new(),
         room: bytes.len(),
         mean: None,
@@ -122,8 +131,16 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Graph, String> {
             foreign.join(", ")
         ));
     }
+    for input in &model.inputs {
+        let value = walk.trace.push(Made::Input, Vec::new());
+        walk.values.insert(&input.name, value);
+    }
     for node in &model.nodes {
         walk.node(node)?;
+    }
+    for output in &model.outputs {
+        let value = walk.value(&output.name);
+        walk.trace.outputs.push(value);
     }
     if walk.layers.is_empty() {
         return Err(
@@ -142,8 +159,7 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Graph, String> {
         standardisation: walk.standardisation()?,
         log_sigma,
         layers: walk.layers,
-        with_sigmoid: walk.with_sigmoid,
-        scales: walk.scales,
+        trace: walk.trace,
     })
 }
 
@@ -151,8 +167,12 @@ struct Walk<'a> {
     constants: BTreeMap<&'a str, (&'a [usize], &'a [f32])>,
     sources: BTreeMap<&'a str, Source>,
     layers: Vec<Layer>,
-    with_sigmoid: BTreeSet<usize>,
-    scales: Scales,
+    trace: Trace,
+    /// Where in the trace the value of a name is, and the outputs of a layer.
+    values: BTreeMap<&'a str, usize>,
+    of_layers: BTreeMap<usize, usize>,
+    /// Constants that are whole numbers.
+    wholes: BTreeMap<&'a str, &'a [i64]>,
     /// Values that layers may still have: a few times those of the file, as weights
     /// may be shared, but not without end.
     room: usize,
@@ -180,6 +200,11 @@ impl<'a> Walk<'a> {
                     self.constants
                         .insert(result, (tensor.shape.as_slice(), values));
                 }
+                if let Some(tensor) = node.tensor("value")
+                    && let Some(wholes) = tensor.integers()
+                {
+                    self.wholes.insert(result, wholes);
+                }
                 Source::Computed
             }
             "Gemm" => self.gemm(node)?,
@@ -189,10 +214,7 @@ impl<'a> Walk<'a> {
             "Relu" => self.activated(input(0), Activation::Relu),
             "Tanh" => self.activated(input(0), Activation::Tanh),
             "Sigmoid" => match self.source(input(0)) {
-                Source::Dense(layer) => {
-                    self.with_sigmoid.insert(layer);
-                    Source::Sigmoid(layer)
-                }
+                Source::Dense(layer) => Source::Sigmoid(layer),
                 _ => Source::Computed,
             },
             "Sub" if self.source(input(0)) == Source::Input => {
@@ -204,47 +226,13 @@ impl<'a> Walk<'a> {
                 once(&mut self.deviation, deviation, Source::Standardised)
             }
             operator if TRANSPARENT.contains(&operator) => self.source(input(0)),
-            operator => {
-                self.note_scale(operator, input(0), input(1));
-                Source::Computed
-            }
+            _ => Source::Computed,
         };
+        self.follow(node, source);
         for output in &node.outputs {
             self.sources.insert(output, source);
         }
         Ok(())
-    }
-
-    /// Notes what is done with outputs by which a scale can be known.
-    fn note_scale(&mut self, operator: &str, first: &str, second: &str) {
-        if operator == "Sqrt" {
-            self.scales.has_root = true;
-        }
-        let is_number = |name: &str, value: f32| {
-            let constant = self.constants.get(name);
-            constant.is_some_and(|(_, values)| matches!(values, [one] if *one == value))
-        };
-        let factor = |value: f32| match operator {
-            "Mul" if is_number(second, value) => Some(first),
-            "Mul" if is_number(first, value) => Some(second),
-            "Div" if is_number(second, value.recip()) => Some(first),
-            _ => None,
-        };
-        let [halved, doubled] = [0.5, 2.0].map(|value| factor(value).map(|name| self.source(name)));
-        if let Some(Source::Dense(layer)) = halved {
-            self.scales.halved.insert(layer);
-        }
-        if let Some(Source::Dense(layer)) = doubled {
-            self.scales.doubled.insert(layer);
-        }
-        if let Source::Dense(layer) = self.source(first) {
-            let noted = match operator {
-                "Exp" => &mut self.scales.exponentiated,
-                "Softplus" => &mut self.scales.softplus,
-                _ => return,
-            };
-            noted.insert(layer);
-        }
     }
 
     fn require_room(&mut self, values: &[f32]) -> Result<(), String> {
@@ -334,6 +322,9 @@ impl<'a> Walk<'a> {
         let outputs_first = node.integer("transB").unwrap_or(0) != 0;
         let takes = self.takes(x, &name)?;
         self.require_room(values)?;
+        require_sides(&name, [shape[0], shape[1]])?;
+        let taken = self.value(x);
+        self.trace.taken.push(taken);
         let layer = layer(name, shape, values, outputs_first, takes);
         let index = self.layers.len();
         self.layers.push(layer);
@@ -352,6 +343,9 @@ impl<'a> Walk<'a> {
         let name = layer_name(node, w);
         let takes = self.takes(x, &name)?;
         self.require_room(values)?;
+        require_sides(&name, [shape[0], shape[1]])?;
+        let taken = self.value(x);
+        self.trace.taken.push(taken);
         let layer = layer(name, shape, values, false, takes);
         let index = self.layers.len();
         self.layers.push(layer);

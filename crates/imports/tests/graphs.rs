@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use imports::{Declared, ImportError, Imported, read};
-use onnx::{GraphBuilder, Named};
+use models::PosteriorScale;
+use onnx::{Attribute, AttributeValue, GraphBuilder, Named};
 
 const INPUTS: usize = 6;
 const HIDDEN: usize = 4;
@@ -16,19 +17,72 @@ fn dense(graph: &mut GraphBuilder, x: &Named, name: &str, [inputs, outputs]: [us
     graph.dense(x, &weight, &bias, name)
 }
 
+/// A step of a graph: what it makes of a value.
+type Step<'a> = &'a dyn Fn(&mut GraphBuilder, &Named) -> Named;
+
 /// An autoencoder of relu layers whose encoder takes what `prepare` makes of x.
 fn graph(prepare: impl Fn(&mut GraphBuilder, &Named) -> Named) -> GraphBuilder {
+    autoencoder(&prepare, &as_it_is, INPUTS, &as_it_is)
+}
+
+/// One whose decoder takes what `between` makes of the code, and gives back what `end`
+/// makes of its `outputs`.
+fn autoencoder(prepare: Step, between: Step, outputs: usize, end: Step) -> GraphBuilder {
     let mut graph = GraphBuilder::new("autoencoder");
     let x = graph.input("x", INPUTS);
     let seen = prepare(&mut graph, &x);
     let hidden = dense(&mut graph, &seen, "encoder.0", [INPUTS, HIDDEN]);
     let hidden = graph.node("Relu", &[&hidden], "encoder.1", []);
     let code = dense(&mut graph, &hidden, "code", [HIDDEN, CODES]);
-    let hidden = dense(&mut graph, &code, "decoder.0", [CODES, HIDDEN]);
-    let hidden = graph.node("Relu", &[&hidden], "decoder.1", []);
-    let decoded = dense(&mut graph, &hidden, "decoder.2", [HIDDEN, INPUTS]);
-    graph.output(&decoded, INPUTS);
+    let code = between(&mut graph, &code);
+    decoded(&mut graph, &code, outputs, end);
     graph
+}
+
+fn decoded(graph: &mut GraphBuilder, code: &Named, outputs: usize, end: Step) {
+    let hidden = dense(graph, code, "decoder.0", [CODES, HIDDEN]);
+    let hidden = graph.node("Relu", &[&hidden], "decoder.1", []);
+    let decoded = dense(graph, &hidden, "decoder.2", [HIDDEN, outputs]);
+    let x = end(graph, &decoded);
+    graph.output(&x, INPUTS);
+}
+
+/// A VAE whose decoder takes what `sample` makes of μ and s, which is called `scale`.
+fn vae(scale: &str, sample: impl Fn(&mut GraphBuilder, [&Named; 2]) -> Named) -> GraphBuilder {
+    let mut graph = GraphBuilder::new("vae");
+    let x = graph.input("x", INPUTS);
+    let hidden = dense(&mut graph, &x, "encoder.0", [INPUTS, HIDDEN]);
+    let hidden = graph.node("Relu", &[&hidden], "encoder.1", []);
+    let mu = dense(&mut graph, &hidden, "mu", [HIDDEN, CODES]);
+    let s = dense(&mut graph, &hidden, scale, [HIDDEN, CODES]);
+    let code = sample(&mut graph, [&mu, &s]);
+    decoded(&mut graph, &code, INPUTS, &as_it_is);
+    graph
+}
+
+/// μ and σ times something random.
+fn sampled(graph: &mut GraphBuilder, mu: &Named, sigma: &Named) -> Named {
+    let noise = graph.node("RandomNormalLike", &[mu], "noise", []);
+    let spread = graph.node("Mul", &[sigma, &noise], "spread", []);
+    graph.node("Add", &[mu, &spread], "z", [])
+}
+
+fn as_it_is(_: &mut GraphBuilder, value: &Named) -> Named {
+    value.clone()
+}
+
+/// Some columns of a value.
+fn columns(graph: &mut GraphBuilder, of: &Named, range: [usize; 2], name: &str) -> Named {
+    let whole = |name: &str, value: usize| Attribute {
+        name: name.into(),
+        value: AttributeValue::Integers(vec![value as i64]),
+    };
+    let attributes = [
+        whole("axes", 1),
+        whole("starts", range[0]),
+        whole("ends", range[1]),
+    ];
+    graph.node("Slice", &[of], name, attributes)
 }
 
 fn standardised(graph: &mut GraphBuilder, x: &Named, mean: &[f32], deviation: &[f32]) -> Named {
@@ -112,4 +166,192 @@ fn a_learned_sigma_is_known_by_its_name() {
     }
     let message = import(of(1), "bernoulli").unwrap_err().to_string();
     assert!(message.contains("holds a learned ln σ"), "{message}");
+}
+
+#[test]
+fn means_and_their_sigma_from_one_layer_are_told_apart() {
+    let end = |is_first: bool, has_sigmoid: bool| {
+        move |graph: &mut GraphBuilder, outputs: &Named| {
+            let halves = [[0, INPUTS], [INPUTS, 2 * INPUTS]];
+            let [mean, log_sigma] = [is_first, !is_first].map(|it| halves[usize::from(!it)]);
+            let log_sigma = columns(graph, outputs, log_sigma, "log_sigma");
+            let mean = columns(graph, outputs, mean, "outputs");
+            let sigma = graph.node("Exp", &[&log_sigma], "sigma", []);
+            graph.output(&sigma, INPUTS);
+            let operator = if has_sigmoid { "Sigmoid" } else { "Identity" };
+            graph.node(operator, &[&mean], "x", [])
+        }
+    };
+    let of = |is_first, has_sigmoid, likelihood| {
+        let end = end(is_first, has_sigmoid);
+        import(
+            autoencoder(&as_it_is, &as_it_is, 2 * INPUTS, &end),
+            likelihood,
+        )
+    };
+    for (has_sigmoid, likelihood, other) in [
+        (true, "gaussian/decoder", "gaussian-identity/decoder"),
+        (false, "gaussian-identity/decoder", "gaussian/decoder"),
+    ] {
+        let imported = of(true, has_sigmoid, likelihood).expect("a model");
+        assert_eq!(imported.model.spec().likelihood.to_string(), likelihood);
+        let message = of(true, has_sigmoid, other).unwrap_err().to_string();
+        assert!(message.contains("--likelihood is"), "{message}");
+    }
+    let message = of(false, true, "gaussian/decoder").unwrap_err().to_string();
+    assert!(message.contains("a part of its outputs"), "{message}");
+}
+
+#[test]
+fn what_follows_the_last_layer_has_to_be_part_of_a_model() {
+    let of =
+        |end: Step, likelihood| import(autoencoder(&as_it_is, &as_it_is, INPUTS, end), likelihood);
+    let identity = "gaussian-identity/0.5";
+    for operator in ["Tanh", "Relu", "Exp"] {
+        let end = |graph: &mut GraphBuilder, x: &Named| graph.node(operator, &[x], "end", []);
+        let message = of(&end, identity).unwrap_err().to_string();
+        let expected = format!("behind the last layer decoder.2 the graph has {operator},");
+        assert!(message.contains(&expected), "{message}");
+    }
+    let doubled = |graph: &mut GraphBuilder, x: &Named| {
+        let two = graph.number("two", 2.0);
+        graph.node("Mul", &[x, &two], "end", [])
+    };
+    assert!(
+        of(&doubled, identity)
+            .unwrap_err()
+            .to_string()
+            .contains("has Mul,")
+    );
+    let both = |graph: &mut GraphBuilder, x: &Named| {
+        let x = doubled(graph, x);
+        graph.node("Sigmoid", &[&x], "mean", [])
+    };
+    assert!(
+        of(&both, "bernoulli")
+            .unwrap_err()
+            .to_string()
+            .contains("has Mul, Sigmoid,")
+    );
+    let sigmoid = |graph: &mut GraphBuilder, x: &Named| {
+        graph.output(x, INPUTS);
+        graph.node("Sigmoid", &[x], "mean", [])
+    };
+    of(&sigmoid, "bernoulli").expect("a model");
+    of(&sigmoid, identity).unwrap_err();
+}
+
+#[test]
+fn the_inverse_of_standardising_may_follow_the_last_layer() {
+    let of = |factor: f32, term: f32| {
+        let prepare = |graph: &mut GraphBuilder, x: &Named| standardised(graph, x, &[0.5], &[0.25]);
+        let end = move |graph: &mut GraphBuilder, x: &Named| {
+            let factor = graph.number("factor", factor);
+            let term = graph.floats("term", &[INPUTS], vec![term; INPUTS]);
+            let spread = graph.node("Mul", &[x, &factor], "spread", []);
+            graph.node("Add", &[&spread, &term], "end", [])
+        };
+        import(
+            autoencoder(&prepare, &as_it_is, INPUTS, &end),
+            "gaussian-identity/0.5",
+        )
+    };
+    of(0.25, 0.5).expect("a model");
+    for (factor, term) in [(0.5, 0.5), (0.25, 0.25)] {
+        let message = of(factor, term).unwrap_err().to_string();
+        assert!(message.contains("has Mul, Add,"), "{message}");
+    }
+}
+
+#[test]
+fn the_decoder_has_to_take_the_code() {
+    let tripled = |graph: &mut GraphBuilder, code: &Named| {
+        let three = graph.number("three", 3.0);
+        graph.node("Mul", &[&three, code], "tripled", [])
+    };
+    let message = import(
+        autoencoder(&as_it_is, &tripled, INPUTS, &as_it_is),
+        "bernoulli",
+    )
+    .unwrap_err()
+    .to_string();
+    assert!(
+        message.contains("decoder.0 take values that are computed"),
+        "{message}"
+    );
+    let of = |sample: &dyn Fn(&mut GraphBuilder, [&Named; 2]) -> Named| {
+        import(vae("log_var", sample), "bernoulli")
+    };
+    of(&|graph, [mu, s]| sampled(graph, mu, s)).expect("a model");
+    of(&|_, [mu, _]| mu.clone()).expect("a model");
+    for sample in [
+        &(|graph: &mut GraphBuilder, [mu, _]: [&Named; 2]| tripled(graph, mu))
+            as &dyn Fn(&mut GraphBuilder, [&Named; 2]) -> Named,
+        &|graph, [mu, s]| {
+            let mu = tripled(graph, mu);
+            sampled(graph, &mu, s)
+        },
+        &|graph, [mu, s]| graph.node("Add", &[mu, s], "z", []),
+    ] {
+        let message = of(sample).unwrap_err().to_string();
+        assert!(
+            message.contains("layer decoder.0 the graph computes something else"),
+            "{message}"
+        );
+    }
+    let message = of(&|graph, [mu, s]| sampled(graph, s, mu))
+        .unwrap_err()
+        .to_string();
+    assert!(message.contains("mu = \"log_var\""), "{message}");
+}
+
+#[test]
+fn a_graph_tells_what_its_scale_is_by_how_it_samples() {
+    use PosteriorScale::{LogSigma, LogVariance};
+    let exp = |graph: &mut GraphBuilder, s: &Named| graph.node("Exp", &[s], "exp", []);
+    let halved = |graph: &mut GraphBuilder, s: &Named| {
+        let half = graph.number("half", 0.5);
+        let s = graph.node("Mul", &[&half, s], "halved", []);
+        exp(graph, &s)
+    };
+    let root = |graph: &mut GraphBuilder, s: &Named| {
+        let s = exp(graph, s);
+        graph.node("Sqrt", &[&s], "root", [])
+    };
+    let power = |graph: &mut GraphBuilder, s: &Named| {
+        let half = graph.number("half", 0.5);
+        let s = exp(graph, s);
+        graph.node("Pow", &[&s, &half], "power", [])
+    };
+    let of = |scale: &str, sigma: Step| {
+        let graph = vae(scale, |graph, [mu, s]| {
+            let sigma = sigma(graph, s);
+            sampled(graph, mu, &sigma)
+        });
+        import(graph, "bernoulli")
+    };
+    let cases: [(Step, PosteriorScale, &str); 4] = [
+        (&exp, LogSigma, "log_var"),
+        (&halved, LogVariance, "log_sigma"),
+        (&root, LogVariance, "log_sigma"),
+        (&power, LogVariance, "log_sigma"),
+    ];
+    for (sigma, expected, contrary) in cases {
+        let imported = of("s", sigma).expect("a model");
+        assert_eq!(imported.model.spec().posterior_scale, expected);
+        assert!(!imported.assumed.join("\n").contains("posterior"));
+        let message = of(contrary, sigma).unwrap_err().to_string();
+        assert!(
+            message.contains("--posterior-scale log-sigma or log-variance"),
+            "{message}"
+        );
+    }
+    // A variance that is given back tells nothing of what is sampled with.
+    let variance = vae("log_var", |graph, [mu, s]| {
+        let variance = exp(graph, s);
+        graph.output(&variance, CODES);
+        mu.clone()
+    });
+    let imported = import(variance, "bernoulli").expect("a model");
+    assert_eq!(imported.model.spec().posterior_scale, LogVariance);
 }

@@ -94,6 +94,14 @@ impl Arrangement {
         )))
     }
 
+    /// The layer that takes the rows of the data.
+    pub(crate) fn first(&self) -> Option<usize> {
+        let head = match self.head {
+            Head::Two(one, _) | Head::Shared(one) | Head::Single(one) => one,
+        };
+        Some(self.encoder.first().copied().unwrap_or(head))
+    }
+
     /// Widths of the hidden layers.
     pub(crate) fn hidden(&self, layers: &[Layer]) -> Vec<usize> {
         let widths = self.encoder.iter();

@@ -141,7 +141,8 @@ impl Attempt<'_> {
                 inputs == self.latent()
                     && match candidate.takes {
                         // Of a file of its own, of a sample, or of μ itself.
-                        None | Some(Takes::Input | Takes::Computed) => true,
+                        None | Some(Takes::Input) => true,
+                        Some(Takes::Computed) => self.places[self.encoder] != Place::Code,
                         Some(Takes::Layer(before, activation)) => {
                             activation.is_none() && before == self.chosen[self.encoder]
                         }
