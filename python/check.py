@@ -7,7 +7,8 @@
 ``style`` asks rustfmt, Clippy and ruff; ``tests`` builds the module as tests need it and
 runs all of them beside the program; ``wheel`` builds the wheel, installs it into an empty
 environment and uses it there, with the lines of the documentation word for word. Needs a
-Rust toolchain, and what pip installs. Exit code 0, or that of the first command that failed.
+Rust toolchain, Python 3.11 or later, and what pip installs: the versions of requirements.txt,
+in the empty environment too. Exit code 0, or that of the first command that failed.
 """
 
 from __future__ import annotations
@@ -25,10 +26,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 STEPS = ("style", "tests", "wheel")
 #: What is needed to build and to test.
-PACKAGES = [
-    *("maturin>=1.9,<2", "ruff", "numpy>=1.24", "scikit-learn>=1.6"),
-    *("pandas", "polars", "pyarrow", "pytest", "tqdm", "uv"),
-]
+REQUIREMENTS = HERE / "requirements.txt"
 
 
 def main() -> int:
@@ -78,6 +76,9 @@ class Check:
             "VIRTUAL_ENV": str(self.environment),
             "PATH": f"{self.bin}{os.pathsep}{os.environ.get('PATH', '')}",
             "CARGO_TARGET_DIR": os.environ.get("CARGO_TARGET_DIR", str(HERE / "target")),
+            # What the wheel asks for is then in the same versions, whoever installs it.
+            "PIP_CONSTRAINT": REQUIREMENTS.as_uri(),
+            "UV_CONSTRAINT": REQUIREMENTS.as_uri(),
         }
         # Another environment that is active is none of this one.
         self.variables.pop("PYTHONHOME", None)
@@ -117,7 +118,7 @@ class Check:
         python = self.bin / ("python.exe" if os.name == "nt" else "python")
         if not python.exists():
             venv.create(self.environment, with_pip=True)
-        command = [str(python), "-m", "pip", "install", "--quiet", *PACKAGES]
+        command = [str(python), "-m", "pip", "install", "--quiet", "-r", str(REQUIREMENTS)]
         subprocess.run(command, check=True, env=self.variables)
 
     def _run(self, *command: str, **variables: str) -> int:

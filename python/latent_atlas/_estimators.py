@@ -252,6 +252,9 @@ class AE(Autoencoder):
 def load(path: str | os.PathLike[str]) -> VAE | AE:
     """The fitted estimator of a run folder, of ``save`` or of ``latent-atlas train``.
 
+    Its rows are as the run read them: of one that was trained with ``--maximum``,
+    ``--invert`` or resizing, those that these have been done to.
+
     Raises
     ------
     OSError
