@@ -1,10 +1,9 @@
 //! Trained runs as files of other tools: one module for each format.
 //!
-//! Every format is a function `export(run: &ExportedRun, …)` that writes a file, or
-//! files into a folder, and returns what it wrote: where it is told a path, nothing
-//! of somebody else stands there, which whoever calls sees to before the run is
-//! opened; a [`Destination`](runs::apply::Destination) sees to it itself. The same
-//! run gives the same bytes: no format asks a clock. Files appear whole.
+//! Every format is a function `export(run: &ExportedRun, …)` that writes a file, or a
+//! folder of files, and returns what it wrote: into a [`Destination`], where nothing of
+//! somebody else stands and what is written appears whole or not at all. The same run
+//! gives the same bytes: no format asks a clock.
 
 #![forbid(unsafe_code)]
 
@@ -20,8 +19,10 @@ pub mod rows;
 pub mod run;
 pub mod tensorboard;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use runs::Error;
+use runs::apply::Destination;
 use serde::Serialize;
 
 pub use format::Format;
@@ -42,6 +43,20 @@ pub struct Exported {
     /// What was decided, a sentence each.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub remarks: Vec<String>,
+}
+
+impl Exported {
+    /// A folder of these files, which are there once all of them are.
+    fn folder(destination: Destination, files: &[(&str, Vec<u8>)]) -> Result<Self, Error> {
+        for (name, bytes) in files {
+            destination.add(Path::new(name), bytes)?;
+        }
+        let folder = destination.finish()?;
+        Ok(Self {
+            files: files.iter().map(|(name, _)| folder.join(name)).collect(),
+            ..Self::default()
+        })
+    }
 }
 
 /// Paths that are no text are shown as far as they are.

@@ -1,13 +1,17 @@
 //! What a file of another tool says about the run it is from.
 
 use runs::Error;
+use runs::configuration::Configuration;
+use runs::shell::quoted;
+use serde_json::json;
 
 use crate::ExportedRun;
 
 /// Keys and values, in a fixed order: what the model is, the shape of its rows,
 /// the data set with the names of its classes as a JSON list where the name of the
-/// set tells them, whether values are standardised inside, the treatment of the
-/// data, epochs and the digest of the run once it is done.
+/// set tells them, the treatment of the data, how else they were made ready where they
+/// were, whether values are standardised inside, epochs and the digest of the run once
+/// it is done.
 ///
 /// # Errors
 /// When `result.json` of the run cannot be read.
@@ -29,6 +33,10 @@ pub fn of_run(run: &ExportedRun) -> Result<Vec<(&'static str, String)>, Error> {
         entries.push(("class_names", serde_json::Value::from(names).to_string()));
     }
     entries.push(("treatment", data.treatment.clone()));
+    let preparation = preparation(run.configuration());
+    if !preparation.is_empty() {
+        entries.push(("preparation", preparation.trim_start().to_owned()));
+    }
     let is_standardised = run.model().standardisation().is_some();
     entries.push(("standardised", is_standardised.to_string()));
     if let Some(result) = run.folder().read_result()? {
@@ -43,4 +51,67 @@ pub(crate) fn class_names(dataset: &str) -> Option<Vec<&'static str>> {
     let mut sets = datasets::information().into_iter();
     let set = sets.find(|set| set.name == dataset)?;
     Some(set.class_names)
+}
+
+/// What `import` has to be told of how rows are made ready: the settings of data that
+/// are not those of a new run, and that no file of weights tells; each behind a space.
+pub(crate) fn preparation(configuration: &Configuration) -> String {
+    /// Names the data, describes them, or is in the file.
+    const TOLD: [&str; 3] = ["dataset", "shape", "standardise"];
+
+    let usual = Configuration::default();
+    let sections = [
+        ("data", json!(configuration.data), json!(usual.data)),
+        (
+            "data.reading",
+            json!(configuration.data.reading),
+            json!(usual.data.reading),
+        ),
+    ];
+    let mut options = String::new();
+    for (section, settings, usual) in sections {
+        for (key, value) in settings.as_object().into_iter().flatten() {
+            let is_told = section == "data" && TOLD.contains(&key.as_str());
+            if is_told || value.is_object() || usual.get(key) == Some(value) {
+                continue;
+            }
+            let text = value
+                .as_str()
+                .map_or_else(|| value.to_string(), str::to_owned);
+            let setting = quoted(format!("{section}.{key}={text}"));
+            options += &format!(" --set {setting}");
+        }
+    }
+    options
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn import_is_told_how_rows_are_made_ready() {
+        let of = |settings: &[&str]| {
+            let overrides: Vec<_> = settings
+                .iter()
+                .map(|text| runs::configuration::Override::parse(text).unwrap())
+                .collect();
+            preparation(&Configuration::resolve(None, None, &overrides).unwrap())
+        };
+        assert_eq!(of(&[]), "");
+        // What the file of the weights says.
+        assert_eq!(
+            of(&["data.standardise=true", "model.likelihood=laplace"]),
+            ""
+        );
+        assert_eq!(
+            of(&[
+                "data.treatment=threshold",
+                "data.validation=50",
+                "data.reading.invert=true",
+                "data.reading.background=#ffffff",
+            ]),
+            " --set data.treatment=threshold --set data.validation=50 --set 'data.reading.background=#ffffff' --set data.reading.invert=true"
+        );
+    }
 }

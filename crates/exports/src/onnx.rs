@@ -5,9 +5,9 @@
 //! | `encoder.onnx` | `x` `[n, inputs]` | `mu` `[n, latent]`, the code where there is no posterior; of a VAE `log_var` `[n, latent]`, log σ² whichever scale the network computes |
 //! | `decoder.onnx` | `z` `[n, latent]` | `x` `[n, inputs]`, the mean of every value; where the likelihood has a σ, given or learned, `sigma` `[n, inputs]` |
 //!
-//! All are 32-bit floats, and n is free. Values are in the units of the data, as
-//! their source has them: bytes as b / 255. Standardising and its inverse are in
-//! the graphs. Of two stochastic layers `mu` and `log_var` are those of the upper
+//! All are 32-bit floats, and n is free. Values are as the run read them: bytes as
+//! b / 255, after `--maximum`, `--invert` and resizing, which the file's properties say.
+//! Standardising and its inverse are in the graphs. Of two stochastic layers `mu` and `log_var` are those of the upper
 //! one along the mean of the lower, and the decoder goes along the mean of
 //! p(h₁|h₂).
 //!
@@ -20,37 +20,29 @@
 mod decoder;
 mod encoder;
 
-use std::path::{Path, PathBuf};
-
 use models::{Activation, DenseLayer, Model};
 use ndarray::Axis;
 use onnx::{GraphBuilder, Named, Written};
-use runs::{Error, atomic_file};
+use runs::Error;
+use runs::apply::Destination;
 
-use crate::ExportedRun;
 use crate::metadata;
+use crate::{Exported, ExportedRun};
 
 /// The version of the operators.
 pub const OPSET: i64 = 9;
 
-/// Writes `encoder.onnx` and `decoder.onnx` into the folder `out`, which is made
-/// if it is missing.
+/// Writes a folder with `encoder.onnx` and `decoder.onnx`.
 ///
 /// # Errors
 /// When a file cannot be written, or `result.json` of the run is damaged.
-pub fn export(run: &ExportedRun, out: &Path) -> Result<Vec<PathBuf>, Error> {
+pub fn export(run: &ExportedRun, destination: Destination) -> Result<Exported, Error> {
     let metadata = metadata::of_run(run)?;
-    atomic_file::create_folder(out)?;
-    let graphs = [
-        ("encoder.onnx", encoder(run.model(), &metadata)),
-        ("decoder.onnx", decoder(run.model(), &metadata)),
+    let files = [
+        ("encoder.onnx", encoder(run.model(), &metadata).encode()),
+        ("decoder.onnx", decoder(run.model(), &metadata).encode()),
     ];
-    let write = |(name, graph): (&str, Written)| {
-        let path = out.join(name);
-        atomic_file::write(&path, &graph.encode())?;
-        Ok(path)
-    };
-    graphs.into_iter().map(write).collect()
+    Exported::folder(destination, &files)
 }
 
 /// The graph from values to codes, with `metadata` as the file's properties.

@@ -12,23 +12,18 @@ mod likelihood;
 mod loss;
 mod network;
 
-use std::path::{Path, PathBuf};
-
 use models::{DataTreatment, Model, Objective};
-use runs::configuration::Configuration;
-use runs::shell::quoted;
-use runs::{Error, atomic_file};
-use serde_json::json;
+use runs::Error;
+use runs::apply::Destination;
 
-use crate::ExportedRun;
-use crate::metadata;
+use crate::metadata::{self, preparation};
+use crate::{Exported, ExportedRun};
 
-/// Writes `model.py` and `model.safetensors` into the folder `out`, which is made
-/// if it is missing.
+/// Writes a folder with `model.py` and `model.safetensors`.
 ///
 /// # Errors
 /// When a file cannot be read or written, or the settings of the run are none.
-pub fn export(run: &ExportedRun, out: &Path) -> Result<Vec<PathBuf>, Error> {
+pub fn export(run: &ExportedRun, destination: Destination) -> Result<Exported, Error> {
     let configuration = run.configuration();
     let described = Described {
         model: run.model(),
@@ -41,11 +36,11 @@ pub fn export(run: &ExportedRun, out: &Path) -> Result<Vec<PathBuf>, Error> {
     let text = described.text();
     let from = run.folder().model();
     let weights = input_files::read(&from).map_err(|source| Error::Read { path: from, source })?;
-    atomic_file::create_folder(out)?;
-    let paths = [out.join("model.py"), out.join("model.safetensors")];
-    atomic_file::write(&paths[0], text.as_bytes())?;
-    atomic_file::write(&paths[1], &weights)?;
-    Ok(paths.into())
+    let files = [
+        ("model.py", text.into_bytes()),
+        ("model.safetensors", weights),
+    ];
+    Exported::folder(destination, &files)
 }
 
 /// What the file is about.
@@ -65,7 +60,8 @@ struct Described<'a> {
 const HEAD: &str = r#""""{title} of {shape} values under the likelihood {likelihood},
 trained by Latent Atlas{trained_on}.
 
-In use, with x [n, {inputs}] in the units of the data{units}:
+In use, with x [n, {inputs}] as the run read its rows (bytes as b / 255; after
+--maximum, --invert and resizing){units}:
 
     from model import load
     model = load()                                  # the weights beside this file
@@ -212,38 +208,6 @@ impl Described<'_> {
         }
         constants
     }
-}
-
-/// What `import` has to be told of how rows are made ready: the settings of data that
-/// are not those of a new run, and that no file of weights tells.
-fn preparation(configuration: &Configuration) -> String {
-    /// Names the data, describes them, or is in the file.
-    const TOLD: [&str; 3] = ["dataset", "shape", "standardise"];
-
-    let usual = Configuration::default();
-    let sections = [
-        ("data", json!(configuration.data), json!(usual.data)),
-        (
-            "data.reading",
-            json!(configuration.data.reading),
-            json!(usual.data.reading),
-        ),
-    ];
-    let mut options = String::new();
-    for (section, settings, usual) in sections {
-        for (key, value) in settings.as_object().into_iter().flatten() {
-            let is_told = section == "data" && TOLD.contains(&key.as_str());
-            if is_told || value.is_object() || usual.get(key) == Some(value) {
-                continue;
-            }
-            let text = value
-                .as_str()
-                .map_or_else(|| value.to_string(), str::to_owned);
-            let setting = quoted(format!("{section}.{key}={text}"));
-            options += &format!(" --set {setting}");
-        }
-    }
-    options
 }
 
 /// The imports that a body needs.

@@ -1,7 +1,7 @@
 //! The rows of a run's data with what the model makes of them: what tables hold.
 
 use datasets::{Kind, Rows, Shape, Split};
-use models::Codes;
+use models::{Codes, Images, Model};
 use ndarray::{Array2, Axis, concatenate};
 use runs::Error;
 use runs::run_data::training_rows;
@@ -85,13 +85,7 @@ impl<'a> EncodedRows<'a> {
         let mut reconstruction = Vec::new();
         for part in &parts {
             let seen = data.run.seen(part.split)?;
-            let (encoded, losses) = run.install(|| {
-                let model = &data.run.model;
-                (
-                    model.encode(seen.images()),
-                    model.losses_at_mean(seen.images()),
-                )
-            });
+            let (encoded, losses) = run.install(|| coded(&data.run.model, seen.images()));
             codes.push(encoded);
             reconstruction.extend(losses);
         }
@@ -230,6 +224,17 @@ impl<'a> EncodedRows<'a> {
     pub fn picture_bytes(&self) -> usize {
         self.shape().len() * Kind::Bytes.bytes()
     }
+}
+
+/// The codes of rows, and −log p(x|z) of each at the mean.
+fn coded(model: &Model, rows: Images<'_>) -> (Codes, Vec<f32>) {
+    let codes = model.encode(rows);
+    // Of two stochastic layers a row is decoded from the lower one, whose means are no codes.
+    let losses = match model.spec().architecture.lower {
+        None => model.reconstruction_losses(codes.mean.view(), rows),
+        Some(_) => model.losses_at_mean(rows),
+    };
+    (codes, losses)
 }
 
 /// Codes of one part after the other.

@@ -72,6 +72,7 @@ fn steps_of_a_watched_run_allocate_what_others_do() {
         train(target, &Interrupt::default(), &mut counted).unwrap();
         counted.stretches
     };
+    // Names of one length: of a longer path a text may grow in more steps, and each counts.
     let alone = stretches(false, "alone..");
     let watched = stretches(true, "watched");
     // The first stretch of all counts what came before it.

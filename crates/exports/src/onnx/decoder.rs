@@ -11,9 +11,9 @@ pub(super) fn graph(model: &Model) -> GraphBuilder {
     let source = spec.likelihood.scale_source();
     let mut graph = GraphBuilder::new("decoder");
     graph.describe(match source {
-        None => "codes z to x, the mean of every value in the units of the data",
+        None => "codes z to x, the mean of every value as the run read it (after --maximum, --invert, resizing)",
         Some(_) => {
-            "codes z to x and sigma, mean and standard deviation of every value in the units of the data"
+            "codes z to x and sigma, mean and standard deviation of every value as the run read it (after --maximum, --invert, resizing)"
         }
     });
     let z = graph.input("z", spec.architecture.latent);

@@ -10,9 +10,9 @@ pub(super) fn graph(model: &Model) -> GraphBuilder {
     let latent = spec.architecture.latent;
     let mut graph = GraphBuilder::new("encoder");
     graph.describe(if spec.kind.is_variational() {
-        "x, values in the units of the data, to mu and log_var, mean and log variance of q(z|x)"
+        "x, values as the run read them (after --maximum, --invert, resizing), to mu and log_var, mean and log variance of q(z|x)"
     } else {
-        "x, values in the units of the data, to mu, the code"
+        "x, values as the run read them (after --maximum, --invert, resizing), to mu, the code"
     });
     let mut x = graph.input("x", spec.architecture.inputs);
     if let Some(standardisation) = model.standardisation() {

@@ -4,7 +4,6 @@
 mod sprite;
 
 use std::fmt::Write as _;
-use std::path::Path;
 
 use datasets::Shape;
 use evaluation::subset::{Population, SEED, numbers, subset};
@@ -89,11 +88,7 @@ pub fn export(
     files.push((&event_file, events));
     files.push((CONFIGURATION, config.text().into_bytes()));
     files.push((SITE, config.site(base_url)?));
-    for (name, bytes) in &files {
-        destination.add(Path::new(name), bytes)?;
-    }
-    let names: Vec<&str> = files.iter().map(|&(name, _)| name).collect();
-    let folder = destination.finish()?;
+    let exported = Exported::folder(destination, &files)?;
     let mut remarks = Vec::new();
     if shown.len() < rows.len() {
         remarks.push(format!(
@@ -108,10 +103,10 @@ pub fn export(
         ));
     }
     Ok(Exported {
-        files: names.iter().map(|name| folder.join(name)).collect(),
         rows: Some(shown.len()),
         columns: columns(&rows),
         remarks,
+        ..exported
     })
 }
 

@@ -1,7 +1,8 @@
 """VAE 64-32-2 of 8x8 values under the likelihood bernoulli,
 trained by Latent Atlas on glyphs.
 
-In use, with x [n, 64] in the units of the data:
+In use, with x [n, 64] as the run read its rows (bytes as b / 255; after
+--maximum, --invert and resizing):
 
     from model import load
     model = load()                                  # the weights beside this file

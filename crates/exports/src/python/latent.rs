@@ -10,7 +10,7 @@ const STANDARDISED: &str = r#"
         return (x - self.standardisation.mean) / self.standardisation.deviation
 
     def in_units(self, values):
-        """Values in the units of the data."""
+        """Values in the units of the rows."""
         return values * self.standardisation.deviation + self.standardisation.mean
 "#;
 

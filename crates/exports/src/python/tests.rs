@@ -122,29 +122,3 @@ fn the_file_is_the_one_that_readers_see() {
     }
     assert_eq!(text, include_str!("example.py"));
 }
-
-#[test]
-fn import_is_told_how_rows_are_made_ready() {
-    let of = |settings: &[&str]| {
-        let overrides: Vec<_> = settings
-            .iter()
-            .map(|text| runs::configuration::Override::parse(text).unwrap())
-            .collect();
-        preparation(&Configuration::resolve(None, None, &overrides).unwrap())
-    };
-    assert_eq!(of(&[]), "");
-    // What the file of the weights says.
-    assert_eq!(
-        of(&["data.standardise=true", "model.likelihood=laplace"]),
-        ""
-    );
-    assert_eq!(
-        of(&[
-            "data.treatment=threshold",
-            "data.validation=50",
-            "data.reading.invert=true",
-            "data.reading.background=#ffffff",
-        ]),
-        " --set data.treatment=threshold --set data.validation=50 --set 'data.reading.background=#ffffff' --set data.reading.invert=true"
-    );
-}

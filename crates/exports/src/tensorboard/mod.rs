@@ -13,8 +13,6 @@ pub mod records;
 mod shown;
 mod summaries;
 
-use std::path::Path;
-
 use runs::Error;
 use runs::apply::Destination;
 use runs::trajectories::TrackedCodes;
@@ -40,12 +38,7 @@ pub fn export(
 ) -> Result<Exported, Error> {
     let rows = run.data(download)?;
     let file = run.install(|| event_file(run, rows))?;
-    destination.add(Path::new(&records::file_name(1)), &file)?;
-    let folder = destination.finish()?;
-    Ok(Exported {
-        files: vec![folder.join(records::file_name(1))],
-        ..Exported::default()
-    })
+    Exported::folder(destination, &[(&records::file_name(1), file)])
 }
 
 /// The event file of a run that is not being trained.

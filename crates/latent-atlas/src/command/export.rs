@@ -147,8 +147,8 @@ impl Export {
             }
             #[cfg(not(feature = "parquet"))]
             Format::Parquet => unreachable!("refused before"),
-            Format::Onnx => in_place(destination, |out| onnx::export(run, out)),
-            Format::Python => in_place(destination, |out| python::export(run, out)),
+            Format::Onnx => onnx::export(run, destination),
+            Format::Python => python::export(run, destination),
         }
     }
 
@@ -207,19 +207,6 @@ fn kind(format: Format) -> Result<Kind, Error> {
             ));
         }
         Format::Onnx | Format::Projector | Format::Tensorboard | Format::Python => Kind::Folder,
-    })
-}
-
-/// Has a place, which is free, written in by its path.
-fn in_place(
-    destination: Destination,
-    write: impl FnOnce(&Path) -> Result<Vec<PathBuf>, Error>,
-) -> Result<Exported, Error> {
-    let path = destination.path().to_owned();
-    drop(destination);
-    Ok(Exported {
-        files: write(&path)?,
-        ..Exported::default()
     })
 }
 
