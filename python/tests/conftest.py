@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 from pathlib import Path
 
@@ -45,3 +46,11 @@ def program() -> Program:
     if found is None:
         pytest.skip("the program is not on the path, and LATENT_ATLAS_PROGRAM names none")
     return Program(Path(found).absolute())
+
+
+@pytest.fixture(autouse=True, scope="session")
+def interruptible():
+    """A job in the background inherits that interrupts are ignored, and nothing would end
+    what the tests interrupt."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
