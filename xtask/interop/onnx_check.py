@@ -43,6 +43,7 @@ RUNS = {
     "continuous": ((8, 8), {"model.likelihood": "continuous-bernoulli"}),
     "per-pixel": ((3, 7), {"model.likelihood": "gaussian", "model.sigma": "per-pixel"}),
     "decoder": ((3, 7), {"model.likelihood": "laplace-identity", "model.sigma": "decoder"}),
+    "decoder-sigmoid": ((3, 7), {"model.likelihood": "gaussian", "model.sigma": "decoder"}),
     "decoder-units": (
         (17,),
         {"model.likelihood": "gaussian-identity", "model.sigma": "decoder", "data.standardise": True},

@@ -47,6 +47,21 @@ def archive(path, template, changes, compression=zipfile.ZIP_STORED):
                 new.writestr(f"{folder}/{inner}", content)
 
 
+def shared_entries(path, template):
+    """An archive in which every storage is the same bytes of the file, the longest."""
+    archive(path, template, {})
+    with zipfile.ZipFile(path) as whole:
+        storages = [info for info in whole.infolist() if "/data/" in info.filename]
+    longest = max(storages, key=lambda info: info.file_size)
+    content = bytearray(path.read_bytes())
+    for info in storages:
+        at = content.rindex(info.filename.encode()) - 46
+        sizes = struct.pack("<III", longest.CRC, longest.file_size, longest.file_size)
+        content[at + 16 : at + 28] = sizes
+        content[at + 42 : at + 46] = struct.pack("<I", longest.header_offset)
+    path.write_bytes(content)
+
+
 def safetensors_of(header, data=b""):
     header = header.encode()
     return struct.pack("<Q", len(header)) + header + data
@@ -132,6 +147,36 @@ def write(folder, vae, inputs):
     tensor.data_location = onnx.TensorProto.EXTERNAL
     tensor.external_data.add(key="location", value="/etc/passwd")
     file("elsewhere.onnx", graph.SerializeToString())
+
+    # Sides of nothing, whose other side is more than there is.
+    empty = '{"a.weight":{"dtype":"F32","shape":[%d,0],"data_offsets":[0,0]}}'
+    file("no-columns.safetensors", safetensors_of(empty % (1 << 62)))
+    file("no-columns-beyond-memory.safetensors", safetensors_of(empty % (1 << 40)))
+    weight = onnx.TensorProto(name="w", data_type=onnx.TensorProto.FLOAT, dims=[1 << 40, 0])
+    dense = onnx.helper.make_node("Gemm", ["x", "w"], ["y"], transB=1)
+    sides = [onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None) for name in "xy"]
+    graph = onnx.helper.make_graph([dense], "g", sides[:1], sides[1:], [weight])
+    file("no-columns.onnx", onnx.helper.make_model(graph).SerializeToString())
+
+    # More than a network has, and what takes long to go through.
+    entries = ",".join(
+        f'"{index}.weight":{{"dtype":"F32","shape":[1,1],"data_offsets":[{4 * index},{4 * index + 4}]}}'
+        for index in range(20_000)
+    )
+    file("many-layers.safetensors", safetensors_of("{" + entries + "}", bytes(80_000)))
+    saved("many-dimensions.pt", {"a.weight": torch.ones(600, 600).reshape(600, 600, *[1] * 60)})
+    shared_entries(folder / "shared-entries.pt", good)
+    file("shared-entries.pt", None)
+
+    # Graphs that do more than a model does.
+    for name, tail in [("tanh", ["Tanh"]), ("relu-of-sigmoid", ["Sigmoid", "Relu"])]:
+        graph = onnx.load(folder.parent / "vae.onnx")
+        result = graph.graph.output[0].name
+        for operator in tail:
+            graph.graph.node.append(onnx.helper.make_node(operator, [result], [f"{result}.{operator}"]))
+            result = f"{result}.{operator}"
+        graph.graph.output[0].name = result
+        file(f"{name}.onnx", graph.SerializeToString())
 
     # Other models.
     saved("convolution.pt", nn.Sequential(nn.Conv2d(1, 4, 3), nn.Flatten(), nn.Linear(8, 2)).state_dict())

@@ -135,13 +135,22 @@ pub(crate) fn scale_of(
         (ScaleUse::LogVariance, ScaleName::Logarithm(PosteriorScale::LogSigma)) => {
             return Err(contradicts(name, "exp(½·s)", "log-sigma"));
         }
-        (ScaleUse::LogSigma, ScaleName::Logarithm(PosteriorScale::LogVariance)) => {
+        (
+            ScaleUse::LogSigma,
+            ScaleName::Logarithm(PosteriorScale::LogVariance) | ScaleName::Variance,
+        ) => {
             return Err(contradicts(name, "exp(s)", "log-variance"));
         }
         (ScaleUse::LogVariance, _) => return Ok(PosteriorScale::LogVariance),
         (ScaleUse::LogSigma, _) => return Ok(PosteriorScale::LogSigma),
         (ScaleUse::Softplus, _) => {}
         (ScaleUse::Unknown, ScaleName::Logarithm(scale)) => return Ok(scale),
+        (ScaleUse::Unknown, ScaleName::Variance) => {
+            assumed.push(format!(
+                "the layer {name} is called a variance and is taken for its logarithm, log σ² (log-variance), as in most programs; where it is another, say --posterior-scale"
+            ));
+            return Ok(PosteriorScale::LogVariance);
+        }
         (ScaleUse::Unknown, ScaleName::Plain) => {}
         (ScaleUse::Unknown, ScaleName::Silent) => {
             assumed.push(

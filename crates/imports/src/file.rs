@@ -12,6 +12,9 @@ use crate::safetensors_file;
 use crate::tensor::Tensor;
 use crate::torch;
 
+/// Of a file, with what is no part of the model.
+const MOST_TENSORS: usize = 4096;
+
 /// A format of weights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
@@ -93,6 +96,14 @@ impl Contents {
             }
             Format::Onnx => Weights::Graph(onnx_file::read(bytes)?),
         };
+        if let Weights::Tensors(tensors) = &weights
+            && tensors.len() > MOST_TENSORS
+        {
+            return Err(format!(
+                "it has {} tensors; expected a network of dense layers, which has at most {MOST_TENSORS}",
+                tensors.len()
+            ));
+        }
         Ok(Self {
             format,
             sha256: sha256_hex(bytes),
@@ -141,6 +152,22 @@ fn format(bytes: &[u8]) -> Result<Format, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_has_no_more_tensors_than_a_network_can() {
+        let of = |count: usize| {
+            let entry = |index| {
+                format!(r#""{index}.weight":{{"dtype":"F32","shape":[1,0],"data_offsets":[0,0]}}"#)
+            };
+            let entries: Vec<String> = (0..count).map(entry).collect();
+            let header = format!("{{{}}}", entries.join(","));
+            let length = (header.len() as u64).to_le_bytes();
+            Contents::of(&[&length[..], header.as_bytes()].concat())
+        };
+        of(MOST_TENSORS).expect("as many as may be");
+        let reason = of(MOST_TENSORS + 1).unwrap_err();
+        assert!(reason.contains("it has 4097 tensors"), "{reason}");
+    }
 
     #[test]
     fn formats_are_known_by_their_first_bytes() {

@@ -1,5 +1,7 @@
 //! Dense layers: which weight and bias belong together, and which way a weight lies.
 
+use std::collections::BTreeMap;
+
 use models::{Activation, MAXIMUM_WIDTH};
 
 use crate::error::ImportError;
@@ -104,12 +106,17 @@ impl Layer {
 }
 
 impl Layers {
-    /// Groups tensors by their names; `otherwise` takes the directions that nothing
-    /// but a name tells for the other ones.
+    /// Groups tensors by their names; those that no bias tells lie as all others of
+    /// the file do, which is `of_file`, else as their names say. `otherwise` takes
+    /// these for the other way.
     ///
     /// # Errors
-    /// A bias that fits no side of its weight.
-    pub(crate) fn of(tensors: Vec<Tensor>, otherwise: bool) -> Result<Self, ImportError> {
+    /// A bias that fits no side of its weight; a side that no layer has.
+    pub(crate) fn of(
+        tensors: Vec<Tensor>,
+        of_file: Option<Direction>,
+        otherwise: bool,
+    ) -> Result<Self, ImportError> {
         let mut found: Vec<Candidate> = Vec::new();
         let mut biases: Vec<(String, Tensor)> = Vec::new();
         let mut others = Vec::new();
@@ -121,6 +128,7 @@ impl Layers {
             ) {
                 (Some((name, Part::Weight(by_name))), 2, true) => {
                     let shape = tensor.shape;
+                    require_sides(&name, [shape[0], shape[1]]).map_err(ImportError::Network)?;
                     found.push(Candidate {
                         name,
                         rows: shape[0],
@@ -139,25 +147,20 @@ impl Layers {
                 _ => others.push(tensor),
             }
         }
+        let mut without: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+        for (index, layer) in found.iter().enumerate().rev() {
+            without.entry(layer.name.clone()).or_default().push(index);
+        }
         for (name, tensor) in biases {
-            let layer = found
-                .iter_mut()
-                .find(|layer| layer.name == name && layer.bias.is_none());
-            match layer {
-                Some(layer) => layer.bias = tensor.values,
+            // The first of the file, where several have a name.
+            match without.get_mut(&name).and_then(Vec::pop) {
+                Some(layer) => found[layer].bias = tensor.values,
                 None => others.push(tensor),
             }
         }
         for layer in &mut found {
             layer.direction = layer.by_bias()?;
         }
-        // What the others of the file do, those do whose sides are equal.
-        let mut decided: Vec<Direction> = found.iter().filter_map(|it| it.direction).collect();
-        decided.dedup();
-        let of_file = match decided.as_slice() {
-            &[one] => Some(one),
-            _ => None,
-        };
         let layers = found
             .into_iter()
             .map(|layer| {
@@ -167,6 +170,38 @@ impl Layers {
             .collect();
         Ok(Self { layers, others })
     }
+}
+
+/// The way in which all weights lie whose sides differ and whose biases tell it.
+pub(crate) fn direction_of(tensors: &[Tensor]) -> Option<Direction> {
+    let mut biases: BTreeMap<String, usize> = BTreeMap::new();
+    for tensor in tensors {
+        if let (Some((name, Part::Bias)), Some(values)) = (parts(&tensor.name), &tensor.values) {
+            biases.entry(name).or_insert(values.len());
+        }
+    }
+    let directions = tensors.iter().filter_map(|tensor| {
+        let Some((name, Part::Weight(_))) = parts(&tensor.name) else {
+            return None;
+        };
+        let (&bias, &[rows, columns]) = (biases.get(&name)?, tensor.shape.as_slice()) else {
+            return None;
+        };
+        match (bias == rows, bias == columns) {
+            (true, false) => Some(Direction::OutputsFirst),
+            (false, true) => Some(Direction::InputsFirst),
+            _ => None,
+        }
+    });
+    agreed(directions)
+}
+
+/// The direction that all have, where they have one.
+pub(crate) fn agreed(mut directions: impl Iterator<Item = Direction>) -> Option<Direction> {
+    let first = directions.next()?;
+    directions
+        .all(|direction| direction == first)
+        .then_some(first)
 }
 
 impl Direction {

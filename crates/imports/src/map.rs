@@ -26,7 +26,9 @@ use serde::Deserialize;
 
 use crate::assembly::LOG_SIGMA;
 use crate::error::ImportError;
-use crate::layers::{Layer, Layers, Part, Place, parts, transposed};
+use crate::layers::{
+    Direction, Layer, Layers, Part, Place, agreed, direction_of, parts, require_sides, transposed,
+};
 use crate::tensor::{Tensor, list, shown};
 
 /// What a file of names says.
@@ -47,6 +49,9 @@ struct Theirs {
     rows: Option<[usize; 2]>,
 }
 
+/// Layers, what the scale is called, and the names of their tensors.
+type Taken = (Vec<Layer>, Option<PosteriorScale>, BTreeSet<String>);
+
 /// What a map makes of a file's tensors.
 pub(crate) struct Applied {
     /// Layers whose place was said.
@@ -55,6 +60,8 @@ pub(crate) struct Applied {
     pub(crate) log_sigma: Option<Tensor>,
     /// What the scale is said to be by its name in the map.
     pub(crate) scale: Option<PosteriorScale>,
+    /// The way in which weights lie that nothing else tells.
+    pub(crate) direction: Option<Direction>,
     /// The tensors of which nothing was said.
     pub(crate) rest: Vec<Tensor>,
 }
@@ -82,7 +89,17 @@ impl NameMap {
                 map.add(key, value).map_err(&wrong)?;
             }
         }
-        for ours in map.entries.keys() {
+        for (ours, theirs) in &map.entries {
+            if ours.ends_with(".bias") && theirs.transpose.is_some() {
+                return Err(wrong(format!(
+                    "{ours} is transposed, but a bias is no matrix; leave transpose out there"
+                )));
+            }
+            if ours == LOG_SIGMA && (theirs.transpose.is_some() || theirs.rows.is_some()) {
+                return Err(wrong(format!(
+                    "{ours} has more than a name, but it is taken as it is; expected \"{LOG_SIGMA}\" = \"…\""
+                )));
+            }
             let stem = ours
                 .strip_suffix(".weight")
                 .or_else(|| ours.strip_suffix(".bias"))
@@ -135,6 +152,41 @@ impl NameMap {
             .into_iter()
             .filter(|tensor| !is_ignored(&tensor.name))
             .collect();
+        let of_file = direction_of(&tensors);
+        let (named, _, _) = self.layers(&tensors, of_file)?;
+        // Those that the map names tell it too, whatever their tensors are called.
+        let told = named.iter().filter(|layer| !layer.is_direction_guessed);
+        let told = told.map(|layer| match layer.was_transposed {
+            true => Direction::InputsFirst,
+            false => Direction::OutputsFirst,
+        });
+        let direction = agreed(of_file.into_iter().chain(told));
+        let (layers, scale, mut used) = self.layers(&tensors, direction)?;
+        let mut log_sigma = None;
+        if let Some(theirs) = self.entries.get(LOG_SIGMA) {
+            let tensor = find(&tensors, &theirs.name, LOG_SIGMA)?;
+            used.insert(tensor.name.clone());
+            log_sigma = Some(tensor.clone());
+        }
+        let rest = tensors
+            .into_iter()
+            .filter(|tensor| !used.contains(&tensor.name))
+            .collect();
+        Ok(Applied {
+            layers,
+            log_sigma,
+            scale,
+            direction,
+            rest,
+        })
+    }
+
+    /// The layers that are named, what the scale is called, and the tensors of both.
+    fn layers(
+        &self,
+        tensors: &[Tensor],
+        direction: Option<Direction>,
+    ) -> Result<Taken, ImportError> {
         let mut used = BTreeSet::new();
         let mut layers = Vec::new();
         let mut scale = None;
@@ -155,28 +207,13 @@ impl NameMap {
                 "log_sigma" => scale = Some(PosteriorScale::LogSigma),
                 _ => {}
             }
-            let layer = self.layer(stem, &tensors, &mut used)?;
+            let layer = self.layer(stem, tensors, direction, &mut used)?;
             layers.push(Layer {
                 place: Some(place),
                 ..layer
             });
         }
-        let mut log_sigma = None;
-        if let Some(theirs) = self.entries.get(LOG_SIGMA) {
-            let tensor = find(&tensors, &theirs.name, LOG_SIGMA)?;
-            used.insert(tensor.name.clone());
-            log_sigma = Some(tensor.clone());
-        }
-        let rest = tensors
-            .into_iter()
-            .filter(|tensor| !used.contains(&tensor.name))
-            .collect();
-        Ok(Applied {
-            layers,
-            log_sigma,
-            scale,
-            rest,
-        })
+        Ok((layers, scale, used))
     }
 
     /// Says the places of the layers of a graph, whose weights are as the graph uses
@@ -195,6 +232,12 @@ impl NameMap {
             )));
         }
         for (ours, theirs) in &self.entries {
+            if ours == LOG_SIGMA {
+                return Err(ImportError::Map(format!(
+                    "--map names {} for {LOG_SIGMA}, but of a graph a learned ln σ is taken under this program's name alone; leave it out, and name the constant {LOG_SIGMA} in the graph",
+                    theirs.name
+                )));
+            }
             let place = place(ours).filter(|_| theirs.rows.is_none() && theirs.transpose.is_none());
             let Some(place) = place else {
                 return Err(ImportError::Map(format!(
@@ -225,6 +268,7 @@ impl NameMap {
         &self,
         stem: &str,
         tensors: &[Tensor],
+        direction: Option<Direction>,
         used: &mut BTreeSet<String>,
     ) -> Result<Layer, ImportError> {
         let weight_key = format!("{stem}.weight");
@@ -256,6 +300,7 @@ impl NameMap {
                 shown(&weight.shape)
             )));
         };
+        require_sides(&weight.name, [rows, columns]).map_err(ImportError::Network)?;
         let mut alone = vec![Tensor {
             name: "x.weight".into(),
             ..weight.clone()
@@ -270,67 +315,82 @@ impl NameMap {
                 alone[0].shape = vec![columns, rows];
             }
         } else if let Some((_, Part::Weight(by_name))) = parts(&weight.name)
-            && by_name == Some(crate::layers::Direction::InputsFirst)
+            && by_name == Some(Direction::InputsFirst)
         {
             alone[0].name = "x.kernel".into();
         }
-        let mut bias_values = None;
-        if let Some((bias, _)) = bias {
+        let mut cut = None;
+        if let Some((bias, theirs)) = bias {
             used.insert(bias.name.clone());
             let values = bias.values.clone().unwrap_or_default();
-            if is_given.is_some() {
-                bias_values = Some(values);
-            } else {
+            // One of other rows than the weight's tells nothing of the whole weight.
+            if theirs.rows == of_weight.rows && is_given.is_none() {
                 alone.push(Tensor {
                     name: "x.bias".into(),
                     shape: vec![values.len()],
-                    values: Some(values),
+                    values: Some(values.clone()),
                 });
             }
+            cut = Some(part(&values, 1, theirs.rows, &bias.name, &bias_key)?);
         }
-        let found = Layers::of(alone, false)?;
+        let direction = match is_given {
+            Some(_) => Some(Direction::OutputsFirst),
+            None => direction,
+        };
+        let found = Layers::of(alone, direction, false)?;
         let mut layer = found.layers.into_iter().next().ok_or_else(|| {
             ImportError::Map(format!(
                 "--map names {} for {stem}, which holds no weights",
                 weight.name
             ))
         })?;
-        if let Some(values) = bias_values {
-            layer.has_bias = true;
-            layer.bias = values;
-        }
         layer.is_direction_guessed &= is_given.is_none();
-        layer.was_transposed |= is_given == Some(true);
+        if let Some(is_transposed) = is_given {
+            layer.was_transposed = is_transposed;
+        }
         layer.name.clone_from(&of_weight.name);
+        if let Some([first, end]) = of_weight.rows {
+            layer.weight = part(
+                &layer.weight,
+                layer.inputs,
+                of_weight.rows,
+                &layer.name,
+                stem,
+            )?;
+            layer.outputs = end - first;
+            layer.name = format!("{}[{first}..{end}]", layer.name);
+        }
+        layer.has_bias = cut.is_some();
+        layer.bias = cut.unwrap_or_else(|| vec![0.0; layer.outputs]);
         if layer.bias.len() != layer.outputs {
             return Err(ImportError::Map(format!(
-                "--map gives {stem} a bias of {} values and a weight of {} outputs; expected as many",
+                "--map gives {stem} a bias of {} values and a weight of {} outputs; expected as many, with rows for each that holds more",
                 layer.bias.len(),
                 layer.outputs
             )));
         }
-        rows_of(layer, of_weight.rows, stem)
+        Ok(layer)
     }
 }
 
-/// Some of the outputs of a layer.
-fn rows_of(layer: Layer, rows: Option<[usize; 2]>, stem: &str) -> Result<Layer, ImportError> {
+/// Some rows of a matrix, or all.
+fn part(
+    values: &[f32],
+    columns: usize,
+    rows: Option<[usize; 2]>,
+    theirs: &str,
+    ours: &str,
+) -> Result<Vec<f32>, ImportError> {
     let Some([first, end]) = rows else {
-        return Ok(layer);
+        return Ok(values.to_vec());
     };
-    if first >= end || end > layer.outputs {
+    let outputs = values.len() / columns;
+    if first >= end || end > outputs {
         return Err(ImportError::Map(format!(
-            "--map takes the rows {first} to {end} of {} for {stem}, which has {} outputs; expected the first and the one behind the last",
-            layer.name, layer.outputs
+            "--map takes the rows {first} to {end} of {theirs} for {ours}, which has {outputs} outputs; expected the first and the one behind the last"
         )));
     }
-    Ok(Layer {
-        weight: layer.weight[first * layer.inputs..end * layer.inputs].to_vec(),
-        bias: layer.bias[first..end].to_vec(),
-        outputs: end - first,
-        name: format!("{}[{first}..{end}]", layer.name),
-        ..layer
-    })
+    Ok(values[first * columns..end * columns].to_vec())
 }
 
 /// The place that our name of a layer stands for; the indices of hidden layers count

@@ -12,7 +12,7 @@ use crate::declared::Declared;
 use crate::error::ImportError;
 use crate::file::{Contents, Format, Weights};
 use crate::graph::Graph;
-use crate::layers::{Layers, Takes, leftovers};
+use crate::layers::{Layers, Takes, direction_of, leftovers};
 use crate::map::{Applied, NameMap};
 use crate::own_names;
 use crate::tensor::{Tensor, list};
@@ -79,8 +79,15 @@ fn read_files(
     if let ([path], [file]) = (paths, contents.as_slice())
         && file.is_own
     {
-        // With its seal checked.
-        return own(Model::load(path)?, declared, files);
+        // With its seal checked. That reads the file again, whose digest has to be that
+        // of what was read.
+        let model = Model::load(path)?;
+        if Contents::read(path)?.sha256 != file.sha256 {
+            return Err(ImportError::Network(
+                "the file was changed while it was read; import it again".into(),
+            ));
+        }
+        return own(model, declared, files);
     }
     let stems: Vec<String> = paths
         .iter()
@@ -159,6 +166,33 @@ fn own(
     files: Vec<(PathBuf, String)>,
 ) -> Result<Imported, ImportError> {
     let spec = model.spec();
+    require_same(spec, declared)?;
+    require_inputs(spec, declared)?;
+    let said = vec![format!(
+        "a file of this program: {} {}, likelihood {}",
+        spec.kind, spec.architecture, spec.likelihood
+    )];
+    let names = layer_names(&model);
+    Ok(Imported {
+        names: names.into_iter().map(|name| (name.clone(), name)).collect(),
+        model,
+        format: Format::Safetensors,
+        files,
+        said,
+        assumed: Vec::new(),
+    })
+}
+
+fn layer_names(model: &Model) -> Vec<String> {
+    let tensors = model.named_tensors();
+    tensors
+        .iter()
+        .filter_map(|tensor| Some(tensor.name.strip_suffix(".weight")?.to_owned()))
+        .collect()
+}
+
+/// Refuses what was said of a model whose file or names say something else.
+fn require_same(spec: &ModelSpec, declared: &Declared) -> Result<(), ImportError> {
     let same = |what: &str, found: String, said: Option<String>| match said {
         Some(said) if said != found => Err(ImportError::Undeclared(format!(
             "the file is of this program and says that its {what} is {found}, but {said} was given; leave the option out"
@@ -185,29 +219,7 @@ fn own(
         "posterior's scale",
         spec.posterior_scale.to_string(),
         declared.posterior_scale.map(|it| it.to_string()),
-    )?;
-    require_inputs(spec, declared)?;
-    let said = vec![format!(
-        "a file of this program: {} {}, likelihood {}",
-        spec.kind, spec.architecture, spec.likelihood
-    )];
-    let names = layer_names(&model);
-    Ok(Imported {
-        names: names.into_iter().map(|name| (name.clone(), name)).collect(),
-        model,
-        format: Format::Safetensors,
-        files,
-        said,
-        assumed: Vec::new(),
-    })
-}
-
-fn layer_names(model: &Model) -> Vec<String> {
-    let tensors = model.named_tensors();
-    tensors
-        .iter()
-        .filter_map(|tensor| Some(tensor.name.strip_suffix(".weight")?.to_owned()))
-        .collect()
+    )
 }
 
 fn require_inputs(spec: &ModelSpec, declared: &Declared) -> Result<(), ImportError> {
@@ -238,6 +250,7 @@ fn two_layers(
             list(tensors)
         )));
     };
+    require_same(&spec, declared)?;
     require_inputs(&spec, declared)?;
     let said = vec![format!(
         "two stochastic layers under this program's names: {}",
@@ -306,6 +319,7 @@ fn of_tensors(
             layers: Vec::new(),
             log_sigma: None,
             scale: None,
+            direction: direction_of(&tensors),
             rest: tensors,
         },
     };
@@ -317,7 +331,7 @@ fn of_tensors(
     }
     let is_variational = declared.kind.map(ModelKind::is_variational);
     let attempt = |otherwise: bool| {
-        let found = Layers::of(applied.rest.clone(), otherwise)?;
+        let found = Layers::of(applied.rest.clone(), applied.direction, otherwise)?;
         if !found.others.is_empty() {
             let all = list(&applied.rest);
             let left = leftovers(&found.others);

@@ -26,6 +26,8 @@ pub(crate) enum Kind {
 pub(crate) enum ScaleName {
     /// log σ² or log σ.
     Logarithm(PosteriorScale),
+    /// σ², which is log σ² in most programs.
+    Variance,
     /// σ itself, as it seems.
     Plain,
     /// Nothing.
@@ -69,9 +71,10 @@ fn scale_of(words: &[String]) -> ScaleName {
     use PosteriorScale::{LogSigma, LogVariance};
     let has = |known: &[&str]| words.iter().any(|word| known.contains(&word.as_str()));
     let is_log = has(&["log", "ln"]);
-    if has(LOG_VARIANCE) || has(VARIANCE) {
-        // What is called a variance alone is its logarithm in most programs.
+    if has(LOG_VARIANCE) || is_log && has(VARIANCE) {
         ScaleName::Logarithm(LogVariance)
+    } else if has(VARIANCE) {
+        ScaleName::Variance
     } else if has(LOG_SIGMA) || is_log && has(SIGMA) {
         ScaleName::Logarithm(LogSigma)
     } else if has(SIGMA) {
@@ -147,7 +150,9 @@ mod tests {
         }
         for (name, expected) in [
             ("log_var", ScaleName::Logarithm(LogVariance)),
-            ("fc_var", ScaleName::Logarithm(LogVariance)),
+            ("z_log_var", ScaleName::Logarithm(LogVariance)),
+            ("fc_var", ScaleName::Variance),
+            ("variance", ScaleName::Variance),
             ("logStd", ScaleName::Logarithm(LogSigma)),
             ("log_sigma", ScaleName::Logarithm(LogSigma)),
             ("fc_sigma", ScaleName::Plain),

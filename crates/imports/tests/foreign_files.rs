@@ -209,6 +209,28 @@ fn encoder_and_decoder_may_be_two_files() {
 }
 
 #[test]
+fn the_mean_of_our_continuous_bernoulli_graphs_is_known() {
+    let files = ["encoder", "decoder"].map(|part| format!("continuous-bernoulli.{part}.onnx"));
+    let paths = files.map(|file| fixture(&file));
+    let of = |likelihood: Option<&str>| {
+        let declared = Declared {
+            likelihood: likelihood.map(|it| it.parse().expect("a likelihood")),
+            ..Declared::default()
+        };
+        read(&paths, None, &declared).map_err(|error| error.to_string())
+    };
+    let imported = of(Some("continuous-bernoulli")).expect("a model");
+    assert_eq!(imported.model.spec().architecture.to_string(), "6-4-2");
+    for likelihood in [None, Some("bernoulli"), Some("gaussian/1")] {
+        let message = of(likelihood).expect_err("another model");
+        assert!(
+            message.contains("ends in the mean of a continuous Bernoulli"),
+            "{message}"
+        );
+    }
+}
+
+#[test]
 fn a_map_says_what_names_do_not() {
     let map = "mu = \"fc22\"\nlog_var = \"fc21\"\n";
     let map = NameMap::parse(map, "names.toml").expect("a map");

@@ -355,3 +355,23 @@ fn a_graph_tells_what_its_scale_is_by_how_it_samples() {
     let imported = import(variance, "bernoulli").expect("a model");
     assert_eq!(imported.model.spec().posterior_scale, LogVariance);
 }
+
+#[test]
+fn a_weight_without_columns_is_refused_before_memory_is_asked_for_its_rows() {
+    for shape in [[1 << 40, 0], [0, 1 << 40], [0, 4]] {
+        let mut graph = GraphBuilder::new("nothing");
+        let x = graph.input("x", INPUTS);
+        let weight = graph.floats("w", &shape, Vec::new());
+        let transposed = Attribute {
+            name: "transB".into(),
+            value: AttributeValue::Integer(1),
+        };
+        let y = graph.node("Gemm", &[&x, &weight], "y", [transposed]);
+        graph.output(&y, INPUTS);
+        let message = import(graph, "bernoulli").unwrap_err().to_string();
+        assert!(
+            message.contains("a side of a width that no layer has"),
+            "{message}"
+        );
+    }
+}

@@ -238,6 +238,33 @@ fn two_stochastic_layers_come_back_under_their_names() {
 }
 
 #[test]
+fn what_is_said_of_two_stochastic_layers_has_to_be_so() {
+    let case = Case::of(model(ModelKind::Vae, "20-12-6/6-9-3", "bernoulli"));
+    write(&case.path(), &case.model.named_tensors());
+    for (declared, expected) in [
+        (
+            Declared {
+                kind: Some(ModelKind::Ae),
+                ..Declared::default()
+            },
+            "its model is vae, but ae was given",
+        ),
+        (
+            Declared {
+                posterior_scale: Some(PosteriorScale::LogSigma),
+                ..Declared::default()
+            },
+            "its posterior's scale is log-variance, but log-sigma was given",
+        ),
+    ] {
+        let message = read(&[case.path()], None, &declared)
+            .unwrap_err()
+            .to_string();
+        assert!(message.contains(expected), "{message}");
+    }
+}
+
+#[test]
 fn what_values_are_standardised_by_comes_back() {
     let tensor = |name: &str, values: [f32; 9]| NamedTensor {
         name: name.into(),

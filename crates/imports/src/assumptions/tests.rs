@@ -13,6 +13,14 @@ fn a_plain_sigma_has_to_be_declared() {
         of(&silent, unknown, "fc22").expect("assumed"),
         (variance, 1)
     );
+    assert_eq!(
+        of(&silent, unknown, "variance").expect("assumed and said"),
+        (variance, 1)
+    );
+    assert_eq!(
+        of(&silent, unknown, "log_var").expect("named"),
+        (variance, 0)
+    );
     assert_eq!(of(&silent, unknown, "log_std").expect("named"), (sigma, 0));
     assert_eq!(
         of(&silent, ScaleUse::LogSigma, "fc22").expect("used"),

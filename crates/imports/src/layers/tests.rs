@@ -39,7 +39,11 @@ fn names_end_in_what_a_tensor_is() {
 
 #[test]
 fn a_bias_tells_which_way_its_weight_lies() {
-    let layers = |tensors: &[Tensor]| Layers::of(tensors.to_vec(), false).expect("layers").layers;
+    let layers = |tensors: &[Tensor]| {
+        let direction = direction_of(tensors);
+        let found = Layers::of(tensors.to_vec(), direction, false);
+        found.expect("layers").layers
+    };
     let kernel = layers(&[tensor("d/kernel:0", &[3, 2]), tensor("d/bias:0", &[2])]);
     assert_eq!((kernel[0].inputs, kernel[0].outputs), (3, 2));
     assert!(kernel[0].was_transposed && !kernel[0].is_direction_guessed);
@@ -58,6 +62,7 @@ fn a_bias_tells_which_way_its_weight_lies() {
     assert_eq!(kernel[0].bias, [0.0, 0.0]);
     let error = Layers::of(
         vec![tensor("d.weight", &[3, 2]), tensor("d.bias", &[4])],
+        None,
         false,
     );
     let message = error.unwrap_err().to_string();
@@ -75,9 +80,27 @@ fn what_is_left_over_is_listed_with_advice() {
         ("log_scale", &[1], "ignore"),
         ("norm.gain", &[1], "normalisation"),
     ] {
-        let found = Layers::of(vec![tensor(name, shape)], false).expect("layers");
+        let found = Layers::of(vec![tensor(name, shape)], None, false).expect("layers");
         assert_eq!(found.others.len(), 1);
         let text = leftovers(&found.others);
         assert!(text.contains(expected) && text.contains(name), "{text}");
+    }
+}
+
+#[test]
+fn sides_that_no_layer_has_are_refused_before_anything_is_made_of_them() {
+    for shape in [[1 << 62, 0], [0, 1 << 40], [3, 1 << 40]] {
+        let weight = Tensor {
+            name: "fc.weight".into(),
+            shape: shape.into(),
+            values: Some(Vec::new()),
+        };
+        let message = Layers::of(vec![weight], None, false)
+            .unwrap_err()
+            .to_string();
+        assert!(
+            message.contains("a side of a width that no layer has"),
+            "{message}"
+        );
     }
 }

@@ -32,6 +32,18 @@ fn wrong_maps_are_one_sentence() {
             "mu = \"fd\"",
             "names fd for mu, which the file has not; it has fc.weight 4×3",
         ),
+        (
+            "\"mu.bias\" = { name = \"fc.bias\", transpose = true }",
+            "mu.bias is transposed, but a bias is no matrix",
+        ),
+        (
+            "\"likelihood.log_sigma\" = { name = \"s\", rows = [0, 1] }",
+            "likelihood.log_sigma has more than a name",
+        ),
+        (
+            "\"mu.weight\" = \"fc.weight\"\n\"mu.bias\" = { name = \"fc.bias\", rows = [0, 5] }",
+            "rows 0 to 5 of fc.bias for mu.bias, which has 4 outputs",
+        ),
         ("\"mu.bias\" = \"fc.bias\"", "a bias for mu, but no weight"),
         ("mu = \"odd\"", "its shape is 2×2×2; expected a matrix"),
         (
@@ -85,4 +97,45 @@ fn rows_and_directions_are_taken_as_said() {
         (&[0.0, 1.0][..], &[2.0, 3.0][..])
     );
     assert_eq!(mu.name, "head[0..2]");
+}
+
+#[test]
+fn a_bias_has_rows_of_its_own() {
+    let map = "\
+        \"mu.weight\" = { name = \"head.weight\", rows = [2, 4] }\n\
+        \"mu.bias\" = { name = \"offsets\", rows = [1, 3] }\n";
+    let map = NameMap::parse(map, "names.toml").expect("a map");
+    let tensors = vec![tensor("head.weight", &[4, 3]), tensor("offsets", &[5])];
+    let applied = map.apply(tensors).expect("all there");
+    let mu = &applied.layers[0];
+    assert_eq!((mu.inputs, mu.outputs), (3, 2));
+    assert_eq!(mu.weight, [6.0, 7.0, 8.0, 9.0, 10.0, 11.0]);
+    assert_eq!(mu.bias, [1.0, 2.0]);
+}
+
+#[test]
+fn a_square_layer_that_is_named_lies_as_the_others_do() {
+    let square = [tensor("a.w", &[2, 2]), tensor("a.b", &[2])];
+    let other = [tensor("b.w", &[3, 2]), tensor("b.b", &[2])];
+    for (map, others) in [
+        ("\"encoder.0\" = \"a\"", "the others of the file"),
+        ("\"encoder.0\" = \"a\"\nmu = \"b\"", "the others of the map"),
+    ] {
+        let map = NameMap::parse(map, "names.toml").expect("a map");
+        let applied = map
+            .apply([&square[..], &other[..]].concat())
+            .expect("all there");
+        let layer = applied.layers.iter().find(|layer| layer.name == "a");
+        let layer = layer.expect("named");
+        assert_eq!(layer.weight, [0.0, 2.0, 1.0, 3.0], "{others}");
+        assert!(layer.was_transposed && layer.is_direction_guessed);
+        assert_eq!(applied.direction, Some(Direction::InputsFirst));
+    }
+    // What is said of one weight is said of it alone.
+    let map = "\"encoder.0\" = { name = \"a\", transpose = false }";
+    let map = NameMap::parse(map, "names.toml").expect("a map");
+    let applied = map
+        .apply([&square[..], &other[..]].concat())
+        .expect("all there");
+    assert_eq!(applied.layers[0].weight, [0.0, 1.0, 2.0, 3.0]);
 }

@@ -6,6 +6,7 @@
 //! name.
 
 mod checkpoint;
+mod globals;
 mod pickle;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -57,6 +58,17 @@ pub(crate) fn read(bytes: &[u8]) -> Result<(Vec<Tensor>, Vec<String>), String> {
         return Err("it is a TorchScript module; save its state_dict() instead".into());
     }
     require_room(&named, bytes.len())?;
+    let keys: BTreeSet<&str> = named.iter().map(|(_, tensor)| &*tensor.storage).collect();
+    let mut left = (bytes.len() as u64).saturating_sub(pickle.len() as u64);
+    for key in keys {
+        // One that is missing is told of where it is read.
+        if let Ok(file) = archive.by_name(&entry(&format!("data/{key}"))) {
+            // What is not packed lies in the file once, unless entries share bytes.
+            left = left.checked_sub(file.size()).ok_or(
+                "its entries are longer in all than the file; expected an archive as torch.save writes it, without compression and overlaps",
+            )?;
+        }
+    }
     let mut storages: BTreeMap<&str, Vec<u8>> = BTreeMap::new();
     let mut tensors = Vec::new();
     // Each storage is read once and dropped after its last tensor.

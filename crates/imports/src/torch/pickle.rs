@@ -7,45 +7,15 @@
 //! written down as plain data. All of it is kept in lists and referred to by index,
 //! so that no file can nest it deeper than the stack of this process.
 
+use super::globals::{GLOBALS, Global};
 use crate::tensor::Number;
 
 /// Objects, stack entries and memoised values that a pickle may have: a state dict
 /// has some ten for each tensor.
 const MOST: usize = 1 << 17;
 
-/// What may be named: the module and name that Python would import.
-const GLOBALS: [(&str, Global); 15] = [
-    ("collections OrderedDict", Global::OrderedDict),
-    ("torch._utils _rebuild_tensor_v2", Global::RebuildTensor),
-    ("torch._utils _rebuild_parameter", Global::RebuildParameter),
-    ("torch FloatStorage", Global::Storage(Some(Number::F32), 4)),
-    ("torch DoubleStorage", Global::Storage(Some(Number::F64), 8)),
-    ("torch HalfStorage", Global::Storage(Some(Number::F16), 2)),
-    (
-        "torch BFloat16Storage",
-        Global::Storage(Some(Number::Bf16), 2),
-    ),
-    ("torch LongStorage", Global::Storage(None, 8)),
-    ("torch IntStorage", Global::Storage(None, 4)),
-    ("torch ShortStorage", Global::Storage(None, 2)),
-    ("torch CharStorage", Global::Storage(None, 1)),
-    ("torch ByteStorage", Global::Storage(None, 1)),
-    ("torch BoolStorage", Global::Storage(None, 1)),
-    ("torch Size", Global::Size),
-    ("torch device", Global::Device),
-];
-
-/// What a name that is known stands for.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Global {
-    OrderedDict,
-    RebuildTensor,
-    RebuildParameter,
-    /// Numbers that weights can be, and bytes of one.
-    Storage(Option<Number>, usize),
-    Size,
-    Device,
-}
+/// Of a tensor; weights of convolutions have five at the most.
+const MOST_DIMENSIONS: usize = 8;
 
 /// A value on the stack.
 #[derive(Clone, Copy, Debug)]
@@ -492,12 +462,19 @@ impl<'a> Machine<'a> {
                 })
                 .collect()
         };
+        let (shape, strides) = (wholes(sizes)?, wholes(strides)?);
+        if shape.len() > MOST_DIMENSIONS {
+            return Err(format!(
+                "its pickle has a tensor of {} dimensions; expected at most {MOST_DIMENSIONS}",
+                shape.len()
+            ));
+        }
         let tensor = StoredTensor {
             numbers: *numbers,
             storage: key.clone(),
             offset: usize::try_from(offset).map_err(|_| damaged())?,
-            shape: wholes(sizes)?,
-            strides: wholes(strides)?,
+            shape,
+            strides,
         };
         if tensor.shape.len() != tensor.strides.len() || tensor.offset > *length {
             return Err(damaged());

@@ -173,3 +173,50 @@ fn archives_of_others_are_told_what_to_do() {
             .contains("model/data/0 cannot be read")
     );
 }
+
+#[test]
+fn entries_that_share_bytes_are_refused() {
+    // {"w0": storage 0, "w1": storage 1}, whose entries are then made one.
+    let mut both = b"\x80\x02}".to_vec();
+    for key in ["0", "1"] {
+        let one = pickle(0, &[6000], &[1], 6000);
+        let one = &one[3..one.len() - 1];
+        let at = one
+            .windows(6)
+            .position(|it| it == b"X\x01\0\0\x000")
+            .expect("its key");
+        both.extend(&one[..at + 5]);
+        both.extend(key.as_bytes());
+        both.extend(&one[at + 6..]);
+    }
+    both.push(b'.');
+    let whole = archive(&both, &[("0", &storage(6000)), ("1", &storage(6000))]);
+    assert_eq!(read(&whole).expect("two tensors").0.len(), 2);
+    // The second of the directory's entries for storages points to the first.
+    let mut shared = archive(&both, &[("0", &storage(6000)), ("1", &[0; 4])]);
+    let of = |key: &[u8], bytes: &[u8]| {
+        let name = [b"model/data/", key].concat();
+        bytes
+            .windows(name.len())
+            .rposition(|it| it == name)
+            .expect("an entry")
+            - 46
+    };
+    let (first, second) = (of(b"0", &shared), of(b"1", &shared));
+    // Checksum and both sizes, then where it lies.
+    for range in [16..28, 42..46] {
+        shared.copy_within(first + range.start..first + range.end, second + range.start);
+    }
+    let reason = read(&shared).unwrap_err();
+    assert!(reason.contains("longer in all than the file"), "{reason}");
+}
+
+#[test]
+fn shapes_have_no_more_dimensions_than_weights_can() {
+    let of = |dimensions: usize| {
+        read_tensor(&pickle(0, &vec![1; dimensions], &vec![1; dimensions], 1), 1)
+    };
+    assert_eq!(of(8).expect("eight"), [0.0]);
+    let reason = of(9).unwrap_err();
+    assert!(reason.contains("a tensor of 9 dimensions"), "{reason}");
+}
