@@ -21,6 +21,7 @@ use crate::threads::ThreadsOption;
 
 /// The settings of a model that a file may not tell; all others it does.
 const DECLARED: [&str; 5] = [KIND, ACTIVATION, LIKELIHOOD, SIGMA, POSTERIOR_SCALE];
+const DATASET: &str = "data.dataset";
 const KIND: &str = "model.kind";
 const ACTIVATION: &str = "model.activation";
 const LIKELIHOOD: &str = "model.likelihood";
@@ -129,7 +130,10 @@ impl Import {
         };
         // Before data are looked for, which may be far away.
         let mut found = read(&declared)?;
-        configuration.data.dataset = self.dataset(&found)?;
+        // As it was resolved, the last of several settings.
+        let is_set = overrides.iter().any(|item| item.key == DATASET);
+        let set = is_set.then_some(configuration.data.dataset.as_str());
+        configuration.data.dataset = self.dataset(&found, set)?;
         refuse_inside(&configuration.data.dataset, &self.out)?;
         let interrupt = crate::interrupt()?;
         let _farewell = interrupt.on_departure(|| Error::Abandoned);
@@ -202,12 +206,9 @@ impl Import {
         Ok(overrides)
     }
 
-    /// The data, as `config.toml` names them.
-    fn dataset(&self, found: &Imported) -> Result<String, Error> {
-        let given = self.dataset.as_deref().or_else(|| {
-            let mut set = self.set.iter();
-            set.find_map(|text| text.strip_prefix("data.dataset="))
-        });
+    /// The data, as `config.toml` names them: those of --dataset, else of --set.
+    fn dataset(&self, found: &Imported, set: Option<&str>) -> Result<String, Error> {
+        let given = self.dataset.as_deref().or(set);
         let given = given.ok_or_else(|| {
             Error::Configuration(format!(
                 "--dataset is missing; name the data that the model was trained on, rows of {} values: mnist, fashion-mnist, kmnist, glyphs, idx:DIR, a folder of images, or an .npz, .npy, .csv or .parquet file",
