@@ -7,6 +7,7 @@ use std::process::Command;
 
 use anyhow::{Context as _, bail};
 use datasets::sha256_hex;
+use latent_atlas::Output;
 use runs::shell::quoted;
 use trials::Report;
 
@@ -52,34 +53,24 @@ pub(super) fn interop(settings: &Settings) -> anyhow::Result<Report> {
             &["--program", program, "--embedding-atlas", atlas],
         ),
     ];
-    let mut report = Report::default();
+    let mut commands = Vec::new();
     for (script, arguments) in scripts {
         let mut command = Command::new(bin.join("python"));
         command.arg(Path::new(FOLDER).join(script)).args(*arguments);
-        try_it(&mut command, settings, &mut report)?;
+        commands.push(command);
     }
     // It makes an environment of its own.
     let mut command = Command::new(&python);
     command.arg(PYTHON_CHECK).args(["--program", program]);
-    try_it(&mut command, settings, &mut report)?;
-    settings.output.note("-- tract");
-    report.tried += 1;
-    let manifest = format!("{FOLDER}/tract/Cargo.toml");
-    let (manifest, folder) = (manifest.as_str(), target.display().to_string());
-    cargo::run(
-        "interop",
-        &[
-            "test",
-            "--locked",
-            "--manifest-path",
-            manifest,
-            "--target-dir",
-            &folder,
-        ],
-        &[],
-        json,
-    )?;
-    Ok(report)
+    commands.push(command);
+    let mut tract = cargo::cargo();
+    tract
+        .args(["test", "--locked", "--manifest-path"])
+        .arg(format!("{FOLDER}/tract/Cargo.toml"))
+        .arg("--target-dir")
+        .arg(&target);
+    commands.push(tract);
+    tried(&mut commands, settings.output)
 }
 
 /// A Python that is new enough, where there is one.
@@ -145,19 +136,22 @@ fn programs_of(environment: &Path) -> PathBuf {
     environment.join(if cfg!(windows) { "Scripts" } else { "bin" })
 }
 
-/// Runs a command, whose failure is a finding.
-fn try_it(command: &mut Command, settings: &Settings, report: &mut Report) -> anyhow::Result<()> {
-    let arguments = command
-        .get_args()
-        .map(|word| quoted(word))
-        .collect::<Vec<_>>();
-    let line = format!("{} {}", quoted(command.get_program()), arguments.join(" "));
-    settings.output.note(&format!("-- {line}"));
-    report.tried += 1;
-    if !said(command, settings.output.json())?.success() {
-        report.findings.push(format!("{line} failed"));
+/// Runs every command, whatever became of those before; the failure of each is a finding.
+fn tried(commands: &mut [Command], output: Output) -> anyhow::Result<Report> {
+    let mut report = Report::default();
+    for command in commands {
+        let arguments = command
+            .get_args()
+            .map(|word| quoted(word))
+            .collect::<Vec<_>>();
+        let line = format!("{} {}", quoted(command.get_program()), arguments.join(" "));
+        output.note(&format!("-- {line}"));
+        report.tried += 1;
+        if !said(command, output.json())?.success() {
+            report.findings.push(format!("{line} failed"));
+        }
     }
-    Ok(())
+    Ok(report)
 }
 
 /// Runs a command; in `json`, what it says goes to stderr.
@@ -169,4 +163,33 @@ fn said(command: &mut Command, json: bool) -> anyhow::Result<std::process::ExitS
     command
         .status()
         .with_context(|| format!("{} could not be started", name.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        output: Output,
+    }
+
+    #[test]
+    fn every_command_is_run_and_the_failure_of_each_is_a_finding() {
+        let command = |argument: &str| {
+            let mut command = cargo::cargo();
+            command.arg(argument);
+            command
+        };
+        let mut commands =
+            ["--no-such-option", "--version", "--no-such-option"].map(|name| command(name));
+        let line = <Line as clap::Parser>::parse_from(["line", "--quiet", "--json"]);
+        let report = tried(&mut commands, line.output).unwrap();
+        assert_eq!(report.tried, 3);
+        assert_eq!(report.findings.len(), 2, "{:?}", report.findings);
+        for finding in &report.findings {
+            assert!(finding.ends_with(" --no-such-option failed"), "{finding}");
+        }
+    }
 }
