@@ -256,7 +256,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--program", required=True, type=pathlib.Path)
     parser.add_argument("--dataset", default="glyphs")
-    parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--epochs", type=int, default=12)
     parser.add_argument("--latent", type=int, default=2)
     parser.add_argument("--threads", default="2")
     parser.add_argument("--embedding-atlas", default="embedding-atlas", help="its command")
