@@ -22,7 +22,7 @@ fn run(bytes: &[u8], rows: &Array2<f32>) -> TractResult<Vec<Array2<f32>>> {
     let input = Tensor::from_shape(&[count, width], &values)?;
     let outputs = plan.run(tvec!(input.into()))?;
     let results = outputs.iter().map(|output| {
-        let values = output.as_slice::<f32>()?.to_vec();
+        let values = output.to_plain_array_view::<f32>()?.iter().copied().collect();
         Ok(Array2::from_shape_vec(
             (output.shape()[0], output.shape()[1]),
             values,
