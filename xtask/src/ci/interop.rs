@@ -140,10 +140,7 @@ fn programs_of(environment: &Path) -> PathBuf {
 fn tried(commands: &mut [Command], output: Output) -> anyhow::Result<Report> {
     let mut report = Report::default();
     for command in commands {
-        let arguments = command
-            .get_args()
-            .map(|word| quoted(word))
-            .collect::<Vec<_>>();
+        let arguments = command.get_args().map(quoted).collect::<Vec<_>>();
         let line = format!("{} {}", quoted(command.get_program()), arguments.join(" "));
         output.note(&format!("-- {line}"));
         report.tried += 1;
@@ -182,8 +179,7 @@ mod tests {
             command.arg(argument);
             command
         };
-        let mut commands =
-            ["--no-such-option", "--version", "--no-such-option"].map(|name| command(name));
+        let mut commands = ["--no-such-option", "--version", "--no-such-option"].map(command);
         let line = <Line as clap::Parser>::parse_from(["line", "--quiet", "--json"]);
         let report = tried(&mut commands, line.output).unwrap();
         assert_eq!(report.tried, 3);
