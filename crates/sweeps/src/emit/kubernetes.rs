@@ -8,7 +8,7 @@ use runs::shell::shown;
 use super::{Request, Sheet, own_path};
 
 /// Where containers have the volume.
-const VOLUME: &str = "/work";
+pub(super) const VOLUME: &str = "/work";
 
 pub(super) fn script(sheet: &Sheet<'_>) -> String {
     let request = sheet.request;

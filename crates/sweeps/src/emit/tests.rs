@@ -263,14 +263,14 @@ while :; do sleep 0.02; done
 /// What a plan is of, or the script is told, decides where containers look.
 #[test]
 fn containers_are_sent_to_files_of_their_volume_alone() {
+    let on_volume = |path: &str| format!("{}/{path}", kubernetes::VOLUME);
+    let photos = format!("idx:{}", on_volume("p"));
+    let told_photos = format!("\"--dataset\", \"{photos}\"");
+    let copy = format!("copy them to the volume {}", kubernetes::VOLUME);
     for (dataset, told, said) in [
         ("mnist", None, Ok("data fetch mnist")),
         ("glyphs", None, Ok("needs nothing fetched")),
-        (
-            "/home/me/photos",
-            None,
-            Err("copy them to the volume /work"),
-        ),
+        ("/home/me/photos", None, Err(copy.as_str())),
         ("idx:/data/mine", None, Err("the data /data/mine")),
         (
             "/home/me/photos",
@@ -279,8 +279,8 @@ fn containers_are_sent_to_files_of_their_volume_alone() {
         ),
         (
             "/home/me/photos",
-            Some("idx:/work/p"),
-            Ok("\"--dataset\", \"idx:/work/p\""),
+            Some(photos.as_str()),
+            Ok(told_photos.as_str()),
         ),
         ("glyphs", Some("../photos"), Err("the data ../photos")),
     ] {
@@ -294,14 +294,15 @@ fn containers_are_sent_to_files_of_their_volume_alone() {
         }
     }
     let plan = plan(24, 600.0, "glyphs");
-    for (path, runs, is_there) in [
+    let cases: [(&str, &str, bool); 6] = [
         ("plan.jsonl", "runs", true),
-        ("/work/a/plan.jsonl", "/work/runs", true),
+        (&on_volume("a/plan.jsonl"), &on_volume("runs"), true),
         ("/home/me/plan.jsonl", "runs", false),
         ("../plan.jsonl", "runs", false),
         ("plan.jsonl", "/scratch/runs", false),
-        ("/work/../plan.jsonl", "runs", false),
-    ] {
+        (&on_volume("../plan.jsonl"), "runs", false),
+    ];
+    for (path, runs, is_there) in cases {
         let mut asked = request(Engine::Kubernetes, &plan);
         (asked.path, asked.folder) = (Path::new(path), Path::new(runs));
         assert_eq!(emit(&asked).is_ok(), is_there, "{path} {runs}");
