@@ -32,16 +32,11 @@ NAME = "latent-atlas" + (".exe" if os.name == "nt" else "")
 
 
 def built_program() -> Path:
-    """The program with optimisations and without symbols."""
+    """The program with optimisations."""
     given = os.environ.get("LATENT_ATLAS_PROGRAM")
     if given:
         return Path(given)
-    # Symbols are left out where the program is linked: of a profile without them all
-    # crates would be compiled again.
-    command = [
-        *("cargo", "rustc", "--release", "--locked", "--package", "latent-atlas"),
-        *("--bin", "latent-atlas", "--", "-C", "strip=symbols"),
-    ]
+    command = ["cargo", "build", "--release", "--locked", "--package", "latent-atlas"]
     subprocess.run(command, cwd=ROOT, check=True)
     target = os.environ.get("CARGO_TARGET_DIR", "target")
     return ROOT / target / "release" / NAME
@@ -53,6 +48,10 @@ def build_wheel(wheel_directory, config_settings=None, metadata_directory=None):
     shutil.rmtree(SCRIPTS.parent, ignore_errors=True)
     SCRIPTS.mkdir(parents=True)
     shutil.copy2(program, SCRIPTS / NAME)
+    if os.name != "nt":
+        # Symbols are four fifths of it; on Windows they are in a file of their own. What
+        # links programs brings `strip`.
+        subprocess.run(["strip", str(SCRIPTS / NAME)], check=True)
     try:
         return maturin.build_wheel(wheel_directory, config_settings, metadata_directory)
     finally:

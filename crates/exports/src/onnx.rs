@@ -35,12 +35,17 @@ pub const OPSET: i64 = 9;
 /// Writes a folder with `encoder.onnx` and `decoder.onnx`.
 ///
 /// # Errors
-/// When a file cannot be written, or `result.json` of the run is damaged.
+/// When a file cannot be written or would be larger than ONNX allows, or `result.json`
+/// of the run is damaged.
 pub fn export(run: &ExportedRun, destination: Destination) -> Result<Exported, Error> {
     let metadata = metadata::of_run(run)?;
+    let encoded = |name, written: Written| match written.encode() {
+        Ok(bytes) => Ok((name, bytes)),
+        Err(error) => Err(unwritable(name, &error)),
+    };
     let files = [
-        ("encoder.onnx", encoder(run.model(), &metadata).encode()),
-        ("decoder.onnx", decoder(run.model(), &metadata).encode()),
+        encoded("encoder.onnx", encoder(run.model(), &metadata))?,
+        encoded("decoder.onnx", decoder(run.model(), &metadata))?,
     ];
     Exported::folder(destination, &files)
 }
@@ -55,6 +60,13 @@ pub fn encoder(model: &Model, metadata: &[(&'static str, String)]) -> Written {
 #[must_use]
 pub fn decoder(model: &Model, metadata: &[(&'static str, String)]) -> Written {
     finished(decoder::graph(model), metadata)
+}
+
+/// That `name` cannot be a file, with the format that can hold any network.
+fn unwritable(name: &str, error: &onnx::Error) -> Error {
+    Error::Configuration(format!(
+        "{name} cannot be written: {error}; use --format python, which loads model.safetensors"
+    ))
 }
 
 fn finished(graph: GraphBuilder, metadata: &[(&'static str, String)]) -> Written {

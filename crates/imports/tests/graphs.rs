@@ -95,7 +95,7 @@ fn standardised(graph: &mut GraphBuilder, x: &Named, mean: &[f32], deviation: &[
 fn import(graph: GraphBuilder, likelihood: &str) -> Result<Imported, ImportError> {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path: PathBuf = folder.path().join("model.onnx");
-    std::fs::write(&path, graph.finish(9, &[]).encode()).expect("writable");
+    std::fs::write(&path, graph.finish(9, &[]).encode().unwrap()).expect("writable");
     let declared = Declared {
         likelihood: Some(likelihood.parse().expect("a likelihood")),
         ..Declared::default()

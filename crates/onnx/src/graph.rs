@@ -2,6 +2,8 @@
 
 use prost::Message;
 
+use crate::error::Error;
+use crate::limits;
 use crate::model::{Attribute, AttributeValue};
 use crate::proto::{
     AttributeProto, DimensionProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto,
@@ -27,7 +29,7 @@ pub const IR_VERSION: i64 = 4;
 /// let sums = graph.dense(&x, &weight, &bias, "sums");
 /// let y = graph.node("Relu", &[&sums], "y", []);
 /// graph.output(&y, 2);
-/// let bytes = graph.finish(9, &[]).encode();
+/// let bytes = graph.finish(9, &[]).encode()?;
 /// assert_eq!(onnx::Model::decode(&bytes)?.nodes.len(), 2);
 /// # Ok::<(), onnx::Error>(())
 /// ```
@@ -153,9 +155,12 @@ impl GraphBuilder {
 
 impl Written {
     /// The bytes of the file; the same graph and metadata give the same bytes.
-    #[must_use]
-    pub fn encode(&self) -> Vec<u8> {
-        self.proto.encode_to_vec()
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`] beyond 2 GiB, which no reader takes.
+    pub fn encode(&self) -> Result<Vec<u8>, Error> {
+        limits::check_length(self.proto.encoded_len())?;
+        Ok(self.proto.encode_to_vec())
     }
 }
 

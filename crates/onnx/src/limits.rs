@@ -62,11 +62,17 @@ const MODEL: &[(u32, Field)] = &[
 /// Walks a model's fields without keeping any, and refuses what is no protobuf
 /// or has more than [`MAXIMUM_PARTS`].
 pub(crate) fn check(bytes: &[u8]) -> Result<(), Error> {
-    if i32::try_from(bytes.len()).is_err() {
-        return Err(Error::TooLarge(bytes.len()));
-    }
+    check_length(bytes.len())?;
     let mut walk = Walk { bytes, parts: 0 };
     walk.message(0, bytes.len(), MODEL)
+}
+
+/// Refuses what protobuf does not allow, which counts lengths in 32 bits with a sign.
+pub(crate) fn check_length(bytes: usize) -> Result<(), Error> {
+    match i32::try_from(bytes) {
+        Ok(_) => Ok(()),
+        Err(_) => Err(Error::TooLarge(bytes)),
+    }
 }
 
 struct Walk<'a> {
@@ -147,5 +153,16 @@ impl Walk<'_> {
             reason,
             position: start,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_gibibytes_are_one_byte_too_many() {
+        assert_eq!(check_length((1 << 31) - 1), Ok(()));
+        assert_eq!(check_length(1 << 31), Err(Error::TooLarge(1 << 31)));
     }
 }

@@ -20,7 +20,7 @@ use crate::tensor::Tensor;
 /// let factor = graph.floats("factor", &[2], vec![1.0, 0.5]);
 /// let y = graph.node("Mul", &[&x, &factor], "y", []);
 /// graph.output(&y, 2);
-/// let bytes = graph.finish(9, &[("run", "r1")]).encode();
+/// let bytes = graph.finish(9, &[("run", "r1")]).encode()?;
 ///
 /// let model = Model::decode(&bytes)?;
 /// assert_eq!(model.opset(), Some(9));

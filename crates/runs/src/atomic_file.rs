@@ -49,16 +49,7 @@ pub fn check_own_file(
 ) -> Result<(), Error> {
     /// More than any kind is told by.
     const HEAD: u64 = 4096;
-    let parent = file
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty());
-    if let Some(parent) = parent.filter(|parent| !parent.exists()) {
-        let missing = format!("there is no folder {}", parent.display());
-        return Err(unwritable(file)(io::Error::new(
-            io::ErrorKind::NotFound,
-            missing,
-        )));
-    }
+    require_parent(file)?;
     check_file(file)?;
     let mut head = Vec::new();
     match input_files::open(file) {
@@ -73,6 +64,26 @@ pub fn check_own_file(
         "{} exists and is no {kind}; name another file, or remove it first",
         file.display()
     )))
+}
+
+/// Checks that the folder is there in which `path` is going to be made.
+///
+/// # Errors
+/// When there is none of that name.
+pub(crate) fn require_parent(path: &Path) -> Result<(), Error> {
+    let parent = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty());
+    match parent {
+        Some(parent) if !parent.is_dir() => {
+            let missing = format!("there is no folder {}", parent.display());
+            Err(unwritable(path)(io::Error::new(
+                io::ErrorKind::NotFound,
+                missing,
+            )))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Makes a folder and those above it that are missing.

@@ -46,7 +46,7 @@ fn standardised(model: Model) -> Model {
 }
 
 fn read(written: &Written) -> onnx::Model {
-    onnx::Model::decode(&written.encode()).unwrap()
+    onnx::Model::decode(&written.encode().unwrap()).unwrap()
 }
 
 fn rows(array: &Array2<f32>) -> ArrayD<f64> {
@@ -247,4 +247,15 @@ fn rows_are_free_and_metadata_is_told() {
     assert_eq!(graph.outputs[0].shape, free(2));
     let keys: Vec<_> = graph.metadata.iter().map(|(key, _)| key.as_str()).collect();
     assert_eq!(keys, ["shape", "kind"]);
+}
+
+#[test]
+fn a_network_that_no_file_of_onnx_holds_is_told_with_what_does() {
+    let message = unwritable("encoder.onnx", &onnx::Error::TooLarge(1 << 31)).to_string();
+    assert_eq!(
+        message,
+        "encoder.onnx cannot be written: the file has 2147483648 bytes; expected at most \
+         2147483647, which is the most that ONNX allows in one file; use --format python, which \
+         loads model.safetensors"
+    );
 }

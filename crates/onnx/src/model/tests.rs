@@ -45,7 +45,7 @@ fn bytes_are_those_of_the_format() {
     let w = graph.floats("w", &[1], vec![1.0]);
     let y = graph.node("Mul", &[&x, &w], "y", []);
     graph.output(&y, 2);
-    let bytes = graph.finish(9, &[("k", "v")]).encode();
+    let bytes = graph.finish(9, &[("k", "v")]).encode().unwrap();
     let node = b"\x0a\x01x\x0a\x01w\x12\x01y\x1a\x01y\x22\x03Mul";
     let constant = b"\x08\x01\x10\x01\x42\x01w\x4a\x04\x00\x00\x80\x3f";
     let rows = b"\x12\x0f\x0a\x0d\x08\x01\x12\x09\x0a\x03\x12\x01n\x0a\x02\x08\x02";
@@ -110,7 +110,7 @@ fn what_is_built_is_read_back() {
     });
     let y = graph.node("Anything", &[&sums], "y", attributes.clone());
     graph.output(&y, 2);
-    let model = Model::decode(&graph.finish(9, &[]).encode()).unwrap();
+    let model = Model::decode(&graph.finish(9, &[]).encode().unwrap()).unwrap();
     assert_eq!(model.ir_version, 4);
     assert_eq!(model.opset(), Some(9));
     assert!(model.producer.starts_with("latent-atlas "));
@@ -309,7 +309,7 @@ fn every_cut_and_every_changed_byte_is_survived() {
     let b = graph.floats("b", &[2], vec![1.0, 2.0]);
     let y = graph.dense(&x, &w, &b, "y");
     graph.output(&y, 2);
-    let bytes = graph.finish(9, &[("k", "v")]).encode();
+    let bytes = graph.finish(9, &[("k", "v")]).encode().unwrap();
     for end in 0..bytes.len() {
         let _ = Model::decode(&bytes[..end]);
     }

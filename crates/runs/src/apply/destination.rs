@@ -6,7 +6,7 @@ use std::path::{Component, Path, PathBuf};
 
 use durable_files::{UnfinishedFile, UnfinishedFolder};
 
-use crate::atomic_file::unwritable;
+use crate::atomic_file::{self, unwritable};
 use crate::error::Error;
 
 /// What is written, told by the name's ending.
@@ -91,17 +91,7 @@ impl Destination {
             )));
         }
         refuse_existing(path, kind, force)?;
-        let parent = path
-            .parent()
-            .filter(|parent| !parent.as_os_str().is_empty())
-            .unwrap_or(Path::new("."));
-        if !parent.is_dir() {
-            let missing = format!("there is no folder {}", parent.display());
-            return Err(unwritable(path)(io::Error::new(
-                io::ErrorKind::NotFound,
-                missing,
-            )));
-        }
+        atomic_file::require_parent(path)?;
         let unfinished = match kind {
             Kind::Folder => UnfinishedFolder::create(path).map(Unfinished::Folder),
             _ => UnfinishedFile::create(path).map(Unfinished::File),

@@ -22,7 +22,11 @@ fn run(bytes: &[u8], rows: &Array2<f32>) -> TractResult<Vec<Array2<f32>>> {
     let input = Tensor::from_shape(&[count, width], &values)?;
     let outputs = plan.run(tvec!(input.into()))?;
     let results = outputs.iter().map(|output| {
-        let values = output.to_plain_array_view::<f32>()?.iter().copied().collect();
+        let values = output
+            .to_plain_array_view::<f32>()?
+            .iter()
+            .copied()
+            .collect();
         Ok(Array2::from_shape_vec(
             (output.shape()[0], output.shape()[1]),
             values,
@@ -89,7 +93,7 @@ fn check(model: &Model, what: &str) {
             standardisation.apply(seen.as_slice_mut().unwrap());
         }
         let codes = model.encode(&seen);
-        let found = run(&exports::onnx::encoder(model, &[]).encode(), &x).unwrap();
+        let found = run(&exports::onnx::encoder(model, &[]).encode().unwrap(), &x).unwrap();
         assert_close(&found[0], &codes.mean, what);
         if let Some(log_variance) = &codes.log_variance {
             assert_close(&found[1], log_variance, what);
@@ -99,7 +103,7 @@ fn check(model: &Model, what: &str) {
         if let Some(standardisation) = model.standardisation() {
             standardisation.invert(means.as_slice_mut().unwrap());
         }
-        let found = run(&exports::onnx::decoder(model, &[]).encode(), &z).unwrap();
+        let found = run(&exports::onnx::decoder(model, &[]).encode().unwrap(), &z).unwrap();
         assert_close(&found[0], &means, what);
         let has_sigma = spec.likelihood.scale_source().is_some();
         assert_eq!(found.len(), 1 + usize::from(has_sigma), "{what}");
