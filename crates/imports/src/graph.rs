@@ -199,13 +199,20 @@ impl Graph {
                         "mu, or mu and a random multiple of σ".into(),
                 }
             ))),
-            (Some(layer), Head::Two(_, scale))
-                if layer == scale && layers[layer].place.is_none() =>
-            {
-                Err(ImportError::Undeclared(format!(
-                    "the graph samples around the outputs of {0}, which is not the first of the heads; say with --map that it is mu: mu = \"{0}\"",
-                    name(layer)
-                )))
+            (Some(layer), Head::Two(mean, scale)) if layer == scale => {
+                let is_said = [mean, scale].map(|head| layers[head].place.is_some());
+                Err(ImportError::Undeclared(if is_said == [false; 2] {
+                    format!(
+                        "the graph samples around the outputs of {0}, which is not the first of the heads; say with --map that it is mu: mu = \"{0}\"",
+                        name(layer)
+                    )
+                } else {
+                    format!(
+                        "--map says that mu is {1}, but the graph samples around the outputs of {0}; expected mu = \"{0}\" or no line for it",
+                        name(layer),
+                        name(mean)
+                    )
+                }))
             }
             _ => Ok(()),
         }

@@ -234,14 +234,21 @@ fn the_mean_of_our_continuous_bernoulli_graphs_is_known() {
 fn a_map_says_what_names_do_not() {
     let map = "mu = \"fc22\"\nlog_var = \"fc21\"\n";
     let map = NameMap::parse(map, "names.toml").expect("a map");
-    for file in ["pytorch-example.pt", "pytorch-example.onnx"] {
-        let imported = read(&[fixture(file)], Some(&map), &Declared::default()).expect("a model");
-        assert_eq!(imported.names["mu"], "fc22");
-        let values = values("pytorch-example");
-        let codes = imported.model.encode(values["x"].view());
-        close(&codes.mean, &values["log_var"], "the other head");
-        assert!(!imported.assumed.join("\n").contains("is taken for mu"));
-    }
+    let of = |file: &str| read(&[fixture(file)], Some(&map), &Declared::default());
+    let imported = of("pytorch-example.pt").expect("a model");
+    assert_eq!(imported.names["mu"], "fc22");
+    let values = values("pytorch-example");
+    let codes = imported.model.encode(values["x"].view());
+    close(&codes.mean, &values["log_var"], "the other head");
+    assert!(!imported.assumed.join("\n").contains("is taken for mu"));
+    // A graph shows which head is the mean.
+    let message = of("pytorch-example.onnx").unwrap_err().to_string();
+    assert!(
+        message.contains(
+            "--map says that mu is fc22, but the graph samples around the outputs of fc21"
+        ),
+        "{message}"
+    );
 }
 
 #[test]

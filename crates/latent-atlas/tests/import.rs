@@ -216,7 +216,7 @@ fn what_the_file_does_not_tell_is_given() {
     ];
     let mapped = succeed(
         program(folder)
-            .args(["import", &fixture("pytorch-example.onnx")])
+            .args(["import", &fixture("pytorch-example.pt")])
             .args(mapped),
     );
     assert_eq!(json(&mapped)["layers"]["mu"], "fc22");
@@ -228,6 +228,8 @@ fn wrong_use_is_one_sentence_and_leaves_nothing_behind() {
     let folder = folder.path();
     let good = fixture("pytorch-example.pt");
     fs::write(folder.join("names.toml"), "nu = \"fc22\"\n").expect("writable");
+    fs::write(folder.join("swapped.toml"), "mu = \"fc22\"\n").expect("writable");
+    let graph = fixture("pytorch-example.onnx");
     fs::write(
         folder.join("cut.pt"),
         &fs::read(&good).expect("a fixture")[..900],
@@ -242,6 +244,10 @@ fn wrong_use_is_one_sentence_and_leaves_nothing_behind() {
         (&["cut.pt"], "cut.pt: it is a damaged zip archive"),
         (&["empty.onnx"], "it is empty"),
         (&[&good, "--map", "names.toml"], "nu is no layer of a model"),
+        (
+            &[&graph, "--map", "swapped.toml"],
+            "mu is fc22, but the graph samples around the outputs of fc21",
+        ),
         (
             &[&good, "--map", "absent.toml"],
             "absent.toml cannot be read",
