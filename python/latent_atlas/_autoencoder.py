@@ -17,7 +17,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from . import _native, _settings
 from ._page import ExplorerPage, write_whole
 from ._progress import Progress
-from ._rows import Data, aligned, is_images, labels_of, listed, of_images
+from ._rows import Data, aligned, is_images, labels_of, listed, listed_rows, of_images
 
 #: What the arrays of a saved run are kept in, beside it.
 _DATA_FILE = "data.npz"
@@ -87,13 +87,27 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         if callback is not None and not callable(callback):
             raise TypeError(f"callback is {callback!r}; expected a function, or None")
         data = self._data(X, y, X_test, y_test, reset=True)
-        if self._is_of_unit_interval() and data.train.dtype != np.uint8 and data.train.min() < 0:
-            # In the words of scikit-learn; what is above 1 is refused with the settings.
-            raise ValueError(
-                f"Negative values in data passed to {type(self).__name__}: the likelihood "
-                f"{self.likelihood!r} is of values in [0, 1]; use likelihood=\"gaussian-identity\", "
-                "with standardise=True where columns differ in size"
-            )
+        if self._is_of_unit_interval():
+            low, high = _range(data.train)
+            if low < 0:
+                # In the words of scikit-learn; what is above 1 is refused with the settings.
+                raise ValueError(
+                    f"Negative values in data passed to {type(self).__name__}: the likelihood "
+                    f"{self.likelihood!r} is of values in [0, 1]; use "
+                    'likelihood="gaussian-identity", with standardise=True where columns '
+                    "differ in size"
+                )
+            if high <= 1 and data.test is not None:
+                low, high = _range(data.test)
+                # The program tells of both together, and would name X.
+                if low < 0 or high > 1:
+                    # All digits: 1.0000001 is no 1.
+                    low, high = (np.format_float_positional(end, trim="-") for end in (low, high))
+                    raise ValueError(
+                        f"X_test holds values from {low} to {high}, but X those in [0, 1] "
+                        f"that the likelihood {self.likelihood!r} is of; give X_test in the type "
+                        "and the units of X (uint8 stands for value / 255)"
+                    )
         settings = self._settings()
         settings["data.shape"] = data.shape
         _native.check(settings)
@@ -317,7 +331,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
 
     def _validated(self, X, *, reset: bool):
         """Rows ``[n, d]`` in C order, bytes or 32-bit floats."""
-        X = listed(X, "X")
+        X = listed_rows(X, "X")
         if is_images(X):
             sizes = X.shape[1:]
             if not reset and sizes != self.shape_ and of_images(self._run.shape) != sizes:
@@ -334,7 +348,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
 
     def _data(self, X, y, X_test, y_test, *, reset: bool) -> Data:
         """What is trained and measured on, as ``fit`` was asked."""
-        X, X_test = listed(X, "X"), listed(X_test, "X_test")
+        X, X_test = listed_rows(X, "X"), listed_rows(X_test, "X_test")
         train = self._validated(X, reset=reset)
         sizes = X.shape[1:] if is_images(X) else train.shape[1:]
         shape = _native.row_shape(list(sizes), train.dtype == np.uint8, self._shape())
@@ -414,7 +428,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
 
     def _is_of_unit_interval(self) -> bool:
         """Whether the likelihood is one of values in [0, 1]."""
-        return self.likelihood in ("bernoulli", "continuous-bernoulli")
+        names = ("bernoulli", "continuous-bernoulli")
+        return isinstance(self.likelihood, str) and self.likelihood in names
 
 
 def keep(estimator: Autoencoder, arguments: dict[str, Any]) -> None:
@@ -425,6 +440,13 @@ def keep(estimator: Autoencoder, arguments: dict[str, Any]) -> None:
             setattr(estimator, name, value)
 
 
+def _range(rows: np.ndarray) -> tuple[np.floating, np.floating]:
+    """The smallest and the largest value; of bytes those that they can stand for."""
+    if rows.dtype == np.uint8:
+        return np.float32(0), np.float32(1)
+    return rows.min(), rows.max()
+
+
 def seed_of(random_state: Any, bits: int = 63) -> int:
     """The seed of a ``random_state``; None and a generator draw one."""
     if isinstance(random_state, Integral) and not isinstance(random_state, bool):
@@ -433,4 +455,11 @@ def seed_of(random_state: Any, bits: int = 63) -> int:
                 f"random_state is {random_state}; expected a whole number from 0 to 2**{bits} - 1"
             )
         return int(random_state)
-    return int(check_random_state(random_state).randint(2**31 - 1))
+    try:
+        generator = check_random_state(random_state)
+    except ValueError as error:
+        raise ValueError(
+            f"random_state is {random_state!r}; expected a whole number from 0 to 2**{bits} - 1, "
+            "a numpy.random.RandomState or None"
+        ) from error
+    return int(generator.randint(2**31 - 1))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import warnings
 from collections.abc import Sequence
 from numbers import Integral
 from pathlib import Path
@@ -13,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from . import _native, _settings
 from ._autoencoder import Autoencoder, keep, seed_of
+from ._reading import done_by_reading
 from ._rows import of_images
 
 __all__ = ["AE", "VAE", "load"]
@@ -259,9 +261,23 @@ def load(path: str | os.PathLike[str]) -> VAE | AE:
     ------
     OSError
         A folder that holds no run, no weights yet, or a damaged file.
+
+    Warns
+    -----
+    UserWarning
+        The run did something to the values or the shape of its rows when it read them,
+        which has to be done to arrays before they are given.
     """
     run = _native.Run.load(Path(path))
-    parameters = _settings.of_configuration(json.loads(run.configuration))
+    configuration = json.loads(run.configuration)
+    if done := done_by_reading(configuration):
+        options, advice = done
+        warnings.warn(
+            f"the rows of {os.fspath(path)} were read with {options}, which is not done to "
+            f"arrays, and the estimator takes and gives rows as they were after it; {advice}",
+            stacklevel=2,
+        )
+    parameters = _settings.of_configuration(configuration)
     kind = VAE if parameters["kind"] == "vae" else AE
     names = kind._get_param_names()
     estimator = kind(**{name: parameters[name] for name in parameters if name in names})

@@ -58,6 +58,24 @@ def listed(X: Any, name: str) -> Any:
     return X
 
 
+def listed_rows(X: Any, name: str) -> Any:
+    """As ``listed``, of rows.
+
+    Raises
+    ------
+    ValueError
+        As of ``listed``, and rows of more sides than an image has.
+    """
+    X = listed(X, name)
+    if (sides := getattr(X, "ndim", 2)) > 4:
+        raise ValueError(
+            f"Found array with dim {sides} in {name}; expected rows of the shape (n, d), grey "
+            "images (n, h, w) or images (n, h, w, c) of 1 or 3 channels, so reshape it to one "
+            "of these"
+        )
+    return X
+
+
 def aligned(rows: np.ndarray) -> np.ndarray:
     """The same values where a processor can read them, copied if they are not there."""
     return np.require(rows, requirements=["ALIGNED", "C_CONTIGUOUS"])

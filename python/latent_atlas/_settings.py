@@ -9,16 +9,6 @@ import numpy as np
 
 from . import _native
 
-#: Settings that are no parameters: the arrays given to ``fit`` say what two would, and
-#: imported weights are not fitted.
-NOT_PARAMETERS = frozenset({"data.dataset", "data.shape", "model.imported"})
-
-#: Sections of which no setting is a parameter: arrays are not read from a source.
-_NOT_SECTIONS = ("data.reading.",)
-
-#: Parameters that have another name than their setting.
-_RENAMED = {"training.seed": "random_state"}
-
 
 def _leaves(schema: dict[str, Any], prefix: str = "") -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
@@ -34,17 +24,8 @@ def _leaves(schema: dict[str, Any], prefix: str = "") -> dict[str, dict[str, Any
 SETTINGS = _leaves(json.loads(_native.schema()))
 
 
-def parameter(key: str) -> str:
-    """The name of the parameter that sets ``key``."""
-    return _RENAMED.get(key, key.rsplit(".", 1)[1])
-
-
 #: The setting that each parameter is.
-KEYS = {
-    parameter(key): key
-    for key in SETTINGS
-    if key not in NOT_PARAMETERS and not key.startswith(_NOT_SECTIONS)
-}
+KEYS = {name: key for key in SETTINGS if (name := _native.parameter(key)) is not None}
 
 
 def default(key: str) -> Any:

@@ -29,7 +29,7 @@ pub(crate) fn exception(error: impl Into<Error>) -> PyErr {
         error @ Error::Trainer(models::TrainerError::Threads(_)) => {
             PyRuntimeError::new_err(error.to_string())
         }
-        error => PyValueError::new_err(in_python(&error.to_string())),
+        error => PyValueError::new_err(in_python(&error.to_string(), &[])),
     }
 }
 

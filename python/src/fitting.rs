@@ -55,10 +55,12 @@ pub(crate) fn row_shape(
     })?;
     let shape = match (asked, &sizes[..]) {
         (Some(asked), _) => {
-            let shape: Shape = asked
-                .parse::<Shape>()
-                .map_err(Error::from)
-                .map_err(exception)?;
+            // In words of Python: a shape is a tuple there.
+            let shape: Shape = asked.parse().map_err(|_| {
+                exception(Error::Configuration(format!(
+                    "shape is {asked}, which is no shape; expected height and width such as (28, 28), with channels such as (64, 64, 3), or the length of a vector such as 512"
+                )))
+            })?;
             if shape.len() != found {
                 return Err(exception(Error::Configuration(format!(
                     "shape is {asked}, which has {} values, but a row of X has {found}",

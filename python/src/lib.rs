@@ -29,7 +29,7 @@ mod _native {
     #[pymodule_export]
     use super::run::Run;
     #[pymodule_export]
-    use super::settings::{check, schema};
+    use super::settings::{check, parameter, schema};
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

@@ -126,6 +126,20 @@ def test_values_outside_the_range_of_the_likelihood_are_refused():
         assert VAE(**SMALL, likelihood=likelihood).fit(X).score(X) < 0
 
 
+def test_the_array_whose_values_are_outside_the_range_is_named(rows):
+    floats = rows / np.float32(255)
+    for X in (rows, floats):
+        with pytest.raises(ValueError, match="^X_test holds values from 0 to 255, but X those in"):
+            VAE(**SMALL).fit(X, X_test=np.clip(rows.astype(float), 0, 255))
+        with pytest.raises(ValueError, match="^X_test holds values from -"):
+            VAE(**SMALL).fit(X, X_test=-floats)
+        with pytest.raises(ValueError, match="^X_test holds values from 0 to 1.0000001, but"):
+            VAE(**SMALL).fit(X, X_test=floats * np.float32(1.0000001))
+        VAE(**SMALL).fit(X, X_test=floats)
+    with pytest.raises(ValueError, match="^X holds values from 0 to 255"):
+        VAE(**SMALL).fit(rows.astype(float), X_test=rows.astype(float))
+
+
 @pytest.mark.parametrize("estimator", [VAE(**SMALL), AE(**SMALL, kind="ae-l2")])
 def test_what_fit_refuses_for_its_range_no_method_takes(rows, estimator):
     estimator.fit(rows)
@@ -167,7 +181,7 @@ def test_values_beyond_one_have_codes_where_the_likelihood_has_them():
         (np.zeros((5, 0)), ValueError, r"0 feature\(s\)"),
         (np.zeros((0, 5, 5)), ValueError, r"0 sample\(s\)"),
         (np.zeros((4, 2, 2, 2)), ValueError, "with 1 or 3 channels"),
-        (np.zeros((4, 2, 2, 2, 2)), ValueError, "dim 5"),
+        (np.zeros((4, 2, 2, 2, 2)), ValueError, r"dim 5 in X; expected .* \(n, h, w, c\) of 1 or 3"),
         (np.array([[{}], [1]], dtype=object), TypeError, "argument must be"),
         (np.array([["a", "b"]] * 3), ValueError, "could not convert string"),
         (np.zeros((4, 2), complex), ValueError, "Complex data not supported"),
@@ -210,6 +224,8 @@ def test_other_rows_than_it_was_fitted_on_are_refused(rows):
         VAE(**SMALL).fit(rows, X_test=np.full((2, 15), np.nan))
     with pytest.raises(ValueError, match="of which 1 values are masked"):
         vae.inverse_transform(np.ma.array([[0.0, 1.0]], mask=[[True, False]]))
+    with pytest.raises(ValueError, match="dim 5 in X_test; expected rows of the shape"):
+        VAE(**SMALL).fit(rows, X_test=np.zeros((4, 2, 2, 2, 2)))
     images = VAE(**SMALL).fit(rows.reshape(60, 3, 5))
     with pytest.raises(ValueError, match=r"sizes \(5, 3\), but VAE was fitted on rows of \(3, 5\)"):
         images.transform(rows.reshape(60, 5, 3))

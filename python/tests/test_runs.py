@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import subprocess
+import warnings
 
 import numpy as np
 import pytest
@@ -71,7 +72,9 @@ def test_fit_gives_the_bytes_of_train(estimator, options, name, arrays, program,
     results = [json.loads((tmp_path / run / "result.json").read_text()) for run in ("saved", "run")]
     assert results[0]["digest"] == results[1]["digest"]
     # And the other way round.
-    loaded = load(tmp_path / "run")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        loaded = load(tmp_path / "run")
     assert type(loaded) is type(estimator)
     ours = estimator.get_params() | {"shape": None, "threads": None, "verbose": False}
     assert loaded.get_params() == ours
@@ -108,6 +111,47 @@ def test_the_program_reads_what_was_saved(program, digits, classes, tmp_path):
     program("train", "--resume", run, "--epochs", 5, "--quiet")
     longer = VAE(hidden=(32,), epochs=5).fit(*arguments, **others)
     np.testing.assert_array_equal(load(run).transform(digits), longer.transform(digits))
+
+
+@pytest.mark.parametrize(
+    ("options", "words", "done"),
+    [
+        (["--maximum", "16", "--invert"], "--maximum 16 --invert, .* give it 1 - X / 16 for rows X",
+         lambda X: 1 - X / 16),
+        (["--maximum", "20.5"], "--maximum 20.5, .* give it X / 20.5 for", lambda X: X / 20.5),
+        (["--invert"], "--invert, .* give it 255 - X for rows X of uint8", lambda X: 255 - X),
+        (["--transposed", "--invert"], "--transposed --invert, .*; do the same to rows before",
+         lambda X: 255 - X.swapaxes(1, 2)),
+        (["--resize", "4x4"], "--resize 4x4, .*; do the same", None),
+        (["--background", "#ff8000", "--colour", "grey"], "'#ff8000' --colour grey, .* do the same",
+         lambda X: X),
+    ],
+)
+def test_what_a_run_did_to_its_rows_is_said(options, words, done, program, tmp_path):
+    X = np.random.default_rng(2).integers(0, 17, (60, 8, 8), dtype=np.uint8)
+    np.save(tmp_path / "x.npy", X)
+    command = ["train", tmp_path / "x.npy", "--hidden", "8", "--epochs", "1", "--quiet"]
+    program(*command, *options, "--out", tmp_path / "run")
+    with pytest.warns(UserWarning, match=words) as caught:
+        vae = load(tmp_path / "run")
+    assert [warning.filename for warning in caught] == [__file__]
+    if done is None:
+        return
+    program("encode", tmp_path / "run", tmp_path / "x.npy", "-o", tmp_path / "codes.npz", "--quiet")
+    codes = np.load(tmp_path / "codes.npz")["mu"]
+    np.testing.assert_allclose(vae.transform(done(X)), codes, atol=1e-5)
+
+
+def test_a_run_that_changed_nothing_of_its_rows_is_loaded_without_a_word(program, tmp_path):
+    X = np.random.default_rng(2).random((60, 12), dtype=np.float32)
+    np.save(tmp_path / "x.npy", X)
+    command = ["train", tmp_path / "x.npy", "--hidden", "8", "--epochs", "1", "--quiet"]
+    program(*command, "--shape", "3x4", "--test-share", "0.5", "--out", tmp_path / "run")
+    VAE(hidden=(8,), epochs=1, shape=(3, 4)).fit(X).save(tmp_path / "saved")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for run in ("run", "saved"):
+            assert load(tmp_path / run).shape_ == (3, 4)
 
 
 def test_without_its_data_the_program_asks_for_them(program, digits, tmp_path):
