@@ -1,10 +1,13 @@
 //! Layers in their places as a model under this program's names.
 
-use models::{Activation, Architecture, Model, ModelKind, ModelSpec, NamedTensor, PosteriorScale};
+use models::{
+    Activation, Architecture, GaussianMean, Model, ModelKind, ModelSpec, NamedTensor,
+    PosteriorScale, Standardisation,
+};
 
 use crate::arrangement::{Arrangement, Head};
 use crate::assumptions::{
-    assumed_activation, assumed_likelihood, check_output, check_sigma, scale_of,
+    assumed_activation, assumed_likelihood, check_output, check_sigma, mean_of, scale_of,
 };
 use crate::declared::Declared;
 use crate::error::ImportError;
@@ -16,6 +19,10 @@ use crate::tensor::Tensor;
 
 /// The name of a learned ln σ.
 pub(crate) const LOG_SIGMA: &str = "likelihood.log_sigma";
+
+/// What is said of a model that standardises values.
+pub(crate) const STANDARDISED: &str =
+    "values are standardised by the means and deviations of the file";
 
 /// What is found in a file, whatever its format.
 pub(crate) struct Found {
@@ -34,7 +41,7 @@ pub(crate) fn assembled(
     format: Format,
 ) -> Result<Imported, ImportError> {
     let Found {
-        layers,
+        mut layers,
         arrangement,
         log_sigma,
         scale,
@@ -57,13 +64,18 @@ pub(crate) fn assembled(
         true => declared.activation.unwrap_or(Activation::Relu),
         false => assumed_activation(declared, told, &mut assumed),
     };
-    let mut end = None;
+    let mut ending = None;
     if let Some(graph) = &graph {
         graph.check_code(&arrangement, &layers)?;
-        end = Some(graph.end(&arrangement, &layers)?);
+        ending = Some(graph.ending(&arrangement, &layers)?);
     }
     let likelihood = assumed_likelihood(declared, &mut assumed);
-    check_output(end, likelihood, declared, &mut assumed)?;
+    check_output(
+        ending.map(|ending| ending.end),
+        likelihood,
+        declared,
+        &mut assumed,
+    )?;
     check_sigma(&arrangement, likelihood, log_sigma.as_ref())?;
     let posterior_scale = match arrangement.head {
         Head::Two(_, layer) | Head::Shared(layer) => {
@@ -105,7 +117,21 @@ pub(crate) fn assembled(
     for layer in &layers {
         require_finite(layer)?;
     }
-    let said = arrangement.said(&layers);
+    let mut said = arrangement.said(&layers);
+    let mut standardisation = graph.and_then(|graph| graph.standardisation);
+    if let (Some(found), Some(ending)) = (&standardisation, ending)
+        && !ending.is_brought_back
+    {
+        if mean_of(likelihood) == Some(GaussianMean::Identity) {
+            assumed.push("the graph standardises its input and does not bring its outputs back: they are taken for standardised values too".into());
+        } else {
+            for layer in arrangement.first_layers() {
+                absorb(&mut layers[layer], found);
+            }
+            said.push("the graph standardises its input and not its outputs: that is made a part of the first layer".into());
+            standardisation = None;
+        }
+    }
     let placed = placed(&arrangement, &layers, posterior_scale);
     let names = placed
         .iter()
@@ -139,7 +165,11 @@ pub(crate) fn assembled(
             values,
         });
     }
-    let model = Model::from_named_tensors(spec, tensors)?;
+    let mut model = Model::from_named_tensors(spec, tensors)?;
+    if let Some(standardisation) = standardisation {
+        model = model.with_standardisation(standardisation)?;
+        said.push(STANDARDISED.into());
+    }
     Ok(Imported {
         model,
         format,
@@ -148,6 +178,22 @@ pub(crate) fn assembled(
         said,
         assumed,
     })
+}
+
+/// Makes a layer that takes standardised values, x′ = (x − m) ⁄ d, one of the values as
+/// they are: W·x′ + b = (W ⁄ d)·x + (b − (W ⁄ d)·m).
+fn absorb(layer: &mut Layer, standardisation: &Standardisation) {
+    let (mean, deviation) = (standardisation.mean(), standardisation.deviation());
+    let rows = layer.weight.chunks_exact_mut(layer.inputs);
+    for (row, bias) in rows.zip(&mut layer.bias) {
+        let mut offset = f64::from(*bias);
+        for ((weight, &mean), &deviation) in row.iter_mut().zip(mean).zip(deviation) {
+            let scaled = f64::from(*weight) / f64::from(deviation);
+            offset -= scaled * f64::from(mean);
+            *weight = scaled as f32;
+        }
+        *bias = offset as f32;
+    }
 }
 
 /// Refuses what no network computes with, by the name that the file has for it.

@@ -35,6 +35,14 @@ pub(crate) fn assumed_likelihood(declared: &Declared, assumed: &mut Vec<String>)
     })
 }
 
+/// What a likelihood with a location makes of the decoder's outputs.
+pub(crate) fn mean_of(likelihood: Likelihood) -> Option<GaussianMean> {
+    match likelihood {
+        Likelihood::Bernoulli | Likelihood::ContinuousBernoulli => None,
+        Likelihood::Gaussian { mean, .. } | Likelihood::Laplace { mean, .. } => Some(mean),
+    }
+}
+
 /// What follows the last layer in a graph has to be what the likelihood has there.
 pub(crate) fn check_output(
     end: Option<End>,
@@ -42,15 +50,14 @@ pub(crate) fn check_output(
     declared: &Declared,
     assumed: &mut Vec<String>,
 ) -> Result<(), ImportError> {
-    let mean = match likelihood {
-        Likelihood::Bernoulli | Likelihood::ContinuousBernoulli => None,
-        Likelihood::Gaussian { mean, .. } | Likelihood::Laplace { mean, .. } => Some(mean),
-    };
-    match (end, mean) {
+    match (end, mean_of(likelihood)) {
         (Some(End::ContinuousBernoulli), _) if likelihood != Likelihood::ContinuousBernoulli => {
+            let given = match declared.likelihood {
+                Some(_) => format!("--likelihood is {}", likelihood.name()),
+                None => "--likelihood was not given".into(),
+            };
             Err(ImportError::Undeclared(format!(
-                "--likelihood is {}, but the graph ends in the mean of a continuous Bernoulli; expected continuous-bernoulli",
-                likelihood.name()
+                "{given}, but the graph ends in the mean of a continuous Bernoulli; expected --likelihood continuous-bernoulli"
             )))
         }
         (Some(End::Sigmoid), Some(GaussianMean::Identity)) => {

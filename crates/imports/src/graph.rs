@@ -6,7 +6,7 @@ use crate::arrangement::{Arrangement, Head};
 use crate::error::ImportError;
 use crate::layers::{Layer, Takes};
 use crate::tensor::Tensor;
-use crate::trace::{End, Last, Made, Trace};
+use crate::trace::{Ending, Last, Made, Trace};
 
 /// The layers of a graph.
 #[derive(Clone, Debug)]
@@ -35,50 +35,30 @@ pub(crate) enum ScaleUse {
 }
 
 impl Graph {
-    /// What the graph makes of the scale of the posterior.
+    /// What the graph makes of the scale of the posterior: where it samples that is
+    /// what it samples with, elsewhere what it seems to compute besides.
     pub(crate) fn scale_use(&self, arrangement: &Arrangement) -> ScaleUse {
         let trace = &self.trace;
-        let is_scale = |value: usize| match (trace.made(value), arrangement.head) {
-            (Made::Layer(layer), Head::Two(_, scale)) => *layer == scale,
-            (Made::Part(layer, [first, _]), Head::Shared(one)) => {
-                *layer == one && *first == arrangement.latent
-            }
-            _ => false,
-        };
-        let is_number =
-            |value: usize, number: f32| *trace.made(value) == Made::Constant(vec![number]);
-        let is_exponential =
-            |value: usize| matches!(trace.by(value, "Exp"), Some(&[of]) if is_scale(of));
+        if let Some((_, spread)) = self.sampled(arrangement) {
+            return self
+                .spread_use(spread, arrangement)
+                .unwrap_or(ScaleUse::Unknown);
+        }
         let noise = trace.noise(arrangement.first());
         let use_in = |value: usize| {
-            let products = trace.pairs(value, "Mul");
-            let quotient = match trace.by(value, "Div") {
-                Some(&[of, by]) => Some([of, by]),
-                _ => None,
+            let is_noise_times_exponential = || {
+                let mut products = trace.pairs(value, "Mul").into_iter();
+                products.any(|[of, by]| noise[by] && self.is_exponential(of, arrangement))
             };
-            let is_scaled = |factor: f32| {
-                let mut products = products.iter();
-                products.any(|&[of, by]| is_scale(of) && is_number(by, factor))
-                    || quotient.is_some_and(|[of, by]| is_scale(of) && is_number(by, 1.0 / factor))
-            };
-            let is_root = match (trace.by(value, "Sqrt"), trace.by(value, "Pow")) {
-                (Some(&[of]), _) => is_exponential(of),
-                (_, Some(&[of, by])) => is_exponential(of) && is_number(by, 0.5),
-                _ => false,
-            };
-            if matches!(trace.by(value, "Softplus"), Some(&[of]) if is_scale(of)) {
-                Some(ScaleUse::Softplus)
-            } else if is_scaled(0.5) || is_root {
-                Some(ScaleUse::LogVariance)
-            } else if is_scaled(2.0) {
-                // 2·log σ is log σ².
-                Some(ScaleUse::LogSigma)
-            } else {
+            match self.sigma_use(value, arrangement) {
                 // exp(s) alone may be a variance that is given back.
-                let mut products = products.iter();
-                products
-                    .any(|&[of, by]| is_exponential(of) && noise[by])
-                    .then_some(ScaleUse::LogSigma)
+                Some(ScaleUse::LogSigma) => None,
+                Some(found) => Some(found),
+                // Of a divergence that is given back.
+                None if self.is_scaled(value, 0.5, arrangement) => Some(ScaleUse::LogVariance),
+                // 2·log σ is log σ².
+                None if self.is_scaled(value, 2.0, arrangement) => Some(ScaleUse::LogSigma),
+                None => is_noise_times_exponential().then_some(ScaleUse::LogSigma),
             }
         };
         let uses: Vec<ScaleUse> = (0..trace.len()).filter_map(use_in).collect();
@@ -92,23 +72,116 @@ impl Graph {
         .unwrap_or(ScaleUse::Unknown)
     }
 
+    /// What the decoder takes as the sum of a head and something random: the layer of
+    /// the head, and the other value.
+    fn sampled(&self, arrangement: &Arrangement) -> Option<(usize, usize)> {
+        let taken = self.trace.taken[*arrangement.decoder.first()?];
+        let noise = self.trace.noise(arrangement.first());
+        let mut sums = self.trace.pairs(taken, "Add").into_iter();
+        sums.find_map(|[one, other]| {
+            let head = self.head_of(one, arrangement)?;
+            (noise[other] && !noise[one]).then_some((head, other))
+        })
+    }
+
+    /// What the graph takes for σ where it adds `spread` to the mean: nothing that a
+    /// model has unless that is σ times noise, and neither is changed otherwise.
+    fn spread_use(&self, spread: usize, arrangement: &Arrangement) -> Option<ScaleUse> {
+        let trace = &self.trace;
+        let noise = trace.noise(arrangement.first());
+        let is_drawn =
+            |value: usize| noise[value] && matches!(trace.made(value), Made::Random | Made::Input);
+        let mut products = trace.pairs(spread, "Mul").into_iter();
+        products.find_map(|[sigma, drawn]| {
+            let found = self.sigma_use(sigma, arrangement)?;
+            is_drawn(drawn).then_some(found)
+        })
+    }
+
+    /// What a value says of the scale if it is σ.
+    fn sigma_use(&self, value: usize, arrangement: &Arrangement) -> Option<ScaleUse> {
+        let trace = &self.trace;
+        let is_root = match (trace.by(value, "Sqrt"), trace.by(value, "Pow")) {
+            (Some(&[of]), _) => self.is_exponential(of, arrangement),
+            (_, Some(&[of, by])) => self.is_exponential(of, arrangement) && self.is_number(by, 0.5),
+            _ => false,
+        };
+        let of_exponential = match trace.by(value, "Exp") {
+            Some(&[of]) => Some(of),
+            _ => None,
+        };
+        if matches!(trace.by(value, "Softplus"), Some(&[of]) if self.is_scale(of, arrangement)) {
+            Some(ScaleUse::Softplus)
+        } else if is_root || of_exponential.is_some_and(|of| self.is_scaled(of, 0.5, arrangement)) {
+            Some(ScaleUse::LogVariance)
+        } else {
+            let is_scale = |of| self.is_scale(of, arrangement);
+            of_exponential
+                .is_some_and(is_scale)
+                .then_some(ScaleUse::LogSigma)
+        }
+    }
+
+    fn is_scale(&self, value: usize, arrangement: &Arrangement) -> bool {
+        match (self.trace.made(value), arrangement.head) {
+            (Made::Layer(layer), Head::Two(_, scale)) => *layer == scale,
+            (Made::Part(layer, [first, _]), Head::Shared(one)) => {
+                *layer == one && *first == arrangement.latent
+            }
+            _ => false,
+        }
+    }
+
+    fn is_number(&self, value: usize, number: f32) -> bool {
+        *self.trace.made(value) == Made::Constant(vec![number])
+    }
+
+    fn is_exponential(&self, value: usize, arrangement: &Arrangement) -> bool {
+        matches!(self.trace.by(value, "Exp"), Some(&[of]) if self.is_scale(of, arrangement))
+    }
+
+    /// Whether a value is the scale times `factor`.
+    fn is_scaled(&self, value: usize, factor: f32, arrangement: &Arrangement) -> bool {
+        let mut products = self.trace.pairs(value, "Mul").into_iter();
+        let is_quotient = match self.trace.by(value, "Div") {
+            Some(&[of, by]) => self.is_scale(of, arrangement) && self.is_number(by, 1.0 / factor),
+            _ => false,
+        };
+        is_quotient
+            || products.any(|[of, by]| self.is_scale(of, arrangement) && self.is_number(by, factor))
+    }
+
+    /// Which of the heads a value is, by its layer.
+    fn head_of(&self, value: usize, arrangement: &Arrangement) -> Option<usize> {
+        match (self.trace.made(value), arrangement.head) {
+            (&Made::Layer(layer), Head::Two(mean, scale)) => {
+                (layer == mean || layer == scale).then_some(layer)
+            }
+            (&Made::Layer(layer), Head::Single(one)) => (layer == one).then_some(layer),
+            (&Made::Part(layer, range), Head::Shared(one)) => {
+                (layer == one && range == [0, arrangement.latent]).then_some(layer)
+            }
+            _ => None,
+        }
+    }
+
     /// What follows the last layer of the decoder.
     ///
     /// # Errors
     /// What no likelihood of this program has there.
-    pub(crate) fn end(
+    pub(crate) fn ending(
         &self,
         arrangement: &Arrangement,
         layers: &[Layer],
-    ) -> Result<End, ImportError> {
+    ) -> Result<Ending, ImportError> {
         let layer = arrangement.decoder.last().copied().unwrap_or_default();
         let last = Last {
             layer,
             inputs: arrangement.inputs,
             is_doubled: arrangement.is_doubled,
         };
-        let end = self.trace.end(last, self.standardisation.as_ref());
-        end.map_err(|operators| {
+        let ending = self.trace.end(last, self.standardisation.as_ref());
+        ending.map_err(|operators| {
             let name = &layers[layer].name;
             ImportError::Network(if operators.is_empty() {
                 format!(
@@ -138,17 +211,7 @@ impl Graph {
             return Ok(());
         };
         let name = |layer: usize| layers[layer].name.as_str();
-        // Which of the heads a value is, by its layer.
-        let head_of = |value: usize| match (trace.made(value), arrangement.head) {
-            (&Made::Layer(layer), Head::Two(mean, scale)) => {
-                (layer == mean || layer == scale).then_some(layer)
-            }
-            (&Made::Layer(layer), Head::Single(one)) => (layer == one).then_some(layer),
-            (&Made::Part(layer, range), Head::Shared(one)) => {
-                (layer == one && range == [0, arrangement.latent]).then_some(layer)
-            }
-            _ => None,
-        };
+        let head_of = |value: usize| self.head_of(value, arrangement);
         let taken = trace.taken[first];
         let found = if layers[first].takes == Some(Takes::Input) {
             // Of a graph of its own, so that the other one has to give the code.
@@ -185,9 +248,7 @@ impl Graph {
         } else if matches!(arrangement.head, Head::Single(_)) {
             None
         } else {
-            let noise = trace.noise(arrangement.first());
-            let mut sums = trace.pairs(taken, "Add").into_iter();
-            sums.find_map(|[one, other]| head_of(one).filter(|_| noise[other] && !noise[one]))
+            self.sampled(arrangement).map(|(head, _)| head)
         };
         match (found, arrangement.head) {
             (None, head) => Err(ImportError::Network(format!(
@@ -214,8 +275,28 @@ impl Graph {
                     )
                 }))
             }
-            _ => Ok(()),
+            (Some(_), _) => self.check_spread(arrangement, layers),
         }
+    }
+
+    /// What is added to the mean has to be noise times what a model has as σ.
+    fn check_spread(&self, arrangement: &Arrangement, layers: &[Layer]) -> Result<(), ImportError> {
+        let Some((_, spread)) = self.sampled(arrangement) else {
+            return Ok(());
+        };
+        if self.spread_use(spread, arrangement).is_some() {
+            return Ok(());
+        }
+        let (Head::Two(_, scale) | Head::Shared(scale) | Head::Single(scale)) = arrangement.head;
+        let operators = self.trace.operators_to(spread);
+        let operators = match operators.as_slice() {
+            [] => "noise alone".into(),
+            several => format!("noise through {}", several.join(", ")),
+        };
+        Err(ImportError::Network(format!(
+            "to the mean the graph adds {operators}; expected noise times σ, which is exp(s), exp(0.5·s) or the square root of exp(s) of the outputs s of {}; export it as it is when it encodes, with the mean as the code, where the sampling is of no matter",
+            layers[scale].name
+        )))
     }
 
     /// The graph of a second file behind this one, with names that begin with those

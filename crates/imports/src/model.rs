@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use models::{Model, ModelKind, ModelSpec};
 
 use crate::arrangement::{Arrangement, check_widths};
-use crate::assembly::{Found, LOG_SIGMA, assembled};
+use crate::assembly::{Found, LOG_SIGMA, STANDARDISED, assembled};
 use crate::assumptions::{assumed_activation, assumed_likelihood};
 use crate::declared::Declared;
 use crate::error::ImportError;
@@ -128,8 +128,9 @@ fn read_files(
             }
         }
     }
-    let standardisation = match &mut graph {
-        Some(graph) => graph.standardisation.clone(),
+    let standardisation = match &graph {
+        // Its end tells what becomes of that.
+        Some(_) => None,
         None => own_names::standardisation(&mut tensors)?,
     };
     let mut imported = match graph {
@@ -149,9 +150,7 @@ fn read_files(
     };
     if let Some(standardisation) = standardisation {
         imported.model = imported.model.with_standardisation(standardisation)?;
-        imported
-            .said
-            .push("values are standardised by the means and deviations of the file".into());
+        imported.said.push(STANDARDISED.into());
     }
     imported.files = files;
     assumed.append(&mut imported.assumed);

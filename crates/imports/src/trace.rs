@@ -38,6 +38,15 @@ pub(crate) enum End {
     ContinuousBernoulli,
 }
 
+/// What a graph makes of a decoder's outputs, and in which units.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Ending {
+    pub(crate) end: End,
+    /// Whether they are brought back by the inverse of what the input is standardised
+    /// by.
+    pub(crate) is_brought_back: bool,
+}
+
 /// A decoder's last layer.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Last {
@@ -112,18 +121,19 @@ impl Trace {
         &self,
         last: Last,
         standardisation: Option<&Standardisation>,
-    ) -> Result<End, Vec<String>> {
+    ) -> Result<Ending, Vec<String>> {
         let of_last = self.made_of(|_, made| match made {
             Made::Layer(layer) | Made::Part(layer, _) => *layer == last.layer,
             _ => false,
         });
-        let mut end = None;
+        let mut ending = None;
         for &output in self.outputs.iter().filter(|&&output| of_last[output]) {
             if last.is_doubled && self.is_sigma(output, last, standardisation) {
                 continue;
             }
-            let mean = self.standardised(output, standardisation).unwrap_or(output);
-            let found = if self.is_mean(mean, last) {
+            let standardised = self.standardised(output, standardisation);
+            let mean = standardised.unwrap_or(output);
+            let end = if self.is_mean(mean, last) {
                 End::Identity
             } else if matches!(self.by(mean, "Sigmoid"), Some(&[of]) if self.is_mean(of, last)) {
                 End::Sigmoid
@@ -133,9 +143,12 @@ impl Trace {
                 return Err(self.operators(output, &of_last));
             };
             // One that also gives its logits tells what becomes of them.
-            end = end.max(Some(found));
+            ending = ending.max(Some(Ending {
+                end,
+                is_brought_back: standardised.is_some(),
+            }));
         }
-        end.ok_or_else(Vec::new)
+        ending.ok_or_else(Vec::new)
     }
 
     /// The values of a second graph behind these.
@@ -217,19 +230,30 @@ impl Trace {
         }
     }
 
+    /// Operators that a value is made by behind the last layers before it, in their
+    /// order.
+    pub(crate) fn operators_to(&self, value: usize) -> Vec<String> {
+        let makes = self.makes(Some(value));
+        self.names(|index| makes[index])
+    }
+
     /// Operators between the last layer and an output, in their order.
     fn operators(&self, output: usize, of_last: &[bool]) -> Vec<String> {
+        let makes = self.makes(Some(output));
+        self.names(|index| makes[index] && of_last[index])
+    }
+
+    /// What made the values that `is_among`.
+    fn names(&self, is_among: impl Fn(usize) -> bool) -> Vec<String> {
         /// More tell no more.
         const MOST: usize = 20;
 
-        let makes = self.makes(Some(output));
-        let names = self.values.iter().enumerate().filter_map(|(index, value)| {
-            let is_between = makes[index] && of_last[index];
-            match &value.made {
-                Made::By(operator) if is_between => Some(operator.clone()),
-                Made::Part(..) if is_between => Some("a part of its outputs".into()),
-                _ => None,
-            }
+        let values = self.values.iter().enumerate();
+        let among = values.filter(|(index, _)| is_among(*index));
+        let names = among.filter_map(|(_, value)| match &value.made {
+            Made::By(operator) => Some(operator.clone()),
+            Made::Part(..) => Some("a part of its outputs".into()),
+            _ => None,
         });
         let mut names: Vec<String> = names.take(MOST).collect();
         names.dedup();

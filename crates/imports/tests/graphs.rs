@@ -123,6 +123,64 @@ fn what_a_graph_standardises_by_is_part_of_the_model() {
 }
 
 #[test]
+fn what_is_standardised_and_not_brought_back_is_no_model_of_standardised_values() {
+    let (mean, deviation) = (
+        [0.5, -1.0, 0.0, 2.0, 3.0, 0.25],
+        [2.0, 0.5, 1.0, 4.0, 0.1, 3.0],
+    );
+    let sigmoid = |graph: &mut GraphBuilder, x: &Named| graph.node("Sigmoid", &[x], "end", []);
+    let of = |end: Step, likelihood: &str| {
+        let prepare =
+            |graph: &mut GraphBuilder, x: &Named| standardised(graph, x, &mean, &deviation);
+        import(autoencoder(&prepare, &as_it_is, INPUTS, end), likelihood).expect("a model")
+    };
+    let x = ndarray::array![
+        [0.0_f32, 1.0, 0.5, 0.25, 0.75, 1.0],
+        [1.0, 0.0, 0.0, 0.125, 0.0, 0.5]
+    ];
+    let seen =
+        ndarray::Array2::from_shape_fn(x.dim(), |(i, j)| (x[[i, j]] - mean[j]) / deviation[j]);
+    let plain = import(graph(|_, x| x.clone()), "bernoulli")
+        .expect("a model")
+        .model;
+    for (likelihood, end) in [
+        ("bernoulli", &sigmoid as Step),
+        ("gaussian/0.5", &sigmoid),
+        // Logits, as of a cross-entropy that takes these.
+        ("bernoulli", &as_it_is),
+    ] {
+        let imported = of(end, likelihood);
+        assert!(imported.model.standardisation().is_none(), "{likelihood}");
+        assert!(
+            imported
+                .said
+                .join("\n")
+                .contains("a part of the first layer")
+        );
+        let codes = imported.model.encode(x.view()).mean;
+        let expected = plain.encode(seen.view()).mean;
+        for (found, expected) in codes.iter().zip(&expected) {
+            assert!(
+                (found - expected).abs() <= 1e-5 * expected.abs().max(1.0),
+                "{found} {expected}"
+            );
+        }
+        assert_eq!(imported.model.decode(expected.view()), {
+            let plain = import(autoencoder(&as_it_is, &as_it_is, INPUTS, end), likelihood);
+            plain.expect("a model").model.decode(expected.view())
+        });
+    }
+    let imported = of(&as_it_is, "gaussian-identity/0.5");
+    assert!(imported.model.standardisation().is_some());
+    assert!(
+        imported
+            .assumed
+            .join("\n")
+            .contains("does not bring its outputs back")
+    );
+}
+
+#[test]
 fn what_is_no_standardising_is_refused() {
     let refused = |prepare: &dyn Fn(&mut GraphBuilder, &Named) -> Named| {
         let found = import(graph(prepare), "gaussian-identity/0.5");
@@ -282,7 +340,13 @@ fn the_decoder_has_to_take_the_code() {
     let of = |sample: &dyn Fn(&mut GraphBuilder, [&Named; 2]) -> Named| {
         import(vae("log_var", sample), "bernoulli")
     };
-    of(&|graph, [mu, s]| sampled(graph, mu, s)).expect("a model");
+    of(&|graph, [mu, s]| {
+        let half = graph.number("half", 0.5);
+        let log_sigma = graph.node("Mul", &[s, &half], "log_sigma", []);
+        let sigma = graph.node("Exp", &[&log_sigma], "sigma", []);
+        sampled(graph, mu, &sigma)
+    })
+    .expect("a model");
     of(&|_, [mu, _]| mu.clone()).expect("a model");
     for sample in [
         &(|graph: &mut GraphBuilder, [mu, _]: [&Named; 2]| tripled(graph, mu))
@@ -346,6 +410,96 @@ fn a_graph_tells_what_its_scale_is_by_how_it_samples() {
             "{message}"
         );
     }
+    // What is none of these is another model, whatever else the graph has.
+    let one = |graph: &mut GraphBuilder, operator: &str, of: &Named, number: f32| {
+        let name = format!("{operator}-{number}");
+        let number = graph.number(&format!("{name}-by"), number);
+        graph.node(operator, &[of, &number], &name, [])
+    };
+    let others: [(Step, &str); 8] = [
+        (&|_, s| s.clone(), "Mul"),
+        (
+            &|graph, s| graph.node("Sigmoid", &[s], "sigma", []),
+            "Sigmoid, Mul",
+        ),
+        (
+            &|graph, s| {
+                let s = one(graph, "Mul", s, 0.25);
+                exp(graph, &s)
+            },
+            "Mul, Exp, Mul",
+        ),
+        (
+            &|graph, s| {
+                let s = graph.node("Neg", &[s], "negative", []);
+                halved(graph, &s)
+            },
+            "Neg, Mul, Exp, Mul",
+        ),
+        (
+            &|graph, s| {
+                let s = graph.node("Tanh", &[s], "bounded", []);
+                halved(graph, &s)
+            },
+            "Tanh, Mul, Exp, Mul",
+        ),
+        (
+            &|graph, s| {
+                let s = graph.node("Clip", &[s], "clipped", []);
+                halved(graph, &s)
+            },
+            "Clip, Mul, Exp, Mul",
+        ),
+        (
+            &|graph, s| {
+                let sigma = halved(graph, s);
+                one(graph, "Mul", &sigma, 0.1)
+            },
+            "Mul, Exp, Mul",
+        ),
+        (
+            &|graph, s| {
+                let sigma = halved(graph, s);
+                one(graph, "Add", &sigma, 0.1)
+            },
+            "Mul, Exp, Add, Mul",
+        ),
+    ];
+    for (sigma, operators) in others {
+        let message = of("log_var", sigma).unwrap_err().to_string();
+        assert!(
+            message.contains("to the mean the graph adds noise"),
+            "{message}"
+        );
+        assert!(message.contains(operators), "{operators}: {message}");
+    }
+    for (attributes, expected) in [
+        (vec![], true),
+        (vec![("scale", 0.5)], false),
+        (vec![("mean", 1.0)], false),
+    ] {
+        let drawn = vae("log_var", |graph, [mu, s]| {
+            let attributes = attributes.iter().map(|&(name, value)| Attribute {
+                name: name.into(),
+                value: AttributeValue::Float(value),
+            });
+            let noise = graph.node("RandomNormalLike", &[mu], "noise", attributes);
+            let sigma = halved(graph, s);
+            let spread = graph.node("Mul", &[&noise, &sigma], "spread", []);
+            graph.node("Add", &[&spread, mu], "z", [])
+        });
+        assert_eq!(
+            import(drawn, "bernoulli").is_ok(),
+            expected,
+            "{attributes:?}"
+        );
+    }
+    let alone = vae("log_var", |graph, [mu, _]| {
+        let noise = graph.node("RandomNormalLike", &[mu], "noise", []);
+        graph.node("Add", &[mu, &noise], "z", [])
+    });
+    let message = import(alone, "bernoulli").unwrap_err().to_string();
+    assert!(message.contains("adds noise alone"), "{message}");
     // A variance that is given back tells nothing of what is sampled with.
     let variance = vae("log_var", |graph, [mu, s]| {
         let variance = exp(graph, s);

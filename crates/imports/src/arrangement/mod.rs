@@ -94,12 +94,19 @@ impl Arrangement {
         )))
     }
 
-    /// The layer that takes the rows of the data.
+    /// The layer that takes the rows of the data, or the first of several.
     pub(crate) fn first(&self) -> Option<usize> {
-        let head = match self.head {
-            Head::Two(one, _) | Head::Shared(one) | Head::Single(one) => one,
-        };
-        Some(self.encoder.first().copied().unwrap_or(head))
+        self.first_layers().first().copied()
+    }
+
+    /// The layers that take the rows of the data: without hidden layers those of the
+    /// code.
+    pub(crate) fn first_layers(&self) -> Vec<usize> {
+        match (self.encoder.first(), self.head) {
+            (Some(&first), _) => vec![first],
+            (None, Head::Two(mean, scale)) => vec![mean, scale],
+            (None, Head::Shared(one) | Head::Single(one)) => vec![one],
+        }
     }
 
     /// Widths of the hidden layers.

@@ -27,7 +27,14 @@ impl<'a> Walk<'a> {
                     self.trace.push(Made::By(operator.into()), Vec::new())
                 }
                 (_, "RandomNormal" | "RandomNormalLike") => {
-                    self.trace.push(Made::Random, Vec::new())
+                    let drawn = self.trace.push(Made::Random, Vec::new());
+                    let is = |name: &str, usual: f32| node.float(name).is_none_or(|it| it == usual);
+                    if is("mean", 0.0) && is("scale", 1.0) {
+                        drawn
+                    } else {
+                        // Not of the distribution that a model draws from.
+                        self.trace.push(Made::By(operator.into()), vec![drawn])
+                    }
                 }
                 (_, "Slice" | "Split") => match self.columns(node, first, index) {
                     Some(part) => self.trace.push(part, Vec::new()),
