@@ -54,6 +54,12 @@ impl UnfinishedFile {
         }
     }
 
+    /// Where it is while it is being written.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// The file to write.
     pub fn file(&mut self) -> &mut File {
         &mut self.file

@@ -55,7 +55,8 @@ pub(crate) fn class_names(dataset: &str) -> Option<Vec<&'static str>> {
 
 /// What `import` has to be told of how rows are made ready: the settings of data that
 /// are not those of a new run, and that no file of weights tells; each behind a space.
-pub(crate) fn preparation(configuration: &Configuration) -> String {
+#[must_use]
+pub fn preparation(configuration: &Configuration) -> String {
     /// Names the data, describes them, or is in the file.
     const TOLD: [&str; 3] = ["dataset", "shape", "standardise"];
 

@@ -177,6 +177,7 @@ pub(crate) fn assembled(
         names,
         said,
         assumed,
+        preparation: None,
     })
 }
 

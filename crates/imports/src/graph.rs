@@ -1,8 +1,11 @@
 //! What a file with a graph tells: its layers, and what is done with their outputs.
 
+use std::collections::BTreeMap;
+
 use models::Standardisation;
 
 use crate::arrangement::{Arrangement, Head};
+use crate::declared::Declared;
 use crate::error::ImportError;
 use crate::layers::{Layer, Takes};
 use crate::tensor::Tensor;
@@ -19,6 +22,8 @@ pub(crate) struct Graph {
     pub(crate) log_sigma: Option<Tensor>,
     /// What is done with the outputs of its layers.
     pub(crate) trace: Trace,
+    /// What this program says in a file of its own, by the keys of its export.
+    pub(crate) metadata: BTreeMap<String, String>,
 }
 
 /// What a graph makes of a scale.
@@ -162,6 +167,18 @@ impl Graph {
                 (layer == one && range == [0, arrangement.latent]).then_some(layer)
             }
             _ => None,
+        }
+    }
+
+    /// What was declared, and where nothing was what a file of this program says.
+    pub(crate) fn declared(&self, given: &Declared) -> Declared {
+        let said = |key: &str| self.metadata.get(key).map(String::as_str);
+        let likelihood = || said("likelihood")?.parse().ok();
+        let kind = || said("kind")?.parse().ok();
+        Declared {
+            kind: given.kind.or_else(kind),
+            likelihood: given.likelihood.or_else(likelihood),
+            ..*given
         }
     }
 
@@ -312,5 +329,6 @@ impl Graph {
         self.trace.join(other.trace, offset);
         self.standardisation = self.standardisation.take().or(other.standardisation);
         self.log_sigma = self.log_sigma.take().or(other.log_sigma);
+        self.metadata.append(&mut other.metadata);
     }
 }

@@ -12,7 +12,7 @@ use crate::declared::Declared;
 use crate::error::ImportError;
 use crate::file::{Contents, Format, Weights};
 use crate::graph::Graph;
-use crate::layers::{Layers, Takes, direction_of, leftovers};
+use crate::layers::{Layer, Layers, Takes, direction_of, leftovers};
 use crate::map::{Applied, NameMap};
 use crate::own_names;
 use crate::tensor::{Tensor, list};
@@ -32,7 +32,12 @@ pub struct Imported {
     pub said: Vec<String>,
     /// What was decided that the file does not tell, in sentences.
     pub assumed: Vec<String>,
+    /// The settings by which rows were made ready for it, where the file says so.
+    pub preparation: Option<String>,
 }
+
+/// The key of these settings in the metadata of this program's graphs.
+const PREPARATION: &str = "preparation";
 
 /// Reads a model out of one file, or out of several that hold a part each, such as
 /// its encoder and its decoder.
@@ -139,7 +144,15 @@ fn read_files(
                 "one of the files is ONNX and another is not; expected files of one format".into(),
             ));
         }
-        Some(graph) => assembled(of_graph(graph, map, declared)?, declared, format)?,
+        Some(graph) => {
+            let declared = graph.declared(declared);
+            let preparation = graph.metadata.get(PREPARATION).cloned();
+            let imported = assembled(of_graph(graph, map, &declared)?, &declared, format)?;
+            Imported {
+                preparation,
+                ..imported
+            }
+        }
         None => match two_layers(&tensors, declared, map)? {
             Some(imported) => Imported { format, ..imported },
             None => {
@@ -179,6 +192,7 @@ fn own(
         files,
         said,
         assumed: Vec::new(),
+        preparation: None,
     })
 }
 
@@ -264,6 +278,7 @@ fn two_layers(
         files: Vec::new(),
         said,
         assumed,
+        preparation: None,
     }))
 }
 
@@ -278,8 +293,9 @@ fn of_graph(
     }
     check_widths(&graph.layers)?;
     let is_variational = declared.kind.map(ModelKind::is_variational);
-    let arrangement = Arrangement::of(&graph.layers, declared.inputs, is_variational)
-        .map_err(|error| with_computed(error, &graph))?;
+    let find = |layers: &[Layer]| Arrangement::of(layers, declared.inputs, is_variational);
+    let arrangement =
+        find(&graph.layers).map_err(|error| because_of_graph(error, &graph.layers, find))?;
     Ok(Found {
         layers: std::mem::take(&mut graph.layers),
         arrangement,
@@ -289,21 +305,43 @@ fn of_graph(
     })
 }
 
-/// The error, with the layers that take something computed, which may be why.
-fn with_computed(error: ImportError, graph: &Graph) -> ImportError {
-    let computed: Vec<&str> = graph
-        .layers
+/// Why layers are no model that would be one in a graph that did less between them;
+/// else the error.
+fn because_of_graph(
+    error: ImportError,
+    layers: &[Layer],
+    find: impl Fn(&[Layer]) -> Result<Arrangement, ImportError>,
+) -> ImportError {
+    let computed: Vec<&str> = layers
         .iter()
         .filter(|layer| layer.takes == Some(Takes::Computed))
         .map(|layer| layer.name.as_str())
         .collect();
-    match error {
-        ImportError::Network(reason) if !computed.is_empty() => ImportError::Network(format!(
-            "{reason}; in the graph {} take values that are computed: before the first layer there may be a subtraction of constants and a division by constants, behind hidden layers relu or tanh alone, and behind a code nothing",
-            computed.join(", ")
-        )),
-        error => error,
+    let mut otherwise = layers.to_vec();
+    for layer in &mut otherwise {
+        layer.takes = layer.takes.filter(|&takes| takes != Takes::Computed);
     }
+    if !computed.is_empty() && find(&otherwise).is_ok() {
+        return ImportError::Network(format!(
+            "in the graph {} take values that are computed; expected before the first layer nothing, or a subtraction of constants and then a division by constants, behind hidden layers relu or tanh alone, and behind a code nothing",
+            computed.join(", ")
+        ));
+    }
+    for (index, layer) in layers.iter().enumerate() {
+        let Some(Takes::Layer(before, Some(activation))) = layer.takes else {
+            continue;
+        };
+        let mut otherwise = layers.to_vec();
+        otherwise[index].takes = Some(Takes::Layer(before, None));
+        if find(&otherwise).is_ok() {
+            return ImportError::Network(format!(
+                "behind the code, {}, the graph has {}; expected nothing there, as in this program's models",
+                layers[before].name,
+                activation.name()
+            ));
+        }
+    }
+    error
 }
 
 fn of_tensors(

@@ -65,6 +65,9 @@ const BETWEEN: &[&str] = &[
     "Mod",
 ];
 
+/// What wrote a file whose metadata are understood: this program.
+const PRODUCER: &str = "latent-atlas ";
+
 /// Where a value comes from.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Source {
@@ -160,6 +163,10 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Graph, String> {
         log_sigma,
         layers: walk.layers,
         trace: walk.trace,
+        metadata: match model.producer.starts_with(PRODUCER) {
+            true => model.metadata.iter().cloned().collect(),
+            false => BTreeMap::new(),
+        },
     })
 }
 

@@ -92,6 +92,11 @@ fn every_format_is_written_where_it_is_said() {
     }
     succeed(folder.path(), "export run --format onnx -o new/deep/onnx");
     assert!(at("new/deep/onnx/encoder.onnx").is_file());
+    succeed(
+        folder.path(),
+        "export run --format tensorboard -o logs/lr0.001",
+    );
+    assert!(at("logs/lr0.001").is_dir());
     let line = "export run --format csv --split all -o all.csv --json";
     let document: Value = serde_json::from_str(&succeed(folder.path(), line)).expect("JSON");
     assert_eq!(document["rows"], 120);
@@ -114,9 +119,16 @@ fn a_parquet_file_is_written() {
     );
     assert!(said.contains("run.parquet: 120 rows"), "{said}");
     assert!(
-        said.contains("embedding-atlas run.parquet --x x --y y"),
+        said.contains("embedding-atlas run.parquet --x x --y y --neighbors neighbors"),
         "{said}"
     );
+    let line = "export run --format parquet --neighbours 0 -o alone.parquet";
+    let said = succeed(folder.path(), line);
+    assert!(
+        said.contains("embedding-atlas alone.parquet --x x"),
+        "{said}"
+    );
+    assert!(!said.contains("--neighbors"), "{said}");
 }
 
 #[cfg(not(feature = "parquet"))]
@@ -125,6 +137,31 @@ fn a_build_without_parquet_says_so() {
     let folder = trained("");
     let message = refused(folder.path(), "export run --format parquet");
     assert!(message.contains("the feature parquet"), "{message}");
+}
+
+#[test]
+fn graphs_of_this_program_say_what_they_are_when_they_come_back() {
+    let folder = trained("--likelihood continuous-bernoulli --invert");
+    succeed(folder.path(), "export run --format onnx");
+    let line = "import run-onnx/encoder.onnx run-onnx/decoder.onnx --dataset images.csv";
+    let said = succeed(
+        folder.path(),
+        &format!("{line} --shape 4x4 --maximum 255 --invert -o back"),
+    );
+    assert!(!said.contains("assumed"), "{said}");
+    let configuration =
+        fs::read_to_string(folder.path().join("back/config.toml")).expect("written");
+    assert!(
+        configuration.contains("continuous-bernoulli"),
+        "{configuration}"
+    );
+    let said = succeed(
+        folder.path(),
+        &format!("{line} --shape 4x4 --maximum 255 -o other"),
+    );
+    let expected =
+        "the file says that those of its run were read with --set data.reading.invert=true";
+    assert!(said.contains(expected), "{said}");
 }
 
 #[test]

@@ -90,7 +90,7 @@ impl Arrangement {
             None => "",
         };
         Err(ImportError::Network(format!(
-            "these dense layers are not those of an autoencoder whose decoder mirrors its encoder{declared}: {list}; where names or directions mislead, write a file for --map, with lines such as \"encoder.0\" = \"fc1\" and mu = {{ name = \"fc21\", transpose = true }}"
+            "these dense layers are not those of an autoencoder whose decoder mirrors its encoder{declared}: {list}; where names or directions mislead, write a file for --map, with lines such as \"encoder.0\" = \"fc1\" and mu = {{ name = \"fc21\", transpose = true }}; of a model in several files give all"
         )))
     }
 

@@ -111,7 +111,8 @@ impl Export {
             // As `train` makes the folders that its run is in.
             atomic_file::create_folder(parent)?;
         }
-        let destination = Destination::open(&path, self.force, &[kind])?;
+        let interrupt = crate::interrupt()?;
+        let destination = Destination::open(&path, self.force, &[kind])?.given_up_on(&interrupt);
         let run = ExportedRun::open(
             RunFolder::at(&self.run),
             self.threads.asked(output),
@@ -121,7 +122,7 @@ impl Export {
         let exported = self.export(&run, destination, &mut |event| downloads.report(event))?;
         let mut text = text(self.format, &path, &exported);
         if output.shows_progress() {
-            text += &next(self.format, &path);
+            text += &next(self.format, &path, &exported.columns);
         }
         output.result(&exported, &text)
     }
@@ -187,8 +188,7 @@ impl Export {
         let name = name.file_name().unwrap_or_default().to_string_lossy();
         match self.format {
             Format::Npz | Format::Csv | Format::Parquet => format!("{name}.{}", self.format).into(),
-            // What is behind a point would be taken for the kind of a file.
-            _ => format!("{}-{}", name.replace('.', "_"), self.format).into(),
+            _ => format!("{name}-{}", self.format).into(),
         }
     }
 }
@@ -231,7 +231,7 @@ fn text(format: Format, path: &Path, exported: &Exported) -> String {
 }
 
 /// What to type next, each line for a shell.
-fn next(format: Format, path: &Path) -> String {
+fn next(format: Format, path: &Path, columns: &[String]) -> String {
     let place = quoted(path);
     match format {
         Format::Npz => format!(
@@ -248,9 +248,20 @@ fn next(format: Format, path: &Path) -> String {
                 path.display().to_string()
             ))
         ),
-        Format::Parquet => format!(
-            "next: embedding-atlas {place} --x x --y y --neighbors neighbors --image image\n"
-        ),
+        Format::Parquet => {
+            let mut line = format!("next: embedding-atlas {place}");
+            for (option, column) in [
+                ("x", "x"),
+                ("y", "y"),
+                ("neighbors", "neighbors"),
+                ("image", "image"),
+            ] {
+                if columns.iter().any(|name| name == column) {
+                    let _ = write!(line, " --{option} {column}");
+                }
+            }
+            line + "\n"
+        }
         Format::Projector => format!("next: tensorboard --logdir {place}   (the tab Projector)\n"),
         Format::Tensorboard => format!("next: tensorboard --logdir {place}\n"),
         Format::Onnx => format!(

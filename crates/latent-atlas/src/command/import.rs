@@ -145,6 +145,9 @@ impl Import {
             declared.inputs = Some(inputs);
             found = read(&declared)?;
         }
+        found
+            .assumed
+            .extend(other_preparation(&found, &configuration));
         let provenance = provenance(&found, map_text)?;
         let request = imported::Request {
             folder,
@@ -264,6 +267,20 @@ fn declared(configuration: &Configuration, overrides: &[Override]) -> Result<Dec
         posterior_scale: is_given(POSTERIOR_SCALE).then_some(spec.posterior_scale),
         inputs: None,
     })
+}
+
+/// That rows are read otherwise than the file says, where it says it.
+fn other_preparation(found: &Imported, configuration: &Configuration) -> Option<String> {
+    let now = exports::metadata::preparation(configuration);
+    let now = now.trim_start();
+    let then = found.preparation.as_deref().filter(|then| *then != now)?;
+    let how = match now {
+        "" => "as they are".to_owned(),
+        settings => format!("with {settings}"),
+    };
+    Some(format!(
+        "rows are read {how}, but the file says that those of its run were read with {then}; give the same where the data are the same"
+    ))
 }
 
 fn provenance(found: &Imported, map: Option<String>) -> Result<Provenance, Error> {

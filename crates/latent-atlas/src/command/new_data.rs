@@ -39,7 +39,8 @@ impl ResultOptions {
         kinds: &[Kind],
     ) -> anyhow::Result<(TrainedModel, Destination, Interrupt)> {
         let interrupt = crate::interrupt()?;
-        let destination = Destination::open(&self.output, self.force, kinds)?;
+        let destination =
+            Destination::open(&self.output, self.force, kinds)?.given_up_on(&interrupt);
         let trained = TrainedModel::open(RunFolder::at(run), self.threads.asked(output))?;
         Ok((trained, destination, interrupt))
     }

@@ -8,6 +8,7 @@ use durable_files::{UnfinishedFile, UnfinishedFolder};
 
 use crate::atomic_file::{self, unwritable};
 use crate::error::Error;
+use crate::interrupt::{Farewell, Interrupt};
 
 /// What is written, told by the name's ending.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +64,8 @@ pub struct Destination {
     path: PathBuf,
     kind: Kind,
     unfinished: Unfinished,
+    /// Who may ask to give up, and what happens when the process is ended.
+    given_up: Option<(Interrupt, Farewell)>,
 }
 
 #[derive(Debug)]
@@ -79,7 +82,11 @@ impl Destination {
     /// Another ending, a file or folder in the way, or a place that cannot be
     /// written: one sentence, before any work is done.
     pub fn open(path: &Path, force: bool, kinds: &[Kind]) -> Result<Self, Error> {
-        let kind = Kind::of(path).filter(|kind| kinds.contains(kind));
+        let kind = match kinds {
+            // Whatever is behind a point of its name, unless that is what a file has.
+            [Kind::Folder] if !is_of_a_file(path) => Some(Kind::Folder),
+            _ => Kind::of(path).filter(|kind| kinds.contains(kind)),
+        };
         let Some(kind) = kind else {
             return Err(wrong_kind(path, kinds));
         };
@@ -101,7 +108,34 @@ impl Destination {
             path: path.to_owned(),
             kind,
             unfinished,
+            given_up: None,
         })
+    }
+
+    /// Gives up when `interrupt` asks for a stop: nothing is added or gets its name any
+    /// more, and a process that is ended before it comes to that leaves nothing behind.
+    #[must_use]
+    pub fn given_up_on(mut self, interrupt: &Interrupt) -> Self {
+        let unfinished = match &self.unfinished {
+            Unfinished::File(file) => file.path().to_owned(),
+            Unfinished::Folder(folder) => folder.path().to_owned(),
+        };
+        let farewell = interrupt.on_departure(move || {
+            let _ = match unfinished.is_dir() {
+                true => fs::remove_dir_all(&unfinished),
+                false => fs::remove_file(&unfinished),
+            };
+            Error::Abandoned
+        });
+        self.given_up = Some((interrupt.clone(), farewell));
+        self
+    }
+
+    fn require_wanted(&self) -> Result<(), Error> {
+        match &self.given_up {
+            Some((interrupt, _)) if interrupt.requested() => Err(Error::Abandoned),
+            _ => Ok(()),
+        }
     }
 
     /// What is to be written.
@@ -144,7 +178,7 @@ impl Destination {
     /// Writes one file of a folder, synced.
     ///
     /// # Errors
-    /// When it cannot be written, or a file of that name has been.
+    /// When it cannot be written, a file of that name has been, or it was given up.
     ///
     /// # Panics
     /// If this is a file.
@@ -152,6 +186,7 @@ impl Destination {
         let Unfinished::Folder(folder) = &self.unfinished else {
             unreachable!("a file holds no files");
         };
+        self.require_wanted()?;
         let path = self.path.join(name);
         folder.add(name, bytes).map_err(unwritable(&path))
     }
@@ -165,8 +200,9 @@ impl Destination {
     /// Gives it its name.
     ///
     /// # Errors
-    /// When it cannot be synced or renamed; nothing is left then.
+    /// When it cannot be synced or renamed, or was given up; nothing is left then.
     pub fn finish(self) -> Result<PathBuf, Error> {
+        self.require_wanted()?;
         let Self {
             path, unfinished, ..
         } = self;
@@ -179,8 +215,26 @@ impl Destination {
     }
 }
 
+/// Whether a name ends as that of a file that some tool writes.
+fn is_of_a_file(path: &Path) -> bool {
+    /// Besides those of a [`Kind`].
+    const ENDINGS: [&str; 5] = ["onnx", "pt", "py", "safetensors", "tsv"];
+
+    let ending = path.extension().unwrap_or_default();
+    let is_other = ENDINGS
+        .iter()
+        .any(|other| ending.eq_ignore_ascii_case(other));
+    is_other || Kind::of(path).is_some_and(|kind| kind != Kind::Folder)
+}
+
 fn wrong_kind(path: &Path, kinds: &[Kind]) -> Error {
-    let expected: Vec<_> = kinds.iter().map(|kind| kind.ending()).collect();
+    let expected: Vec<_> = kinds
+        .iter()
+        .map(|kind| match kind {
+            Kind::Folder if kinds.len() > 1 => "a folder without a point in its name",
+            kind => kind.ending(),
+        })
+        .collect();
     let (last, others) = expected.split_last().expect("a command writes something");
     let expected = match others {
         [] => (*last).to_owned(),
@@ -281,6 +335,41 @@ mod tests {
         let message = error.to_string();
         assert!(message.contains(".npz or .csv"), "{message}");
         assert_eq!(entries(folder.path()), 0, "dropped without a trace");
+    }
+
+    #[test]
+    fn a_folder_alone_may_have_any_name_but_that_of_a_file() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let open =
+            |name: &str| Destination::open(&folder.path().join(name), false, &[Kind::Folder]);
+        for name in ["a", "lr0.001", "v1.", "a.d"] {
+            assert_eq!(open(name).expect(name).kind(), Kind::Folder);
+        }
+        for name in ["a.onnx", "a.PT", "a.npz", "a.csv"] {
+            let message = open(name).expect_err(name).to_string();
+            assert!(message.contains("writes a folder"), "{message}");
+        }
+    }
+
+    #[test]
+    fn what_is_given_up_leaves_nothing() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let (part, csv) = (folder.path().join("part"), folder.path().join("a.csv"));
+        let interrupt = Interrupt::default();
+        let open = |path: &Path| {
+            let destination = Destination::open(path, false, &ALL).expect("writable");
+            destination.given_up_on(&interrupt)
+        };
+        let (one, other) = (open(&part), open(&csv));
+        one.add(Path::new("first"), b"1").expect("wanted");
+        interrupt.request();
+        let refused = one.add(Path::new("second"), b"2");
+        assert!(matches!(refused, Err(Error::Abandoned)), "{refused:?}");
+        for destination in [one, other] {
+            let refused = destination.finish();
+            assert!(matches!(refused, Err(Error::Abandoned)), "{refused:?}");
+        }
+        assert_eq!(entries(folder.path()), 0);
     }
 
     #[test]
