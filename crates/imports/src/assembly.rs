@@ -47,7 +47,11 @@ pub(crate) fn assembled(
         scale,
         graph,
     } = found;
-    let mut assumed = arrangement.guesses(&layers);
+    let shows_mean = match &graph {
+        Some(graph) => graph.check_code(&arrangement, &layers)?,
+        None => false,
+    };
+    let mut assumed = arrangement.guesses(&layers, shows_mean);
     let is_variational = !matches!(arrangement.head, Head::Single(_));
     let told = arrangement.activation(&layers)?;
     if let (Some(told), Some(said)) = (told, declared.activation)
@@ -66,7 +70,6 @@ pub(crate) fn assembled(
     };
     let mut ending = None;
     if let Some(graph) = &graph {
-        graph.check_code(&arrangement, &layers)?;
         ending = Some(graph.ending(&arrangement, &layers)?);
     }
     let likelihood = assumed_likelihood(declared, &mut assumed);
@@ -110,7 +113,7 @@ pub(crate) fn assembled(
         .collect();
     if !without.is_empty() {
         assumed.push(format!(
-            "{} have no bias: zeros stand for it",
+            "the file has no bias of {}: zeros stand for it",
             without.join(", ")
         ));
     }

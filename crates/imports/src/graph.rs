@@ -216,21 +216,24 @@ impl Graph {
     /// The decoder has to take the code: a head's outputs themselves, or with a
     /// posterior the sum of the mean and something random.
     ///
+    /// Whether that tells which of two heads is the mean.
+    ///
     /// # Errors
     /// What else it takes.
     pub(crate) fn check_code(
         &self,
         arrangement: &Arrangement,
         layers: &[Layer],
-    ) -> Result<(), ImportError> {
+    ) -> Result<bool, ImportError> {
         let trace = &self.trace;
         let Some(&first) = arrangement.decoder.first() else {
-            return Ok(());
+            return Ok(false);
         };
         let name = |layer: usize| layers[layer].name.as_str();
         let head_of = |value: usize| self.head_of(value, arrangement);
         let taken = trace.taken[first];
-        let found = if layers[first].takes == Some(Takes::Input) {
+        let is_apart = layers[first].takes == Some(Takes::Input);
+        let found = if is_apart {
             // Of a graph of its own, so that the other one has to give the code.
             let mean = match arrangement.head {
                 Head::Two(mean, _) | Head::Single(mean) | Head::Shared(mean) => mean,
@@ -292,7 +295,10 @@ impl Graph {
                     )
                 }))
             }
-            (Some(_), _) => self.check_spread(arrangement, layers),
+            (Some(_), _) => {
+                self.check_spread(arrangement, layers)?;
+                Ok(!is_apart)
+            }
         }
     }
 

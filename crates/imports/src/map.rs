@@ -74,7 +74,12 @@ impl NameMap {
     pub fn parse(text: &str, origin: &str) -> Result<Self, ImportError> {
         let wrong = |reason: String| ImportError::Map(format!("{origin}: {reason}"));
         let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
-            wrong(format!("it is not valid TOML: {}", error.message()))
+            let before = error.span().and_then(|span| text.get(..span.start));
+            let line = before.map_or(1, |before| before.matches('\n').count() + 1);
+            wrong(format!(
+                "line {line} is not valid TOML: {}; expected lines such as mu = \"fc21\", with names in quotes",
+                error.message()
+            ))
         })?;
         let mut map = Self::default();
         for (key, value) in table {

@@ -404,6 +404,8 @@ fn a_graph_tells_what_its_scale_is_by_how_it_samples() {
         let imported = of("s", sigma).expect("a model");
         assert_eq!(imported.model.spec().posterior_scale, expected);
         assert!(!imported.assumed.join("\n").contains("posterior"));
+        // The graph shows it, whatever comes first.
+        assert!(!imported.assumed.join("\n").contains("comes first"));
         let message = of(contrary, sigma).unwrap_err().to_string();
         assert!(
             message.contains("--posterior-scale log-sigma or log-variance"),

@@ -83,7 +83,7 @@ impl Tensor {
             let entry = proto.external_data.iter().find(location);
             let file = entry.and_then(|entry| entry.value.as_deref());
             return Err(wrong(format!(
-                "is kept in the file {} beside the model; expected its numbers in the model, as onnx.save writes them with save_as_external_data=False",
+                "is kept in the file {} beside the model; expected its numbers in the model, as torch.onnx.export writes them with external_data=False, or onnx.save with save_as_external_data=False",
                 file.unwrap_or("that is not named").escape_debug()
             )));
         }

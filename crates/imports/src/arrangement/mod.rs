@@ -179,15 +179,18 @@ impl Arrangement {
     }
 
     /// What neither widths nor names decided, in sentences.
-    pub(crate) fn guesses(&self, layers: &[Layer]) -> Vec<String> {
+    /// `shows_mean` says that a graph tells which of two heads is the mean.
+    pub(crate) fn guesses(&self, layers: &[Layer], shows_mean: bool) -> Vec<String> {
         let mut guesses = Vec::new();
-        if let Head::Two(mean, scale) = self.head {
+        if let Head::Two(mean, scale) = self.head
+            && !shows_mean
+        {
             let is_told = |layer: usize, kind| {
                 layers[layer].place.is_some() || words::kind(&layers[layer].name) == kind
             };
             if !is_told(mean, Kind::Mean) && !is_told(scale, Kind::Scale) {
                 guesses.push(format!(
-                    "{} is taken for mu and {} for log_var, because it comes first; if it is the other way round, say so with --map: mu = \"{}\"",
+                    "{} is taken for mu and {} for log_var, because it comes first (in a safetensors file by name); if it is the other way round, say so with --map: mu = \"{}\"",
                     layers[mean].name, layers[scale].name, layers[scale].name
                 ));
             }
@@ -206,7 +209,7 @@ impl Arrangement {
             .collect();
         if !open.is_empty() {
             guesses.push(format!(
-                "{} have the same widths and are taken in their order; if it is another one, say so with --map: \"encoder.0\" = \"{}\"",
+                "{} have the same widths and are taken in their order (in a safetensors file that of their names); if it is another one, say so with --map: \"encoder.0\" = \"{}\"",
                 open.join(", "),
                 open[0]
             ));

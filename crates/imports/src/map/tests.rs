@@ -22,7 +22,8 @@ fn refused(text: &str) -> String {
 #[test]
 fn wrong_maps_are_one_sentence() {
     for (text, expected) in [
-        ("mu = ", "names.toml: it is not valid TOML"),
+        ("mu = ", "names.toml: line 1 is not valid TOML"),
+        ("\n\nmu = fc22", "names.toml: line 3 is not valid TOML"),
         ("nu = \"fc\"", "nu is no layer of a model"),
         ("\"encoder.1\" = \"fc\"", "encoder.0, encoder.2"),
         ("mu = 3", "mu is wrong"),

@@ -213,7 +213,7 @@ fn tensors_without_their_numbers_are_refused() {
     let message = refusal(&holding(proto));
     assert_eq!(
         message,
-        "the tensor w is kept in the file ../w.bin beside the model; expected its numbers in the model, as onnx.save writes them with save_as_external_data=False"
+        "the tensor w is kept in the file ../w.bin beside the model; expected its numbers in the model, as torch.onnx.export writes them with external_data=False, or onnx.save with save_as_external_data=False"
     );
 }
 
