@@ -138,14 +138,16 @@ impl Setting {
     /// # Errors
     /// That `origin` sets it to something else.
     pub(super) fn fit(&self, value: toml::Value, origin: &str) -> Result<toml::Value, Error> {
-        use toml::Value::{self, Array, Boolean, Datetime, Float, Integer, String};
+        use toml::Value::{Array, Boolean, Datetime, Float, Integer, String};
         let (expected, value) = match (self.kind, value) {
             (Kind::Whole(..), value @ Integer(0..))
             | (Kind::Number(..), value @ Float(_))
             | (Kind::Switch, value @ Boolean(_))
             // A text for now, read when all layers are in place.
             | (Kind::Widths(_), value @ String(_)) => return Ok(value),
-            (Kind::Widths(_), Array(widths)) if widths.iter().all(Value::is_integer) => {
+            (Kind::Widths(_), Array(widths))
+                if widths.iter().all(|width| matches!(width, Integer(0..))) =>
+            {
                 return Ok(Array(widths));
             }
             (Kind::Number(..), Integer(integer)) => return Ok(Float(integer as f64)),

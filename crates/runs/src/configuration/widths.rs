@@ -319,6 +319,7 @@ mod tests {
                 "sets model.lower_latent to 9, but model.hidden is the whole architecture '784-20-8/8-4-2', which sets it to 8",
             ),
             (&["model.hidden=[16, 'a']"], "a list of whole numbers"),
+            (&["model.hidden=[-1]"], "a list of whole numbers"),
             (
                 &["model.lower_latent=8", "model.upper_hidden=0"],
                 "--upper-hidden none",
