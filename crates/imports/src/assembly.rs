@@ -51,7 +51,7 @@ pub(crate) fn assembled(
         Some(graph) => graph.check_code(&arrangement, &layers)?,
         None => false,
     };
-    let mut assumed = arrangement.guesses(&layers, shows_mean);
+    let mut assumed = arrangement.guesses(&layers, shows_mean, format == Format::Safetensors);
     let is_variational = !matches!(arrangement.head, Head::Single(_));
     let told = arrangement.activation(&layers)?;
     if let (Some(told), Some(said)) = (told, declared.activation)

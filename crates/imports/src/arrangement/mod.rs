@@ -179,8 +179,18 @@ impl Arrangement {
     }
 
     /// What neither widths nor names decided, in sentences.
-    /// `shows_mean` says that a graph tells which of two heads is the mean.
-    pub(crate) fn guesses(&self, layers: &[Layer], shows_mean: bool) -> Vec<String> {
+    /// `shows_mean` says that a graph tells which of two heads is the mean, `is_by_name`
+    /// that layers come in the order of their names.
+    pub(crate) fn guesses(
+        &self,
+        layers: &[Layer],
+        shows_mean: bool,
+        is_by_name: bool,
+    ) -> Vec<String> {
+        let (first, order) = match is_by_name {
+            true => ("comes first by name", "the order of their names"),
+            false => ("comes first", "their order"),
+        };
         let mut guesses = Vec::new();
         if let Head::Two(mean, scale) = self.head
             && !shows_mean
@@ -190,7 +200,7 @@ impl Arrangement {
             };
             if !is_told(mean, Kind::Mean) && !is_told(scale, Kind::Scale) {
                 guesses.push(format!(
-                    "{} is taken for mu and {} for log_var, because it comes first (in a safetensors file by name); if it is the other way round, say so with --map: mu = \"{}\"",
+                    "{} is taken for mu and {} for log_var, because it {first}; if it is the other way round, say so with --map: mu = \"{}\"",
                     layers[mean].name, layers[scale].name, layers[scale].name
                 ));
             }
@@ -209,7 +219,7 @@ impl Arrangement {
             .collect();
         if !open.is_empty() {
             guesses.push(format!(
-                "{} have the same widths and are taken in their order (in a safetensors file that of their names); if it is another one, say so with --map: \"encoder.0\" = \"{}\"",
+                "{} have the same widths and are taken in {order}; if it is another one, say so with --map: \"encoder.0\" = \"{}\"",
                 open.join(", "),
                 open[0]
             ));

@@ -61,7 +61,7 @@ fn names_keep_square_layers_apart() {
         (&[4][..], Head::Two(3, 2))
     );
     assert_eq!(found.decoder, [0, 1]);
-    let guesses = found.guesses(&layers, false).join("\n");
+    let guesses = found.guesses(&layers, false, false).join("\n");
     assert!(
         guesses.contains("dec.out, dec.in have the same widths"),
         "{guesses}"
