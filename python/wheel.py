@@ -47,12 +47,11 @@ def build_wheel(wheel_directory, config_settings=None, metadata_directory=None):
     program = built_program()
     shutil.rmtree(SCRIPTS.parent, ignore_errors=True)
     SCRIPTS.mkdir(parents=True)
-    shutil.copy2(program, SCRIPTS / NAME)
-    if os.name != "nt":
-        # Symbols are four fifths of it; on Windows they are in a file of their own. What
-        # links programs brings `strip`.
-        subprocess.run(["strip", str(SCRIPTS / NAME)], check=True)
     try:
+        shutil.copy2(program, SCRIPTS / NAME)
+        if os.name != "nt":
+            # Symbols are four fifths of it; on Windows they are in a file of their own.
+            subprocess.run(["strip", str(SCRIPTS / NAME)], check=True)
         return maturin.build_wheel(wheel_directory, config_settings, metadata_directory)
     finally:
         shutil.rmtree(SCRIPTS.parent)

@@ -128,10 +128,12 @@ pub(crate) fn assembled(
         if mean_of(likelihood) == Some(GaussianMean::Identity) {
             assumed.push("the graph standardises its input and does not bring its outputs back: they are taken for standardised values too".into());
         } else {
+            require_absorbable(found)?;
             for layer in arrangement.first_layers() {
                 absorb(&mut layers[layer], found);
+                require_finite(&layers[layer])?;
             }
-            said.push("the graph standardises its input and not its outputs: that is made a part of the first layer".into());
+            assumed.push("the graph standardises its input and does not bring its outputs back: they are taken to be in the units of the data, and the standardising is made a part of the first layer".into());
             standardisation = None;
         }
     }
@@ -197,6 +199,26 @@ fn absorb(layer: &mut Layer, standardisation: &Standardisation) {
             *weight = scaled as f32;
         }
         *bias = offset as f32;
+    }
+}
+
+/// Refuses to make a part of a layer what its numbers cannot hold: (W ⁄ d)·x and
+/// (W ⁄ d)·m are |m| ⁄ d times as large as their difference is accurate.
+fn require_absorbable(standardisation: &Standardisation) -> Result<(), ImportError> {
+    /// Half of the digits of an f32.
+    const MOST: f32 = 4096.0;
+
+    let both = standardisation
+        .mean()
+        .iter()
+        .zip(standardisation.deviation());
+    let mut ratios = both.filter(|&(&mean, &deviation)| mean.abs() > MOST * deviation);
+    match ratios.next() {
+        None => Ok(()),
+        Some((mean, deviation)) => Err(ImportError::Network(format!(
+            "the graph takes {mean} off a value and divides it by {deviation}, which cannot be made a part of its first layer without losing digits; expected a deviation of at least {} of its mean; leave constant columns out, or give them the deviation 1",
+            MOST.recip()
+        ))),
     }
 }
 

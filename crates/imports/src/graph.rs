@@ -1,13 +1,11 @@
 //! What a file with a graph tells: its layers, and what is done with their outputs.
 
-use std::collections::BTreeMap;
-
 use models::Standardisation;
 
 use crate::arrangement::{Arrangement, Head};
-use crate::declared::Declared;
 use crate::error::ImportError;
 use crate::layers::{Layer, Takes};
+use crate::own_metadata::OwnMetadata;
 use crate::tensor::Tensor;
 use crate::trace::{Ending, Last, Made, Trace};
 
@@ -22,8 +20,7 @@ pub(crate) struct Graph {
     pub(crate) log_sigma: Option<Tensor>,
     /// What is done with the outputs of its layers.
     pub(crate) trace: Trace,
-    /// What this program says in a file of its own, by the keys of its export.
-    pub(crate) metadata: BTreeMap<String, String>,
+    pub(crate) metadata: OwnMetadata,
 }
 
 /// What a graph makes of a scale.
@@ -77,12 +74,19 @@ impl Graph {
         .unwrap_or(ScaleUse::Unknown)
     }
 
-    /// What the decoder takes as the sum of a head and something random: the layer of
-    /// the head, and the other value.
+    /// The sum of a head and something random that the decoder takes, or of a decoder
+    /// apart that the encoder gives: the layer of the head, and the other value.
     fn sampled(&self, arrangement: &Arrangement) -> Option<(usize, usize)> {
-        let taken = self.trace.taken[*arrangement.decoder.first()?];
-        let noise = self.trace.noise(arrangement.first());
-        let mut sums = self.trace.pairs(taken, "Add").into_iter();
+        let trace = &self.trace;
+        let taken = trace.taken[*arrangement.decoder.first()?];
+        let samples = match trace.made(taken) {
+            Made::Input => trace.outputs.as_slice(),
+            _ => &[taken],
+        };
+        let noise = trace.noise(arrangement.first());
+        let mut sums = samples
+            .iter()
+            .flat_map(|&sample| trace.pairs(sample, "Add"));
         sums.find_map(|[one, other]| {
             let head = self.head_of(one, arrangement)?;
             (noise[other] && !noise[one]).then_some((head, other))
@@ -92,15 +96,28 @@ impl Graph {
     /// What the graph takes for σ where it adds `spread` to the mean: nothing that a
     /// model has unless that is σ times noise, and neither is changed otherwise.
     fn spread_use(&self, spread: usize, arrangement: &Arrangement) -> Option<ScaleUse> {
-        let trace = &self.trace;
-        let noise = trace.noise(arrangement.first());
-        let is_drawn =
-            |value: usize| noise[value] && matches!(trace.made(value), Made::Random | Made::Input);
-        let mut products = trace.pairs(spread, "Mul").into_iter();
+        let noise = self.trace.noise(arrangement.first());
+        let mut products = self.trace.pairs(spread, "Mul").into_iter();
         products.find_map(|[sigma, drawn]| {
             let found = self.sigma_use(sigma, arrangement)?;
-            is_drawn(drawn).then_some(found)
+            (noise[drawn] && self.is_drawn(drawn)).then_some(found)
         })
+    }
+
+    /// Whether a value is what was drawn: by 1 and with 0 added, as torch.normal writes
+    /// it, or as it is.
+    fn is_drawn(&self, value: usize) -> bool {
+        let trace = &self.trace;
+        let same = |operator: &str, neutral: f32| {
+            let mut pairs = trace.pairs(value, operator).into_iter();
+            pairs.find_map(|[of, by]| self.is_number(by, neutral).then_some(of))
+        };
+        match trace.made(value) {
+            Made::Random | Made::Input => true,
+            _ => same("Mul", 1.0)
+                .or_else(|| same("Add", 0.0))
+                .is_some_and(|of| self.is_drawn(of)),
+        }
     }
 
     /// What a value says of the scale if it is σ.
@@ -138,7 +155,7 @@ impl Graph {
     }
 
     fn is_number(&self, value: usize, number: f32) -> bool {
-        *self.trace.made(value) == Made::Constant(vec![number])
+        self.trace.is_all(value, &[number])
     }
 
     fn is_exponential(&self, value: usize, arrangement: &Arrangement) -> bool {
@@ -167,18 +184,6 @@ impl Graph {
                 (layer == one && range == [0, arrangement.latent]).then_some(layer)
             }
             _ => None,
-        }
-    }
-
-    /// What was declared, and where nothing was what a file of this program says.
-    pub(crate) fn declared(&self, given: &Declared) -> Declared {
-        let said = |key: &str| self.metadata.get(key).map(String::as_str);
-        let likelihood = || said("likelihood")?.parse().ok();
-        let kind = || said("kind")?.parse().ok();
-        Declared {
-            kind: given.kind.or_else(kind),
-            likelihood: given.likelihood.or_else(likelihood),
-            ..*given
         }
     }
 
@@ -233,6 +238,12 @@ impl Graph {
         let head_of = |value: usize| self.head_of(value, arrangement);
         let taken = trace.taken[first];
         let is_apart = layers[first].takes == Some(Takes::Input);
+        if is_apart && *trace.made(taken) != Made::Input {
+            return Err(ImportError::Network(format!(
+                "the decoder's first layer {} takes the code standardised; expected the code as it is",
+                name(first)
+            )));
+        }
         let found = if is_apart {
             // Of a graph of its own, so that the other one has to give the code.
             let mean = match arrangement.head {
@@ -282,17 +293,22 @@ impl Graph {
             ))),
             (Some(layer), Head::Two(mean, scale)) if layer == scale => {
                 let is_said = [mean, scale].map(|head| layers[head].place.is_some());
-                Err(ImportError::Undeclared(if is_said == [false; 2] {
-                    format!(
-                        "the graph samples around the outputs of {0}, which is not the first of the heads; say with --map that it is mu: mu = \"{0}\"",
+                let is_mean = format!("the graph samples around the outputs of {}", name(layer));
+                Err(ImportError::Undeclared(match is_said {
+                    [false, false] => format!(
+                        "{is_mean}, which is not the first of the heads; say with --map that it is mu: mu = \"{}\"",
                         name(layer)
-                    )
-                } else {
-                    format!(
-                        "--map says that mu is {1}, but the graph samples around the outputs of {0}; expected mu = \"{0}\" or no line for it",
+                    ),
+                    [true, _] => format!(
+                        "--map says that mu is {}, but {is_mean}; expected mu = \"{}\" or no line for it",
+                        name(mean),
+                        name(layer)
+                    ),
+                    [false, true] => format!(
+                        "--map says that log_var is {}, but {is_mean}; expected log_var = \"{}\" or no line for it",
                         name(layer),
                         name(mean)
-                    )
+                    ),
                 }))
             }
             (Some(_), _) => {
@@ -324,7 +340,10 @@ impl Graph {
 
     /// The graph of a second file behind this one, with names that begin with those
     /// of their files.
-    pub(crate) fn join(&mut self, mut other: Self) {
+    ///
+    /// # Errors
+    /// When both are of this program, but of different runs.
+    pub(crate) fn join(&mut self, mut other: Self) -> Result<(), ImportError> {
         let offset = self.layers.len();
         for layer in &mut other.layers {
             if let Some(Takes::Layer(before, _)) = &mut layer.takes {
@@ -335,6 +354,6 @@ impl Graph {
         self.trace.join(other.trace, offset);
         self.standardisation = self.standardisation.take().or(other.standardisation);
         self.log_sigma = self.log_sigma.take().or(other.log_sigma);
-        self.metadata.append(&mut other.metadata);
+        self.metadata.join(other.metadata)
     }
 }

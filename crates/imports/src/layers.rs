@@ -329,10 +329,10 @@ pub(crate) fn leftovers(others: &[Tensor]) -> String {
     };
     let advice = if has(&["running_mean", "running_var", "moving_mean", "moving_var"]) {
         "; these are of batch normalisation, which this program's models have not: fold each into the dense layer before it (torch.nn.utils.fusion.fuse_linear_bn_eval) and save again"
-    } else if others.iter().any(|tensor| tensor.values.is_none()) {
-        "; those that are no floating-point numbers of 16, 32 or 64 bits are not read: save the weights in one of these types"
     } else if others.iter().any(|tensor| tensor.shape.len() > 2) {
         "; those of three and more dimensions are of convolutions or the like, which this program's models have not: they are of dense layers alone"
+    } else if others.iter().all(|tensor| tensor.values.is_none()) {
+        "; they are no floating-point numbers of 16, 32 or 64 bits, which alone are read: save the weights in one of these types"
     } else if has(&["weight_g", "weight_v", "parametrizations"]) {
         "; these are of weight normalisation: take it away (torch.nn.utils.remove_weight_norm) and save again"
     } else if has(&["gamma", "beta", "norm"]) {

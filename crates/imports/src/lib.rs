@@ -19,6 +19,7 @@ mod layers;
 mod map;
 mod model;
 mod onnx_file;
+mod own_metadata;
 mod own_names;
 mod safetensors_file;
 mod tensor;

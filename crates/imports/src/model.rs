@@ -36,9 +36,6 @@ pub struct Imported {
     pub preparation: Option<String>,
 }
 
-/// The key of these settings in the metadata of this program's graphs.
-const PREPARATION: &str = "preparation";
-
 /// Reads a model out of one file, or out of several that hold a part each, such as
 /// its encoder and its decoder.
 ///
@@ -128,7 +125,7 @@ fn read_files(
                 }
                 match &mut graph {
                     None => graph = Some(of_file),
-                    Some(graph) => graph.join(of_file),
+                    Some(graph) => graph.join(of_file)?,
                 }
             }
         }
@@ -145,9 +142,10 @@ fn read_files(
             ));
         }
         Some(graph) => {
-            let declared = graph.declared(declared);
-            let preparation = graph.metadata.get(PREPARATION).cloned();
-            let imported = assembled(of_graph(graph, map, &declared)?, &declared, format)?;
+            let declared = graph.metadata.declared(declared)?;
+            let (preparation, of_file) = (graph.metadata.preparation(), graph.metadata.said());
+            let mut imported = assembled(of_graph(graph, map, &declared)?, &declared, format)?;
+            imported.said.extend(of_file);
             Imported {
                 preparation,
                 ..imported
@@ -312,26 +310,41 @@ fn because_of_graph(
     layers: &[Layer],
     find: impl Fn(&[Layer]) -> Result<Arrangement, ImportError>,
 ) -> ImportError {
+    /// Layers that may be the decoder's first and are tried as that.
+    const MOST_TRIED: usize = 4;
+
     let computed: Vec<&str> = layers
         .iter()
         .filter(|layer| layer.takes == Some(Takes::Computed))
         .map(|layer| layer.name.as_str())
         .collect();
-    let mut otherwise = layers.to_vec();
-    for layer in &mut otherwise {
-        layer.takes = layer.takes.filter(|&takes| takes != Takes::Computed);
+    // Widths and names are looked at, not weights.
+    let light = |layer: &Layer| Layer {
+        name: layer.name.clone(),
+        weight: Vec::new(),
+        bias: Vec::new(),
+        ..*layer
+    };
+    let mut otherwise: Vec<Layer> = layers.iter().map(light).collect();
+    if !computed.is_empty() {
+        for layer in &mut otherwise {
+            layer.takes = layer.takes.filter(|&takes| takes != Takes::Computed);
+        }
+        if find(&otherwise).is_ok() {
+            return ImportError::Network(format!(
+                "in the graph {} take values that are computed; expected before the first layer nothing, or a subtraction of constants and then a division by constants, behind hidden layers relu or tanh alone, and behind a code nothing",
+                computed.join(", ")
+            ));
+        }
+        otherwise = layers.iter().map(light).collect();
     }
-    if !computed.is_empty() && find(&otherwise).is_ok() {
-        return ImportError::Network(format!(
-            "in the graph {} take values that are computed; expected before the first layer nothing, or a subtraction of constants and then a division by constants, behind hidden layers relu or tanh alone, and behind a code nothing",
-            computed.join(", ")
-        ));
-    }
-    for (index, layer) in layers.iter().enumerate() {
-        let Some(Takes::Layer(before, Some(activation))) = layer.takes else {
+    let narrowest = layers.iter().map(|layer| layer.inputs).min();
+    let behind_code = (0..layers.len()).filter(|&index| Some(layers[index].inputs) == narrowest);
+    for index in behind_code.take(MOST_TRIED) {
+        let takes = layers[index].takes;
+        let Some(Takes::Layer(before, Some(activation))) = takes else {
             continue;
         };
-        let mut otherwise = layers.to_vec();
         otherwise[index].takes = Some(Takes::Layer(before, None));
         if find(&otherwise).is_ok() {
             return ImportError::Network(format!(
@@ -340,6 +353,7 @@ fn because_of_graph(
                 activation.name()
             ));
         }
+        otherwise[index].takes = takes;
     }
     error
 }

@@ -11,6 +11,7 @@ use onnx::{Model, Node};
 use crate::assembly::LOG_SIGMA;
 use crate::graph::Graph;
 use crate::layers::{Layer, Takes, parts, require_sides, transposed};
+use crate::own_metadata::OwnMetadata;
 use crate::tensor::{Tensor, shown};
 use crate::trace::{Made, Trace};
 
@@ -64,9 +65,6 @@ const BETWEEN: &[&str] = &[
     "Max",
     "Mod",
 ];
-
-/// What wrote a file whose metadata are understood: this program.
-const PRODUCER: &str = "latent-atlas ";
 
 /// Where a value comes from.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -163,10 +161,7 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Graph, String> {
         log_sigma,
         layers: walk.layers,
         trace: walk.trace,
-        metadata: match model.producer.starts_with(PRODUCER) {
-            true => model.metadata.iter().cloned().collect(),
-            false => BTreeMap::new(),
-        },
+        metadata: OwnMetadata::of(&model),
     })
 }
 
@@ -285,6 +280,13 @@ impl<'a> Walk<'a> {
         };
         let found = Standardisation::new(of_all(mean), of_all(deviation));
         let found = found.map_err(|error| format!("its graph standardises values: {error}"))?;
+        if found.mean().len() != first.inputs {
+            return Err(format!(
+                "its graph standardises values by {} means, but a row has {}; expected a mean and a deviation for each value, or one for all",
+                found.mean().len(),
+                first.inputs
+            ));
+        }
         Ok(Some(found))
     }
 

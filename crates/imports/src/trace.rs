@@ -18,7 +18,8 @@ pub(crate) struct Trace {
 pub(crate) enum Made {
     Input,
     Random,
-    /// The numbers of one with at most one axis, of others none.
+    /// The one number that all are, or the numbers along the one axis that is longer
+    /// than 1; of others none.
     Constant(Vec<f32>),
     /// The outputs of a layer.
     Layer(usize),
@@ -220,7 +221,7 @@ impl Trace {
     }
 
     /// Whether a value is these numbers, or the one that all of them are.
-    fn is_all(&self, value: usize, numbers: &[f32]) -> bool {
+    pub(crate) fn is_all(&self, value: usize, numbers: &[f32]) -> bool {
         match &self.values[value].made {
             Made::Constant(found) => match found.as_slice() {
                 [one] => numbers.iter().all(|number| number == one),

@@ -247,6 +247,15 @@ fn a_map_says_what_names_do_not() {
     close(&codes.mean, &values["log_var"], "the other head");
     assert!(!imported.assumed.join("\n").contains("is taken for mu"));
     // A graph shows which head is the mean.
+    let one = NameMap::parse("log_var = \"fc21\"", "names.toml").expect("a map");
+    let file = fixture("pytorch-example.onnx");
+    let message = read(&[file], Some(&one), &Declared::default()).unwrap_err();
+    assert!(
+        message
+            .to_string()
+            .contains("--map says that log_var is fc21, but"),
+        "{message}"
+    );
     let message = of("pytorch-example.onnx").unwrap_err().to_string();
     assert!(
         message.contains(

@@ -153,7 +153,7 @@ fn what_is_standardised_and_not_brought_back_is_no_model_of_standardised_values(
         assert!(imported.model.standardisation().is_none(), "{likelihood}");
         assert!(
             imported
-                .said
+                .assumed
                 .join("\n")
                 .contains("a part of the first layer")
         );
@@ -181,15 +181,134 @@ fn what_is_standardised_and_not_brought_back_is_no_model_of_standardised_values(
 }
 
 #[test]
+fn every_layer_that_takes_standardised_values_takes_them_as_they_are() {
+    let (mean, deviation) = (
+        [0.5, -1.0, 0.0, 2.0, 3.0, 0.25],
+        [2.0, 0.5, 1.0, 4.0, 0.1, 3.0],
+    );
+    // Two heads without a hidden layer, and one layer for both.
+    let of = |is_shared: bool, is_standardised: bool| {
+        let mut graph = GraphBuilder::new("vae");
+        let x = graph.input("x", INPUTS);
+        let x = match is_standardised {
+            true => standardised(&mut graph, &x, &mean, &deviation),
+            false => x,
+        };
+        let mu = match is_shared {
+            true => {
+                let both = dense(&mut graph, &x, "both", [INPUTS, 2 * CODES]);
+                columns(&mut graph, &both, [0, CODES], "mu")
+            }
+            false => {
+                dense(&mut graph, &x, "log_var", [INPUTS, CODES]);
+                dense(&mut graph, &x, "mu", [INPUTS, CODES])
+            }
+        };
+        let outputs = dense(&mut graph, &mu, "decoder.0", [CODES, INPUTS]);
+        graph.output(&outputs, INPUTS);
+        import(graph, "bernoulli").expect("a model").model
+    };
+    let x = ndarray::array![[0.0_f32, 1.0, 0.5, 0.25, 0.75, 1.0]];
+    let seen =
+        ndarray::Array2::from_shape_fn(x.dim(), |(i, j)| (x[[i, j]] - mean[j]) / deviation[j]);
+    for is_shared in [false, true] {
+        let found = of(is_shared, true).encode(x.view());
+        let expected = of(is_shared, false).encode(seen.view());
+        let both = [
+            (Some(&found.mean), Some(&expected.mean)),
+            (found.log_variance.as_ref(), expected.log_variance.as_ref()),
+        ];
+        for (found, expected) in both {
+            let (found, expected) = (found.expect("a VAE"), expected.expect("a VAE"));
+            for (found, expected) in found.iter().zip(expected) {
+                assert!(
+                    (found - expected).abs() <= 1e-4 * expected.abs().max(1.0),
+                    "{found} {expected}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_layer_does_not_take_in_what_its_numbers_cannot_hold() {
+    let of = |deviation: f32, likelihood: &str| {
+        import(
+            graph(|graph, x| standardised(graph, x, &[0.1], &[deviation])),
+            likelihood,
+        )
+    };
+    of(1e-8, "gaussian-identity/0.5").expect("kept as it is");
+    of(1e-4, "bernoulli").expect("a tenth of a thousandth");
+    let message = of(1e-5, "bernoulli").unwrap_err().to_string();
+    assert!(message.contains("without losing digits"), "{message}");
+}
+
+#[test]
+fn graphs_of_two_files_are_asked_the_same() {
+    let pair = |sample: &dyn Fn(&mut GraphBuilder, [&Named; 2]) -> Named, prepare: Step| {
+        let mut encoder = GraphBuilder::new("encoder");
+        let x = encoder.input("x", INPUTS);
+        let hidden = dense(&mut encoder, &x, "encoder.0", [INPUTS, HIDDEN]);
+        let hidden = encoder.node("Relu", &[&hidden], "encoder.1", []);
+        let mu = dense(&mut encoder, &hidden, "mu", [HIDDEN, CODES]);
+        let s = dense(&mut encoder, &hidden, "log_var", [HIDDEN, CODES]);
+        let z = sample(&mut encoder, [&mu, &s]);
+        encoder.output(&z, CODES);
+        let mut decoder = GraphBuilder::new("decoder");
+        let z = decoder.input("z", CODES);
+        let z = prepare(&mut decoder, &z);
+        decoded(&mut decoder, &z, INPUTS, &as_it_is);
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let paths = ["one.onnx", "other.onnx"].map(|name| folder.path().join(name));
+        for (path, graph) in paths.iter().zip([encoder, decoder]) {
+            std::fs::write(path, graph.finish(9, &[]).encode().unwrap()).expect("writable");
+        }
+        let declared = Declared {
+            likelihood: Some(models::Likelihood::Bernoulli),
+            ..Declared::default()
+        };
+        read(&paths, None, &declared)
+    };
+    let with = |operator: &'static str| {
+        move |graph: &mut GraphBuilder, [mu, s]: [&Named; 2]| {
+            let sigma = graph.node(operator, &[s], "sigma", []);
+            sampled(graph, mu, &sigma)
+        }
+    };
+    pair(&|_, [mu, _]| mu.clone(), &as_it_is).expect("a model");
+    let message = pair(&with("Sigmoid"), &as_it_is).unwrap_err().to_string();
+    assert!(
+        message.contains("adds noise through Sigmoid, Mul"),
+        "{message}"
+    );
+    let message = pair(&with("Exp"), &as_it_is).unwrap_err().to_string();
+    assert!(message.contains("exp(s) of the layer"), "{message}");
+    let message = pair(&|_, [mu, _]| mu.clone(), &|graph, z| {
+        standardised(graph, z, &[0.5], &[0.25])
+    })
+    .unwrap_err()
+    .to_string();
+    assert!(message.contains("takes the code standardised"), "{message}");
+}
+
+#[test]
 fn what_is_no_standardising_is_refused() {
     let refused = |prepare: &dyn Fn(&mut GraphBuilder, &Named) -> Named| {
-        let found = import(graph(prepare), "gaussian-identity/0.5");
-        found.expect_err("no such model").to_string()
+        let of = |likelihood: &str| {
+            let found = import(graph(prepare), likelihood);
+            let message = found.expect_err("no such model").to_string();
+            let (_, reason) = message.split_once("model.onnx: ").expect("of the file");
+            reason.to_owned()
+        };
+        let message = of("gaussian-identity/0.5");
+        assert_eq!(message, of("bernoulli"), "whatever becomes of it");
+        message
     };
     let message = refused(&|graph, x| standardised(graph, x, &[0.5], &[0.0]));
     assert!(message.contains("deviation 0"), "{message}");
     let message = refused(&|graph, x| standardised(graph, x, &[0.5; 2], &[1.0; 2]));
-    assert!(message.contains("2 features"), "{message}");
+    assert!(message.contains("by 2 means, but a row has 6"), "{message}");
     // Centred alone is another model.
     let message = refused(&|graph, x| {
         let mean = graph.floats("m", &[1], vec![0.5]);
@@ -496,6 +615,22 @@ fn a_graph_tells_what_its_scale_is_by_how_it_samples() {
             "{attributes:?}"
         );
     }
+    // As torch.distributions has it in a traced graph: normal(zeros, ones).
+    let traced = vae("log_var", |graph, [mu, s]| {
+        let shape = graph.node("Shape", &[mu], "shape", []);
+        let zeros = graph.node("ConstantOfShape", &[&shape], "zeros", []);
+        let ones = graph.floats("ones", &[1, CODES], vec![1.0; CODES]);
+        let drawn = graph.node("RandomNormalLike", &[&zeros], "drawn", []);
+        let scaled = graph.node("Mul", &[&ones, &drawn], "scaled", []);
+        let noise = graph.node("Add", &[&scaled, &zeros], "noise", []);
+        let half = graph.floats("half", &[1, 1], vec![0.5]);
+        let s = graph.node("Mul", &[s, &half], "halved", []);
+        let sigma = exp(graph, &s);
+        let spread = graph.node("Mul", &[&noise, &sigma], "spread", []);
+        graph.node("Add", &[mu, &spread], "z", [])
+    });
+    let imported = import(traced, "bernoulli").expect("a model");
+    assert_eq!(imported.model.spec().posterior_scale, LogVariance);
     let alone = vae("log_var", |graph, [mu, _]| {
         let noise = graph.node("RandomNormalLike", &[mu], "noise", []);
         graph.node("Add", &[mu, &noise], "z", [])

@@ -23,8 +23,14 @@ impl<'a> Walk<'a> {
                 // Which rows there are is nothing of their values.
                 (_, "Expand") => self.value(first),
                 (_, operator) if TRANSPARENT.contains(&operator) => self.value(first),
-                (_, "Shape" | "Size" | "ConstantOfShape") => {
-                    self.trace.push(Made::By(operator.into()), Vec::new())
+                (_, "Shape" | "Size") => self.trace.push(Made::By(operator.into()), Vec::new()),
+                (_, "ConstantOfShape") => {
+                    let numbers = match node.tensor("value") {
+                        Some(value) => value.floats().unwrap_or_default().to_vec(),
+                        // What the operator has of itself.
+                        None => vec![0.0],
+                    };
+                    self.trace.push(Made::Constant(numbers), Vec::new())
                 }
                 (_, "RandomNormal" | "RandomNormalLike") => {
                     let drawn = self.trace.push(Made::Random, Vec::new());
@@ -52,8 +58,11 @@ impl<'a> Walk<'a> {
             return value;
         }
         let made = match self.constants.get(name) {
-            Some((shape, values)) if shape.len() < 2 => Made::Constant(values.to_vec()),
-            Some(_) => Made::Constant(Vec::new()),
+            Some(&(shape, values)) => Made::Constant(match values {
+                [one, others @ ..] if others.iter().all(|other| other == one) => vec![*one],
+                _ if shape.iter().filter(|&&size| size != 1).count() < 2 => values.to_vec(),
+                _ => Vec::new(),
+            }),
             None => Made::By("something unknown".into()),
         };
         let value = self.trace.push(made, Vec::new());

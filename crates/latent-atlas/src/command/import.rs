@@ -274,12 +274,14 @@ fn other_preparation(found: &Imported, configuration: &Configuration) -> Option<
     let now = exports::metadata::preparation(configuration);
     let now = now.trim_start();
     let then = found.preparation.as_deref().filter(|then| *then != now)?;
-    let how = match now {
+    let how = |settings: &str| match settings {
         "" => "as they are".to_owned(),
         settings => format!("with {settings}"),
     };
     Some(format!(
-        "rows are read {how}, but the file says that those of its run were read with {then}; give the same where the data are the same"
+        "rows are read {}, but the file says that those of its run were read {}; give the same where the data are the same",
+        how(now),
+        how(then)
     ))
 }
 

@@ -202,6 +202,11 @@ impl Destination {
     /// # Errors
     /// When it cannot be synced or renamed, or was given up; nothing is left then.
     pub fn finish(self) -> Result<PathBuf, Error> {
+        // From here on the process is not ended before it has its name.
+        let _stay = self
+            .given_up
+            .as_ref()
+            .map(|(interrupt, _)| interrupt.stay());
         self.require_wanted()?;
         let Self {
             path, unfinished, ..
@@ -218,7 +223,7 @@ impl Destination {
 /// Whether a name ends as that of a file that some tool writes.
 fn is_of_a_file(path: &Path) -> bool {
     /// Besides those of a [`Kind`].
-    const ENDINGS: [&str; 5] = ["onnx", "pt", "py", "safetensors", "tsv"];
+    const ENDINGS: [&str; 6] = ["onnx", "parquet", "pt", "py", "safetensors", "tsv"];
 
     let ending = path.extension().unwrap_or_default();
     let is_other = ENDINGS
