@@ -73,7 +73,8 @@ pub struct Import {
     #[arg(long, value_name = "SOURCE")]
     dataset: Option<String>,
 
-    /// What the model is, where it is no VAE: ae, ae-l2 or denoising.
+    /// What the model is, where it is no VAE and the file does not say it: ae,
+    /// ae-l2 or denoising.
     #[arg(long, value_name = "M")]
     model: Option<String>,
 
@@ -82,8 +83,8 @@ pub struct Import {
     #[arg(long, value_name = "A")]
     activation: Option<String>,
 
-    /// The distribution of a value given the code: bernoulli where it is not
-    /// given, which is cross-entropy behind a sigmoid.
+    /// The distribution of a value given the code: bernoulli where neither this
+    /// nor the file says, which is cross-entropy behind a sigmoid.
     #[arg(long, value_name = "P")]
     likelihood: Option<String>,
 
