@@ -167,8 +167,10 @@ pub(super) fn effort(sections: &[StoredSection]) -> String {
         (a, b) if a == b => format!("{a} seeds a model"),
         (a, b) => format!("{a} to {b} seeds a model"),
     };
-    if sections.iter().any(|section| section.quick) {
-        text.push_str(", trained briefly for a first look");
+    match sections.iter().filter(|section| section.quick).count() {
+        0 => {}
+        all if all == sections.len() => text.push_str(", trained briefly for a first look"),
+        _ => text.push_str(", some of them trained briefly for a first look"),
     }
     text
 }
