@@ -279,10 +279,11 @@ fn explorers_are_linked_where_their_files_are() {
 
 #[test]
 fn effort_and_outcome_read_well() {
-    let of = |seeds: &[usize], quick| {
+    let of = |seeds: &[usize], quick: &[bool]| {
         let sections: Vec<StoredSection> = seeds
             .iter()
-            .map(|&seeds| StoredSection {
+            .zip(quick)
+            .map(|(&seeds, &quick)| StoredSection {
                 study: "lab".into(),
                 subject: "Maps".into(),
                 dataset: "mnist".into(),
@@ -297,12 +298,16 @@ fn effort_and_outcome_read_well() {
             .collect();
         effort(&sections)
     };
-    assert_eq!(of(&[1, 1], false), "one seed a model");
-    assert_eq!(of(&[5, 2], false), "2 to 5 seeds a model");
-    assert_eq!(of(&[40], false), "40 seeds a model");
+    assert_eq!(of(&[1, 1], &[false; 2]), "one seed a model");
+    assert_eq!(of(&[5, 2], &[false; 2]), "2 to 5 seeds a model");
+    assert_eq!(of(&[40], &[false]), "40 seeds a model");
     assert_eq!(
-        of(&[5], true),
+        of(&[5], &[true]),
         "5 seeds a model, trained briefly for a first look"
+    );
+    assert_eq!(
+        of(&[5, 5], &[false, true]),
+        "5 seeds a model, some of them trained briefly for a first look"
     );
     let claims = |verdicts: &[Verdict]| -> Vec<Claim> {
         verdicts
