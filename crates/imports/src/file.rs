@@ -56,7 +56,7 @@ pub(crate) enum Weights {
     /// Under their names.
     Tensors(Vec<Tensor>),
     /// As a graph uses them.
-    Graph(Graph),
+    Graph(Box<Graph>),
 }
 
 impl Contents {
@@ -94,7 +94,7 @@ impl Contents {
                 notes = decided;
                 Weights::Tensors(tensors)
             }
-            Format::Onnx => Weights::Graph(onnx_file::read(bytes)?),
+            Format::Onnx => Weights::Graph(Box::new(onnx_file::read(bytes)?)),
         };
         if let Weights::Tensors(tensors) = &weights
             && tensors.len() > MOST_TENSORS

@@ -124,8 +124,8 @@ fn read_files(
                     layer.name = named(&layer.name);
                 }
                 match &mut graph {
-                    None => graph = Some(of_file),
-                    Some(graph) => graph.join(of_file)?,
+                    None => graph = Some(*of_file),
+                    Some(graph) => graph.join(*of_file)?,
                 }
             }
         }
