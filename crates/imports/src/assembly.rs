@@ -68,10 +68,10 @@ pub(crate) fn assembled(
         true => declared.activation.unwrap_or(Activation::Relu),
         false => assumed_activation(declared, told, &mut assumed),
     };
-    let mut ending = None;
-    if let Some(graph) = &graph {
-        ending = Some(graph.ending(&arrangement, &layers)?);
-    }
+    let ending = graph
+        .as_ref()
+        .map(|graph| graph.ending(&arrangement, &layers))
+        .transpose()?;
     let likelihood = assumed_likelihood(declared, &mut assumed);
     check_output(
         ending.map(|ending| ending.end),

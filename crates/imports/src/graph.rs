@@ -107,17 +107,16 @@ impl Graph {
     /// Whether a value is what was drawn: by 1 and with 0 added, as torch.normal writes
     /// it, or as it is.
     fn is_drawn(&self, value: usize) -> bool {
-        let trace = &self.trace;
-        let same = |operator: &str, neutral: f32| {
-            let mut pairs = trace.pairs(value, operator).into_iter();
-            pairs.find_map(|[of, by]| self.is_number(by, neutral).then_some(of))
+        let unchanged = |&value: &usize| {
+            let of = |operator: &str, neutral: f32| {
+                let mut pairs = self.trace.pairs(value, operator).into_iter();
+                pairs.find_map(|[of, by]| self.is_number(by, neutral).then_some(of))
+            };
+            of("Mul", 1.0).or_else(|| of("Add", 0.0))
         };
-        match trace.made(value) {
-            Made::Random | Made::Input => true,
-            _ => same("Mul", 1.0)
-                .or_else(|| same("Add", 0.0))
-                .is_some_and(|of| self.is_drawn(of)),
-        }
+        // One after the other: a file decides how many there are.
+        std::iter::successors(Some(value), unchanged)
+            .any(|value| matches!(self.trace.made(value), Made::Random | Made::Input))
     }
 
     /// What a value says of the scale if it is σ.

@@ -63,7 +63,11 @@ fn vae(scale: &str, sample: impl Fn(&mut GraphBuilder, [&Named; 2]) -> Named) ->
 /// μ and σ times something random.
 fn sampled(graph: &mut GraphBuilder, mu: &Named, sigma: &Named) -> Named {
     let noise = graph.node("RandomNormalLike", &[mu], "noise", []);
-    let spread = graph.node("Mul", &[sigma, &noise], "spread", []);
+    sampled_with(graph, mu, sigma, &noise)
+}
+
+fn sampled_with(graph: &mut GraphBuilder, mu: &Named, sigma: &Named, noise: &Named) -> Named {
+    let spread = graph.node("Mul", &[sigma, noise], "spread", []);
     graph.node("Add", &[mu, &spread], "z", [])
 }
 
@@ -631,6 +635,17 @@ fn a_graph_tells_what_its_scale_is_by_how_it_samples() {
     });
     let imported = import(traced, "bernoulli").expect("a model");
     assert_eq!(imported.model.spec().posterior_scale, LogVariance);
+    // However often: no file takes more of the stack than another.
+    let long = vae("log_var", |graph, [mu, s]| {
+        let one = graph.number("one", 1.0);
+        let mut noise = graph.node("RandomNormalLike", &[mu], "noise", []);
+        for step in 0..10_000 {
+            noise = graph.node("Mul", &[&noise, &one], &format!("m{step}"), []);
+        }
+        let sigma = halved(graph, s);
+        sampled_with(graph, mu, &sigma, &noise)
+    });
+    import(long, "bernoulli").expect("a model");
     let alone = vae("log_var", |graph, [mu, _]| {
         let noise = graph.node("RandomNormalLike", &[mu], "noise", []);
         graph.node("Add", &[mu, &noise], "z", [])
