@@ -40,9 +40,20 @@ pub struct Drawing<'a> {
     output: FigureOutput,
     classifier: Arc<SharedClassifier>,
     is_of_one_run: bool,
+    /// Runs that no number over seeds counts.
+    apart: BTreeSet<RunOfModel>,
     /// Keys of the models of which numbers over seeds were asked for.
     asked: Mutex<BTreeSet<String>>,
     written: Vec<PathBuf>,
+}
+
+/// The key of a model and the seed of one of its runs.
+pub type RunOfModel = (String, u64);
+
+/// Which run of which model `run` is.
+#[must_use]
+pub fn run_of_model(run: &TrainedRun) -> RunOfModel {
+    (run.key.clone(), run.configuration.training.seed)
 }
 
 /// How much work a study may cost.
@@ -101,8 +112,29 @@ impl<'a> Drawing<'a> {
             output: FigureOutput::default(),
             classifier: Arc::default(),
             is_of_one_run: false,
+            apart: BTreeSet::new(),
             asked: Mutex::default(),
             written: Vec::new(),
+        }
+    }
+
+    /// The same drawing, whose numbers over seeds leave out these runs too: they are a
+    /// category of their own. What is compared seed by seed leaves out their seeds.
+    #[must_use]
+    pub fn apart_from(&self, apart: &BTreeSet<RunOfModel>) -> Self {
+        Self {
+            output: self.output.clone(),
+            classifier: Arc::clone(&self.classifier),
+            is_of_one_run: self.is_of_one_run,
+            apart: self.apart.union(apart).cloned().collect(),
+            ..Self::new(
+                self.dataset,
+                self.runs,
+                self.diverged,
+                self.scale,
+                self.runs_folder,
+                self.folder,
+            )
         }
     }
 
@@ -191,7 +223,7 @@ impl<'a> Drawing<'a> {
     }
 
     /// A number for every finished seed of the model called `key`, or why a seed
-    /// does not have it.
+    /// does not have it; none of runs that this drawing sets apart.
     ///
     /// # Errors
     /// Those of `measure` that are about anything else than this number.
@@ -204,7 +236,14 @@ impl<'a> Drawing<'a> {
         self.models_asked(|keys| keys.insert(key.to_owned()));
         let mut by_seed = BTreeMap::new();
         let mut missing = BTreeMap::new();
-        for run in self.runs.iter().filter(|run| run.key == key) {
+        let runs = || self.runs.iter().filter(|run| run.key == key);
+        let is_apart = |run: &TrainedRun| self.apart.contains(&run_of_model(run));
+        if runs().all(is_apart) {
+            // Nothing is left to count, and a dash needs its reason.
+            let reason = || "every latent variable collapsed".to_owned();
+            missing.extend(runs().map(|run| (run.configuration.training.seed, reason())));
+        }
+        for run in runs().filter(|run| !is_apart(run)) {
             let seed = run.configuration.training.seed;
             match measure(run) {
                 Ok(value) => {
@@ -220,16 +259,11 @@ impl<'a> Drawing<'a> {
         Ok(measured.without(missing))
     }
 
-    /// The keys of the models of which [`Drawing::over_seeds`] was asked since
-    /// [`Drawing::forget_asked`]: those that a statement is about.
+    /// The keys of the models of which [`Drawing::over_seeds`] was asked: those that a
+    /// statement is about, if nothing else was asked of this drawing.
     #[must_use]
     pub fn asked(&self) -> BTreeSet<String> {
         self.models_asked(|keys| keys.clone())
-    }
-
-    /// Begins anew to note which models are asked for.
-    pub fn forget_asked(&self) {
-        self.models_asked(BTreeSet::clear);
     }
 
     fn models_asked<T>(&self, of: impl FnOnce(&mut BTreeSet<String>) -> T) -> T {

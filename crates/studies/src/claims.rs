@@ -33,6 +33,10 @@ pub struct Claim {
     pub quantity: String,
     /// The measurements, one for each model or condition compared.
     pub measured: Vec<Measured>,
+    /// Of each model compared, the share of trainings that are in none of them, as
+    /// every latent variable collapsed; nothing of a statement that counts all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub collapsed: Vec<Measured>,
     /// How the verdict follows from the measurements.
     pub rule: String,
     /// The evidence on each part of the statement.
@@ -226,6 +230,7 @@ impl Claim {
             lead: None,
             quantity: String::new(),
             measured: decided.measured,
+            collapsed: Vec::new(),
             rule: String::new(),
             parts: decision.parts,
             margins: decided.margins,

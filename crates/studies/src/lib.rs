@@ -5,6 +5,7 @@
 
 mod autoencoder;
 pub mod claims;
+mod collapsed;
 mod dimensions;
 pub mod draw;
 mod lab;

@@ -381,7 +381,7 @@ impl Likelihood {
     pub fn slope_of_mean(self, output: f64) -> f64 {
         match self.mean() {
             Some(Sigmoid) => {
-                let m = 1.0 / (1.0 + library::exp(-output));
+                let m = self.mean_of_output(output);
                 m * (1.0 - m)
             }
             Some(Identity) => 1.0,

@@ -211,7 +211,9 @@ impl<'a> ImportanceSampler<'a> {
         fill_normal(deviates, noise, (first * width) as u64);
         block.sample(input, &mut networks);
         block.decode(input, &mut networks, &self.likelihood);
-        for (out, log_weight) in out.iter_mut().zip(block.log_weights()) {
+        let log_weights = block.log_weights();
+        debug_assert_eq!(log_weights.len(), out.len(), "a weight for each sample");
+        for (out, log_weight) in out.iter_mut().zip(log_weights) {
             *out = log_weight;
         }
     }

@@ -43,10 +43,10 @@ pub(crate) struct PayingThreads {
     turn: usize,
     steps: u32,
     time: Duration,
-    /// Seconds of the last window with those kept; none before the first, which
-    /// finds nothing in the caches.
+    /// Seconds that a step of the last window took with those kept; none before the
+    /// first, which finds nothing in the caches.
     usual: Option<f64>,
-    /// The best of late, and windows in a row that took much longer.
+    /// The least of them of late, and windows in a row that took much longer.
     best: f64,
     slow: u32,
     /// Trials that follow each other at once when windows have become slow: of all
@@ -62,7 +62,7 @@ enum Trial {
     None,
     /// So many are in use.
     Running(usize),
-    /// So many took so many seconds; those kept are timed once more.
+    /// With so many a step took so many seconds; those kept are timed once more.
     Checked(usize, f64),
 }
 
@@ -103,7 +103,7 @@ impl PayingThreads {
             self.time += step;
         }
         let timed = self.steps.saturating_sub(WARM_UP);
-        let seconds = self.time.as_secs_f64() * f64::from(STEPS) / f64::from(timed.max(1));
+        let seconds = self.time.as_secs_f64() / f64::from(timed.max(1));
         if timed < STEPS && !self.is_in_vain(timed, seconds) {
             return;
         }

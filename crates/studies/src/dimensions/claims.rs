@@ -2,17 +2,19 @@
 //! variables.
 
 use evaluation::statistics::Claim::{AtLeast, AtMost};
-use evaluation::statistics::{Evidence, Interval, Scale, SpreadComparison, proportion};
+use evaluation::statistics::{Evidence, Interval, Scale, proportion};
 
 use super::spread::{self, COMPARISONS};
-use super::{DEEP_4, DEEP_8, DEEP_16, SHALLOW_4, SHALLOW_8, SHALLOW_16, collapsed, final_loss};
+use super::{
+    DEEP_4, DEEP_8, DEEP_16, SHALLOW_4, SHALLOW_8, SHALLOW_16, final_loss, unused_variables,
+};
 use crate::Drawing;
 use crate::claims::{Decide, Decided, Part, in_short, share_of_trainings};
 use crate::measures::evaluation;
 use crate::measures::quality::{ByClassifier, floors};
 use figures::absence::Measurement;
 use figures::image_quality::{Quantity, Source, floor_by_each_classifier};
-use figures::measured::{LEVEL, Measured};
+use figures::measured::Measured;
 use runs::Error;
 
 pub(super) const DECISIONS: &[(&str, Decide)] = &[
@@ -56,23 +58,18 @@ fn by_spread(drawing: &Drawing<'_>, pairs: &[[&'static str; 2]]) -> Result<Decid
     }
     let mut parts: Vec<Part> = Vec::new();
     for pair in pairs {
-        let compared = spread::compare(drawing, *pair)?;
         let [first, second] = pair.map(|key| drawing.architecture(key));
         let name = format!("spread of {first} over that of {second}");
-        measured.push(ratio(name, compared, drawing.scale.seeds));
+        let compared = Measured::together(name, spread::interval(drawing, *pair)?);
+        measured.push(compared);
         parts.push(spread::evidence(drawing, *pair)?.into());
     }
     Ok(Decided::new([Part::all(&parts)], measured))
 }
 
-fn ratio(name: String, compared: Option<SpreadComparison>, n: usize) -> Measured {
-    let interval = compared.map(|compared| compared.interval(n, LEVEL));
-    Measured::together(name, interval)
-}
-
 fn unused(drawing: &Drawing<'_>, key: &'static str) -> Result<Measured, Error> {
     let unused = drawing.over_seeds(key, &drawing.architecture(key), |run| {
-        Ok(collapsed(&evaluation(drawing, run)?) as f64)
+        Ok(unused_variables(&evaluation(drawing, run)?) as f64)
     })?;
     Ok(unused.on(Scale::Count))
 }

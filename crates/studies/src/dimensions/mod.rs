@@ -12,6 +12,7 @@ use viz::page::{Block, Cell, Column, Table, Text};
 
 use super::Drawing;
 use super::study::Peculiar;
+use crate::collapsed;
 use figures::Measured;
 use figures::absence::Absences;
 use figures::image_quality::{self, QUANTITIES, Source, image_quality};
@@ -54,7 +55,7 @@ const PAIRS: [[&str; 2]; 3] = [
 ];
 
 /// Latent variables that are not active.
-fn collapsed(evaluation: &Evaluation) -> usize {
+fn unused_variables(evaluation: &Evaluation) -> usize {
     evaluation.variance_of_mu.len() - evaluation.active_units
 }
 
@@ -67,13 +68,14 @@ fn final_loss(drawing: &Drawing<'_>, key: &str) -> Result<Measured, Error> {
 
 fn quality_table(drawing: &mut Drawing<'_>) -> Result<Vec<Block>, Error> {
     let floor = image_quality::floor(drawing)?;
+    let (counted, apart) = &collapsed::apart(drawing)?;
     let decimals = |at: usize| if at == 0 { 1 } else { 3 };
     let mut rows = Vec::new();
     let mut absences = Absences::default();
     for key in KEYS {
         let mut row = vec![Cell::text(drawing.architecture(key))];
         for (at, (_, value)) in QUANTITIES.iter().enumerate() {
-            let measured = drawing.over_seeds(key, "", |run| {
+            let measured = counted.over_seeds(key, "", |run| {
                 Ok(value(&image_quality(drawing, run, Source::Prior)?))
             })?;
             row.push(absences.over_seeds(&measured, decimals(at)));
@@ -91,7 +93,7 @@ fn quality_table(drawing: &mut Drawing<'_>) -> Result<Vec<Block>, Error> {
             "Samples from the prior, {}: {}. Precision and density say how real the samples are, \
              recall and coverage how much of the data they reach ({} neighbours); confidence is \
              the classifier's mean probability of the most probable class. The last row is what \
-             the other test images reach.{}",
+             the other test images reach.{apart}{}",
             seeds_in_words(drawing.scale),
             image_quality::in_words(drawing, &floor)?,
             image_quality::NEIGHBOURS,

@@ -7,6 +7,7 @@ use evaluation::mmd::mmd_of_sample_to_prior;
 use viz::page::{Block, Cell, Column, Table, Text};
 
 use super::{KEYS, final_loss};
+use crate::collapsed;
 use crate::measures::evaluation;
 use crate::{Drawing, TrainedRun};
 use figures::absence::Absences;
@@ -20,12 +21,16 @@ const NULL: (usize, usize) = (300, 400);
 
 /// The table of all models.
 pub(super) fn table(drawing: &mut Drawing<'_>) -> Result<Vec<Block>, Error> {
+    let (counted, apart) = &collapsed::apart(drawing)?;
     let mut rows = Vec::new();
     let mut absences = Absences::default();
     for key in KEYS {
-        let value = |of: &dyn Fn(&Evaluation) -> f64| {
+        let over = |drawing: &Drawing<'_>, of: &dyn Fn(&Evaluation) -> f64| {
             drawing.over_seeds(key, "", |run| Ok(of(&evaluation(drawing, run)?)))
         };
+        let value = |of: &dyn Fn(&Evaluation) -> f64| over(counted, of);
+        // Collapse is what these count.
+        let of_all = |of: &dyn Fn(&Evaluation) -> f64| over(drawing, of);
         let law = |e: &Evaluation| {
             let total = e.variance_law.as_deref().unwrap_or_default();
             total.iter().sum::<f64>() / total.len() as f64
@@ -34,14 +39,14 @@ pub(super) fn table(drawing: &mut Drawing<'_>) -> Result<Vec<Block>, Error> {
             e.active_units_by_kl
                 .map_or(f64::NAN, |active| active as f64)
         };
-        let discrepancies = drawing.over_seeds(key, "", |run| discrepancy(drawing, run))?;
+        let discrepancies = counted.over_seeds(key, "", |run| discrepancy(drawing, run))?;
         rows.push(vec![
             Cell::text(drawing.architecture(key)),
-            absences.over_seeds(&final_loss(drawing, key)?, 2),
+            absences.over_seeds(&final_loss(counted, key)?, 2),
             absences.over_seeds(&value(&|e| e.reconstruction)?, 2),
             absences.over_seeds(&value(&|e| e.kl.unwrap_or(f64::NAN))?, 2),
-            absences.over_seeds(&value(&|e| e.active_units as f64)?, 1),
-            absences.over_seeds(&value(&active_by_kl)?, 1),
+            absences.over_seeds(&of_all(&|e| e.active_units as f64)?, 1),
+            absences.over_seeds(&of_all(&active_by_kl)?, 1),
             absences.over_seeds(&value(&law)?, 2),
             absences.over_seeds(&discrepancies, 1),
         ]);
@@ -50,8 +55,8 @@ pub(super) fn table(drawing: &mut Drawing<'_>) -> Result<Vec<Block>, Error> {
         caption: Text::from(format!(
             "Test images, n = {}, {}: mean over seeds{}. Active by variance: Var(μ) above 0.01; by \
              KL: more than 0.01 nats. Variance: Var(μ) + E[σ²], that of the codes, mean over \
-             variables; the prior's is 1. Discrepancy: MMD² to the prior of one code z drawn from \
-             q(z|x) of {} each, in units of what chance exceeds in one case of twenty.{}",
+             variables; the prior's is 1. Active ones are counted in all trainings. Discrepancy: MMD² to the prior of one code z drawn from \
+             q(z|x) of {} each, in units of what chance exceeds in one case of twenty.{apart}{}",
             count(drawing.dataset.test.len()),
             seeds_in_words(drawing.scale),
             if drawing.scale.seeds > 1 {

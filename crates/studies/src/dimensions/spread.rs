@@ -1,13 +1,14 @@
 //! How much the result of training depends on the seed.
 
-use evaluation::statistics::{Evidence, SpreadComparison, spread, spread_comparison};
+use evaluation::statistics::{Evidence, Interval, SpreadComparison, spread, spread_comparison};
 use serde_json::{Value, json};
 use viz::charts::{Strip, StripChart};
 use viz::page::{Block, Cell, Column, Table, Text};
 use viz::{Figure, Panel, Rgb, class_colour};
 
-use super::{DEEP_2, DEEP_4, KEYS, SHALLOW_2, SHALLOW_4, collapsed, final_loss};
+use super::{DEEP_2, DEEP_4, KEYS, SHALLOW_2, SHALLOW_4, final_loss, unused_variables};
 use crate::Drawing;
+use crate::collapsed;
 use crate::measures::evaluation;
 use figures::measured::{LEVEL, Measured};
 use figures::wording::seeds_in_words;
@@ -18,27 +19,28 @@ use runs::Error;
 pub(super) const COMPARISONS: [[&str; 2]; 3] =
     [[DEEP_4, SHALLOW_2], [DEEP_4, DEEP_2], [DEEP_4, SHALLOW_4]];
 
-/// The chart of every seed, and what it says about spread.
+/// The chart of every seed, and what it says about spread. Trainings that failed as a
+/// whole are points of it and in no interval.
 pub(super) fn blocks(drawing: &mut Drawing<'_>) -> Result<Vec<Block>, Error> {
+    let (counted, apart) = &collapsed::apart(drawing)?;
     let mut losses = Vec::new();
+    let mut counted_losses = Vec::new();
     let mut unused = Vec::new();
     for key in KEYS {
         losses.push(final_loss(drawing, key)?);
+        counted_losses.push(final_loss(counted, key)?);
         unused.push(drawing.over_seeds(key, &drawing.architecture(key), |run| {
-            Ok(collapsed(&evaluation(drawing, run)?) as f64)
+            Ok(unused_variables(&evaluation(drawing, run)?) as f64)
         })?);
     }
     let several = losses.iter().any(|measured| measured.by_seed.len() > 1);
-    let strips = |measured: &[Measured], interval: bool| -> Vec<Strip> {
-        measured
-            .iter()
-            .enumerate()
-            .map(|(row, m)| {
-                let strip = m.strip(colour(row));
-                let interval = strip.interval.filter(|_| interval);
-                Strip { interval, ..strip }
-            })
-            .collect()
+    let strips = |measured: &[Measured], counted: Option<&[Measured]>| -> Vec<Strip> {
+        let each = measured.iter().enumerate();
+        each.map(|(row, m)| Strip {
+            interval: counted.and_then(|counted| counted[row].strip(colour(row)).interval),
+            ..m.strip(colour(row))
+        })
+        .collect()
     };
     let mut panels: Vec<Panel> = Vec::new();
     let mut panel = |title: &str, label: &str, strips: &[Strip], names: bool, integers: bool| {
@@ -63,16 +65,20 @@ pub(super) fn blocks(drawing: &mut Drawing<'_>) -> Result<Vec<Block>, Error> {
     panel(
         "Final loss",
         "nats per image",
-        &strips(&losses, several),
+        &strips(&losses, several.then_some(&counted_losses)),
         true,
         false,
     );
     if several {
-        let about_means: Vec<Measured> = losses.iter().map(about_its_mean).collect();
+        let about_means: Vec<Measured> = losses
+            .iter()
+            .zip(&counted_losses)
+            .map(|(all, counted)| about(all, counted.mean()))
+            .collect();
         panel(
             "Final loss about the model's mean",
             "nats per image",
-            &strips(&about_means, false),
+            &strips(&about_means, None),
             false,
             false,
         );
@@ -80,14 +86,14 @@ pub(super) fn blocks(drawing: &mut Drawing<'_>) -> Result<Vec<Block>, Error> {
     panel(
         "Collapsed variables",
         "variables",
-        &strips(&unused, false),
+        &strips(&unused, None),
         false,
         true,
     );
     let runs: Vec<_> = drawing.runs.iter().collect();
     let caption = format!(
         "Loss on the test images (n = {}) after {} epochs and number of collapsed variables, {}: a \
-         point for every training{}.{}",
+         point for every training{}.{}{apart}",
         viz::number::decimal(drawing.dataset.test.len() as f64, 0),
         runs[0].metrics.len(),
         seeds_in_words(drawing.scale),
@@ -106,12 +112,13 @@ pub(super) fn blocks(drawing: &mut Drawing<'_>) -> Result<Vec<Block>, Error> {
     .with_shared_legend();
     let data: Vec<Value> = losses
         .iter()
+        .zip(&counted_losses)
         .zip(&unused)
-        .map(|(loss, unused)| {
+        .map(|((loss, counted), unused)| {
             json!({
                 "model": loss.name,
                 "final_loss_by_seed": loss.by_seed,
-                "final_loss": loss.interval,
+                "final_loss": counted.interval,
                 "collapsed_by_seed": unused.by_seed,
                 "diverged": loss.diverged,
             })
@@ -120,7 +127,7 @@ pub(super) fn blocks(drawing: &mut Drawing<'_>) -> Result<Vec<Block>, Error> {
     let data = json!({"split": "test", "models": data});
     let mut blocks = drawing.chart("seeds", figure, &runs, data)?;
     if several {
-        blocks.extend(comparison_table(drawing)?);
+        blocks.extend(comparison_table(counted, apart)?);
     } else {
         blocks.push(Block::paragraph(
             "A single seed says nothing about spread; several are needed (--seeds 5).",
@@ -129,8 +136,18 @@ pub(super) fn blocks(drawing: &mut Drawing<'_>) -> Result<Vec<Block>, Error> {
     Ok(blocks)
 }
 
-/// The ratio of standard deviations of two models' final losses over seeds.
-pub(super) fn compare(
+/// The ratio of standard deviations of two models' final losses over seeds, with its
+/// interval.
+pub(super) fn interval(
+    drawing: &Drawing<'_>,
+    pair: [&'static str; 2],
+) -> Result<Option<Interval>, Error> {
+    let fewer = values(drawing, pair)?.map(|of| of.len()).into_iter().min();
+    let compared = compare(drawing, pair)?;
+    Ok(compared.map(|compared| compared.interval(fewer.unwrap_or(0), LEVEL)))
+}
+
+fn compare(
     drawing: &Drawing<'_>,
     pair: [&'static str; 2],
 ) -> Result<Option<SpreadComparison>, Error> {
@@ -151,7 +168,8 @@ fn values(drawing: &Drawing<'_>, pair: [&'static str; 2]) -> Result<[Vec<f64>; 2
     Ok([of(pair[0])?, of(pair[1])?])
 }
 
-fn comparison_table(drawing: &Drawing<'_>) -> Result<Vec<Block>, Error> {
+/// Of trainings that did not fail as a whole.
+fn comparison_table(drawing: &Drawing<'_>, apart: &str) -> Result<Vec<Block>, Error> {
     let mut rows = Vec::new();
     for pair in COMPARISONS {
         let deviation = |key| -> Result<Cell, Error> {
@@ -187,7 +205,7 @@ fn comparison_table(drawing: &Drawing<'_>) -> Result<Vec<Block>, Error> {
         caption: Text::from(format!(
             "Standard deviation of the final test loss over {}, and the ratio of the two with its \
              95 % interval from the F distribution. The F test takes the losses for normally \
-             distributed; the Brown–Forsythe test does not and decides.",
+             distributed; the Brown–Forsythe test does not and decides.{apart}",
             seeds_in_words(drawing.scale)
         )),
         columns: vec![
@@ -207,12 +225,12 @@ fn colour(row: usize) -> Rgb {
     class_colour(row / 2)
 }
 
-fn about_its_mean(measured: &Measured) -> Measured {
-    let mean = measured.mean();
+/// The values of a model less a number.
+fn about(measured: &Measured, centre: f64) -> Measured {
     let by_seed = measured
         .by_seed
         .iter()
-        .map(|(&seed, value)| (seed, value - mean))
+        .map(|(&seed, value)| (seed, value - centre))
         .collect();
     Measured::new(measured.name.clone(), by_seed, measured.diverged.clone())
         .without(measured.missing.clone())
@@ -249,7 +267,7 @@ mod tests {
         );
         assert_eq!(diverged_in_words(&measured[1..]), "");
         assert_eq!(
-            about_its_mean(&measured[0]).by_seed,
+            about(&measured[0], measured[0].mean()).by_seed,
             [(0, -1.0), (1, 1.0)].into()
         );
     }

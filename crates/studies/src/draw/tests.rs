@@ -1,3 +1,4 @@
+mod collapse;
 mod divergence;
 mod interruption;
 
@@ -207,7 +208,9 @@ fn every_figure_has_its_data_and_every_claim_its_verdict() {
             .measured
             .iter()
             .filter(|measured| measured.by_seed.len() == 2);
-        assert!(with_seeds.count() >= 1, "{}", claim.id);
+        // So little training may leave every variable of a model unused.
+        let none_is_left = claim.collapsed.iter().any(|share| share.mean() == 1.0);
+        assert!(with_seeds.count() >= 1 || none_is_left, "{}", claim.id);
     }
 
     // The same article as Markdown, with its pictures.

@@ -1,6 +1,7 @@
 //! The shape of the codes, in numbers.
 
 use evaluation::codes::whiten;
+use evaluation::elbo::ACTIVE_VARIANCE;
 use evaluation::gaps::gaps;
 use evaluation::mmd::mmd_of_sample_to_prior;
 use evaluation::sphericity::sphericity;
@@ -57,9 +58,10 @@ pub(crate) fn unless_flat(value: &Option<Measurement<f64>>) -> Result<f64, Error
 }
 
 impl Shape {
-    /// Whether a dimension has collapsed.
+    /// Whether a dimension has collapsed, or all of them, however round what is left.
     pub(crate) fn is_flat(&self) -> bool {
-        is_flat(self.eigenvalue_ratio)
+        let is_active = |deviation: &f64| deviation * deviation > ACTIVE_VARIANCE;
+        is_flat(self.eigenvalue_ratio) || !self.standard_deviation.iter().any(is_active)
     }
 }
 

@@ -29,6 +29,9 @@ pub struct OfData {
     pub statements: usize,
     /// Those with another verdict, by id.
     pub differing: Vec<String>,
+    /// Those whose rule is another in the second folder: their verdicts are of two
+    /// rules as well as of two ranges.
+    pub of_another_rule: Vec<String>,
 }
 
 /// Holds the verdicts below `first` and `second` against each other.
@@ -58,11 +61,15 @@ pub fn compare(first: &Path, second: &Path) -> Result<Replication, Error> {
                 second.display()
             )));
         }
-        let differing = pairs.iter().filter(|(a, b)| a.verdict != b.verdict);
+        let those = |differ: fn(&Claim, &Claim) -> bool| -> Vec<String> {
+            let pairs = pairs.iter().filter(|(a, b)| differ(a, b));
+            pairs.map(|(claim, _)| claim.id.clone()).collect()
+        };
         let found = OfData {
             dataset: dataset.clone(),
             statements: pairs.len(),
-            differing: differing.map(|(claim, _)| claim.id.clone()).collect(),
+            differing: those(|a, b| a.verdict != b.verdict),
+            of_another_rule: those(|a, b| a.rule != b.rule),
         };
         sections.push(Section {
             heading: dataset,
@@ -80,9 +87,9 @@ pub fn compare(first: &Path, second: &Path) -> Result<Replication, Error> {
             second.display()
         )));
     }
-    let lead = "Every statement was decided twice, by the same rule from two ranges of seeds that have \
-                none in common. Behind a verdict stand p in the table of all statements and the \
-                seeds that it took.";
+    let lead = "Every statement was decided twice, from two ranges of seeds that have none in common, by \
+                the same rule unless it says so. Behind a verdict stand p in the table of all \
+                statements and the seeds that it took.";
     let page = Page {
         title: "Verdicts from two ranges of seeds".into(),
         lead: vec![Text::from(lead)],
@@ -108,7 +115,7 @@ impl OfData {
     pub fn in_words(&self) -> String {
         let same = self.statements - self.differing.len();
         let of = format!("{same} of {} statements", self.statements);
-        match self.differing.len() {
+        let verdicts = match self.differing.len() {
             0 => format!("{of} have the same verdict both times."),
             1 => format!(
                 "{of} have the same verdict both times; {} has another.",
@@ -117,6 +124,17 @@ impl OfData {
             _ => format!(
                 "{of} have the same verdict both times; {} have others.",
                 listed(&self.differing)
+            ),
+        };
+        match self.of_another_rule.len() {
+            0 => verdicts,
+            1 => format!(
+                "{verdicts} The rule of {} is not the same in both.",
+                self.of_another_rule[0]
+            ),
+            _ => format!(
+                "{verdicts} The rules of {} are not the same in both.",
+                listed(&self.of_another_rule)
             ),
         }
     }

@@ -187,7 +187,7 @@ pub(super) fn measurements(claim: &Claim) -> Vec<Span> {
     if most == Some(1) {
         spans.push(Span::Strong(" (one seed)".into()));
     }
-    for measured in &claim.measured {
+    for measured in claim.measured.iter().chain(&claim.collapsed) {
         spans.push(Span::Break);
         spans.push(Span::Plain(in_words(measured)));
     }

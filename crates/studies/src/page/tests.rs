@@ -28,6 +28,7 @@ fn claim(id: &str, verdict: Verdict) -> Claim {
             Measured::new("VAE", [(0, 8.0), (1, 8.5), (2, 9.0)].into(), Vec::new()),
             Measured::new("AE", [(0, 3.0)].into(), vec![1, 2]),
         ],
+        collapsed: Vec::new(),
         rule: format!("Rule of {id}."),
         parts: vec![evidence_of(verdict)],
         margins: Vec::new(),
@@ -432,15 +433,18 @@ fn two_ranges_of_seeds_are_held_against_each_other() {
         3,
         all(Verdict::Supported).collect(),
     );
-    let others = all(Verdict::Undecided).map(shifted).collect();
+    let mut others: Vec<Claim> = all(Verdict::Undecided).map(shifted).collect();
+    others[1].rule = "another".into();
     store(second.path(), "mnist", "autoencoder", 3, others);
     for folder in [&first, &second] {
         html(folder.path());
     }
     let found = replication::compare(first.path(), second.path()).unwrap();
     assert_eq!(found.of_data[0].differing, ["002.10"]);
+    assert_eq!(found.of_data[0].of_another_rule, ["002.2"]);
     let text = found.to_markdown().unwrap();
-    let differ = "2 of 3 statements have the same verdict both times; 002.10 has another.";
+    let differ = "2 of 3 statements have the same verdict both times; 002.10 has another. The rule of \
+                  002.2 is not the same in both.";
     assert!(text.contains(differ), "{text}");
     assert!(
         text.contains("seeds 0 to 2") && text.contains("seeds 40 to 42"),

@@ -223,7 +223,8 @@ pub(super) fn collapsed(drawing: &mut Drawing<'_>) -> Result<Vec<Block>, Error> 
     }
     Ok(vec![Block::paragraph(format!(
         "Of {} runs, {} ended with a collapsed dimension, whose codes say nothing about the image \
-         and whose direction the decoder ignores: {}. They are part of all that follows.",
+         and whose direction the decoder ignores: {}. Where every dimension collapsed, \
+         the run is in no mean that follows.",
         drawing.runs.len(),
         found.len(),
         found.join("; ")

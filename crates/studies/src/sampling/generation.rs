@@ -2,12 +2,12 @@
 
 use ndarray::Array2;
 use serde_json::json;
-use viz::charts::StripChart;
+use viz::charts::{Strip, StripChart};
 use viz::page::{Block, Cell, Column, Table, Text};
 use viz::{Figure, Panel, Rgb, Scale, TilePanel};
 
 use super::{PAIRS, Shown, both};
-use crate::{Drawing, TrainedRun};
+use crate::{Drawing, TrainedRun, collapsed};
 use evaluation::random_codes::{Fitted, prior_codes};
 use figures::figure_data::rounded;
 use figures::image_quality::{self, ImageQuality, QUANTITIES, Quantity, Source, image_quality};
@@ -127,6 +127,7 @@ pub(super) fn quality_figure(
     drawing: &mut Drawing<'_>,
     floor: &ImageQuality,
 ) -> Result<Vec<Block>, Error> {
+    let (counted, apart) = &collapsed::apart(drawing)?;
     let sources = sources(drawing)?;
     let charts: [Chart; 3] = [
         (
@@ -150,13 +151,19 @@ pub(super) fn quality_figure(
     for (index, (title, label, scale, value)) in charts.into_iter().enumerate() {
         let mut strips = Vec::new();
         for source in &sources {
-            let measured = drawing.over_seeds(source.key, &source.name, |run| {
-                Ok(value(&image_quality(drawing, run, source.source)?))
-            })?;
+            let of = |drawing: &Drawing<'_>| {
+                drawing.over_seeds(source.key, &source.name, |run| {
+                    Ok(value(&image_quality(drawing, run, source.source)?))
+                })
+            };
+            let measured = of(drawing)?;
             data.push(
                 json!({"quantity": title, "model": source.name, "by_seed": measured.by_seed}),
             );
-            strips.push(measured.strip(source.colour));
+            strips.push(Strip {
+                interval: of(counted)?.strip(source.colour).interval,
+                ..measured.strip(source.colour)
+            });
         }
         let mut plot = StripChart {
             title,
@@ -177,7 +184,7 @@ pub(super) fn quality_figure(
         "{}; every seed a point. Codes from N(0, I); \"fitted\": from a normal distribution with \
          the codes' own mean and covariance. The line is the other half of the test images. \
          Blurred images lie nearer to the middle of the real ones than these do themselves, so \
-         that precision may exceed that of real images.",
+         that precision may exceed that of real images.{apart}",
         image_quality::in_words(drawing, floor)?,
     );
     let figure = Figure {

@@ -6,7 +6,7 @@ use viz::page::{Block, Cell, Column, Table, Text};
 use viz::{Dash, Figure, Rgb};
 
 use super::{PAIRS, Shown, both};
-use crate::{Drawing, TrainedRun};
+use crate::{Drawing, TrainedRun, collapsed};
 use figures::Measured;
 use figures::figure_data::rounded;
 use figures::wording::seeds_of;
@@ -80,25 +80,26 @@ pub(super) fn at_mean(drawing: &Drawing<'_>, run: &TrainedRun) -> Result<f64, Er
 
 /// Losses after the last epoch.
 pub(super) fn table(drawing: &mut Drawing<'_>) -> Result<Vec<Block>, Error> {
+    let (counted, apart) = &collapsed::apart(drawing)?;
     let mut rows = Vec::new();
     for key in PAIRS.iter().flat_map(|pair| [pair.with, pair.without]) {
         let of = |value: fn(&TrainedRun) -> Option<f64>| {
-            drawing.over_seeds(key, "", |run| Ok(value(run).unwrap_or(f64::NAN)))
+            counted.over_seeds(key, "", |run| Ok(value(run).unwrap_or(f64::NAN)))
         };
-        let mean = drawing.over_seeds(key, "", |run| at_mean(drawing, run))?;
+        let mean = counted.over_seeds(key, "", |run| at_mean(drawing, run))?;
         rows.push(vec![
             Cell::text(drawing.title(key)),
-            measured(drawing, key)?.cell(2),
+            measured(counted, key)?.cell(2),
             mean.cell(2),
             of(|run| Some(run.last()?.test.kl))?.cell(2),
             of(|run| Some(run.last()?.test.loss))?.cell(2),
         ]);
     }
     Ok(vec![Block::Table(Table {
-        caption: Text::from(
+        caption: Text::from(format!(
             "Test losses after the last epoch, mean over seeds with its 95 % interval if there \
-             are several. The penalty is the KL with sampling and ½‖z‖² without.",
-        ),
+             are several. The penalty is the KL with sampling and ½‖z‖² without.{apart}",
+        )),
         columns: vec![
             Column::new("model", ""),
             Column::new("reconstruction", "nats"),

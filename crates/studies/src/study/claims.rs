@@ -15,6 +15,7 @@ use super::Peculiar;
 use super::article::{check_places, filled, flowing, is_called, replaced};
 use super::models::{self, Model};
 use crate::claims::{Claim, Decide, Decided, Part, SIGNIFICANCE, in_short};
+use crate::collapsed;
 use crate::measures::{Measure, measure};
 
 /// A statement as a file has it.
@@ -38,6 +39,10 @@ pub(super) struct Written {
     over: Option<toml::Value>,
     at_least: Option<f64>,
     at_most: Option<f64>,
+    /// Whether trainings whose every latent variable collapsed are a category of
+    /// their own, and in none of its numbers.
+    #[serde(default)]
+    collapsed_apart: bool,
 }
 
 /// A statement and what decides it.
@@ -47,6 +52,7 @@ pub(super) struct Stated {
     about: Option<String>,
     statement: String,
     lead: Option<String>,
+    pub(super) collapsed_apart: bool,
     decided: DecidedBy,
 }
 
@@ -111,6 +117,7 @@ impl Stated {
             about: written.about,
             statement: flowing(&written.statement),
             lead: written.lead.as_deref().map(flowing),
+            collapsed_apart: written.collapsed_apart,
             decided,
         })
     }
@@ -127,9 +134,14 @@ impl Stated {
         drawing: &Drawing<'_>,
         look: Look,
     ) -> Result<(Claim, BTreeSet<String>), Error> {
-        drawing.forget_asked();
-        let (quantity, rule, decided) = match &self.decided {
-            DecidedBy::Rule(rule) => rule.decided(drawing)?,
+        let apart = if self.collapsed_apart {
+            collapsed::trainings(drawing)?
+        } else {
+            BTreeSet::new()
+        };
+        let counted = &drawing.apart_from(&apart);
+        let (quantity, mut rule, decided) = match &self.decided {
+            DecidedBy::Rule(rule) => rule.decided(counted)?,
             DecidedBy::Rust {
                 quantity,
                 rule,
@@ -138,9 +150,16 @@ impl Stated {
             } => (
                 filled(quantity, drawing, thresholds),
                 filled(rule, drawing, thresholds),
-                decide(drawing, thresholds)?,
+                decide(counted, thresholds)?,
             ),
         };
+        let models = counted.asked();
+        let mut shares = Vec::new();
+        if self.collapsed_apart {
+            rule += "; trainings with every variable collapsed are in none of these numbers";
+            let of_each = models.iter();
+            shares.extend(of_each.map(|model| collapsed::share(drawing, model, &apart)));
+        }
         let lead = self.lead.as_deref();
         let lead = lead.map(|clause| with_measured(clause, drawing, &decided));
         let claim = Claim {
@@ -149,10 +168,11 @@ impl Stated {
             transfer: self.transfer(drawing),
             statement: filled(&self.statement, drawing, &[]),
             quantity,
+            collapsed: shares,
             rule,
             ..Claim::at(look, decided)
         };
-        Ok((claim, drawing.asked()))
+        Ok((claim, models))
     }
 }
 

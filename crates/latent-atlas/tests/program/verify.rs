@@ -1,8 +1,6 @@
 //! A run made again: the same bytes where they are to be the same, and a reason where
 //! not.
 
-mod tiny;
-
 use std::fs;
 use std::path::Path;
 

@@ -1,11 +1,5 @@
 //! Models of other programs become runs that every command reads.
 
-#[allow(
-    dead_code,
-    reason = "its images have another shape than the models here"
-)]
-mod tiny;
-
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};

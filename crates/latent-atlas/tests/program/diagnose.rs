@@ -1,10 +1,8 @@
 //! `diagnose`, and the line with which `train` and `eval` end.
 
-mod tiny;
-
 use std::path::Path;
 
-use tiny::{folder, json, program, succeed};
+use crate::tiny::{folder, json, program, succeed};
 
 /// Trains `run` of the tiny data set, and what is said on stderr.
 fn train(folder: &Path, options: &str) -> String {

@@ -1,8 +1,6 @@
 //! Published recipes on a tiny data set, and the training options they need:
 //! runs that are extended, stopped early and stopped by a signal.
 
-mod tiny;
-
 use std::fs;
 use std::path::Path;
 
