@@ -147,12 +147,13 @@ fn the_studies_have_it_in_no_mean_of_their_tables() {
         name: anchored(&name).unwrap(),
         reading: ReadingConfiguration::default(),
     };
-    for (study, key, title, tables, id, measured) in [
+    for (study, key, title, tables, rows, id, measured) in [
         (
             "dimensions",
             "4-deep",
             "VAE 784-256-32-8-4",
             4,
+            2,
             "003.11",
             "784-256-32-8-4",
         ),
@@ -161,6 +162,7 @@ fn the_studies_have_it_in_no_mean_of_their_tables() {
             "ae-l2-deep",
             "AE-L2 784-256-32-8-2",
             2,
+            1,
             "003.8",
             "AE-L2 784-256-32-8-2",
         ),
@@ -183,6 +185,32 @@ fn the_studies_have_it_in_no_mean_of_their_tables() {
             runs.contains(&format!("{title} seed 1"))
         });
         assert_eq!(named.count(), tables, "{study}");
+        let section: serde_json::Value = serde_json::from_str(&section).unwrap();
+        let mut of_models = 0;
+        for block in section["section"]["blocks"].as_array().unwrap() {
+            let table = &block["Table"];
+            if !table["caption"].to_string().contains("as every latent") {
+                continue;
+            }
+            let rows = table["rows"].as_array().unwrap();
+            let columns = table["columns"].as_array().unwrap();
+            // What is left is one training at most, which has no interval. Active
+            // variables are counted in all.
+            let has_interval = |row: &serde_json::Value| {
+                let cells = row.as_array().unwrap().iter().zip(columns);
+                let mut counted = cells.filter(|(_, column)| column["name"] != "active");
+                counted.any(|(cell, _)| cell["Interval"].is_object())
+            };
+            let own = rows
+                .iter()
+                .filter(|row| row[0]["Text"][0]["Plain"] == measured);
+            for row in own {
+                assert!(!has_interval(row), "{study}: {row}");
+                assert!(rows.iter().any(has_interval), "{study}: {table}");
+                of_models += 1;
+            }
+        }
+        assert_eq!(of_models, rows, "{study}");
         let claims: Vec<Claim> =
             serde_json::from_slice(&fs::read(part.join("claims.json")).unwrap()).unwrap();
         let claim = claims.iter().find(|claim| claim.id == id).unwrap();
