@@ -8,26 +8,10 @@ use assert_cmd::Command;
 use serde_json::Value;
 use tempfile::TempDir;
 
-fn program(folder: &Path) -> Command {
-    let mut command = Command::cargo_bin("latent-atlas").expect("cargo built it");
-    command
-        .current_dir(folder)
-        .env_remove("LATENT_ATLAS_DATA")
-        .env_remove("LATENT_ATLAS_MIRROR")
-        .env_remove("SLURM_CPUS_PER_TASK");
-    command
-}
+use crate::tiny::{json, program, succeed};
 
 fn folder() -> TempDir {
     tempfile::tempdir().expect("a temporary folder")
-}
-
-/// Runs a command that must succeed and returns its stdout.
-fn succeed(command: &mut Command) -> String {
-    let output = command.output().expect("the program starts");
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{command:?}: {stderr}");
-    String::from_utf8(output.stdout).expect("output is UTF-8")
 }
 
 /// Runs a command that must fail with `code` and returns the one line it
@@ -40,10 +24,6 @@ fn fail(command: &mut Command, code: i32) -> String {
     assert!(line.starts_with("error: "), "{line}");
     assert!(!line.contains('\n'), "more than one line: {line}");
     line.to_owned()
-}
-
-fn json(text: &str) -> Value {
-    serde_json::from_str(text).expect("one JSON document")
 }
 
 /// Options of a run that takes a moment: a narrow model, large batches.

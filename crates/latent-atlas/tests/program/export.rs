@@ -3,16 +3,14 @@
 use std::fs;
 use std::path::Path;
 
-use assert_cmd::Command;
 use serde_json::Value;
+
+use crate::names;
+use crate::tiny::program;
 
 /// Runs the program in `folder` and returns its exit code, stdout and stderr.
 fn run(folder: &Path, line: &str) -> (Option<i32>, String, String) {
-    let output = Command::cargo_bin("latent-atlas")
-        .expect("cargo built it")
-        .current_dir(folder)
-        .env_remove("LATENT_ATLAS_DATA")
-        .env_remove("SLURM_CPUS_PER_TASK")
+    let output = program(folder)
         .args(line.split_whitespace())
         .output()
         .expect("the program starts");
@@ -37,16 +35,6 @@ fn refused(folder: &Path, line: &str) -> String {
     assert_eq!(code, Some(2), "{line}: {stdout} {stderr}");
     assert_eq!(names(folder), before, "{line} left something behind");
     stderr
-}
-
-fn names(folder: &Path) -> Vec<String> {
-    let entries = fs::read_dir(folder).expect("readable");
-    let mut names: Vec<String> = entries
-        .map(|entry| entry.expect("readable").file_name())
-        .map(|name| name.to_string_lossy().into_owned())
-        .collect();
-    names.sort();
-    names
 }
 
 /// A folder with `images.csv`, 4 × 4 images of two classes, and a run of it.

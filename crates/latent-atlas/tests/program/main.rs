@@ -17,3 +17,17 @@ mod tiny;
 mod trained_model;
 mod usage;
 mod verify;
+
+use std::fs;
+use std::path::Path;
+
+/// What a folder holds.
+fn names(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).expect("readable");
+    let mut names: Vec<String> = entries
+        .map(|entry| entry.expect("readable").file_name())
+        .map(|name| name.to_string_lossy().into_owned())
+        .collect();
+    names.sort();
+    names
+}

@@ -11,20 +11,12 @@ use datasets::idx;
 use serde_json::Value;
 use tempfile::TempDir;
 
-fn program(folder: &Path) -> Command {
-    let mut command = Command::cargo_bin("latent-atlas").expect("cargo built it");
-    command
-        .current_dir(folder)
-        .env_remove("LATENT_ATLAS_DATA")
-        .env("LATENT_ATLAS_CACHE", folder.join("cache"));
-    command
-}
+use crate::tiny::{self, succeed};
 
-fn succeed(command: &mut Command) -> String {
-    let output = command.output().expect("the program starts");
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{command:?}: {stderr}");
-    String::from_utf8(output.stdout).expect("output is UTF-8")
+fn program(folder: &Path) -> Command {
+    let mut command = tiny::program(folder);
+    command.env("LATENT_ATLAS_CACHE", folder.join("cache"));
+    command
 }
 
 /// The one line a command prints that must be refused with code 2.

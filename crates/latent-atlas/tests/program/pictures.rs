@@ -6,13 +6,11 @@ use std::path::Path;
 use assert_cmd::Command;
 use serde_json::Value;
 
+use crate::tiny;
+
 fn program(folder: &Path) -> Command {
-    let mut command = Command::cargo_bin("latent-atlas").expect("cargo built it");
-    command
-        .current_dir(folder)
-        .env_remove("LATENT_ATLAS_DATA")
-        .env_remove("LATENT_ATLAS_MIRROR")
-        .env("XDG_CACHE_HOME", folder.join("cache"));
+    let mut command = tiny::program(folder);
+    command.env("XDG_CACHE_HOME", folder.join("cache"));
     command
 }
 

@@ -11,28 +11,22 @@ use ndarray_npy::NpzReader;
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::{names, tiny};
+
 const HEIGHT: usize = 6;
 const WIDTH: usize = 5;
 const TRAIN: usize = 300;
 const TEST: usize = 40;
 
 fn program(folder: &Path, line: &str) -> Command {
-    let mut command = Command::cargo_bin("latent-atlas").expect("cargo built it");
-    command
-        .current_dir(folder)
-        .env_remove("LATENT_ATLAS_DATA")
-        .env_remove("LATENT_ATLAS_MIRROR")
-        .env_remove("SLURM_CPUS_PER_TASK")
-        .args(line.split_whitespace());
+    let mut command = tiny::program(folder);
+    command.args(line.split_whitespace());
     command
 }
 
 /// Runs a command that must succeed and returns its stdout.
 fn succeed(folder: &Path, line: &str) -> String {
-    let output = program(folder, line).output().expect("the program starts");
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{line}: {stderr}");
-    String::from_utf8(output.stdout).expect("output is UTF-8")
+    tiny::succeed(&mut program(folder, line))
 }
 
 /// Runs a command that must fail with code 2 and returns the one line it
@@ -45,16 +39,6 @@ fn refused(folder: &Path, line: &str) -> String {
     assert_eq!(stderr.trim_end().lines().count(), 1, "{line}: {stderr}");
     assert_eq!(names(folder), before, "{line} left something behind");
     stderr
-}
-
-fn names(folder: &Path) -> Vec<String> {
-    let mut names: Vec<_> = fs::read_dir(folder)
-        .expect("readable")
-        .map(|entry| entry.expect("readable").file_name())
-        .map(|name| name.to_string_lossy().into_owned())
-        .collect();
-    names.sort();
-    names
 }
 
 /// Pixels `[n, HEIGHT · WIDTH]` that differ in every row.

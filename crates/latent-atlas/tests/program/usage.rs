@@ -4,19 +4,10 @@
 use std::fs;
 use std::path::Path;
 
-use assert_cmd::Command;
 use runs::configuration::SETTINGS;
 use tempfile::TempDir;
 
-fn program(folder: &TempDir) -> Command {
-    let mut command = Command::cargo_bin("latent-atlas").expect("cargo built it");
-    command
-        .current_dir(folder)
-        .env_remove("LATENT_ATLAS_DATA")
-        .env_remove("LATENT_ATLAS_MIRROR")
-        .env_remove("SLURM_CPUS_PER_TASK");
-    command
-}
+use crate::tiny::program;
 
 fn folder() -> TempDir {
     tempfile::tempdir().expect("a temporary folder")
@@ -24,7 +15,7 @@ fn folder() -> TempDir {
 
 /// Runs a command that must succeed: what it prints on stdout and on stderr.
 fn succeed(folder: &TempDir, arguments: &[&str]) -> (String, String) {
-    let output = program(folder).args(arguments).output();
+    let output = program(folder.path()).args(arguments).output();
     let output = output.expect("the program starts");
     let texts = [output.stdout, output.stderr].map(|text| String::from_utf8(text).expect("UTF-8"));
     assert!(output.status.success(), "{arguments:?}: {}", texts[1]);
@@ -33,7 +24,7 @@ fn succeed(folder: &TempDir, arguments: &[&str]) -> (String, String) {
 
 /// Runs a command that must be refused and returns what it says on stderr.
 fn refused(folder: &TempDir, arguments: &[&str]) -> String {
-    let output = program(folder).args(arguments).output();
+    let output = program(folder.path()).args(arguments).output();
     let output = output.expect("the program starts");
     let message = String::from_utf8(output.stderr).expect("UTF-8");
     assert_eq!(output.status.code(), Some(2), "{arguments:?}: {message}");
@@ -433,7 +424,7 @@ fn training_ends_with_what_to_type_next() {
 fn a_pinned_instruction_set_that_is_not_there_is_refused() {
     let folder = folder();
     let pinned = |arguments: &[&str]| {
-        let output = program(&folder)
+        let output = program(folder.path())
             .env(tensor_ops::isa::PIN_VARIABLE, "sse9")
             .args(arguments)
             .output()

@@ -48,6 +48,7 @@ pub(crate) fn program(folder: &Path) -> Command {
     command
         .current_dir(folder)
         .env_remove("LATENT_ATLAS_DATA")
+        .env_remove("LATENT_ATLAS_MIRROR")
         .env_remove("SLURM_CPUS_PER_TASK");
     command
 }
