@@ -40,8 +40,8 @@ pub struct Drawing<'a> {
     output: FigureOutput,
     classifier: Arc<SharedClassifier>,
     is_of_one_run: bool,
-    /// Runs that no number over seeds counts.
-    apart: BTreeSet<RunOfModel>,
+    /// Runs that no number over seeds counts, and why.
+    apart: BTreeMap<RunOfModel, &'static str>,
     /// Keys of the models of which numbers over seeds were asked for.
     asked: Mutex<BTreeSet<String>>,
     written: Vec<PathBuf>,
@@ -112,21 +112,24 @@ impl<'a> Drawing<'a> {
             output: FigureOutput::default(),
             classifier: Arc::default(),
             is_of_one_run: false,
-            apart: BTreeSet::new(),
+            apart: BTreeMap::new(),
             asked: Mutex::default(),
             written: Vec::new(),
         }
     }
 
     /// The same drawing, whose numbers over seeds leave out these runs too: they are a
-    /// category of their own. What is compared seed by seed leaves out their seeds.
+    /// category of their own, and `reason` says which where nothing else is left. What
+    /// is compared seed by seed leaves out their seeds.
     #[must_use]
-    pub fn apart_from(&self, apart: &BTreeSet<RunOfModel>) -> Self {
+    pub fn apart_from(&self, runs: &BTreeSet<RunOfModel>, reason: &'static str) -> Self {
+        let mut apart = self.apart.clone();
+        apart.extend(runs.iter().map(|run| (run.clone(), reason)));
         Self {
             output: self.output.clone(),
             classifier: Arc::clone(&self.classifier),
             is_of_one_run: self.is_of_one_run,
-            apart: self.apart.union(apart).cloned().collect(),
+            apart,
             ..Self::new(
                 self.dataset,
                 self.runs,
@@ -237,13 +240,15 @@ impl<'a> Drawing<'a> {
         let mut by_seed = BTreeMap::new();
         let mut missing = BTreeMap::new();
         let runs = || self.runs.iter().filter(|run| run.key == key);
-        let is_apart = |run: &TrainedRun| self.apart.contains(&run_of_model(run));
-        if runs().all(is_apart) {
+        let apart = |run: &TrainedRun| self.apart.get(&run_of_model(run));
+        if runs().all(|run| apart(run).is_some()) {
             // Nothing is left to count, and a dash needs its reason.
-            let reason = || "every latent variable collapsed".to_owned();
-            missing.extend(runs().map(|run| (run.configuration.training.seed, reason())));
+            let reasons = runs().filter_map(|run| {
+                Some((run.configuration.training.seed, (*apart(run)?).to_owned()))
+            });
+            missing.extend(reasons);
         }
-        for run in runs().filter(|run| !is_apart(run)) {
+        for run in runs().filter(|run| apart(run).is_none()) {
             let seed = run.configuration.training.seed;
             match measure(run) {
                 Ok(value) => {

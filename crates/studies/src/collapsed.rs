@@ -18,6 +18,9 @@ use runs::Error;
 
 use crate::measures;
 
+/// Why they are in no number.
+pub(crate) const REASON: &str = "every latent variable collapsed";
+
 /// The runs of a drawing of which no latent variable is active: none has a Var(μ) over
 /// the test images of more than 0.01 (Burda et al. 2016).
 ///
@@ -68,9 +71,9 @@ pub(crate) fn apart<'a>(drawing: &Drawing<'a>) -> Result<(Drawing<'a>, String), 
         String::new()
     } else {
         format!(
-            " Apart, in no mean, interval or test, as every latent variable collapsed: {}.",
+            " Apart, in no mean, interval or test, as {REASON}: {}.",
             named.join(", ")
         )
     };
-    Ok((drawing.apart_from(&collapsed), sentence))
+    Ok((drawing.apart_from(&collapsed, REASON), sentence))
 }

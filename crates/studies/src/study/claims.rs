@@ -139,7 +139,7 @@ impl Stated {
         } else {
             BTreeSet::new()
         };
-        let counted = &drawing.apart_from(&apart);
+        let counted = &drawing.apart_from(&apart, collapsed::REASON);
         let (quantity, mut rule, decided) = match &self.decided {
             DecidedBy::Rule(rule) => rule.decided(counted)?,
             DecidedBy::Rust {
